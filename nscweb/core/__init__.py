@@ -1,0 +1,1 @@
+"""The vocabulary of nscweb: words every room speaks. Imports nothing of ours."""

@@ -1,0 +1,191 @@
+"""The model card: everything that decides what a network sees, says and may be used for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nscweb.core.classes import ClassScheme
+from nscweb.core.errors import CardInvalid
+from nscweb.core.recipe import InputRecipe
+
+CARD_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Where the numbers are and how they are recognised.
+
+    Attributes:
+        file: name beside the card, safetensors.
+        sha256: of the whole file, 64 hexadecimal digits.
+        example: ``.npz`` beside the card with ``input`` (N, C, H, W) float32 and ``probabilities`` (N, K).
+    """
+
+    file: str
+    sha256: str
+    example: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model comes from, told so that it can be made again.
+
+    Attributes:
+        data: what it was trained on, a sentence.
+        simulated: True when the training cells are simulated.
+        cells: number of training cells.
+        split: how training and held-out samples were separated.
+        device: the device that was really used.
+        seconds: training time.
+        seed: random seed.
+        command: exact command that reproduces the weights.
+        licence: SPDX id or sentence.
+        created_utc: ISO 8601 with Z.
+        versions: package versions.
+        settings: optimiser, epochs, augmentation...
+    """
+
+    data: str
+    simulated: bool
+    cells: int
+    split: str
+    device: str
+    seconds: float
+    seed: int
+    command: str
+    licence: str
+    created_utc: str
+    versions: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure with its 95 % interval.
+
+    Attributes:
+        name: ``accuracy``, ``macro_f1``, ``precision``, ``recall``, ``f1``, ``auc``.
+        value, low, high: the figure and its interval; `low` and `high` equal NaN-free numbers in 0..1.
+        cells: cells behind it.
+        samples: samples behind it.
+        class_name: "" for an overall figure.
+        time_h: hours since induction, None for all time points together.
+        interval: how the interval was made, e.g. ``bootstrap over samples``.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    cells: int
+    samples: int
+    class_name: str = ""
+    time_h: float | None = None
+    interval: str = ""
+
+
+@dataclass(frozen=True)
+class Performance:
+    """How well the model does on samples it has never seen.
+
+    Attributes:
+        data: what it was measured on, a sentence.
+        metrics: figures with intervals.
+        confusion: (K, K) counts, rows true, columns predicted.
+        confusion_by_time: hours as text -> (K, K) counts.
+        curves: anything that a page may draw: ``history`` (epoch, loss...), ``roc``, ``pr``.
+        comparison: rows of a table of other models on the same data.
+    """
+
+    data: str
+    metrics: tuple[Metric, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    confusion_by_time: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    curves: dict[str, Any] = field(default_factory=dict)
+    comparison: tuple[dict[str, Any], ...] = ()
+
+    def metric(self, name: str, class_name: str = "", time_h: float | None = None) -> Metric | None:
+        """The first figure of that name, class and time, or None."""
+        for item in self.metrics:
+            if (item.name, item.class_name, item.time_h) == (name, class_name, time_h):
+                return item
+        return None
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model as the rest of the program knows it. See `card_from_dict` for the checks.
+
+    Attributes:
+        name: folder name and handle, letters, digits, ``-``, ``_``, ``.``.
+        version: of these weights.
+        title: a plain title for pages.
+        summary: two or three plain sentences.
+        architecture: key of ARCHITECTURES.
+        options: keyword arguments of the architecture's `build`.
+        classes: ordered classes.
+        recipe: preprocessing.
+        weights, origin, performance: see there.
+        uses: what it may be used for, sentences.
+        limits: what it cannot do, sentences; shown beside every result.
+        citation: paper, may be empty.
+        calibration: reserved for score calibration, a dictionary; empty when the scores are plain softmax.
+    """
+
+    name: str
+    version: str
+    title: str
+    summary: str
+    architecture: str
+    options: dict[str, Any]
+    classes: ClassScheme
+    recipe: InputRecipe
+    weights: WeightsFile
+    origin: Origin
+    performance: Performance
+    uses: tuple[str, ...]
+    limits: tuple[str, ...]
+    citation: str = ""
+    calibration: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one network input."""
+        return (len(self.recipe.channels), *self.recipe.resize)
+
+
+@dataclass(frozen=True)
+class CardEntry:
+    """A card and the folder it was found in."""
+
+    folder: Path
+    card: ModelCard
+
+    @property
+    def weights_path(self) -> Path:
+        return self.folder / self.card.weights.file
+
+
+def read_card(folder: Path) -> CardEntry:
+    """Read and check ``card.json`` of a model folder.
+
+    Raises:
+        CardInvalid: the file is missing, is not JSON, or its content fails a check.
+    """
+    from nscweb.core.card_json import card_from_dict
+
+    path = folder / "card.json"
+    try:
+        if path.stat().st_size > 32_000_000:
+            raise CardInvalid(f"The model card {path.name} in {folder.name} is larger than 32 MB.")
+        data = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise CardInvalid(
+            f"The folder {folder.name} has no card.json.", "A model is a folder with card.json and its weights."
+        ) from error
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise CardInvalid(f"The model card in {folder.name} cannot be read: {error}.") from error
+    return CardEntry(folder, card_from_dict(data))

@@ -1,0 +1,45 @@
+"""The ordered classes of a model: names, plain labels, colours safe for the colour-blind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Okabe and Ito (2008), an eight-colour palette that people with any common colour blindness can tell apart.
+PALETTE: tuple[str, ...] = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+
+
+@dataclass(frozen=True)
+class ClassScheme:
+    """Ordered class names as a model card gives them. Index i is column ``p_<names[i]>``.
+
+    Attributes:
+        names: short machine names, e.g. ``("astrocyte", "oligodendrocyte", "neuron")``.
+        colours: one ``#rrggbb`` per class, from `PALETTE` unless the card says otherwise.
+        kind: what a class is called on pages: ``fate``, ``medium``, ``colony``, ``cell cycle phase``...
+    """
+
+    names: tuple[str, ...]
+    colours: tuple[str, ...] = ()
+    kind: str = "fate"
+
+    def __post_init__(self) -> None:
+        if len(self.names) < 2 or len(set(self.names)) != len(self.names):
+            raise ValueError(f"a class scheme needs at least two different names, got {self.names!r}")
+        if not self.colours:
+            object.__setattr__(self, "colours", tuple(PALETTE[i % len(PALETTE)] for i in range(len(self.names))))
+        if len(self.colours) != len(self.names):
+            raise ValueError("a class scheme needs one colour per class")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, name: str) -> int:
+        """Position of a class; ValueError when there is none of that name."""
+        return self.names.index(name)
+
+    def columns(self) -> list[str]:
+        """Score columns of the prediction table, in order: ``["p_astrocyte", ...]``."""
+        return [f"p_{name}" for name in self.names]
+
+    def colour(self, name: str) -> str:
+        return self.colours[self.index(name)]

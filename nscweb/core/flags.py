@@ -1,0 +1,53 @@
+"""Quality flags of a cell: a bit mask in files, plain words on pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class QualityFlag:
+    """One reason to distrust a cell image.
+
+    Attributes:
+        name: machine name in tables.
+        bit: value in the mask.
+        label: two or three words for a page.
+        help: one sentence.
+    """
+
+    name: str
+    bit: int
+    label: str
+    help: str
+
+
+FLAGS: tuple[QualityFlag, ...] = (
+    QualityFlag("empty", 1, "empty", "No object stands out from the background."),
+    QualityFlag("blurred", 2, "out of focus", "The edges of the cell are much softer than in the other cells of the sample."),
+    QualityFlag("border", 4, "cut by the frame", "The cell touches the border of its image, so part of it is missing."),
+    QualityFlag("several", 8, "several cells", "More than one object of cell size lies in the frame."),
+    QualityFlag("saturated", 16, "saturated", "Many pixels sit at the highest or lowest value the camera can give."),
+    QualityFlag("constant", 32, "no signal", "All pixels have the same value."),
+)
+FLAG_NAMES: tuple[str, ...] = tuple(flag.name for flag in FLAGS)
+_BY_NAME = {flag.name: flag for flag in FLAGS}
+
+
+def flag(name: str) -> QualityFlag:
+    """The flag of that name; KeyError when there is none."""
+    return _BY_NAME[name]
+
+
+def pack(names: Iterable[str]) -> int:
+    """Bit mask of the named flags."""
+    mask = 0
+    for name in names:
+        mask |= _BY_NAME[name].bit
+    return mask
+
+
+def unpack(mask: int) -> tuple[str, ...]:
+    """Names of the flags in a mask, in table order."""
+    return tuple(item.name for item in FLAGS if mask & item.bit)

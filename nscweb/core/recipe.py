@@ -1,0 +1,90 @@
+"""What a model card asks to be done with a cell image before the network sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nscweb.core.errors import CardInvalid
+
+Background = Literal["none", "border-median"]
+Contrast = Literal["none", "deviation"]
+Interpolation = Literal["area", "linear"]
+
+
+@dataclass(frozen=True)
+class InputRecipe:
+    """Preprocessing as data. Steps run in the order of the attributes.
+
+    Attributes:
+        channels: what each input plane is: ``("brightfield",)`` or channel names such as ``("Ch2", "Ch3")``.
+        background: ``border-median`` subtracts the median of the outermost pixels of the frame, per cell and
+            channel, so that illumination level cannot be used (FACTS: 101 against 151, confounded with class).
+        field_px: (height, width) of the field kept by centred pad or crop, never by stretching, because frame
+            size leaks class; padding is background. None keeps the whole frame (published recipe).
+        field_um: the same in micrometres for studies whose pixel size is known; converted with `pixel_size_um`.
+            Exactly one of `field_px` and `field_um` may be given.
+        contrast: ``deviation`` divides by the standard deviation inside the field, so that gain cannot be used.
+        resize: (height, width) of the network input.
+        interpolation: of the resize.
+        divide_by: constant divisor after resizing (255 in Zhu et al. 2021; 1 when contrast is normalised).
+            Deeper images are brought to the range 0..255 first when it is 255.
+        clip: (low, high) after scaling, or None.
+    """
+
+    channels: tuple[str, ...] = ("brightfield",)
+    background: Background = "border-median"
+    field_px: tuple[int, int] | None = None
+    field_um: tuple[float, float] | None = None
+    contrast: Contrast = "deviation"
+    resize: tuple[int, int] = (48, 48)
+    interpolation: Interpolation = "area"
+    divide_by: float = 1.0
+    clip: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.channels:
+            raise CardInvalid("The recipe names no input channel.")
+        if self.field_px is not None and self.field_um is not None:
+            raise CardInvalid("The recipe gives the field both in pixels and in micrometres; keep one.")
+        if min(self.resize) < 8 or max(self.resize) > 1024:
+            raise CardInvalid(f"The recipe asks for an input of {self.resize} pixels; 8 to 1024 are possible.")
+        if not self.divide_by > 0:
+            raise CardInvalid("The recipe divides by a number that is not positive.")
+        if self.background not in ("none", "border-median") or self.contrast not in ("none", "deviation"):
+            raise CardInvalid("The recipe names a background or contrast step that does not exist.")
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "channels": list(self.channels),
+            "background": self.background,
+            "field_px": list(self.field_px) if self.field_px else None,
+            "field_um": list(self.field_um) if self.field_um else None,
+            "contrast": self.contrast,
+            "resize": list(self.resize),
+            "interpolation": self.interpolation,
+            "divide_by": self.divide_by,
+            "clip": list(self.clip) if self.clip else None,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> InputRecipe:
+        """Inverse of `as_dict`; CardInvalid with a sentence when a field is missing or makes no sense."""
+        try:
+            return cls(
+                channels=tuple(str(name) for name in data["channels"]),
+                background=data["background"],
+                field_px=_pair(data.get("field_px"), int),
+                field_um=_pair(data.get("field_um"), float),
+                contrast=data["contrast"],
+                resize=(int(data["resize"][0]), int(data["resize"][1])),
+                interpolation=data.get("interpolation", "area"),
+                divide_by=float(data.get("divide_by", 1.0)),
+                clip=_pair(data.get("clip"), float),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise CardInvalid(f"The recipe in the model card cannot be read: {error}.") from error
+
+
+def _pair(value: Any, kind: type[Any]) -> Any:
+    return None if value is None else (kind(value[0]), kind(value[1]))
