@@ -1,0 +1,46 @@
+# Two commands do everything: `make run` opens the app, `make test` proves it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+
+.PHONY: run test lint unit browser-deps clean weights
+
+run: .venv/.run-stamp
+	$(PY) -m nscweb run
+
+test: .venv/.test-stamp browser-deps lint unit
+
+lint: .venv/.test-stamp
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+unit: .venv/.test-stamp
+	$(PY) -m pytest
+
+# The commands that made the shipped weights stand in their cards; this repeats the default one.
+weights: .venv/.run-stamp
+	$(PY) -m nscweb models reproduce nsc-simulated-compact
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.run-stamp: requirements.txt pyproject.toml | .venv/bin/python
+	$(PIP) install -q -r requirements.txt
+	$(PIP) install -q --no-deps -e .
+	# Both OpenCV wheels own the same folder. Where the one that needs a graphics library came last and there is
+	# none on this machine, the one without it is laid over it.
+	$(PY) -c "import cv2" 2>/dev/null || $(PIP) install -q --no-deps --force-reinstall $$(grep '^opencv-python-headless==' requirements.txt)
+	touch $@
+
+.venv/.test-stamp: requirements-dev.txt .venv/.run-stamp
+	$(PIP) install -q -r requirements-dev.txt
+	touch $@
+
+# Browser tests drive Debian's Chromium. Where there is no apt or no right to use it they skip and say so.
+browser-deps:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || sh scripts/install_chromium.sh
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
