@@ -19,12 +19,12 @@ class InputRecipe:
     Attributes:
         channels: what each input plane is: ``("brightfield",)`` or channel names such as ``("Ch2", "Ch3")``.
         background: ``border-median`` subtracts the median of the outermost pixels of the frame, per cell and
-            channel, so that illumination level cannot be used (FACTS: 101 against 151, confounded with class).
+            channel, so that illumination level, which is confounded with class in real sets, cannot be used.
         field_px: (height, width) of the field kept by centred pad or crop, never by stretching, because frame
             size leaks class; padding is background. None keeps the whole frame (published recipe).
-        field_um: the same in micrometres for studies whose pixel size is known; converted with `pixel_size_um`.
-            Exactly one of `field_px` and `field_um` may be given.
-        contrast: ``deviation`` divides by the standard deviation inside the field, so that gain cannot be used.
+        field_um: the same in micrometres for studies whose pixel size is known.
+            At most one of `field_px` and `field_um` may be given.
+        contrast: ``deviation`` divides by the standard deviation in the field, so that gain cannot be used.
         resize: (height, width) of the network input.
         interpolation: of the resize.
         divide_by: constant divisor after resizing (255 in Zhu et al. 2021; 1 when contrast is normalised).
@@ -48,7 +48,9 @@ class InputRecipe:
         if self.field_px is not None and self.field_um is not None:
             raise CardInvalid("The recipe gives the field both in pixels and in micrometres; keep one.")
         if min(self.resize) < 8 or max(self.resize) > 1024:
-            raise CardInvalid(f"The recipe asks for an input of {self.resize} pixels; 8 to 1024 are possible.")
+            raise CardInvalid(
+                f"The recipe asks for an input of {self.resize} pixels; 8 to 1024 are possible."
+            )
         if not self.divide_by > 0:
             raise CardInvalid("The recipe divides by a number that is not positive.")
         if self.background not in ("none", "border-median") or self.contrast not in ("none", "deviation"):
