@@ -1,0 +1,1 @@
+"""The only room that knows Streamlit: frame, style, session, inputs, and how things are shown."""

@@ -1,0 +1,59 @@
+"""A figure with what belongs to it: its data as CSV and itself as SVG or PNG."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+_FORMAT_KEY = "nsc_picture_format"
+
+
+def picture_format() -> str:
+    """Which format the camera button saves: ``svg`` or ``png``; one choice for the whole session."""
+    return str(st.session_state.get(_FORMAT_KEY, "svg"))
+
+
+def choose_picture_format() -> None:
+    """The control for `picture_format`; drawn once per page that has figures."""
+    st.segmented_control(
+        "Save figures as",
+        ["svg", "png"],
+        default="svg",
+        required=True,
+        format_func=str.upper,
+        key=_FORMAT_KEY,
+        persist_state="session",
+        help="Point at a figure and press its camera button: it is saved in this format. "
+        "SVG stays sharp at any size, PNG opens everywhere. The data behind each figure are the CSV button below it.",
+    )
+
+
+def show_figure(figure: Any, name: str, csv: bytes | str, *, key: str, alt: str) -> None:
+    """Draw a Plotly figure with its camera button always visible, and its data as a CSV button below.
+
+    Args:
+        figure: a plotly Figure, drawn in its own colours.
+        name: file name without ending, for both downloads.
+        csv: data behind the figure.
+        key: unique on the page.
+        alt: what the figure shows, for screen readers.
+    """
+    form = picture_format()
+    config = {
+        "displaylogo": False,
+        "displayModeBar": True,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+        "toImageButtonOptions": {"format": form, "filename": name, "scale": 2 if form == "png" else 1},
+    }
+    st.plotly_chart(figure, theme=None, width="stretch", config=config, key=f"{key}_figure", alt=alt)
+    st.download_button(
+        "Data of this figure (CSV)",
+        csv,
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"{key}_csv",
+        icon=":material/table:",
+        on_click="ignore",
+        type="tertiary",
+    )

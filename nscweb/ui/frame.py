@@ -1,0 +1,86 @@
+"""The frame around every page: title, navigation, chosen study, banners, and the net that catches errors.
+
+Streamlit's own navigation is switched off (`client.showSidebarNavigation`), because together with the
+`pages/` folder it loses the first deep link after a server start. Every page starts with `open_page`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import streamlit as st
+
+from nscweb.services.context import App
+from nscweb.ui import cached, session, show
+from nscweb.ui.style import apply_style
+
+RESEARCH_USE = "For research use only. Not for diagnosis, and not for decisions about patients or grafts."
+
+
+@dataclass(frozen=True)
+class PageRow:
+    """One page: key, file from the project root, title, icon, and its task in a sentence."""
+
+    key: str
+    path: str
+    title: str
+    icon: str
+    task: str
+
+
+PAGES: tuple[PageRow, ...] = (
+    PageRow("home", "streamlit_app.py", "Home", ":material/home:", "Start here."),
+    PageRow("study", "pages/study.py", "Study", ":material/science:", "Bring in cells, say what each sample is, look at them."),
+    PageRow("predict", "pages/predict.py", "Predict", ":material/stacked_bar_chart:", "Predict the fate of each cell and see the ratios over time."),
+    PageRow("cells", "pages/cells.py", "Cells", ":material/grid_view:", "Look at single cells, their scores, and where the model looked."),
+    PageRow("evaluate", "pages/evaluate.py", "Evaluate", ":material/fact_check:", "Compare predictions with known classes."),
+    PageRow("models", "pages/models.py", "Models", ":material/neurology:", "What each model is, how good it is, and where it stops."),
+    PageRow("report", "pages/report.py", "Report", ":material/download:", "Take the numbers away, with what made them."),
+)  # fmt: skip
+_BY_KEY = {row.key: row for row in PAGES}
+
+
+@contextmanager
+def open_page(key: str) -> Iterator[App]:
+    """Set the page up, hand over the opened `App`, and show any error in plain words.
+
+    The first Streamlit call of every page. Errors inside the block never reach the user as a traceback.
+    """
+    row = _BY_KEY[key]
+    st.set_page_config(
+        page_title=f"{row.title} · nscweb",
+        page_icon=":material/neurology:",
+        layout="wide",
+        menu_items={"Get help": None, "Report a bug": None, "About": f"nscweb. {RESEARCH_USE}"},
+    )
+    apply_style()
+    _navigation()
+    if key != "home":
+        st.title(row.title, anchor=False)
+        st.html(f'<div class="nsc-task">{row.task}</div>')
+    with show.caught(key):
+        app = cached.app()
+        session.restore(app)
+        yield app
+    st.html(f'<div class="nsc-foot">{RESEARCH_USE}</div>')
+
+
+def page_link(key: str, label: str, icon: str | None = None) -> None:
+    """A link to another page that keeps the chosen study and run."""
+    row = _BY_KEY[key]
+    st.page_link(row.path, label=label, icon=icon or row.icon, query_params=session.url() or None)
+
+
+def switch_to(key: str) -> None:
+    """Go to another page at once and keep the chosen study and run."""
+    st.switch_page(_BY_KEY[key].path, query_params=session.url() or None)
+
+
+def _navigation() -> None:
+    with st.sidebar:
+        st.html('<div class="nsc-brand">nscweb<small>Fates of neural stem cells from brightfield imaging flow cytometry</small></div>')
+        for row in PAGES:
+            st.page_link(row.path, label=row.title, icon=row.icon, query_params=session.url() or None, width="stretch")
+        st.html(f'<div class="nsc-side-note">{RESEARCH_USE}</div>')
