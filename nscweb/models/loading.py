@@ -97,7 +97,7 @@ def _skeleton(card: ModelCard) -> CellNetwork:
     architecture = ARCHITECTURES.get(card.architecture)
     if architecture is None:
         raise CardInvalid(
-            f"The card of {card.name} asks for the architecture {card.architecture!r}, which is not known here.",
+            f"The card of {card.name} asks for the architecture {card.architecture!r}, not known here.",
             f"Known are: {', '.join(ARCHITECTURES)}.",
         )
     for key, value in card.options.items():

@@ -1,9 +1,10 @@
 """Makes ``import torchvision`` work beside a CPU build of torch.
 
-The torchvision wheel on PyPI is built against CUDA on Linux. Beside a CPU-only torch its compiled operators do
-not load, and the import fails with "operator torchvision::nms does not exist", because one of its modules
-registers a shape function for an operator that is then missing. Nothing here uses those operators (they are for
-object detection), so it is enough that their names exist. They are defined only when that very error occurs.
+The torchvision wheel on PyPI is built against CUDA on Linux. Beside a CPU-only torch its compiled operators
+do not load, and the import fails with "operator torchvision::nms does not exist", because one of its
+modules registers a shape function for an operator that is then missing. Nothing here uses those operators
+(they are for object detection), so it is enough that their names exist. They are defined only when that
+very error occurs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Weights files: read without running anything in them, checked against what the network needs.
 
-Only safetensors is read: a header of names, types and offsets, then numbers. Pickled files (``.pt``, ``.pth``)
-can run code when opened and are refused unread. The bytes that are hashed are the bytes that are loaded.
+Only safetensors is read: a header of names, types and offsets, then numbers. Pickled files (``.pt``,
+``.pth``) can run code when opened and are refused unread. The bytes that are hashed are the bytes that are
+loaded.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _check_header(path: Path, data: bytes) -> None:
     pickled = data[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or data[:4] == b"PK\x03\x04"
     if pickled or path.suffix in (".pt", ".pth", ".pkl", ".bin", ".ckpt"):
         raise WeightsInvalid(
-            f"The file {path.name} is an unsafe weights file: pickled files can run code when they are opened, "
+            f"The file {path.name} is an unsafe weights file: pickled files can run code when opened, "
             "so it was not opened.",
             "Ask for the weights as .safetensors.",
             "E-WEIGHTS-UNSAFE",
@@ -136,7 +137,7 @@ def _check_tensors(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[
             )
         if tensors[name].is_floating_point() != tensor.is_floating_point():
             raise WeightsInvalid(
-                f"The weights file {path.name} does not fit its card: {name} is of type {tensors[name].dtype}.",
+                f"The weights file {path.name} does not fit its card: {name} is {tensors[name].dtype}.",
                 code="E-WEIGHTS-SHAPES",
             )
 

@@ -1,10 +1,10 @@
 """The default network: Xception-type, made for the work that two CPU cores can do.
 
 Three choices make it cheap without making it blind. The stem halves the resolution at once, where a cell of
-15 to 20 pixels still has its outline, nucleus and granules. The stem is made of ordinary convolutions with few
-channels, because depthwise layers at high resolution cost a CPU more time than their arithmetic says. Everything
-after it is separable with shortcuts, as in Xception (Chollet 2017), and ends in global average pooling and one
-linear layer, so that class maps come in closed form.
+15 to 20 pixels still has its outline, nucleus and granules. The stem is made of ordinary convolutions with
+few channels, because depthwise layers at high resolution cost a CPU more time than their arithmetic says.
+Everything after it is separable with shortcuts, as in Xception (Chollet 2017), and ends in global average
+pooling and one linear layer, so that class maps come in closed form.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The published network of Zhu et al. 2021, layer by layer; names and shapes equal the authors' state dict.
 
-The network is a small Xception (Chollet 2017) that keeps the full resolution of its 45 x 30 input in the stem.
-Its names are part of the contract with the authors' weights, so they are not made nicer here.
+The network is a small Xception (Chollet 2017) that keeps the full resolution of its 45 x 30 input in the
+stem. Its names are part of the contract with the authors' weights, so they are not made nicer here.
 """
 
 from __future__ import annotations
