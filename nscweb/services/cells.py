@@ -1,0 +1,170 @@
+"""Single cells of a run: a gallery that is sorted, filtered and paged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nscweb.core.errors import WrongUse
+from nscweb.core.flags import pack, unpack
+from nscweb.core.runs import Run
+from nscweb.services.runs import get_run, prediction_table, study_of
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+Sort = Literal["confidence", "uncertainty", "score", "object", "mixed"]
+Truth = Literal["all", "right", "wrong", "unknown"]
+
+
+@dataclass(frozen=True)
+class CellFilter:
+    """Which cells a gallery shows. Hashable, so that it can be part of a cache key.
+
+    Attributes:
+        sample: name of a sample, "" for all.
+        predicted: predicted class, "" for all.
+        true_class: true class, "" for all.
+        truth: ``right`` or ``wrong`` predictions only, or those with ``unknown`` truth.
+        min_confidence, max_confidence: range of the highest score.
+        only_flags: cells that have one of these quality flags; empty for all.
+        exclude_flags: cells with one of these are left out.
+        sort: ``confidence`` surest first, ``uncertainty`` least sure first, ``score`` of `score_class` highest
+            first, ``object`` in order of sample and object number, ``mixed`` a fixed shuffle.
+        score_class: class whose score sorts, "" for the predicted one.
+    """
+
+    sample: str = ""
+    predicted: str = ""
+    true_class: str = ""
+    truth: Truth = "all"
+    min_confidence: float = 0.0
+    max_confidence: float = 1.0
+    only_flags: tuple[str, ...] = ()
+    exclude_flags: tuple[str, ...] = ()
+    sort: Sort = "confidence"
+    score_class: str = ""
+
+
+@dataclass(frozen=True)
+class GalleryCell:
+    """One cell for display.
+
+    Attributes:
+        cell_id: stable id, ``<sample key>:<row>``.
+        sample: name of its sample.
+        object_number: as the instrument numbered it.
+        image: (h, w) uint8, scaled for display from native depth.
+        scores: class -> probability.
+        predicted, confidence, true_class: "" when the truth is not known.
+        flags: names of quality flags.
+        source: file or zip member that it came from.
+    """
+
+    cell_id: str
+    sample: str
+    object_number: int
+    image: NDArray[np.uint8]
+    scores: dict[str, float]
+    predicted: str
+    confidence: float
+    true_class: str
+    flags: tuple[str, ...]
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class GalleryPage:
+    """Cells of one page of a gallery, and how many there are in all."""
+
+    cells: tuple[GalleryCell, ...]
+    total: int
+    offset: int
+    pixel_size_um: float | None
+
+
+def gallery(
+    app: App, run: Run | str, chosen: CellFilter | None = None, *, limit: int = 48, offset: int = 0
+) -> GalleryPage:
+    """One page of cells; the same filter and offset always give the same cells."""
+    found = get_run(app, run)
+    rows = matching_rows(app, found, chosen or CellFilter())
+    page = rows.iloc[offset : offset + limit]
+    study = study_of(app, found)
+    return GalleryPage(
+        tuple(gallery_cells(app, found, page)),
+        len(rows),
+        offset,
+        study.pixel_size_um if study else None,
+    )
+
+
+def matching_rows(app: App, run: Run | str, chosen: CellFilter) -> pd.DataFrame:
+    """Rows of the prediction table that a filter keeps, in its order."""
+    found = get_run(app, run)
+    table = prediction_table(app, found)
+    keep = np.ones(len(table), bool)
+    for column, value in (
+        ("sample_id", chosen.sample),
+        ("predicted", chosen.predicted),
+        ("true_class", chosen.true_class),
+    ):
+        if value:
+            keep &= (table[column] == value).to_numpy()
+    keep &= table["confidence"].between(chosen.min_confidence, chosen.max_confidence).to_numpy()
+    flags = table["flags"].to_numpy()
+    if chosen.only_flags:
+        keep &= (flags & pack(chosen.only_flags)) > 0
+    keep &= (flags & pack(chosen.exclude_flags)) == 0
+    if chosen.truth != "all":
+        truth = table["true_class"].astype(str).to_numpy()
+        known = np.isin(truth, found.class_names)
+        right = truth == table["predicted"].astype(str).to_numpy()
+        keep &= {"right": known & right, "wrong": known & ~right, "unknown": ~known}[chosen.truth]
+    return _sorted(table[keep], found, chosen)
+
+
+def _sorted(rows: pd.DataFrame, run: Run, chosen: CellFilter) -> pd.DataFrame:
+    if chosen.sort == "object":
+        return rows
+    if chosen.sort == "mixed":
+        return rows.sample(frac=1.0, random_state=0)
+    column, ascending = "confidence", chosen.sort == "uncertainty"
+    if chosen.sort == "score" and chosen.score_class:
+        if chosen.score_class not in run.class_names:
+            raise WrongUse(
+                f"The model of this run has no class {chosen.score_class!r}.",
+                f"Choose one of: {', '.join(run.class_names)}.",
+            )
+        column = f"p_{chosen.score_class}"
+    return rows.sort_values(column, ascending=ascending, kind="stable")
+
+
+def gallery_cells(app: App, run: Run, rows: pd.DataFrame) -> list[GalleryCell]:
+    """Rows of a prediction table with their images, in the same order."""
+    from nscweb.services.pixels import display, images_of
+
+    images = images_of(app, run, rows["cell_id"].tolist())
+    return [
+        _cell(run, row, display(pixels[0]))
+        for row, pixels in zip(rows.to_dict("records"), images, strict=True)
+    ]
+
+
+def _cell(run: Run, row: dict[Any, Any], image: NDArray[np.uint8]) -> GalleryCell:
+    return GalleryCell(
+        cell_id=str(row["cell_id"]),
+        sample=str(row["sample_id"]),
+        object_number=int(row["object_number"]),
+        image=image,
+        scores={name: float(row[f"p_{name}"]) for name in run.class_names},
+        predicted=str(row["predicted"]),
+        confidence=float(row["confidence"]),
+        true_class=str(row["true_class"]),
+        flags=unpack(int(row["flags"])),
+        source=str(row["source"]),
+    )

@@ -1,0 +1,169 @@
+"""The dashboard of a run: filtered counts, ratios by sample and by group, and what must be said beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from nscweb.core.classes import ClassScheme
+from nscweb.core.flags import FLAGS
+from nscweb.core.runs import Run
+from nscweb.services.runs import class_scheme, get_run, prediction_table, sheet_changed
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+# Images that cannot carry a prediction are out of the statistics unless somebody asks for them.
+DEFAULT_EXCLUDED: tuple[str, ...] = ("empty", "saturated", "constant")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a user may narrow a dashboard to. Hashable, so that it can be part of a cache key.
+
+    Attributes:
+        groups: inducer groups kept; empty keeps all.
+        times_h: time points kept, hours; empty keeps all.
+        replicates: replicates kept; empty keeps all.
+        min_confidence: cells whose highest score is lower are left out, 0..1.
+        exclude_flags: cells with one of these quality flags are left out.
+    """
+
+    groups: tuple[str, ...] = ()
+    times_h: tuple[float, ...] = ()
+    replicates: tuple[str, ...] = ()
+    min_confidence: float = 0.0
+    exclude_flags: tuple[str, ...] = DEFAULT_EXCLUDED
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """What there is to filter by in a run: values in order, and cells per quality flag."""
+
+    groups: tuple[str, ...]
+    times_h: tuple[float, ...]
+    replicates: tuple[str, ...]
+    flag_counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DashboardData:
+    """Everything a dashboard shows; a pure function of run, sample sheet and filters.
+
+    Attributes:
+        run: the run.
+        classes: ordered classes with colours.
+        filters: the filters used.
+        options: what could be filtered by.
+        cells: cells in the run.
+        kept: cells behind the tables below.
+        dropped: reason in plain words -> cells left out for it (a cell counts for its first reason).
+        sample_ratios: one row per sample and class: sample_id, group, time_h, replicate, cells, class, count,
+            ratio, low, high.
+        group_ratios: one row per group, time point and class: group, time_h, class, replicates, cells, mean,
+            sd, sem, low, high, method.
+        samples: one row per sample: sample_id, group, time_h, replicate, cells, then n_<class>, ratio_<class>.
+        groups: one row per group and time point: group, time_h, replicates, cells, then mean_<class>.
+        warnings: sentences that belong beside every number.
+        simulated: the cells of the study are simulated.
+    """
+
+    run: Run
+    classes: ClassScheme
+    filters: Filters
+    options: FilterOptions
+    cells: int
+    kept: int
+    dropped: dict[str, int]
+    sample_ratios: pd.DataFrame
+    group_ratios: pd.DataFrame
+    samples: pd.DataFrame
+    groups: pd.DataFrame
+    warnings: tuple[str, ...]
+    simulated: bool
+
+
+def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> DashboardData:
+    """Counts, ratios and tables of a run under `filters`.
+
+    Raises:
+        StoreError: there is no such run or its table is damaged.
+    """
+    from nscweb.evaluation.filters import filter_predictions
+    from nscweb.evaluation.ratios import group_ratios, sample_ratios
+
+    found = get_run(app, run)
+    chosen = filters or Filters()
+    table = prediction_table(app, found)
+    classes = class_scheme(found)
+    kept, counts = filter_predictions(
+        table,
+        groups=chosen.groups,
+        times_h=chosen.times_h,
+        replicates=chosen.replicates,
+        min_confidence=chosen.min_confidence,
+        exclude_flags=chosen.exclude_flags,
+    )
+    by_sample = sample_ratios(kept, classes.names)
+    by_group = group_ratios(by_sample)
+    return DashboardData(
+        run=found,
+        classes=classes,
+        filters=chosen,
+        options=filter_options(table),
+        cells=len(table),
+        kept=len(kept),
+        dropped=dict(counts.dropped),
+        sample_ratios=by_sample,
+        group_ratios=by_group,
+        samples=_wide_samples(by_sample, classes),
+        groups=_wide_groups(by_group, classes),
+        warnings=warnings_of(app, found),
+        simulated=found.provenance.simulated_cells,
+    )
+
+
+def warnings_of(app: App, run: Run | str) -> tuple[str, ...]:
+    """Sentences that belong beside every number of a run, those of the run first."""
+    found = get_run(app, run)
+    sentences = list(found.provenance.warnings)
+    if sheet_changed(app, found):
+        sentences.append(
+            "The sample sheet was edited after this run; groups, times and replicates are those of the sheet "
+            "as it is now, scores are those of the run."
+        )
+    return tuple(sentences)
+
+
+def filter_options(table: pd.DataFrame) -> FilterOptions:
+    """What a prediction table can be filtered by."""
+    flags = table["flags"].to_numpy()
+    return FilterOptions(
+        groups=tuple(sorted(str(name) for name in table["group"].unique())),
+        times_h=tuple(sorted(float(hours) for hours in table["time_h"].dropna().unique())),
+        replicates=tuple(sorted(str(name) for name in table["replicate"].unique())),
+        flag_counts={item.name: int((flags & item.bit > 0).sum()) for item in FLAGS},
+    )
+
+
+def _wide_samples(ratios: pd.DataFrame, classes: ClassScheme) -> pd.DataFrame:
+    keys = ["sample_id", "group", "time_h", "replicate", "cells"]
+    wide = ratios[keys].drop_duplicates("sample_id").set_index("sample_id", drop=False)
+    wide.index.name = None
+    for name in classes.names:
+        rows = ratios[ratios["class"] == name].set_index("sample_id")
+        wide[f"n_{name}"] = rows["count"].reindex(wide.index)
+        wide[f"ratio_{name}"] = rows["ratio"].reindex(wide.index)
+    return wide.reset_index(drop=True)
+
+
+def _wide_groups(ratios: pd.DataFrame, classes: ClassScheme) -> pd.DataFrame:
+    keys = ["group", "time_h"]
+    wide = ratios[[*keys, "replicates", "cells"]].drop_duplicates(keys)
+    for name in classes.names:
+        rows = ratios.loc[ratios["class"] == name, [*keys, "mean", "low", "high"]]
+        rows = rows.rename(columns={stat: f"{stat}_{name}" for stat in ("mean", "low", "high")})
+        wide = wide.merge(rows, on=keys, how="left")
+    return wide.reset_index(drop=True)

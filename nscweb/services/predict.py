@@ -1,0 +1,52 @@
+"""Predict a study: every cell through one model, kept as a prediction table with its provenance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.core.runs import Run
+from nscweb.services.export import export_run
+from nscweb.services.runs import get_run, latest_run, list_runs, prediction_table, table_version
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+__all__ = [
+    "export_run",
+    "get_run",
+    "latest_run",
+    "list_runs",
+    "predict_study",
+    "prediction_table",
+    "table_version",
+]
+
+
+def predict_study(
+    app: App,
+    study: str,
+    model: str,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+    run_key: str | None = None,
+    device: str = "auto",
+) -> Run:
+    """Predict every cell of a study and keep the result as a run.
+
+    Args:
+        study: name or id.
+        model: name of a model or path of its folder.
+        run_key: names the unfinished run, so that a job that was killed goes on from its last chunk; None makes
+            one from study, cells and weights, so that the same command goes on too.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        StudyNotFound, ModelNotFound, CardInvalid, WeightsInvalid, JobCancelled, DiskFull.
+    """
+    from nscweb.services.prediction_run import predict
+
+    return predict(app, study, model, progress, cancel, run_key, device)
+
+

@@ -1,0 +1,129 @@
+"""Finished runs: found by id, and their prediction table joined with the sample sheet as it is now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from nscweb.core.classes import ClassScheme
+from nscweb.core.errors import StoreError, StudyNotFound
+from nscweb.core.runs import Run
+from nscweb.core.samples import Sample, Study, sample_as_dict
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+# What the sample sheet says about a cell; filled in again from the sheet whenever a table is read.
+_SHEET_COLUMNS = ("group", "time_h", "replicate", "true_class")
+
+
+def get_run(app: App, run: Run | str) -> Run:
+    """The run of that id; a `Run` is handed back as it is. StoreError when there is none."""
+    return run if isinstance(run, Run) else app.catalogue.run(run)
+
+
+def list_runs(app: App, study: str | None = None) -> list[Run]:
+    """Finished runs, newest first; of one study (name or id) or of all."""
+    if study is not None:
+        return list(app.catalogue.runs(app.catalogue.study(study).study_id))
+    runs = [run for found in app.catalogue.studies() for run in app.catalogue.runs(found.study_id)]
+    return sorted(runs, key=lambda run: run.run_id, reverse=True)
+
+
+def latest_run(app: App, study: str) -> Run | None:
+    """The newest finished run of a study (name or id), or None."""
+    runs = list_runs(app, study)
+    return runs[0] if runs else None
+
+
+def study_of(app: App, run: Run) -> Study | None:
+    """The study of a run, or None when it was deleted."""
+    try:
+        return app.catalogue.study(run.study_id)
+    except StudyNotFound:
+        return None
+
+
+def class_scheme(run: Run) -> ClassScheme:
+    """Classes of a run with the colours that the card gave them."""
+    kept = run.extra.get("classes", {})
+    if tuple(kept.get("names", ())) != run.class_names:
+        return ClassScheme(run.class_names)
+    return ClassScheme(run.class_names, tuple(kept.get("colours", ())), str(kept.get("kind", "fate")))
+
+
+def sheet_digest(samples: tuple[Sample, ...]) -> str:
+    """Short digest of what a sample sheet says; changes when somebody edits it."""
+    text = json.dumps([sample_as_dict(sample) for sample in samples], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+def table_version(app: App, run: Run | str) -> str:
+    """Key for caches: changes when the run or the sample sheet of its study does."""
+    found = get_run(app, run)
+    study = study_of(app, found)
+    return f"{found.run_id}-{sheet_digest(study.samples) if study else 'deleted'}"
+
+
+def sheet_changed(app: App, run: Run) -> bool:
+    """True when the sample sheet was edited after the run."""
+    study = study_of(app, run)
+    kept = run.extra.get("sheet_digest")
+    return study is not None and kept is not None and kept != sheet_digest(study.samples)
+
+
+def prediction_table(app: App, run: Run | str) -> pd.DataFrame:
+    """The prediction table of a run (columns of core.predictions), one row per cell.
+
+    Group, time, replicate and true class are those of the sample sheet as it is now, so that correcting the
+    sheet corrects every number; scores are what the run wrote. Text columns that repeat are categorical.
+
+    Raises:
+        StoreError: the file is missing or damaged.
+    """
+    found = get_run(app, run)
+    path = app.folder.run_dir(found.run_id) / "predictions.parquet"
+    try:
+        stamp = path.stat().st_mtime_ns
+    except OSError as error:
+        raise StoreError(
+            f"The prediction table of run {found.run_id} is missing.", "Predict the study again."
+        ) from error
+    table = _read(path, stamp)
+    study = study_of(app, found)
+    return table if study is None else _with_sheet(table, study.samples)
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, stamp: int) -> pd.DataFrame:
+    """Two tables stay in memory, because every click on a dashboard asks for the same one."""
+    from nscweb.store.predictions import read_predictions
+
+    table = read_predictions(path)
+    for column in ("sample_id", "group", "replicate", "predicted", "true_class"):
+        table[column] = table[column].astype("category")
+    return table
+
+
+def _with_sheet(table: pd.DataFrame, samples: tuple[Sample, ...]) -> pd.DataFrame:
+    by_name = {sample.name: sample for sample in samples}
+    names = list(table["sample_id"].cat.categories)
+    if any(name not in by_name for name in names):
+        return table
+    codes = table["sample_id"].cat.codes.to_numpy()
+    joined = table.copy(deep=False)
+    for column in _SHEET_COLUMNS:
+        values = pd.Series([getattr(by_name[name], column) for name in names])
+        if column == "time_h":
+            joined[column] = pd.to_numeric(values, errors="coerce").to_numpy(float)[codes]
+        else:
+            short = values.astype(str).astype("category")
+            joined[column] = pd.Categorical.from_codes(
+                short.cat.codes.to_numpy()[codes], dtype=short.dtype
+            )
+    return joined
