@@ -1,0 +1,144 @@
+"""Single preprocessing steps as pure functions on NumPy arrays. No step changes its input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+# A normal distribution's standard deviation is 1.4826 times its median absolute deviation.
+MAD_TO_SD = 1.4826
+
+# Full scales that an integer image may have been digitised to: 8, 12 (imaging flow cytometers), 16, 32 bit.
+FULL_SCALES = (255.0, 4095.0, 65535.0, 4294967295.0)
+
+# The deviation that pixels are divided by is never less than this share of the largest excursion in the
+# field, so a field of one value does not blow up. One hot pixel in 50 x 50 has a share of 0.02.
+DEVIATION_FLOOR = 0.01
+
+
+def border_ring(pixels: Array) -> Array:
+    """The outermost pixels of a frame (h, w) as one vector of 2 h + 2 w - 4 values."""
+    if min(pixels.shape) < 2:
+        return pixels.ravel()
+    return np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+
+
+def border_background(pixels: Array) -> tuple[float, float]:
+    """Level and spread of the background of a frame (h, w), from its outermost pixels.
+
+    The median and the scaled median absolute deviation: a cell that touches less than half of the border
+    does not move them.
+    """
+    ring = border_ring(pixels).astype(np.float64)
+    level = float(np.median(ring))
+    return level, float(np.median(np.abs(ring - level))) * MAD_TO_SD
+
+
+def border_levels(images: Sequence[Array]) -> Float64:
+    """Median of the border ring of every image and channel at once: images (C, h, w) -> (N, C) float64.
+
+    Frames may differ in size: rings are laid into one table, padded with infinity, and sorted together.
+    """
+    if not images:
+        return np.zeros((0, 0))
+    channels = images[0].shape[0]
+    lengths = np.array(
+        [
+            2 * (image.shape[1] + image.shape[2]) - 4 if min(image.shape[1:]) > 1 else image[0].size
+            for image in images
+        ]
+    )
+    rings = np.full((len(images), channels, int(lengths.max())), np.inf)
+    for ring, image in zip(rings, images, strict=True):
+        h, w = image.shape[1:]
+        if min(h, w) < 2:
+            ring[:, : h * w] = image.reshape(channels, -1)
+            continue
+        ring[:, :w] = image[:, 0]
+        ring[:, w : 2 * w] = image[:, -1]
+        ring[:, 2 * w : 2 * w + h - 2] = image[:, 1:-1, 0]
+        ring[:, 2 * w + h - 2 : 2 * (w + h) - 4] = image[:, 1:-1, -1]
+    rings.sort(axis=2)
+    rows = np.arange(len(images))
+    levels: Float64 = (rings[rows, :, (lengths - 1) // 2] + rings[rows, :, lengths // 2]) / 2
+    return levels
+
+
+def centred_slices(have: int, want: int) -> tuple[slice, slice]:
+    """Where a centred crop or pad takes its pixels and puts them: (source, target) along one axis.
+
+    Adding k pixels on both sides of a frame moves nothing in the field.
+    """
+    shift = (want - have) // 2
+    start, stop = max(0, shift), min(want, shift + have)
+    return slice(start - shift, stop - shift), slice(start, stop)
+
+
+def pad_or_crop(pixels: Array, size: tuple[int, int], fill: float) -> Array:
+    """Centred pad with `fill` or crop of the last two axes to `size` (height, width); never stretches."""
+    height, width = size
+    result = np.full((*pixels.shape[:-2], height, width), fill, dtype=pixels.dtype)
+    from_y, to_y = centred_slices(pixels.shape[-2], height)
+    from_x, to_x = centred_slices(pixels.shape[-1], width)
+    result[..., to_y, to_x] = pixels[..., from_y, from_x]
+    return result
+
+
+def full_scale(image: Array) -> float:
+    """The value that stands for white in an image of any depth.
+
+    An integer image gets the smallest of 255, 4095, 65535 and 2^32 - 1 that holds its largest value, so that
+    12-bit data kept in 16-bit files are taken as 12-bit. A float image within 0..1 has 1, other floats are
+    taken like integers.
+    """
+    if image.dtype == np.uint8:
+        return 255.0
+    top = float(image.max(initial=0))
+    if image.dtype == np.bool_ or (
+        image.dtype.kind == "f" and top <= 1.0 and float(image.min(initial=0)) >= 0
+    ):
+        return 1.0
+    return next((scale for scale in FULL_SCALES if top <= scale), top)
+
+
+def to_unit_depth(image: Array) -> Float32:
+    """An image of any depth with white at 1, float32. Nothing is clipped."""
+    return (image.astype(np.float64) / full_scale(image)).astype(np.float32)
+
+
+def divide_by_deviation(fields: Float32) -> Float32:
+    """Divide each plane of (N, C, h, w) by its own standard deviation; a plane of zeros stays zero.
+
+    The same cell with any gain gives the same result, because the lower bound of the deviation is a share of
+    the plane's own largest excursion (`DEVIATION_FLOOR`).
+    """
+    planes = fields.reshape(*fields.shape[:2], fields.shape[2] * fields.shape[3])
+    largest = np.maximum(planes.max(axis=2, initial=0), -planes.min(axis=2, initial=0))
+    # Values are brought to -1..1 before squaring, so that very large floats do not overflow.
+    safe = np.where(largest > 1e-30, largest, np.inf).astype(np.float32)
+    scaled = planes / safe[..., None]
+    mean = scaled.mean(axis=2, dtype=np.float64)
+    square = np.einsum("ncp,ncp->nc", scaled, scaled) / max(1, planes.shape[2])
+    deviation = np.sqrt(np.maximum(square - mean**2, DEVIATION_FLOOR**2)).astype(np.float32)
+    scaled /= deviation[..., None]
+    return scaled.reshape(fields.shape)
+
+
+def resize_planes(fields: Float32, size: tuple[int, int], interpolation: str) -> Float32:
+    """Resize every plane of (N, C, h, w) to `size` (height, width) with OpenCV, ``area`` or ``linear``."""
+    if tuple(fields.shape[2:]) == tuple(size):
+        return fields
+    method = cv2.INTER_AREA if interpolation == "area" else cv2.INTER_LINEAR
+    result = np.empty((*fields.shape[:2], *size), np.float32)
+    flat = np.ascontiguousarray(fields).reshape(-1, *fields.shape[2:])
+    for source, target in zip(flat, result.reshape(-1, *size), strict=True):
+        cv2.resize(source, (size[1], size[0]), dst=target, interpolation=method)
+    return result
