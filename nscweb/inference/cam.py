@@ -1,0 +1,122 @@
+"""Class maps: which part of a cell speaks for a class.
+
+Two ways give the same map. Grad-CAM (Selvaraju et al. 2017, equations 1 and 2) weighs the last features by
+the mean gradient of the class score. Where the network ends in global average pooling and one linear layer,
+that gradient is the layer's own weight divided by the number of positions (Zhou et al. 2016), so the map
+needs no backward pass and comes with the prediction. Both are scaled to 0..1 per cell as the grad-cam
+package does it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from nscweb.core.recipe import InputRecipe
+from nscweb.models.architectures.contract import CellNetwork
+from nscweb.models.torchvision_compat import ensure_torchvision
+from nscweb.preprocess.recipe import field_size
+from nscweb.preprocess.steps import centred_slices
+
+if TYPE_CHECKING:
+    from nscweb.inference.classifier import Classifier
+
+Floats = NDArray[np.float32]
+_EPSILON = 1e-7  # of the grad-cam package; keeps an empty map at zero
+_GRADIENT_BATCH = 32
+
+
+def closed_form_maps(
+    features: Tensor, weight: Tensor, class_indices: Tensor, size: tuple[int, int]
+) -> Floats:
+    """Maps (N, H, W) in 0..1 from the last features.
+
+    Args:
+        features: (N, F, h, w).
+        weight: (K, F) of the last linear layer.
+        class_indices: (N,) class to explain for each cell.
+        size: (H, W) of the network's input.
+    """
+    positions = features.shape[2] * features.shape[3]
+    with torch.inference_mode():
+        maps = torch.einsum("nfhw,nf->nhw", features, weight[class_indices] / positions).clamp_(min=0)
+        maps = functional.interpolate(_unit(maps)[:, None], size=size, mode="bilinear", align_corners=False)
+        result: Floats = _unit(maps[:, 0]).cpu().numpy()
+    return result
+
+
+def gradient_maps(network: CellNetwork, batch: Floats, class_indices: Sequence[int] | NDArray[Any]) -> Floats:
+    """Maps (N, H, W) in 0..1 by the grad-cam package, for prepared inputs (N, C, H, W).
+
+    The package leaves hooks on the network that it is given, so it gets a copy, inside its context manager.
+    """
+    if not len(batch):
+        return np.zeros((0, *batch.shape[2:]), np.float32)
+    ensure_torchvision()
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    twin = copy.deepcopy(network).eval().requires_grad_(True)
+    parts = []
+    with GradCAM(model=twin, target_layers=[twin.cam_layer]) as cam:
+        for start in range(0, len(batch), _GRADIENT_BATCH):
+            stop = start + _GRADIENT_BATCH
+            targets = [ClassifierOutputTarget(int(index)) for index in class_indices[start:stop]]
+            parts.append(cam(torch.from_numpy(np.ascontiguousarray(batch[start:stop])), targets))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def class_maps(
+    classifier: Classifier,
+    images: Sequence[NDArray[Any]],
+    class_index: int | None = None,
+    method: Literal["closed-form", "grad-cam", "auto"] = "auto",
+    pixel_size_um: float | None = None,
+) -> Floats:
+    """Maps (N, H, W) in 0..1 in the geometry of the network's input.
+
+    Args:
+        classifier: a loaded model.
+        images: cells (C, h, w) at native depth.
+        class_index: class to explain; None explains the predicted class of each cell.
+        method: ``auto`` takes the closed form where the architecture allows it.
+        pixel_size_um: micrometres per pixel of the images, when known.
+    """
+    if method == "closed-form" or (method == "auto" and classifier.closed_form_cam):
+        return classifier.predict_with_maps(images, class_index, pixel_size_um)[1]
+    batch = classifier.prepare(images, pixel_size_um)
+    if class_index is None:
+        wanted = classifier.predict(images, pixel_size_um).argmax(axis=1)
+    else:
+        wanted = np.full(len(batch), class_index)
+    return gradient_maps(classifier.network, batch, wanted)
+
+
+def map_on_frame(
+    class_map: Floats, recipe: InputRecipe, frame: tuple[int, int], pixel_size_um: float | None = None
+) -> Floats:
+    """Put a map (H, W) back onto the raw image (h, w): undo the resize, then the centred crop or pad.
+
+    Pixels outside the field were never seen by the network and are 0.
+    """
+    field = field_size(recipe, pixel_size_um) or frame
+    on_field = cv2.resize(np.asarray(class_map, np.float32), field[::-1], interpolation=cv2.INTER_LINEAR)
+    result = np.zeros(frame, np.float32)
+    frame_y, field_y = centred_slices(frame[0], field[0])
+    frame_x, field_x = centred_slices(frame[1], field[1])
+    result[frame_y, frame_x] = on_field[field_y, field_x]
+    return result
+
+
+def _unit(maps: Tensor) -> Tensor:
+    """Scale each map (N, h, w) to 0..1; an empty map stays 0."""
+    maps = maps - maps.amin(dim=(1, 2), keepdim=True)
+    return maps / (_EPSILON + maps.amax(dim=(1, 2), keepdim=True))
