@@ -10,7 +10,8 @@ import pandas as pd
 from nscweb.core.classes import ClassScheme
 from nscweb.core.flags import FLAGS
 from nscweb.core.runs import Run
-from nscweb.services.runs import class_scheme, get_run, prediction_table, sheet_changed
+from nscweb.core.samples import Sample
+from nscweb.services.runs import class_scheme, get_run, prediction_table, sheet_changed, study_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -68,6 +69,7 @@ class DashboardData:
         groups: one row per group and time point: group, time_h, replicates, cells, then mean_<class>.
         warnings: sentences that belong beside every number.
         simulated: the cells of the study are simulated.
+        sheet: samples as the sheet has them now; empty when the study was deleted.
     """
 
     run: Run
@@ -83,6 +85,7 @@ class DashboardData:
     groups: pd.DataFrame
     warnings: tuple[str, ...]
     simulated: bool
+    sheet: tuple[Sample, ...] = ()
 
 
 def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> DashboardData:
@@ -108,6 +111,7 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
     )
     by_sample = sample_ratios(kept, classes.names)
     by_group = group_ratios(by_sample)
+    study = study_of(app, found)
     return DashboardData(
         run=found,
         classes=classes,
@@ -122,6 +126,7 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
         groups=_wide_groups(by_group, classes),
         warnings=warnings_of(app, found),
         simulated=found.provenance.simulated_cells,
+        sheet=study.samples if study else (),
     )
 
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nscweb.core.card import Metric
 from nscweb.core.classes import ClassScheme
+from nscweb.core.errors import WrongUse
+from nscweb.core.flags import flag, pack
 from nscweb.core.runs import Run
+from nscweb.services.dashboard import DEFAULT_EXCLUDED, warnings_of
+from nscweb.services.evaluation_parts import curves, shortcuts, training_overlap
+from nscweb.services.runs import class_scheme, get_run, prediction_table
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
+
+Matrix = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class TimeEvaluation:
     cells: int
     samples: int
     metrics: tuple[Metric, ...]
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: Matrix
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class Evaluation:
     samples: int
     left_out: dict[str, int]
     metrics: tuple[Metric, ...]
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: Matrix
     row_percent: tuple[tuple[float, ...], ...]
     diagonal: tuple[tuple[float, float, float], ...]
     by_time: tuple[TimeEvaluation, ...]
@@ -74,12 +83,131 @@ class Evaluation:
         return None
 
 
-def evaluate_run(app: App, run: Run | str, *, seed: int = 0) -> Evaluation:
+def evaluate_run(
+    app: App, run: Run | str, *, exclude_flags: tuple[str, ...] = DEFAULT_EXCLUDED, seed: int = 0
+) -> Evaluation:
     """Compare a run with the true classes of its samples.
 
-    Raises:
-        WrongUse: no sample has a true class that the model knows.
-    """
-    from nscweb.services.evaluation_figures import evaluate
+    Args:
+        exclude_flags: cells with one of these quality flags are left out and counted.
+        seed: of the bootstrap.
 
-    return evaluate(app, run, seed)
+    Raises:
+        WrongUse: no cell has a true class that the model knows.
+    """
+    from nscweb.evaluation.confusion import classification_metrics
+
+    found = get_run(app, run)
+    classes = class_scheme(found)
+    table, left_out = _evaluated(prediction_table(app, found), classes, exclude_flags)
+    metrics = classification_metrics(table, classes.names, seed=seed)
+    matrix = _confusion(table, classes)
+    roc, pr, average = curves(table, classes)
+    shortcut, remark = shortcuts(app, found, table, seed)
+    warnings = [*warnings_of(app, found), *training_overlap(app, found), *_few_samples(table, classes)]
+    return Evaluation(
+        run=found,
+        classes=classes,
+        cells=len(table),
+        samples=int(table["sample_id"].nunique()),
+        left_out=left_out,
+        metrics=tuple(metrics),
+        confusion=_as_tuple(matrix),
+        row_percent=row_percent(matrix),
+        diagonal=_diagonal(matrix),
+        by_time=_by_time(table, classes, seed),
+        roc=roc,
+        pr=pr,
+        average_precision=average,
+        shortcuts=shortcut,
+        warnings=tuple(warnings + remark),
+        table=table,
+    )
+
+
+def _evaluated(
+    table: pd.DataFrame, classes: ClassScheme, exclude_flags: tuple[str, ...]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Rows that can be judged, and why the others cannot."""
+    truth = table["true_class"].astype(str)
+    known = truth.isin(classes.names)
+    left_out: dict[str, int] = {}
+    for name, count in truth[~known].value_counts().items():
+        reason = (
+            "no true class in the sample sheet"
+            if name == ""
+            else f'true class "{name}" is not a class of the model'
+        )
+        left_out[reason] = int(count)
+    flagged = (table["flags"].to_numpy() & pack(exclude_flags)) > 0
+    dropped = int((flagged & known.to_numpy()).sum())
+    if dropped:
+        labels = ", ".join(flag(name).label for name in exclude_flags)
+        left_out[f"quality flag ({labels})"] = dropped
+    kept = table[known.to_numpy() & ~flagged].copy()
+    if kept.empty:
+        raise WrongUse(
+            "No cell of this run has a true class that the model knows, so there is nothing to compare with.",
+            f"Fill the column true class of the sample sheet with: {', '.join(classes.names)}.",
+            "E-NO-TRUTH",
+        )
+    for column in ("true_class", "predicted", "sample_id"):
+        kept[column] = kept[column].astype(str)
+    return kept, left_out
+
+
+def _confusion(table: pd.DataFrame, classes: ClassScheme) -> NDArray[np.int64]:
+    from nscweb.evaluation.confusion import confusion
+
+    return np.asarray(confusion(table["true_class"], table["predicted"], classes.names), np.int64)
+
+
+def _as_tuple(matrix: NDArray[np.int64]) -> Matrix:
+    return tuple(tuple(int(count) for count in row) for row in matrix)
+
+
+def row_percent(matrix: NDArray[np.int64]) -> tuple[tuple[float, ...], ...]:
+    """(K, K) counts as per cent of the true class; a class without cells gives zeros."""
+    totals = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    return tuple(tuple(float(share) for share in row) for row in 100.0 * matrix / totals)
+
+
+def _diagonal(matrix: NDArray[np.int64]) -> tuple[tuple[float, float, float], ...]:
+    from nscweb.evaluation.intervals import wilson
+
+    result = []
+    for index, row in enumerate(matrix):
+        total, right = int(row.sum()), int(row[index])
+        low, high = wilson(right, total) if total else (0.0, 1.0)
+        result.append((right / total if total else 0.0, float(low), float(high)))
+    return tuple(result)
+
+
+def _by_time(table: pd.DataFrame, classes: ClassScheme, seed: int) -> tuple[TimeEvaluation, ...]:
+    from nscweb.evaluation.confusion import classification_metrics
+
+    if table["time_h"].nunique(dropna=False) < 2:
+        return ()
+    parts = []
+    for hours, rows in table.groupby("time_h", dropna=False, sort=True):
+        parts.append(
+            TimeEvaluation(
+                None if pd.isna(hours) else float(hours),
+                len(rows),
+                int(rows["sample_id"].nunique()),
+                tuple(classification_metrics(rows, classes.names, seed=seed)),
+                _as_tuple(_confusion(rows, classes)),
+            )
+        )
+    return tuple(parts)
+
+
+def _few_samples(table: pd.DataFrame, classes: ClassScheme) -> list[str]:
+    samples = table.groupby("true_class")["sample_id"].nunique()
+    single = [name for name in classes.names if samples.get(name, 0) == 1]
+    if not single:
+        return []
+    return [
+        f"Only one sample for: {', '.join(single)}. The intervals then say how sure the figures are for these "
+        "very samples, not for the next experiment."
+    ]

@@ -2,42 +2,165 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from nscweb.core.flags import pack, unpack
 from nscweb.core.runs import Run
-from nscweb.services.dashboard import DashboardData, Filters, dashboard_data
+from nscweb.core.timepoint import TimePoint
+from nscweb.services.dashboard import DashboardData, Filters, dashboard_data, warnings_of
+from nscweb.services.runs import get_run, prediction_table, sheet_changed
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
+
+NOTICE = "Research use only. Predicted by a computer, not measured by a marker."
+GROUP_COLUMNS = (
+    "group", "time_h", "class", "replicates", "cells", "mean", "sd", "sem", "low", "high", "method",
+)  # fmt: skip
 
 
 def export_run(app: App, run: Run | str, out_dir: Path, filters: Filters | None = None) -> dict[str, Path]:
     """Write ``cells.csv``, ``samples.csv``, ``groups.csv`` and ``provenance.json`` into `out_dir`.
 
+    Args:
+        filters: of the dashboard; None takes its defaults, so the numbers are those that the page opens with.
+
     Returns:
         file name -> path.
     """
-    raise NotImplementedError
+    from nscweb.store.files import atomic_write
+
+    found = get_run(app, run)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    paths = {}
+    for name, content in tables(app, found, filters).items():
+        paths[name] = out_dir / name
+        with atomic_write(paths[name]) as stream:
+            stream.write(content)
+    return paths
+
+
+def tables(app: App, run: Run | str, filters: Filters | None = None) -> dict[str, bytes]:
+    """The four files of `export_run` as bytes."""
+    found = get_run(app, run)
+    data = dashboard_data(app, found, filters)
+    return {
+        "cells.csv": cells_csv(app, found, data.filters),
+        "samples.csv": samples_csv(data),
+        "groups.csv": groups_csv(data),
+        "provenance.json": provenance_json(app, found, data.filters),
+    }
 
 
 def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes:
-    """One line per cell: object number, source, scores, class, flags, and whether it is in the statistics."""
-    raise NotImplementedError
+    """One line per cell of the run, whether or not it is in the statistics; ``counted`` says so.
+
+    Columns: cell_id, sample, object_number, group, time_h, time, replicate, p_<class>, predicted, confidence,
+    flags (names), counted (yes or no), true_class, source, then what the cells and the model are.
+    """
+    found = get_run(app, run)
+    table = prediction_table(app, found)
+    scores = [f"p_{name}" for name in found.class_names]
+    out = table[["cell_id", "sample_id", "object_number", "group", "time_h"]].rename(
+        columns={"sample_id": "sample"}
+    )
+    out["time"] = _time_labels(table["time_h"])
+    out["replicate"] = table["replicate"]
+    for column in scores:
+        out[column] = table[column]
+    out["predicted"] = table["predicted"]
+    out["confidence"] = table["confidence"]
+    names = {int(mask): " ".join(unpack(int(mask))) for mask in table["flags"].unique()}
+    out["flags"] = table["flags"].map(names)
+    out["counted"] = np.where(counted(table, filters or Filters()), "yes", "no")
+    out["true_class"] = table["true_class"]
+    out["source"] = table["source"]
+    return figure_csv(_with_statement(out, found))
+
+
+def counted(table: pd.DataFrame, filters: Filters) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(N,) whether a cell is behind the ratios under these filters."""
+    keep = (table["flags"].to_numpy() & pack(filters.exclude_flags)) == 0
+    keep &= table["confidence"].to_numpy() >= filters.min_confidence
+    if filters.groups:
+        keep &= table["group"].astype(str).isin(filters.groups).to_numpy()
+    if filters.times_h:
+        keep &= table["time_h"].isin(filters.times_h).to_numpy()
+    if filters.replicates:
+        keep &= table["replicate"].astype(str).isin(filters.replicates).to_numpy()
+    return np.asarray(keep, bool)
 
 
 def samples_csv(data: DashboardData) -> bytes:
-    """One line per sample."""
-    raise NotImplementedError
+    """One line per sample: what the sheet says, cells, counts and ratios of each class."""
+    out = data.samples.rename(columns={"sample_id": "sample"})
+    out.insert(3, "time", _time_labels(out["time_h"]))
+    if data.sheet:
+        by_name = {sample.name: sample for sample in data.sheet}
+        sheet = [by_name.get(str(name)) for name in out["sample"]]
+        out["donor"] = [sample.donor if sample else "" for sample in sheet]
+        out["instrument"] = [sample.instrument if sample else "" for sample in sheet]
+        out["control"] = ["yes" if sample and sample.control else "no" for sample in sheet]
+        out["true_class"] = [sample.true_class if sample else "" for sample in sheet]
+    unlike = {item["sample_id"] for item in data.run.extra.get("fitness", ()) if item["unlike"]}
+    out["unlike_training_data"] = ["yes" if name in unlike else "no" for name in out["sample"]]
+    return figure_csv(_with_statement(out, data.run))
 
 
 def groups_csv(data: DashboardData) -> bytes:
     """One line per group, time point and class: mean, SD, SEM and 95 % interval over replicates."""
-    raise NotImplementedError
+    return figure_csv(_with_statement(data.group_ratios[list(GROUP_COLUMNS)].copy(), data.run))
 
 
 def figure_csv(frame: pd.DataFrame) -> bytes:
     """The data behind a figure; text is neutralised so that a spreadsheet runs no formula."""
-    raise NotImplementedError
+    from nscweb.reports.tables import csv_bytes
+
+    return csv_bytes(frame)
+
+
+def provenance_json(app: App, run: Run, filters: Filters) -> bytes:
+    """Everything that made the numbers, as one JSON object."""
+    data = {
+        "run": run.run_id,
+        **run.provenance.as_dict(),
+        "created_utc": run.created_utc,
+        "cells": run.cells,
+        "not_predicted": run.extra.get("not_predicted", 0),
+        "classes": list(run.class_names),
+        "warnings": list(warnings_of(app, run)),
+        "limits": list(run.extra.get("limits", ())),
+        "fitness": list(run.extra.get("fitness", ())),
+        "pixel_size_um": run.extra.get("pixel_size_um"),
+        "filters": {
+            "groups": list(filters.groups),
+            "times_h": list(filters.times_h),
+            "replicates": list(filters.replicates),
+            "min_confidence": filters.min_confidence,
+            "exclude_flags": list(filters.exclude_flags),
+        },
+        "sample_sheet_edited_after_run": sheet_changed(app, run),
+        "notice": NOTICE,
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False).encode("utf-8")
+
+
+def _with_statement(frame: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """What the cells and the model are stands in every line, so that a copied part of a table still says it."""
+    made = run.provenance
+    frame["cells_are"] = "simulated" if made.simulated_cells else "measured"
+    frame["model_trained_on"] = "simulated cells" if made.simulated_training else "measured cells"
+    frame["model"] = f"{made.model} {made.model_version}"
+    frame["weights_sha256"] = made.weights_sha256
+    frame["run"] = run.run_id
+    return frame
+
+
+def _time_labels(hours: pd.Series) -> pd.Series:
+    labels = {value: TimePoint(float(value)).label() for value in hours.dropna().unique()}
+    return hours.map(labels).fillna("")

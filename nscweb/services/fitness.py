@@ -155,6 +155,8 @@ def check_channels(study: Study, card: ModelCard) -> tuple[str, ...]:
 
 def spread_rows(cells: int, wanted: int = LOOKED_AT) -> NDArray[np.int64]:
     """Up to `wanted` rows spread evenly over a sample; always the same ones."""
-    return np.unique(np.linspace(0, cells - 1, min(cells, wanted)).round().astype(np.int64)) if cells else (
-        np.zeros(0, np.int64)
+    return (
+        np.unique(np.linspace(0, cells - 1, min(cells, wanted)).round().astype(np.int64))
+        if cells
+        else (np.zeros(0, np.int64))
     )

@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
-from nscweb.core.errors import WrongUse
-from nscweb.core.runs import Run
 from nscweb.services.cells import GalleryCell
 
 if TYPE_CHECKING:
@@ -101,20 +99,10 @@ def save(cells: Sequence[Explained], out_dir: Path, note: str = "") -> list[Path
     paths = []
     for cell in cells:
         info = PngImagePlugin.PngInfo()
-        info.add_itxt("Description", f"{cell.cell.sample}, object {cell.cell.object_number}, {note or 'class map'}")
+        info.add_itxt(
+            "Description", f"{cell.cell.sample}, object {cell.cell.object_number}, {note or 'class map'}"
+        )
         path = out_dir / file_name(cell.cell, cell.explained)
         side_by_side(cell, note).save(path, "PNG", pnginfo=info)
         paths.append(path)
     return paths
-
-
-def class_indices(run: Run, rows: Sequence[str], class_name: str) -> list[int]:
-    """Index of the class to explain for each predicted class in `rows`."""
-    if class_name == "predicted":
-        return [run.class_names.index(name) for name in rows]
-    if class_name not in run.class_names:
-        raise WrongUse(
-            f"The model of this run has no class {class_name!r}.",
-            f"Choose one of: predicted, {', '.join(run.class_names)}.",
-        )
-    return [run.class_names.index(class_name)] * len(rows)

@@ -48,5 +48,3 @@ def predict_study(
     from nscweb.services.prediction_run import predict
 
     return predict(app, study, model, progress, cancel, run_key, device)
-
-

@@ -215,6 +215,7 @@ def _finish(work: _Work, writer: PredictionWriter, started_utc: str, seconds: fl
         "model_folder": str(work.entry.folder),
         "limits": list(card.limits),
         "fitness": [item.as_dict() for item in work.measured],
+        "cell_files_sha256": work.digests,
         "not_predicted": work.not_predicted,
         "sheet_digest": sheet_digest(study.samples),
         "pixel_size_um": study.pixel_size_um,

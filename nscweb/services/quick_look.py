@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.core.findings import Finding
+from nscweb.core.findings import Finding, FindingLog
+from nscweb.core.flags import unpack
+from nscweb.services import fitness
+from nscweb.services.models import default_model, model_by_name
+from nscweb.services.overlays import overlay
+from nscweb.services.pixels import display
 
 if TYPE_CHECKING:
+    from nscweb.inference.classifier import Classifier
     from nscweb.services.context import App
+
+# A quick look is for a few images; more belong into a study, which also keeps them.
+MAX_FILES = 50
 
 
 @dataclass(frozen=True)
@@ -57,18 +66,36 @@ class QuickLook:
 
 
 def look(
-    app: App, files: Sequence[tuple[str, bytes]], model: str = "", *, channel: str | None = None
+    app: App,
+    files: Sequence[tuple[str, bytes]],
+    model: str = "",
+    *,
+    classifier: Classifier | None = None,
 ) -> QuickLook:
-    """Class scores and maps of a few images at once.
+    """Class scores and maps of a few images at once. Files that cannot be read become findings.
 
     Args:
         files: (name, content) of each dropped file.
         model: name of a model, "" for the default one.
-        channel: which image of a file with several; None takes the brightfield guess.
+        classifier: the same model, loaded before, to save loading it again.
 
     Raises:
-        ModelNotFound: there is no such model.
+        ModelError: there is no such model, or it needs more channels than an image has.
     """
-    from nscweb.services.quick_images import look_at
+    from nscweb.inference.classifier import Classifier
+    from nscweb.services.quick_images import read_images
 
-    return look_at(app, files, model, channel)
+    log = FindingLog()
+    entry = classifier.entry if classifier else (model_by_name(app, model) if model else default_model(app))
+    if len(files) > MAX_FILES:
+        log.add(
+            "ignored",
+            "N-QUICK-MANY",
+            f"A quick look takes the first {MAX_FILES} images; make a study for more.",
+            f"{len(files) - MAX_FILES} images",
+        )
+    read = read_images(files[:MAX_FILES], app.settings.limits, log)
+    if not read:
+        return QuickLook((), tuple(log), (), entry.card.name)
+    used = classifier or Classifier(entry, threads=app.settings.threads)
+    return QuickLook(tuple(_results(used, read)), tuple(log), _warnings(used, read), entry.card.name)

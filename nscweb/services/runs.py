@@ -123,7 +123,5 @@ def _with_sheet(table: pd.DataFrame, samples: tuple[Sample, ...]) -> pd.DataFram
             joined[column] = pd.to_numeric(values, errors="coerce").to_numpy(float)[codes]
         else:
             short = values.astype(str).astype("category")
-            joined[column] = pd.Categorical.from_codes(
-                short.cat.codes.to_numpy()[codes], dtype=short.dtype
-            )
+            joined[column] = pd.Categorical.from_codes(short.cat.codes.to_numpy()[codes], dtype=short.dtype)
     return joined
