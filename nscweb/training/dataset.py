@@ -1,0 +1,225 @@
+"""Labelled cells in memory, made ready once so that each epoch is cheap.
+
+The recipe's slow part (background, field) runs once per cell, before augmentation, on a field with a
+margin: a rotated or shifted cell then brings real surroundings with it. The quick part (contrast, resize,
+scale) runs after augmentation by the same code that prediction uses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nscweb.core.classes import ClassScheme
+from nscweb.core.errors import InputRefused, WrongUse
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.core.recipe import InputRecipe
+from nscweb.preprocess.recipe import finish_field, prepare_field
+
+DEFAULT_MARGIN = 6
+_CHUNK = 2048
+# float16 keeps 11 bits, more than the noise of these images leaves; its largest number is 65,504.
+_HALF_LIMIT = 60_000.0
+
+
+@dataclass(frozen=True)
+class SampleLabel:
+    """One acquisition as training knows it; `time_h` is None where not known."""
+
+    name: str
+    group: str = ""
+    time_h: float | None = None
+    replicate: str = ""
+
+
+@dataclass(frozen=True)
+class LabelledCell:
+    """A cell with its true class: pixels (C, h, w) at native depth."""
+
+    sample: SampleLabel
+    class_index: int
+    pixels: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class CellFileSource:
+    """A cell file of `nscweb.store.cells` whose cells all have one true class.
+
+    Attributes:
+        path: the Arrow file.
+        channels: channels to read, in the order of the recipe.
+        sample: what the cells belong to.
+        true_class: class name.
+    """
+
+    path: Path
+    channels: tuple[str, ...]
+    sample: SampleLabel
+    true_class: str
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Labelled cells, prepared.
+
+    Attributes:
+        fields: (N, C, h + 2 margin, w + 2 margin), float16 or float32, from `prepare_field`.
+        labels: (N,) class index.
+        sample_of: (N,) index into `samples`.
+        samples: the acquisitions.
+        classes: names in the order of the labels.
+        recipe: of the model to be.
+        margin: extra pixels around the field.
+        simulated: True when the cells are simulated.
+        description: a sentence for the card.
+        licence: of the data and of the weights made from them.
+        pixel_size_um: micrometres per pixel when known.
+    """
+
+    fields: NDArray[Any]
+    labels: NDArray[np.int64]
+    sample_of: NDArray[np.int64]
+    samples: tuple[SampleLabel, ...]
+    classes: ClassScheme
+    recipe: InputRecipe
+    margin: int
+    simulated: bool
+    description: str
+    licence: str
+    pixel_size_um: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """(N,) hours since induction, NaN where not known."""
+        hours = [np.nan if sample.time_h is None else sample.time_h for sample in self.samples]
+        return np.asarray(hours, np.float64)[self.sample_of]
+
+    def inputs(self, rows: NDArray[Any]) -> NDArray[np.float32]:
+        """Network inputs (n, C, H, W) of some cells, exactly as prediction makes them."""
+        fields = self.fields[rows].astype(np.float32)
+        return finish_field(self.recipe, fields, pixel_size_um=self.pixel_size_um)
+
+    def digest(self) -> str:
+        """Fingerprint of cells and labels, so that a run is only resumed on its own data."""
+        digest = hashlib.sha256()
+        digest.update(repr((self.samples, self.classes.names, self.recipe.as_dict(), self.margin)).encode())
+        digest.update(str((self.fields.shape, self.fields.dtype)).encode())
+        digest.update(self.labels.tobytes())
+        digest.update(self.sample_of.tobytes())
+        digest.update(np.ascontiguousarray(self.fields[:: max(1, len(self) // 512)]).tobytes())
+        return digest.hexdigest()
+
+
+def collect(
+    cells: Iterable[LabelledCell],
+    classes: ClassScheme,
+    recipe: InputRecipe,
+    *,
+    simulated: bool,
+    description: str,
+    licence: str,
+    total: int = 0,
+    margin: int = DEFAULT_MARGIN,
+    pixel_size_um: float | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+) -> TrainingData:
+    """Prepare labelled cells, in pieces of 2,048.
+
+    Args:
+        cells: in any order; samples are told apart by `SampleLabel`.
+        total: expected number of cells, for progress.
+
+    Raises:
+        InputRefused: there are no cells.
+        JobCancelled: somebody asked to stop.
+    """
+    samples: dict[SampleLabel, int] = {}
+    parts: list[NDArray[Any]] = []
+    labels: list[int] = []
+    sample_of: list[int] = []
+    stream = iter(cells)
+    while piece := list(islice(stream, _CHUNK)):
+        stop_if_asked(cancel)
+        fields = prepare_field(recipe, [cell.pixels for cell in piece], margin, pixel_size_um=pixel_size_um)
+        small = float(np.abs(fields).max(initial=0.0)) < _HALF_LIMIT
+        parts.append(fields.astype(np.float16) if small else fields)
+        labels.extend(cell.class_index for cell in piece)
+        sample_of.extend(samples.setdefault(cell.sample, len(samples)) for cell in piece)
+        progress(len(labels), total, "Preparing cells")
+    if not labels:
+        raise InputRefused(
+            "There are no labelled cells to train on.", "Enter the true class of samples first."
+        )
+    return TrainingData(
+        fields=_joined(parts),
+        labels=np.asarray(labels, np.int64),
+        sample_of=np.asarray(sample_of, np.int64),
+        samples=tuple(samples),
+        classes=classes,
+        recipe=recipe,
+        margin=margin,
+        simulated=simulated,
+        description=description,
+        licence=licence,
+        pixel_size_um=pixel_size_um,
+    )
+
+
+def read_cell_files(sources: Sequence[CellFileSource], classes: ClassScheme) -> Iterator[LabelledCell]:
+    """The labelled cells of imported studies, read piece by piece from their cell files.
+
+    Raises:
+        WrongUse: a true class that `classes` does not have.
+    """
+    from nscweb.store.cells import CellFile
+
+    for source in sources:
+        if source.true_class not in classes.names:
+            raise WrongUse(
+                f"The sample {source.sample.name} has the true class {source.true_class!r}, which is not "
+                "a class of the new model."
+            )
+        label = classes.index(source.true_class)
+        cell_file = CellFile(source.path)
+        for start in range(0, len(cell_file), _CHUNK):
+            stop = min(start + _CHUNK, len(cell_file))
+            for pixels in cell_file.images(source.channels, start, stop):
+                yield LabelledCell(source.sample, label, pixels)
+
+
+def classes_of(sources: Sequence[CellFileSource], kind: str = "fate") -> ClassScheme:
+    """The true classes of some cell files in alphabetical order.
+
+    Raises:
+        WrongUse: fewer than two classes.
+    """
+    names = tuple(sorted({source.true_class for source in sources if source.true_class}))
+    if len(names) < 2:
+        raise WrongUse(
+            "Training needs samples of at least two true classes.",
+            "Enter the true class of more samples in the sample sheet.",
+        )
+    return ClassScheme(names, kind=kind)
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """One array; pieces are given free as they are copied, so that memory never holds the data twice."""
+    dtype = np.result_type(*{part.dtype for part in parts})
+    result = np.empty((sum(len(part) for part in parts), *parts[0].shape[1:]), dtype)
+    end = len(result)
+    while parts:
+        part = parts.pop()
+        result[end - len(part) : end] = part
+        end -= len(part)
+    return result
