@@ -1,0 +1,1 @@
+"""Simulated imaging flow cytometer studies with known truth: demo, tests, shipped weights."""
