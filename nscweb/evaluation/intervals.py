@@ -1,0 +1,82 @@
+"""95 % intervals: of a share of cells (Wilson), of a mean over replicates (t), over samples (bootstrap)."""
+
+from __future__ import annotations
+
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Float64 = NDArray[np.float64]
+
+LEVEL = 0.95
+_Z = 1.959963984540054  # 97.5 % point of the normal distribution
+
+
+@overload
+def wilson(k: float, n: float) -> tuple[float, float]: ...
+@overload
+def wilson(k: NDArray[Any], n: NDArray[Any]) -> tuple[Float64, Float64]: ...
+def wilson(k: Any, n: Any) -> Any:
+    """Wilson's score interval of a share `k` / `n`, for numbers or arrays; 0 to 1 where `n` is 0.
+
+    It treats cells as independent, so it says how well this very sample is known, not the next replicate.
+    Wilson, J. Am. Stat. Assoc. 22, 209 (1927): 105 of 109 gives 0.909 to 0.986.
+    """
+    hits, total = np.asarray(k, np.float64), np.asarray(n, np.float64)
+    safe = np.where(total > 0, total, 1.0)
+    share = hits / safe
+    shrink = 1 + _Z**2 / safe
+    centre = (share + _Z**2 / (2 * safe)) / shrink
+    half = _Z * np.sqrt(share * (1 - share) / safe + _Z**2 / (4 * safe**2)) / shrink
+    low = np.where(total > 0, np.clip(np.minimum(centre - half, share), 0, 1), 0.0)
+    high = np.where(total > 0, np.clip(np.maximum(centre + half, share), 0, 1), 1.0)
+    if low.ndim == 0:
+        return float(low), float(high)
+    return low, high
+
+
+def t_quantile(degrees: ArrayLike) -> Float64:
+    """97.5 % point of Student's t distribution; infinite for fewer than one degree of freedom."""
+    from scipy.stats import t
+
+    free = np.asarray(degrees, np.float64)
+    return np.where(free >= 1, t.ppf(0.5 + LEVEL / 2, np.maximum(free, 1)), np.inf)
+
+
+def t_interval(values: ArrayLike) -> tuple[float, float, float]:
+    """Mean of replicates and its 95 % t interval: (mean, low, high); NaN with fewer than two values."""
+    array = np.asarray(values, np.float64)
+    if array.size < 2:
+        return (float(array.mean()) if array.size else float("nan")), float("nan"), float("nan")
+    mean = float(array.mean())
+    half = float(t_quantile(array.size - 1)) * float(array.std(ddof=1)) / float(np.sqrt(array.size))
+    return mean, mean - half, mean + half
+
+
+def resampled_counts(strata: NDArray[Any], rounds: int, seed: int) -> NDArray[np.int64]:
+    """How often each unit is drawn in each bootstrap round: (rounds, units).
+
+    Units are drawn with replacement within their stratum, so that no round is without a class.
+
+    Args:
+        strata: (units,) labels.
+    """
+    rng = np.random.default_rng(seed)
+    counts = np.zeros((rounds, len(strata)), np.int64)
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        draws = rng.integers(0, len(members), (rounds, len(members)))
+        offsets = np.arange(rounds)[:, None] * len(members)
+        flat = np.bincount((draws + offsets).ravel(), minlength=rounds * len(members))
+        counts[:, members] = flat.reshape(rounds, len(members))
+    return counts
+
+
+def percentile_interval(values: Float64, value: float) -> tuple[float, float]:
+    """95 % percentile interval of bootstrap `values` (NaN left out), widened to contain `value`."""
+    usable = values[np.isfinite(values)]
+    if usable.size == 0:
+        return value, value
+    low, high = np.percentile(usable, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+    return min(float(low), value), max(float(high), value)
