@@ -28,7 +28,8 @@ class TextureBank:
         self.size = size
         side = 8 * size
         self._fields = []
-        for sigma in (0.75 * scale, 1.7 * scale):
+        # Finer optics show finer granules, so texture grows slower than the cell.
+        for sigma in (0.75 * scale**0.4, 1.7 * scale**0.7):
             noise = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), sigma)
             self._fields.append(noise / noise.std())
 
@@ -85,17 +86,17 @@ def draw_bodies(
     outline += traits["taper"].astype(np.float32)[:, None, None] * np.cos(angle)
     radius: Float = (traits["radius"] * scale).astype(np.float32)[:, None, None]
     edge = radius * outline - distance  # > 0 inside, in pixels
-    soft = rng.uniform(0.55, 1.0, count).astype(np.float32)[:, None, None] * np.float32(scale)
+    soft = rng.uniform(0.55, 1.0, count).astype(np.float32)[:, None, None] * np.float32(scale**0.4)
     inside = 1.0 / (1.0 + np.exp(np.clip(-edge / soft, -30, 30)))
 
     focus = rng.normal(0.35, 0.75, count).astype(np.float32)[:, None, None]
     flat = traits["flatness"].astype(np.float32)[:, None, None]
-    width = np.float32(1.25 * scale) * (1 + 0.35 * np.abs(focus))
+    width = np.float32(1.25 * scale**0.6) * (1 + 0.35 * np.abs(focus))
     rim = np.exp(-((edge / width) ** 2))
     halo = np.exp(-(((edge + 2.3 * np.float32(scale)) / (1.25 * width)) ** 2))
     second = np.exp(-(((edge - 2.6 * np.float32(scale)) / (1.3 * width)) ** 2))
     strength = (1.25 - 0.65 * flat) * np.sign(focus) * np.sqrt(np.abs(focus) + 0.25)
-    light = strength * (-1.0 * rim + 0.55 * halo + 0.35 * second)
+    light = strength * (-1.0 * rim + 0.42 * halo + 0.35 * second)
 
     texture = bank.cut(rng, count, traits["fine"])
     grain = traits["granules"].astype(np.float32)[:, None, None]
@@ -109,8 +110,8 @@ def draw_bodies(
 def _nucleus(
     rng: np.random.Generator,
     traits: dict[str, NDArray[np.float64]],
-    u: Float,
-    v: Float,
+    u: NDArray[Any],
+    v: NDArray[Any],
     radius: Float,
     focus: Float,
     scale: float,

@@ -23,6 +23,8 @@ class Profile:
         dtype: of the stored pixels.
         top: highest value the camera gives.
         pixel_size_um: micrometres per pixel.
+        blur: width of the optical blur in pixels at a defocus of 1.
+        noise: lowest and highest noise of an acquisition, relative to its contrast.
     """
 
     name: str
@@ -33,11 +35,15 @@ class Profile:
     dtype: type[np.unsignedinteger]
     top: int
     pixel_size_um: float
+    blur: float
+    noise: tuple[float, float]
 
 
 PROFILES: dict[str, Profile] = {
-    "flowsight": Profile("flowsight", 60, 1.0, (60, 60), (37, 57), np.uint8, 255, 1.0),
-    "imagestream": Profile("imagestream", 126, 2.3, (58, 114), (69, 125), np.uint16, 4095, 0.33),
+    "flowsight": Profile("flowsight", 60, 1.0, (60, 60), (37, 57), np.uint8, 255, 1.0, 1.0, (0.03, 0.06)),
+    "imagestream": Profile(
+        "imagestream", 126, 2.3, (58, 114), (69, 125), np.uint16, 4095, 0.33, 0.6, (0.02, 0.04)
+    ),
 }
 
 
@@ -62,7 +68,7 @@ def draw_illumination(rng: np.random.Generator, profile: Profile, bright: bool |
     if bright is None:
         bright = bool(rng.uniform() < 0.5)
     if profile.name == "imagestream":
-        level, contrast = rng.normal(793, 6), rng.uniform(95, 150)
+        level, contrast = rng.normal(793, 6), rng.uniform(70, 115)
     elif bright:
         level, contrast = rng.normal(151, 1.2), float(np.exp(rng.normal(np.log(27), 0.16)))
     else:
@@ -72,7 +78,7 @@ def draw_illumination(rng: np.random.Generator, profile: Profile, bright: bool |
         float(contrast),
         float(rng.uniform(0.0, 0.035)),
         float(rng.uniform(0.0, 0.045)),
-        float(rng.uniform(0.03, 0.06)),
+        float(rng.uniform(*profile.noise)),
         float(rng.uniform(0.45, 0.8)),
     )
 
@@ -82,7 +88,7 @@ def expose(
 ) -> NDArray[np.generic]:
     """Relative brightness (N, S, S) to stored pixels (N, S, S) of the camera."""
     count, size = light.shape[0], light.shape[1]
-    blur = illumination.defocus * profile.scale * np.exp(rng.normal(0, 0.22, count))
+    blur = illumination.defocus * profile.blur * np.exp(rng.normal(0, 0.22, count))
     seen = np.empty_like(light)
     for i in range(count):
         seen[i] = cv2.GaussianBlur(light[i], (0, 0), float(blur[i]))

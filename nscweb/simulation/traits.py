@@ -40,11 +40,11 @@ class Traits:
     flatness: float
 
 
-STEM = Traits(8.3, 1.08, 0.035, 0.02, 0.55, 0.5, 0.55, 0.3, 3.0, 0.9, 0.3)
+STEM = Traits(7.9, 1.08, 0.035, 0.02, 0.55, 0.5, 0.55, 0.3, 3.0, 0.9, 0.3)
 MATURE: tuple[Traits, ...] = (
-    Traits(9.6, 1.22, 0.10, 0.03, 0.45, 0.15, 0.45, 2.6, 4.0, 1.15, 0.8),
-    Traits(7.9, 1.05, 0.04, 0.02, 1.05, 0.95, 0.62, 4.2, 3.0, 0.65, 0.2),
-    Traits(7.4, 1.55, 0.03, 0.14, 0.30, 0.5, 0.58, 1.6, 6.5, 0.85, 0.1),
+    Traits(9.2, 1.22, 0.10, 0.03, 0.45, 0.15, 0.45, 2.6, 4.0, 1.15, 0.8),
+    Traits(7.5, 1.05, 0.04, 0.02, 1.05, 0.95, 0.62, 4.2, 3.0, 0.65, 0.2),
+    Traits(7.0, 1.55, 0.03, 0.14, 0.30, 0.5, 0.58, 1.6, 6.5, 0.85, 0.1),
 )
 # Cell-to-cell deviation of each trait; large enough that young fates overlap.
 SPREAD = Traits(0.75, 0.10, 0.015, 0.025, 0.16, 0.18, 0.05, 0.4, 1.2, 0.18, 0.18)
@@ -70,7 +70,7 @@ def draw_traits(
         mature = np.array([getattr(traits, item.name) for traits in MATURE])[fate]
         values = stem + maturity * (mature - stem) + rng.normal(0, getattr(SPREAD, item.name), count)
         drawn[item.name] = np.asarray(values, np.float64)
-    drawn["radius"] = np.clip(drawn["radius"], 5.5, 11.5)
+    drawn["radius"] = np.clip(drawn["radius"], 5.2, 11.0)
     drawn["aspect"] = np.clip(drawn["aspect"], 1.0, 2.2)
     for name in ("roughness", "taper", "granules", "processes", "flatness", "fine"):
         drawn[name] = np.clip(drawn[name], 0.0, None)
