@@ -33,8 +33,8 @@ class CellFilter:
         min_confidence, max_confidence: range of the highest score.
         only_flags: cells that have one of these quality flags; empty for all.
         exclude_flags: cells with one of these are left out.
-        sort: ``confidence`` surest first, ``uncertainty`` least sure first, ``score`` of `score_class` highest
-            first, ``object`` in order of sample and object number, ``mixed`` a fixed shuffle.
+        sort: ``confidence`` surest first, ``uncertainty`` least sure first, ``score`` of `score_class`
+            highest first, ``object`` in order of sample and object number, ``mixed`` a fixed shuffle.
         score_class: class whose score sorts, "" for the predicted one.
     """
 

@@ -1,8 +1,8 @@
-"""The dashboard of a run: filtered counts, ratios by sample and by group, and what must be said beside them."""
+"""The dashboard of a run: filtered counts, ratios by sample and by group, and what to say beside them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -65,7 +65,8 @@ class DashboardData:
             ratio, low, high.
         group_ratios: one row per group, time point and class: group, time_h, class, replicates, cells, mean,
             sd, sem, low, high, method.
-        samples: one row per sample: sample_id, group, time_h, replicate, cells, then n_<class>, ratio_<class>.
+        samples: one row per sample: sample_id, group, time_h, replicate, cells, then n_<class> and
+            ratio_<class>.
         groups: one row per group and time point: group, time_h, replicates, cells, then mean_<class>.
         warnings: sentences that belong beside every number.
         simulated: the cells of the study are simulated.
@@ -101,14 +102,7 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
     chosen = filters or Filters()
     table = prediction_table(app, found)
     classes = class_scheme(found)
-    kept, counts = filter_predictions(
-        table,
-        groups=chosen.groups,
-        times_h=chosen.times_h,
-        replicates=chosen.replicates,
-        min_confidence=chosen.min_confidence,
-        exclude_flags=chosen.exclude_flags,
-    )
+    kept, counts = filter_predictions(table, **asdict(chosen))
     by_sample = sample_ratios(kept, classes.names)
     by_group = group_ratios(by_sample)
     study = study_of(app, found)

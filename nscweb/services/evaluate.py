@@ -53,7 +53,8 @@ class Evaluation:
         roc: class name -> table with ``fpr``, ``tpr`` (rows in drawing order).
         pr: class name -> table with ``recall``, ``precision``.
         average_precision: class name -> area under the precision-recall curve.
-        shortcuts: what background, frame size and mean intensity alone can tell; {} when it cannot be measured.
+        shortcuts: what background, frame size and mean intensity alone can tell; {} when it cannot be
+            measured.
         warnings: sentences that belong beside every figure.
         table: the evaluated rows of the prediction table.
     """
@@ -208,6 +209,6 @@ def _few_samples(table: pd.DataFrame, classes: ClassScheme) -> list[str]:
     if not single:
         return []
     return [
-        f"Only one sample for: {', '.join(single)}. The intervals then say how sure the figures are for these "
-        "very samples, not for the next experiment."
+        f"Only one sample for: {', '.join(single)}. The intervals then say how sure the figures are for "
+        "these very samples, not for the next experiment."
     ]

@@ -95,7 +95,7 @@ def maps_on_frames(
     method: Method,
     pixel_size_um: float | None,
 ) -> tuple[list[NDArray[np.float32]], str]:
-    """(h, w) maps on the raw frames of (C, h, w) images, one class per image; and the method that was used."""
+    """(h, w) maps on the raw frames of (C, h, w) images, one class per image; and the method used."""
     from nscweb.inference.cam import class_maps, map_on_frame
 
     closed = method == "closed-form" or (method == "auto" and classifier.closed_form_cam)
@@ -121,7 +121,7 @@ def maps_on_frames(
 
 
 def representative_cells(app: App, run: Run | str, count: int) -> list[str]:
-    """Ids of up to `count` cells, the surest of each predicted class in turn, without flagged ones if there are others."""
+    """Ids of up to `count` cells, the surest of each predicted class in turn; flagged ones only if all are"""
     found = get_run(app, run)
     table = matching_rows(app, found, CellFilter())
     clean = table[table["flags"] == 0]
@@ -177,7 +177,7 @@ def explained_classes(run: Run, rows: pd.DataFrame, class_name: str) -> list[str
 
 
 def save_overlays(app: App, run: Run | str, cells: Sequence[Explained], out_dir: Path) -> list[Path]:
-    """Write raw image and overlay side by side as PNG, one file per cell, named by class, score and object number."""
+    """Write raw image and overlay side by side, one PNG per cell, named by class, score and object."""
     simulated = get_run(app, run).provenance.simulated_cells
     return save(cells, out_dir, "simulated cell" if simulated else "")
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from nscweb.core.flags import pack, unpack
+from nscweb.core.flags import unpack
 from nscweb.core.runs import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.dashboard import DashboardData, Filters, dashboard_data, warnings_of
@@ -83,17 +85,12 @@ def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes
     return figure_csv(_with_statement(out, found))
 
 
-def counted(table: pd.DataFrame, filters: Filters) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def counted(table: pd.DataFrame, filters: Filters) -> NDArray[np.bool_]:
     """(N,) whether a cell is behind the ratios under these filters."""
-    keep = (table["flags"].to_numpy() & pack(filters.exclude_flags)) == 0
-    keep &= table["confidence"].to_numpy() >= filters.min_confidence
-    if filters.groups:
-        keep &= table["group"].astype(str).isin(filters.groups).to_numpy()
-    if filters.times_h:
-        keep &= table["time_h"].isin(filters.times_h).to_numpy()
-    if filters.replicates:
-        keep &= table["replicate"].astype(str).isin(filters.replicates).to_numpy()
-    return np.asarray(keep, bool)
+    from nscweb.evaluation.filters import filter_predictions
+
+    kept, _ = filter_predictions(table, **asdict(filters))
+    return np.asarray(table.index.isin(kept.index), bool)
 
 
 def samples_csv(data: DashboardData) -> bytes:
@@ -151,7 +148,7 @@ def provenance_json(app: App, run: Run, filters: Filters) -> bytes:
 
 
 def _with_statement(frame: pd.DataFrame, run: Run) -> pd.DataFrame:
-    """What the cells and the model are stands in every line, so that a copied part of a table still says it."""
+    """What the cells and the model are stands in every line, so that a copied part still says it."""
     made = run.provenance
     frame["cells_are"] = "simulated" if made.simulated_cells else "measured"
     frame["model_trained_on"] = "simulated cells" if made.simulated_training else "measured cells"

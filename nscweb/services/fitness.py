@@ -59,7 +59,7 @@ def measure_fitness(
 ) -> SampleFitness | None:
     """Compare embeddings (N, F) of cells of one sample with the reference in the card.
 
-    The share of cells beyond the 99th percentile of the known cells is tested against 1 % (one-sided binomial).
+    The share of cells beyond the 99th percentile of the known cells is tested against 1 % (binomial).
 
     Returns:
         None when the card keeps no reference or there are no cells.
@@ -99,9 +99,9 @@ def fitness_warnings(measured: Sequence[SampleFitness]) -> list[str]:
     cells, far = sum(item.cells for item in unlike), sum(item.far for item in unlike)
     names = ", ".join(item.sample_id for item in unlike[:3]) + (", …" if len(unlike) > 3 else "")
     return [
-        f"{len(unlike)} of {len(measured)} samples are unlike the training data ({names}): {far} of {cells} cells "
-        f"looked at ({100 * far / cells:.0f} %) lie farther from the training cells than 99 % of known cells do "
-        f"(1 % expected). Do not trust their predictions without a check."
+        f"{len(unlike)} of {len(measured)} samples are unlike the training data ({names}): {far} of {cells} "
+        f"cells looked at ({100 * far / cells:.0f} %) lie farther from the training cells than 99 % of known "
+        f"cells do (1 % expected). Do not trust their predictions without a check."
     ]
 
 
@@ -129,8 +129,8 @@ def study_warnings(study: Study, card: ModelCard) -> list[str]:
     if study.pixel_size_um is None and card.recipe.field_px is not None:
         height, width = card.recipe.field_px
         sentences.append(
-            f"The pixel size of this study is not known; the model looks at {height} x {width} pixels and takes "
-            "for granted that a cell is as many pixels wide as in its training data."
+            f"The pixel size of this study is not known; the model looks at {height} x {width} pixels and "
+            "takes for granted that a cell is as many pixels wide as in its training data."
         )
     return sentences
 
@@ -145,8 +145,8 @@ def check_channels(study: Study, card: ModelCard) -> tuple[str, ...]:
     missing = [name for name in channels if name not in study.channels]
     if missing:
         raise ModelError(
-            f"The model {card.name} needs the channel {', '.join(missing)}, which the study {study.name} does "
-            f"not have (it has {', '.join(study.channels)}).",
+            f"The model {card.name} needs the channel {', '.join(missing)}, which the study {study.name} "
+            f"does not have (it has {', '.join(study.channels)}).",
             "Import the study again with this channel, or choose another model.",
             "E-MODEL-CHANNEL",
         )

@@ -1,4 +1,4 @@
-"""The models that can be used: those shipped in ``weights/``, those in the data folder, or a folder by path."""
+"""The models that can be used: shipped in ``weights/``, in the data folder, or a folder by path."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # Inferno (Smith and van der Walt 2015): perceptually uniform, readable with every common colour blindness.
 COLOUR_STOPS: tuple[str, ...] = (
-    "#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925", "#fb9b06", "#f7d13d", "#fcffa4",
+    "#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60",
+    "#cf4446", "#ed6925", "#fb9b06", "#f7d13d", "#fcffa4",
 )  # fmt: skip
 _BARS_UM = (50.0, 20.0, 10.0, 5.0, 2.0, 1.0)
 _SIDE = 240
@@ -35,7 +36,7 @@ def _palette() -> NDArray[np.float64]:
 
 
 def overlay(image: NDArray[np.uint8], class_map: NDArray[Any], alpha: float = 0.55) -> NDArray[np.uint8]:
-    """(h, w) uint8 image and (h, w) map in 0..1 to (h, w, 3) uint8; the image stays visible where the map is low."""
+    """Image (h, w) and map (h, w) in 0..1 to (h, w, 3); the image stays visible where the map is low."""
     level = np.clip(np.nan_to_num(np.asarray(class_map, np.float64)), 0.0, 1.0)
     colours = _palette()[np.rint(255 * level).astype(int)]
     weight = (np.clip(alpha, 0.0, 1.0) * level**0.6)[..., None]
@@ -44,7 +45,7 @@ def overlay(image: NDArray[np.uint8], class_map: NDArray[Any], alpha: float = 0.
 
 
 def scale_bar(width_px: int, pixel_size_um: float | None) -> tuple[float, float] | None:
-    """(length in µm, length in px) of the longest round bar within 40 % of a frame; None without a pixel size."""
+    """(length in µm, length in px) of the longest bar within 40 % of a frame; None without a pixel size."""
     if not pixel_size_um or not pixel_size_um > 0:
         return None
     for length in _BARS_UM:

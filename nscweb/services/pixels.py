@@ -26,7 +26,7 @@ def split_id(cell_id: str) -> tuple[str, int]:
 def images_of(
     app: App, run: Run, cell_ids: Sequence[str], channels: Sequence[str] | None = None
 ) -> list[NDArray[Any]]:
-    """Native (C, h, w) pixels of cells in the order of `cell_ids`; only the pages of the files that hold them are read.
+    """Native (C, h, w) pixels of cells in the order of `cell_ids`, read from the memory-mapped files.
 
     Args:
         channels: channels to read; None takes the channel of the run.

@@ -38,8 +38,8 @@ def predict_study(
     Args:
         study: name or id.
         model: name of a model or path of its folder.
-        run_key: names the unfinished run, so that a job that was killed goes on from its last chunk; None makes
-            one from study, cells and weights, so that the same command goes on too.
+        run_key: names the unfinished run, so that a job that was killed goes on from its last chunk; None
+            makes one from study, cells and weights, so that the same command goes on too.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The work behind `predict_study`: cells in chunks, parts that survive a kill, one finished run at the end."""
+"""The work behind `predict_study`: cells in chunks, parts that survive a kill, one run at the end."""
 
 from __future__ import annotations
 
@@ -80,8 +80,7 @@ def predict(
             if sample.cells:
                 _predict_sample(work, writer, sample, keys[sample.name])
         progress(study.cells, study.cells, "Writing the table")
-        run = _finish(work, writer, started_utc, time.monotonic() - began)
-    return run
+        return _finish(work, writer, started_utc, time.monotonic() - began)
 
 
 def _predict_sample(work: _Work, writer: PredictionWriter, sample: Sample, key: str) -> None:
@@ -113,7 +112,7 @@ def _predict_chunk(
     start: int,
     stop: int,
 ) -> pd.DataFrame:
-    """Rows of the prediction table for cells `start` to `stop` of one sample; cells without the channel are left out."""
+    """Rows for cells `start` to `stop` of one sample; cells without the channel are left out."""
     rows = np.arange(start, stop)
     images = cells.images(work.channels, start, stop)
     there = np.array([image is not None for image in images], bool)
@@ -179,8 +178,8 @@ def _warnings(work: _Work) -> list[str]:
     sentences += unlike
     if work.not_predicted:
         sentences.append(
-            f"{work.not_predicted} cells have no image in the channel {', '.join(work.channels)} and were not "
-            "predicted."
+            f"{work.not_predicted} cells have no image in the channel {', '.join(work.channels)} and were "
+            "not predicted."
         )
     return sentences
 

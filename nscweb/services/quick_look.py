@@ -10,11 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.findings import Finding, FindingLog
-from nscweb.core.flags import unpack
-from nscweb.services import fitness
 from nscweb.services.models import default_model, model_by_name
-from nscweb.services.overlays import overlay
-from nscweb.services.pixels import display
 
 if TYPE_CHECKING:
     from nscweb.inference.classifier import Classifier
@@ -83,10 +79,11 @@ def look(
         ModelError: there is no such model, or it needs more channels than an image has.
     """
     from nscweb.inference.classifier import Classifier
-    from nscweb.services.quick_images import read_images
+    from nscweb.services.quick_images import check_one_channel, read_images, scored
 
     log = FindingLog()
     entry = classifier.entry if classifier else (model_by_name(app, model) if model else default_model(app))
+    check_one_channel(entry.card)
     if len(files) > MAX_FILES:
         log.add(
             "ignored",
@@ -98,4 +95,5 @@ def look(
     if not read:
         return QuickLook((), tuple(log), (), entry.card.name)
     used = classifier or Classifier(entry, threads=app.settings.threads)
-    return QuickLook(tuple(_results(used, read)), tuple(log), _warnings(used, read), entry.card.name)
+    results, warnings = scored(used, read)
+    return QuickLook(tuple(results), tuple(log), tuple(warnings), entry.card.name)

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 # One fixed time stamp in the zip, so that the same run gives the same bytes.
+SIMULATED = "THE CELLS OF THIS STUDY ARE SIMULATED. They say nothing about real cultures."
 _STAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def run_zip(app: App, run: Run | str, out: Path | None = None, filters: Filters | None = None) -> Path:
     """Write everything of a run into one zip and return its path.
 
-    cells.csv, samples.csv, groups.csv, provenance.json, card.json, findings.csv, sample_sheet.csv, quality.csv
-    and README.txt with the limits.
+    cells.csv, samples.csv, groups.csv, provenance.json, card.json, findings.csv, sample_sheet.csv,
+    quality.csv and README.txt with the limits.
 
     Args:
         out: path of the zip; None puts it into the folder of the run.
@@ -81,13 +82,13 @@ def _of_the_study(app: App, run: Run) -> list[tuple[str, bytes]]:
 
 
 def readme(data: DashboardData) -> str:
-    """The page in plain words: what this is, what the files hold, how the numbers were made, what the limits are."""
+    """The page in plain words: what this is, what the files hold, how numbers were made, what limits are."""
     run, made = data.run, data.run.provenance
     lines = [
         f"Predicted {data.classes.kind} ratios of the study {made.study}",
         "",
         NOTICE,
-        *(["THE CELLS OF THIS STUDY ARE SIMULATED. They say nothing about real cultures."] if made.simulated_cells else []),
+        *([SIMULATED] if made.simulated_cells else []),
         "",
         f"Run {run.run_id}, made {run.created_utc}, model {made.model} {made.model_version}",
         f"SHA-256 of the weights: {made.weights_sha256}",
@@ -108,10 +109,10 @@ def readme(data: DashboardData) -> str:
         "  findings.csv      what was noticed at import, every skipped file with its reason",
         "",
         "How the numbers were made",
-        "  A cell belongs to the class with the highest score. A ratio is the share of a class among the counted",
-        "  cells of a sample. Replicates are the unit: mean, SD, SEM and the 95 % interval (low to high) of a group",
-        "  are over replicates, never over pooled cells; with fewer than two replicates the column method says",
-        "  what the interval is.",
+        "  A cell belongs to the class with the highest score. A ratio is the share of a class among the",
+        "  counted cells of a sample. Replicates are the unit: mean, SD, SEM and the 95 % interval (low to",
+        "  high) of a group are over replicates, never over pooled cells; with fewer than two replicates the",
+        "  column method says what the interval is.",
         f"  Time points: {_times(data)}.",
         "",
         "Limits of the model",

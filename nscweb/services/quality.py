@@ -1,0 +1,71 @@
+"""Quality of imported cells: features measured at import, counted per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nscweb.core.flags import FLAGS, pack
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+# Flags that take a cell out of the statistics unless the user wants it in.
+LEFT_OUT: tuple[str, ...] = ("empty", "constant", "several", "border", "blurred", "saturated")
+
+
+def quality_summary(app: App, study: str, left_out: Sequence[str] = LEFT_OUT) -> pd.DataFrame:
+    """One row per sample: cells in, cells kept, and how many carry each flag.
+
+    Args:
+        left_out: names of flags that count as not kept.
+
+    Returns:
+        Columns ``sample``, ``cells``, ``kept``, ``kept_percent``, then one count per flag under its name in
+        `core.flags` (a cell may carry several, so counts can add up to more than are left out).
+
+    Raises:
+        StudyNotFound: no such study.
+    """
+    found = app.catalogue.study(study)
+    keys = app.catalogue.sample_keys(found.study_id)
+    mask = pack(left_out)
+    rows: list[dict[str, Any]] = []
+    for sample in found.samples:
+        flags = flags_of(app, found.study_id, keys[sample.name], sample.cells)
+        kept = int(np.count_nonzero((flags & mask) == 0))
+        rows.append(
+            {
+                "sample": sample.name,
+                "cells": len(flags),
+                "kept": kept,
+                "kept_percent": round(100.0 * kept / len(flags), 1) if len(flags) else 0.0,
+                **{flag.name: int(np.count_nonzero(flags & flag.bit)) for flag in FLAGS},
+            }
+        )
+    columns = ["sample", "cells", "kept", "kept_percent", *(flag.name for flag in FLAGS)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def quality_table(app: App, study: str, sample: str) -> pd.DataFrame:
+    """Features and flags of every cell of a sample, rows as in its cell file (see preprocess.quality).
+
+    Raises:
+        StudyNotFound: no such study.
+        KeyError: no such sample.
+    """
+    found = app.catalogue.study(study)
+    key = app.catalogue.sample_keys(found.study_id)[sample]
+    return pd.read_parquet(app.folder.quality_path(found.study_id, key))
+
+
+def flags_of(app: App, study_id: str, key: str, cells: int) -> NDArray[np.int64]:
+    """Flag masks of a sample in the order of its cells; zeros where there is no quality table."""
+    path = app.folder.quality_path(study_id, key)
+    if not path.exists():
+        return np.zeros(cells, np.int64)
+    return pd.read_parquet(path, columns=["flags"])["flags"].to_numpy(np.int64)

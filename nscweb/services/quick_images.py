@@ -1,0 +1,92 @@
+"""Images of a quick look: read without a study, scored, mapped, and warned about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nscweb.core.card import ModelCard
+from nscweb.core.errors import ModelError
+from nscweb.core.findings import FindingLog
+from nscweb.core.flags import unpack
+from nscweb.services import fitness
+from nscweb.services.explain import maps_on_frames
+from nscweb.services.overlays import overlay
+from nscweb.services.pixels import display
+from nscweb.services.quick_look import QuickResult
+
+if TYPE_CHECKING:
+    from nscweb.core.limits import Limits
+    from nscweb.inference.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class ReadImage:
+    """One readable image: its name and (h, w) pixels at native depth."""
+
+    name: str
+    pixels: NDArray[Any]
+
+
+def check_one_channel(card: ModelCard) -> None:
+    """A dropped image is one channel; a model that needs more cannot look at it.
+
+    Raises:
+        ModelError: the model needs several channels.
+    """
+    if len(card.recipe.channels) != 1:
+        raise ModelError(
+            f"The model {card.name} looks at {len(card.recipe.channels)} channels at once; a dropped image "
+            "has one.",
+            "Choose a model that looks at brightfield alone, or make a study.",
+            "E-QUICK-CHANNELS",
+        )
+
+
+def scored(classifier: Classifier, read: Sequence[ReadImage]) -> tuple[list[QuickResult], list[str]]:
+    """Results in the order given, and the sentences that belong beside them."""
+    from nscweb.preprocess.quality import measure, quality_flags
+
+    planes = [image.pixels[None] for image in read]
+    probabilities, embeddings = classifier.predict_and_embed(planes)
+    names = classifier.card.classes.names
+    best = [names[int(row.argmax())] for row in probabilities]
+    maps, _ = maps_on_frames(classifier, planes, best, "auto", None)
+    flags = quality_flags(pd.DataFrame([measure(image.pixels)._asdict() for image in read]))
+    results = []
+    for index, image in enumerate(read):
+        shown = display(image.pixels)
+        results.append(
+            QuickResult(
+                name=image.name,
+                image=shown,
+                scores={name: float(p) for name, p in zip(names, probabilities[index], strict=True)},
+                predicted=best[index],
+                confidence=float(probabilities[index].max()),
+                map=maps[index],
+                overlay=overlay(shown, maps[index]),
+                flags=unpack(int(np.asarray(flags)[index])),
+            )
+        )
+    return results, _warnings(classifier.card, embeddings)
+
+
+def _warnings(card: ModelCard, embeddings: NDArray[np.float32]) -> list[str]:
+    sentences = fitness.model_warnings(card)
+    measured = fitness.measure_fitness(card, embeddings)
+    if measured is None:
+        return sentences
+    if measured.unlike:
+        sentences.append(measured.sentence)
+    elif measured.far:
+        # A few images cannot prove anything about a sample; each far one is still worth a word.
+        sentences.append(
+            f"{measured.far} of {measured.cells} images lie farther from the training cells than 99 % of known "
+            "cells do; do not trust their scores without a check."
+        )
+    return sentences

@@ -1,0 +1,192 @@
+"""From studies with true classes to labelled cells for the training room, and what the card says of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nscweb.core.card import CardEntry, read_card
+from nscweb.core.card_json import card_to_dict
+from nscweb.core.classes import ClassScheme
+from nscweb.core.progress import CancelAsked, Progress
+from nscweb.core.recipe import InputRecipe
+from nscweb.core.samples import Study
+from nscweb.store.cells import CellFile
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+    from nscweb.services.train import TrainRequest
+    from nscweb.training.card_writer import CardText
+    from nscweb.training.dataset import CellFileSource, LabelledCell, TrainingData
+    from nscweb.training.splits import Split
+
+# Samples of each class that a split by sample needs: one to train, one to watch, one never seen.
+_LEAST_SAMPLES = 3
+_FIELD_LIMITS = (24, 128)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Prepared training cells with what is known of where they come from.
+
+    Attributes:
+        data: prepared cells.
+        digests: sample name in `data` -> SHA-256 of its cell file; empty for simulated cells made on the fly.
+        can_split_by_sample: every class has enough samples.
+        remarks: sentences for the limits in the card.
+    """
+
+    data: TrainingData
+    digests: dict[str, str]
+    can_split_by_sample: bool
+    remarks: tuple[str, ...]
+
+
+def collect_data(app: App, request: TrainRequest, progress: Progress, cancel: CancelAsked) -> Collected:
+    """Labelled cells of the studies, or simulated ones, made ready for training.
+
+    Raises:
+        WrongUse: fewer than two true classes.
+        StudyNotFound: no such study.
+    """
+    if request.simulated:
+        return _simulated(request, progress, cancel)
+    from nscweb.training.dataset import classes_of, collect, read_cell_files
+
+    studies = [app.catalogue.study(name) for name in request.studies]
+    sources = [source for study in studies for source in sources_of(app, study)]
+    classes = classes_of(sources)
+    recipe = recipe_for(request.architecture, sources)
+    total = sum(study.cells for study in studies)
+    data = collect(
+        read_cell_files(sources, classes),
+        classes,
+        recipe,
+        simulated=any(study.simulated for study in studies),
+        description=_description(studies, classes),
+        licence=request.licence,
+        total=total,
+        progress=progress,
+        cancel=cancel,
+    )
+    digests = {}
+    for source in sources:
+        with CellFile(source.path) as cells:
+            digests[source.sample.name] = cells.sha256()
+    samples = [sum(source.true_class == name for source in sources) for name in classes.names]
+    return Collected(data, digests, min(samples) >= _LEAST_SAMPLES, _remarks(studies))
+
+
+def sources_of(app: App, study: Study) -> list[CellFileSource]:
+    """Cell files of the samples of a study that have a true class."""
+    from nscweb.training.dataset import CellFileSource, SampleLabel
+
+    keys = app.catalogue.sample_keys(study.study_id)
+    return [
+        CellFileSource(
+            app.folder.cells_path(study.study_id, keys[sample.name]),
+            (study.channel,),
+            SampleLabel(f"{study.name}: {sample.name}", sample.group, sample.time_h, sample.replicate),
+            sample.true_class,
+        )
+        for sample in study.samples
+        if sample.true_class and sample.cells
+    ]
+
+
+def recipe_for(architecture: str, sources: list[CellFileSource]) -> InputRecipe:
+    """A square field that holds nearly all frames, resized to a square input of the size that the network likes.
+
+    The side is the 90th percentile of the longer side of the frames, an even number from 24 to 128 px; frames
+    are padded or cropped to it, never stretched, because frame size can leak class.
+    """
+    from nscweb.models.architectures import ARCHITECTURES
+
+    sides = []
+    for source in sources:
+        with CellFile(source.path) as cells:
+            sides.append(np.asarray(cells.frames).max(axis=1))
+    side = int(np.ceil(np.percentile(np.concatenate(sides), 90) / 2) * 2) if sides else _FIELD_LIMITS[0]
+    side = min(max(side, _FIELD_LIMITS[0]), _FIELD_LIMITS[1])
+    wanted = max(ARCHITECTURES[architecture].default_input)
+    return InputRecipe(field_px=(side, side), resize=(wanted, wanted))
+
+
+def _simulated(request: TrainRequest, progress: Progress, cancel: CancelAsked) -> Collected:
+    from nscweb.simulation.traits import FATES
+    from nscweb.training.dataset import collect
+
+    classes = ClassScheme(tuple(FATES))
+    data = collect(
+        _simulated_cells(request.simulated, request.seed),
+        classes,
+        InputRecipe(field_px=(48, 48), resize=(48, 48)),
+        simulated=True,
+        description=f"{request.simulated:,} simulated single cells of {len(classes)} fates at five time points.",
+        licence="Apache-2.0",
+        total=request.simulated,
+        progress=progress,
+        cancel=cancel,
+    )
+    return Collected(data, {}, True, ())
+
+
+def _simulated_cells(cells: int, seed: int) -> Iterator[LabelledCell]:
+    from nscweb.simulation.labelled import iter_labelled_cells
+    from nscweb.training.dataset import LabelledCell, SampleLabel
+
+    for cell in iter_labelled_cells(seed, cells):
+        label = SampleLabel(cell.sample, "simulated", cell.time_h, str(cell.replicate))
+        yield LabelledCell(label, cell.fate, cell.pixels)
+
+
+def card_text(app: App, request: TrainRequest, collected: Collected) -> CardText:
+    """What a person would say about the new model."""
+    from nscweb.training.card_writer import CardText
+
+    classes = collected.data.classes
+    return CardText(
+        title=f"{request.out.name}: {', '.join(classes.names)}",
+        summary=f"Trained in nscweb to tell {len(classes)} classes apart. {collected.data.description}",
+        command=request.command,
+        created_utc=app.clock(),
+        uses=("Cells recorded and prepared like those that it was trained on.",),
+        limits=collected.remarks,
+    )
+
+
+def with_training_cells(entry: CardEntry, collected: Collected, split: Split) -> CardEntry:
+    """The card with the digests of the cell files whose cells were shown in training, written again.
+
+    An evaluation on one of these files then says that it is too good.
+    """
+    from nscweb.store.files import atomic_write
+
+    seen = np.unique(collected.data.sample_of[np.concatenate((split.train, split.validation))])
+    names = [collected.data.samples[index].name for index in seen]
+    digests = sorted({collected.digests[name] for name in names if name in collected.digests})
+    settings = {**entry.card.origin.settings, "training_cells_sha256": digests}
+    card = replace(entry.card, origin=replace(entry.card.origin, settings=settings))
+    with atomic_write(entry.folder / "card.json") as stream:
+        stream.write((json.dumps(card_to_dict(card), indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
+    return read_card(entry.folder)
+
+
+def _description(studies: list[Study], classes: ClassScheme) -> str:
+    names = ", ".join(study.name for study in studies)
+    cells = sum(s.cells for study in studies for s in study.samples if s.true_class in classes.names)
+    kind = "simulated cells" if any(study.simulated for study in studies) else "cells"
+    return f"{cells:,} {kind} of the {'study' if len(studies) == 1 else 'studies'} {names}."
+
+
+def _remarks(studies: list[Study]) -> tuple[str, ...]:
+    sizes = {study.pixel_size_um for study in studies}
+    if len(sizes) > 1:
+        return (
+            "The studies that it was trained on have different or unknown pixel sizes, so size may mislead it.",
+        )
+    return ()
