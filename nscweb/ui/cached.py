@@ -1,0 +1,111 @@
+"""What is opened or computed once and shared: the app, dashboards, evaluations, class maps.
+
+Keys carry `table_version`, which changes with the run and with the sample sheet, so nothing stale is shown.
+Everything kept here is read, never changed, by the pages.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, cast
+
+import streamlit as st
+
+from nscweb.core.runs import Run
+from nscweb.services import cells, dashboard, evaluate, explain, quick_look, runs
+from nscweb.services.context import App, open_app
+from nscweb.settings import Settings
+
+# Environment variables that decide which data folder and limits an `App` has.
+_PREFIX = "NSCWEB_"
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def _kept(entries: int, spinner: str | bool = False) -> Callable[[_Function], _Function]:
+    """`st.cache_resource` with a type; arguments whose name starts with ``_`` are not part of the key."""
+    return cast(
+        Callable[[_Function], _Function], st.cache_resource(max_entries=entries, show_spinner=spinner)
+    )
+
+
+def app() -> App:
+    """The opened `App` of this server; opened once for each data folder."""
+    environment = tuple(
+        sorted((name, value) for name, value in os.environ.items() if name.startswith(_PREFIX))
+    )
+    return _open(environment, str(Path.cwd()))
+
+
+def dashboard_data(app: App, run: Run, filters: dashboard.Filters) -> dashboard.DashboardData:
+    """Counts and ratios of a run under filters."""
+    return _dashboard(app, run, _key(app, run), filters)
+
+
+def evaluation(app: App, run: Run) -> evaluate.Evaluation:
+    """Figures of a run against the true classes of its study."""
+    return _evaluation(app, run, _key(app, run))
+
+
+def filter_options(app: App, run: Run) -> dashboard.FilterOptions:
+    """What a run can be filtered by."""
+    return _options(app, run, _key(app, run))
+
+
+def maps(app: App, run: Run, cell_ids: tuple[str, ...], class_name: str) -> list[explain.Explained]:
+    """Class maps of the cells on one page of a gallery."""
+    return _maps(app, run, _key(app, run), cell_ids, class_name)
+
+
+def gallery_page(app: App, run: Run, chosen: cells.CellFilter, limit: int, offset: int) -> cells.GalleryPage:
+    """One page of a gallery."""
+    return _gallery(app, run, _key(app, run), chosen, limit, offset)
+
+
+def quick(app: App, files: tuple[tuple[str, bytes], ...], model: str) -> quick_look.QuickLook:
+    """Scores and maps of a few dropped images."""
+    return _quick(app, str(app.settings.data_dir), files, model)
+
+
+def _key(app: App, run: Run) -> str:
+    return f"{app.settings.data_dir}|{runs.table_version(app, run)}"
+
+
+@_kept(4, "Opening the data folder …")
+def _open(environment: tuple[tuple[str, str], ...], folder: str) -> App:
+    return open_app(Settings.from_environment(dict(environment)))
+
+
+@_kept(32, "Counting …")
+def _dashboard(_app: App, _run: Run, key: str, filters: dashboard.Filters) -> dashboard.DashboardData:
+    return dashboard.dashboard_data(_app, _run, filters)
+
+
+@_kept(4, "Comparing with the true classes …")
+def _evaluation(_app: App, _run: Run, key: str) -> evaluate.Evaluation:
+    return evaluate.evaluate_run(_app, _run)
+
+
+@_kept(16)
+def _options(_app: App, _run: Run, key: str) -> dashboard.FilterOptions:
+    return dashboard.filter_options(runs.prediction_table(_app, _run))
+
+
+@_kept(24, "Asking the model where it looked …")
+def _maps(
+    _app: App, _run: Run, key: str, cell_ids: tuple[str, ...], class_name: str
+) -> list[explain.Explained]:
+    return explain.explain(_app, _run, cell_ids, class_name=class_name)
+
+
+@_kept(24, "Fetching cells …")
+def _gallery(
+    _app: App, _run: Run, key: str, chosen: cells.CellFilter, limit: int, offset: int
+) -> cells.GalleryPage:
+    return cells.gallery(_app, _run, chosen, limit=limit, offset=offset)
+
+
+@_kept(4, "Looking …")
+def _quick(_app: App, folder: str, files: tuple[tuple[str, bytes], ...], model: str) -> quick_look.QuickLook:
+    return quick_look.look(_app, files, model)

@@ -1,0 +1,194 @@
+"""The evaluation of a run: figures with intervals, confusion, curves, time points, and the shortcut check."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from nscweb.core.card import Metric
+from nscweb.core.runs import Run
+from nscweb.core.samples import Study
+from nscweb.reports import figures_evaluate
+from nscweb.services import export
+from nscweb.services.evaluate import Evaluation, TimeEvaluation
+from nscweb.ui import figures, frame, show
+from nscweb.ui.cards import METRIC_HELP, metric_word
+from nscweb.ui.filters import time_word
+from nscweb.ui.text import count, plain
+
+CONFUSION_HELP = (
+    "Each row is a true class, each column a prediction. The numbers in a row say what the cells of that class were "
+    "called; per cent are of the row. A perfect model has all cells on the diagonal."
+)
+CURVE_HELP = (
+    "ROC: share of cells of the class that are found, against the share of other cells taken along, as the threshold on "
+    "the score moves. Precision-recall: how pure the found cells are, against how many are found; "
+    "it shows weaknesses for rare classes that ROC hides."
+)
+
+
+def has_truth(study: Study, run: Run) -> bool:
+    """Whether any sample has a true class that the model of this run knows."""
+    return any(sample.true_class in run.class_names for sample in study.samples if sample.cells)
+
+
+def explain_missing_truth(study: Study, run: Run) -> None:
+    """Why there is nothing to compare with, and how to change that."""
+    given = sorted({sample.true_class for sample in study.samples if sample.true_class})
+    if given:
+        names = ", ".join(plain(name) for name in given)
+        show.empty(
+            "The true classes of this study are not classes of this model",
+            f"The sample sheet says: {names}. The model of this run knows: {', '.join(run.class_names)}. "
+            "Correct the sheet on the page Study, or predict with a model that knows these classes.",
+        )
+    else:
+        show.empty(
+            "This study has no true classes",
+            "An evaluation needs samples whose fate is known, for example from markers or from pure cultures. Fill the "
+            f"column “true class” in the sample sheet on the page Study with: {', '.join(run.class_names)}. No new prediction is needed.",
+        )
+    frame.page_link("study", "Open the sample sheet")
+
+
+def choose_time(result: Evaluation) -> TimeEvaluation | None:
+    """All time points together (None), or one of them."""
+    if not result.by_time:
+        return None
+    names = ["all together", *(_time(part) for part in result.by_time)]
+    picked = st.pills(
+        "Time point", names, default=names[0], required=True, key=f"evaluate_time_{result.run.run_id}",
+        help="Cells soon after induction look alike; a figure over all time points can hide that.",
+    )  # fmt: skip
+    position = names.index(picked) if picked in names else 0
+    return result.by_time[position - 1] if position else None
+
+
+def numbers(result: Evaluation, part: TimeEvaluation | None) -> None:
+    """Accuracy, macro F1 and AUC with their intervals."""
+    metrics = part.metrics if part else result.metrics
+    tiles = [
+        (metric_word(item.name), f"{item.value:.3f}", f"95 %: {item.low:.3f} to {item.high:.3f}")
+        for item in metrics
+        if not item.class_name
+    ]
+    cells, samples = (part.cells, part.samples) if part else (result.cells, result.samples)
+    show.facts([*tiles, ("Cells with truth", f"{cells:,}", f"in {count(samples, 'sample')}")])
+    how = next((item.interval for item in metrics if item.interval), "")
+    left_out = "; ".join(f"{reason}: {number:,}" for reason, number in result.left_out.items() if number)
+    st.caption(
+        ". ".join(line for line in (f"Intervals: {how}" if how else "", f"Not used: {left_out}" if left_out else "") if line)
+        or "Every cell of this run is used.",
+        help=METRIC_HELP,
+    )  # fmt: skip
+
+
+def confusion(result: Evaluation, part: TimeEvaluation | None) -> None:
+    """Confusion matrix as counts with row per cent."""
+    st.header("Confusion", anchor=False, help=CONFUSION_HELP)
+    matrix = part.confusion if part else result.confusion
+    names = result.classes.names
+    figures.show_figure(
+        figures_evaluate.confusion_figure(matrix, result.classes),
+        _file(result, "confusion", part),
+        export.figure_csv(pd.DataFrame([[true, *row] for true, row in zip(names, matrix, strict=True)], columns=["true class", *names])),
+        key="confusion",
+        alt="Confusion matrix: rows true classes, columns predictions, counts and per cent of the row",
+    )  # fmt: skip
+
+
+def per_class(result: Evaluation, part: TimeEvaluation | None) -> None:
+    """Precision, recall, F1 and AUC of each class with intervals."""
+    st.subheader("Each class", anchor=False, help=METRIC_HELP)
+    metrics = [item for item in (part.metrics if part else result.metrics) if item.class_name]
+    kinds = list(dict.fromkeys(item.name for item in metrics))
+    rows = []
+    for name in result.classes.names:
+        row: dict[str, object] = {"Class": name}
+        for kind in kinds:
+            found = next((item for item in metrics if (item.name, item.class_name) == (kind, name)), None)
+            row[metric_word(kind)] = _with_interval(found)
+        if not part and name in result.average_precision:
+            row["Average precision"] = f"{result.average_precision[name]:.3f}"
+        rows.append(row)
+    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    st.download_button(
+        "Figures (CSV)", export.figure_csv(metrics_csv(result)), file_name=f"{_file(result, 'metrics', None)}.csv",
+        mime="text/csv", icon=":material/table:", key="metrics_csv", on_click="ignore",
+    )  # fmt: skip
+
+
+def curves(result: Evaluation) -> None:
+    """ROC and precision-recall curves with their areas."""
+    st.header("Curves", anchor=False, help=CURVE_HELP)
+    left, right = st.columns(2)
+    areas = {name: metric.value for name in result.roc if (metric := result.metric("auc", name))}
+    with left:
+        figures.show_figure(
+            figures_evaluate.roc_figure(result.roc, areas, result.classes), _file(result, "roc", None),
+            export.figure_csv(_stack(result.roc)), key="roc", alt="ROC curve of each class",
+        )  # fmt: skip
+    with right:
+        figures.show_figure(
+            figures_evaluate.pr_figure(result.pr, result.average_precision, result.classes), _file(result, "pr", None),
+            export.figure_csv(_stack(result.pr)), key="pr", alt="Precision-recall curve of each class",
+        )  # fmt: skip
+
+
+def over_time(result: Evaluation) -> None:
+    """The overall figures at each time point."""
+    if not result.by_time:
+        return
+    st.subheader("Time by time", anchor=False, help=METRIC_HELP)
+    rows = []
+    for part in result.by_time:
+        row: dict[str, object] = {"Time": _time(part), "Cells": part.cells, "Samples": part.samples}
+        for item in part.metrics:
+            if not item.class_name:
+                row[metric_word(item.name)] = _with_interval(item)
+        for item in part.metrics:
+            if item.class_name and item.name in ("recall", "auc"):
+                row[f"{metric_word(item.name)} {item.class_name}"] = _with_interval(item)
+        rows.append(row)
+    st.dataframe(pd.DataFrame(rows), hide_index=True)
+
+
+def metrics_csv(result: Evaluation) -> pd.DataFrame:
+    """Every figure with its interval, all time points and each of them."""
+    parts: list[tuple[str, tuple[Metric, ...]]] = [("all", result.metrics)]
+    parts += [(_time(part), part.metrics) for part in result.by_time]
+    return pd.DataFrame(
+        [
+            {
+                "time": time,
+                "figure": item.name,
+                "class": item.class_name or "all",
+                "value": item.value,
+                "low": item.low,
+                "high": item.high,
+                "cells": item.cells,
+                "samples": item.samples,
+                "interval": item.interval,
+            }
+            for time, metrics in parts
+            for item in metrics
+        ]
+    )
+
+
+def _with_interval(metric: Metric | None) -> str:
+    return f"{metric.value:.3f} [{metric.low:.3f}–{metric.high:.3f}]" if metric else ""
+
+
+def _stack(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    parts = [table.assign(**{"class": name}) for name, table in tables.items()]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _time(part: TimeEvaluation) -> str:
+    return "no time given" if part.time_h is None else time_word(part.time_h)
+
+
+def _file(result: Evaluation, what: str, part: TimeEvaluation | None) -> str:
+    when = f"_{_time(part).replace(' ', '')}" if part else ""
+    return f"{result.run.run_id}_{what}{when}" + ("_simulated" if result.run.provenance.simulated_cells else "")

@@ -1,0 +1,127 @@
+"""Widgets that narrow a dashboard or a gallery; each returns the frozen filter that services understand."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from nscweb.core.classes import ClassScheme
+from nscweb.core.flags import FLAGS, flag
+from nscweb.core.runs import Run
+from nscweb.core.samples import Study
+from nscweb.core.timepoint import TimePoint
+from nscweb.services.cells import CellFilter
+from nscweb.services.dashboard import DEFAULT_EXCLUDED, FilterOptions, Filters
+from nscweb.ui.text import plain
+
+_SORTS = {
+    "confidence": "surest first",
+    "uncertainty": "least sure first",
+    "score": "by score of a class",
+    "object": "by object number",
+    "mixed": "mixed",
+}
+_TRUTHS = {"all": "all cells", "right": "right", "wrong": "wrong", "unknown": "truth not known"}
+CONFIDENCE_HELP = (
+    "Confidence is the highest of the class scores of a cell, 0 to 1. It says how sure the model is, not how right it is."
+)
+FLAGS_HELP = "Quality flags are measured on the image, without any model: " + " ".join(
+    f"{item.label}: {item.help}" for item in FLAGS
+)
+
+
+def time_word(hours: float) -> str:
+    """Hours as the label of a time point."""
+    return TimePoint(hours).label()
+
+
+def dashboard_filters(options: FilterOptions, key: str) -> Filters:
+    """Groups, time points, replicates, least confidence and quality flags."""
+    with st.expander("Filters", icon=":material/filter_alt:"):
+        left, middle, right = st.columns([2, 1, 1])
+        groups = left.multiselect(
+            "Inducer groups", options.groups, format_func=_name, key=f"{key}_groups", placeholder="all groups"
+        )
+        times = middle.multiselect(
+            "Time points", options.times_h, format_func=time_word, key=f"{key}_times", placeholder="all"
+        )
+        replicates = right.multiselect(
+            "Replicates", options.replicates, format_func=_name, key=f"{key}_replicates", placeholder="all"
+        )
+        left, right = st.columns(2)
+        confidence = left.slider(
+            "Least confidence", 0.0, 1.0, 0.0, 0.05, key=f"{key}_confidence", help=CONFIDENCE_HELP
+        )
+        flags = right.multiselect(
+            "Leave out cells that are",
+            [item.name for item in FLAGS],
+            default=list(DEFAULT_EXCLUDED),
+            format_func=lambda name: f"{flag(name).label} ({options.flag_counts.get(name, 0):,})",
+            key=f"{key}_flags",
+            placeholder="leave out none",
+            help=FLAGS_HELP,
+        )
+    return Filters(tuple(groups), tuple(times), tuple(replicates), float(confidence), tuple(flags))
+
+
+def cell_filters(study: Study, run: Run, key: str) -> CellFilter:
+    """Sample, class, confidence, truth, flags and order of a gallery."""
+    first, second, third = st.columns(3)
+    sample = first.selectbox(
+        "Sample", ["", *(item.name for item in study.samples)],
+        format_func=lambda name: plain(name) if name else "all samples", key=f"{key}_sample",
+    )  # fmt: skip
+    predicted = second.selectbox(
+        "Predicted as", ["", *run.class_names], format_func=lambda name: name or "any class", key=f"{key}_class"
+    )
+    sort = third.selectbox("Order", list(_SORTS), format_func=_SORTS.__getitem__, key=f"{key}_sort")
+    score_class = ""
+    with st.expander("More filters", icon=":material/filter_alt:"):
+        left, right = st.columns(2)
+        low, high = left.slider(
+            "Confidence", 0.0, 1.0, (0.0, 1.0), 0.05, key=f"{key}_confidence", help=CONFIDENCE_HELP
+        )
+        names = [item.name for item in FLAGS]
+        flags = right.multiselect(
+            "Only cells that are", names, format_func=_flag_word, key=f"{key}_flags",
+            placeholder="any quality", help=FLAGS_HELP,
+        )  # fmt: skip
+        truth = "all"
+        if any(item.true_class for item in study.samples):
+            truth = left.selectbox(
+                "Prediction", list(_TRUTHS), format_func=_TRUTHS.__getitem__, key=f"{key}_truth",
+                help="Compared with the true class in the sample sheet.",
+            )  # fmt: skip
+        score_class = right.selectbox(
+            "Class whose score orders", list(run.class_names), key=f"{key}_score", disabled=sort != "score"
+        )
+    return CellFilter(
+        sample=sample,
+        predicted=predicted,
+        truth=truth,
+        min_confidence=low,
+        max_confidence=high,
+        only_flags=tuple(flags),
+        sort=sort,
+        score_class=score_class if sort == "score" else "",
+    )
+
+
+def class_to_explain(classes: ClassScheme, key: str) -> str:
+    """The class that a map speaks for: that of each cell's prediction, or one for all."""
+    return str(
+        st.selectbox(
+            "Map for", ["predicted", *classes.names],
+            format_func=lambda name: "the predicted class of each cell" if name == "predicted" else name,
+            key=f"{key}_explain",
+            help="The map shows which parts of the image raise the score of this class (class activation map). "
+            "It says where the model looked, not why a cell is what it is.",
+        )
+    )  # fmt: skip
+
+
+def _name(text: str) -> str:
+    return plain(text) if text else "(not given)"
+
+
+def _flag_word(name: str) -> str:
+    return flag(name).label

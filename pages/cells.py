@@ -1,0 +1,31 @@
+"""Cells: look at single cells, their scores, and where the model looked."""
+
+import streamlit as st
+
+from nscweb.services.runs import class_scheme
+from nscweb.ui import cached, cell_view, filters, picker, show
+from nscweb.ui.frame import open_page
+from nscweb.ui.text import count
+
+with open_page("cells") as app:
+    study = picker.pick_study(app)
+    run = picker.pick_run(app, study) if study else None
+    if study and not run:
+        picker.no_run_yet(study)
+    if study and run:
+        show.warnings(run.provenance.warnings)
+        chosen = filters.cell_filters(study, run, f"cells_{run.run_id}")
+        left, right = st.columns([1, 1], vertical_alignment="bottom")
+        with_maps = left.toggle("Show where the model looked", value=True, key="cells_maps")
+        explained = "predicted"
+        if with_maps:
+            with right:
+                explained = filters.class_to_explain(class_scheme(run), "cells")
+        total, offset = cell_view.paging(app, run, chosen, per_page=24, key="cells_page")
+        if not total:
+            show.empty("No cell fits these filters", "Widen the confidence, or choose all samples and any class.")
+        else:
+            page = cached.gallery_page(app, run, chosen, 24, offset)
+            st.caption(f"{count(total, 'cell')} fit; {offset + 1:,} to {offset + len(page.cells):,} are shown.")
+            cell_view.draw(app, run, page, explained if with_maps else "")
+            cell_view.downloads(app, run, page, chosen)

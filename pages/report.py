@@ -1,0 +1,20 @@
+"""Report: every run with what made it, and its numbers to take away."""
+
+import streamlit as st
+
+from nscweb.ui import picker, report_view, show
+from nscweb.ui.frame import open_page
+
+with open_page("report") as app:
+    study = picker.pick_study(app)
+    run = picker.pick_run(app, study) if study else None
+    if study and not run:
+        picker.no_run_yet(study)
+    if study and run:
+        show.warnings(run.provenance.warnings)
+        st.header("Take the numbers away", anchor=False)
+        report_view.downloads(app, run)
+        st.header("What made this run", anchor=False)
+        report_view.provenance(run)
+        st.header("All runs of this study", anchor=False)
+        report_view.runs_table(app, study)

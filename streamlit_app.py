@@ -1,0 +1,23 @@
+"""Home: what the app does, the demo study, your studies, what the model may be used for, and a quick look."""
+
+import streamlit as st
+
+from nscweb.ui import home_view, model_view
+from nscweb.ui.frame import open_page, page_link
+
+with open_page("home") as app:
+    st.title("Fates of neural stem cells, from brightfield images", anchor=False)
+    home_view.three_sentences()
+    with st.container(horizontal=True):
+        home_view.demo_button(app)
+        page_link("study", "Bring in your own cells", icon=":material/upload_file:")
+    home_view.follow_demo(app)
+
+    st.header("Your studies", anchor=False)
+    home_view.studies_list(app)
+
+    st.header("Quick look", anchor=False)
+    home_view.quick_look(app)
+
+    st.header("What the installed model may be used for", anchor=False)
+    home_view.model_use(model_view.all_models(app)[0])
