@@ -1,0 +1,116 @@
+"""What an import did, told once for page, command line and ``findings.csv``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from nscweb.core.findings import LEVELS, Finding, FindingLog
+
+# Above this many, findings of one reason become one line with their number; the CSV keeps all of them.
+FOLD_ABOVE = 200
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """The result of an import.
+
+    Attributes:
+        study: name of the study.
+        study_id: its id, "" when nothing was stored.
+        samples: number of samples with cells.
+        imported: cells that came in.
+        skipped: images left out because something is wrong with them.
+        ignored: files without data for this study (system files, channels that were not kept...).
+        images: images behind the imported cells, one per cell and channel.
+        members: everything that was looked at; equals images + skipped + ignored.
+        findings: everything that was noticed, in order.
+    """
+
+    study: str
+    study_id: str
+    samples: int
+    imported: int
+    skipped: int
+    ignored: int
+    images: int
+    members: int
+    findings: tuple[Finding, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON that scripts rely on; findings folded by reason when there are many."""
+        return {
+            "study": self.study,
+            "samples": self.samples,
+            "imported": self.imported,
+            "skipped": self.skipped,
+            "ignored": self.ignored,
+            "findings": [finding_as_dict(finding) for finding in fold(self.findings)],
+        }
+
+
+def finding_as_dict(finding: Finding) -> dict[str, str]:
+    return {
+        "level": finding.level,
+        "code": finding.code,
+        "message": finding.message,
+        "where": finding.where,
+    }
+
+
+def fold(findings: Iterable[Finding], above: int = FOLD_ABOVE) -> list[Finding]:
+    """Findings as they are when there are few; otherwise one per reason with the count in its message."""
+    log = FindingLog(findings)
+    if len(log) <= above:
+        return sorted(log, key=lambda finding: LEVELS.index(finding.level))
+    folded = []
+    for line in log.by_reason():
+        if line.count == 1:
+            folded.append(Finding(line.level, line.code, line.message, "".join(line.examples)))
+            continue
+        more = ", ..." if line.count > len(line.examples) else ""
+        folded.append(
+            Finding(
+                line.level,
+                line.code,
+                f"{line.message} ({line.count:,} times)",
+                ", ".join(line.examples) + more,
+            )
+        )
+    return folded
+
+
+def findings_csv(findings: Iterable[Finding]) -> bytes:
+    """Every finding as CSV (UTF-8 with a mark that spreadsheets know): level, code, message, where."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["level", "code", "message", "where"])
+    for finding in findings:
+        table.writerow([finding.level, finding.code, _as_text(finding.message), _as_text(finding.where)])
+    return text.getvalue().encode("utf-8-sig", "replace")
+
+
+def read_findings_csv(data: bytes) -> list[Finding]:
+    """Inverse of `findings_csv`."""
+    rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    next(rows, None)
+    return [
+        Finding(level, row[1], _from_text(row[2]), _from_text(row[3]))
+        for row in rows
+        if len(row) == 4
+        for level in LEVELS
+        if level == row[0]
+    ]
+
+
+def _as_text(value: str) -> str:
+    """A file may be called ``=cmd()``: a quote in front makes every spreadsheet show it as text."""
+    return f"'{value}" if value.startswith(_FORMULA) else value
+
+
+def _from_text(value: str) -> str:
+    return value[1:] if value.startswith("'") and value[1:].startswith(_FORMULA) else value
