@@ -110,9 +110,6 @@ def group_ratios(samples: pd.DataFrame) -> pd.DataFrame:
     if samples.empty:
         return pd.DataFrame(columns=list(GROUP_COLUMNS))
     replicates = replicate_ratios(samples)
-    named = samples.groupby(["group", "time_h"], dropna=False)["replicate"].agg(
-        lambda names: (names != "").all()
-    )
     grouped = replicates.groupby(["group", "time_h", "class"], dropna=False, sort=False, observed=True)
     result = grouped.agg(
         replicates=("ratio", "size"),
@@ -133,7 +130,7 @@ def _intervals(table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.flo
     number = table["replicates"].to_numpy()
     mean, sem = table["mean"].to_numpy(np.float64), table["sem"].to_numpy(np.float64)
     low, high = wilson(table["count"].to_numpy(), table["cells"].to_numpy())
-    by_t = (number >= 2) & (sem > 0)
+    by_t = (number >= 2) & (sem > 1e-12)
     half = t_quantile(number - 1)[by_t] * sem[by_t]
     low[by_t] = np.clip(mean[by_t] - half, 0, 1)
     high[by_t] = np.clip(mean[by_t] + half, 0, 1)

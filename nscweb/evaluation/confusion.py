@@ -1,0 +1,121 @@
+"""Confusion matrix and the figures that come from it, each with a 95 % interval over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from nscweb.core.card import Metric
+from nscweb.evaluation.areas import area_metrics
+from nscweb.evaluation.intervals import percentile_interval, wilson
+from nscweb.evaluation.resampling import Resampling
+
+Float64 = NDArray[np.float64]
+ROUNDS = 1000
+
+
+def confusion(true: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> NDArray[np.int64]:
+    """(K, K) counts, rows true, columns predicted; cells of other classes are left out."""
+    names = list(classes)
+    rows = np.asarray(pd.Categorical(pd.Series(true), categories=names).codes, np.int64)
+    columns = np.asarray(pd.Categorical(pd.Series(predicted), categories=names).codes, np.int64)
+    inside = (rows >= 0) & (columns >= 0)
+    flat = np.bincount(rows[inside] * len(names) + columns[inside], minlength=len(names) ** 2)
+    return flat.reshape(len(names), len(names)).astype(np.int64)
+
+
+def classification_metrics(
+    predictions: pd.DataFrame,
+    classes: Sequence[str],
+    *,
+    seed: int,
+    by_time: bool = False,
+    rounds: int = ROUNDS,
+) -> list[Metric]:
+    """Accuracy, macro F1, and precision, recall, F1, AUC of each class, with 95 % intervals.
+
+    Intervals come from a bootstrap over samples within their true class, because cells of one sample are not
+    independent. When a class has only one sample, they come from a bootstrap over cells and say so. Those of
+    accuracy, precision and recall are never narrower than Wilson's interval over cells. A figure whose
+    denominator is zero (precision of a class that was never predicted) is left out.
+
+    Args:
+        predictions: prediction table with columns sample_id, true_class, predicted, time_h, ``p_<class>``.
+            Rows whose true class is not in `classes` are left out.
+        classes: class names in the order of the model card.
+        seed: of the bootstrap.
+        by_time: also per time point; those figures have `time_h` set.
+        rounds: of the bootstrap.
+    """
+    known = predictions[predictions["true_class"].isin(list(classes)).to_numpy()]
+    found = list(_metrics(known, classes, seed, rounds, None))
+    if by_time:
+        hours = known["time_h"].to_numpy(np.float64)
+        for hour in np.unique(hours[np.isfinite(hours)]):
+            found.extend(_metrics(known[hours == hour], classes, seed, rounds, float(hour)))
+    return found
+
+
+def _metrics(
+    table: pd.DataFrame, classes: Sequence[str], seed: int, rounds: int, time_h: float | None
+) -> Iterator[Metric]:
+    if table.empty:
+        return
+    how = Resampling.of(table, classes, rounds=rounds, seed=seed)
+    matrix = how.confusions.sum(axis=0)
+    drawn = how.matrices()
+    cells = int(matrix.sum())
+
+    def metric(
+        name: str, value: float, ends: tuple[float, float], number: int, class_name: str = ""
+    ) -> Metric:
+        low, high = min(ends[0], value), max(ends[1], value)
+        return Metric(
+            name, value, low, high, number, how.samples_of(class_name), class_name, time_h, how.label
+        )
+
+    right = float(np.trace(matrix))
+    accuracy = np.trace(drawn, axis1=1, axis2=2) / drawn.sum(axis=(1, 2))
+    yield metric("accuracy", right / cells, _share(accuracy, right, cells), cells)
+    one, many = _f1(matrix[None])[0], _f1(drawn)
+    present = np.flatnonzero(matrix.sum(axis=1) > 0)
+    macro = float(one[present].mean())
+    yield metric("macro_f1", macro, percentile_interval(_mean(many[:, present]), macro), cells)
+    for index in range(len(classes)):
+        name, hits = classes[index], float(matrix[index, index])
+        for figure, axis in (("precision", 1), ("recall", 2)):
+            called = float(matrix.sum(axis=axis - 1)[index])
+            if called:
+                shares = _divide(drawn[:, index, index], drawn.sum(axis=axis)[:, index])
+                yield metric(figure, hits / called, _share(shares, hits, called), int(called), name)
+        support = int(matrix[index].sum())
+        if support:
+            value = float(one[index])
+            yield metric("f1", value, percentile_interval(many[:, index], value), support, name)
+    yield from area_metrics(table, classes, how, time_h)
+
+
+def _share(values: Float64, hits: float, total: float) -> tuple[float, float]:
+    low, high = percentile_interval(values, hits / total)
+    by_cells = wilson(hits, total)
+    return min(low, by_cells[0]), max(high, by_cells[1])
+
+
+def _divide(over: Float64, under: Float64) -> Float64:
+    shares: Float64 = np.divide(over, under, out=np.full(over.shape, np.nan), where=under > 0)
+    return shares
+
+
+def _f1(matrices: Float64) -> Float64:
+    """(B, K, K) -> (B, K): 2 hits / (2 hits + false alarms + misses); 0 where there is nothing to find."""
+    hits = np.diagonal(matrices, axis1=1, axis2=2).astype(np.float64)
+    rest = matrices.sum(axis=1) + matrices.sum(axis=2)
+    shares: Float64 = np.divide(2 * hits, rest, out=np.zeros(hits.shape), where=rest > 0)
+    return shares
+
+
+def _mean(values: Float64) -> Float64:
+    return np.asarray(values.mean(axis=1), np.float64)

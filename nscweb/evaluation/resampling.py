@@ -1,0 +1,94 @@
+"""Bootstrap of a prediction table: over samples where it can be, over cells where it must."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nscweb.evaluation.intervals import resampled_counts
+
+Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Resampling:
+    """How a table is drawn again.
+
+    Attributes:
+        sample: (N,) index of the sample of each row.
+        true: (N,) index of the true class of each row.
+        confusions: (S, K, K) counts per sample, rows true, columns predicted.
+        weights: (B, S) how often each sample is drawn in each round; empty when cells are drawn.
+        rounds, seed: of the bootstrap.
+        classes: names in order.
+        label: what a reader is told.
+    """
+
+    sample: Int64
+    true: Int64
+    confusions: Int64
+    weights: Int64
+    rounds: int
+    seed: int
+    classes: tuple[str, ...]
+    label: str
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, classes: Sequence[str], *, rounds: int, seed: int) -> Resampling:
+        """Count the table per sample and draw the rounds.
+
+        Samples are drawn within their true class, so that no round lacks a class. Where samples hold several
+        true classes, they are drawn from all.
+        """
+        names = list(classes)
+        size = len(names)
+        sample, found = pd.factorize(table["sample_id"])
+        true = np.asarray(pd.Categorical(table["true_class"], categories=names).codes, np.int64)
+        predicted = np.asarray(pd.Categorical(table["predicted"], categories=names).codes, np.int64)
+        inside = predicted >= 0
+        cell = (sample * size + true) * size + predicted
+        flat = np.bincount(cell[inside], minlength=len(found) * size * size)
+        confusions = flat.reshape(len(found), size, size).astype(np.int64)
+        of_class = confusions.sum(axis=2)
+        pure = bool(((of_class > 0).sum(axis=1) <= 1).all())
+        strata = of_class.argmax(axis=1) if pure else np.zeros(len(found), np.int64)
+        fewest = int(np.bincount(strata)[np.unique(strata)].min()) if len(found) else 0
+        if fewest >= 2:
+            weights = resampled_counts(strata, rounds, seed)
+            label = f"bootstrap over {len(found)} samples"
+        else:
+            weights = np.zeros((0, len(found)), np.int64)
+            label = "bootstrap over cells (a class has only one sample)"
+        return cls(np.asarray(sample, np.int64), true, confusions, weights, rounds, seed, tuple(names), label)
+
+    @property
+    def over_samples(self) -> bool:
+        return len(self.weights) > 0
+
+    def samples_of(self, class_name: str) -> int:
+        """Samples with cells of a true class, or all samples for ""."""
+        if not class_name:
+            return len(self.confusions)
+        return int(np.count_nonzero(self.confusions[:, self.classes.index(class_name)].sum(axis=1)))
+
+    def matrices(self) -> Float64:
+        """(B, K, K) confusion matrix of each round."""
+        size = len(self.classes)
+        if self.over_samples:
+            drawn = self.weights @ self.confusions.reshape(len(self.confusions), size * size)
+            return drawn.reshape(-1, size, size).astype(np.float64)
+        rng = np.random.default_rng(self.seed)
+        rows = self.confusions.sum(axis=0)
+        # Cells are drawn within their true class, like samples.
+        parts = [
+            rng.multinomial(row.sum(), row / max(1, row.sum()), size=self.rounds)
+            if row.sum()
+            else np.zeros((self.rounds, size))
+            for row in rows
+        ]
+        return np.stack(parts, axis=1).astype(np.float64)
