@@ -1,0 +1,165 @@
+"""What every command shares: opening the data folder, progress, one JSON object, errors without a traceback.
+
+::
+
+    def register(app: typer.Typer) -> None:
+        @app.command("predict")
+        def predict(name: str, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+            with running(as_json) as console:
+                opened = console.open(data_dir)
+                run = predict_study(opened, name, progress=console.progress)
+                console.result({"run": run.run_id}, f"Predicted {run.cells:,} cells.")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from uuid import uuid4
+
+import typer
+import typer.exceptions
+
+from nscweb.core.errors import NscwebError, WrongUse
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder of studies and runs; otherwise NSCWEB_DATA_DIR, otherwise nscweb-data."
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")
+]
+# ``nscweb --data-dir DIR study list`` says the same as ``nscweb study list --data-dir DIR``.
+data_dir_given_first: ContextVar[Path | None] = ContextVar("data_dir_given_first", default=None)
+Name = Annotated[str, typer.Argument(help="Name or id of a study.", show_default=False)]
+
+
+class Console:
+    """Talks to the person or script behind one command. Results go to standard output, all else to error.
+
+    Attributes:
+        as_json: True when a script reads the result.
+    """
+
+    def __init__(self, as_json: bool, out: TextIO) -> None:
+        self.as_json = as_json
+        self._out = out
+        self._data_dir: Path | None = None
+        self._shown = 0.0
+        self._open_line = False
+        self._printed = False
+
+    def open(self, data_dir: Path | None) -> App:
+        """The opened program on the data folder of this command."""
+        from nscweb.services.context import open_app
+        from nscweb.settings import Settings
+
+        settings = Settings.from_environment(os.environ, data_dir=data_dir or data_dir_given_first.get())
+        opened = open_app(settings)
+        self._data_dir = settings.data_dir
+        return opened
+
+    def progress(self, done: int, total: int, step: str = "") -> None:
+        """Show how far the work is: a line that is overwritten, or one now and then when nobody watches."""
+        watched = sys.stderr.isatty()
+        now = time.monotonic()
+        if now - self._shown < (0.2 if watched else 10.0):
+            return
+        self._shown = now
+        of = f"{done:,} of {total:,}" if total else f"{done:,}"
+        line = f"{step or 'Working'}: {of}"
+        if watched:
+            sys.stderr.write(f"\r\x1b[2K{line[:110]}")
+            self._open_line = True
+        else:
+            sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+    def say(self, line: str) -> None:
+        """A line for the person, never on standard output when a script reads it."""
+        self._end_line()
+        print(line, file=sys.stderr if self.as_json else self._out, flush=True)
+
+    def warn(self, line: str) -> None:
+        """A line on standard error."""
+        self._end_line()
+        print(line, file=sys.stderr, flush=True)
+
+    def result(self, data: dict[str, Any], text: str = "") -> None:
+        """The outcome: `data` as JSON for a script, `text` for a person. Called once."""
+        self._end_line()
+        if not self.as_json:
+            if text:
+                print(text, file=self._out, flush=True)
+            return
+        if not self._printed:
+            self._printed = True
+            print(json.dumps(data, default=str), file=self._out, flush=True)
+
+    def fail(self, error: NscwebError, data: dict[str, Any] | None = None) -> int:
+        """Tell an error and hand back the exit code: 2 for wrong use, else 1."""
+        self.result(data or {"error": {"code": error.code, "message": error.what, "todo": error.todo}})
+        self.warn(f"nscweb: {error}")
+        return 2 if isinstance(error, WrongUse) else 1
+
+    def unexpected(self, error: BaseException) -> NscwebError:
+        """One sentence with an id for a fault of ours; the traceback goes to ``logs/errors.log``."""
+        error_id = uuid4().hex[:8]
+        folder = (self._data_dir or Path.cwd()) / "logs"
+        place = "the log could not be written"
+        with contextlib.suppress(OSError):
+            if self._data_dir is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                with (folder / "errors.log").open("a", encoding="utf-8") as log:
+                    log.write(f"[{error_id}]\n{''.join(traceback.format_exception(error))}\n")
+                place = f"the details are in {folder / 'errors.log'}"
+        return NscwebError(
+            f"Something went wrong that nscweb did not expect ({type(error).__name__}, error id {error_id}).",
+            f"Please report it; {place}.",
+            "E-UNEXPECTED",
+        )
+
+    def _end_line(self) -> None:
+        if self._open_line:
+            sys.stderr.write("\r\x1b[2K")
+            self._open_line = False
+
+
+@contextlib.contextmanager
+def running(as_json: bool = False) -> Iterator[Console]:
+    """Run the body of a command: errors become a sentence and an exit code, libraries stay quiet.
+
+    While the body runs, anything that a library prints goes to standard error, so that a script finds one JSON
+    object on standard output and nothing else.
+    """
+    console = Console(as_json, sys.stdout)
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(message)s")
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield console
+        except NscwebError as error:
+            raise typer.Exit(console.fail(error)) from None
+        except KeyboardInterrupt:
+            console.warn("Stopped. What was finished is kept; give the same command again to go on.")
+            raise typer.Exit(130) from None
+        except (typer.Exit, typer.Abort, typer.exceptions.TyperException):
+            raise
+        except Exception as error:  # noqa: BLE001 - the last net: a user never sees a traceback
+            raise typer.Exit(console.fail(console.unexpected(error))) from None
