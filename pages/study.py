@@ -1,0 +1,36 @@
+"""Study: bring in cells, say what each sample is, look at them and at their quality."""
+
+import streamlit as st
+
+from nscweb.services.study import list_studies
+from nscweb.ui import figures, jobs, new_study, picker, sheet_view, study_view
+from nscweb.ui.frame import open_page, page_link
+
+with open_page("study") as app:
+    new_study.new_study(app, expanded=not list_studies(app))
+    jobs.follow_current(app, "import")
+    study = picker.pick_study(app)
+    if study:
+        study_view.facts(study)
+        sheet, pictures, quality, found, settings = st.tabs(
+            ["Sample sheet", "Pictures", "Quality", "What was noticed", "Settings"],
+            key=f"study_tabs_{study.study_id}",
+            on_change="rerun",
+        )
+        if sheet.open:
+            with sheet:
+                sheet_view.sheet(app, study)
+        if pictures.open:
+            with pictures:
+                study_view.pictures(app, study)
+        if quality.open:
+            with quality:
+                figures.choose_picture_format()
+                study_view.quality(app, study)
+        if found.open:
+            with found:
+                study_view.found(app, study)
+        if settings.open:
+            with settings:
+                study_view.settings(app, study)
+        page_link("predict", "Next: predict this study")
