@@ -1,0 +1,1 @@
+"""Where things are kept: the catalogue, cell files, prediction files, provenance."""
