@@ -11,13 +11,15 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.flags import FLAGS
 from nscweb.core.runs import Run
 from nscweb.core.samples import Sample
+from nscweb.services.quality import LEFT_OUT
 from nscweb.services.runs import class_scheme, get_run, prediction_table, sheet_changed, study_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-# Images that cannot carry a prediction are out of the statistics unless somebody asks for them.
-DEFAULT_EXCLUDED: tuple[str, ...] = ("empty", "saturated", "constant")
+# The focus and singlet gates of the field: out of the statistics unless somebody asks for them, and the same
+# cells that the Study page calls kept.
+DEFAULT_EXCLUDED: tuple[str, ...] = LEFT_OUT
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,16 @@ def maps_on_frames(
     return frames, "closed-form" if closed else "grad-cam"
 
 
+def check_method(method: str) -> Method:
+    """The method of that name; WrongUse when there is none."""
+    for known in ("auto", "closed-form", "grad-cam"):
+        if method == known:
+            return known
+    raise WrongUse(
+        f"There is no way of drawing maps called {method!r}.", "Known are: auto, closed-form, grad-cam."
+    )
+
+
 def representative_cells(app: App, run: Run | str, count: int) -> list[str]:
     """Ids of up to `count` cells, the surest of each predicted class in turn; flagged ones only if all are"""
     found = get_run(app, run)

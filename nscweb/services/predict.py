@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.runs import Run
 from nscweb.services.export import export_run
+from nscweb.services.models import model_by_name
 from nscweb.services.runs import get_run, latest_run, list_runs, prediction_table, table_version
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = [
     "list_runs",
     "predict_study",
     "prediction_table",
+    "run_for",
     "table_version",
 ]
 
@@ -48,3 +50,22 @@ def predict_study(
     from nscweb.services.prediction_run import predict
 
     return predict(app, study, model, progress, cancel, run_key, device)
+
+
+def run_for(
+    app: App,
+    study: str,
+    model: str,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+    device: str = "auto",
+) -> Run:
+    """The newest run of a study by exactly these weights, or a fresh one; what evaluate and explain start from."""
+    found = app.catalogue.study(study)
+    digest = model_by_name(app, model).card.weights.sha256
+    for run in list_runs(app, found.study_id):
+        made = run.provenance
+        if made.weights_sha256 == digest and run.extra.get("channel") == found.channel:
+            return run
+    return predict_study(app, study, model, progress=progress, cancel=cancel, device=device)

@@ -19,6 +19,7 @@ from nscweb.core.runs import Provenance, Run
 from nscweb.core.samples import Sample, Study
 from nscweb.services import fitness
 from nscweb.services.models import model_by_name
+from nscweb.services.quality import flags_of
 from nscweb.services.runs import sheet_digest
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _predict_sample(work: _Work, writer: PredictionWriter, sample: Sample, key: 
     study = work.study
     with CellFile(work.app.folder.cells_path(study.study_id, key)) as cells:
         work.digests.append(cells.sha256())
-        flags = _flags(work.app, study.study_id, key, len(cells))
+        flags = flags_of(work.app, study.study_id, key, len(cells))
         for start in range(0, len(cells), CHUNK):
             stop_if_asked(work.cancel)
             stop = min(start + CHUNK, len(cells))
@@ -217,18 +218,10 @@ def _finish(work: _Work, writer: PredictionWriter, started_utc: str, seconds: fl
         "cell_files_sha256": work.digests,
         "not_predicted": work.not_predicted,
         "sheet_digest": sheet_digest(study.samples),
+        "channel": study.channel,
         "pixel_size_um": study.pixel_size_um,
     }
     return _store(work, writer, provenance, extra)
-
-
-def _flags(app: App, study_id: str, key: str, cells: int) -> NDArray[np.int64]:
-    """Quality flags in the order of the cells; 0 where the study has no quality table."""
-    path = app.folder.quality_path(study_id, key)
-    if not path.exists():
-        return np.zeros(cells, np.int64)
-    flags = pd.read_parquet(path, columns=["flags"])["flags"].to_numpy(np.int64)
-    return flags if len(flags) == cells else np.zeros(cells, np.int64)
 
 
 def _default_key(study: Study, entry: CardEntry) -> str:

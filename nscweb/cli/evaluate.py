@@ -1,0 +1,57 @@
+"""`nscweb evaluate`: figures of a model on a study whose true classes are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nscweb.cli.console import AsJson, DataDir, Name, running
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    study: Name,
+    model: Annotated[
+        str,
+        typer.Option("--model", help="Name of a model, or path of its folder; without it the default model."),
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for metrics.json, figures and their data.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap behind the intervals.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Compare predictions with the true classes in the sample sheet; every figure with its interval."""
+    with running(as_json) as console:
+        from nscweb.services.evaluate import evaluate_run
+        from nscweb.services.evaluation_export import metrics_dict, write_evaluation
+        from nscweb.services.models import default_model
+        from nscweb.services.predict import run_for
+
+        opened = console.open(data_dir)
+        chosen = model or default_model(opened).card.name
+        run = run_for(opened, study, chosen, progress=console.progress, device=device)
+        result = evaluate_run(opened, run, seed=seed)
+        files = write_evaluation(result, out) if out else {}
+        data = metrics_dict(result)
+        lines = [
+            f"{result.cells:,} cells of {result.samples} samples of {data['study']}, model {data['model']}, "
+            f"run {run.run_id}."
+        ]
+        lines += [
+            f"{item.name.replace('_', ' ')}{' ' + item.class_name if item.class_name else ''}: "
+            f"{item.value:.3f} ({item.low:.3f} to {item.high:.3f})"
+            for item in result.metrics
+        ]
+        lines += [f"Left out: {count:,} cells, {reason}" for reason, count in result.left_out.items()]
+        lines += [f"Note: {sentence}" for sentence in result.warnings]
+        lines += [f"Written: {path}" for name, path in files.items() if name.endswith((".json", ".html"))]
+        console.result(data, "\n".join(lines))

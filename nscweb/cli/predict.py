@@ -1,0 +1,71 @@
+"""`nscweb predict`: every cell of a study through one model, and the tables as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nscweb.cli.console import AsJson, DataDir, Name, running
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("predict")(predict)
+
+
+def predict(
+    study: Name,
+    model: Annotated[
+        str,
+        typer.Option("--model", help="Name of a model, or path of its folder; without it the default model."),
+    ] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for cells.csv, samples.csv, groups.csv and provenance.json."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Predict the class of every cell of a study and write the fate ratios as tables.
+
+    A prediction that was stopped goes on where it was when the same command is given again.
+    """
+    with running(as_json) as console:
+        from nscweb.services.dashboard import dashboard_data, warnings_of
+        from nscweb.services.export import export_run
+        from nscweb.services.models import default_model
+        from nscweb.services.predict import predict_study
+
+        opened = console.open(data_dir)
+        chosen = model or default_model(opened).card.name
+        run = predict_study(opened, study, chosen, progress=console.progress, device=device)
+        files = export_run(opened, run, out) if out else {}
+        data = dashboard_data(opened, run)
+        warnings = list(warnings_of(opened, run))
+        made = run.provenance
+        result = {
+            "study": made.study,
+            "model": made.model,
+            "model_version": made.model_version,
+            "weights_sha256": made.weights_sha256,
+            "run": run.run_id,
+            "cells": run.cells,
+            "counted": data.kept,
+            "samples": len(data.samples),
+            "classes": list(run.class_names),
+            "simulated_cells": made.simulated_cells,
+            "simulated_training": made.simulated_training,
+            "seconds": made.seconds,
+            "warnings": warnings,
+            "files": {name: str(path) for name, path in files.items()},
+        }
+        lines = [
+            f"{run.cells:,} cells of {made.study} predicted with {made.model} in {made.seconds:.1f} s "
+            f"(run {run.run_id}); {data.kept:,} of them count in the ratios.",
+            *(f"Note: {sentence}" for sentence in warnings),
+            *(f"Written: {path}" for path in files.values()),
+        ]
+        console.result(result, "\n".join(lines))

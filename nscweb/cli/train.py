@@ -1,0 +1,74 @@
+"""`nscweb train`: a new model from imported studies with true classes."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nscweb.cli.console import AsJson, DataDir, running
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("train")(train)
+
+
+def train(
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of the new model; its last part names the model.")
+    ],
+    studies: Annotated[
+        list[str] | None, typer.Argument(help="Names or ids of studies whose samples have true classes.")
+    ] = None,
+    architecture: Annotated[str, typer.Option("--architecture", help="compact or zhu2021.")] = "compact",
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", help="At most; it stops earlier by itself.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed and machine give the same weights.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    simulated: Annotated[
+        int, typer.Option("--simulated", min=0, help="Train on that many simulated cells instead of studies.")
+    ] = 0,
+    licence: Annotated[
+        str, typer.Option("--licence", help="Licence of the images, kept in the card.")
+    ] = "not stated; follows the images that it was trained on",
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Train a model, measure it on samples that it has never seen, and write a folder with a complete card.
+
+    A training that was stopped goes on from its last epoch when the same command is given again.
+    """
+    with running(as_json) as console:
+        from nscweb.services.models import model_summary
+        from nscweb.services.train import TrainRequest, train_model
+
+        request = TrainRequest(
+            studies=tuple(studies or ()),
+            architecture=architecture,
+            out=out,
+            epochs=epochs,
+            seed=seed,
+            device=device,
+            simulated=simulated,
+            command="nscweb " + shlex.join(sys.argv[1:]),
+            licence=licence,
+        )
+        entry = train_model(console.open(data_dir), request, progress=console.progress)
+        summary = {
+            **model_summary(entry),
+            "split": entry.card.origin.split,
+            "seconds": entry.card.origin.seconds,
+        }
+        accuracy = summary["accuracy"]
+        lines = [f"The model {entry.card.name} is in {entry.folder}.", entry.card.origin.split]
+        if accuracy:
+            lines.append(
+                f"Accuracy on held-out cells: {accuracy['value']:.3f} "
+                f"({accuracy['low']:.3f} to {accuracy['high']:.3f})."
+            )
+        console.result(summary, "\n".join(lines))

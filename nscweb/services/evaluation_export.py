@@ -1,0 +1,163 @@
+"""An evaluation as files: ``metrics.json`` for scripts, figures and their data for people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from nscweb.core.card import Metric
+from nscweb.core.timepoint import TimePoint
+from nscweb.services.evaluate import Evaluation, Matrix
+from nscweb.services.export import figure_csv
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_OVERALL = ("accuracy", "macro_f1")
+_PER_CLASS = ("precision", "recall", "f1", "auc")
+
+
+def metrics_dict(result: Evaluation) -> dict[str, Any]:
+    """The content of ``metrics.json``; every figure is an object with value, low and high (95 %)."""
+    made = result.run.provenance
+    return {
+        "study": made.study,
+        "model": made.model,
+        "model_version": made.model_version,
+        "weights_sha256": made.weights_sha256,
+        "run": result.run.run_id,
+        "simulated_cells": made.simulated_cells,
+        "simulated_training": made.simulated_training,
+        "cells": result.cells,
+        "samples": result.samples,
+        "left_out": dict(result.left_out),
+        "classes": list(result.classes.names),
+        **_figures(result.metrics, result),
+        "average_precision": dict(result.average_precision),
+        "confusion": {
+            "classes": list(result.classes.names),
+            "counts": [list(row) for row in result.confusion],
+            "row_percent": [[round(share, 3) for share in row] for row in result.row_percent],
+            "diagonal": [
+                {"class": name, "value": value, "low": low, "high": high}
+                for name, (value, low, high) in zip(result.classes.names, result.diagonal, strict=True)
+            ],
+        },
+        "by_time": [
+            {
+                "time_h": part.time_h,
+                "time": "" if part.time_h is None else TimePoint(part.time_h).label(),
+                "cells": part.cells,
+                "samples": part.samples,
+                **_figures(part.metrics, result),
+                "confusion": [list(row) for row in part.confusion],
+            }
+            for part in result.by_time
+        ],
+        "shortcuts": result.shortcuts,
+        "interval": next((item.interval for item in result.metrics if item.interval), ""),
+        "warnings": list(result.warnings),
+    }
+
+
+def write_evaluation(result: Evaluation, out_dir: Path) -> dict[str, Path]:
+    """Write ``metrics.json``, figures as HTML with their data as CSV; returns file name -> path."""
+    from nscweb.store.files import atomic_write
+
+    out_dir.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(metrics_dict(result), indent=2, ensure_ascii=False, allow_nan=False)
+    contents = {"metrics.json": text.encode("utf-8"), **_data(result)}
+    # One copy of the drawing library beside the pages, so that they open without a network.
+    for name, figure in figures(result).items():
+        page = figure.to_html(include_plotlyjs="directory", full_html=True)
+        contents[f"{name}.html"] = page.encode("utf-8")
+    contents["plotly.min.js"] = _plotly_js()
+    paths = {}
+    for name, content in contents.items():
+        paths[name] = out_dir / name
+        with atomic_write(paths[name]) as stream:
+            stream.write(content)
+    return paths
+
+
+def figures(result: Evaluation) -> dict[str, Figure]:
+    """Name -> figure."""
+    from nscweb.reports.figures_evaluate import confusion_figure, pr_figure, roc_figure
+
+    areas = {name: item.value for name in result.roc if (item := result.metric("auc", name))}
+    return {
+        "confusion": confusion_figure(result.confusion, result.classes),
+        "roc": roc_figure(result.roc, areas, result.classes),
+        "precision_recall": pr_figure(result.pr, result.average_precision, result.classes),
+    }
+
+
+def confusion_table(matrix: Matrix, names: tuple[str, ...]) -> pd.DataFrame:
+    """Counts with true classes as rows."""
+    rows = [[name, *row] for name, row in zip(names, matrix, strict=True)]
+    return pd.DataFrame(rows, columns=["true class", *names])
+
+
+def metrics_table(result: Evaluation) -> pd.DataFrame:
+    """Every figure of an evaluation, one per line, with its interval and what it rests on."""
+    metrics = [
+        *result.metrics,
+        *(item for part in result.by_time for item in _timed(part.metrics, part.time_h)),
+    ]
+    columns = ["figure", "class", "time_h", "value", "low", "high", "cells", "samples", "interval"]
+    rows = [
+        [m.name, m.class_name, m.time_h, m.value, m.low, m.high, m.cells, m.samples, m.interval]
+        for m in metrics
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _timed(metrics: tuple[Metric, ...], time_h: float | None) -> list[Metric]:
+    from dataclasses import replace
+
+    return [replace(item, time_h=time_h) for item in metrics]
+
+
+def _data(result: Evaluation) -> dict[str, bytes]:
+    curves = {
+        "roc.csv": [frame.assign(**{"class": name}) for name, frame in result.roc.items()],
+        "precision_recall.csv": [frame.assign(**{"class": name}) for name, frame in result.pr.items()],
+    }
+    return {
+        "metrics.csv": figure_csv(metrics_table(result)),
+        "confusion.csv": figure_csv(confusion_table(result.confusion, result.classes.names)),
+        **{name: figure_csv(pd.concat(frames)) for name, frames in curves.items() if frames},
+    }
+
+
+def _figures(metrics: tuple[Metric, ...], result: Evaluation) -> dict[str, Any]:
+    found: dict[str, Any] = {name: _number(metrics, name) for name in _OVERALL}
+    by_class = {name: _number(metrics, "auc", name) for name in result.classes.names}
+    found["auc"] = {"macro": _number(metrics, "auc"), **by_class}
+    found["per_class"] = {
+        name: {
+            **{figure: _number(metrics, figure, name) for figure in _PER_CLASS},
+            "cells": next(
+                (item.cells for item in metrics if (item.name, item.class_name) == ("recall", name)), 0
+            ),
+        }
+        for name in result.classes.names
+    }
+    return found
+
+
+def _number(metrics: tuple[Metric, ...], name: str, class_name: str = "") -> dict[str, float] | None:
+    """None where the figure does not exist, e.g. the precision of a class that was never predicted."""
+    for item in metrics:
+        if (item.name, item.class_name) == (name, class_name):
+            return {"value": item.value, "low": item.low, "high": item.high}
+    return None
+
+
+def _plotly_js() -> bytes:
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs()).encode("utf-8")
