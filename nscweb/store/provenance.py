@@ -13,9 +13,20 @@ from nscweb.core.runs import Provenance
 from nscweb.store.files import atomic_write
 
 # Packages that touch the numbers of a result.
-_PACKAGES: tuple[str, ...] = ("torch", "torchvision", "numpy", "opencv-python", "pandas", "pyarrow", "scipy", "scikit-learn",
-    "tifffile", "pillow", "safetensors", "grad-cam",
-)  # fmt: skip
+_PACKAGES: tuple[str, ...] = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "opencv-python",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "scikit-learn",
+    "tifffile",
+    "pillow",
+    "safetensors",
+    "grad-cam",
+)
 
 
 def package_versions() -> dict[str, str]:
