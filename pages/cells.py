@@ -23,9 +23,13 @@ with open_page("cells") as app:
                 explained = filters.class_to_explain(class_scheme(run), "cells")
         total, offset = cell_view.paging(app, run, chosen, per_page=24, key="cells_page")
         if not total:
-            show.empty("No cell fits these filters", "Widen the confidence, or choose all samples and any class.")
+            show.empty(
+                "No cell fits these filters", "Widen the confidence, or choose all samples and any class."
+            )
         else:
             page = cached.gallery_page(app, run, chosen, 24, offset)
-            st.caption(f"{count(total, 'cell')} fit; {offset + 1:,} to {offset + len(page.cells):,} are shown.")
+            st.caption(
+                f"{count(total, 'cell')} fit; {offset + 1:,} to {offset + len(page.cells):,} are shown."
+            )
             cell_view.draw(app, run, page, explained if with_maps else "")
             cell_view.downloads(app, run, page, chosen)

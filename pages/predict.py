@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from nscweb.services import dashboard
 from nscweb.ui import cached, dashboard_view, figures, filters, jobs, model_view, picker, show
 from nscweb.ui.frame import open_page
 
@@ -27,7 +26,7 @@ with open_page("predict") as app:
                 "Press Run prediction. It runs on this computer, and you may close the tab meanwhile.",
             )
         else:
-            st.header("Fate ratios" if run.extra.get("kind", "fate") == "fate" else "Ratios", anchor=False)
+            st.header("Ratios", anchor=False)
             chosen = filters.dashboard_filters(cached.filter_options(app, run), f"predict_{run.run_id}")
             data = cached.dashboard_data(app, run, chosen)
             show.warnings(data.warnings)
@@ -35,7 +34,9 @@ with open_page("predict") as app:
             if not data.kept:
                 show.empty("No cell is left", "The filters leave out every cell. Widen them above.")
             elif data.group_ratios.empty:
-                show.empty("Nothing to draw", "Fill inducer group and time in the sample sheet on the page Study.")
+                show.empty(
+                    "Nothing to draw", "Fill inducer group and time in the sample sheet on the page Study."
+                )
             else:
                 figures.choose_picture_format()
                 dashboard_view.stacked(data)

@@ -23,9 +23,12 @@ _METRIC_WORDS = {
     "ece": "Calibration error",
 }
 METRIC_HELP = (
-    "Accuracy: share of cells with the right class. Macro F1: F1 of each class, averaged, so that a rare class counts "
-    "as much as a common one. Precision: of the cells called X, the share that are X. Recall: of the cells that are X, "
-    "the share that were called X. AUC: chance that a cell of the class scores higher than one of another class "
+    "Accuracy: share of cells with the right class. Macro F1: F1 of each class, averaged, so that a rare "
+    "class counts "
+    "as much as a common one. Precision: of the cells called X, the share that are X. Recall: of the "
+    "cells that are X, "
+    "the share that were called X. AUC: chance that a cell of the class scores higher than one of "
+    "another class "
     "(0.5 is guessing). Brackets are 95 % intervals."
 )
 
@@ -33,7 +36,10 @@ METRIC_HELP = (
 def origin_sentence(card: ModelCard) -> str:
     """Whether the weights come from simulated cells, in words that cannot be overlooked."""
     if card.origin.simulated:
-        return "Trained on simulated cells only. Use it to learn the program, not to conclude anything about real cells."
+        return (
+            "Trained on simulated cells only. Use it to learn the program, "
+            "not to conclude anything about real cells."
+        )
     return f"Trained on {count(card.origin.cells, 'cell')}."
 
 
@@ -103,18 +109,22 @@ def _input_rows(card: ModelCard) -> dict[str, object]:
     recipe = card.recipe
     field = "the whole frame"
     if recipe.field_px:
-        field = f"{recipe.field_px[1]} x {recipe.field_px[0]} pixels around the centre, padded with background, never stretched"
+        field = (
+            f"{recipe.field_px[1]} x {recipe.field_px[0]} pixels around the centre, padded, never stretched"
+        )
     elif recipe.field_um:
         field = f"{recipe.field_um[1]:g} x {recipe.field_um[0]:g} µm around the centre, never stretched"
     return {
         "Classes": ", ".join(card.classes.names),
         "Channel": ", ".join(recipe.channels),
         "Field": field,
-        "Background": "subtracted for each cell, so that illumination cannot be used" if recipe.background != "none" else "left as it is",
-        "Contrast": "divided by the deviation in the field" if recipe.contrast != "none" else f"divided by {recipe.divide_by:g}",
+        "Background": "left as it is" if recipe.background == "none" else "subtracted for each cell",
+        "Contrast": "divided by the deviation in the field"
+        if recipe.contrast != "none"
+        else "divided by {recipe.divide_by:g}",
         "Network input": f"{recipe.resize[1]} x {recipe.resize[0]} pixels",
         "Architecture": card.architecture,
-    }  # fmt: skip
+    }
 
 
 def _origin_rows(card: ModelCard) -> dict[str, object]:

@@ -57,7 +57,9 @@ def draw(app: App, run: Run, page: GalleryPage, explained: str) -> None:
         )
     gallery.grid(tiles, width=236 if explained else 150, pixel_size_um=page.pixel_size_um)
     if page.pixel_size_um is None:
-        st.caption("No scale bar: the pixel size of this study is not known. It can be set on the page Study.")
+        st.caption(
+            "No scale bar: the pixel size of this study is not known. It can be set on the page Study."
+        )
 
 
 def downloads(app: App, run: Run, page: GalleryPage, chosen: CellFilter) -> None:
@@ -114,7 +116,10 @@ def quick_results(app: App, files: tuple[tuple[str, bytes], ...], model: str) ->
                 [("raw image", item.image), (f"map for {item.predicted}", item.overlay)],
                 f"{item.predicted} {percent(item.confidence, 0)}",
                 "",
-                [item.name, *(["flags: " + ", ".join(flag(name).label for name in item.flags)] if item.flags else [])],
+                [
+                    item.name,
+                    *(["flags: " + ", ".join(flag(name).label for name in item.flags)] if item.flags else []),
+                ],
                 item.scores,
             )
             for item in looked.results

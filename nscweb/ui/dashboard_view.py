@@ -58,13 +58,16 @@ def lines(data: DashboardData) -> None:
         "Lay the published immunofluorescence over it",
         key="with_reference",
         help="Shares of marker-positive cells counted by immunofluorescence in Zhu et al. 2021 "
-        "(NeuN for neurons, GFAP for astrocytes, Olig2 for oligodendrocytes). They come from another laboratory, "
+        "(NeuN for neurons, GFAP for astrocytes, Olig2 for oligodendrocytes). They come from another "
+        "laboratory, "
         "other cultures and another method, so they are a landmark and not the truth for your cells.",
     ):
         reference = published_reference()
         show.note(
-            "Open diamonds: per cent of marker-positive cells by immunofluorescence as printed in Zhu et al. 2021. Another "
-            "laboratory and another method: a landmark, not the truth for these cells. Shown where group names agree."
+            "Open diamonds: per cent of marker-positive cells by immunofluorescence as printed in Zhu et "
+            "al. 2021. Another "
+            "laboratory and another method: a landmark, not the truth for these cells. Shown where group "
+            "names agree."
         )
     figure = figures_ratios.ratio_lines(
         data.group_ratios, data.sample_ratios, data.classes, reference=reference, simulated=data.simulated
@@ -82,24 +85,39 @@ def tables(app: App, data: DashboardData) -> None:
     """Group, time, replicate, cells and ratios, for groups or for samples."""
     st.subheader("Table", anchor=False, help=RATIO_HELP)
     level = st.segmented_control(
-        "One row for each", ["group and time", "sample"], default="group and time", required=True, key="table_level"
+        "One row for each",
+        ["group and time", "sample"],
+        default="group and time",
+        required=True,
+        key="table_level",
     )
     if level == "sample":
         st.dataframe(samples_table(data), hide_index=True)
         st.download_button(
-            "Samples (CSV)", export.samples_csv(data), file_name=f"{_file(data, 'samples')}.csv", mime="text/csv",
-            icon=":material/table:", key="samples_csv", on_click="ignore",
-        )  # fmt: skip
+            "Samples (CSV)",
+            export.samples_csv(data),
+            file_name=f"{_file(data, 'samples')}.csv",
+            mime="text/csv",
+            icon=":material/table:",
+            key="samples_csv",
+            on_click="ignore",
+        )
     else:
         st.dataframe(groups_table(data), hide_index=True)
         st.caption(
-            "Brackets: 95 % interval over replicates (t). With a single replicate the interval comes from the cells "
+            "Brackets: 95 % interval over replicates (t). With a single replicate the interval comes "
+            "from the cells "
             "alone (Wilson), is marked *, and says nothing about how replicates differ."
         )
         st.download_button(
-            "Groups (CSV)", export.groups_csv(data), file_name=f"{_file(data, 'groups')}.csv", mime="text/csv",
-            icon=":material/table:", key="groups_csv", on_click="ignore",
-        )  # fmt: skip
+            "Groups (CSV)",
+            export.groups_csv(data),
+            file_name=f"{_file(data, 'groups')}.csv",
+            mime="text/csv",
+            icon=":material/table:",
+            key="groups_csv",
+            on_click="ignore",
+        )
 
 
 def samples_table(data: DashboardData) -> pd.DataFrame:

@@ -11,17 +11,20 @@ from nscweb.core.samples import Study
 from nscweb.reports import figures_evaluate
 from nscweb.services import export
 from nscweb.services.evaluate import Evaluation, TimeEvaluation
+from nscweb.services.evaluation_export import confusion_table, metrics_table
 from nscweb.ui import figures, frame, show
 from nscweb.ui.cards import METRIC_HELP, metric_word
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import count, plain
 
 CONFUSION_HELP = (
-    "Each row is a true class, each column a prediction. The numbers in a row say what the cells of that class were "
+    "Each row is a true class, each column a prediction. The numbers in a row say what the cells of that "
+    "class were "
     "called; per cent are of the row. A perfect model has all cells on the diagonal."
 )
 CURVE_HELP = (
-    "ROC: share of cells of the class that are found, against the share of other cells taken along, as the threshold on "
+    "ROC: share of cells of the class that are found, against the share of other cells taken along, as "
+    "the threshold on "
     "the score moves. Precision-recall: how pure the found cells are, against how many are found; "
     "it shows weaknesses for rare classes that ROC hides."
 )
@@ -45,8 +48,10 @@ def explain_missing_truth(study: Study, run: Run) -> None:
     else:
         show.empty(
             "This study has no true classes",
-            "An evaluation needs samples whose fate is known, for example from markers or from pure cultures. Fill the "
-            f"column “true class” in the sample sheet on the page Study with: {', '.join(run.class_names)}. No new prediction is needed.",
+            "An evaluation needs samples whose fate is known, for example from markers or from pure "
+            "cultures. Fill the "
+            "column “true class” in the sample sheet on the page Study with: "
+            f"{', '.join(run.class_names)}. No new prediction is needed.",
         )
     frame.page_link("study", "Open the sample sheet")
 
@@ -57,9 +62,13 @@ def choose_time(result: Evaluation) -> TimeEvaluation | None:
         return None
     names = ["all together", *(_time(part) for part in result.by_time)]
     picked = st.pills(
-        "Time point", names, default=names[0], required=True, key=f"evaluate_time_{result.run.run_id}",
+        "Time point",
+        names,
+        default=names[0],
+        required=True,
+        key=f"evaluate_time_{result.run.run_id}",
         help="Cells soon after induction look alike; a figure over all time points can hide that.",
-    )  # fmt: skip
+    )
     position = names.index(picked) if picked in names else 0
     return result.by_time[position - 1] if position else None
 
@@ -76,11 +85,9 @@ def numbers(result: Evaluation, part: TimeEvaluation | None) -> None:
     show.facts([*tiles, ("Cells with truth", f"{cells:,}", f"in {count(samples, 'sample')}")])
     how = next((item.interval for item in metrics if item.interval), "")
     left_out = "; ".join(f"{reason}: {number:,}" for reason, number in result.left_out.items() if number)
-    st.caption(
-        ". ".join(line for line in (f"Intervals: {how}" if how else "", f"Not used: {left_out}" if left_out else "") if line)
-        or "Every cell of this run is used.",
-        help=METRIC_HELP,
-    )  # fmt: skip
+    said = [f"Intervals: {how}"] if how else []
+    said += [f"Not used: {left_out}"] if left_out else []
+    st.caption(". ".join(said) or "Every cell of this run is used.", help=METRIC_HELP)
 
 
 def confusion(result: Evaluation, part: TimeEvaluation | None) -> None:
@@ -91,10 +98,10 @@ def confusion(result: Evaluation, part: TimeEvaluation | None) -> None:
     figures.show_figure(
         figures_evaluate.confusion_figure(matrix, result.classes),
         _file(result, "confusion", part),
-        export.figure_csv(pd.DataFrame([[true, *row] for true, row in zip(names, matrix, strict=True)], columns=["true class", *names])),
+        export.figure_csv(confusion_table(matrix, names)),
         key="confusion",
         alt="Confusion matrix: rows true classes, columns predictions, counts and per cent of the row",
-    )  # fmt: skip
+    )
 
 
 def per_class(result: Evaluation, part: TimeEvaluation | None) -> None:
@@ -113,9 +120,14 @@ def per_class(result: Evaluation, part: TimeEvaluation | None) -> None:
         rows.append(row)
     st.dataframe(pd.DataFrame(rows), hide_index=True)
     st.download_button(
-        "Figures (CSV)", export.figure_csv(metrics_csv(result)), file_name=f"{_file(result, 'metrics', None)}.csv",
-        mime="text/csv", icon=":material/table:", key="metrics_csv", on_click="ignore",
-    )  # fmt: skip
+        "Figures (CSV)",
+        export.figure_csv(metrics_table(result)),
+        file_name=f"{_file(result, 'metrics', None)}.csv",
+        mime="text/csv",
+        icon=":material/table:",
+        key="metrics_csv",
+        on_click="ignore",
+    )
 
 
 def curves(result: Evaluation) -> None:
@@ -125,14 +137,20 @@ def curves(result: Evaluation) -> None:
     areas = {name: metric.value for name in result.roc if (metric := result.metric("auc", name))}
     with left:
         figures.show_figure(
-            figures_evaluate.roc_figure(result.roc, areas, result.classes), _file(result, "roc", None),
-            export.figure_csv(_stack(result.roc)), key="roc", alt="ROC curve of each class",
-        )  # fmt: skip
+            figures_evaluate.roc_figure(result.roc, areas, result.classes),
+            _file(result, "roc", None),
+            export.figure_csv(_stack(result.roc)),
+            key="roc",
+            alt="ROC curve of each class",
+        )
     with right:
         figures.show_figure(
-            figures_evaluate.pr_figure(result.pr, result.average_precision, result.classes), _file(result, "pr", None),
-            export.figure_csv(_stack(result.pr)), key="pr", alt="Precision-recall curve of each class",
-        )  # fmt: skip
+            figures_evaluate.pr_figure(result.pr, result.average_precision, result.classes),
+            _file(result, "pr", None),
+            export.figure_csv(_stack(result.pr)),
+            key="pr",
+            alt="Precision-recall curve of each class",
+        )
 
 
 def over_time(result: Evaluation) -> None:
@@ -153,29 +171,6 @@ def over_time(result: Evaluation) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True)
 
 
-def metrics_csv(result: Evaluation) -> pd.DataFrame:
-    """Every figure with its interval, all time points and each of them."""
-    parts: list[tuple[str, tuple[Metric, ...]]] = [("all", result.metrics)]
-    parts += [(_time(part), part.metrics) for part in result.by_time]
-    return pd.DataFrame(
-        [
-            {
-                "time": time,
-                "figure": item.name,
-                "class": item.class_name or "all",
-                "value": item.value,
-                "low": item.low,
-                "high": item.high,
-                "cells": item.cells,
-                "samples": item.samples,
-                "interval": item.interval,
-            }
-            for time, metrics in parts
-            for item in metrics
-        ]
-    )
-
-
 def _with_interval(metric: Metric | None) -> str:
     return f"{metric.value:.3f} [{metric.low:.3f}–{metric.high:.3f}]" if metric else ""
 
@@ -191,4 +186,6 @@ def _time(part: TimeEvaluation) -> str:
 
 def _file(result: Evaluation, what: str, part: TimeEvaluation | None) -> str:
     when = f"_{_time(part).replace(' ', '')}" if part else ""
-    return f"{result.run.run_id}_{what}{when}" + ("_simulated" if result.run.provenance.simulated_cells else "")
+    return f"{result.run.run_id}_{what}{when}" + (
+        "_simulated" if result.run.provenance.simulated_cells else ""
+    )

@@ -25,7 +25,8 @@ def choose_picture_format() -> None:
         key=_FORMAT_KEY,
         persist_state="session",
         help="Point at a figure and press its camera button: it is saved in this format. "
-        "SVG stays sharp at any size, PNG opens everywhere. The data behind each figure are the CSV button below it.",
+        "SVG stays sharp at any size, PNG opens everywhere. The data behind each figure are the CSV "
+        "button below it.",
     )
 
 

@@ -9,7 +9,7 @@ from nscweb.core.flags import FLAGS, flag
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.cells import CellFilter
+from nscweb.services.cells import CellFilter, Truth
 from nscweb.services.dashboard import DEFAULT_EXCLUDED, FilterOptions, Filters
 from nscweb.ui.text import plain
 
@@ -20,9 +20,15 @@ _SORTS = {
     "object": "by object number",
     "mixed": "mixed",
 }
-_TRUTHS = {"all": "all cells", "right": "right", "wrong": "wrong", "unknown": "truth not known"}
+_TRUTHS: dict[Truth, str] = {
+    "all": "all cells",
+    "right": "right",
+    "wrong": "wrong",
+    "unknown": "truth not known",
+}
 CONFIDENCE_HELP = (
-    "Confidence is the highest of the class scores of a cell, 0 to 1. It says how sure the model is, not how right it is."
+    "Confidence is the highest of the class scores of a cell, 0 to 1. "
+    "It says how sure the model is, not how right it is."
 )
 FLAGS_HELP = "Quality flags are measured on the image, without any model: " + " ".join(
     f"{item.label}: {item.help}" for item in FLAGS
@@ -67,11 +73,16 @@ def cell_filters(study: Study, run: Run, key: str) -> CellFilter:
     """Sample, class, confidence, truth, flags and order of a gallery."""
     first, second, third = st.columns(3)
     sample = first.selectbox(
-        "Sample", ["", *(item.name for item in study.samples)],
-        format_func=lambda name: plain(name) if name else "all samples", key=f"{key}_sample",
-    )  # fmt: skip
+        "Sample",
+        ["", *(item.name for item in study.samples)],
+        format_func=lambda name: plain(name) if name else "all samples",
+        key=f"{key}_sample",
+    )
     predicted = second.selectbox(
-        "Predicted as", ["", *run.class_names], format_func=lambda name: name or "any class", key=f"{key}_class"
+        "Predicted as",
+        ["", *run.class_names],
+        format_func=lambda name: name or "any class",
+        key=f"{key}_class",
     )
     sort = third.selectbox("Order", list(_SORTS), format_func=_SORTS.__getitem__, key=f"{key}_sort")
     score_class = ""
@@ -82,15 +93,22 @@ def cell_filters(study: Study, run: Run, key: str) -> CellFilter:
         )
         names = [item.name for item in FLAGS]
         flags = right.multiselect(
-            "Only cells that are", names, format_func=_flag_word, key=f"{key}_flags",
-            placeholder="any quality", help=FLAGS_HELP,
-        )  # fmt: skip
-        truth = "all"
+            "Only cells that are",
+            names,
+            format_func=_flag_word,
+            key=f"{key}_flags",
+            placeholder="any quality",
+            help=FLAGS_HELP,
+        )
+        truth: Truth = "all"
         if any(item.true_class for item in study.samples):
             truth = left.selectbox(
-                "Prediction", list(_TRUTHS), format_func=_TRUTHS.__getitem__, key=f"{key}_truth",
+                "Prediction",
+                list(_TRUTHS),
+                format_func=_TRUTHS.__getitem__,
+                key=f"{key}_truth",
                 help="Compared with the true class in the sample sheet.",
-            )  # fmt: skip
+            )
         score_class = right.selectbox(
             "Class whose score orders", list(run.class_names), key=f"{key}_score", disabled=sort != "score"
         )
@@ -110,13 +128,15 @@ def class_to_explain(classes: ClassScheme, key: str) -> str:
     """The class that a map speaks for: that of each cell's prediction, or one for all."""
     return str(
         st.selectbox(
-            "Map for", ["predicted", *classes.names],
+            "Map for",
+            ["predicted", *classes.names],
             format_func=lambda name: "the predicted class of each cell" if name == "predicted" else name,
             key=f"{key}_explain",
-            help="The map shows which parts of the image raise the score of this class (class activation map). "
+            help="The map shows which parts of the image raise the score of this class (class activation "
+            "map). "
             "It says where the model looked, not why a cell is what it is.",
         )
-    )  # fmt: skip
+    )
 
 
 def _name(text: str) -> str:

@@ -29,15 +29,20 @@ class PageRow:
     icon: str
     task: str
 
+    @property
+    def symbol(self) -> str:
+        """The icon as Streamlit names it."""
+        return f":material/{self.icon}:"
+
 
 PAGES: tuple[PageRow, ...] = (
-    PageRow("home", "streamlit_app.py", "Home", ":material/home:", "Start here."),
-    PageRow("study", "pages/study.py", "Study", ":material/science:", "Bring in cells, say what each sample is, look at them."),
-    PageRow("predict", "pages/predict.py", "Predict", ":material/stacked_bar_chart:", "Predict the fate of each cell and see the ratios over time."),
-    PageRow("cells", "pages/cells.py", "Cells", ":material/grid_view:", "Look at single cells, their scores, and where the model looked."),
-    PageRow("evaluate", "pages/evaluate.py", "Evaluate", ":material/fact_check:", "Compare predictions with known classes."),
-    PageRow("models", "pages/models.py", "Models", ":material/neurology:", "What each model is, how good it is, and where it stops."),
-    PageRow("report", "pages/report.py", "Report", ":material/download:", "Take the numbers away, with what made them."),
+    PageRow("home", "streamlit_app.py", "Home", "home", "Start here."),
+    PageRow("study", "pages/study.py", "Study", "science", "Bring in cells, say what each sample is, look at them."),
+    PageRow("predict", "pages/predict.py", "Predict", "stacked_bar_chart", "Predict the fate of each cell; see ratios."),
+    PageRow("cells", "pages/cells.py", "Cells", "grid_view", "Look at single cells, and where the model looked."),
+    PageRow("evaluate", "pages/evaluate.py", "Evaluate", "fact_check", "Compare predictions with known classes."),
+    PageRow("models", "pages/models.py", "Models", "neurology", "What each model is, and where it stops."),
+    PageRow("report", "pages/report.py", "Report", "download", "Take the numbers away, with what made them."),
 )  # fmt: skip
 _BY_KEY = {row.key: row for row in PAGES}
 
@@ -70,7 +75,7 @@ def open_page(key: str) -> Iterator[App]:
 def page_link(key: str, label: str, icon: str | None = None) -> None:
     """A link to another page that keeps the chosen study and run."""
     row = _BY_KEY[key]
-    st.page_link(row.path, label=label, icon=icon or row.icon, query_params=session.url() or None)
+    st.page_link(row.path, label=label, icon=icon or row.symbol, query_params=session.url() or None)
 
 
 def switch_to(key: str) -> None:
@@ -80,7 +85,16 @@ def switch_to(key: str) -> None:
 
 def _navigation() -> None:
     with st.sidebar:
-        st.html('<div class="nsc-brand">nscweb<small>Fates of neural stem cells from brightfield imaging flow cytometry</small></div>')
+        st.html(
+            '<div class="nsc-brand">nscweb<small>Fates of neural stem cells from brightfield imaging '
+            "flow cytometry</small></div>"
+        )
         for row in PAGES:
-            st.page_link(row.path, label=row.title, icon=row.icon, query_params=session.url() or None, width="stretch")
+            st.page_link(
+                row.path,
+                label=row.title,
+                icon=row.symbol,
+                query_params=session.url() or None,
+                width="stretch",
+            )
         st.html(f'<div class="nsc-side-note">{RESEARCH_USE}</div>')

@@ -60,7 +60,8 @@ def ramp(low: str, high: str, stops: Sequence[str]) -> None:
     """A colour bar with its two ends named."""
     colours = ",".join(html(stop) for stop in stops)
     st.html(
-        f'<div class="nsc-ramp"><span>{html(low)}</span><i style="background:linear-gradient(90deg,{colours})"></i>'
+        f'<div class="nsc-ramp"><span>{html(low)}</span><i '
+        f'style="background:linear-gradient(90deg,{colours})"></i>'
         f"<span>{html(high)}</span></div>"
     )
 
@@ -94,7 +95,8 @@ def _tile(tile: Tile, box: tuple[float, float], pixel_size_um: float | None) -> 
     lines = "<br>".join(f'<span class="o">{html(line)}</span>' for line in tile.lines)
     bars = "".join(
         f'<span>{html(name)}</span><span class="b"><i style="width:{100 * share:.1f}%;'
-        f'background:{html(tile.colours.get(name, "#0072B2"))}"></i></span><span class="n">{percent(share, 0)}</span>'
+        f'background:{html(tile.colours.get(name, "#0072B2"))}"></i></span><span '
+        f'class="n">{percent(share, 0)}</span>'
         for name, share in tile.scores.items()
     )
     bars = f'<div class="nsc-bars">{bars}</div>' if bars else ""
@@ -104,7 +106,9 @@ def _tile(tile: Tile, box: tuple[float, float], pixel_size_um: float | None) -> 
     )
 
 
-def _frame(name: str, pixels: NDArray[np.uint8], box: tuple[float, float], pixel_size_um: float | None) -> str:
+def _frame(
+    name: str, pixels: NDArray[np.uint8], box: tuple[float, float], pixel_size_um: float | None
+) -> str:
     rows, columns = int(pixels.shape[0]), int(pixels.shape[1])
     share_of_box = min(1.0, box[1] / columns, box[0] / rows) * columns / box[1]
     bar = ""

@@ -19,9 +19,12 @@ QUICK_LIMIT = 12
 def three_sentences() -> None:
     """What the app does."""
     st.html(
-        '<div class="nsc-task" style="max-width:46rem">nscweb reads single-cell images exported from an imaging flow '
-        "cytometer and predicts, without any staining, which fate each neural stem cell is taking. It counts the "
-        "predicted fates of each inducer group over time, with intervals over your replicates. It shows the cells "
+        '<div class="nsc-task" style="max-width:46rem">nscweb reads single-cell images exported from an '
+        "imaging flow "
+        "cytometer and predicts, without any staining, which fate each neural stem cell is taking. It "
+        "counts the "
+        "predicted fates of each inducer group over time, with intervals over your replicates. It shows "
+        "the cells "
         "behind every number, where the model looked, and how far the model can be trusted.</div>"
     )
 
@@ -53,10 +56,13 @@ def _study_row(app: App, study: Study) -> None:
     run = runs.latest_run(app, study.study_id)
     last = f"last run {when(run.created_utc)}, {run.model}" if run else "not predicted yet"
     tag = ' <span class="nsc-tag warn">simulated</span>' if study.simulated else ""
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"study_{study.study_id}"):
+    with st.container(
+        border=True, horizontal=True, vertical_alignment="center", key=f"study_{study.study_id}"
+    ):
         st.html(
             f"<b>{html(study.name)}</b>{tag}<br><span style='color:#5b6775;font-size:.88rem'>"
-            f"{html(count(study.cells, 'cell'))} · {html(count(len(study.samples), 'sample'))} · {html(last, 200)}</span>",
+            f"{html(count(study.cells, 'cell'))} · {html(count(len(study.samples), 'sample'))} · "
+            f"{html(last, 200)}</span>",
             width="stretch",
         )
         if st.button("Open", key=f"open_{study.study_id}", icon=":material/arrow_forward:"):
@@ -84,7 +90,10 @@ def quick_look(app: App) -> None:
     if not files:
         return
     if len(files) > QUICK_LIMIT:
-        show.note(f"The first {QUICK_LIMIT} of {count(len(files), 'image')} are shown. For more make a study on the page Study.")
+        show.note(
+            f"The first {QUICK_LIMIT} of {count(len(files), 'image')} are shown. For more make a study "
+            "on the page Study."
+        )
     with show.caught("quick look"):
         cell_view.quick_results(app, tuple((item.name, item.getvalue()) for item in files[:QUICK_LIMIT]), "")
 

@@ -78,7 +78,11 @@ def _headline(view: JobView) -> str:
         return f"Waiting: {count(ahead, 'job')} ahead of this one" if ahead > 0 else "Waiting for the worker"
     if view.state == "interrupted":
         return "Interrupted: the worker stopped; it is started again and goes on from the last finished part"
-    of = f"{view.done:,} of {count(view.total, 'cell')}" if view.total else (count(view.done, "cell") if view.done else "")
+    of = (
+        f"{view.done:,} of {count(view.total, 'cell')}"
+        if view.total
+        else (count(view.done, "cell") if view.done else "")
+    )
     return " · ".join(part for part in (view.step or "Working", of) if part)
 
 

@@ -61,7 +61,8 @@ def comparison(entries: list[CardEntry]) -> None:
     st.subheader("Installed models", anchor=False)
     st.dataframe(pd.DataFrame([_row(entry.card) for entry in entries]), hide_index=True)
     st.caption(
-        "Each figure was measured on the held-out data named in that card; compare them only where the data are the same.",
+        "Each figure was measured on the held-out data named in that card; compare them only where the "
+        "data are the same.",
         help=METRIC_HELP,
     )
 

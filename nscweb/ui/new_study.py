@@ -41,7 +41,10 @@ def new_study(app: App, *, expanded: bool) -> None:
         paths = _uploaded(app) if where == UPLOAD else _from_inbox(app)
         suggestion = PurePath(paths[0].name).name.split(".")[0] if paths else ""
         name = st.text_input(
-            "Name of the study", key="new_name", placeholder=plain(suggestion) or "for example Screen 1", max_chars=120
+            "Name of the study",
+            key="new_name",
+            placeholder=plain(suggestion) or "for example Screen 1",
+            max_chars=120,
         )
         with st.expander("Options", icon=":material/tune:"):
             channel, class_from_folder, pixel_size = _options()
@@ -60,7 +63,8 @@ def new_study(app: App, *, expanded: bool) -> None:
                 st.rerun()
         if not ready:
             st.caption(
-                "Zips exported from the instrument's software (each folder becomes a sample), single images as PNG, JPEG, "
+                "Zips exported from the instrument's software (each folder becomes a sample), single "
+                "images as PNG, JPEG, "
                 "BMP, TIFF or OME-TIFF at 8 or 16 bit, or NumPy .npz files."
             )
 
@@ -68,30 +72,45 @@ def new_study(app: App, *, expanded: bool) -> None:
 def _options() -> tuple[str, bool, float | None]:
     left, middle, right = st.columns(3)
     channel = left.text_input(
-        "Brightfield channel", key="new_channel", placeholder="found from names and pixels", max_chars=40,
+        "Brightfield channel",
+        key="new_channel",
+        placeholder="found from names and pixels",
+        max_chars=40,
         help="Leave empty and the channel that looks like brightfield is taken. All channels are kept; "
         "the choice is shown after the import and can be changed there.",
-    )  # fmt: skip
+    )
     pixel_size = middle.number_input(
-        "Pixel size in µm", min_value=0.01, max_value=20.0, value=None, step=0.01, format="%.3f", key="new_pixel",
-        placeholder="not known", help="Micrometres for each pixel, from the instrument. It is never guessed; "
+        "Pixel size in µm",
+        min_value=0.01,
+        max_value=20.0,
+        value=None,
+        step=0.01,
+        format="%.3f",
+        key="new_pixel",
+        placeholder="not known",
+        help="Micrometres for each pixel, from the instrument. It is never guessed; "
         "without it there are no scale bars.",
-    )  # fmt: skip
+    )
     class_from_folder = right.checkbox(
-        "The innermost folder names the true class", key="new_class",
-        help="Only for studies whose fates are known, for example from markers. It fills the column “true class” of "
+        "The innermost folder names the true class",
+        key="new_class",
+        help="Only for studies whose fates are known, for example from markers. It fills the column "
+        "“true class” of "
         "the sample sheet, which the page Evaluate needs.",
-    )  # fmt: skip
+    )
     return channel, class_from_folder, pixel_size
 
 
 def _uploaded(app: App) -> Sequence[Staged]:
     staged: list[Staged] = st.session_state.setdefault(_STAGED, [])
     files = st.file_uploader(
-        "Zip or images", accept_multiple_files=True, key=f"upload_{st.session_state.get(_ROUND, 0)}",
-        help="Files are copied to the data folder of this server and stay there. For more than a few gigabytes use "
+        "Zip or images",
+        accept_multiple_files=True,
+        key=f"upload_{st.session_state.get(_ROUND, 0)}",
+        help="Files are copied to the data folder of this server and stay there. For more than a few "
+        "gigabytes use "
         "the inbox folder or the command nscweb study import.",
-    )  # fmt: skip
+    )
     if files:
         _stage(app, files, staged)
         # A new key empties the box, so that the server lets go of the bytes that are on disk now.
@@ -105,9 +124,12 @@ def _uploaded(app: App) -> Sequence[Staged]:
         names = ", ".join(html(item.name, 60) for item in staged[:_LISTED])
         more = f" and {len(staged) - _LISTED} more" if len(staged) > _LISTED else ""
         st.html(
-            f'<div class="nsc-note"><b>{count(len(staged), "file")}, {_size(size)}, ready to import:</b> {names}{more}</div>'
+            f'<div class="nsc-note"><b>{count(len(staged), "file")}, {_size(size)}, ready to import:</b> '
+            f"{names}{more}</div>"
         )
-        if st.button("Take these files away again", type="tertiary", icon=":material/delete:", key="new_clear"):
+        if st.button(
+            "Take these files away again", type="tertiary", icon=":material/delete:", key="new_clear"
+        ):
             uploads.discard_upload(app, _upload_id())
             _forget()
             st.rerun()
@@ -126,15 +148,22 @@ def _stage(app: App, files: Sequence[object], staged: list[Staged]) -> None:
 
 def _from_inbox(app: App) -> Sequence[Staged]:
     items = {item.name: item for item in uploads.list_inbox(app)}
-    st.caption("Put exports of any size into this folder on the server, then choose them here. They are not changed.")
+    st.caption(
+        "Put exports of any size into this folder on the server, then choose them here. They are not changed."
+    )
     st.code(str(app.settings.inbox), language=None)
     if not items:
         show.empty("The inbox is empty", "Copy a zip or a folder of images there and reload this page.")
         return []
     chosen = st.multiselect(
-        "Files and folders", list(items), key="new_inbox", placeholder="choose",
-        format_func=lambda name: f"{plain(name)} ({'folder, ' if items[name].is_folder else ''}{_size(items[name].size_bytes)})",
-    )  # fmt: skip
+        "Files and folders",
+        list(items),
+        key="new_inbox",
+        placeholder="choose",
+        format_func=lambda name: (
+            f"{plain(name)} ({'folder, ' if items[name].is_folder else ''}{_size(items[name].size_bytes)})"
+        ),
+    )
     return [Staged(name, str(uploads.inbox_path(app, name)), items[name].size_bytes) for name in chosen]
 
 

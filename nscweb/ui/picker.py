@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nscweb.core.errors import StudyNotFound
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
 from nscweb.services import predict as predictions
@@ -32,7 +31,9 @@ def pick_study(app: App) -> Study | None:
     names = {study.study_id: study.name for study in known}
     wanted = session.chosen("study")
     if wanted and wanted not in names:
-        show.warnings([f"The study {wanted} named in this address does not exist any more. Another one is shown."])
+        show.warnings(
+            [f"The study {wanted} named in this address does not exist any more. Another one is shown."]
+        )
     current = wanted if wanted in names else known[0].study_id
     _set_box("nsc_study_box", current)
     st.selectbox(
@@ -52,7 +53,7 @@ def pick_study(app: App) -> Study | None:
 
 def pick_run(app: App, study: Study) -> Run | None:
     """The run of a study to show, the newest unless another is chosen; None when there is none yet."""
-    runs = predictions.list_runs(app, study)
+    runs = predictions.list_runs(app, study.study_id)
     if not runs:
         return None
     by_id = {run.run_id: run for run in runs}

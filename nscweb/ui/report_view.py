@@ -24,33 +24,60 @@ def downloads(app: App, run: Run) -> None:
     prefix = run.run_id + ("_simulated" if data.simulated else "")
     items: list[tuple[str, str, Callable[[], bytes], str, str, str]] = [
         (
-            "Everything (ZIP)", f"{prefix}.zip", lambda: report.run_zip(app, run).read_bytes(), "application/zip",
-            ":material/folder_zip:", "All tables below, the model card, the findings, the sample sheet and the provenance.",
+            "Everything (ZIP)",
+            f"{prefix}.zip",
+            lambda: report.run_zip(app, run).read_bytes(),
+            "application/zip",
+            ":material/folder_zip:",
+            "All tables below, the model card, the findings, the sample sheet and the provenance.",
         ),
         (
-            "Cells (CSV)", f"{prefix}_cells.csv", lambda: export.cells_csv(app, run), CSV,
-            ":material/table:", "One line per cell: object number, file, score of each class, predicted class, flags.",
+            "Cells (CSV)",
+            f"{prefix}_cells.csv",
+            lambda: export.cells_csv(app, run),
+            CSV,
+            ":material/table:",
+            "One line per cell: object number, file, score of each class, predicted class, flags.",
         ),
         (
-            "Samples (CSV)", f"{prefix}_samples.csv", lambda: export.samples_csv(data), CSV,
-            ":material/table:", "One line per sample: counts and ratios of each class with 95 % intervals.",
+            "Samples (CSV)",
+            f"{prefix}_samples.csv",
+            lambda: export.samples_csv(data),
+            CSV,
+            ":material/table:",
+            "One line per sample: counts and ratios of each class with 95 % intervals.",
         ),
         (
-            "Groups (CSV)", f"{prefix}_groups.csv", lambda: export.groups_csv(data), CSV,
-            ":material/table:", "One line per inducer group, time point and class: mean, SD, SEM and 95 % interval over replicates.",
+            "Groups (CSV)",
+            f"{prefix}_groups.csv",
+            lambda: export.groups_csv(data),
+            CSV,
+            ":material/table:",
+            "One line per inducer group, time point and class: mean, SD, SEM and 95 "
+            "% interval over replicates.",
         ),
         (
-            "Provenance (JSON)", f"{prefix}_provenance.json",
-            lambda: json.dumps(run.provenance.as_dict(), indent=2).encode(), "application/json",
-            ":material/history:", "Model, hash of the weights, versions, settings and warnings of this run.",
+            "Provenance (JSON)",
+            f"{prefix}_provenance.json",
+            lambda: json.dumps(run.provenance.as_dict(), indent=2).encode(),
+            "application/json",
+            ":material/history:",
+            "Model, hash of the weights, versions, settings and warnings of this run.",
         ),
-    ]  # fmt: skip
+    ]
     with st.container(horizontal=True):
         for label, name, make, mime, icon, tip in items:
             st.download_button(
-                label, make, file_name=name, mime=mime, icon=icon, help=tip, key=f"report_{name}", on_click="ignore",
+                label,
+                make,
+                file_name=name,
+                mime=mime,
+                icon=icon,
+                help=tip,
+                key=f"report_{name}",
+                on_click="ignore",
                 type="primary" if mime == "application/zip" else "secondary",
-            )  # fmt: skip
+            )
     st.caption(
         "The tables hold the numbers of the dashboard without extra filters: cells without a usable image "
         "(empty, saturated or without signal) are listed, but not counted."

@@ -10,11 +10,6 @@ import re
 
 import streamlit as st
 
-from nscweb.core.errors import StudyNotFound
-from nscweb.core.runs import Run
-from nscweb.core.samples import Study
-from nscweb.services import predict as predictions
-from nscweb.services import study as studies
 from nscweb.services.context import App
 
 _KEYS = ("study", "run", "job")

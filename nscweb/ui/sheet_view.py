@@ -13,7 +13,10 @@ from nscweb.ui.text import count
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _TOLD = "nsc_sheet_told"
-_TIME_HELP = "Time since induction with its unit: 12 h, 0.5 d, day 3. A number without a unit is refused, because 3 could mean hours or days."
+_TIME_HELP = (
+    "Time since induction with its unit: 12 h, 0.5 d, day 3. A number without a unit is refused, "
+    "because 3 could mean hours or days."
+)
 
 
 def sheet(app: App, study: Study) -> None:
@@ -25,9 +28,14 @@ def sheet(app: App, study: Study) -> None:
     _told(study)
     table = studies.sheet_table(app, study.study_id)
     edited = st.data_editor(
-        table, hide_index=True, num_rows="fixed", disabled=["sample", "cells"], column_config=_columns(),
-        key=_key(study), height=min(560, 38 + 35 * max(len(table), 1)),
-    )  # fmt: skip
+        table,
+        hide_index=True,
+        num_rows="fixed",
+        disabled=["sample", "cells"],
+        column_config=_columns(),
+        key=_key(study),
+        height=min(560, 38 + 35 * max(len(table), 1)),
+    )
     changed = not edited.equals(table)
     with st.container(horizontal=True):
         if st.button(
@@ -45,22 +53,37 @@ def _files(app: App, study: Study) -> None:
         with st.container(horizontal=True):
             name = f"{study.study_id}_samples"
             st.download_button(
-                "Sheet (CSV)", lambda: studies.export_sheet(app, study.study_id, "csv"),
-                file_name=f"{name}.csv", mime="text/csv", on_click="ignore", key="sheet_csv",
-            )  # fmt: skip
+                "Sheet (CSV)",
+                lambda: studies.export_sheet(app, study.study_id, "csv"),
+                file_name=f"{name}.csv",
+                mime="text/csv",
+                on_click="ignore",
+                key="sheet_csv",
+            )
             st.download_button(
-                "Sheet (XLSX)", lambda: studies.export_sheet(app, study.study_id, "xlsx"),
-                file_name=f"{name}.xlsx", mime=XLSX, on_click="ignore", key="sheet_xlsx",
-            )  # fmt: skip
+                "Sheet (XLSX)",
+                lambda: studies.export_sheet(app, study.study_id, "xlsx"),
+                file_name=f"{name}.xlsx",
+                mime=XLSX,
+                on_click="ignore",
+                key="sheet_xlsx",
+            )
             st.download_button(
-                "Empty template (XLSX)", lambda: studies.sheet_template("xlsx"),
-                file_name="sample_sheet_template.xlsx", mime=XLSX, on_click="ignore", key="sheet_template",
-            )  # fmt: skip
+                "Empty template (XLSX)",
+                lambda: studies.sheet_template("xlsx"),
+                file_name="sample_sheet_template.xlsx",
+                mime=XLSX,
+                on_click="ignore",
+                key="sheet_template",
+            )
         file = st.file_uploader(
-            "Upload a filled sheet (CSV or XLSX)", type=["csv", "tsv", "txt", "xlsx"], max_upload_size=20,
+            "Upload a filled sheet (CSV or XLSX)",
+            type=["csv", "tsv", "txt", "xlsx"],
+            max_upload_size=20,
             key=f"sheet_file_{_round(study)}",
-            help="Rows are matched by the column “sample”. Rows that match nothing and samples without a row are listed.",
-        )  # fmt: skip
+            help="Rows are matched by the column “sample”. Rows that match nothing and samples without a "
+            "row are listed.",
+        )
         if file is not None:
             with show.caught("sheet upload"):
                 _finish(study, studies.import_sheet(app, study.study_id, file.getvalue(), file.name))
@@ -82,9 +105,15 @@ def _told(study: Study) -> None:
         return
     update: SheetUpdate = told[1]
     if update.rejected:
-        show.warnings(["Nothing was saved, because some values could not be understood. They are listed below."])
+        show.warnings(
+            ["Nothing was saved, because some values could not be understood. They are listed below."]
+        )
     else:
-        show.note(f"Saved. {count(update.changed, 'sample')} changed." if update.changed else "Saved. Nothing was different.")
+        show.note(
+            f"Saved. {count(update.changed, 'sample')} changed."
+            if update.changed
+            else "Saved. Nothing was different."
+        )
     show.findings(update.findings)
 
 
@@ -106,8 +135,8 @@ def _columns() -> dict[str, object]:
         "donor": text("Donor", help="Donor or animal."),
         "instrument": text("Instrument"),
         "control": st.column_config.CheckboxColumn("Control", help="A control sample."),
-        "true_class": text("True class", help="Fate of all cells of this sample, if it is known; needed for Evaluate."),
+        "true_class": text(
+            "True class", help="Fate of all cells of this sample, if it is known; needed for Evaluate."
+        ),
         "cells": st.column_config.NumberColumn("Cells", format="localized"),
-    }  # fmt: skip
-
-
+    }

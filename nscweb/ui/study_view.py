@@ -16,8 +16,10 @@ from nscweb.ui.text import count, plain
 
 _SCALING_HELP = (
     "Cameras of imaging cytometers give 12 bits (0 to 4,095) in 16-bit files, so most of the range is empty. "
-    "Percentile: black and white are set by the darkest and brightest 0.2 % of all cells shown. Full range: the "
-    "whole range of the camera. Per cell: each cell is stretched by itself. This changes the picture, never the data."
+    "Percentile: black and white are set by the darkest and brightest 0.2 % of all cells shown. Full "
+    "range: the "
+    "whole range of the camera. Per cell: each cell is stretched by itself. This changes the picture, "
+    "never the data."
 )
 
 
@@ -28,7 +30,11 @@ def facts(study: Study) -> None:
     show.facts(
         [
             ("Cells", f"{study.cells:,}", ""),
-            ("Samples", f"{len(study.samples):,}", f"{known:,} with a true class" if known else "no true classes"),
+            (
+                "Samples",
+                f"{len(study.samples):,}",
+                f"{known:,} with a true class" if known else "no true classes",
+            ),
             ("Brightfield channel", study.channel or "none", f"of {', '.join(study.channels)}"),
             ("Pixel size", size, ""),
         ]
@@ -45,21 +51,33 @@ def pictures(app: App, study: Study) -> None:
     sample = first.selectbox("Sample", names, format_func=plain, key="sheet_sample")
     channels = list(study.channels) or [study.channel]
     channel = second.selectbox(
-        "Channel", channels, index=channels.index(study.channel) if study.channel in channels else 0,
-        format_func=plain, key=f"contact_channel_{study.study_id}",
-    )  # fmt: skip
+        "Channel",
+        channels,
+        index=channels.index(study.channel) if study.channel in channels else 0,
+        format_func=plain,
+        key=f"contact_channel_{study.study_id}",
+    )
     scaling = third.selectbox(
-        "Display scaling", studies.SCALINGS, key="contact_scaling", help=_SCALING_HELP, format_func=str.capitalize
+        "Display scaling",
+        studies.SCALINGS,
+        key="contact_scaling",
+        help=_SCALING_HELP,
+        format_func=str.capitalize,
     )
     shown = studies.contact_sheet(app, study.study_id, sample, 48, scaling, channel=channel)
-    st.caption(f"First {count(len(shown.images), 'cell')} of {shown.cells:,}, {plain(channel)}. {shown.scale.sentence}")
+    st.caption(
+        f"First {count(len(shown.images), 'cell')} of {shown.cells:,}, {plain(channel)}. "
+        f"{shown.scale.sentence}"
+    )
     tiles = [
         gallery.Tile(
-            [(f"object {number}", image)], "", "",
+            [(f"object {number}", image)],
+            "",
+            "",
             [f"object {number}", *([", ".join(flag(name).label for name in unpack(mask))] if mask else [])],
         )
         for image, number, mask in zip(shown.images, shown.object_numbers, shown.flags, strict=True)
-    ]  # fmt: skip
+    ]
     gallery.grid(tiles, width=104, pixel_size_um=study.pixel_size_um)
 
 
@@ -72,12 +90,17 @@ def quality(app: App, study: Study) -> None:
         [
             ("Cells", f"{total:,}", ""),
             ("Counted by default", f"{kept:,}", f"{100 * kept / total:.1f} %" if total else ""),
-            *((flag(name).label.capitalize(), f"{number:,}", "") for name, number in flagged.items() if number),
+            *(
+                (flag(name).label.capitalize(), f"{number:,}", "")
+                for name, number in flagged.items()
+                if number
+            ),
         ]
     )
     words = ", ".join(flag(name).label for name in DEFAULT_EXCLUDED)
     st.caption(
-        f"Flagged cells stay in the study. Ratios leave out by default: {words}; change it in the filters of the page Predict.",
+        f"Flagged cells stay in the study. Ratios leave out by default: {words}; change it in the "
+        "filters of the page Predict.",
         help=filters.FLAGS_HELP,
     )
     names = {"sample": "Sample", "cells": "Cells", "kept": "Counted", "kept_percent": "Counted %"}
@@ -102,9 +125,14 @@ def found(app: App, study: Study) -> None:
     st.caption(f"{count(left_out, 'image')} left out; {count(len(items), 'remark')} in all.")
     show.findings(items)
     st.download_button(
-        "All of them (skipped.csv)", lambda: studies.skipped_csv(app, study.study_id), file_name="skipped.csv",
-        mime="text/csv", icon=":material/table:", on_click="ignore", key="skipped_csv",
-    )  # fmt: skip
+        "All of them (skipped.csv)",
+        lambda: studies.skipped_csv(app, study.study_id),
+        file_name="skipped.csv",
+        mime="text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+        key="skipped_csv",
+    )
 
 
 def settings(app: App, study: Study) -> None:
@@ -112,17 +140,24 @@ def settings(app: App, study: Study) -> None:
     channels = list(study.channels) or [study.channel]
     with st.form("study_settings"):
         channel = st.selectbox(
-            "Brightfield channel", channels, index=channels.index(study.channel) if study.channel in channels else 0,
-            format_func=plain, help="Predictions use this channel. It was guessed from names and pixels unless it was "
+            "Brightfield channel",
+            channels,
+            index=channels.index(study.channel) if study.channel in channels else 0,
+            format_func=plain,
+            help="Predictions use this channel. It was guessed from names and pixels unless it was "
             "given; look at the pictures to check it.",
-        )  # fmt: skip
+        )
         size = st.number_input(
-            "Pixel size in µm", min_value=0.01, max_value=20.0, value=study.pixel_size_um, step=0.01, format="%.3f",
-            placeholder="not known", help="From the instrument; never guessed. Needed for scale bars and for models "
+            "Pixel size in µm",
+            min_value=0.01,
+            max_value=20.0,
+            value=study.pixel_size_um,
+            step=0.01,
+            format="%.3f",
+            placeholder="not known",
+            help="From the instrument; never guessed. Needed for scale bars and for models "
             "whose field is given in micrometres.",
-        )  # fmt: skip
+        )
         if st.form_submit_button("Save", icon=":material/save:"):
             studies.change_study(app, study.study_id, channel=channel, pixel_size_um=size)
             st.rerun()
-
-

@@ -79,7 +79,7 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
   .nsc-kv td:first-child {width: 8rem;}
   .nsc-simulated {flex-direction: column; gap: 0.1rem;}
 }
-"""
+"""  # noqa: E501
 
 
 def apply_style() -> None:

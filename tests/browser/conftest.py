@@ -17,7 +17,12 @@ from pathlib import Path
 import pytest
 
 SHOTS = Path(__file__).parent / "shots"
-CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+]
 
 
 def find_chromium() -> str | None:
