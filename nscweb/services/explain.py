@@ -171,7 +171,7 @@ def model_of_run(app: App, run: Run) -> CardEntry:
 
 def run_channels(run: Run) -> tuple[str, ...]:
     """Channels that the network of a run saw, in its order."""
-    return tuple(run.provenance.channel.split(", "))
+    return tuple(run.extra.get("channels") or (run.provenance.channel,))
 
 
 def explained_classes(run: Run, rows: pd.DataFrame, class_name: str) -> list[str]:

@@ -36,7 +36,7 @@ def images_of(
     """
     from nscweb.store.cells import CellFile
 
-    wanted = list(channels) if channels is not None else run.provenance.channel.split(", ")[:1]
+    wanted = list(channels) if channels is not None else list(run.extra.get("channels") or (run.provenance.channel,))[:1]
     places: dict[str, list[tuple[int, int]]] = {}
     for position, cell_id in enumerate(cell_ids):
         key, row = split_id(cell_id)

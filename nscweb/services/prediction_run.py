@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,40 +14,19 @@ from nscweb.core.card import CardEntry
 from nscweb.core.errors import StudyError
 from nscweb.core.predictions import prediction_columns
 from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
-from nscweb.core.runs import Provenance, Run
+from nscweb.core.runs import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.services import fitness
 from nscweb.services.models import model_by_name
+from nscweb.services.prediction_result import CHUNK, PredictionWork, finish
 from nscweb.services.quality import flags_of
 from nscweb.services.runs import sheet_digest
+from nscweb.services.study import get_study
 
 if TYPE_CHECKING:
-    from nscweb.inference.classifier import Classifier
     from nscweb.services.context import App
     from nscweb.store.cells import CellFile
     from nscweb.store.predictions import PredictionWriter
-
-# Cells per part file: about a second of work, the most that a kill can lose.
-CHUNK = 2048
-
-
-@dataclass
-class _Work:
-    """Everything that one prediction needs, and what it notices on the way."""
-
-    app: App
-    study: Study
-    entry: CardEntry
-    classifier: Classifier
-    channels: tuple[str, ...]
-    progress: Progress
-    cancel: CancelAsked
-    done: int = 0
-    resumed: int = 0
-    not_predicted: int = 0
-    digests: list[str] = field(default_factory=list)
-    embeddings: list[NDArray[np.float32]] = field(default_factory=list)
-    measured: list[fitness.SampleFitness] = field(default_factory=list)
 
 
 def predict(
@@ -65,26 +43,26 @@ def predict(
     from nscweb.store.predictions import PredictionWriter
 
     began, started_utc = time.monotonic(), app.clock()
-    study = app.catalogue.study(study_name)
+    study = get_study(app, study_name)
     if not study.cells:
         raise StudyError(f"The study {study.name} has no cells.", "Import images first.", "E-STUDY-EMPTY")
     entry = model_by_name(app, model)
     channels = fitness.check_channels(study, entry.card)
     progress(0, study.cells, "Checking and loading the model")
     classifier = Classifier(entry, device=device, threads=app.settings.threads)
-    work = _Work(app, study, entry, classifier, channels, progress, cancel)
+    work = PredictionWork(app, study, entry, classifier, channels, progress, cancel)
     keys = app.catalogue.sample_keys(study.study_id)
-    key = run_key or _default_key(study, entry)
+    key = f"{run_key or 'command'}-{_content_key(study, entry)}"
     names = entry.card.classes.names
     with PredictionWriter(app.folder.partial_run_dir(key), prediction_columns(names)) as writer:
         for sample in study.samples:
             if sample.cells:
                 _predict_sample(work, writer, sample, keys[sample.name])
         progress(study.cells, study.cells, "Writing the table")
-        return _finish(work, writer, started_utc, time.monotonic() - began)
+        return finish(work, writer, started_utc, time.monotonic() - began)
 
 
-def _predict_sample(work: _Work, writer: PredictionWriter, sample: Sample, key: str) -> None:
+def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Sample, key: str) -> None:
     from nscweb.store.cells import CellFile
 
     study = work.study
@@ -95,6 +73,7 @@ def _predict_sample(work: _Work, writer: PredictionWriter, sample: Sample, key: 
             stop_if_asked(work.cancel)
             stop = min(start + CHUNK, len(cells))
             part = f"{key}-{start:09d}"
+            work.not_predicted += _missing(cells, work.channels, start, stop)
             if writer.has(part):
                 work.resumed += 1
             else:
@@ -105,7 +84,7 @@ def _predict_sample(work: _Work, writer: PredictionWriter, sample: Sample, key: 
 
 
 def _predict_chunk(
-    work: _Work,
+    work: PredictionWork,
     cells: CellFile,
     sample: Sample,
     key: str,
@@ -124,6 +103,14 @@ def _predict_chunk(
         key, sample, rows[there], cells.object_numbers[start:stop][there], cells.sources(start, stop)[there],
         scores, work.entry.card.classes.names, flags[start:stop][there],
     )  # fmt: skip
+
+
+def _missing(cells: CellFile, channels: tuple[str, ...], start: int, stop: int) -> int:
+    """Cells without an image in one of the channels."""
+    absent = np.zeros(stop - start, bool)
+    for channel in channels:
+        absent |= np.array([image is None for image in cells.images(channel, start, stop)], bool)
+    return int(absent.sum())
 
 
 def prediction_rows(
@@ -155,7 +142,7 @@ def prediction_rows(
     return pd.DataFrame(columns, index=range(len(rows)))[prediction_columns(class_names)]
 
 
-def _look_at(work: _Work, cells: CellFile, sample: Sample) -> None:
+def _look_at(work: PredictionWork, cells: CellFile, sample: Sample) -> None:
     """Compare some cells of a sample with the training data."""
     images = [
         image
@@ -169,62 +156,7 @@ def _look_at(work: _Work, cells: CellFile, sample: Sample) -> None:
         work.measured.append(measured)
 
 
-def _warnings(work: _Work) -> list[str]:
-    card = work.entry.card
-    sentences = [*fitness.study_warnings(work.study, card), *fitness.model_warnings(card)]
-    unlike = fitness.fitness_warnings(work.measured)
-    if not unlike:
-        together = fitness.study_fitness(card, work.embeddings)
-        unlike = [together.sentence] if together is not None and together.unlike else []
-    sentences += unlike
-    if work.not_predicted:
-        sentences.append(
-            f"{work.not_predicted} cells have no image in the channel {', '.join(work.channels)} and were "
-            "not predicted."
-        )
-    return sentences
-
-
-def _finish(work: _Work, writer: PredictionWriter, started_utc: str, seconds: float) -> Run:
-    from nscweb.store.provenance import package_versions
-
-    study, card = work.study, work.entry.card
-    provenance = Provenance(
-        study=study.name,
-        study_id=study.study_id,
-        cells_sha256=hashlib.sha256("".join(work.digests).encode("ascii")).hexdigest(),
-        model=card.name,
-        model_version=card.version,
-        weights_sha256=card.weights.sha256,
-        channel=", ".join(work.channels),
-        settings={**work.classifier.settings, "chunk": CHUNK, "parts_kept_from_before": work.resumed},
-        versions=package_versions(),
-        started_utc=started_utc,
-        seconds=round(seconds, 3),
-        simulated_cells=study.simulated,
-        simulated_training=card.origin.simulated,
-        warnings=tuple(_warnings(work)),
-    )
-    extra = {
-        "classes": {
-            "names": list(card.classes.names),
-            "colours": list(card.classes.colours),
-            "kind": card.classes.kind,
-        },
-        "model_title": card.title,
-        "model_folder": str(work.entry.folder),
-        "limits": list(card.limits),
-        "fitness": [item.as_dict() for item in work.measured],
-        "cell_files_sha256": work.digests,
-        "not_predicted": work.not_predicted,
-        "sheet_digest": sheet_digest(study.samples),
-        "channel": study.channel,
-        "pixel_size_um": study.pixel_size_um,
-    }
-    return _store(work, writer, provenance, extra)
-
-
-def _default_key(study: Study, entry: CardEntry) -> str:
-    """Name of the unfinished run of this study by these weights, the same when the command is given again."""
-    text = f"{study.study_id} {entry.card.weights.sha256} {sheet_digest(study.samples)}"
-    return "cli-" + hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
+def _content_key(study: Study, entry: CardEntry) -> str:
+    """The same for the same cells, sheet and weights, so that parts of another run are never taken up."""
+    text = f"{study.study_id} {entry.card.weights.sha256} {study.channel} {sheet_digest(study.samples)}"
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
