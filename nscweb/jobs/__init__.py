@@ -1,0 +1,1 @@
+"""Work that outlives a page: the queue, the worker process, its supervisor."""

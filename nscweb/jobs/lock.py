@@ -1,0 +1,75 @@
+"""A lock on a data folder that the system lets go of when its process ends, however it ends."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import IO, Self
+
+from nscweb.core.errors import JobError
+
+
+class WorkerLock:
+    """Held by the one worker of a data folder. The file holds the process id, for people.
+
+    Raises:
+        JobError: on entering, when another process holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        file = self._path.open("a+", encoding="ascii")
+        # Who only asks whether the lock is held takes it for an instant, so one failure proves nothing.
+        if not any(_try_lock(file) or time.sleep(0.1) for _ in range(10)):
+            file.close()
+            raise JobError(
+                "A worker is running on this data folder already.", "One worker is enough.", "E-WORKER-TWICE"
+            )
+        file.seek(0)
+        file.truncate()
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        self._file = file
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def is_locked(path: Path) -> bool:
+    """True while a worker holds the lock."""
+    if not path.exists():
+        return False
+    with path.open("a+", encoding="ascii") as file:
+        return not _try_lock(file)
+
+
+def holder(path: Path) -> int | None:
+    """Process id of the worker that holds the lock, or None."""
+    if not is_locked(path):
+        return None
+    text = path.read_text("ascii").strip()
+    return int(text) if text.isdigit() else None
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            # A byte far behind the text, because Windows locks bytes against reading too.
+            file.seek(1 << 20)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

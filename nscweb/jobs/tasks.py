@@ -1,0 +1,63 @@
+"""The table of tasks a worker can do. A task gets its arguments as JSON and hands back JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nscweb.core.progress import CancelAsked, Progress
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+Payload = dict[str, Any]
+Task = Callable[["App", Payload, Progress, CancelAsked], dict[str, Any]]
+
+
+def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Import files into a new study. Payload: paths, name, and the options of `import_study`."""
+    from nscweb.services.study_import import import_study
+    from nscweb.services.uploads import discard_staged
+
+    paths = [Path(path) for path in payload["paths"]]
+    report = import_study(
+        app,
+        paths,
+        payload["name"],
+        sheet=Path(payload["sheet"]) if payload.get("sheet") else None,
+        channel=payload.get("channel") or None,
+        channels=payload.get("channels") or None,
+        class_from_folder=bool(payload.get("class_from_folder")),
+        pixel_size_um=payload.get("pixel_size_um"),
+        progress=progress,
+        cancel=cancel,
+    )
+    discard_staged(app, paths)
+    return report.as_dict()
+
+
+def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Predict a study. Payload: study (name or id), model, run_key."""
+    from nscweb.services.predict import predict_study
+
+    run = predict_study(
+        app,
+        payload["study"],
+        payload["model"],
+        progress=progress,
+        cancel=cancel,
+        run_key=payload.get("run_key"),
+    )
+    return {"run_id": run.run_id, "study_id": run.study_id, "cells": run.cells}
+
+
+def demo_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Make the demo study, or what is missing of it."""
+    from nscweb.services.demo import ensure_demo
+
+    demo = ensure_demo(app, progress=progress, cancel=cancel)
+    return {"study_id": demo.study.study_id, "run_id": demo.run.run_id if demo.run else ""}
+
+
+TASKS: dict[str, Task] = {"import": import_task, "predict": predict_task, "demo": demo_task}
