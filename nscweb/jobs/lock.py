@@ -24,7 +24,7 @@ class WorkerLock:
     def __enter__(self) -> Self:
         file = self._path.open("a+", encoding="ascii")
         # Who only asks whether the lock is held takes it for an instant, so one failure proves nothing.
-        if not any(_try_lock(file) or time.sleep(0.1) for _ in range(10)):
+        if not _try_patiently(file):
             file.close()
             raise JobError(
                 "A worker is running on this data folder already.", "One worker is enough.", "E-WORKER-TWICE"
@@ -73,3 +73,11 @@ def _try_lock(file: IO[str]) -> bool:
     except OSError:
         return False
     return True
+
+
+def _try_patiently(file: IO[str]) -> bool:
+    for _ in range(10):
+        if _try_lock(file):
+            return True
+        time.sleep(0.1)
+    return False
