@@ -58,7 +58,7 @@ def shortcuts(app: App, run: Run, table: pd.DataFrame, seed: int) -> tuple[dict[
         )
     except NscwebError:
         return {}, []
-    return report.as_dict(), [report.sentence]
+    return report.as_dict(), [] if report.verdict == "little" else [report.sentence]
 
 
 def quality_of(app: App, run: Run, table: pd.DataFrame) -> pd.DataFrame | None:

@@ -36,7 +36,11 @@ def images_of(
     """
     from nscweb.store.cells import CellFile
 
-    wanted = list(channels) if channels is not None else list(run.extra.get("channels") or (run.provenance.channel,))[:1]
+    wanted = (
+        list(channels)
+        if channels is not None
+        else list(run.extra.get("channels") or (run.provenance.channel,))[:1]
+    )
     places: dict[str, list[tuple[int, int]]] = {}
     for position, cell_id in enumerate(cell_ids):
         key, row = split_id(cell_id)
@@ -58,14 +62,14 @@ def images_of(
 def display(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """(h, w) at any depth to uint8 for people: background mid-grey, contrast by the cell itself.
 
-    The span never falls below six times the noise of the border, so that an empty frame does not look like a
+    The span never falls below eight times the noise of the border, so that an empty frame does not look like a
     cell; every cell has the same background grey, so that neighbours in a gallery compare.
     """
     values = np.asarray(pixels, np.float64)
     border = np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])
     background = float(np.median(border))
     noise = 1.4826 * float(np.median(np.abs(border - background)))
-    span = max(float(np.percentile(np.abs(values - background), 99.5)), 6.0 * noise, 1e-12)
+    span = max(float(np.percentile(np.abs(values - background), 99.5)), 8.0 * noise, 1e-12)
     scaled = 0.55 + 0.45 * np.clip((values - background) / span, -1.0, 1.0) * np.where(
         values < background, 0.55 / 0.45, 1.0
     )
