@@ -1,0 +1,122 @@
+"""Fate ratios over time, stacked: one small panel per inducer group. Lines are in `figures_ratio_lines`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from nscweb.core.classes import ClassScheme
+from nscweb.reports.figures_ratio_lines import ratio_lines, ratio_lines_data
+from nscweb.reports.style import (
+    NO_GROUP,
+    finish,
+    nothing_to_draw,
+    ordered_times,
+    panel_title,
+    plain,
+    tick,
+    time_label,
+    time_unit,
+    wrapped,
+)
+
+__all__ = ["ratio_lines", "ratio_lines_data", "stacked_ratios", "stacked_ratios_data"]
+
+NOTHING = "No cell is left to count. Loosen the filters."
+
+
+def stacked_ratios_data(group_ratios: pd.DataFrame, classes: ClassScheme) -> pd.DataFrame:
+    """What `stacked_ratios` draws: group, time_h, time, class, percent, replicates, cells; classes in order."""
+    table = group_ratios[group_ratios["class"].isin(list(classes.names))]
+    order = pd.DataFrame(
+        {
+            "group": table["group"].astype(str).str.casefold(),
+            "time_h": table["time_h"].astype(float),
+            "class": [classes.index(name) for name in table["class"]],
+        },
+        index=table.index,
+    )
+    table = table.loc[order.sort_values(["group", "time_h", "class"], kind="stable").index]
+    return pd.DataFrame(
+        {
+            "group": table["group"].astype(str),
+            "time_h": table["time_h"].astype(float),
+            "time": [time_label(hours) for hours in table["time_h"]],
+            "class": table["class"].astype(str),
+            "percent": 100 * table["mean"].astype(float),
+            "replicates": table["replicates"].astype(int),
+            "cells": table["cells"].astype(int),
+        }
+    ).reset_index(drop=True)
+
+
+def stacked_ratios(group_ratios: pd.DataFrame, classes: ClassScheme, *, simulated: bool = False) -> go.Figure:
+    """Stacked mean ratios over time, one small panel per inducer group.
+
+    Args:
+        group_ratios: from `evaluation.ratios.group_ratios`.
+        classes: order and colours.
+        simulated: say so on the figure.
+    """
+    data = stacked_ratios_data(group_ratios, classes)
+    if data.empty:
+        return nothing_to_draw(NOTHING)
+    groups = list(dict.fromkeys(data["group"]))
+    times = ordered_times(data["time_h"])
+    unit, axis_title = time_unit(times)
+    columns = 1 if len(groups) == 1 else 2 if len(groups) in (2, 4) else 3
+    rows = -(-len(groups) // columns)
+    titles = [wrapped(group or NO_GROUP, 46 // columns) for group in groups]
+    title_px = 34 if any("<br>" in title for title in titles) else 20
+    gap, panel = title_px + 28, 140
+    inner = rows * panel + (rows - 1) * gap
+    figure = make_subplots(
+        rows, columns, shared_yaxes=True, horizontal_spacing=0.035, vertical_spacing=gap / inner
+    )
+    for index, group in enumerate(groups):
+        row, column = index // columns + 1, index % columns + 1
+        for name in classes.names:
+            bars = data[(data["group"] == group) & (data["class"] == name)]
+            figure.add_bar(
+                x=[tick(hours, unit) for hours in bars["time_h"]],
+                y=bars["percent"],
+                name=plain(name),
+                legendgroup=name,
+                showlegend=index == 0,
+                marker={"color": classes.colour(name), "line": {"color": "white", "width": 1}},
+                customdata=np.stack([bars["time"], bars["replicates"], bars["cells"]], axis=1),
+                hovertemplate="%{customdata[0]}: %{y:.1f} %<br>%{customdata[1]} replicates, %{customdata[2]} cells",
+                row=row,
+                col=column,
+            )
+        axes = figure.get_subplot(row, column)
+        figure.add_annotation(
+            panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12)
+        )
+        figure.update_xaxes(showticklabels=True, row=row, col=column)
+    figure.update_layout(barmode="stack", bargap=0.2 if len(times) > 1 else 0.6)
+    margin = {"t": title_px + 8, "b": 50, "l": 56}
+    finish(
+        figure,
+        height=inner + margin["t"] + margin["b"],
+        simulated=simulated,
+        legend=classes.names,
+        margin=margin,
+    )
+    figure.update_xaxes(
+        type="category",
+        categoryorder="array",
+        categoryarray=[tick(hours, unit) for hours in times],
+        range=[-0.5, len(times) - 0.5],
+        showgrid=False,
+        ticks="",
+        tickangle=0,
+    )
+    figure.update_yaxes(range=[0, 100], tickvals=[0, 50, 100])
+    figure.update_yaxes(title_text="% of cells", col=1)
+    figure.add_annotation(
+        text=axis_title, x=0.5, y=0, xref="paper", yref="paper", showarrow=False, yanchor="top", yshift=-24
+    )
+    return figure

@@ -1,0 +1,235 @@
+"""One look for every figure: fonts, colours, legend below, units on every axis, readable from 390 px on."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from plotly import graph_objects as go
+
+from nscweb.core.timepoint import TimePoint
+
+INK = "#1d2733"
+MUTED = "#5b6775"
+GRID = "#e4e8ed"
+AXIS = "#aab4c0"
+PAPER = "#ffffff"
+FONT = "Source Sans Pro, Segoe UI, Helvetica Neue, Arial, sans-serif"
+
+# Okabe-Ito without black and yellow (too faint as a line), then darker kin.
+SERIES: tuple[str, ...] = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#5d3a9b",
+    "#7a5c00",
+    "#004d40",
+)
+SYMBOLS: tuple[str, ...] = (
+    "circle",
+    "square",
+    "triangle-up",
+    "diamond",
+    "cross",
+    "x",
+    "star",
+    "triangle-down",
+)
+DASHES: tuple[str, ...] = ("solid", "dash", "dot", "dashdot")
+NO_TIME = "no time given"
+NO_GROUP = "no group given"
+
+# Marks that turn the direction of the text around them.
+_BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+def plain(text: object, limit: int = 60) -> str:
+    """A user's text for a figure: shown as it is, never taken as mark-up, cut at `limit` characters.
+
+    Plotly renders a part of HTML in labels, so ``<`` and ``&`` are written as entities.
+    """
+    cleaned = _CONTROL.sub(" ", _BIDI.sub("", str(text))).strip()
+    if len(cleaned) > limit:
+        cleaned = cleaned[: limit - 1].rstrip() + "…"
+    return cleaned.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def wrapped(text: object, width: int, lines: int = 2) -> str:
+    """`plain` text broken into at most `lines` lines of `width` characters."""
+    cleaned = _CONTROL.sub(" ", _BIDI.sub("", str(text))).strip()
+    parts = textwrap.wrap(cleaned, width, max_lines=lines, placeholder="…") or [""]
+    return "<br>".join(plain(part) for part in parts)
+
+
+def time_label(time_h: float | None) -> str:
+    """ "12 h", "3 d"; a sentence where no time is known."""
+    if time_h is None or not np.isfinite(time_h):
+        return NO_TIME
+    return TimePoint(float(time_h)).label()
+
+
+def time_unit(times_h: Iterable[float]) -> tuple[float, str]:
+    """Hours in one unit of a time axis, and its name: days when every time is a multiple of 12 hours."""
+    known = [hours for hours in times_h if np.isfinite(hours)]
+    if known and max(known) >= 24 and all(hours % 12 == 0 for hours in known):
+        return 24.0, "days since induction"
+    return 1.0, "hours since induction"
+
+
+def tick(time_h: float, unit: float) -> str:
+    """A time without its unit, for an axis that names the unit: "0.5", "3"; "?" where it is not known."""
+    return f"{time_h / unit:g}" if np.isfinite(time_h) else "?"
+
+
+def ordered_times(times_h: Iterable[float]) -> list[float]:
+    """Different times in order; not-a-number last and once."""
+    values = np.unique(np.asarray(list(times_h), np.float64))
+    known = [float(value) for value in values[np.isfinite(values)]]
+    return [*known, float("nan")] if bool(np.isnan(values).any()) else known
+
+
+def series_style(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colour, marker symbol and dash of each line, different for up to 36 names."""
+    return {
+        name: {
+            "color": SERIES[index % len(SERIES)],
+            "symbol": SYMBOLS[index % len(SYMBOLS)],
+            "dash": DASHES[(index // len(SERIES)) % len(DASHES)],
+        }
+        for index, name in enumerate(names)
+    }
+
+
+def legend_rows(names: Sequence[str], width_px: int = 640) -> int:
+    """Rows that a legend below takes. Narrower pages need more; there Plotly takes the room from the panels."""
+    rows, used = 0, width_px
+    for name in names:
+        entry = 46 + round(6.6 * len(name))
+        rows, used = (rows + 1, entry) if used + entry > width_px else (rows, used + entry)
+    return rows
+
+
+def finish(
+    figure: go.Figure,
+    *,
+    height: int,
+    title: str = "",
+    simulated: bool = False,
+    legend: Sequence[str] = (),
+    margin: dict[str, int] | None = None,
+) -> go.Figure:
+    """Give a figure the common look.
+
+    Args:
+        figure: changed in place and returned.
+        height: pixels without the title lines above and the legend below, which are added.
+        title: short, of our own words or already `plain`; "" for none.
+        simulated: write "simulated cells" on the figure.
+        legend: entries that are shown; their rows are added to the height.
+        margin: changes to the margins.
+    """
+    below = 22 * legend_rows(legend) + (10 if legend else 0)
+    sides = {"l": 58, "r": 14, "t": 16, "b": 52, **(margin or {})}
+    above = (26 if title else 0) + (18 if simulated else 0)
+    sides["t"] += above
+    sides["b"] += below
+    full = height + below + above
+    figure.update_layout(
+        height=full,
+        margin={**sides, "autoexpand": bool(legend)},
+        template="none",
+        paper_bgcolor=PAPER,
+        plot_bgcolor=PAPER,
+        font={"family": FONT, "size": 13, "color": INK},
+        hoverlabel={"font": {"family": FONT, "size": 13}, "align": "left"},
+        showlegend=bool(legend),
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            # In units of the panels: Plotly then makes room when a narrow page needs more rows.
+            "y": -(sides["b"] - below) / (full - sides["t"] - sides["b"]),
+            "yanchor": "top",
+            "font": {"size": 12},
+            "bgcolor": "rgba(0,0,0,0)",
+        },
+        separators=".,",
+    )
+    figure.update_xaxes(**_AXIS)
+    figure.update_yaxes(**_AXIS)
+    lines = [f"<b>{title}</b>"] if title else []
+    if simulated:
+        lines.append('<span style="color:#8a6100;font-size:12px">simulated cells</span>')
+    if lines:
+        figure.update_layout(
+            title={
+                "text": "<br>".join(lines),
+                "x": 0,
+                "xref": "container",
+                "xanchor": "left",
+                "y": 1 - 8 / full,
+                "yref": "container",
+                "yanchor": "top",
+                "font": {"size": 15, "color": INK},
+                "pad": {"l": 8},
+            }
+        )
+    return figure
+
+
+_AXIS: dict[str, Any] = {
+    "gridcolor": GRID,
+    "linecolor": AXIS,
+    "zeroline": False,
+    "showline": True,
+    "ticks": "outside",
+    "ticklen": 4,
+    "tickcolor": AXIS,
+    "tickfont": {"size": 12},
+    "title": {"standoff": 8, "font": {"size": 13}},
+    "automargin": False,
+}
+
+
+def panel_title(text: str, *, x: float, y: float, size: int = 13) -> dict[str, Any]:
+    """Annotation above a panel, left-aligned; `x` and `y` in paper coordinates."""
+    return {
+        "text": text,
+        "x": x,
+        "y": y,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "align": "left",
+        "font": {"size": size, "color": INK},
+        "yshift": 3,
+    }
+
+
+def nothing_to_draw(text: str) -> go.Figure:
+    """A figure that says in words why it is empty."""
+    figure = go.Figure()
+    figure.add_annotation(text=plain(text, 120), x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
+    finish(figure, height=160)
+    return figure.update_xaxes(visible=False).update_yaxes(visible=False)
+
+
+def figure_config(filename: str, form: Literal["svg", "png"] = "svg") -> dict[str, Any]:
+    """Plotly options of a figure on a page: a camera button that saves `form` under `filename`, no wheel zoom."""
+    return {
+        "displaylogo": False,
+        "displayModeBar": True,
+        "responsive": True,
+        "scrollZoom": False,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+        "toImageButtonOptions": {"format": form, "filename": filename, "scale": 1 if form == "svg" else 2},
+    }
