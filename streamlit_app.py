@@ -8,7 +8,7 @@ from nscweb.ui.frame import open_page, page_link
 with open_page("home") as app:
     st.title("Fates of neural stem cells, from brightfield images", anchor=False)
     home_view.three_sentences()
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         home_view.demo_button(app)
         page_link("study", "Bring in your own cells", icon=":material/upload_file:")
     home_view.follow_demo(app)

@@ -6,7 +6,6 @@ Everything kept here is read, never changed, by the pages.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, cast
@@ -17,6 +16,7 @@ from nscweb.core.runs import Run
 from nscweb.services import cells, dashboard, evaluate, explain, quick_look, runs
 from nscweb.services.context import App, open_app
 from nscweb.settings import Settings
+from nscweb.settings import environment as variables
 
 # Environment variables that decide which data folder and limits an `App` has.
 _PREFIX = "NSCWEB_"
@@ -32,10 +32,8 @@ def _kept(entries: int, spinner: str | bool = False) -> Callable[[_Function], _F
 
 def app() -> App:
     """The opened `App` of this server; opened once for each data folder."""
-    environment = tuple(
-        sorted((name, value) for name, value in os.environ.items() if name.startswith(_PREFIX))
-    )
-    return _open(environment, str(Path.cwd()))
+    ours = {name: value for name, value in variables().items() if name.startswith(_PREFIX)}
+    return _open(tuple(sorted(ours.items())), str(Path.cwd()))
 
 
 def dashboard_data(app: App, run: Run, filters: dashboard.Filters) -> dashboard.DashboardData:

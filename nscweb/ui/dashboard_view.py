@@ -6,7 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.evaluation.reference import published_reference
-from nscweb.reports import figures_ratios
+from nscweb.reports.figures_ratio_lines import ratio_lines, ratio_lines_data
+from nscweb.reports.figures_ratios import stacked_ratios, stacked_ratios_data
 from nscweb.services import export
 from nscweb.services.context import App
 from nscweb.services.dashboard import DashboardData
@@ -40,11 +41,11 @@ def numbers(data: DashboardData) -> None:
 def stacked(data: DashboardData) -> None:
     """Stacked mean ratios over time, one panel per group."""
     st.subheader("Ratios over time in each inducer group", anchor=False, help=RATIO_HELP)
-    figure = figures_ratios.stacked_ratios(data.group_ratios, data.classes, simulated=data.simulated)
+    figure = stacked_ratios(data.group_ratios, data.classes, simulated=data.simulated)
     figures.show_figure(
         figure,
         _file(data, "ratios_stacked"),
-        export.figure_csv(data.group_ratios),
+        export.figure_csv(stacked_ratios_data(data.group_ratios, data.classes)),
         key="stacked",
         alt="Stacked bars: mean share of each predicted class over time, one panel per inducer group",
     )
@@ -69,13 +70,15 @@ def lines(data: DashboardData) -> None:
             "laboratory and another method: a landmark, not the truth for these cells. Shown where group "
             "names agree."
         )
-    figure = figures_ratios.ratio_lines(
+    figure = ratio_lines(
         data.group_ratios, data.sample_ratios, data.classes, reference=reference, simulated=data.simulated
     )
     figures.show_figure(
         figure,
         _file(data, "ratios_lines"),
-        export.figure_csv(data.sample_ratios),
+        export.figure_csv(
+            ratio_lines_data(data.group_ratios, data.sample_ratios, data.classes, reference=reference)
+        ),
         key="lines",
         alt="Lines: share of each predicted class over time with 95 % intervals, one point per replicate",
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, cast
 
 import streamlit as st
+
+from nscweb.reports.style import figure_config
 
 _FORMAT_KEY = "nsc_picture_format"
 
 
-def picture_format() -> str:
+def picture_format() -> Literal["svg", "png"]:
     """Which format the camera button saves: ``svg`` or ``png``; one choice for the whole session."""
-    return str(st.session_state.get(_FORMAT_KEY, "svg"))
+    return cast(Literal["svg", "png"], st.session_state.get(_FORMAT_KEY) or "svg")
 
 
 def choose_picture_format() -> None:
@@ -40,13 +42,7 @@ def show_figure(figure: Any, name: str, csv: bytes | str, *, key: str, alt: str)
         key: unique on the page.
         alt: what the figure shows, for screen readers.
     """
-    form = picture_format()
-    config = {
-        "displaylogo": False,
-        "displayModeBar": True,
-        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
-        "toImageButtonOptions": {"format": form, "filename": name, "scale": 2 if form == "png" else 1},
-    }
+    config = figure_config(name, picture_format())
     st.plotly_chart(figure, theme=None, width="stretch", config=config, key=f"{key}_figure", alt=alt)
     st.download_button(
         "Data of this figure (CSV)",

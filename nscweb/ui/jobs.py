@@ -6,28 +6,113 @@ still and closing or reloading the tab changes nothing.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import streamlit as st
 
-from nscweb.core.errors import JobNotFound
-from nscweb.jobs import queue
+from nscweb.core.card import CardEntry
+from nscweb.core.errors import JobError, JobNotFound
+from nscweb.core.findings import Finding
+from nscweb.core.samples import Study
+from nscweb.jobs import queue, supervisor
 from nscweb.jobs.queue import JobView
+from nscweb.services import demo
+from nscweb.services import study as studies
 from nscweb.services.context import App
-from nscweb.ui import session, show
+from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, duration, html, label
 
-ACTIVE = ("queued", "running")
-_WORDS = {
-    "queued": "Waiting",
-    "running": "Working",
-    "done": "Finished",
-    "failed": "Stopped by an error",
-    "cancelled": "Cancelled",
-    "interrupted": "Interrupted",
-}
+LIVING = ("queued", "running", "interrupted")
 
 
-def current(app: App, kind: str) -> JobView | None:
-    """The job named in the address when it is of this kind; a job that is gone is told and forgotten."""
+def start_import(
+    app: App,
+    paths: Sequence[Path],
+    name: str,
+    *,
+    channel: str | None,
+    class_from_folder: bool,
+    pixel_size_um: float | None,
+) -> None:
+    """Queue an import and keep its id in the address. StudyExists at once when the name is taken."""
+    studies.refuse_known_name(app, name)
+    payload: dict[str, object] = {
+        "paths": [str(path) for path in paths],
+        "name": name,
+        "channel": channel,
+        "class_from_folder": class_from_folder,
+        "pixel_size_um": pixel_size_um,
+    }
+    session.choose("job", _submit(app, "import", payload))
+
+
+def start_prediction(app: App, study: Study, model: CardEntry) -> None:
+    """Queue a prediction; pressing twice gives the job that is there already."""
+    payload: dict[str, object] = {"study": study.study_id, "model": model.card.name}
+    session.choose("job", _submit(app, "predict", payload))
+
+
+def open_demo(app: App) -> Study | None:
+    """The demo study when it is ready; otherwise its making is queued and None comes back."""
+    ready = demo.find_demo(app)
+    if ready is not None:
+        return ready.study
+    session.choose("job", _submit(app, "demo", {}))
+    return None
+
+
+def follow_current(app: App, kind: str, then: str = "") -> None:
+    """Draw the job in the address when it is of this kind, until it ends; then show its result.
+
+    Args:
+        then: page to open when the job is done, "" to stay.
+    """
+    view = _current(app, kind)
+    if view is None:
+        return
+    if view.state in LIVING:
+        st.fragment(run_every=1.0)(_live)(app, view.job_id)
+        return
+    session.choose("job", "")
+    _ended(view)
+    if view.state == "done":
+        _take_result(app, view)
+        if then:
+            frame.switch_to(then)
+
+
+def _take_result(app: App, view: JobView) -> None:
+    result = view.result
+    if view.kind == "import":
+        session.choose("study", studies.get_study(app, str(result["study"])).study_id)
+        _told_import(result)
+    for key, name in (("study", "study_id"), ("run", "run_id")):
+        if result.get(name):
+            session.choose(key, str(result[name]))
+
+
+def _told_import(result: Mapping[str, Any]) -> None:
+    left_out = f", {count(result['skipped'], 'image')} left out" if result["skipped"] else ""
+    ignored = (
+        f", {count(result['ignored'], 'file')} without cells for this study" if result["ignored"] else ""
+    )
+    cells, samples = count(result["imported"], "cell"), count(result["samples"], "sample")
+    show.note(
+        f"Imported: {cells} in {samples}{left_out}{ignored}. The reasons stand under “What was noticed”."
+    )
+
+
+def _submit(app: App, kind: str, payload: dict[str, object]) -> str:
+    with st.spinner("Starting the worker …"):
+        # The worker ends with this server; one that runs already, of a server or of a command, is used as it is.
+        supervisor.ensure_worker(app.settings, parent=os.getpid())
+    return queue.submit(app, kind, payload).job_id
+
+
+def _current(app: App, kind: str) -> JobView | None:
     job_id = session.chosen("job")
     if not job_id:
         return None
@@ -40,17 +125,9 @@ def current(app: App, kind: str) -> JobView | None:
     return view if view.kind == kind else None
 
 
-def follow(app: App, view: JobView) -> None:
-    """Draw a job until it ends; the page is run again when it does."""
-    if view.state in ACTIVE or view.state == "interrupted":
-        st.fragment(run_every=1.0)(_live)(app, view.job_id)
-    else:
-        _ended(view)
-
-
 def _live(app: App, job_id: str) -> None:
     view = queue.view(app, job_id)
-    if view.state not in (*ACTIVE, "interrupted"):
+    if view.state not in LIVING:
         st.rerun(scope="app")
     with st.container(border=True):
         share = min(view.done / view.total, 1.0) if view.total else 0.0
@@ -69,7 +146,8 @@ def _ended(view: JobView) -> None:
     if view.state == "cancelled":
         show.note("This job was cancelled. What was finished before is kept; start it again to go on.")
     else:
-        show.warnings([f"{_WORDS.get(view.state, view.state)}: {view.message or 'no reason was recorded.'}"])
+        show.problem(JobError(view.message or "The job ended without a reason.", "", f"job {view.job_id}"))
+        show.findings(Finding(**item) for item in view.result.get("findings", ()))
 
 
 def _headline(view: JobView) -> str:

@@ -10,7 +10,9 @@ LINE = "#dfe4ea"
 ACCENT = "#0072B2"
 
 _CSS = """
-[data-testid="stMainBlockContainer"] {max-width: 1180px; padding: 2.2rem 2rem 4rem 2rem;}
+[data-testid="stMainBlockContainer"] {max-width: 1180px; padding: 2.8rem 2rem 4rem 2rem;}
+[data-testid="stHeader"] {height: 2.6rem; min-height: 2.6rem; background: transparent;}
+[data-testid="stSidebarHeader"] {height: 2.2rem; min-height: 2.2rem; margin-bottom: 0;}
 [data-testid="stSidebar"] [data-testid="stSidebarUserContent"] {padding-top: 0.4rem;}
 [data-testid="stSidebar"] {background: #f6f8fa; border-right: 1px solid #dfe4ea;}
 h1 {font-size: 1.9rem !important; letter-spacing: -0.01em; padding: 0 0 0.1rem 0 !important;}
@@ -75,6 +77,7 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 .nsc-ramp i {flex: 0 0 140px; height: 10px; border-radius: 3px;}
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] {padding: 3.2rem 0.9rem 3rem 0.9rem;}
+  [data-testid="stHeader"] {background: #fff;}
   h1 {font-size: 1.55rem !important;}
   .nsc-kv td:first-child {width: 8rem;}
   .nsc-simulated {flex-direction: column; gap: 0.1rem;}
