@@ -16,12 +16,11 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -54,10 +53,12 @@ class Console:
 
     Attributes:
         as_json: True when a script reads the result.
+        on_failure: makes the JSON object of a refused command, where it must have a certain shape.
     """
 
     def __init__(self, as_json: bool, out: TextIO) -> None:
         self.as_json = as_json
+        self.on_failure: Callable[[NscwebError], dict[str, Any]] = error_as_dict
         self._out = out
         self._data_dir: Path | None = None
         self._shown = 0.0
@@ -67,9 +68,9 @@ class Console:
     def open(self, data_dir: Path | None) -> App:
         """The opened program on the data folder of this command."""
         from nscweb.services.context import open_app
-        from nscweb.settings import Settings
+        from nscweb.settings import Settings, environment
 
-        settings = Settings.from_environment(os.environ, data_dir=data_dir or data_dir_given_first.get())
+        settings = Settings.from_environment(environment(), data_dir=data_dir or data_dir_given_first.get())
         opened = open_app(settings)
         self._data_dir = settings.data_dir
         return opened
@@ -111,9 +112,9 @@ class Console:
             self._printed = True
             print(json.dumps(data, default=str), file=self._out, flush=True)
 
-    def fail(self, error: NscwebError, data: dict[str, Any] | None = None) -> int:
+    def fail(self, error: NscwebError) -> int:
         """Tell an error and hand back the exit code: 2 for wrong use, else 1."""
-        self.result(data or {"error": {"code": error.code, "message": error.what, "todo": error.todo}})
+        self.result(self.on_failure(error))
         self.warn(f"nscweb: {error}")
         return 2 if isinstance(error, WrongUse) else 1
 
@@ -138,6 +139,11 @@ class Console:
         if self._open_line:
             sys.stderr.write("\r\x1b[2K")
             self._open_line = False
+
+
+def error_as_dict(error: NscwebError) -> dict[str, Any]:
+    """What `--json` prints when a command could not do its work."""
+    return {"error": {"code": error.code, "message": error.what, "todo": error.todo}}
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from nscweb.core.errors import InputRefused, NscwebError
 from nscweb.core.findings import LEVELS, Finding, FindingLog
 
 # Above this many, findings of one reason become one line with their number; the CSV keeps all of them.
@@ -51,6 +52,28 @@ class ImportReport:
             "ignored": self.ignored,
             "findings": [finding_as_dict(finding) for finding in fold(self.findings)],
         }
+
+
+class ImportRefused(InputRefused):
+    """Nothing was stored. `report` holds what was looked at; code and sentences are those of the reason."""
+
+    def __init__(self, reason: NscwebError, report: ImportReport) -> None:
+        super().__init__(reason.what, reason.todo, reason.code)
+        self.report = report
+
+
+def refusal(
+    name: str,
+    reason: NscwebError,
+    *,
+    skipped: int = 0,
+    ignored: int = 0,
+    members: int = 0,
+    findings: Iterable[Finding] = (),
+) -> ImportReport:
+    """The report of an import that stored nothing; the reason stands first among its findings."""
+    first = Finding("refuse", reason.code, str(reason), name)
+    return ImportReport(name, "", 0, 0, skipped, ignored, 0, members, (first, *findings))
 
 
 def finding_as_dict(finding: Finding) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.flags import FLAGS, pack
+from nscweb.core.progress import Progress, no_progress
+from nscweb.core.samples import Study
+from nscweb.store.cells import CellFile
+from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
+CHUNK = 512
 # Flags that take a cell out of the statistics unless the user wants it in.
 LEFT_OUT: tuple[str, ...] = ("empty", "constant", "several", "border", "blurred", "saturated")
 
@@ -69,3 +75,51 @@ def flags_of(app: App, study_id: str, key: str, cells: int) -> NDArray[np.int64]
     if not path.exists():
         return np.zeros(cells, np.int64)
     return pd.read_parquet(path, columns=["flags"])["flags"].to_numpy(np.int64)
+
+
+def measure_again(app: App, study: Study, channel: str, progress: Progress = no_progress) -> None:
+    """Measure quality on another channel, sample by sample."""
+    keys = app.catalogue.sample_keys(study.study_id)
+    done = 0
+    for sample in study.samples:
+        quality = Quality()
+        with CellFile(app.folder.cells_path(study.study_id, keys[sample.name])) as cells:
+            for start in range(0, len(cells), CHUNK):
+                images = cells.images(channel, start, min(start + CHUNK, len(cells)))
+                quality.add([None if image is None else image[0] for image in images])
+                progress(done + start, study.cells, f"Measuring {sample.name}")
+        write_quality(app.folder.quality_path(study.study_id, keys[sample.name]), quality.table())
+        done += sample.cells
+
+
+class Quality:
+    """Features of the cells of one sample, in order; cells without a brightfield image have no numbers."""
+
+    def __init__(self) -> None:
+        self._rows: list[Any] = []
+
+    def add(self, planes: Sequence[NDArray[Any] | None]) -> None:
+        """Measure the next images (h, w)."""
+        from nscweb.preprocess.quality import measure
+
+        self._rows += [None if plane is None else measure(plane) for plane in planes]
+
+    def table(self) -> pd.DataFrame:
+        """Columns `FEATURE_NAMES` and ``flags``, one row per cell."""
+        from nscweb.preprocess.quality import FEATURE_NAMES, quality_flags
+
+        empty = (np.nan,) * len(FEATURE_NAMES)
+        rows = [empty if row is None else tuple(row) for row in self._rows]
+        table = pd.DataFrame(rows, columns=list(FEATURE_NAMES))
+        there = np.array([row is not None for row in self._rows], bool)
+        flags = np.zeros(len(table), np.int64)
+        if there.any():
+            flags[there] = quality_flags(table[there])
+        table["flags"] = flags
+        return table
+
+
+def write_quality(path: Path, table: pd.DataFrame) -> None:
+    """Write a quality table as Parquet; the file appears when it is complete."""
+    with atomic_write(path) as stream:
+        table.to_parquet(stream, index=False)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from nscweb.core.errors import InputRefused, StoreError, WrongUse
 from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
+from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -26,6 +30,16 @@ TABLE_COLUMNS: tuple[str, ...] = (
     "true_class",
     "cells",
 )
+_TEXTS = {
+    "group": "inducer group",
+    "replicate": "replicate",
+    "donor": "donor",
+    "instrument": "instrument",
+    "true_class": "true class",
+}
+_LONGEST = 200
+_YES = ("yes", "y", "true", "1", "x", "control", "ja")
+_NO = ("no", "n", "false", "0", "", "nein")
 
 
 @dataclass(frozen=True)
@@ -51,24 +65,168 @@ def sheet_table(app: App, study: str) -> pd.DataFrame:
     Raises:
         StudyNotFound: no such study.
     """
-    raise NotImplementedError
+    samples = app.catalogue.study(study).samples
+    further = list(dict.fromkeys(name for sample in samples for name, _ in sample.extra))
+    rows = []
+    for sample in samples:
+        row: dict[str, Any] = {name: getattr(sample, name) for name in TABLE_COLUMNS if hasattr(sample, name)}
+        time = "" if sample.time_h is None else TimePoint(sample.time_h).label()
+        extra = dict(sample.extra)
+        rows.append(
+            {**row, "sample": sample.name, "time": time, **{name: extra.get(name, "") for name in further}}
+        )
+    return pd.DataFrame(
+        rows, columns=[*TABLE_COLUMNS, *(name for name in further if name not in TABLE_COLUMNS)]
+    )
 
 
 def update_sheet(app: App, study: str, table: pd.DataFrame) -> SheetUpdate:
-    """Store an edited table (columns of `sheet_table`; those that are missing stay as they are)."""
-    raise NotImplementedError
+    """Store an edited table (columns of `sheet_table`; those that are missing stay as they are).
+
+    All or nothing: one value that cannot be understood leaves the sheet as it was and is told with its row.
+
+    Raises:
+        StudyNotFound: no such study.
+        WrongUse: the table has no column ``sample``.
+    """
+    if "sample" not in table.columns:
+        raise WrongUse("The table has no column called sample.", "Start from the downloaded sheet.")
+    found = app.catalogue.study(study)
+    log = FindingLog()
+    known = {sample.name: sample for sample in found.samples}
+    seen: dict[str, Sample] = {}
+    for number, row in enumerate(table.to_dict("records"), start=1):
+        name = _text(row["sample"])
+        where = f"row {number}, {name or 'without a sample'}"
+        if name not in known:
+            log.add(
+                "warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where
+            )
+        elif name in seen:
+            log.add("refuse", "E-SHEET-TWICE", "This sample has two rows.", where)
+        else:
+            seen[name] = _changed(known[name], {str(key): value for key, value in row.items()}, where, log)
+    for name in known:
+        if name not in seen:
+            log.add("warn", "W-SHEET-NO-ROW", "This sample has no row; it stays as it was.", name)
+    return _store(app, found, list(seen.values()), log)
 
 
 def import_sheet(app: App, study: str, data: bytes, filename: str) -> SheetUpdate:
-    """Apply an uploaded CSV or XLSX sheet to a study."""
-    raise NotImplementedError
+    """Apply an uploaded CSV or XLSX sheet to a study; rows are matched by the column ``sample``.
+
+    Raises:
+        StudyNotFound: no such study.
+        InputRefused: the file is not a table that can be read without guessing.
+    """
+    from nscweb.io.sheets import apply_sheet, read_sheet
+
+    found = app.catalogue.study(study)
+    log = FindingLog()
+    rows = read_sheet(data, filename, log)
+    return _store(app, found, list(apply_sheet(found.samples, rows, log)), log)
+
+
+def apply_sheet_file(app: App, study: str, path: Path) -> SheetUpdate:
+    """`import_sheet` from a file on this computer.
+
+    Raises:
+        WrongUse: no such file.
+        InputRefused, StudyNotFound: as there.
+    """
+    return import_sheet(app, study, read_sheet_file(app, path), path.name)
+
+
+def read_sheet_file(app: App, path: Path) -> bytes:
+    """Bytes of a sheet on this computer; refused when it is far too big for one."""
+    try:
+        size = path.stat().st_size
+        app.settings.limits.check("max_sheet_bytes", size, f"The sample sheet {path.name}")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise WrongUse(f"There is no file {path}.", "Check the spelling.", "E-PATH-MISSING") from error
+    except OSError as error:
+        raise InputRefused(f"{path.name} cannot be read ({error.strerror or error}).") from error
 
 
 def export_sheet(app: App, study: str, kind: Literal["csv", "xlsx"] = "csv") -> bytes:
-    """The sheet as CSV or XLSX; `import_sheet` reads it back unchanged."""
-    raise NotImplementedError
+    """The sheet as CSV or XLSX; `import_sheet` reads it back unchanged.
+
+    Raises:
+        StudyNotFound: no such study.
+    """
+    from nscweb.io import sheets
+
+    samples = app.catalogue.study(study).samples
+    return sheets.write_sheet_xlsx(samples) if kind == "xlsx" else sheets.write_sheet_csv(samples)
+
+
+def write_sheet_file(app: App, study: str, out: Path) -> Path:
+    """The sheet as a file, CSV or XLSX by its ending.
+
+    Raises:
+        StudyNotFound: no such study.
+        WrongUse: another ending.
+        StoreError: the file cannot be written.
+    """
+    kind = out.suffix.lower()
+    if kind not in (".csv", ".xlsx"):
+        raise WrongUse(f"A sample sheet is a .csv or .xlsx file, not {out.name!r}.")
+    data = export_sheet(app, study, "xlsx" if kind == ".xlsx" else "csv")
+    try:
+        with atomic_write(out) as stream:
+            stream.write(data)
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written ({error.strerror or error}).") from error
+    return out
 
 
 def sheet_template(kind: Literal["csv", "xlsx"] = "csv") -> bytes:
     """An empty sheet with every column and example rows."""
-    raise NotImplementedError
+    from nscweb.io import sheets
+
+    return sheets.template(kind)
+
+
+def _changed(sample: Sample, row: dict[str, Any], where: str, log: FindingLog) -> Sample:
+    """The sample as its row says; what cannot be understood becomes a finding that refuses the sheet."""
+    changes: dict[str, Any] = {}
+    for name, label in _TEXTS.items():
+        if name in row:
+            changes[name] = _text(row[name])
+            if len(changes[name]) > _LONGEST:
+                log.add("refuse", "E-SHEET-LONG", f"The {label} has more than {_LONGEST} characters.", where)
+    if "time" in row:
+        text = _text(row["time"])
+        try:
+            changes["time_h"] = TimePoint.parse(text).hours if text else None
+        except ValueError as error:
+            log.add("refuse", "E-SHEET-TIME", f"The time cannot be understood: {error}.", where)
+    if "control" in row:
+        word = _text(row["control"]).lower()
+        if word not in (*_YES, *_NO):
+            log.add("refuse", "E-SHEET-CONTROL", f"Control is yes or no, not {word!r}.", where)
+        changes["control"] = word in _YES
+    further = [name for name in row if name not in TABLE_COLUMNS]
+    if further:
+        changes["extra"] = tuple((name, _text(row[name])) for name in further)
+    return sample.with_changes(**changes)
+
+
+def _store(app: App, found: Study, samples: Sequence[Sample], log: FindingLog) -> SheetUpdate:
+    if log.count("refuse"):
+        return SheetUpdate(found, 0, list(log), rejected=True)
+    before = {sample.name: sample for sample in found.samples}
+    changed = [sample for sample in samples if sample != before.get(sample.name)]
+    if changed:
+        app.catalogue.update_samples(found.study_id, changed)
+    return SheetUpdate(app.catalogue.study(found.study_id), len(changed), list(log))
+
+
+def _text(value: object) -> str:
+    """A cell of the editor as text: empty ones arrive as None or NaN, ticks as True and False."""
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()

@@ -1,23 +1,27 @@
-"""Studies: import, list, sample sheet, contact sheet, quality, delete. The words of page and command "study"."""
+"""Studies: import, list, sample sheet, contact sheet, quality, delete. Words of page and command "study"."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nscweb.core.errors import StudyExists, StudyNotFound
+from nscweb.core.errors import StudyError, StudyNotFound, WrongUse
 from nscweb.core.findings import Finding
+from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
 from nscweb.services.contact_sheet import SCALINGS, ContactSheet, contact_sheet
-from nscweb.services.import_report import ImportReport, read_findings_csv
-from nscweb.services.quality import quality_summary, quality_table
+from nscweb.services.import_report import ImportRefused, ImportReport, finding_as_dict, read_findings_csv
+from nscweb.services.quality import measure_again, quality_summary, quality_table
 from nscweb.services.sheet import (
     SheetUpdate,
+    apply_sheet_file,
     export_sheet,
     import_sheet,
     sheet_table,
     sheet_template,
     update_sheet,
+    write_sheet_file,
 )
 from nscweb.services.study_import import ImportRequest, import_study
 from nscweb.services.uploads import (
@@ -36,15 +40,19 @@ if TYPE_CHECKING:
 __all__ = [
     "SCALINGS",
     "ContactSheet",
+    "ImportRefused",
     "ImportReport",
     "ImportRequest",
     "SheetUpdate",
+    "apply_sheet_file",
+    "change_study",
     "clean_uploads",
     "contact_sheet",
     "delete_study",
     "discard_staged",
     "discard_upload",
     "export_sheet",
+    "findings_as_dicts",
     "findings_of",
     "get_study",
     "import_sheet",
@@ -61,6 +69,7 @@ __all__ = [
     "stage_upload",
     "study_exists",
     "update_sheet",
+    "write_sheet_file",
 ]
 
 
@@ -90,13 +99,39 @@ def study_exists(app: App, name: str) -> bool:
     return any(study.name == name for study in app.catalogue.studies())
 
 
-def refuse_known_name(app: App, name: str) -> None:
-    """StudyExists, with what to do, when the name is taken."""
-    if study_exists(app, name):
-        raise StudyExists(
-            f"A study called {name!r} exists already.",
-            "Choose another name, or delete the old one first (nscweb study delete NAME).",
+def findings_as_dicts(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """Findings ready for JSON."""
+    return [finding_as_dict(finding) for finding in findings]
+
+
+def change_study(
+    app: App,
+    study: str,
+    *,
+    channel: str,
+    pixel_size_um: float | None,
+    progress: Progress = no_progress,
+) -> Study:
+    """Set brightfield channel and pixel size. Another channel means that quality is measured anew.
+
+    Raises:
+        StudyNotFound: no such study.
+        StudyError: the study does not have this channel.
+        WrongUse: a pixel size that makes no sense.
+    """
+    found = get_study(app, study)
+    if channel not in found.channels:
+        raise StudyError(
+            f"The study {found.name} has no channel {channel!r}.",
+            f"It has: {', '.join(found.channels)}.",
+            "E-CHANNEL-NOT-FOUND",
         )
+    if pixel_size_um is not None and not 0 < pixel_size_um < 1000:
+        raise WrongUse("The pixel size is given in micrometres and lies above 0.")
+    if channel != found.channel:
+        measure_again(app, found, channel, progress)
+    app.catalogue.update_study(found.study_id, channel=channel, pixel_size_um=pixel_size_um)
+    return app.catalogue.study(found.study_id)
 
 
 def delete_study(app: App, study: str) -> Study:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyExists, WrongUse
+from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.services.import_report import ImportReport
+from nscweb.core.samples import Sample
+from nscweb.services.import_report import ImportRefused, ImportReport, findings_csv, refusal
+from nscweb.services.import_samples import read_samples
+from nscweb.services.import_staging import SampleMark, Staging, request_key, staged
+from nscweb.store.files import need_space
 
 if TYPE_CHECKING:
+    from nscweb.io.survey import Survey
     from nscweb.services.context import App
+
+NAME_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,7 @@ class ImportRequest:
         class_from_folder: fill the true class from the name of the innermost folder.
         pixel_size_um: micrometres per pixel, None when not known.
         simulated: True marks the study as simulated; None takes what the files say.
+        describe: sample name -> what is known of it, from a program that made the images.
     """
 
     paths: tuple[Path, ...]
@@ -37,6 +47,7 @@ class ImportRequest:
     class_from_folder: bool = False
     pixel_size_um: float | None = None
     simulated: bool | None = None
+    describe: Mapping[str, Sample] | None = None
 
 
 def import_study(
@@ -50,6 +61,7 @@ def import_study(
     class_from_folder: bool = False,
     pixel_size_um: float | None = None,
     simulated: bool | None = None,
+    describe: Mapping[str, Sample] | None = None,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
 ) -> ImportReport:
@@ -61,9 +73,189 @@ def import_study(
     Raises:
         WrongUse: no path, a path that does not exist, an empty name, an unknown channel.
         StudyExists: the name is taken.
-        InputRefused: no cell could be read; the message says why.
-        LimitExceeded: something is over a limit.
+        ImportRefused: no cell could be read, or something is over a limit; it carries the report.
         JobCancelled: somebody asked to stop.
         DiskFull: there is no room for the cells.
     """
-    raise NotImplementedError
+    request = ImportRequest(
+        tuple(Path(path) for path in paths), name.strip(), sheet, channel or None,
+        tuple(channels) if channels else None, class_from_folder, pixel_size_um, simulated, describe,
+    )  # fmt: skip
+    check_request(app, request)
+    log = FindingLog()
+    with staged(app, request.name, _key(request)) as staging:
+        try:
+            return _import(app, request, staging, log, progress, cancel)
+        except JobCancelled:
+            raise
+        except (InputRefused, WrongUse) as error:
+            # What was refused will be refused again; there is nothing to go on from.
+            staging.discard()
+            if isinstance(error, (ImportRefused, WrongUse)):
+                raise
+            raise ImportRefused(error, refusal(request.name, error, findings=log)) from error
+
+
+def check_request(app: App, request: ImportRequest) -> None:
+    """Refuse what cannot work before anything is read.
+
+    Raises:
+        WrongUse, StudyExists: with what to do.
+    """
+    if not request.paths:
+        raise WrongUse("No file or folder was given.", "Name at least one zip, image or folder.")
+    if not request.name:
+        raise WrongUse("The study needs a name.")
+    if len(request.name) > NAME_LENGTH or not request.name.isprintable():
+        raise WrongUse(
+            f"The name of a study has at most {NAME_LENGTH} characters, all of them printable.",
+            "Choose a shorter or simpler name.",
+        )
+    for path in (*request.paths, *([request.sheet] if request.sheet else [])):
+        if not path.exists():
+            raise WrongUse(f"There is no file or folder {path}.", "Check the spelling.", "E-PATH-MISSING")
+    if request.pixel_size_um is not None and not 0 < request.pixel_size_um < 1000:
+        raise WrongUse("The pixel size is given in micrometres and lies above 0.")
+    if any(study.name == request.name for study in app.catalogue.studies()):
+        raise StudyExists(
+            f"A study called {request.name!r} exists already.",
+            "Choose another name, or delete the old one first (nscweb study delete NAME).",
+        )
+
+
+def _import(
+    app: App,
+    request: ImportRequest,
+    staging: Staging,
+    log: FindingLog,
+    progress: Progress,
+    cancel: CancelAsked,
+) -> ImportReport:
+    from nscweb.io.survey import survey
+
+    progress(0, 0, "Looking through the files")
+    with survey(
+        request.paths, app.settings.limits, log, class_from_folder=request.class_from_folder,
+        progress=progress, cancel=cancel,
+    ) as found:  # fmt: skip
+        brightfield, kept = chosen_channels(found, request, log)
+        need_space(app.settings.data_dir, _bytes_needed(found))
+        marks = read_samples(staging, found, brightfield, kept, progress, cancel)
+        return _finish(app, request, staging, found, brightfield, kept, marks, log)
+
+
+def chosen_channels(found: Survey, request: ImportRequest, log: FindingLog) -> tuple[str, tuple[str, ...]]:
+    """Brightfield channel and channels to keep, in the order of the survey.
+
+    Raises:
+        WrongUse: a channel that the images do not have.
+    """
+    brightfield = _channel(found, request.channel) if request.channel else found.brightfield
+    if len(found.channels) > 1 and not request.channel:
+        log.add(
+            "note", "N-CHANNEL-GUESSED",
+            f"{brightfield} was taken as the brightfield channel, by its name and its pixels; "
+            f"the images have {', '.join(found.channels)}. Change it on the page Study, or import with "
+            "--channel, if that is wrong.",
+        )  # fmt: skip
+    if not request.channels:
+        return brightfield, tuple(found.channels)
+    wanted = {_channel(found, name) for name in request.channels} | {brightfield}
+    return brightfield, tuple(name for name in found.channels if name in wanted)
+
+
+def _channel(found: Survey, name: str) -> str:
+    for known in found.channels:
+        if known.lower() == name.strip().lower():
+            return str(known)
+    raise WrongUse(
+        f"The images have no channel {name!r}.", f"They have: {', '.join(found.channels)}.", "E-CHANNEL"
+    )
+
+
+def _finish(
+    app: App,
+    request: ImportRequest,
+    staging: Staging,
+    found: Survey,
+    brightfield: str,
+    kept: tuple[str, ...],
+    marks: list[SampleMark],
+    log: FindingLog,
+) -> ImportReport:
+    for mark in marks:
+        log.extend(mark.findings)
+    cells, images = sum(mark.cells for mark in marks), sum(mark.images for mark in marks)
+    skipped = log.count("skip")
+    ignored = found.members - images - skipped
+    if not cells:
+        reason = _nothing_read(log)
+        raise ImportRefused(
+            reason,
+            refusal(
+                request.name, reason, skipped=skipped, ignored=ignored, members=found.members, findings=log
+            ),
+        )
+    if len(kept) > 1:
+        log.add(
+            "note", "N-IMAGES-PER-CELL", f"{images:,} images in {len(kept)} channels make {cells:,} cells."
+        )
+    samples = _described(app, request, found, marks, log)
+    simulated = found.simulated if request.simulated is None else request.simulated
+    report = ImportReport(
+        request.name,
+        staging.study_id,
+        len(samples),
+        cells,
+        skipped,
+        ignored,
+        images,
+        found.members,
+        tuple(log),
+    )
+    staging.publish(
+        samples, findings_csv(log), channel=brightfield, channels=kept, simulated=simulated,
+        pixel_size_um=request.pixel_size_um,
+        info={"skipped": skipped, "ignored": ignored, "images": images, "members": found.members},
+    )  # fmt: skip
+    return report
+
+
+def _described(
+    app: App, request: ImportRequest, found: Survey, marks: list[SampleMark], log: FindingLog
+) -> list[Sample]:
+    """Samples with cells, with what their names and the given sheet say of them."""
+    hints = {sample.name: sample.hint for sample in found.samples} | dict(request.describe or {})
+    samples = [replace(hints[mark.name], name=mark.name, cells=mark.cells) for mark in marks if mark.cells]
+    if request.sheet is None:
+        return samples
+    from nscweb.io.sheets import apply_sheet, read_sheet
+
+    rows = read_sheet(request.sheet.read_bytes(), request.sheet.name, log)
+    return list(apply_sheet(samples, rows, log))
+
+
+def _nothing_read(log: FindingLog) -> NscwebError:
+    reasons = [line for line in log.by_reason() if line.level in ("refuse", "skip")]
+    if not reasons:
+        return InputRefused(
+            "No cell image was found in what was given.",
+            "A study needs PNG, JPEG, BMP or TIFF images of single cells, zips of them, or NumPy .npz files.",
+            "E-NO-CELLS",
+        )
+    first = reasons[0]
+    return InputRefused(
+        f"No cell could be read; {first.count:,} files: {first.message}",
+        "The list of findings says why each file was left out.",
+        first.code if len(reasons) == 1 else "E-NO-CELLS",
+    )
+
+
+def _bytes_needed(found: Survey) -> int:
+    """A generous guess of what the cell files will take: 64 by 64 pixels at 16 bit for each image."""
+    return found.members * 64 * 64 * 2
+
+
+def _key(request: ImportRequest) -> str:
+    parts = {name: value for name, value in vars(request).items() if name not in ("paths", "describe")}
+    return request_key(parts, [*request.paths, *([request.sheet] if request.sheet else [])])

@@ -1,0 +1,162 @@
+"""``nscweb study``: import, list, sheet, delete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nscweb.cli.console import AsJson, Console, DataDir, Name, running
+from nscweb.core.errors import NscwebError, WrongUse
+from nscweb.core.samples import Study
+
+studies = typer.Typer(help="Import, list, describe and delete studies.", no_args_is_help=True)
+# A person reads this many lines of findings; `--json` and findings.csv have more.
+SHOWN_FINDINGS = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    app.add_typer(studies, name="study")
+
+
+@studies.command("import")
+def import_(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", show_default=False)],
+    name: Annotated[str, typer.Option(help="Name of the new study.", show_default=False)],
+    sheet: Annotated[Path | None, typer.Option(help="Sample sheet, CSV or XLSX.")] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="Brightfield channel, for example Ch1; guessed otherwise.")
+    ] = None,
+    keep: Annotated[
+        str, typer.Option(help="Channels to keep, with commas; all of them otherwise.", show_default=False)
+    ] = "",
+    class_from: Annotated[
+        str | None,
+        typer.Option(help='"folder" fills the true class from the name of the innermost folder.'),
+    ] = None,
+    pixel_size: Annotated[
+        float | None, typer.Option(help="Micrometres per pixel, for scale bars and fields in micrometres.")
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Import cell images: a file, a zip, or a folder; folders become samples."""
+    with running(as_json) as console:
+        console.on_failure = lambda error: refused_as_dict(name, error)
+        if class_from not in (None, "folder"):
+            raise WrongUse(f"--class-from takes only the word folder, not {class_from!r}.")
+        from nscweb.services.study import import_study
+
+        report = import_study(
+            console.open(data_dir),
+            paths,
+            name,
+            sheet=sheet,
+            channel=channel,
+            channels=[item.strip() for item in keep.split(",") if item.strip()] or None,
+            class_from_folder=class_from == "folder",
+            pixel_size_um=pixel_size,
+            progress=console.progress,
+        )
+        if not as_json:
+            _tell_findings(console, report.as_dict()["findings"])
+        console.result(
+            report.as_dict(),
+            f"Imported {report.imported:,} cells of {report.samples} samples into {report.study}; "
+            f"{report.skipped:,} images skipped, {report.ignored:,} files ignored.",
+        )
+
+
+@studies.command("list")
+def list_(as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """List the studies, newest first."""
+    with running(as_json) as console:
+        from nscweb.services.study import list_studies
+
+        opened = console.open(data_dir)
+        rows = [
+            {**study_as_dict(study), "runs": [run.run_id for run in opened.catalogue.runs(study.study_id)]}
+            for study in list_studies(opened)
+        ]
+        lines = [
+            f"{row['study_id']}  {row['name']}  {row['cells']:,} cells, {row['samples']} samples, "
+            f"{len(row['runs'])} runs" + (", simulated" if row["simulated"] else "")
+            for row in rows
+        ]
+        console.result({"studies": rows}, "\n".join(lines) or "There is no study yet.")
+
+
+@studies.command("sheet")
+def sheet(
+    name: Name,
+    out: Annotated[Path | None, typer.Option(help="File to write, .csv or .xlsx.")] = None,
+    apply: Annotated[Path | None, typer.Option(help="Sheet to read into the study, CSV or XLSX.")] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Write the sample sheet of a study to a file, or read one into it."""
+    with running(as_json) as console:
+        from nscweb.services import study as services
+
+        if out is None and apply is None:
+            raise WrongUse("Say what to do with the sheet.", "Give --out FILE.csv or --apply FILE.csv.")
+        opened = console.open(data_dir)
+        result: dict[str, Any] = {"study": services.get_study(opened, name).name}
+        lines = []
+        if apply is not None:
+            update = services.apply_sheet_file(opened, name, apply)
+            findings = services.findings_as_dicts(update.findings)
+            result |= {"changed": update.changed, "stored": not update.rejected, "findings": findings}
+            if not as_json:
+                _tell_findings(console, findings)
+            if update.rejected:
+                console.result(result, "Nothing was changed, because of the problems above.")
+                raise typer.Exit(1)
+            lines.append(f"{update.changed} samples changed.")
+        if out is not None:
+            services.write_sheet_file(opened, name, out)
+            result["out"] = str(out)
+            lines.append(f"Wrote {out}.")
+        console.result(result, " ".join(lines))
+
+
+@studies.command("delete")
+def delete(name: Name, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Delete a study with its cells and runs. This cannot be undone."""
+    with running(as_json) as console:
+        from nscweb.services.study import delete_study
+
+        gone = delete_study(console.open(data_dir), name)
+        console.result({"deleted": gone.name, "study_id": gone.study_id}, f"Deleted {gone.name}.")
+
+
+def study_as_dict(study: Study) -> dict[str, Any]:
+    """What a script wants to know of a study."""
+    return {
+        "study_id": study.study_id,
+        "name": study.name,
+        "created_utc": study.created_utc,
+        "cells": study.cells,
+        "samples": len(study.samples),
+        "channel": study.channel,
+        "channels": list(study.channels),
+        "simulated": study.simulated,
+        "pixel_size_um": study.pixel_size_um,
+    }
+
+
+def refused_as_dict(name: str, error: NscwebError) -> dict[str, Any]:
+    """The same object as a good import prints, for an import that was refused."""
+    from nscweb.services.import_report import ImportRefused, refusal
+
+    return (error.report if isinstance(error, ImportRefused) else refusal(name, error)).as_dict()
+
+
+def _tell_findings(console: Console, findings: list[dict[str, str]]) -> None:
+    for line in findings[:SHOWN_FINDINGS]:
+        where = f" [{line['where']}]" if line["where"] else ""
+        console.warn(f"{line['level']}: {line['message']}{where}")
+    if len(findings) > SHOWN_FINDINGS:
+        console.warn(f"... and {len(findings) - SHOWN_FINDINGS} more; all are in skipped.csv.")

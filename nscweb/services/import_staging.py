@@ -1,0 +1,131 @@
+"""An import that has not finished: a hidden study, one mark per finished sample, and a lock while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nscweb.core.errors import StudyExists, StudyNotFound
+from nscweb.core.findings import Finding
+from nscweb.core.samples import Sample
+from nscweb.services.file_lock import file_lock
+from nscweb.store.files import atomic_write
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+
+@dataclass(frozen=True)
+class SampleMark:
+    """What is kept of a finished sample, so that an import that was killed need not read it again.
+
+    Attributes:
+        name: of the sample in the survey.
+        key: of its files, "" when no cell could be read.
+        cells, images: that were stored.
+        findings: noticed while reading it.
+    """
+
+    name: str
+    key: str
+    cells: int
+    images: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Staging:
+    """The hidden study of an import that runs or was killed."""
+
+    app: App
+    study_id: str
+
+    @property
+    def folder(self) -> Path:
+        return self.app.folder.study_dir(self.study_id)
+
+    def mark(self, index: int) -> SampleMark | None:
+        """The mark of the sample at a position of the survey, or None when it is still to be read."""
+        try:
+            data = json.loads(self._mark_path(index).read_text("utf-8"))
+            findings = tuple(Finding(**finding) for finding in data.pop("findings"))
+            return SampleMark(**data, findings=findings)
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def set_mark(self, index: int, mark: SampleMark) -> None:
+        """Keep a finished sample. Its cell and quality files are complete by then."""
+        data = {**asdict(mark), "findings": [asdict(finding) for finding in mark.findings]}
+        with atomic_write(self._mark_path(index)) as stream:
+            stream.write(json.dumps(data).encode("utf-8", "surrogatepass"))
+
+    def publish(self, samples: Sequence[Sample], findings_csv: bytes, **about: Any) -> None:
+        """Make the study visible; a kill before the last step leaves it hidden and complete."""
+        if not self.app.catalogue.sample_keys(self.study_id):
+            self.app.catalogue.add_samples(self.study_id, samples)
+        else:
+            self.app.catalogue.update_samples(self.study_id, samples)
+        with atomic_write(self.folder / "findings.csv") as stream:
+            stream.write(findings_csv)
+        self.app.catalogue.finish_study(self.study_id, **about)
+        shutil.rmtree(self.folder / "import", ignore_errors=True)
+
+    def discard(self) -> None:
+        """Forget everything of this import."""
+        discard(self.app, self.study_id)
+
+    def _mark_path(self, index: int) -> Path:
+        return self.folder / "import" / f"{index:06d}.json"
+
+
+def request_key(parts: dict[str, Any], paths: Sequence[Path]) -> str:
+    """Equal for the same import of the same unchanged files, so that a second try goes on with the first."""
+    files = []
+    for path in paths:
+        for item in [path, *sorted(path.rglob("*"))] if path.is_dir() else [path]:
+            with contextlib.suppress(OSError):
+                about = item.stat()
+                files.append((str(item.absolute()), about.st_size, about.st_mtime_ns))
+    text = json.dumps([parts, files], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@contextmanager
+def staged(app: App, name: str, key: str) -> Iterator[Staging]:
+    """The hidden study for this import: the one that an earlier try left, or a new one.
+
+    An unfinished import of the same name with other files is removed, unless it is running.
+
+    Raises:
+        StudyExists: a study of that name exists, or is being imported at this moment.
+    """
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    with file_lock(app.folder.root / "studies" / f".import-{digest}.lock") as held:
+        if not held:
+            raise StudyExists(
+                f"A study called {name!r} is being imported at this moment.",
+                "Wait until it is finished, or choose another name.",
+            )
+        study_id = ""
+        for found, found_name, found_key in app.catalogue.unfinished_studies():
+            if found_name == name and found_key == key:
+                study_id = found
+            elif found_name == name:
+                discard(app, found)
+        if not study_id:
+            study_id = app.catalogue.create_study(name, app.clock(), state="importing", import_key=key)
+        yield Staging(app, study_id)
+
+
+def discard(app: App, study_id: str) -> None:
+    """Remove an unfinished study from catalogue and disk."""
+    with contextlib.suppress(StudyNotFound):
+        app.catalogue.delete_study(study_id)
+    shutil.rmtree(app.folder.study_dir(study_id), ignore_errors=True)
