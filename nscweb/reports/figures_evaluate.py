@@ -17,7 +17,7 @@ from nscweb.reports.figures_accuracy import (
     shortcut_bars,
     shortcut_bars_data,
 )
-from nscweb.reports.style import AXIS, DASHES, INK, finish, nothing_to_draw, plain, wrapped
+from nscweb.reports.style import AXIS, DASHES, INK, finish, hyphenated, nothing_to_draw, plain
 
 __all__ = [
     "accuracy_by_time",
@@ -65,7 +65,7 @@ def confusion_figure(matrix: Any, classes: ClassScheme, *, simulated: bool = Fal
         return nothing_to_draw("No cell has a known true class.")
     percent = data["percent_of_true_class"].to_numpy().reshape(size, size)
     counts = data["cells"].to_numpy().reshape(size, size)
-    names = [wrapped(name, 15) for name in classes.names]
+    names = [hyphenated(name, 11) for name in classes.names]
     ticks = list(range(size))
     figure = go.Figure(
         go.Heatmap(
@@ -92,15 +92,10 @@ def confusion_figure(matrix: Any, classes: ClassScheme, *, simulated: bool = Fal
                 font={"color": "white" if percent[row, column] > 55 else INK, "size": 13 if size < 6 else 11},
             )
     height = max(250, 74 * size) + 78
-    left = 24 + 7 * max(len(line) for name in names for line in name.split("<br>"))
+    left = 30 + 7 * max(len(line) for name in names for line in name.split("<br>"))
     finish(figure, height=height, simulated=simulated, margin={"l": left, "r": 14, "t": 14, "b": 64})
     figure.update_xaxes(
-        title_text="predicted class",
-        tickvals=ticks,
-        ticktext=names,
-        showgrid=False,
-        ticks="",
-        automargin=True,
+        title_text="predicted class", tickvals=ticks, ticktext=names, showgrid=False, ticks="", tickangle=0
     )
     figure.update_yaxes(title_text="true class", tickvals=ticks, ticktext=names, showgrid=False, ticks="")
     figure.update_yaxes(autorange="reversed", title_standoff=4)

@@ -68,6 +68,17 @@ def wrapped(text: object, width: int, lines: int = 2) -> str:
     return "<br>".join(plain(part) for part in parts)
 
 
+def hyphenated(text: object, width: int) -> str:
+    """`wrapped` text in which a word longer than `width` is broken with a hyphen, for narrow tick labels."""
+    words = []
+    for word in _CONTROL.sub(" ", _BIDI.sub("", str(text))).split():
+        while len(word) > width:
+            words.append(word[: width - 1] + "-")
+            word = word[width - 1 :]
+        words.append(word)
+    return wrapped(" ".join(words), width, lines=3)
+
+
 def time_label(time_h: float | None) -> str:
     """ "12 h", "3 d"; a sentence where no time is known."""
     if time_h is None or not np.isfinite(time_h):
