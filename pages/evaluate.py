@@ -1,7 +1,5 @@
 """Evaluate: compare predictions with the true classes of a study."""
 
-import streamlit as st
-
 from nscweb.ui import cached, evaluation_view, figures, picker, show
 from nscweb.ui.frame import open_page
 
@@ -20,8 +18,6 @@ with open_page("evaluate") as app:
         figures.choose_picture_format()
         evaluation_view.confusion(result, part)
         evaluation_view.per_class(result, part)
-        if part is None:
-            evaluation_view.curves(result)
-            evaluation_view.over_time(result)
-        st.header("Shortcut check", anchor=False)
+        evaluation_view.curves(result, part)
+        evaluation_view.over_time(result)
         evaluation_view.shortcuts(result)

@@ -7,38 +7,41 @@ from nscweb.ui.frame import open_page
 
 with open_page("predict") as app:
     study = picker.pick_study(app)
+    run = picker.pick_run(app, study) if study else None
     if study:
-        model = model_view.pick_model(app, key="predict_model")
-        if model:
-            with st.container(horizontal=True):
-                pressed = st.button(
-                    "Run prediction", type="primary", icon=":material/play_arrow:", disabled=not study.cells
-                )
-                if st.button("Model card", icon=":material/description:"):
-                    model_view.model_drawer(model)
-            if pressed:
-                jobs.start_prediction(app, study, model)
+        with st.expander("Run a prediction", expanded=run is None, icon=":material/play_circle:"):
+            model = model_view.pick_model(app, key="predict_model")
+            if model:
+                with st.container(horizontal=True):
+                    if st.button(
+                        "Run prediction",
+                        type="primary",
+                        icon=":material/play_arrow:",
+                        disabled=not study.cells,
+                    ):
+                        jobs.start_prediction(app, study, model)
+                    if st.button("Model card", icon=":material/description:"):
+                        model_view.model_drawer(model)
         jobs.follow_current(app, "predict")
-        run = picker.pick_run(app, study)
-        if not run:
+    if study and not run and not jobs.is_following():
+        show.empty(
+            "Not predicted yet",
+            "Press Run prediction. It runs on this computer, and you may close the tab meanwhile.",
+        )
+    if study and run:
+        data_of = f"predict_{run.run_id}"
+        chosen = filters.dashboard_filters(cached.filter_options(app, run), data_of)
+        data = cached.dashboard_data(app, run, chosen)
+        show.warnings(data.warnings)
+        dashboard_view.numbers(data)
+        if not data.kept:
+            show.empty("No cell is left", "The filters leave out every cell. Widen them above.")
+        elif data.group_ratios.empty:
             show.empty(
-                "Not predicted yet",
-                "Press Run prediction. It runs on this computer, and you may close the tab meanwhile.",
+                "Nothing to draw", "Fill inducer group and time in the sample sheet on the page Study."
             )
         else:
-            st.header("Ratios", anchor=False)
-            chosen = filters.dashboard_filters(cached.filter_options(app, run), f"predict_{run.run_id}")
-            data = cached.dashboard_data(app, run, chosen)
-            show.warnings(data.warnings)
-            dashboard_view.numbers(data)
-            if not data.kept:
-                show.empty("No cell is left", "The filters leave out every cell. Widen them above.")
-            elif data.group_ratios.empty:
-                show.empty(
-                    "Nothing to draw", "Fill inducer group and time in the sample sheet on the page Study."
-                )
-            else:
-                figures.choose_picture_format()
-                dashboard_view.stacked(data)
-                dashboard_view.lines(data)
-                dashboard_view.tables(app, data)
+            figures.choose_picture_format()
+            dashboard_view.stacked(data)
+            dashboard_view.lines(data)
+            dashboard_view.tables(app, data)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from nscweb.services.study import list_studies
-from nscweb.ui import figures, jobs, new_study, picker, sheet_view, study_view
+from nscweb.ui import jobs, new_study, picker, sheet_view, study_view
 from nscweb.ui.frame import open_page, page_link
 
 with open_page("study") as app:
@@ -25,7 +25,6 @@ with open_page("study") as app:
                 study_view.pictures(app, study)
         if quality.open:
             with quality:
-                figures.choose_picture_format()
                 study_view.quality(app, study)
         if found.open:
             with found:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
 from nscweb.core.card import Metric
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
-from nscweb.reports import figures_evaluate
+from nscweb.reports.figures_accuracy import (
+    accuracy_by_time,
+    accuracy_by_time_data,
+    shortcut_bars,
+    shortcut_bars_data,
+)
+from nscweb.reports.figures_evaluate import (
+    confusion_data,
+    confusion_figure,
+    curves_data,
+    pr_figure,
+    roc_figure,
+)
 from nscweb.services import export
 from nscweb.services.evaluate import Evaluation, TimeEvaluation
-from nscweb.services.evaluation_export import confusion_table, metrics_table
+from nscweb.services.evaluation_export import metrics_table
+from nscweb.services.evaluation_parts import curves as curves_of
 from nscweb.ui import figures, frame, show
 from nscweb.ui.cards import METRIC_HELP, metric_word
 from nscweb.ui.filters import time_word
@@ -27,6 +42,12 @@ CURVE_HELP = (
     "the threshold on "
     "the score moves. Precision-recall: how pure the found cells are, against how many are found; "
     "it shows weaknesses for rare classes that ROC hides."
+)
+
+SHORTCUT_HELP = (
+    "A plain regression is asked to name the true class from background level, frame size and mean intensity alone, "
+    "without looking at the cell. When it succeeds, a network could succeed in the same way, and its accuracy "
+    "would say little about cells."
 )
 
 
@@ -94,11 +115,10 @@ def confusion(result: Evaluation, part: TimeEvaluation | None) -> None:
     """Confusion matrix as counts with row per cent."""
     st.header("Confusion", anchor=False, help=CONFUSION_HELP)
     matrix = part.confusion if part else result.confusion
-    names = result.classes.names
     figures.show_figure(
-        figures_evaluate.confusion_figure(matrix, result.classes),
+        confusion_figure(matrix, result.classes, simulated=_simulated(result)),
         _file(result, "confusion", part),
-        export.figure_csv(confusion_table(matrix, names)),
+        export.figure_csv(confusion_data(matrix, result.classes)),
         key="confusion",
         alt="Confusion matrix: rows true classes, columns predictions, counts and per cent of the row",
     )
@@ -130,54 +150,85 @@ def per_class(result: Evaluation, part: TimeEvaluation | None) -> None:
     )
 
 
-def curves(result: Evaluation) -> None:
-    """ROC and precision-recall curves with their areas."""
+def curves(result: Evaluation, part: TimeEvaluation | None) -> None:
+    """ROC and precision-recall curves with their areas, for all time points or one of them."""
     st.header("Curves", anchor=False, help=CURVE_HELP)
+    roc, pr, average = result.roc, result.pr, result.average_precision
+    if part:
+        roc, pr, average = curves_of(rows_of(result, part), result.classes)
+    metrics = part.metrics if part else result.metrics
+    areas = {item.class_name: item for item in metrics if item.name == "auc" and item.class_name in roc}
     left, right = st.columns(2)
-    areas = {name: metric.value for name in result.roc if (metric := result.metric("auc", name))}
     with left:
         figures.show_figure(
-            figures_evaluate.roc_figure(result.roc, areas, result.classes),
-            _file(result, "roc", None),
-            export.figure_csv(_stack(result.roc)),
+            roc_figure(roc, areas, result.classes, simulated=_simulated(result)),
+            _file(result, "roc", part),
+            export.figure_csv(curves_data(roc)),
             key="roc",
             alt="ROC curve of each class",
         )
     with right:
         figures.show_figure(
-            figures_evaluate.pr_figure(result.pr, result.average_precision, result.classes),
-            _file(result, "pr", None),
-            export.figure_csv(_stack(result.pr)),
+            pr_figure(pr, average, result.classes, simulated=_simulated(result)),
+            _file(result, "precision_recall", part),
+            export.figure_csv(curves_data(pr)),
             key="pr",
             alt="Precision-recall curve of each class",
         )
 
 
 def over_time(result: Evaluation) -> None:
-    """The overall figures at each time point."""
+    """Accuracy and recall at each time point."""
     if not result.by_time:
         return
-    st.subheader("Time by time", anchor=False, help=METRIC_HELP)
+    st.header("Time by time", anchor=False, help=METRIC_HELP)
+    metrics = [replace(item, time_h=part.time_h) for part in result.by_time for item in part.metrics]
+    figures.show_figure(
+        accuracy_by_time(metrics, result.classes, simulated=_simulated(result)),
+        _file(result, "accuracy_by_time", None),
+        export.figure_csv(accuracy_by_time_data(metrics, result.classes)),
+        key="by_time",
+        alt="Lines: accuracy and recall of each class at each time point with 95 % intervals",
+    )
     rows = []
     for part in result.by_time:
         row: dict[str, object] = {"Time": _time(part), "Cells": part.cells, "Samples": part.samples}
-        for item in part.metrics:
-            if not item.class_name:
-                row[metric_word(item.name)] = _with_interval(item)
-        for item in part.metrics:
-            if item.class_name and item.name in ("recall", "auc"):
-                row[f"{metric_word(item.name)} {item.class_name}"] = _with_interval(item)
+        overall = {item.name: item for item in part.metrics if not item.class_name}
+        row.update({metric_word(name): _with_interval(item) for name, item in overall.items()})
         rows.append(row)
     st.dataframe(pd.DataFrame(rows), hide_index=True)
 
 
+def shortcuts(result: Evaluation) -> None:
+    """How well recording conditions alone name the class: one sentence and one small figure."""
+    st.header("Shortcut check", anchor=False, help=SHORTCUT_HELP)
+    if not result.shortcuts:
+        show.note(
+            "This study cannot be checked: there are too few samples with known classes, or no quality features."
+        )
+        return
+    show.note(str(result.shortcuts["sentence"]))
+    figures.show_figure(
+        shortcut_bars(result.shortcuts, simulated=_simulated(result)),
+        _file(result, "shortcuts", None),
+        export.figure_csv(shortcut_bars_data(result.shortcuts)),
+        key="shortcuts",
+        alt="Bars: share of cells whose class is named right from background, frame size and intensity alone",
+    )
+
+
+def rows_of(result: Evaluation, part: TimeEvaluation) -> pd.DataFrame:
+    """The evaluated cells of one time point."""
+    times = result.table["time_h"]
+    return result.table[times.isna() if part.time_h is None else times == part.time_h]
+
+
+def _simulated(result: Evaluation) -> bool:
+    return result.run.provenance.simulated_cells
+
+
 def _with_interval(metric: Metric | None) -> str:
     return f"{metric.value:.3f} [{metric.low:.3f}–{metric.high:.3f}]" if metric else ""
-
-
-def _stack(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    parts = [table.assign(**{"class": name}) for name, table in tables.items()]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _time(part: TimeEvaluation) -> str:

@@ -9,6 +9,8 @@ import streamlit as st
 from nscweb.reports.style import figure_config
 
 _FORMAT_KEY = "nsc_picture_format"
+# The font that Streamlit brings along, so that figures and page read as one.
+_FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica Neue, Arial, sans-serif"
 
 
 def picture_format() -> Literal["svg", "png"]:
@@ -43,6 +45,7 @@ def show_figure(figure: Any, name: str, csv: bytes | str, *, key: str, alt: str)
         alt: what the figure shows, for screen readers.
     """
     config = figure_config(name, picture_format())
+    figure.update_layout(font_family=_FONT)
     st.plotly_chart(figure, theme=None, width="stretch", config=config, key=f"{key}_figure", alt=alt)
     st.download_button(
         "Data of this figure (CSV)",

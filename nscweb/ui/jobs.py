@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from nscweb.core.card import CardEntry
-from nscweb.core.errors import JobError, JobNotFound
+from nscweb.core.errors import JobError, JobNotFound, StudyExists
 from nscweb.core.findings import Finding
 from nscweb.core.samples import Study
 from nscweb.jobs import queue, supervisor
@@ -38,7 +38,10 @@ def start_import(
     pixel_size_um: float | None,
 ) -> None:
     """Queue an import and keep its id in the address. StudyExists at once when the name is taken."""
-    studies.refuse_known_name(app, name)
+    if studies.study_exists(app, name):
+        raise StudyExists(
+            f"A study called “{name}” exists already.", "Choose another name, or delete the old one on Home."
+        )
     payload: dict[str, object] = {
         "paths": [str(path) for path in paths],
         "name": name,
@@ -82,6 +85,11 @@ def follow_current(app: App, kind: str, then: str = "") -> None:
         _take_result(app, view)
         if then:
             frame.switch_to(then)
+
+
+def is_following() -> bool:
+    """Whether a job is named in the address, waiting or at work."""
+    return bool(session.chosen("job"))
 
 
 def _take_result(app: App, view: JobView) -> None:

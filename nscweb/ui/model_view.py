@@ -8,13 +8,24 @@ import streamlit as st
 from nscweb.core.card import CardEntry, ModelCard
 from nscweb.core.errors import ModelNotFound
 from nscweb.core.findings import Finding, FindingLog
-from nscweb.services import models
+from nscweb.reports.figures_accuracy import accuracy_by_time, accuracy_by_time_data
+from nscweb.reports.figures_evaluate import (
+    confusion_data,
+    confusion_figure,
+    curves_data,
+    pr_figure,
+    roc_figure,
+)
+from nscweb.services import export, models
 from nscweb.services.context import App
-from nscweb.ui import show
+from nscweb.ui import figures, show
 from nscweb.ui.cards import METRIC_HELP, draw_card, headline, origin_sentence
 from nscweb.ui.text import plain
 
 __all__ = ["METRIC_HELP", "all_models", "comparison", "draw_card", "headline", "model_drawer", "pick_model"]
+
+# Names of the training room for what the figures call fpr and tpr.
+_ROC = {"false_positive_rate": "fpr", "true_positive_rate": "tpr"}
 
 
 def all_models(app: App) -> tuple[list[CardEntry], list[Finding]]:
@@ -65,6 +76,51 @@ def comparison(entries: list[CardEntry]) -> None:
         "data are the same.",
         help=METRIC_HELP,
     )
+
+
+def draw_figures(card: ModelCard) -> None:
+    """Confusion, curves and accuracy over time of a card, all on data that the model has never seen."""
+    result = card.performance
+    simulated = card.origin.simulated
+    if result.confusion:
+        st.subheader("On held-out samples", anchor=False, help=METRIC_HELP)
+        _figure(
+            confusion_figure(result.confusion, card.classes, simulated=simulated),
+            confusion_data(result.confusion, card.classes),
+            card,
+            "confusion",
+            "Confusion matrix on held-out samples",
+        )
+    roc = {name: _table(points, _ROC) for name, points in result.curves.get("roc", {}).items()}
+    pr = {name: _table(points, {}) for name, points in result.curves.get("pr", {}).items()}
+    areas = {name: metric for name in roc if (metric := result.metric("auc", name))}
+    precise = {name: metric for name in pr if (metric := result.metric("average_precision", name))}
+    if roc and pr:
+        left, right = st.columns(2)
+        with left:
+            figure = roc_figure(roc, areas, card.classes, simulated=simulated)
+            _figure(figure, curves_data(roc), card, "roc", "ROC curve of each class")
+        with right:
+            figure = pr_figure(pr, precise, card.classes, simulated=simulated)
+            _figure(figure, curves_data(pr), card, "precision_recall", "Precision-recall curve of each class")
+    if any(metric.time_h is not None for metric in result.metrics):
+        _figure(
+            accuracy_by_time(result.metrics, card.classes, simulated=simulated),
+            accuracy_by_time_data(result.metrics, card.classes),
+            card,
+            "accuracy_by_time",
+            "Accuracy and recall at each time point",
+        )
+
+
+def _figure(figure: object, data: pd.DataFrame, card: ModelCard, name: str, alt: str) -> None:
+    figures.show_figure(
+        figure, f"{card.name}_{name}", export.figure_csv(data), key=f"model_{card.name}_{name}", alt=alt
+    )
+
+
+def _table(points: dict[str, list[float]], names: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(points).rename(columns=names)
 
 
 def _title(card: ModelCard) -> str:

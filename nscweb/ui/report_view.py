@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
 
+from nscweb.core.flags import flag
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
 from nscweb.services import dashboard, export, report, runs
@@ -59,7 +59,7 @@ def downloads(app: App, run: Run) -> None:
         (
             "Provenance (JSON)",
             f"{prefix}_provenance.json",
-            lambda: json.dumps(run.provenance.as_dict(), indent=2).encode(),
+            lambda: export.provenance_json(app, run, dashboard.Filters()),
             "application/json",
             ":material/history:",
             "Model, hash of the weights, versions, settings and warnings of this run.",
@@ -78,9 +78,10 @@ def downloads(app: App, run: Run) -> None:
                 on_click="ignore",
                 type="primary" if mime == "application/zip" else "secondary",
             )
+    words = ", ".join(flag(name).label for name in dashboard.DEFAULT_EXCLUDED)
     st.caption(
-        "The tables hold the numbers of the dashboard without extra filters: cells without a usable image "
-        "(empty, saturated or without signal) are listed, but not counted."
+        f"The tables hold the numbers that the dashboard opens with. Cells that are flagged ({words}) are listed "
+        "in the cells table, but not counted."
     )
 
 

@@ -6,12 +6,11 @@ import streamlit as st
 
 from nscweb.core.flags import FLAGS, flag, unpack
 from nscweb.core.samples import Study
-from nscweb.reports import figures_quality
 from nscweb.services import export
 from nscweb.services import study as studies
 from nscweb.services.context import App
 from nscweb.services.dashboard import DEFAULT_EXCLUDED
-from nscweb.ui import figures, filters, gallery, show
+from nscweb.ui import filters, gallery, show
 from nscweb.ui.text import count, plain
 
 _SCALING_HELP = (
@@ -105,14 +104,29 @@ def quality(app: App, study: Study) -> None:
     )
     names = {"sample": "Sample", "cells": "Cells", "kept": "Counted", "kept_percent": "Counted %"}
     shown = table.rename(columns={**names, **{item.name: item.label.capitalize() for item in FLAGS}})
-    figures.show_figure(
-        figures_quality.quality_figure(table),
-        f"{study.study_id}_quality",
-        export.figure_csv(table),
-        key="quality",
-        alt="Bars: share of cells with each quality flag in each sample",
+    show.bars(
+        [(item.label, flagged[item.name], total, item.help) for item in FLAGS],
+        "share of all cells with this flag",
     )
-    st.dataframe(shown, hide_index=True, height=min(460, 38 + 35 * max(len(shown), 1)))
+    st.dataframe(
+        shown,
+        hide_index=True,
+        height=min(460, 38 + 35 * max(len(shown), 1)),
+        column_config={
+            "Counted %": st.column_config.ProgressColumn(
+                "Counted", format="%.1f %%", min_value=0, max_value=100
+            )
+        },
+    )
+    st.download_button(
+        "Quality (CSV)",
+        export.figure_csv(table),
+        file_name=f"{study.study_id}_quality.csv",
+        mime="text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+        key="quality_csv",
+    )
 
 
 def found(app: App, study: Study) -> None:
