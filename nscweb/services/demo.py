@@ -141,8 +141,8 @@ def _run(app: App, study: Study, progress: Progress, cancel: CancelAsked) -> Run
     return predict_study(app, study.study_id, model, progress=progress, cancel=cancel)
 
 
-def _told(progress: Progress, step: str) -> Progress:
-    def told(done: int, total: int, _: str = "") -> None:
-        progress(done, total, step)
+def _told(progress: Progress, words: str) -> Progress:
+    def told(done: int, total: int, step: str = "") -> None:
+        progress(done, total, f"{words}: {step}" if step else words)
 
     return told

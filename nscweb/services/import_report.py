@@ -132,8 +132,8 @@ def read_findings_csv(data: bytes) -> list[Finding]:
 
 def _as_text(value: str) -> str:
     """A file may be called ``=cmd()``: a quote in front makes every spreadsheet show it as text."""
-    return f"'{value}" if value.startswith(_FORMULA) else value
+    return f"'{value}" if value.lstrip("'").startswith(_FORMULA) else value
 
 
 def _from_text(value: str) -> str:
-    return value[1:] if value.startswith("'") and value[1:].startswith(_FORMULA) else value
+    return value[1:] if value.startswith("'") and value.lstrip("'").startswith(_FORMULA) else value

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # One process for each core pays only when there is enough to draw.
 CELLS_FOR_TWO_PROCESSES = 4000
+REPLICATES = 3
+PURE_SAMPLES = 15  # three fates at five time points, in one replicate
 
 
 def simulate(
@@ -54,6 +56,7 @@ def simulate(
         raise WrongUse(
             f"The simulator has no channel {unknown[0]!r}.", f"It has {', '.join(writer.CHANNELS)}."
         )
+    groups, replicates = small_design(cells, pure)
     if workers is None:
         workers = min(4, os.cpu_count() or 1) if cells >= CELLS_FOR_TWO_PROCESSES else 1
     try:
@@ -62,7 +65,7 @@ def simulate(
             truth.parent.mkdir(parents=True, exist_ok=True)
         return writer.write_study_zip(
             out, cells=cells, seed=seed, truth=truth, channels=channels or writer.CHANNELS, profile=profile,
-            pure=pure, workers=workers, progress=progress, cancel=cancel,
+            groups=groups, replicates=replicates, pure=pure, workers=workers, progress=progress, cancel=cancel,
         )  # fmt: skip
     except ValueError as error:
         raise WrongUse(f"The study cannot be simulated: {error}.") from error
@@ -72,3 +75,29 @@ def simulate(
         if error.errno == 28:
             raise DiskFull(f"The disk is full; {out.name} was not written.", "Free some space.") from error
         raise StoreError(f"{out} cannot be written ({error.strerror or error}).") from error
+
+
+def small_design(cells: int, pure: bool) -> tuple[tuple[str, ...] | None, int]:
+    """Inducer groups (None for all) and replicates for which there are enough cells.
+
+    A full study has 81 samples; a few cells for a quick try are spread over fewer groups and replicates.
+
+    Raises:
+        WrongUse: too few cells for any study.
+    """
+    from nscweb.simulation.design import GROUP_NAMES, GROUPS
+
+    if pure:
+        if cells < PURE_SAMPLES:
+            raise WrongUse(f"With one fate in each sample at least {PURE_SAMPLES} cells are needed.")
+        return None, min(REPLICATES, cells // PURE_SAMPLES)
+    times = max(len(group.percent) for group in GROUPS)
+    if cells >= len(GROUP_NAMES) * times * REPLICATES:
+        return None, REPLICATES
+    if cells < times:
+        raise WrongUse(f"A study needs at least {times} cells, one for each time point.")
+    replicates = REPLICATES if cells >= times * REPLICATES else 1
+    # One neuronal group and both media first, so that a small study shows all fates.
+    order = (GROUP_NAMES[0], *GROUP_NAMES[:-3:-1], *GROUP_NAMES[1:-2])
+    chosen = order[: cells // (times * replicates)]
+    return tuple(name for name in GROUP_NAMES if name in chosen), replicates
