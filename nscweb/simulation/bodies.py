@@ -29,7 +29,7 @@ class TextureBank:
         side = 8 * size
         self._fields = []
         # Finer optics show finer granules, so texture grows slower than the cell.
-        for sigma in (0.75 * scale**0.4, 1.7 * scale**0.7):
+        for sigma in (0.75 * scale**0.15, 1.7 * scale**0.45):
             noise = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), sigma)
             self._fields.append(noise / noise.std())
 
@@ -86,7 +86,7 @@ def draw_bodies(
     outline += traits["taper"].astype(np.float32)[:, None, None] * np.cos(angle)
     radius: Float = (traits["radius"] * scale).astype(np.float32)[:, None, None]
     edge = radius * outline - distance  # > 0 inside, in pixels
-    soft = rng.uniform(0.55, 1.0, count).astype(np.float32)[:, None, None] * np.float32(scale**0.4)
+    soft = rng.uniform(0.55, 1.0, count).astype(np.float32)[:, None, None] * np.float32(scale**0.15)
     inside = 1.0 / (1.0 + np.exp(np.clip(-edge / soft, -30, 30)))
 
     focus = rng.normal(0.35, 0.75, count).astype(np.float32)[:, None, None]

@@ -42,7 +42,7 @@ class Profile:
 PROFILES: dict[str, Profile] = {
     "flowsight": Profile("flowsight", 60, 1.0, (60, 60), (37, 57), np.uint8, 255, 1.0, 1.0, (0.03, 0.06)),
     "imagestream": Profile(
-        "imagestream", 126, 2.3, (58, 114), (69, 125), np.uint16, 4095, 0.33, 0.6, (0.02, 0.04)
+        "imagestream", 126, 2.3, (58, 114), (69, 125), np.uint16, 4095, 0.33, 0.45, (0.02, 0.04)
     ),
 }
 
