@@ -9,7 +9,7 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from nscweb.core.flags import FLAGS
-from nscweb.reports.style import INK, finish, hyphenated, nothing_to_draw, plain
+from nscweb.reports.style import INK, finish, nothing_to_draw, plain
 
 # More rows than this are not read by anybody; the table has them all.
 MAX_SAMPLES = 60
@@ -115,12 +115,16 @@ def quality_by_sample(summary: pd.DataFrame, *, simulated: bool = False) -> go.F
         )
     )
     left = 20 + 6.4 * max(len(name) for name in names)
-    finish(
-        figure, height=92 + 22 * len(names), simulated=simulated, margin={"l": int(left), "t": 10, "b": 82}
-    )
+    title = "% of the cells of each sample"
+    margin = {"l": int(left), "t": 6, "b": 78}
+    finish(figure, height=84 + 22 * len(names), title=title, simulated=simulated, margin=margin)
     figure.update_xaxes(
-        title_text="% of the cells of a sample", tickvals=list(range(len(flags))),
-        ticktext=[hyphenated(name, 9) for name in flags], tickangle=0, tickfont={"size": 11}, showgrid=False, ticks="",
-    )  # fmt: skip
+        tickvals=list(range(len(flags))),
+        ticktext=flags,
+        tickangle=-40,
+        tickfont={"size": 11},
+        showgrid=False,
+        ticks="",
+    )
     figure.update_yaxes(tickvals=list(rows), ticktext=names, showgrid=False, ticks="", tickfont={"size": 11})
     return figure.update_yaxes(autorange="reversed")

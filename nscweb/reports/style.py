@@ -148,7 +148,8 @@ def finish(
     """
     below = 22 * legend_rows(legend) + (10 if legend else 0)
     sides = {"l": 58, "r": 14, "t": 16, "b": 52, **(margin or {})}
-    above = (26 if title else 0) + (18 if simulated else 0)
+    # The strip above the panels also holds Plotly's buttons, which would cover a panel title.
+    above = max(30, (26 if title else 0) + (20 if simulated else 0))
     sides["t"] += above
     sides["b"] += below
     full = height + below + above
@@ -185,7 +186,7 @@ def finish(
                 "x": 0,
                 "xref": "container",
                 "xanchor": "left",
-                "y": 1 - 8 / full,
+                "y": 1 - (16 if title else 8) / full,
                 "yref": "container",
                 "yanchor": "top",
                 "font": {"size": 15, "color": INK},
@@ -239,8 +240,18 @@ def figure_config(filename: str, form: Literal["svg", "png"] = "svg") -> dict[st
     return {
         "displaylogo": False,
         "displayModeBar": True,
+        # Plotly's own default offers to send the data to its cloud.
+        "showSendToCloud": False,
+        "plotlyServerURL": "",
         "responsive": True,
         "scrollZoom": False,
-        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+        "modeBarButtonsToRemove": [
+            "select2d",
+            "lasso2d",
+            "autoScale2d",
+            "zoomIn2d",
+            "zoomOut2d",
+            "sendChartToCloud",
+        ],
         "toImageButtonOptions": {"format": form, "filename": filename, "scale": 1 if form == "svg" else 2},
     }
