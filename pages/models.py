@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from nscweb.ui import figures, model_view, show
+from nscweb.ui import cards, figures, model_view, show
 from nscweb.ui.frame import open_page
 
 with open_page("models") as app:
@@ -18,7 +18,8 @@ with open_page("models") as app:
         model_view.comparison(entries)
         entry = model_view.pick_model(app, key="models_model")
         if entry:
+            cards.draw_intro(entry.card)
             figures.choose_picture_format()
             model_view.draw_figures(entry.card)
-            model_view.draw_card(entry.card)
+            cards.draw_details(entry.card)
             st.caption("To train a model on your own labelled cells use the command nscweb train.")

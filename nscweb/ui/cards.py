@@ -53,8 +53,8 @@ def headline(card: ModelCard) -> list[tuple[str, str, str]]:
     return tiles
 
 
-def draw_card(card: ModelCard) -> None:
-    """The whole card, plain words first."""
+def draw_intro(card: ModelCard) -> None:
+    """What it is, how good it is, what it may be used for and where it stops."""
     st.html(f"<h2>{html(card.title)}</h2><div class='nsc-task'>{html(card.summary, 1500)}</div>")
     if card.origin.simulated:
         show.simulated_banner(origin_sentence(card))
@@ -66,6 +66,13 @@ def draw_card(card: ModelCard) -> None:
         show.bullets(card.uses)
     st.subheader("Where it stops", anchor=False)
     show.bullets(card.limits)
+
+
+def draw_details(card: ModelCard) -> None:
+    """Figures by class and time, other models on the same data, input, origin."""
+    if card.performance.comparison:
+        st.subheader("Beside other models on the same data", anchor=False)
+        st.dataframe(pd.DataFrame(card.performance.comparison), hide_index=True)
     table = metrics_table(card.performance.metrics)
     if not table.empty:
         st.subheader("Figures by class and time", anchor=False)

@@ -20,18 +20,19 @@ def picture_format() -> Literal["svg", "png"]:
 
 def choose_picture_format() -> None:
     """The control for `picture_format`; drawn once per page that has figures."""
-    st.segmented_control(
-        "Save figures as",
-        ["svg", "png"],
-        default="svg",
-        required=True,
-        format_func=str.upper,
-        key=_FORMAT_KEY,
-        persist_state="session",
-        help="Point at a figure and press its camera button: it is saved in this format. "
-        "SVG stays sharp at any size, PNG opens everywhere. The data behind each figure are the CSV "
-        "button below it.",
-    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.segmented_control(
+            "Save figures as",
+            ["svg", "png"],
+            default="svg",
+            required=True,
+            format_func=lambda form: f"Figures as {form.upper()}",
+            key=_FORMAT_KEY,
+            persist_state="session",
+            label_visibility="collapsed",
+            help="The camera button of a figure saves it in this format. SVG stays sharp at any size, PNG opens "
+            "everywhere. The data behind each figure are the CSV button below it.",
+        )
 
 
 def show_figure(figure: Any, name: str, csv: bytes | str, *, key: str, alt: str) -> None:

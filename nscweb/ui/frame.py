@@ -36,14 +36,56 @@ class PageRow:
 
 
 PAGES: tuple[PageRow, ...] = (
-    PageRow("home", "streamlit_app.py", "Home", "home", "Start here."),
-    PageRow("study", "pages/study.py", "Study", "science", "Bring in cells, say what each sample is, look at them."),
-    PageRow("predict", "pages/predict.py", "Predict", "stacked_bar_chart", "Predict the fate of each cell."),
-    PageRow("cells", "pages/cells.py", "Cells", "grid_view", "Look at single cells, and where the model looked."),
-    PageRow("evaluate", "pages/evaluate.py", "Evaluate", "fact_check", "Compare predictions with known classes."),
-    PageRow("models", "pages/models.py", "Models", "neurology", "What each model is, and where it stops."),
-    PageRow("report", "pages/report.py", "Report", "download", "Take the numbers away, with what made them."),
-)  # fmt: skip
+    PageRow(
+        "home",
+        "streamlit_app.py",
+        "Home",
+        "home",
+        "Start here.",
+    ),
+    PageRow(
+        "study",
+        "pages/study.py",
+        "Study",
+        "science",
+        "Bring in cells, say what each sample is, and look at them.",
+    ),
+    PageRow(
+        "predict",
+        "pages/predict.py",
+        "Predict",
+        "stacked_bar_chart",
+        "Predict the class of each cell and see the ratios over time.",
+    ),
+    PageRow(
+        "cells",
+        "pages/cells.py",
+        "Cells",
+        "grid_view",
+        "Look at single cells, their scores, and where the model looked.",
+    ),
+    PageRow(
+        "evaluate",
+        "pages/evaluate.py",
+        "Evaluate",
+        "fact_check",
+        "Compare predictions with known classes.",
+    ),
+    PageRow(
+        "models",
+        "pages/models.py",
+        "Models",
+        "neurology",
+        "What each model is, how good it is, and where it stops.",
+    ),
+    PageRow(
+        "report",
+        "pages/report.py",
+        "Report",
+        "download",
+        "Take the numbers away, with what made them.",
+    ),
+)
 _BY_KEY = {row.key: row for row in PAGES}
 
 

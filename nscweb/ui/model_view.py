@@ -8,24 +8,26 @@ import streamlit as st
 from nscweb.core.card import CardEntry, ModelCard
 from nscweb.core.errors import ModelNotFound
 from nscweb.core.findings import Finding, FindingLog
-from nscweb.reports.figures_accuracy import accuracy_by_time, accuracy_by_time_data
-from nscweb.reports.figures_evaluate import (
-    confusion_data,
-    confusion_figure,
-    curves_data,
-    pr_figure,
-    roc_figure,
-)
+from nscweb.reports.figures_accuracy import accuracy_by_time_data
+from nscweb.reports.figures_evaluate import confusion_data, curves_data
+from nscweb.reports.figures_models import card_curves, card_figures, training_curves_data
 from nscweb.services import export, models
 from nscweb.services.context import App
 from nscweb.ui import figures, show
-from nscweb.ui.cards import METRIC_HELP, draw_card, headline, origin_sentence
+from nscweb.ui.cards import METRIC_HELP, draw_details, draw_intro, headline, origin_sentence
 from nscweb.ui.text import plain
 
-__all__ = ["METRIC_HELP", "all_models", "comparison", "draw_card", "headline", "model_drawer", "pick_model"]
-
-# Names of the training room for what the figures call fpr and tpr.
-_ROC = {"false_positive_rate": "fpr", "true_positive_rate": "tpr"}
+_FIGURES = {
+    "confusion": "Confusion on held-out samples",
+    "by_time": "Accuracy at each time point",
+    "roc": "ROC",
+    "precision_recall": "Precision and recall",
+    "training": "Training",
+}
+TRAINING_HELP = (
+    "Loss and accuracy after each pass over the training cells. When the line of the validation samples turns up "
+    "while that of the training samples falls, the model has begun to learn its training cells by heart."
+)
 
 
 def all_models(app: App) -> tuple[list[CardEntry], list[Finding]]:
@@ -64,7 +66,12 @@ def pick_model(app: App, key: str) -> CardEntry | None:
 
 def model_drawer(entry: CardEntry) -> None:
     """Open the whole card in a drawer at the right."""
-    st.dialog("Model card", width="medium", position="right")(draw_card)(entry.card)
+    st.dialog("Model card", width="medium", position="right")(_draw_card)(entry.card)
+
+
+def _draw_card(card: ModelCard) -> None:
+    draw_intro(card)
+    draw_details(card)
 
 
 def comparison(entries: list[CardEntry]) -> None:
@@ -79,48 +86,38 @@ def comparison(entries: list[CardEntry]) -> None:
 
 
 def draw_figures(card: ModelCard) -> None:
-    """Confusion, curves and accuracy over time of a card, all on data that the model has never seen."""
+    """Every figure that a card has numbers for; all but the training curves on data the model has never seen."""
+    made = card_figures(card)
+    data = _figure_data(card)
+    rows: tuple[tuple[str, ...], ...] = (("confusion", "by_time"), ("roc", "precision_recall"), ("training",))
+    for pair in rows:
+        there = [name for name in pair if name in made]
+        if not there:
+            continue
+        for column, name in zip(st.columns(len(pair)), there, strict=False):
+            with column:
+                st.subheader(
+                    _FIGURES[name], anchor=False, help=METRIC_HELP if name != "training" else TRAINING_HELP
+                )
+                figures.show_figure(
+                    made[name],
+                    f"{card.name}_{name}",
+                    export.figure_csv(data[name]),
+                    key=f"model_{card.name}_{name}",
+                    alt=_FIGURES[name],
+                )
+
+
+def _figure_data(card: ModelCard) -> dict[str, pd.DataFrame]:
+    roc, pr = card_curves(card)
     result = card.performance
-    simulated = card.origin.simulated
-    if result.confusion:
-        st.subheader("On held-out samples", anchor=False, help=METRIC_HELP)
-        _figure(
-            confusion_figure(result.confusion, card.classes, simulated=simulated),
-            confusion_data(result.confusion, card.classes),
-            card,
-            "confusion",
-            "Confusion matrix on held-out samples",
-        )
-    roc = {name: _table(points, _ROC) for name, points in result.curves.get("roc", {}).items()}
-    pr = {name: _table(points, {}) for name, points in result.curves.get("pr", {}).items()}
-    areas = {name: metric for name in roc if (metric := result.metric("auc", name))}
-    precise = {name: metric for name in pr if (metric := result.metric("average_precision", name))}
-    if roc and pr:
-        left, right = st.columns(2)
-        with left:
-            figure = roc_figure(roc, areas, card.classes, simulated=simulated)
-            _figure(figure, curves_data(roc), card, "roc", "ROC curve of each class")
-        with right:
-            figure = pr_figure(pr, precise, card.classes, simulated=simulated)
-            _figure(figure, curves_data(pr), card, "precision_recall", "Precision-recall curve of each class")
-    if any(metric.time_h is not None for metric in result.metrics):
-        _figure(
-            accuracy_by_time(result.metrics, card.classes, simulated=simulated),
-            accuracy_by_time_data(result.metrics, card.classes),
-            card,
-            "accuracy_by_time",
-            "Accuracy and recall at each time point",
-        )
-
-
-def _figure(figure: object, data: pd.DataFrame, card: ModelCard, name: str, alt: str) -> None:
-    figures.show_figure(
-        figure, f"{card.name}_{name}", export.figure_csv(data), key=f"model_{card.name}_{name}", alt=alt
-    )
-
-
-def _table(points: dict[str, list[float]], names: dict[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(points).rename(columns=names)
+    return {
+        "confusion": confusion_data(result.confusion, card.classes) if result.confusion else pd.DataFrame(),
+        "by_time": accuracy_by_time_data(result.metrics, card.classes),
+        "roc": curves_data(roc),
+        "precision_recall": curves_data(pr),
+        "training": training_curves_data(result.curves.get("history", ())),
+    }
 
 
 def _title(card: ModelCard) -> str:

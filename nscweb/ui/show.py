@@ -100,22 +100,6 @@ def bullets(sentences: Iterable[str]) -> None:
     st.html(f'<ul class="nsc-list">{lines}</ul>')
 
 
-def bars(items: Sequence[tuple[str, int, int, str]], what: str) -> None:
-    """A small bar chart in the page itself: (name, part, whole, explanation) per bar."""
-    rows = []
-    for name, part, whole, explanation in items:
-        share = part / whole if whole else 0.0
-        rows.append(
-            f'<span title="{html(explanation, 300)}">{html(name)}</span>'
-            f'<span class="b"><i style="width:{100 * share:.2f}%;background:#D55E00"></i></span>'
-            f'<span class="n">{part:,} ({100 * share:.1f} %)</span>'
-        )
-    st.html(
-        f'<div class="nsc-bars wide" role="img" aria-label="{html(what)}">{"".join(rows)}</div>'
-        f'<div class="nsc-side-note" style="padding:0.2rem 0">{html(what)}</div>'
-    )
-
-
 def findings(items: Iterable[Finding], *, limit: int = 40) -> None:
     """Findings folded by reason with their counts, gravest first, a few places each."""
     lines = FindingLog(items).by_reason()

@@ -68,7 +68,6 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 .nsc-cell figcaption .o {color: #5b6775;}
 .nsc-dot {display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%; margin-right: 0.3em; vertical-align: baseline;}
 .nsc-bars {margin-top: 4px; display: grid; grid-template-columns: auto 1fr auto; gap: 1px 6px; font-size: 0.76rem; align-items: center;}
-.nsc-bars.wide {max-width: 640px; font-size: 0.9rem; gap: 4px 12px;} .nsc-bars.wide .b {height: 12px;}
 .nsc-bars .b {background: #eef1f4; height: 7px; border-radius: 4px; overflow: hidden;} .nsc-bars .b i {display: block; height: 100%;}
 .nsc-bars .n {text-align: right; font-variant-numeric: tabular-nums; color: #33404d;}
 .nsc-scale {position: absolute; white-space: nowrap; right: 5px; bottom: 4px; font-size: 10px; color: #fff; text-align: center;
