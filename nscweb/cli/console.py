@@ -61,7 +61,8 @@ class Console:
         self.on_failure: Callable[[NscwebError], dict[str, Any]] = error_as_dict
         self._out = out
         self._data_dir: Path | None = None
-        self._shown = 0.0
+        # Short work needs no word about its progress where nobody watches.
+        self._shown = 0.0 if sys.stderr.isatty() else time.monotonic()
         self._open_line = False
         self._printed = False
 

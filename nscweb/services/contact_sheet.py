@@ -96,8 +96,9 @@ def contact_sheet(
     with CellFile(app.folder.cells_path(found.study_id, key)) as cells:
         total = len(cells)
         rows = chosen_rows(total, n, seed)
-        planes = [image[0] for image in cells.take(rows, [shown]) if image is not None]
-        there = [row for row, image in zip(rows, cells.take(rows, [shown]), strict=True) if image is not None]
+        taken = list(zip(rows, cells.take(rows, [shown]), strict=True))
+        planes = [np.array(image[0]) for _, image in taken if image is not None]
+        there = [row for row, image in taken if image is not None]
         numbers = [int(cells.object_numbers[row]) for row in there]
     flags = flags_of(app, found.study_id, key, total)
     images, scale = to_grey(planes, scaling)
@@ -118,8 +119,8 @@ def to_grey(
     """Images (h, w) of any depth to uint8 for people.
 
     ``percentile`` takes the 0.2nd and 99.8th percentile of all images together, so that brightness compares
-    between cells and a 12-bit image in a 16-bit file is not black. ``full range`` shows 0 to the highest value
-    of the depth that is really used; ``per cell`` stretches each image by itself.
+    between cells and a 12-bit image in a 16-bit file is not black. ``full range`` shows 0 to the highest
+    value of the depth that is really used; ``per cell`` stretches each image by itself.
     """
     if not planes:
         return [], DisplayScale(scaling, 0.0, 0.0, 0, "No cell to show.")
@@ -141,7 +142,7 @@ def to_grey(
 
 
 def depth(planes: Sequence[NDArray[Any]]) -> int:
-    """Bits that the values use, from 8, 10, 12, 14, 16, 32; 0 for floating point. Cameras store 12 bit in 16."""
+    """Bits that the values use: 8, 10, 12, 14, 16 or 32; 0 for floating point. Cameras store 12 bit in 16."""
     if any(plane.dtype.kind == "f" for plane in planes):
         return 0
     highest = max(int(plane.max()) for plane in planes)

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nscweb.core.errors import JobCancelled, ModelNotFound, StudyNotFound
+from nscweb.core.errors import ModelNotFound, StudyNotFound
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.core.runs import Run
 from nscweb.core.samples import Sample, Study
@@ -89,21 +89,15 @@ def _study(
     # The same place and bytes at each try, so that an import that was killed is found again.
     folder = app.folder.uploads_dir / f"demo-{seed}-{cells}"
     out = folder / f"demo-{seed}.zip"
-    try:
-        if not out.exists():
-            simulate(
-                out, cells=cells, seed=seed, pure=pure, channels=("Ch1",) if pure else None, workers=1,
-                progress=_told(progress, "Drawing simulated cells"), cancel=cancel,
-            )  # fmt: skip
-        import_study(
-            app, [out], name, channel="Ch1", simulated=True, progress=progress, cancel=cancel,
-            pixel_size_um=PROFILES["flowsight"].pixel_size_um, describe=_sheet(cells, seed, pure),
+    if not out.exists():
+        simulate(
+            out, cells=cells, seed=seed, pure=pure, channels=("Ch1",) if pure else None, workers=1,
+            progress=_told(progress, "Drawing simulated cells"), cancel=cancel,
         )  # fmt: skip
-    except JobCancelled:
-        raise
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    import_study(
+        app, [out], name, channel="Ch1", simulated=True, progress=progress, cancel=cancel,
+        pixel_size_um=PROFILES["flowsight"].pixel_size_um, describe=_sheet(cells, seed, pure),
+    )  # fmt: skip
     shutil.rmtree(folder, ignore_errors=True)
     return app.catalogue.study(name)
 

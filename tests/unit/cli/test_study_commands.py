@@ -1,0 +1,159 @@
+"""The commands that scripts rely on: shapes of their JSON, exit codes, and nothing else on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nscweb.cli.main import COMMANDS, app
+
+KEYS = {"study", "samples", "imported", "skipped", "ignored", "findings"}
+
+
+def nscweb(folder: Path, *arguments: object) -> Result:
+    """Run one command on a data folder."""
+    return CliRunner().invoke(app, ["--data-dir", str(folder), *map(str, arguments)])
+
+
+def answer(result: Result) -> dict[str, Any]:
+    """The one JSON object on standard output."""
+    assert len(result.stdout.strip().splitlines()) == 1, result.stdout
+    found = json.loads(result.stdout)
+    assert isinstance(found, dict)
+    assert "Traceback" not in result.stderr
+    return found
+
+
+def test_help_names_every_command_and_torch_is_not_loaded() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from nscweb.cli.main import app;"
+        "print(CliRunner().invoke(app, ['--help']).output);"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'streamlit', 'pandas', 'sqlalchemy')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(f"\n  {name}" in done.stdout for name in COMMANDS)
+
+
+def test_simulate_writes_export_and_truth(tmp_path: Path) -> None:
+    out, truth = tmp_path / "new" / "s.zip", tmp_path / "truth.csv"
+    result = CliRunner().invoke(
+        app, ["simulate", str(out), "--cells", "90", "--seed", "2", "--truth", str(truth), "--json"]
+    )
+    found = answer(result)
+    assert (result.exit_code, found["cells"], found["simulated"]) == (0, 90, True)
+    assert len(truth.read_text("utf-8").splitlines()) == 91
+    with zipfile.ZipFile(out) as archive:
+        assert len(archive.namelist()) == found["members"] == 360
+
+
+def test_the_road_from_simulation_to_a_listed_study(tmp_path: Path) -> None:
+    out = tmp_path / "s.zip"
+    CliRunner().invoke(app, ["simulate", str(out), "--cells", "81", "--seed", "1"])
+    result = nscweb(tmp_path / "data", "study", "import", out, "--name", "Screen 1", "--json")
+    found = answer(result)
+    assert result.exit_code == 0 and set(found) == KEYS
+    assert (found["study"], found["samples"], found["imported"]) == ("Screen 1", 81, 81)
+    listed = answer(nscweb(tmp_path / "data", "study", "list", "--json"))
+    assert [study["name"] for study in listed["studies"]] == ["Screen 1"]
+    assert listed["studies"][0]["cells"] == 81 and listed["studies"][0]["simulated"]
+
+    sheet = tmp_path / "sheet.csv"
+    assert nscweb(tmp_path / "data", "study", "sheet", "Screen 1", "--out", sheet).exit_code == 0
+    lines = sheet.read_text("utf-8-sig").splitlines()
+    assert len(lines) == 82
+    sheet.write_text("\n".join(lines).replace("NT4", "Other"), "utf-8")
+    xlsx = nscweb(tmp_path / "data", "study", "sheet", "Screen 1", "--out", tmp_path / "s.xlsx", "--json")
+    assert answer(xlsx)["study"] == "Screen 1" and (tmp_path / "s.xlsx").read_bytes()[:2] == b"PK"
+    assert nscweb(tmp_path / "data", "study", "sheet", "Screen 1", "--out", tmp_path / "s.pdf").exit_code == 2
+    assert nscweb(tmp_path / "data", "study", "sheet", "Screen 1").exit_code == 2
+
+    again = nscweb(tmp_path / "data", "study", "import", out, "--name", "Screen 1", "--json")
+    assert again.exit_code == 1 and answer(again)["findings"][0]["code"] == "E-STUDY-EXISTS"
+
+    assert nscweb(tmp_path / "data", "study", "delete", "Screen 1", "--json").exit_code == 0
+    assert answer(nscweb(tmp_path / "data", "study", "list", "--json")) == {"studies": []}
+    gone = nscweb(tmp_path / "data", "study", "delete", "Screen 1", "--json")
+    assert gone.exit_code == 1 and answer(gone)["error"]["code"] == "E-STUDY-NOT-FOUND"
+
+
+def test_real_images_from_a_folder_with_a_changed_sheet(tmp_path: Path, shared: Path) -> None:
+    folder = shared / "data/zhu2021/named_bmp"
+    found = answer(nscweb(tmp_path, "study", "import", folder, "--name", "zhu", "--channel", "Ch1", "--json"))
+    assert (found["imported"], found["skipped"]) == (12, 0)
+    sheet = tmp_path / "zhu.csv"
+    nscweb(tmp_path, "study", "sheet", "zhu", "--out", sheet)
+    head, *rows = sheet.read_text("utf-8-sig").splitlines()
+    sheet.write_text("\n".join([head, *rows, rows[0].replace(rows[0].split(",")[0], "nobody")]), "utf-8")
+    changed = nscweb(tmp_path, "study", "sheet", "zhu", "--apply", sheet, "--json")
+    assert changed.exit_code == 0
+    assert answer(changed)["stored"] and answer(changed)["findings"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["study", "import", "{none}", "--name", "x", "--json"], 2),
+        (["study", "import", "{text}", "--name", "x", "--json"], 1),
+        (["study", "import", "{text}", "--name", "", "--json"], 2),
+        (["study", "import", "{text}", "--name", "x", "--class-from", "stars", "--json"], 2),
+    ],
+)
+def test_refusals_keep_the_shape_and_the_exit_code(tmp_path: Path, arguments: list[str], code: int) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("no image")
+    given = [item.format(none=tmp_path / "none.zip", text=text) for item in arguments]
+    result = nscweb(tmp_path / "data", *given)
+    found = answer(result)
+    assert result.exit_code == code and set(found) == KEYS
+    assert found["imported"] == 0 and found["findings"][0]["level"] == "refuse"
+
+
+def test_wrong_options_are_exit_code_2(tmp_path: Path) -> None:
+    for arguments in (
+        ["study", "import"],
+        ["simulate", "x.zip", "--cells", "no"],
+        ["nonsense"],
+        ["study", "x"],
+    ):
+        assert nscweb(tmp_path, *arguments).exit_code == 2
+
+
+def test_a_fault_of_ours_is_one_sentence_with_an_id_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        print("a library that talks")
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr("nscweb.services.study.list_studies", broken)
+    result = nscweb(tmp_path, "study", "list", "--json")
+    error = answer(result)["error"]
+    assert result.exit_code == 1 and error["code"] == "E-UNEXPECTED" and "secret" not in result.stdout
+    assert "Traceback" not in result.stderr and "secret" not in result.stderr
+    log = (tmp_path / "logs" / "errors.log").read_text("utf-8")
+    assert "ZeroDivisionError: secret detail" in log
+    assert log.split("]")[0].strip("[") in error["message"]
+
+
+def test_a_true_process_prints_json_and_nothing_else(tmp_path: Path, shared: Path) -> None:
+    command = [
+        sys.executable, "-m", "nscweb", "study", "import", str(shared / "data/ideas_ometif"), "--name", "ideas",
+        "--json",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={**os.environ, "NSCWEB_DATA_DIR": str(tmp_path / "data")},
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and set(found) == KEYS and found["imported"] == 24
+    assert "FILLORDER" not in done.stderr and "Traceback" not in done.stderr
+    assert (tmp_path / "data" / "catalogue.sqlite").exists()
