@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from nscweb.core.card import CardEntry, ModelCard, Origin, Performance, WeightsF
 from nscweb.core.card_json import card_to_dict
 from nscweb.core.classes import ClassScheme
 from nscweb.core.recipe import InputRecipe
+from nscweb.inference.classifier import Classifier
 from nscweb.inference.embeddings import CALIBRATION_KEY, fit_reference
+from nscweb.inference.familiarity import input_statistics
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.preprocess.recipe import apply_recipe
@@ -33,9 +36,9 @@ def write_random_model(
     recipe: InputRecipe | None = None,
     simulated: bool = True,
     settings: dict[str, object] | None = None,
-    reference: np.ndarray | None = None,
+    describes: Sequence[np.ndarray] = (),
 ) -> CardEntry:
-    """Write card, weights and example of a network with random weights; `reference` (N, F) are known embeddings."""
+    """Write card, weights and example of a network with random weights; the card describes the cells `describes`."""
     folder.mkdir(parents=True)
     recipe = recipe or InputRecipe(field_px=(40, 40), resize=(32, 32))
     options = {"width": 8, "depth": 1} if architecture == "compact" else {}
@@ -69,10 +72,13 @@ def write_random_model(
         uses=("Tests.",),
         limits=("It has learnt nothing.",),
     )  # fmt: skip
-    if reference is not None:
-        known = {CALIBRATION_KEY: {"embedding": fit_reference(reference).as_dict()}}
-        card = replace(card, calibration=known)
     (folder / "card.json").write_text(json.dumps(card_to_dict(card)), "utf-8")
+    if describes:
+        known = Classifier(read_card(folder), threads=1)
+        kinds = {"embedding": known.embed(describes), "input": input_statistics(known.prepare(describes))}
+        kept = {kind: fit_reference(values).as_dict() for kind, values in kinds.items()}
+        card = replace(card, calibration={CALIBRATION_KEY: kept})
+        (folder / "card.json").write_text(json.dumps(card_to_dict(card)), "utf-8")
     return read_card(folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,14 +86,24 @@ def write_evaluation(result: Evaluation, out_dir: Path) -> dict[str, Path]:
 
 def figures(result: Evaluation) -> dict[str, Figure]:
     """Name -> figure."""
+    from nscweb.reports.figures_accuracy import accuracy_by_time, shortcut_bars
     from nscweb.reports.figures_evaluate import confusion_figure, pr_figure, roc_figure
 
-    areas = {name: item.value for name in result.roc if (item := result.metric("auc", name))}
-    return {
-        "confusion": confusion_figure(result.confusion, result.classes),
-        "roc": roc_figure(result.roc, areas, result.classes),
-        "precision_recall": pr_figure(result.pr, result.average_precision, result.classes),
+    simulated = result.run.provenance.simulated_cells
+    areas = {name: item for name in result.roc if (item := result.metric("auc", name))}
+    drawn = {
+        "confusion": confusion_figure(result.confusion, result.classes, simulated=simulated),
+        "roc": roc_figure(result.roc, areas, result.classes, simulated=simulated),
+        "precision_recall": pr_figure(
+            result.pr, result.average_precision, result.classes, simulated=simulated
+        ),
     }
+    if result.by_time:
+        timed = [item for part in result.by_time for item in _timed(part.metrics, part.time_h)]
+        drawn["accuracy_by_time"] = accuracy_by_time(timed, result.classes, simulated=simulated)
+    if result.shortcuts:
+        drawn["shortcuts"] = shortcut_bars(result.shortcuts, simulated=simulated)
+    return drawn
 
 
 def confusion_table(matrix: Matrix, names: tuple[str, ...]) -> pd.DataFrame:
@@ -116,8 +127,6 @@ def metrics_table(result: Evaluation) -> pd.DataFrame:
 
 
 def _timed(metrics: tuple[Metric, ...], time_h: float | None) -> list[Metric]:
-    from dataclasses import replace
-
     return [replace(item, time_h=time_h) for item in metrics]
 
 

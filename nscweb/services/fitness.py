@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,26 +13,29 @@ from nscweb.core.card import ModelCard
 from nscweb.core.errors import ModelError
 from nscweb.core.samples import Study
 
-# A sample is called unlike the training data when this many times more cells than in training lie far out...
-RATIO = 3.0
+# A sample is called unlike the training data when this many times more cells than usual lie far out...
+RATIO = 4.0
 # ...and chance would give such a share in fewer than one of a thousand samples.
 P_VALUE = 0.001
-# "Far" is beyond this share of the known cells that the card describes.
-PERCENTILE = 0.99
-# Cells per sample that are looked at; enough to see 3 % against 1 %, cheap beside the prediction.
+# Share of known cells that lie beyond distance 1 (see inference.familiarity).
+EXPECTED = 0.05
+# Cells per sample that are looked at; enough to see a difference, cheap beside the prediction.
 LOOKED_AT = 400
+_WORDS = {"embedding": "in what the network sees", "input": "in brightness, texture or size"}
+
+Distances = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class SampleFitness:
-    """How far the cells of one sample lie from the training cells in the last features of the network.
+    """How far the cells of one sample lie from the training cells.
 
     Attributes:
-        sample_id: name of the sample, "" for loose images.
-        cells: cells measured.
-        far: cells farther out than the 99th percentile of held-out training cells.
-        expected: share of such cells among held-out training cells.
-        median: median distance divided by the median of held-out training cells; 1 is typical.
+        sample_id: name of the sample, "" for several samples together or loose images.
+        cells: cells looked at.
+        far: cells farther out than 95 % of the known cells, in the kind of distance that shows most.
+        kind: ``embedding`` (features of the network) or ``input`` (plain statistics of the image).
+        expected: share of such cells among known cells.
         unlike: True when the sample is unlike the training data.
         sentence: plain words with the numbers, "" when there is nothing to say.
     """
@@ -40,8 +43,8 @@ class SampleFitness:
     sample_id: str
     cells: int
     far: int
+    kind: str
     expected: float
-    median: float
     unlike: bool
     sentence: str = ""
 
@@ -54,61 +57,57 @@ class SampleFitness:
         return {**asdict(self), "share": self.share}
 
 
-def measure_fitness(
-    card: ModelCard, embeddings: NDArray[np.floating[Any]], sample_id: str = ""
-) -> SampleFitness | None:
-    """Compare embeddings (N, F) of cells of one sample with the reference in the card.
+def measure_fitness(distances: Distances, sample_id: str = "") -> SampleFitness | None:
+    """Judge relative distances (see `inference.familiarity.relative_distances`) of the cells of one sample.
 
-    The share of cells beyond the 99th percentile of the known cells is tested against 1 % (binomial).
+    The share of far cells is tested against that of known cells (one-sided binomial test) for each kind.
 
     Returns:
-        None when the card keeps no reference or there are no cells.
+        None when nothing was measured, e.g. because the card does not describe its known cells.
     """
     from scipy.stats import binom
 
-    from nscweb.inference.embeddings import feature_reference
-
-    reference = feature_reference(card)
-    if reference is None or not len(embeddings):
-        return None
-    distances = reference.distance(np.asarray(embeddings, np.float32))
-    expected = 1.0 - PERCENTILE
-    cells, far = len(distances), int((distances > reference.quantiles[PERCENTILE]).sum())
-    median = float(np.median(distances)) / reference.quantiles[0.5]
-    unlike = far > RATIO * expected * cells and float(binom.sf(far - 1, cells, expected)) < P_VALUE
-    fitness = SampleFitness(sample_id, cells, far, expected, median, unlike)
-    return replace(fitness, sentence=_sentence(fitness)) if unlike else fitness
+    best: SampleFitness | None = None
+    for kind, values in distances.items():
+        cells, far = len(values), int(np.count_nonzero(values > 1.0))
+        if not cells:
+            continue
+        rare = float(binom.sf(far - 1, cells, EXPECTED)) < P_VALUE
+        unlike = bool(far > RATIO * EXPECTED * cells and rare)
+        found = SampleFitness(sample_id, cells, far, kind, EXPECTED, unlike)
+        if best is None or (found.unlike, found.share) > (best.unlike, best.share):
+            best = found
+    return replace(best, sentence=_sentence(best)) if best is not None and best.unlike else best
 
 
 def _sentence(fitness: SampleFitness) -> str:
     what = f'The sample "{fitness.sample_id}"' if fitness.sample_id else "This set of images"
     return (
-        f"{what} is unlike the training data: {fitness.far} of {fitness.cells} cells looked at "
-        f"({100 * fitness.share:.0f} %) lie farther from the training cells than 99 % of known cells do "
-        f"(1 % expected). Do not trust its predictions without a check."
+        f"{what} is unlike the training data {_WORDS[fitness.kind]}: {fitness.far} of {fitness.cells} cells "
+        f"looked at ({100 * fitness.share:.0f} %) lie farther out than 95 % of known cells do (5 % expected). "
+        "Do not trust its predictions without a check."
     )
 
 
 def fitness_warnings(measured: Sequence[SampleFitness]) -> list[str]:
     """One sentence for all unlike samples: named when they are few, counted when they are many."""
     unlike = [item for item in measured if item.unlike]
-    if not unlike:
-        return []
-    if len(unlike) == 1:
-        return [unlike[0].sentence]
+    if len(unlike) < 2:
+        return [item.sentence for item in unlike]
     cells, far = sum(item.cells for item in unlike), sum(item.far for item in unlike)
     names = ", ".join(item.sample_id for item in unlike[:3]) + (", …" if len(unlike) > 3 else "")
     return [
         f"{len(unlike)} of {len(measured)} samples are unlike the training data ({names}): {far} of {cells} "
-        f"cells looked at ({100 * far / cells:.0f} %) lie farther from the training cells than 99 % of known "
-        f"cells do (1 % expected). Do not trust their predictions without a check."
+        f"cells looked at ({100 * far / cells:.0f} %) lie farther out than 95 % of known cells do "
+        "(5 % expected). Do not trust their predictions without a check."
     ]
 
 
-def study_fitness(card: ModelCard, parts: Sequence[NDArray[np.floating[Any]]]) -> SampleFitness | None:
+def study_fitness(parts: Sequence[Distances]) -> SampleFitness | None:
     """All samples together; finds what samples of a few cells each cannot show alone."""
-    kept = [part for part in parts if len(part)]
-    return measure_fitness(card, np.concatenate(kept)) if kept else None
+    kinds = {kind for part in parts for kind in part}
+    joined = {kind: np.concatenate([part[kind] for part in parts if kind in part]) for kind in sorted(kinds)}
+    return measure_fitness(joined)
 
 
 def model_warnings(card: ModelCard) -> list[str]:
@@ -153,10 +152,14 @@ def check_channels(study: Study, card: ModelCard) -> tuple[str, ...]:
     return channels
 
 
-def spread_rows(cells: int, wanted: int = LOOKED_AT) -> NDArray[np.int64]:
-    """Up to `wanted` rows spread evenly over a sample; always the same ones."""
-    return (
-        np.unique(np.linspace(0, cells - 1, min(cells, wanted)).round().astype(np.int64))
-        if cells
-        else (np.zeros(0, np.int64))
-    )
+def spread_rows(flags: NDArray[np.int64], wanted: int = LOOKED_AT) -> NDArray[np.int64]:
+    """Up to `wanted` rows spread evenly over the clean cells of a sample (over all when none is clean).
+
+    Doublets and debris are unlike single cells in any study; the flags already speak of them.
+    """
+    rows = np.flatnonzero(flags == 0)
+    rows = rows if len(rows) else np.arange(len(flags))
+    if not len(rows):
+        return rows
+    places = np.linspace(0, len(rows) - 1, min(len(rows), wanted)).round().astype(np.int64)
+    return rows[np.unique(places)]

@@ -41,7 +41,7 @@ class PredictionWork:
     resumed: int = 0
     not_predicted: int = 0
     digests: list[str] = field(default_factory=list)
-    embeddings: list[NDArray[np.float32]] = field(default_factory=list)
+    distances: list[dict[str, NDArray[np.float64]]] = field(default_factory=list)
     measured: list[fitness.SampleFitness] = field(default_factory=list)
 
 
@@ -50,7 +50,7 @@ def _warnings(work: PredictionWork) -> list[str]:
     sentences = [*fitness.study_warnings(work.study, card), *fitness.model_warnings(card)]
     unlike = fitness.fitness_warnings(work.measured)
     if not unlike:
-        together = fitness.study_fitness(card, work.embeddings)
+        together = fitness.study_fitness(work.distances)
         unlike = [together.sentence] if together is not None and together.unlike else []
     sentences += unlike
     if work.not_predicted:

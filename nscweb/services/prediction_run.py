@@ -80,7 +80,7 @@ def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Samp
                 writer.write(part, _predict_chunk(work, cells, sample, key, flags, start, stop))
             work.done += stop - start
             work.progress(work.done, study.cells, f"Predicting {sample.name}")
-        _look_at(work, cells, sample)
+        _look_at(work, cells, sample, flags)
 
 
 def _predict_chunk(
@@ -142,16 +142,16 @@ def prediction_rows(
     return pd.DataFrame(columns, index=range(len(rows)))[prediction_columns(class_names)]
 
 
-def _look_at(work: PredictionWork, cells: CellFile, sample: Sample) -> None:
+def _look_at(work: PredictionWork, cells: CellFile, sample: Sample, flags: NDArray[np.int64]) -> None:
     """Compare some cells of a sample with the training data."""
+    from nscweb.inference.familiarity import relative_distances
+
     images = [
-        image
-        for image in cells.take(fitness.spread_rows(len(cells)).tolist(), work.channels)
-        if image is not None
+        image for image in cells.take(fitness.spread_rows(flags).tolist(), work.channels) if image is not None
     ]
-    embeddings = work.classifier.embed(images, work.study.pixel_size_um)
-    work.embeddings.append(embeddings)
-    measured = fitness.measure_fitness(work.entry.card, embeddings, sample.name)
+    distances = relative_distances(work.classifier, images, work.study.pixel_size_um)
+    work.distances.append(distances)
+    measured = fitness.measure_fitness(distances, sample.name)
     if measured is not None:
         work.measured.append(measured)
 

@@ -53,7 +53,7 @@ def scored(classifier: Classifier, read: Sequence[ReadImage]) -> tuple[list[Quic
     from nscweb.preprocess.quality import measure, quality_flags
 
     planes = [image.pixels[None] for image in read]
-    probabilities, embeddings = classifier.predict_and_embed(planes)
+    probabilities = classifier.predict(planes)
     names = classifier.card.classes.names
     best = [names[int(row.argmax())] for row in probabilities]
     maps, _ = maps_on_frames(classifier, planes, best, "auto", None)
@@ -73,12 +73,14 @@ def scored(classifier: Classifier, read: Sequence[ReadImage]) -> tuple[list[Quic
                 flags=unpack(int(np.asarray(flags)[index])),
             )
         )
-    return results, _warnings(classifier.card, embeddings)
+    return results, _warnings(classifier, planes)
 
 
-def _warnings(card: ModelCard, embeddings: NDArray[np.float32]) -> list[str]:
-    sentences = fitness.model_warnings(card)
-    measured = fitness.measure_fitness(card, embeddings)
+def _warnings(classifier: Classifier, planes: Sequence[NDArray[Any]]) -> list[str]:
+    from nscweb.inference.familiarity import relative_distances
+
+    sentences = fitness.model_warnings(classifier.card)
+    measured = fitness.measure_fitness(relative_distances(classifier, planes))
     if measured is None:
         return sentences
     if measured.unlike:
@@ -86,7 +88,7 @@ def _warnings(card: ModelCard, embeddings: NDArray[np.float32]) -> list[str]:
     elif measured.far:
         # A few images cannot prove anything about a sample; each far one is still worth a word.
         sentences.append(
-            f"{measured.far} of {measured.cells} images lie farther from the training cells than 99 % of known "
+            f"{measured.far} of {measured.cells} images lie farther from the training cells than 95 % of known "
             "cells do; do not trust their scores without a check."
         )
     return sentences

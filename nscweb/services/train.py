@@ -58,7 +58,7 @@ def train_model(
         InputRefused: too few labelled cells.
         JobCancelled: somebody asked to stop; the same call goes on from the last checkpoint.
     """
-    from nscweb.services.training_data import card_text, collect_data, with_training_cells
+    from nscweb.services.training_data import card_text, collect_data, completed_card
     from nscweb.training.card_writer import refuse_existing_model
     from nscweb.training.config import TrainConfig
     from nscweb.training.run import train
@@ -86,7 +86,7 @@ def train_model(
         cancel=cancel,
     )
     split = (split_by_sample if by == "sample" else split_by_cell)(collected.data, config.seed)
-    return with_training_cells(entry, collected, split)
+    return completed_card(entry, collected, split)
 
 
 def check_request(request: TrainRequest) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Samples of each class that a split by sample needs: one to train, one to watch, one never seen.
 _LEAST_SAMPLES = 3
 _FIELD_LIMITS = (24, 128)
+_REFERENCE_CELLS = 6000
 
 
 @dataclass(frozen=True)
@@ -159,10 +160,11 @@ def card_text(app: App, request: TrainRequest, collected: Collected) -> CardText
     )
 
 
-def with_training_cells(entry: CardEntry, collected: Collected, split: Split) -> CardEntry:
-    """The card with the digests of the cell files whose cells were shown in training, written again.
+def completed_card(entry: CardEntry, collected: Collected, split: Split) -> CardEntry:
+    """The card with what only this room knows, written again.
 
-    An evaluation on one of these files then says that it is too good.
+    These are the digests of the cell files whose cells were shown in training, so that an evaluation on one of
+    them says that it is too good, and the plain statistics of known inputs, so that unlike images are noticed.
     """
     from nscweb.store.files import atomic_write
 
@@ -170,10 +172,31 @@ def with_training_cells(entry: CardEntry, collected: Collected, split: Split) ->
     names = [collected.data.samples[index].name for index in seen]
     digests = sorted({collected.digests[name] for name in names if name in collected.digests})
     settings = {**entry.card.origin.settings, "training_cells_sha256": digests}
-    card = replace(entry.card, origin=replace(entry.card.origin, settings=settings))
+    card = replace(
+        entry.card,
+        origin=replace(entry.card.origin, settings=settings),
+        calibration=_with_inputs(entry.card.calibration, collected, split),
+    )
     with atomic_write(entry.folder / "card.json") as stream:
         stream.write((json.dumps(card_to_dict(card), indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
     return read_card(entry.folder)
+
+
+def _with_inputs(calibration: dict[str, Any], collected: Collected, split: Split) -> dict[str, Any]:
+    """The description of known cells with the statistics of their inputs, when there is one already."""
+    from nscweb.inference.embeddings import CALIBRATION_KEY, fit_reference
+    from nscweb.inference.familiarity import input_statistics
+
+    known = calibration.get(CALIBRATION_KEY)
+    if not known or "input" in known:
+        return calibration
+    rows = np.sort(np.concatenate((split.held_out, split.validation)))
+    rows = rows[:: max(1, len(rows) // _REFERENCE_CELLS)]
+    parts = [
+        input_statistics(collected.data.inputs(part)) for part in np.array_split(rows, len(rows) // 512 + 1)
+    ]
+    described = fit_reference(np.concatenate(parts)).as_dict()
+    return {**calibration, CALIBRATION_KEY: {**known, "input": described}}
 
 
 def _description(studies: list[Study], classes: ClassScheme) -> str:

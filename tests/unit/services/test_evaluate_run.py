@@ -76,10 +76,8 @@ def test_metrics_json_has_every_figure_with_its_interval():
 def test_cells_without_a_class_that_the_model_knows_are_listed_and_counted(tmp_path):
     app = fresh_app(tmp_path)
     study = simulated_study(app, cells=60)
-    changed = [
-        sample.with_changes(true_class={"neuron": "", "astrocyte": "microglia"}.get(sample.true_class, "oligodendrocyte"))
-        for sample in study.samples
-    ]  # fmt: skip
+    said = {"neuron": "", "astrocyte": "microglia", "oligodendrocyte": "oligodendrocyte"}
+    changed = [sample.with_changes(true_class=said[sample.true_class]) for sample in study.samples]
     app.catalogue.update_samples(study.study_id, changed)
     run = predict_study(app, study.name, "random")
     result = evaluate_run(app, run, exclude_flags=())

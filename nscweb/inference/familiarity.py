@@ -1,0 +1,115 @@
+"""Plain statistics of prepared inputs: what cells look like before any network has seen them.
+
+A network may map very unlike images to usual features, because it was never asked to tell them apart. So a
+card describes its known cells twice: by the pooled features of the network and by these numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nscweb.core.card import ModelCard
+from nscweb.inference.embeddings import CALIBRATION_KEY, FeatureReference, feature_reference
+
+if TYPE_CHECKING:
+    from nscweb.inference.classifier import Classifier
+
+KINDS: tuple[str, ...] = ("embedding", "input")
+# A cell is far out beyond this quantile of the distances of known cells.
+FAR_QUANTILE = 0.95
+# Rings of spatial frequency, cycles per pixel of the network's input; from the shape of the cell to the grain.
+BANDS: tuple[tuple[float, float], ...] = (
+    (0.02, 0.06),
+    (0.06, 0.10),
+    (0.10, 0.16),
+    (0.16, 0.24),
+    (0.24, 0.34),
+    (0.34, 0.72),
+)
+STATISTICS_PER_CHANNEL = 9 + len(BANDS)
+_TINY = 1e-6
+
+
+def input_statistics(batch: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """(N, C, H, W) prepared inputs to (N, 15 C): skewness, kurtosis, extent, noise of the border, mean, stripes,
+    tails, brightest, darkest, and the logarithm of the power in six rings of spatial frequency.
+    """
+    count, channels, height, width = batch.shape
+    planes = np.asarray(batch, np.float64).reshape(count * channels, height, width)
+    flat = planes.reshape(len(planes), height * width)
+    mean = flat.mean(axis=1)
+    unit = (flat - mean[:, None]) / (flat.std(axis=1)[:, None] + _TINY)
+    border = np.concatenate([planes[:, 0], planes[:, -1], planes[:, :, 0], planes[:, :, -1]], axis=1)
+    steps = [np.abs(np.diff(planes, axis=axis)).mean(axis=(1, 2)) + _TINY for axis in (1, 2)]
+    columns = [
+        np.clip((unit**3).mean(axis=1), -5, 5),
+        np.log((unit**4).mean(axis=1) + 1e-3),
+        np.log(_extent(planes)),
+        np.log(border.std(axis=1) + 1e-3),
+        mean,
+        np.log(steps[0] / steps[1]),
+        np.log((np.abs(unit) > 1).mean(axis=1) + 0.01),
+        unit.max(axis=1),
+        unit.min(axis=1),
+        *_bands(planes),
+    ]
+    return np.stack(columns, axis=1).reshape(count, channels * STATISTICS_PER_CHANNEL).astype(np.float32)
+
+
+def _extent(planes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) root mean square distance of the signal's energy from its centre, pixels."""
+    _, height, width = planes.shape
+    energy = planes**2
+    total = energy.sum(axis=(1, 2)) + _TINY
+    rows, columns = energy.sum(axis=2), energy.sum(axis=1)
+    spread = np.zeros(len(planes))
+    for weight, length in ((rows, height), (columns, width)):
+        place = np.arange(length)
+        centre = weight @ place / total
+        spread += np.maximum(weight @ place**2 / total - centre**2, 0.0)
+    return np.asarray(np.sqrt(spread) + _TINY, np.float64)
+
+
+def _bands(planes: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    _, height, width = planes.shape
+    power = np.abs(np.fft.rfft2(planes)) ** 2
+    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    parts = []
+    for low, high in BANDS:
+        ring = (radius >= low) & (radius < high)
+        # A small input may have no frequency in a ring; a constant then tells nothing and harms nothing.
+        parts.append(np.log(power[:, ring].mean(axis=1) + _TINY) if ring.any() else np.zeros(len(planes)))
+    return parts
+
+
+def reference_of(card: ModelCard, kind: str) -> FeatureReference | None:
+    """What a card keeps of its known cells: ``embedding`` for pooled features, ``input`` for `input_statistics`."""
+    data = card.calibration.get(CALIBRATION_KEY, {}).get(kind)
+    if not data:
+        return None
+    return feature_reference(replace(card, calibration={CALIBRATION_KEY: {"embedding": data}}))
+
+
+def relative_distances(
+    classifier: Classifier, images: Sequence[NDArray[Any]], pixel_size_um: float | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Kind -> (N,) distance of cells (C, h, w) from the known cells; 1 is the 95th percentile of known cells.
+
+    A kind that the card does not describe is missing.
+    """
+    found: dict[str, NDArray[np.float64]] = {}
+    for kind in KINDS:
+        reference = reference_of(classifier.card, kind)
+        if reference is None or not len(images):
+            continue
+        if kind == "embedding":
+            values = classifier.embed(images, pixel_size_um)
+        else:
+            values = input_statistics(classifier.prepare(images, pixel_size_um))
+        found[kind] = np.asarray(reference.distance(values) / reference.quantiles[FAR_QUANTILE], np.float64)
+    return found

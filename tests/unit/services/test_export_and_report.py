@@ -1,0 +1,154 @@
+"""Files of a run: the numbers of the page, what is simulated, text that no spreadsheet runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from predicted import fresh_app, predicted
+from small_studies import add_study, simulated_study
+
+from nscweb.core.samples import Sample
+from nscweb.services.dashboard import DEFAULT_EXCLUDED, Filters, dashboard_data
+from nscweb.services.evaluate import evaluate_run
+from nscweb.services.evaluation_export import write_evaluation
+from nscweb.services.export import cells_csv, export_run, groups_csv, samples_csv
+from nscweb.services.predict import predict_study
+from nscweb.services.report import run_zip
+
+
+def _read(data: bytes) -> pd.DataFrame:
+    return pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""])
+
+
+def test_export_writes_the_four_files(tmp_path):
+    found = predicted()
+    paths = export_run(found.app, found.run, tmp_path / "out")
+    assert set(paths) == {"cells.csv", "samples.csv", "groups.csv", "provenance.json"}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(paths)
+    made = json.loads(paths["provenance.json"].read_text("utf-8"))
+    assert made["run"] == found.run.run_id
+    assert made["weights_sha256"] == found.model.card.weights.sha256
+    assert made["simulated_cells"] is True
+    assert made["warnings"]
+    assert made["limits"]
+    assert made["filters"]["exclude_flags"] == list(DEFAULT_EXCLUDED)
+
+
+def test_ratios_counted_from_cells_csv_equal_samples_groups_and_page():
+    found = predicted()
+    data = dashboard_data(found.app, found.run)
+    cells = _read(cells_csv(found.app, found.run))
+    assert len(cells) == found.run.cells
+    counted = cells[cells["counted"] == "yes"]
+    assert len(counted) == data.kept
+    samples = _read(samples_csv(data)).set_index("sample")
+    groups = _read(groups_csv(data))
+    for name in found.run.class_names:
+        share = (counted["predicted"] == name).groupby(counted["sample"]).mean()
+        np.testing.assert_allclose(samples[f"ratio_{name}"], share.reindex(samples.index), atol=1e-12)
+        keyed = share.rename("ratio").to_frame().join(samples[["group", "time_h"]])
+        mean = keyed.groupby(["group", "time_h"])["ratio"].mean()
+        rows = groups[groups["class"] == name].set_index(["group", "time_h"])
+        np.testing.assert_allclose(rows["mean"], mean.reindex(rows.index), atol=1e-12)
+        assert (rows["replicates"] == 2).all()
+    assert list(groups.columns[:11]) == [
+        "group", "time_h", "class", "replicates", "cells", "mean", "sd", "sem", "low", "high", "method",
+    ]  # fmt: skip
+
+
+def test_every_table_says_what_is_simulated_and_which_weights_made_it():
+    found = predicted()
+    data = dashboard_data(found.app, found.run)
+    for content in (cells_csv(found.app, found.run), samples_csv(data), groups_csv(data)):
+        table = _read(content)
+        assert set(table["cells_are"]) == {"simulated"}
+        assert set(table["model_trained_on"]) == {"simulated cells"}
+        assert set(table["weights_sha256"]) == {found.model.card.weights.sha256}
+
+
+def test_text_of_users_is_neutralised_and_numbers_are_not(tmp_path):
+    app = fresh_app(tmp_path)
+    images = [np.random.default_rng(0).integers(0, 255, (1, 45, 60)).astype(np.uint8)] * 3
+    evil = Sample("=HYPERLINK(1)", group="+1", time_h=24.0, replicate="-2", donor="@x")
+    run = predict_study(app, add_study(app, "evil", [(evil, images)], simulated=False).name, "random")
+    text = (cells_csv(app, run) + samples_csv(dashboard_data(app, run, Filters(exclude_flags=())))).decode()
+    for part in text.replace("\n", ",").split(","):
+        assert not part.startswith(("=", "+", "@"))
+    assert "'=HYPERLINK(1)" in text
+    assert "'-2" in text
+    assert "measured" in text
+
+
+def test_filters_narrow_tables_and_count_what_they_drop():
+    found = predicted()
+    everything = dashboard_data(found.app, found.run, Filters(exclude_flags=()))
+    assert everything.kept == found.run.cells
+    late = dashboard_data(found.app, found.run, Filters(times_h=(120.0,), min_confidence=0.5))
+    assert set(late.samples["time_h"]) == {120.0}
+    assert late.kept + sum(late.dropped.values()) == late.cells == found.run.cells
+    assert late.options.times_h == (24.0, 120.0)
+    nothing = dashboard_data(found.app, found.run, Filters(groups=("nobody",)))
+    assert nothing.kept == 0
+    assert nothing.samples.empty
+    assert nothing.groups.empty
+
+
+def test_dashboard_shares_add_to_one():
+    data = dashboard_data(predicted().app, predicted().run)
+    names = [f"ratio_{name}" for name in data.classes.names]
+    np.testing.assert_allclose(data.samples[names].sum(axis=1), 1.0)
+    means = [f"mean_{name}" for name in data.classes.names]
+    np.testing.assert_allclose(data.groups[means].sum(axis=1), 1.0)
+    assert data.simulated
+
+
+def test_samples_without_time_and_replicate_are_still_counted(tmp_path):
+    app = fresh_app(tmp_path)
+    study = simulated_study(app, cells=36)
+    plain = [s.with_changes(group="", time_h=None, replicate="") for s in study.samples]
+    app.catalogue.update_samples(study.study_id, plain)
+    data = dashboard_data(app, predict_study(app, study.name, "random"), Filters(exclude_flags=()))
+    assert data.samples["cells"].sum() == 36
+    assert len(data.groups) == 1
+    assert data.groups["cells"].iloc[0] == 36
+    assert data.groups["mean_neuron"].notna().all()
+
+
+def test_the_zip_holds_everything_and_is_the_same_twice(tmp_path):
+    found = predicted()
+    path = run_zip(found.app, found.run, tmp_path / "all.zip")
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+        assert {
+            "README.txt", "cells.csv", "samples.csv", "groups.csv", "provenance.json", "card.json", "quality.csv",
+            "sample_sheet.csv",
+        } <= names  # fmt: skip
+        text = archive.read("README.txt").decode("utf-8")
+    assert "SIMULATED" in text
+    assert "It has learnt nothing." in text
+    assert run_zip(found.app, found.run, tmp_path / "again.zip").read_bytes() == path.read_bytes()
+
+
+def test_an_evaluation_is_written_with_figures_that_open_without_a_network(tmp_path):
+    found = predicted()
+    paths = write_evaluation(evaluate_run(found.app, found.run), tmp_path)
+    assert {"metrics.json", "metrics.csv", "confusion.csv", "roc.csv", "confusion.html", "roc.html"} <= set(
+        paths
+    )
+    assert json.loads(paths["metrics.json"].read_text("utf-8"))["cells"] > 0
+    page = paths["roc.html"].read_text("utf-8")
+    assert 'src="plotly.min.js"' in page
+    assert "cdn.plot.ly" not in page
+    assert (tmp_path / "plotly.min.js").exists()
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "confusion.csv"])
+def test_evaluation_tables_can_be_read_back(tmp_path, name):
+    found = predicted()
+    paths = write_evaluation(evaluate_run(found.app, found.run), tmp_path)
+    assert len(_read(paths[name].read_bytes())) >= 3
