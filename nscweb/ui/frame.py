@@ -107,9 +107,13 @@ def open_page(key: str) -> Iterator[App]:
     if key != "home":
         st.title(row.title, anchor=False)
         st.html(f'<div class="nsc-task">{row.task}</div>')
+    app: App | None = None
     with show.caught(key):
+        session.restore()
         app = cached.app()
-        session.restore(app)
+    if app is None:
+        st.stop()
+    with show.caught(key):
         yield app
     st.html(f'<div class="nsc-foot">{RESEARCH_USE}</div>')
 

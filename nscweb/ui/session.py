@@ -10,13 +10,12 @@ import re
 
 import streamlit as st
 
-from nscweb.services.context import App
 
 _KEYS = ("study", "run", "job")
 _ID = re.compile(r"^[srj]\d{1,12}$")
 
 
-def restore(app: App) -> None:
+def restore() -> None:
     """Bring address and session to the same choice; ids that cannot be ids are dropped."""
     for key in _KEYS:
         given = st.query_params.get(key)
