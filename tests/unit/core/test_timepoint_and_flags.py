@@ -1,0 +1,96 @@
+"""Times people write, flags as a mask, and the columns of the prediction table."""
+
+from __future__ import annotations
+
+import pytest
+
+from nscweb.core.cells import CellImage
+from nscweb.core.classes import PALETTE, ClassScheme
+from nscweb.core.flags import FLAGS, flag, pack, unpack
+from nscweb.core.predictions import class_names_of, prediction_columns
+from nscweb.core.timepoint import TimePoint
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [
+        ("12 h", 12),
+        ("0.5 d", 12),
+        ("day 3", 72),
+        ("d3", 72),
+        ("D 3", 72),
+        ("1,5 days", 36),
+        ("24hrs", 24),
+        (" 2 Hours ", 2),
+        ("hour 6", 6),
+        ("0h", 0),
+    ],
+)
+def test_times_as_people_write_them_are_read(text, hours):
+    assert TimePoint.parse(text) == TimePoint(hours)
+
+
+@pytest.mark.parametrize("text", ["3", "", "three days", "3 weeks", "-1 d", "d", "1e3 h", "3 d 2 h", "nan h"])
+def test_a_time_without_a_unit_or_sense_is_refused_with_an_example(text):
+    with pytest.raises(ValueError, match="write for example 12 h"):
+        TimePoint.parse(text)
+
+
+def test_a_time_beyond_ten_years_is_refused():
+    with pytest.raises(ValueError, match="10 years"):
+        TimePoint.parse("4000 d")
+
+
+def test_labels_are_short_and_times_have_an_order():
+    assert [TimePoint(h).label() for h in (0, 12, 24, 36, 72, 0.25, 25)] == [
+        "0 h",
+        "12 h",
+        "1 d",
+        "1.5 d",
+        "3 d",
+        "0.25 h",
+        "25 h",
+    ]
+    assert TimePoint(12) < TimePoint(24) and TimePoint(36).days == 1.5
+
+
+def test_flags_have_different_bits_and_names():
+    assert len({item.bit for item in FLAGS}) == len({item.name for item in FLAGS}) == len(FLAGS)
+    assert all(item.bit.bit_count() == 1 and item.help.endswith(".") for item in FLAGS)
+    assert flag("blurred").bit == 2
+    with pytest.raises(KeyError):
+        pack(["unheard of"])
+
+
+def test_an_empty_mask_has_no_flags_and_unknown_bits_are_left_out():
+    assert pack([]) == 0 and unpack(0) == ()
+    assert unpack(1 << 20) == ()
+
+
+def test_score_columns_name_the_classes_in_order():
+    names = ("neuron", "astrocyte", "p_odd")
+    columns = prediction_columns(names)
+    assert class_names_of(columns) == names
+    assert columns[:2] == ["cell_id", "sample_id"] and columns[-1] == "source"
+
+
+def test_a_class_scheme_has_a_colour_for_each_class():
+    scheme = ClassScheme(("a", "b", "c"))
+    assert scheme.colours == PALETTE[:3] and scheme.colour("b") == PALETTE[1] and scheme.columns()[0] == "p_a"
+    assert len(ClassScheme(tuple("abcdefghij")).colours) == 10
+    for names in (("a",), ("a", "a")):
+        with pytest.raises(ValueError, match="at least two different names"):
+            ClassScheme(names)
+    with pytest.raises(ValueError, match="one colour per class"):
+        ClassScheme(("a", "b"), ("#000000",))
+
+
+def test_a_cell_knows_its_frame_and_channels():
+    import numpy as np
+
+    cell = CellImage(7, ("Ch1", "Ch2"), np.zeros((2, 5, 6), np.uint16))
+    assert cell.frame == (5, 6) and cell.channel("Ch2").shape == (5, 6)
+    with pytest.raises(KeyError):
+        cell.channel("Ch3")
+    with pytest.raises(ValueError, match="do not fit 1 channels"):
+        CellImage(7, ("Ch1",), np.zeros((2, 5, 6)))
