@@ -1,0 +1,241 @@
+"""A finished run to a model folder: weights, an example that can be replayed, curves, and the card, written last."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+
+from nscweb import __version__
+from nscweb.core.card import CardEntry, ModelCard, Origin, Performance, WeightsFile, read_card
+from nscweb.core.card_json import card_to_dict
+from nscweb.core.errors import WrongUse
+from nscweb.inference.embeddings import CALIBRATION_KEY, fit_reference
+from nscweb.models.architectures import ARCHITECTURES
+from nscweb.models.cost import count_cost
+from nscweb.training.checkpoint import copy_of, write_atomically
+from nscweb.training.config import TrainConfig
+from nscweb.training.dataset import TrainingData
+from nscweb.training.loop import Trained, predict_logits
+from nscweb.training.metrics import Scored, all_metrics, confusion_counts, roc_points
+from nscweb.training.splits import Split
+
+WEIGHTS, EXAMPLE, CURVES, HISTORY = "weights.safetensors", "example.npz", "curves.json", "history.csv"
+_EXAMPLES = 16
+_REFERENCE_CELLS = 6000
+_LEAST_REFERENCE_CELLS = 300
+
+
+@dataclass(frozen=True)
+class CardText:
+    """What a person has to say about a model; the rest of the card is measured.
+
+    Attributes:
+        title, summary: plain words for pages.
+        command: the command that makes these weights again.
+        created_utc: ISO 8601 with Z.
+        version: of the weights.
+        uses, limits: sentences; limits that follow from the data are added.
+        citation: paper, may be empty.
+        comparison: rows of a table of other models on the same data.
+    """
+
+    title: str
+    summary: str
+    command: str
+    created_utc: str
+    version: str = "1"
+    uses: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    citation: str = ""
+    comparison: tuple[dict[str, Any], ...] = field(default=())
+
+
+def refuse_existing_model(out: Path) -> None:
+    """Raise `WrongUse` when `out` holds a model already, so that no model is lost by training another."""
+    if (out / "card.json").exists():
+        raise WrongUse(
+            f"The folder {out.name} holds a model already.", "Choose another folder for the new model."
+        )
+
+
+def write_model_folder(
+    out: Path, config: TrainConfig, data: TrainingData, split: Split, trained: Trained, text: CardText
+) -> CardEntry:
+    """Measure a network on its held-out cells and write the whole folder; returns the card as read back."""
+    out.mkdir(parents=True, exist_ok=True)
+    logits = predict_logits(trained.model, data.inputs(split.held_out), torch.device("cpu"))
+    probabilities = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
+    scored = Scored(
+        data.labels[split.held_out],
+        probabilities,
+        data.sample_of[split.held_out],
+        data.times[split.held_out],
+    )
+    # The network was trained with channels last; files hold plain contiguous tensors.
+    tensors = {name: tensor.contiguous() for name, tensor in copy_of(trained.model).items()}
+    weights = safetensors.torch.save(tensors, {"architecture": config.architecture})
+    write_atomically(out / WEIGHTS, weights)
+    write_atomically(out / EXAMPLE, _example(data, split, trained))
+    performance = _performance(data, split, scored, trained, config, text)
+    write_atomically(out / CURVES, _json(performance.curves))
+    write_atomically(out / HISTORY, _history_csv(trained.history))
+    card = ModelCard(
+        name=out.name,
+        version=text.version,
+        title=text.title,
+        summary=text.summary,
+        architecture=config.architecture,
+        options=config.options,
+        classes=data.classes,
+        recipe=data.recipe,
+        weights=WeightsFile(WEIGHTS, hashlib.sha256(weights).hexdigest(), EXAMPLE),
+        origin=_origin(config, data, split, trained, text),
+        performance=performance,
+        uses=text.uses,
+        limits=(*_limits(data, split), *text.limits),
+        citation=text.citation,
+        calibration=_calibration(data, split, trained),
+    )
+    write_atomically(out / "card.json", _json(card_to_dict(card)))
+    return read_card(out)
+
+
+def _origin(
+    config: TrainConfig, data: TrainingData, split: Split, trained: Trained, text: CardText
+) -> Origin:
+    cost = count_cost(trained.model, (len(data.recipe.channels), *data.recipe.resize))
+    settings = {
+        **config.as_dict(),
+        "precision": trained.precision,
+        "threads": trained.threads,
+        "best_epoch": trained.best_epoch,
+        "epochs_run": len(trained.history),
+        "parameters": cost.parameters,
+        "mflop_per_cell": round(cost.mflop, 2),
+        "source": ARCHITECTURES[config.architecture].source,
+    }
+    versions = {
+        "nscweb": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+    }
+    return Origin(
+        data=data.description,
+        simulated=data.simulated,
+        cells=len(split.train),
+        split=split.sentence,
+        device=trained.device,
+        seconds=round(trained.seconds, 1),
+        seed=config.seed,
+        command=text.command,
+        licence=data.licence,
+        created_utc=text.created_utc,
+        versions=versions,
+        settings=settings,
+    )
+
+
+def _performance(
+    data: TrainingData, split: Split, scored: Scored, trained: Trained, config: TrainConfig, text: CardText
+) -> Performance:
+    size = len(data.classes)
+    by_time = {
+        f"{hours:g}": _rows(confusion_counts(scored.take(scored.times == hours), size))
+        for hours in np.unique(scored.times[~np.isnan(scored.times)])
+    }
+    curves: dict[str, Any] = {
+        "history": [{key: round(value, 6) for key, value in row.items()} for row in trained.history]
+    }
+    for index, name in enumerate(data.classes.names):
+        if not 0 < np.sum(scored.labels == index) < len(scored.labels):
+            continue
+        points = roc_points(scored.probabilities[:, index].astype(np.float64), scored.labels == index)
+        roc = {key: points[key] for key in ("false_positive_rate", "true_positive_rate")}
+        curves.setdefault("roc", {})[name] = roc
+        curves.setdefault("pr", {})[name] = {key: points[key] for key in ("recall", "precision")}
+    kind = "simulated " if data.simulated else ""
+    samples = len(np.unique(data.sample_of[split.held_out]))
+    whose = f"of {samples} samples never seen in training" if split.by_sample else "held out by cell"
+    return Performance(
+        data=f"{len(scored.labels):,} {kind}cells {whose}. {data.description}",
+        metrics=all_metrics(scored, data.classes, config.seed),
+        confusion=_rows(confusion_counts(scored, size)),
+        confusion_by_time=by_time,
+        curves=curves,
+        comparison=text.comparison,
+    )
+
+
+def _limits(data: TrainingData, split: Split) -> tuple[str, ...]:
+    found = []
+    if data.simulated:
+        found.append(
+            "Trained and measured on simulated cells only: it has no known accuracy on real cells. Use it to "
+            "learn and test the program, not to draw conclusions about real cultures."
+        )
+    if not split.by_sample:
+        found.append(
+            "Trained and held-out cells come from the same acquisitions, so its figures are better than what "
+            "can be expected of a new acquisition."
+        )
+    channels = ", ".join(data.recipe.channels)
+    found.append(f"It answers with one of {len(data.classes)} classes for anything it is shown ({channels}).")
+    return tuple(found)
+
+
+def _calibration(data: TrainingData, split: Split, trained: Trained) -> dict[str, Any]:
+    """What the features of known cells look like, from cells that were not trained on."""
+    rows = np.sort(np.concatenate((split.held_out, split.validation)))
+    if len(rows) < _LEAST_REFERENCE_CELLS:
+        return {}
+    rows = rows[:: max(1, len(rows) // _REFERENCE_CELLS)]
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(rows), 512):
+            inputs = torch.from_numpy(data.inputs(rows[start : start + 512]))
+            parts.append(trained.model.forward_features(inputs).mean(dim=(2, 3)).numpy())
+    return {CALIBRATION_KEY: {"embedding": fit_reference(np.concatenate(parts)).as_dict()}}
+
+
+def _example(data: TrainingData, split: Split, trained: Trained) -> bytes:
+    """A few held-out cells of each class as network inputs, and the probabilities that belong to them."""
+    rows: list[int] = []
+    per_class = max(1, _EXAMPLES // len(data.classes))
+    for label in range(len(data.classes)):
+        rows.extend(split.held_out[data.labels[split.held_out] == label][:per_class].tolist())
+    inputs = data.inputs(np.asarray(rows, np.int64))
+    logits = predict_logits(trained.model, inputs, torch.device("cpu"))
+    buffer = io.BytesIO()
+    probabilities = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
+    np.savez_compressed(buffer, input=inputs, probabilities=probabilities)
+    return buffer.getvalue()
+
+
+def _history_csv(history: list[dict[str, float]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(history[0]) if history else ["epoch"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in history)
+    return text.getvalue().encode()
+
+
+def _rows(matrix: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(int(count) for count in row) for row in matrix)
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    return (json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -1,0 +1,59 @@
+"""One call from prepared cells to a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from nscweb.core.card import CardEntry
+from nscweb.core.errors import WrongUse
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.models.architectures import ARCHITECTURES
+from nscweb.training.card_writer import CardText, refuse_existing_model, write_model_folder
+from nscweb.training.config import TrainConfig
+from nscweb.training.dataset import TrainingData
+from nscweb.training.loop import CHECKPOINT, fit
+from nscweb.training.splits import split_by_cell, split_by_sample
+
+
+def train(
+    config: TrainConfig,
+    data: TrainingData,
+    out: Path,
+    text: CardText,
+    *,
+    split_by: Literal["sample", "cell"] = "sample",
+    checkpoint_folder: Path | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+) -> CardEntry:
+    """Split, train, measure on held-out samples, write the model folder.
+
+    Args:
+        config: settings of the run.
+        data: labelled cells.
+        out: folder of the new model; its last part becomes the model's name.
+        text: title, command and so on for the card.
+        split_by: ``cell`` only for data that do not say which cells belong together; the card then says so.
+        checkpoint_folder: where an unfinished run is kept, `out` when None. The same call after a kill goes on
+            from there.
+        progress, cancel: see `nscweb.core.progress`.
+
+    Raises:
+        WrongUse: `out` holds a model already, or an unfinished run of another kind.
+        InputRefused: a class is in fewer than three samples.
+        JobCancelled: somebody asked to stop; the checkpoint stays.
+    """
+    refuse_existing_model(out)
+    if config.architecture not in ARCHITECTURES:
+        raise WrongUse(
+            f"There is no architecture called {config.architecture!r}.",
+            f"Possible are {', '.join(ARCHITECTURES)}.",
+        )
+    split = (split_by_sample if split_by == "sample" else split_by_cell)(data, config.seed)
+    folder = checkpoint_folder or out
+    trained = fit(config, data, split, folder, progress, cancel)
+    progress(1, 1, "Measuring on held-out cells")
+    entry = write_model_folder(out, config, data, split, trained, text)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return entry
