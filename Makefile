@@ -19,9 +19,9 @@ lint: .venv/.test-stamp
 unit: .venv/.test-stamp
 	$(PY) -m pytest
 
-# The commands that made the shipped weights stand in their cards; this repeats the default one.
+# The command that made the shipped weights stands in their card; this repeats it beside them.
 weights: .venv/.run-stamp
-	$(PY) -m nscweb models reproduce nsc-simulated-compact
+	rm -rf build/weights && $(PY) -m nscweb train --simulated 150000 --seed 7 --architecture compact --epochs 10 --out build/weights/nsc-simulated-compact
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
