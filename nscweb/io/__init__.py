@@ -1,0 +1,1 @@
+"""Reading: archives, image formats behind one table, names, surveys of what was dropped, sample sheets."""

@@ -1,0 +1,284 @@
+"""Own reader of zips: checks every member before it is unpacked, and never unpacks more than was declared.
+
+Members are read as bytes under their position in the directory; nothing is ever written by a member's name.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from nscweb.core.errors import InputRefused, LimitExceeded
+from nscweb.core.limits import Limits, setting_name
+from nscweb.io.zip_directory import ZipDirectory, read_directory
+
+try:
+    from isal import isal_zlib as inflate
+except ImportError:  # no wheel for this platform: the standard library is slower and gives the same bytes
+    import zlib as inflate
+
+_LOCAL = struct.Struct("<4s5H3L2H")
+_MAX_NAME = 1024
+# Compression ratio is judged only above this size: a small blank image packs extremely well.
+_RATIO_FROM = 1_000_000
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_STORED, _DEFLATED = 0, 8
+_PART = 1 << 20
+_KINDS = {0xA000: "symbolic link", 0x2000: "device", 0x6000: "device", 0x1000: "pipe", 0xC000: "socket"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A member that must not be read: stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+def _unpack_part(unpacker: Any, packed: bytes) -> tuple[bytes, bytes]:
+    """(unpacked bytes, at most a part; packed bytes that are left)."""
+    if unpacker is None:
+        return packed, b""
+    try:
+        data = unpacker.decompress(packed, _PART)
+    except inflate.error as error:
+        raise InputRefused("The packed data of the file are damaged.", "", "E-ZIP-DEFLATE") from error
+    return data, unpacker.unconsumed_tail
+
+
+class Archive:
+    """An open zip. Use it as a context manager.
+
+    Attributes:
+        path: of the zip.
+        directory: what its list of files says.
+
+    Raises:
+        InputRefused: not a readable zip, or its members share bytes.
+        LimitExceeded: archive, member count or declared total over a limit.
+    """
+
+    def __init__(self, path: Path, limits: Limits, name: str = "") -> None:
+        self.path = path
+        self.name = name or path.name
+        self._limits = limits
+        self._stream = path.open("rb", buffering=0)
+        try:
+            length = path.stat().st_size
+            limits.check("max_archive_bytes", length, f"Bytes of {self.name}")
+            self.directory = read_directory(self._stream, length, self.name, limits)
+            self._check_overlap(self.directory)
+        except BaseException:
+            self._stream.close()
+            raise
+        self._links = self._link_names()
+
+    def __len__(self) -> int:
+        return len(self.directory)
+
+    @property
+    def comment(self) -> bytes:
+        return self.directory.comment
+
+    def member_name(self, index: int) -> str:
+        """The name for people and for reading hints out of it; never used as a path."""
+        raw = self.directory.name_bytes(index)
+        if raw.isascii():
+            return raw.decode("ascii")
+        if int(self.directory.entries["flags"][index]) & 0x800:
+            return raw.decode("utf-8", "replace")
+        try:
+            return raw.decode("utf-8")  # many programs write UTF-8 without saying so
+        except UnicodeDecodeError:
+            return raw.decode("cp437")
+
+    def is_folder(self, index: int) -> bool:
+        """True for an entry that only names a folder."""
+        return self.directory.name_bytes(index).endswith(b"/") and not self.directory.sizes[index]
+
+    def _link_names(self) -> frozenset[str]:
+        modes = (self.directory.entries["external"] >> 16) & 0xF000
+        return frozenset(self.member_name(int(index)) for index in np.flatnonzero(modes == 0xA000))
+
+    def _check_overlap(self, directory: ZipDirectory) -> None:
+        """Members that share bytes are how a small file unpacks to terabytes (Fifield, 2019)."""
+        good = np.ones(len(directory), bool)
+        good[list(directory.broken)] = False
+        begin = directory.offsets[good]
+        names = directory.entries["name_length"][good].astype(np.int64)
+        end = begin + _LOCAL.size + names + directory.packed[good]
+        order = np.argsort(begin, kind="stable")
+        begin, end = begin[order], end[order]
+        if len(begin) and np.any(end[:-1] > begin[1:]):
+            raise InputRefused(
+                f"Files inside {self.name} share the same bytes, which only decompression bombs do.",
+                "Pack the images again with an ordinary zip program.",
+                "E-ZIP-OVERLAP",
+            )
+
+    def rejection(self, index: int, name: str) -> Rejected | None:
+        """Why a member must not be read, judged from the directory alone; None when it may be."""
+        directory = self.directory
+        entry = directory.entries[index]
+        if len(name) > _MAX_NAME:
+            return Rejected("E-ZIP-NAME-LONG", f"The name of the file is longer than {_MAX_NAME} characters.")
+        if "\x00" in name:
+            return Rejected("E-ZIP-NAME-NUL", "The name of the file has a NUL character in it.")
+        if "\\" in name or name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
+            return Rejected("E-ZIP-PATH", "The name of the file points outside its folder.")
+        kind = (int(entry["external"]) >> 16) & 0xF000
+        if kind in _KINDS:
+            return Rejected("E-ZIP-LINK", f"The entry is a {_KINDS[kind]}, not a file.")
+        if self._links and self._behind_link(name):
+            return Rejected("E-ZIP-LINK", "The file lies behind a symbolic link.")
+        if index in directory.broken:
+            return Rejected("E-ZIP-EXTRA", "The archive's entry of this file is damaged.")
+        if int(entry["flags"]) & 0x2041:
+            return Rejected("E-ZIP-ENCRYPTED", "The file is protected with a password.")
+        if int(entry["method"]) not in (_STORED, _DEFLATED):
+            return Rejected(
+                "E-ZIP-METHOD",
+                f"The file is packed with method {int(entry['method'])}, which is not supported.",
+            )
+        return self._size_rejection(index)
+
+    def _behind_link(self, name: str) -> bool:
+        parts = name.split("/")
+        return any("/".join(parts[:depth]) in self._links for depth in range(1, len(parts)))
+
+    def _size_rejection(self, index: int) -> Rejected | None:
+        size, packed = int(self.directory.sizes[index]), int(self.directory.packed[index])
+        limit = self._limits
+        if size > limit.max_member_bytes:
+            return Rejected(
+                "E-LIMIT-MEMBER-BYTES",
+                f"The file unpacks to {size:,} bytes, the limit is {limit.max_member_bytes:,} "
+                f"({setting_name('max_member_bytes')} raises it).",
+            )
+        if size > _RATIO_FROM and size > limit.max_ratio * max(packed, 1):
+            return Rejected(
+                "E-LIMIT-RATIO",
+                f"The file unpacks to {size // max(packed, 1):,} times its size, the limit is "
+                f"{limit.max_ratio} ({setting_name('max_ratio')} raises it).",
+            )
+        return None
+
+    def check_total(self, indices: list[int]) -> None:
+        """Refuse the archive when its images together are over the limit."""
+        total = int(self.directory.sizes[indices].sum()) if indices else 0
+        self._limits.check("max_total_bytes", total, f"Unpacked bytes of {self.name}")
+
+    def packed_bytes(self, index: int) -> bytes:
+        """The bytes of a member as stored, after checking its local header.
+
+        Raises:
+            InputRefused: local header missing, cut, or with another name than the directory.
+        """
+        directory = self.directory
+        packed = int(directory.packed[index])
+        name = directory.name_bytes(index)
+        # One read takes header, name, extra field and data: extra fields are rarely longer than 64 bytes.
+        self._stream.seek(int(directory.offsets[index]))
+        block = self._stream.read(_LOCAL.size + len(name) + 64 + packed)
+        if len(block) < _LOCAL.size or block[:4] != b"PK\x03\x04":
+            raise InputRefused("The file's own header inside the zip is missing.", "", "E-ZIP-HEADER")
+        name_length, extra_length = struct.unpack_from("<2H", block, 26)
+        if block[_LOCAL.size : _LOCAL.size + name_length] != name:
+            raise InputRefused("The zip calls the file by two different names.", "", "E-ZIP-HEADER-MISMATCH")
+        begin = _LOCAL.size + name_length + extra_length
+        if begin + packed > len(block):
+            block += self._stream.read(begin + packed - len(block))
+        data = block[begin : begin + packed]
+        if len(data) != packed:
+            raise InputRefused("The file inside the zip is cut off.", "", "E-ZIP-MEMBER-CUT")
+        return data
+
+    def read(self, index: int) -> bytes:
+        """Unpack one member, no further than its declared size, and compare its checksum.
+
+        Raises:
+            InputRefused: damaged, longer or shorter than declared, checksum wrong.
+        """
+        data = self.packed_bytes(index)
+        size = int(self.directory.sizes[index])
+        if int(self.directory.entries["method"][index]) == _DEFLATED:
+            unpacker = inflate.decompressobj(-15)
+            try:
+                data = unpacker.decompress(data, size + 1)
+            except inflate.error as error:
+                raise InputRefused("The packed data of the file are damaged.", "", "E-ZIP-DEFLATE") from error
+            if len(data) > size:
+                raise LimitExceeded(
+                    f"The file unpacks to more than the {size:,} bytes that the zip declares.",
+                    "",
+                    "E-LIMIT-DECLARED-SIZE",
+                )
+        if len(data) != size:
+            raise InputRefused(
+                f"The file unpacks to {len(data):,} bytes, the zip declares {size:,}.", "", "E-ZIP-SIZE"
+            )
+        if inflate.crc32(data) != int(self.directory.entries["crc"][index]):
+            raise InputRefused("The checksum of the file is wrong: it was damaged.", "", "E-ZIP-CRC")
+        return data
+
+    def head(self, index: int, length: int) -> bytes:
+        """The first bytes of a member, without its checksum."""
+        return next(self.blocks(index, 0, length, whole=False), b"")
+
+    def blocks(self, index: int, begin: int, length: int, *, whole: bool = True) -> Iterator[bytes]:
+        """Blocks of `length` bytes of a member from position `begin`, unpacked as they are asked for.
+
+        Meant for large members: packed bytes are read in parts, and the checksum is compared at the end.
+        A last block that is not full is given only with `whole` False.
+        """
+        deflated = int(self.directory.entries["method"][index]) == _DEFLATED
+        size, left = int(self.directory.sizes[index]), int(self.directory.packed[index])
+        position = self._data_position(index)
+        unpacker = inflate.decompressobj(-15) if deflated else None
+        buffer, skip, total, crc = bytearray(), begin, 0, 0
+        packed = b""
+        while total <= size:
+            if not packed and left:
+                self._stream.seek(position)
+                packed = self._stream.read(min(left, _PART))
+                position, left = position + len(packed), left - len(packed)
+            # Asked without input too: the unpacker may hold back what did not fit into the last part.
+            data, packed = _unpack_part(unpacker, packed)
+            if not data and not packed:
+                break
+            total, crc = total + len(data), inflate.crc32(data, crc)
+            buffer += data[skip:]
+            skip = max(0, skip - len(data))
+            for at in range(0, len(buffer) - length + 1, length):
+                yield bytes(buffer[at : at + length])
+            del buffer[: len(buffer) // length * length]
+        if total != size or crc != int(self.directory.entries["crc"][index]):
+            raise InputRefused("The file inside the zip is damaged.", "", "E-ZIP-CRC")
+        if buffer and not whole:
+            yield bytes(buffer)
+
+    def _data_position(self, index: int) -> int:
+        offset = int(self.directory.offsets[index])
+        self._stream.seek(offset)
+        header = self._stream.read(_LOCAL.size)
+        if len(header) < _LOCAL.size or header[:4] != b"PK\x03\x04":
+            raise InputRefused("The file's own header inside the zip is missing.", "", "E-ZIP-HEADER")
+        return offset + _LOCAL.size + sum(struct.unpack_from("<2H", header, 26))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,77 @@
+"""One image file to planes: by content, whatever its name says."""
+
+from __future__ import annotations
+
+from nscweb.core.errors import InputRefused
+from nscweb.core.findings import FindingLog
+from nscweb.core.limits import Limits
+from nscweb.io.formats import FORMATS
+from nscweb.io.image_pages import Format, ImagePages
+from nscweb.io.names import suffix_of
+
+_HEAD = 512
+
+# Files that people try, with the way out. First bytes, what it is, code, what to do.
+_KNOWN_OTHERS: tuple[tuple[bytes, str, str, str], ...] = (
+    (b"GIF8", "a GIF, which is not supported", "E-FMT-GIF", "Export TIFF or PNG."),
+    (b"PK\x03\x04", "an archive, not an image", "E-FMT-NOT-IMAGE", "Give it its right name, .zip."),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000, which is not supported", "E-FMT-JP2", "Export TIFF or PNG."),
+    (b"\x89HDF", "an HDF5 file, which is not supported", "E-FMT-HDF5", "Export TIFF or PNG."),
+    (b"%PDF", "a PDF, not an image", "E-FMT-NOT-IMAGE", "Export TIFF or PNG."),
+)
+_BY_SUFFIX: dict[str, tuple[str, str, str]] = {
+    ".cif": (
+        "a .cif file of the instrument, which is not read yet",
+        "E-FMT-CIF",
+        "Export .ome.tif from IDEAS.",
+    ),
+    ".rif": (
+        "a .rif file of the instrument, which is not read yet",
+        "E-FMT-CIF",
+        "Export .ome.tif from IDEAS.",
+    ),
+    ".daf": ("a .daf file, which holds no pixels", "E-FMT-DAF", "Export .ome.tif from IDEAS."),
+}
+
+
+def recognise(data: bytes) -> Format | None:
+    """The image format of these bytes, None when it is none that is read."""
+    head = data[:_HEAD]
+    return next((entry for entry in FORMATS if entry.read and entry.sniff(head)), None)
+
+
+def decode(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages:
+    """Planes of an image file held in memory; `where` is its name for messages.
+
+    Raises:
+        InputRefused: empty, no image, damaged...; the error's code is stable.
+        LimitExceeded: larger than the limits, judged from the header.
+    """
+    if not data:
+        raise InputRefused("The file is empty.", "Export or copy it again.", "E-IMG-EMPTY")
+    suffix = suffix_of(where)
+    if suffix in _BY_SUFFIX:
+        what, code, todo = _BY_SUFFIX[suffix]
+        raise InputRefused(f"This is {what}.", todo, code)
+    entry = recognise(data)
+    if entry is None or entry.read is None:
+        raise _not_an_image(data)
+    pages = entry.read(data, where, limits, log)
+    if suffix not in entry.suffixes:
+        log.add(
+            "warn", "W-IMG-NAME", f"The file is a {entry.name}, unlike its name; it was read as such.", where
+        )
+    return pages
+
+
+def _not_an_image(data: bytes) -> InputRefused:
+    for magic, what, code, todo in _KNOWN_OTHERS:
+        if data.startswith(magic):
+            return InputRefused(f"The file is {what}.", todo, code)
+    if data[:4] in (b"II*\x00", b"MM\x00*"[:4]) or len(data) < 8:
+        return InputRefused("The image is damaged: it is cut off.", "Copy it again.", "E-IMG-DAMAGED")
+    return InputRefused(
+        "The file is not an image, whatever its name says.",
+        "Upload TIFF, PNG, JPEG or BMP.",
+        "E-IMG-NOT-IMAGE",
+    )

@@ -1,0 +1,14 @@
+"""The table of formats: a new one is a file in this folder and a line here."""
+
+from __future__ import annotations
+
+from nscweb.io.formats import bmp, jpeg, npz, png, tiff
+from nscweb.io.image_pages import Format
+
+FORMATS: tuple[Format, ...] = (
+    Format("TIFF", (".tif", ".tiff"), tiff.sniff, tiff.read),
+    Format("PNG", (".png",), png.sniff, png.read),
+    Format("JPEG", (".jpg", ".jpeg"), jpeg.sniff, jpeg.read),
+    Format("BMP", (".bmp",), bmp.sniff, bmp.read),
+    Format("NumPy", (".npz",), npz.sniff, open_table=npz.NpzCells),
+)

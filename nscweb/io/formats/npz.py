@@ -1,0 +1,166 @@
+"""NumPy `.npz` with many cells: read in parts and without pickle, through the same checks as any zip.
+
+Arrays: ``x``, ``images``, ``tiles`` or ``array`` (N, h, w) or (N, C, h, w); ``y``, ``labels`` or ``label`` (N,) with
+``classes`` or ``class_names`` (K,) when known. With labels every class becomes a sample of its own.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from nscweb.core.errors import InputRefused
+from nscweb.core.limits import Limits
+from nscweb.io.archive import Archive
+from nscweb.io.pixel_policy import check_size
+
+IMAGE_KEYS = ("x", "images", "tiles", "array", "arr_0")
+LABEL_KEYS = ("y", "labels", "label")
+CLASS_KEYS = ("classes", "class_names", "names")
+
+
+def sniff(head: bytes) -> bool:
+    return head.startswith(b"PK\x03\x04") and b".npy" in head[:200]
+
+
+class NpzCells:
+    """The cells of one `.npz`; use it as a context manager.
+
+    Attributes:
+        name: of the file.
+        groups: class name ("" without labels) -> row numbers of its cells.
+        channels: ``("Ch1",)``, or one per channel of (N, C, h, w).
+        cells: N.
+
+    Raises:
+        InputRefused: no image array, a shape that makes no sense, pickled content, labels that do not fit.
+        LimitExceeded: over the limits, judged from headers.
+    """
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        # One array may hold all cells of a study, so the limit of an import applies and not that of one image.
+        self.name = path.name
+        within = Limits(
+            **{**vars(limits), "max_member_bytes": limits.max_total_bytes, "max_ratio": 1_000_000}
+        )
+        self._archive = Archive(path, within)
+        try:
+            self._members = {
+                self._archive.member_name(i).removesuffix(".npy"): i for i in range(len(self._archive))
+            }
+            self._open(path.name, limits)
+        except BaseException:
+            self._archive.close()
+            raise
+
+    def _open(self, name: str, limits: Limits) -> None:
+        key = next((key for key in IMAGE_KEYS if key in self._members), None)
+        if key is None:
+            raise InputRefused(
+                f"{name} holds no images.",
+                f"Name the array one of {', '.join(IMAGE_KEYS)}.",
+                "E-NPZ-NO-IMAGES",
+            )
+        self._key = key
+        head = self._archive.head(self._members[key], 4096)
+        shape, fortran, dtype, self._data_at = _npy_header(head, name)
+        if len(shape) == 4 and shape[1] > 32 and shape[3] <= 4:
+            raise InputRefused(
+                f"The images in {name} have the shape {shape}.",
+                "Order the axes (cells, channels, height, width).",
+                "E-NPZ-SHAPE",
+            )
+        if len(shape) not in (3, 4) or fortran or dtype.kind not in "uif" or 0 in shape:
+            raise InputRefused(
+                f"The images in {name} have the shape {shape} and the type {dtype}.",
+                "Store numbers as (cells, height, width) or (cells, channels, height, width).",
+                "E-NPZ-SHAPE",
+            )
+        self._shape, self._dtype = shape, dtype
+        check_size(shape[-2], shape[-1], dtype.itemsize * (shape[1] if len(shape) == 4 else 1), limits)
+        limits.check("max_members", shape[0], f"Cells in {name}")
+        self.cells = shape[0]
+        self.channels = tuple(f"Ch{i + 1}" for i in range(shape[1] if len(shape) == 4 else 1))
+        self.groups = self._labelled_groups(name)
+
+    def _labelled_groups(self, name: str) -> dict[str, NDArray[np.int64]]:
+        labels = self._small_array(LABEL_KEYS, name)
+        if labels is None:
+            return {"": np.arange(self.cells)}
+        if labels.shape != (self.cells,):
+            raise InputRefused(
+                f"{name} has {self.cells} images and labels of the shape {labels.shape}.",
+                "Store one label per image.",
+                "E-NPZ-LABELS",
+            )
+        names = self._small_array(CLASS_KEYS, name)
+        values = np.unique(labels)
+        texts = {value: str(value) for value in values.tolist()}
+        if names is not None and labels.dtype.kind in "ui":
+            if names.ndim != 1 or values.min() < 0 or values.max() >= len(names):
+                raise InputRefused(
+                    f"{name} has labels without a class name.", "Store one name per class.", "E-NPZ-LABELS"
+                )
+            texts = {value: str(names[value]) for value in values.tolist()}
+        return {texts[value]: np.flatnonzero(labels == value) for value in values.tolist()}
+
+    def _small_array(self, keys: tuple[str, ...], name: str) -> NDArray[Any] | None:
+        key = next((key for key in keys if key in self._members), None)
+        if key is None:
+            return None
+        index = self._members[key]
+        if int(self._archive.directory.sizes[index]) > 64_000_000:
+            raise InputRefused(f"The array {key} in {name} is too large for labels.", "", "E-NPZ-LABELS")
+        try:
+            array: NDArray[Any] = np.load(io.BytesIO(self._archive.read(index)), allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise InputRefused(
+                f"The array {key} in {name} cannot be read; pickled arrays are never loaded.",
+                "Store numbers or text.",
+                "E-NPZ-PICKLE",
+            ) from error
+        return array
+
+    def rows(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[Any]]]:
+        """(row, pixels (C, h, w)) of the wanted rows in ascending order, holding only a few at a time."""
+        size = int(np.prod(self._shape[1:])) * self._dtype.itemsize
+        channels = len(self.channels)
+        targets = iter(wanted.tolist())
+        target = next(targets, None)
+        for row, block in enumerate(self._archive.blocks(self._members[self._key], self._data_at, size)):
+            if target is None:
+                return
+            if row == target:
+                pixels = np.frombuffer(block, self._dtype).reshape(channels, *self._shape[-2:])
+                yield row, pixels
+                target = next(targets, None)
+        if target is not None:
+            raise InputRefused("The array of images is cut off.", "Save it again.", "E-NPZ-CUT")
+
+    def close(self) -> None:
+        self._archive.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _npy_header(head: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    stream = io.BytesIO(head)
+    try:
+        version = npy.read_magic(stream)
+        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran, dtype = reader(stream)
+    except (ValueError, EOFError, OSError) as error:
+        raise InputRefused(
+            f"The array of images in {name} is damaged.", "Save it again.", "E-NPZ-DAMAGED"
+        ) from error
+    return tuple(int(side) for side in shape), bool(fortran), dtype, stream.tell()

@@ -1,0 +1,147 @@
+"""TIFF and OME-TIFF: a fast path for the simple file that IFC software writes, tifffile for all others.
+
+Both give the same pixels (tested). The fast path is why a zip of 80,000 cells opens in seconds: 412,000 headers per
+second against 13,000 (measured, see the benchmark). tifffile works on bytes in memory and with OME off, because
+opened by path it would follow OME-XML to other files on the server.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import struct
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from nscweb.core.errors import InputRefused
+from nscweb.core.findings import FindingLog
+from nscweb.core.limits import Limits
+from nscweb.io.image_pages import ImagePages, Pixels
+from nscweb.io.ome import describe_planes
+from nscweb.io.pixel_policy import check_plane, check_size, note_look, to_grey
+from nscweb.io.tiff_layout import TiffPage, damaged, read_layout
+from nscweb.io.tiff_segments import check_segments
+
+SIMULATED_MARK = b"nscweb simulation"
+
+# tifffile logs an error for FillOrder 0, which every IDEAS export has.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
+
+_ENTRIES = struct.Struct("<HHII")
+_KNOWN_SIMPLE = frozenset({256, 257, 258, 259, 262, 266, 270, 273, 277, 278, 279, 284, 339})
+_NOT_SIMPLE = frozenset({317, 320, 322, 323, 324, 325, 330, 338, 347})
+# Anything in a description that needs a closer look: DTDs, other files, several planes.
+_TELLING = re.compile(rb'<!|FileName|ImageJ=|Size[ZCT]="(?!1")')
+_PALETTE, _CMYK, _WHITE_IS_ZERO, _BLACK_IS_ZERO = 3, 5, 0, 1
+_COMPLEX_FORMATS = (5, 6)
+
+
+def sniff(head: bytes) -> bool:
+    """Classic and big TIFF of either byte order."""
+    return head[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+
+
+def read_simple(data: bytes, limits: Limits) -> Pixels | None:
+    """(h, w) of a one-page, one-strip, uncompressed grey TIFF of 8 or 16 bit; None when it is anything else."""
+    if data[:4] != b"II*\x00" or len(data) < 14:
+        return None
+    at = int.from_bytes(data[4:8], "little")
+    count = int.from_bytes(data[at : at + 2], "little")
+    end = at + 2 + 12 * count
+    if not 0 < count <= 64 or end + 4 > len(data) or data[end : end + 4] != b"\x00\x00\x00\x00":
+        return None
+    fields: dict[int, int] = {}
+    for tag, kind, length, value in _ENTRIES.iter_unpack(data[at + 2 : end]):
+        if tag in _KNOWN_SIMPLE:
+            if tag == 270:
+                if length > 4 and _TELLING.search(data, value, value + length):
+                    return None
+            elif length != 1 or kind not in (3, 4):
+                return None
+            else:
+                fields[tag] = value & 0xFFFF if kind == 3 else value
+        elif tag in _NOT_SIMPLE:
+            return None
+    get = fields.get
+    bits = get(258, 1)
+    if get(259, 1) != 1 or get(262) != 1 or get(277, 1) != 1 or get(339, 1) != 1 or bits not in (8, 16):
+        return None
+    width, height = get(256, 0), get(257, 0)
+    if not (limits.min_side <= width <= limits.field_side and limits.min_side <= height <= limits.field_side):
+        return None
+    offset, size = get(273, 0), width * height * (bits // 8)
+    if get(279) != size or get(278, height) < height or offset + size > len(data) or not offset:
+        return None
+    return np.frombuffer(data, np.uint8 if bits == 8 else "<u2", width * height, offset).reshape(
+        height, width
+    )
+
+
+def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages:
+    """Planes of a TIFF; colour becomes grey, white-is-zero is inverted, palettes are expanded.
+
+    Raises:
+        InputRefused: damaged, cut off, CMYK, complex, or OME metadata that names other files.
+        LimitExceeded: larger than the limits, judged from the header.
+    """
+    simple = read_simple(data, limits)
+    simulated = SIMULATED_MARK in data[:1024]
+    if simple is not None:
+        note_look(simple, where, limits, log)
+        return ImagePages.single(simple, simulated)
+    pages = read_layout(data)
+    full = [index for index, page in enumerate(pages) if not page.reduced] or [0]
+    for index in full:
+        _check_page(pages[index], data, limits)
+    names, kind = describe_planes(pages[full[0]], len(full), where)
+
+    def load(plane: int) -> Pixels:
+        index = full[plane]
+        grey = _grey(_decode(data, index, pages[index]), pages[index], where, log)
+        return check_plane(grey, where, limits, log)
+
+    return ImagePages(names, kind, load, simulated)
+
+
+def _check_page(page: TiffPage, data: bytes, limits: Limits) -> None:
+    check_size(page.height, page.width, max(1, page.bits * page.samples // 8), limits)
+    if page.photometric == _CMYK:
+        raise InputRefused(
+            "The image is CMYK, a colour mode of printing.", "Export grey values.", "E-IMG-CMYK"
+        )
+    if page.sample_format in _COMPLEX_FORMATS:
+        raise InputRefused("The pixels are complex numbers.", "Export intensities.", "E-IMG-COMPLEX")
+    check_segments(page, data)
+
+
+def _decode(data: bytes, index: int, page: TiffPage) -> NDArray[Any]:
+    try:
+        with tifffile.TiffFile(BytesIO(data), is_ome=False) as tif:
+            decoded = tif.pages[index]
+            pixels: NDArray[Any] = decoded.asarray(maxworkers=1)
+            if page.photometric == _PALETTE and decoded.colormap is not None:
+                # The map holds 16 bit per colour (TIFF 6.0, section 5); its high byte is the 8-bit colour.
+                pixels = np.moveaxis((decoded.colormap >> 8).astype(np.uint8)[:, pixels], 0, -1)
+    except Exception as error:
+        raise damaged("its pixels cannot be decoded") from error
+    if pixels.ndim == 3 and page.planar == 2 and pixels.shape[0] == page.samples:
+        pixels = np.moveaxis(pixels, 0, -1)
+    if pixels.shape[:2] != (page.height, page.width) or pixels.ndim not in (2, 3):
+        raise damaged("its pixels have another size than its header says")
+    return pixels
+
+
+def _grey(pixels: NDArray[Any], page: TiffPage, where: str, log: FindingLog) -> NDArray[Any]:
+    if pixels.ndim == 3:
+        samples = pixels.shape[-1]
+        return to_grey(pixels, where, log, colour={2: "la", 4: "rgba"}.get(samples, "rgb"))
+    if page.bits == 1:
+        log.add("warn", "W-IMG-1BIT", "The image is black and white without grey values.", where)
+    if page.photometric == _WHITE_IS_ZERO and pixels.dtype.kind in "ub":
+        top = (1 << page.bits) - 1
+        return (top - pixels.astype(np.uint64)).astype(pixels.dtype if pixels.dtype.kind == "u" else np.uint8)
+    return pixels

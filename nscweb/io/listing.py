@@ -1,0 +1,97 @@
+"""Goes through all file names once: images into the index, the rest counted and told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nscweb.core.findings import FindingLog
+from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
+from nscweb.io.cell_index import IndexBuilder
+from nscweb.io.names import IMAGE_SUFFIXES, is_junk, parse_name, suffix_of
+from nscweb.io.sources import FileSource, Source, ZipSource
+
+_ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".npz"})
+_REPORT_EVERY = 20_000
+
+
+@dataclass
+class Listing:
+    """What the names say, and what was left out already."""
+
+    builder: IndexBuilder = field(default_factory=IndexBuilder)
+    members: int = 0
+    skipped: int = 0
+    ignored: int = 0
+
+
+def list_files(
+    sources: Sequence[Source],
+    log: FindingLog,
+    class_from_folder: bool,
+    progress: Progress,
+    cancel: CancelAsked,
+) -> Listing:
+    """Sort every file of every source into index, skipped and ignored."""
+    listing = Listing()
+    others: Counter[str] = Counter()
+    junk = 0
+    for position, source in enumerate(sources):
+        accepted: list[int] = []
+        loose_label = source.label if isinstance(source, FileSource) else ""
+        chosen = isinstance(source, FileSource) and source.chosen
+        for number, name, size in source.entries():
+            listing.members += 1
+            if listing.members % _REPORT_EVERY == 0:
+                stop_if_asked(cancel)
+                progress(listing.members, 0, "listing files")
+            if not chosen:
+                if is_junk(name):
+                    junk += 1
+                    continue
+                suffix = suffix_of(name)
+                if suffix not in IMAGE_SUFFIXES:
+                    rejected = source.rejection(number, name)
+                    if rejected is not None and rejected.code.startswith("E-ZIP-"):
+                        _skip(listing, log, rejected.code, rejected.message, name)
+                    elif suffix in _ARCHIVES:
+                        message = (
+                            "An archive inside an archive is not opened; take it out and import it by itself."
+                        )
+                        _skip(listing, log, "E-ZIP-NESTED", message, name)
+                    else:
+                        others[suffix or "no suffix"] += 1
+                    continue
+            rejected = source.rejection(number, name)
+            if rejected is not None:
+                _skip(listing, log, rejected.code, rejected.message, name)
+                continue
+            if not size:
+                _skip(listing, log, "E-IMG-EMPTY", "The file is empty.", name)
+                continue
+            parsed = parse_name(name)
+            sample = parsed.folder
+            if not sample:
+                in_folder = class_from_folder and loose_label and not chosen
+                sample = loose_label if in_folder else ""
+            if not sample:
+                sample = (parsed.prefix if parsed.object_number is not None else "") or source.label
+            listing.builder.add(position, number, sample, parsed.prefix, parsed.object_number, parsed.channel)
+            accepted.append(number)
+        if isinstance(source, ZipSource):
+            source.archive.check_total(accepted)
+    listing.ignored = junk + sum(others.values())
+    if junk:
+        message = "Files that operating systems leave behind were ignored."
+        log.add("ignored", "N-FILE-JUNK", message, f"{junk:,} files")
+    for suffix, count in sorted(others.items()):
+        message = f"Files of the kind {suffix} are not images that are read; they were ignored."
+        log.add("ignored", f"N-FILE-OTHER{suffix.upper().replace(' ', '-')}", message, f"{count:,} files")
+    progress(listing.members, listing.members, "listing files")
+    return listing
+
+
+def _skip(listing: Listing, log: FindingLog, code: str, message: str, where: str) -> None:
+    listing.skipped += 1
+    log.add("skip", code, message, where)

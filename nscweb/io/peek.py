@@ -1,0 +1,55 @@
+"""A short look at a few images of a survey: is it brightfield, simulated, several planes in one file?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nscweb.core.errors import NscwebError
+from nscweb.core.findings import FindingLog
+from nscweb.core.limits import Limits
+from nscweb.io.cell_index import FileRows
+from nscweb.io.decode import decode
+from nscweb.io.image_pages import Pixels
+from nscweb.io.sources import Source
+
+_IMAGES_PER_CHANNEL = 8
+_IMAGES_PER_SAMPLE = 2
+
+
+@dataclass
+class Peek:
+    """What was seen: a few (h, w) images per channel, and whether a file says that it is simulated."""
+
+    images: dict[str, list[Pixels]] = field(default_factory=dict)
+    simulated: bool = False
+
+
+def peek_at(
+    peek: Peek, rows: FileRows, sources: Sequence[Source], channels: Sequence[str], limits: Limits
+) -> tuple[str, ...] | None:
+    """Look at the first cells of a sample; names of the planes when its files hold several channels each."""
+    planes: tuple[str, ...] | None = None
+    one_channel = len(np.unique(rows.channel)) == 1
+    for position in np.unique(rows.channel).tolist():
+        seen = peek.images.setdefault(channels[position], [])
+        if len(seen) >= _IMAGES_PER_CHANNEL and not one_channel:
+            continue
+        for row in np.flatnonzero(rows.channel == position)[:_IMAGES_PER_SAMPLE].tolist():
+            source, member = sources[int(rows.source[row])], int(rows.member[row])
+            try:
+                pages = decode(source.read(member), source.name(member), limits, FindingLog())
+                peek.simulated |= pages.simulated
+                if one_channel and pages.kind in ("channels", "pages"):
+                    planes = pages.names
+                    for plane, name in enumerate(pages.names[:16]):
+                        peek.images.setdefault(name, []).append(pages.load(plane))
+                    break
+                seen.append(pages.load(0))
+            except (NscwebError, MemoryError):
+                continue  # told when the cell is read
+            if len(seen) >= _IMAGES_PER_CHANNEL:
+                break
+    return planes

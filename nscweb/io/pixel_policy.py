@@ -1,0 +1,110 @@
+"""What may be analysed: sizes are judged from the header, pixels after decoding (see the promises on images)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nscweb.core.errors import InputRefused
+from nscweb.core.findings import FindingLog
+from nscweb.core.limits import Limits
+
+Pixels = NDArray[Any]
+
+# ITU-R BT.601 weights of red, green, blue for a grey value.
+_LUMA = np.array([0.299, 0.587, 0.114])
+_UNUSUAL_RATIO = 8
+
+
+def check_size(height: int, width: int, bytes_per_pixel: int, limits: Limits) -> None:
+    """Judge an image by its header, before memory is taken for it.
+
+    Raises:
+        InputRefused: a side too small for a cell.
+        LimitExceeded: a side or the decoded size over its limit.
+    """
+    if min(height, width) < limits.min_side:
+        raise InputRefused(
+            f"The image is {width} x {height} pixels, too small to be a cell.",
+            f"A cell image has at least {limits.min_side} pixels per side.",
+            "E-IMG-SMALL",
+        )
+    limits.check("max_image_side", max(height, width), "Longest side of the image in pixels")
+    limits.check("max_member_bytes", height * width * bytes_per_pixel, "Bytes of the decoded image")
+
+
+def to_grey(pixels: Pixels, where: str, log: FindingLog, *, colour: str = "rgb") -> Pixels:
+    """(h, w, s) to (h, w): equal channels silently, unequal ones by their luminance and with a warning.
+
+    Args:
+        colour: ``rgb``, ``rgba`` or ``la``; a last channel of transparency is dropped with a warning.
+    """
+    if colour.endswith("a"):
+        log.add("warn", "W-IMG-ALPHA", "The image has a transparency channel, which was ignored.", where)
+        pixels = pixels[..., :-1]
+    if pixels.shape[-1] == 1:
+        return pixels[..., 0]
+    first = pixels[..., 0]
+    if all(np.array_equal(first, pixels[..., i]) for i in range(1, pixels.shape[-1])):
+        return np.ascontiguousarray(first)
+    log.add(
+        "warn",
+        "W-IMG-COLOUR",
+        "The image has colours; it was turned into grey values, which a brightfield image should not need.",
+        where,
+    )
+    grey = pixels[..., :3].astype(np.float64) @ _LUMA
+    return np.rint(grey).astype(pixels.dtype) if pixels.dtype.kind in "ui" else grey.astype(pixels.dtype)
+
+
+def check_plane(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> Pixels:
+    """Judge decoded pixels (h, w) and give them back in native byte order.
+
+    Raises:
+        InputRefused: complex, NaN or infinite pixels.
+    """
+    if pixels.dtype.kind == "c":
+        raise InputRefused("The pixels are complex numbers.", "Export intensities.", "E-IMG-COMPLEX")
+    if pixels.dtype.kind == "b":
+        pixels = pixels.astype(np.uint8)
+    if pixels.dtype.kind not in "uif":
+        raise InputRefused("The pixels are not numbers that can be analysed.", "", "E-IMG-DTYPE")
+    if not pixels.dtype.isnative:
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="))
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise InputRefused(
+            "The pixels are not all finite numbers (NaN or infinite).", "Export raw intensities.", "E-IMG-NAN"
+        )
+    if pixels.dtype.kind == "i":
+        log.add(
+            "warn", "W-IMG-SIGNED", "The image has signed pixel values; they were kept as they are.", where
+        )
+    elif pixels.dtype.kind == "f" and pixels.min() < 0:
+        log.add("warn", "W-IMG-NEGATIVE", "The image has negative values; they were kept as they are.", where)
+    note_look(pixels, where, limits, log)
+    return pixels
+
+
+def note_look(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> None:
+    """Warnings that need no second look at all pixels: whole fields, odd shapes, blank images."""
+    height, width = pixels.shape
+    if max(height, width) > limits.field_side:
+        log.add(
+            "warn",
+            "W-IMG-FIELD",
+            f"The image is larger than {limits.field_side} pixels: it looks like a whole field of view, "
+            "not one cell.",
+            where,
+        )
+    elif max(height, width) > _UNUSUAL_RATIO * min(height, width):
+        log.add("warn", "W-IMG-SHAPE", "The image has an unusual shape for a single cell.", where)
+    first = pixels[0, 0]
+    # Two corners differ in nearly every real image, so the whole is rarely compared.
+    if first == pixels[-1, -1] and first == pixels[height // 2, width // 2] and (pixels == first).all():
+        full = pixels.dtype.kind == "u" and first == np.iinfo(pixels.dtype).max
+        if full:
+            log.add("warn", "W-IMG-SATURATED", "Every pixel has the highest value: saturated.", where)
+        else:
+            log.add("warn", "W-IMG-BLANK", "Every pixel has the same value: the image is blank.", where)

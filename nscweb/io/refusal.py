@@ -1,0 +1,28 @@
+"""Why nothing came in: one sentence made of the commonest reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nscweb.core.errors import InputRefused, LimitExceeded
+from nscweb.core.findings import FindingLog
+
+
+def why_nothing(log: FindingLog, names: Sequence[str]) -> InputRefused:
+    """The error for an import without a single usable cell.
+
+    Every file failed alike in most such cases, so the commonest reason is the reason; LimitExceeded when it is a
+    limit.
+    """
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    reasons = [line for line in log.by_reason() if line.level == "skip"]
+    if not reasons:
+        return InputRefused(
+            f"No images were found in {shown}.",
+            "Upload TIFF, PNG, JPEG or BMP images, or a zip of them.",
+            "E-NO-IMAGES",
+        )
+    first = max(reasons, key=lambda line: line.count)
+    kind = LimitExceeded if first.code.startswith("E-LIMIT") else InputRefused
+    count = f" ({first.count:,} files)" if first.count > 1 else ""
+    return kind(f"No image in {shown} can be used{count}: {first.message}", "", first.code)

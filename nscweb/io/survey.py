@@ -1,0 +1,319 @@
+"""Look through what was dropped, without holding its pixels: samples, cells, channels, and what was left out.
+
+Conservation: ``members == images + skipped + ignored`` once every sample has been read (an image file of a cell that
+was given out, a file with a ``skip`` finding, or a file without data for this study).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from nscweb.core.errors import InputRefused, NscwebError
+from nscweb.core.findings import FindingLog
+from nscweb.core.limits import Limits
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.core.samples import Sample
+from nscweb.io.brightfield import guess_brightfield
+from nscweb.io.cell_index import FileRows, IndexBuilder
+from nscweb.io.cell_reader import CellReader, FileCellReader
+from nscweb.io.formats.npz import NpzCells
+from nscweb.io.hints import parse_sample_hints
+from nscweb.io.listing import Listing, list_files
+from nscweb.io.names import natural_key
+from nscweb.io.npz_reader import NpzCellReader
+from nscweb.io.peek import Peek, peek_at
+from nscweb.io.refusal import why_nothing
+from nscweb.io.sources import FileSource, Source, ZipSource, walk_folder
+
+
+@dataclass(frozen=True)
+class SurveySample:
+    """One sample as found.
+
+    Attributes:
+        name: unique in the survey, from folder or file names.
+        cells: number of cells that the names promise.
+        hint: a row for the sample sheet, filled from the name where it says so.
+        channels: in natural order.
+        key: where the survey keeps it.
+    """
+
+    name: str
+    cells: int
+    hint: Sample
+    channels: tuple[str, ...]
+    key: int
+
+
+@dataclass
+class _Found:
+    """How one sample is read."""
+
+    rows: FileRows | None = None
+    stacked: bool = False
+    npz: NpzCells | None = None
+    group: str = ""
+
+
+class Survey:
+    """Everything found; a context manager, because archives stay open for reading.
+
+    Attributes:
+        samples: in natural order of their names.
+        channels: of all samples, in natural order.
+        brightfield: the guess, "" when nothing was found.
+        members: files looked at; folders are not counted, a cell in an ``.npz`` counts as one.
+        images, skipped, ignored: files so far; complete when every sample has been read once.
+        simulated: the files say that nscweb simulated them.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._stack = ExitStack()
+        self._sources: list[Source] = []
+        self._found: list[_Found] = []
+        self._index_channels: tuple[str, ...] = ()
+        self._readers: list[CellReader] = []
+        self._listed_skipped = self._listed_ignored = 0
+        self.samples: tuple[SurveySample, ...] = ()
+        self.channels: tuple[str, ...] = ()
+        self.brightfield = ""
+        self.members = 0
+        self.simulated = False
+
+    @property
+    def images(self) -> int:
+        return sum(reader.images for reader in self._readers)
+
+    @property
+    def skipped(self) -> int:
+        return self._listed_skipped + sum(reader.skipped for reader in self._readers)
+
+    @property
+    def ignored(self) -> int:
+        return self._listed_ignored + sum(reader.ignored for reader in self._readers)
+
+    @property
+    def cells(self) -> int:
+        return sum(sample.cells for sample in self.samples)
+
+    def read(
+        self,
+        sample: SurveySample,
+        channels: Sequence[str] | None,
+        log: FindingLog,
+        *,
+        needed: str = "",
+        cancel: CancelAsked = never_cancelled,
+    ) -> CellReader:
+        """Cells of a sample in the order of their object numbers, decoded one by one.
+
+        A damaged image is left out with a ``skip`` finding; the cell is given with its other channels.
+
+        Args:
+            channels: names to keep, in the order of the pixels; None keeps all.
+            needed: a cell without a usable image in this channel is left out altogether.
+        """
+        wanted = tuple(sample.channels if channels is None else channels)
+        found = self._found[sample.key]
+        reader: CellReader
+        if found.npz is not None:
+            reader = NpzCellReader(found.npz, found.group, wanted, self._limits, log, cancel)
+        else:
+            assert found.rows is not None
+            reader = FileCellReader(
+                found.rows,
+                self._sources,
+                sample.channels if found.stacked else self._index_channels,
+                wanted,
+                needed,
+                found.stacked,
+                self._limits,
+                log,
+                cancel,
+            )
+        if reader.ignored:
+            log.add(
+                "ignored",
+                "N-CHANNEL-NOT-KEPT",
+                f"Images of channels other than {', '.join(wanted)} were not kept.",
+                f"{sample.name}: {reader.ignored:,} files",
+            )
+        self._readers.append(reader)
+        return reader
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(
+        self, paths: Sequence[Path], log: FindingLog, cancel: CancelAsked
+    ) -> list[tuple[NpzCells, str]]:
+        """Open archives and tables, gather loose files. A broken one among several is skipped."""
+        tables: list[tuple[NpzCells, str]] = []
+        loose: list[tuple[Path, str]] = []
+        errors: list[NscwebError] = []
+
+        def take(path: Path, name: str) -> bool:
+            stop_if_asked(cancel)
+            suffix = path.suffix.lower()
+            if suffix not in (".zip", ".npz"):
+                return False
+            try:
+                if suffix == ".npz":
+                    tables.append((self._stack.enter_context(NpzCells(path, self._limits)), path.stem))
+                else:
+                    source = ZipSource(path, self._limits)
+                    self._stack.callback(source.close)
+                    self._sources.append(source)
+            except NscwebError as error:
+                errors.append(error)
+                self.members += 1
+                self._listed_skipped += 1
+                log.add("skip", error.code, str(error), name)
+            except OSError as error:
+                raise InputRefused(
+                    f"{name} cannot be opened: {error.strerror}.", "", "E-FILE-UNREADABLE"
+                ) from error
+            return True
+
+        for path in paths:
+            if not path.exists():
+                raise InputRefused(f"There is no file or folder {path}.", "Check the path.", "E-FILE-MISSING")
+            if path.is_dir():
+                files = [item for item in walk_folder(path) if not take(*item)]
+                self._sources.append(FileSource(files, path.absolute().name, self._limits))
+            elif not take(path, path.name):
+                loose.append((path, path.name))
+        if loose:
+            self._sources.append(FileSource(loose, "images", self._limits, chosen=True))
+        if len(paths) == 1 and errors and not self._sources and not tables:
+            raise errors[0]
+        return tables
+
+    def _settle(
+        self, listing: Listing, tables: list[tuple[NpzCells, str]], class_from_folder: bool, log: FindingLog
+    ) -> None:
+        builder: IndexBuilder = listing.builder
+        self._index_channels, all_rows, twice = builder.finish(
+            lambda source, member: self._sources[source].name(member)
+        )
+        if twice:
+            log.add(
+                "warn",
+                "W-NAME-TWICE",
+                f"{twice:,} files have a sample, object number and channel that another file has too; "
+                "each counts as a cell of its own.",
+            )
+        if builder.unnamed:
+            log.add(
+                "note",
+                "N-NAME-RUNNING",
+                f"{builder.unnamed:,} image names say no object number and channel (_Ch1); they were numbered "
+                f"in the order of their names and taken as {self._index_channels[0]}.",
+            )
+        seen = Counter(name.casefold() for _, name in builder.sample_names)
+        peek = Peek()
+        taken: set[str] = set()
+        samples = []
+        for position, ((source, name), rows) in enumerate(zip(builder.sample_names, all_rows, strict=True)):
+            if not rows.cells:
+                continue
+            label = self._sources[source].label
+            shown = f"{label}/{name}" if seen[name.casefold()] > 1 and label != name else name
+            names = tuple(self._index_channels[i] for i in sorted(set(rows.channel.tolist())))
+            planes = peek_at(peek, rows, self._sources, self._index_channels, self._limits)
+            if planes is not None:
+                names = planes
+                log.add(
+                    "warn",
+                    "W-IMG-CHANNELS",
+                    f"Each file holds {len(names)} images; they were taken as the channels {', '.join(names)}. "
+                    "Choose the brightfield channel if the guess is wrong.",
+                    shown,
+                )
+            if len(builder.prefixes_of.get(position, ())) > 1:
+                log.add(
+                    "note",
+                    "N-NAME-PREFIXES",
+                    "The folder holds files with several name prefixes; they make up one sample.",
+                    shown,
+                )
+            samples.append(self._sample(shown, rows.cells, names, taken, class_from_folder and name))
+            self._found.append(_Found(rows, planes is not None))
+        for table, label in tables:
+            for group, chosen in table.groups.items():
+                self.members += len(chosen)
+                true_class = group
+                shown = group or label
+                samples.append(self._sample(shown, len(chosen), table.channels, taken, true_class))
+                self._found.append(_Found(npz=table, group=group))
+        self.samples = tuple(sorted(samples, key=lambda sample: natural_key(sample.name)))
+        self.channels = tuple(
+            sorted({name for sample in samples for name in sample.channels}, key=natural_key)
+        )
+        self.simulated = peek.simulated or any(source.simulated for source in self._sources)
+        self.brightfield = guess_brightfield(self.channels, peek.images)
+
+    def _sample(
+        self, name: str, cells: int, channels: tuple[str, ...], taken: set[str], class_name: str | bool
+    ) -> SurveySample:
+        unique, copy = name or "sample", 2
+        while unique.casefold() in taken:
+            unique, copy = f"{name} ({copy})", copy + 1
+        taken.add(unique.casefold())
+        true_class = class_name.rpartition("/")[2] if isinstance(class_name, str) else ""
+        hint = parse_sample_hints(unique).sample(unique, true_class, cells)
+        return SurveySample(unique, cells, hint, channels, len(self._found))
+
+
+def survey(
+    paths: Sequence[Path],
+    limits: Limits,
+    log: FindingLog,
+    *,
+    class_from_folder: bool = False,
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+) -> Survey:
+    """List every cell in files, zips and folders; pixels are read later, by `Survey.read`.
+
+    Args:
+        class_from_folder: the innermost folder names the true class, and every folder is a sample.
+
+    Raises:
+        InputRefused: nothing can be read; the message gives the commonest reason.
+        LimitExceeded: an archive is over a limit.
+        JobCancelled: somebody asked to stop.
+    """
+    found = Survey(limits)
+    try:
+        tables = found._open(paths, log, cancel)
+        listing = list_files(found._sources, log, class_from_folder, progress, cancel)
+        found.members += listing.members
+        found._listed_skipped += listing.skipped
+        found._listed_ignored += listing.ignored
+        found._settle(listing, tables, class_from_folder, log)
+        if not found.samples:
+            raise why_nothing(log, [path.name for path in paths])
+        if found.simulated:
+            log.add(
+                "note", "N-SIMULATED", "These cells are simulated: nscweb drew them, no instrument saw them."
+            )
+    except BaseException:
+        found.close()
+        raise
+    return found
