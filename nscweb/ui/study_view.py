@@ -146,7 +146,7 @@ def quality(app: App, study: Study) -> None:
         mime="text/csv",
         icon=":material/table:",
         on_click="ignore",
-        key="quality_csv",
+        key="quality_table_csv",
     )
 
 

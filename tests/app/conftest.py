@@ -79,7 +79,8 @@ def work(app: App) -> None:
 def texts(test: AppTest) -> str:
     """Everything that a page says, in one string."""
     kinds = (test.title, test.header, test.subheader, test.caption, test.text, test.get("html"))
-    return "\n".join(str(getattr(item, "value", "") or item.proto.body) for kind in kinds for item in kind)
+    said = [str(getattr(item, "value", "") or item.proto.body) for kind in kinds for item in kind]
+    return "\n".join(text for text in said if not text.startswith("<style>"))
 
 
 def is_healthy(test: AppTest) -> bool:

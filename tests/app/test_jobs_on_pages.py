@@ -20,7 +20,7 @@ def test_run_prediction_queues_a_job_and_shows_its_result(walk: Walk, data_folde
     test = walk("pages/predict.py", study=study.study_id)
     test = button(test, "Run prediction").click().run()
     assert is_healthy(test), texts(test)
-    job_id = test.query_params["job"][0]
+    job_id = test.query_params["job"]
     assert queue.view(app, job_id).state == "queued"
     assert "You can close this tab" in texts(test)
     work(app)
@@ -28,7 +28,7 @@ def test_run_prediction_queues_a_job_and_shows_its_result(walk: Walk, data_folde
     assert is_healthy(test), texts(test)
     assert "Ratios over time in each inducer group" in texts(test)
     assert "job" not in test.query_params
-    assert test.query_params["run"] == [app.catalogue.last_run(study.study_id).run_id]
+    assert test.query_params["run"] == app.catalogue.last_run(study.study_id).run_id
 
 
 def test_pressing_twice_or_in_two_tabs_gives_one_run(walk: Walk, data_folder: Path, app: App) -> None:

@@ -70,7 +70,9 @@ def test_a_lost_prediction_table_is_told_in_plain_words(
     assert "Traceback" not in texts(test)
 
 
-def test_an_unwritable_data_folder_is_one_clear_line(walk: Walk, tmp_path: Path, monkeypatch, empty_folder) -> None:
+def test_an_unwritable_data_folder_is_one_clear_line(
+    walk: Walk, tmp_path: Path, monkeypatch, empty_folder
+) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     monkeypatch.setenv("NSCWEB_DATA_DIR", str(blocked / "data"))

@@ -1,0 +1,128 @@
+"""Dashboard, gallery, evaluation, models and report show the numbers that services compute."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from conftest import LABELLED, PLAIN, Walk, is_healthy, texts
+
+from nscweb.services import cells, dashboard, evaluate
+from nscweb.services.context import App
+from nscweb.services.predict import predict_study
+
+
+def opened(walk: Walk, app: App, page: str):
+    return walk(f"pages/{page}.py", study=app.catalogue.study(LABELLED).study_id)
+
+
+def run_of(app: App):
+    run = app.catalogue.last_run(app.catalogue.study(LABELLED).study_id)
+    assert run is not None
+    return run
+
+
+def test_the_dashboard_table_is_that_of_the_service(walk: Walk, data_folder: Path, app: App) -> None:
+    test = opened(walk, app, "predict")
+    data = dashboard.dashboard_data(app, run_of(app))
+    shown = test.dataframe[0].value
+    assert list(shown["Cells"]) == list(data.groups["cells"])
+    first = data.groups.iloc[0]
+    assert shown["neuron"].iloc[0].startswith(f"{100 * first['mean_neuron']:.1f} %")
+    assert f"{data.kept:,}" in texts(test)
+    for sentence in data.warnings:
+        assert sentence.split(";")[0] in texts(test)
+
+
+def test_filters_narrow_the_dashboard(walk: Walk, data_folder: Path, app: App) -> None:
+    test = opened(walk, app, "predict")
+    groups = next(item for item in test.multiselect if item.label == "Inducer groups")
+    test = groups.select("neuron medium").run()
+    assert set(test.dataframe[0].value["Group"]) == {"neuron medium"}
+    confidence = next(item for item in test.slider if item.label == "Least confidence")
+    test = confidence.set_value(1.0).run()
+    assert "The filters leave out every cell" in texts(test)
+    assert is_healthy(test)
+
+
+def test_the_published_reference_comes_with_a_plain_note(walk: Walk, data_folder: Path, app: App) -> None:
+    test = opened(walk, app, "predict")
+    toggle = next(item for item in test.toggle if "immunofluorescence" in item.label)
+    assert "Zhu et al. 2021" in texts(toggle.set_value(True).run())
+
+
+def test_the_gallery_shows_the_surest_cells_first_with_maps(walk: Walk, data_folder: Path, app: App) -> None:
+    test = opened(walk, app, "cells")
+    page = cells.gallery(app, run_of(app), limit=24)
+    said = texts(test)
+    assert said.count("<figure") == 24 and said.count("data:image/png") == 48
+    first = page.cells[0]
+    assert said.index(f"object {first.object_number} · ") > 0
+    assert "No scale bar" in said
+
+
+def test_a_scale_bar_appears_when_the_pixel_size_is_known(walk: Walk, data_folder: Path, app: App) -> None:
+    app.catalogue.update_study(app.catalogue.study(LABELLED).study_id, pixel_size_um=0.5)
+    said = texts(opened(walk, app, "cells"))
+    assert "µm" in said and "No scale bar" not in said
+
+
+def test_another_filter_starts_at_its_first_page(walk: Walk, data_folder: Path, app: App) -> None:
+    test = opened(walk, app, "cells")
+    assert "1 to 24 are shown" in texts(test)
+    box = next(item for item in test.selectbox if item.label == "Predicted as")
+    test = box.select("neuron").run()
+    assert "fit; 1 to" in texts(test) and is_healthy(test)
+
+
+def test_evaluation_shows_the_figures_of_the_service(walk: Walk, data_folder: Path, app: App) -> None:
+    test = opened(walk, app, "evaluate")
+    result = evaluate.evaluate_run(app, run_of(app))
+    accuracy = result.metric("accuracy")
+    assert accuracy is not None and f"{accuracy.value:.3f}" in texts(test)
+    assert result.shortcuts["sentence"][:40] in texts(test)
+
+
+def test_evaluation_without_truth_says_how_to_set_it(walk: Walk, data_folder: Path, app: App) -> None:
+    study = app.catalogue.study(PLAIN)
+    predict_study(app, study.study_id, "random-compact")
+    said = texts(walk("pages/evaluate.py", study=study.study_id))
+    assert "This study has no true classes" in said and "true class" in said
+
+
+def test_evaluation_with_other_class_names_names_both(walk: Walk, data_folder: Path, app: App) -> None:
+    study = app.catalogue.study(LABELLED)
+    app.catalogue.update_samples(
+        study.study_id, [replace(sample, true_class="glia") for sample in study.samples]
+    )
+    said = texts(opened(walk, app, "evaluate"))
+    assert "glia" in said and "astrocyte" in said
+
+
+def test_models_page_shows_limits_and_a_damaged_card_is_told(walk: Walk, data_folder: Path, app: App) -> None:
+    broken = data_folder / "models" / "broken"
+    broken.mkdir()
+    (broken / "card.json").write_text("{not json")
+    test = walk("pages/models.py")
+    assert is_healthy(test), texts(test)
+    assert "It has learnt nothing." in texts(test) and "broken" in texts(test)
+
+
+def test_report_tells_what_made_the_run(walk: Walk, data_folder: Path, app: App) -> None:
+    said = texts(opened(walk, app, "report"))
+    assert run_of(app).provenance.weights_sha256 in said and "torch" in said
+
+
+def test_quick_look_scores_an_image_without_a_study(walk: Walk, data_folder: Path, app: App) -> None:
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    image = cells.gallery(app, run_of(app), limit=1).cells[0].image
+    Image.fromarray(image).save(buffer, "PNG")
+    test = walk()
+    test = test.file_uploader[0].set_value(("my cell.png", buffer.getvalue(), "image/png")).run()
+    assert is_healthy(test), texts(test)
+    assert "my cell.png" in texts(test) and "map for" in texts(test)
+    assert len(app.catalogue.studies()) == 2
