@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nscweb.core.card import Metric
 from nscweb.evaluation.areas import area_metrics
+from nscweb.evaluation.codes import class_codes
 from nscweb.evaluation.intervals import percentile_interval, wilson
 from nscweb.evaluation.resampling import Resampling
 
@@ -20,8 +21,7 @@ ROUNDS = 1000
 def confusion(true: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> NDArray[np.int64]:
     """(K, K) counts, rows true, columns predicted; cells of other classes are left out."""
     names = list(classes)
-    rows = np.asarray(pd.Categorical(pd.Series(true), categories=names).codes, np.int64)
-    columns = np.asarray(pd.Categorical(pd.Series(predicted), categories=names).codes, np.int64)
+    rows, columns = class_codes(true, names), class_codes(predicted, names)
     inside = (rows >= 0) & (columns >= 0)
     flat = np.bincount(rows[inside] * len(names) + columns[inside], minlength=len(names) ** 2)
     return flat.reshape(len(names), len(names)).astype(np.int64)

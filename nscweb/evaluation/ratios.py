@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.evaluation.codes import class_codes
 from nscweb.evaluation.intervals import t_quantile, wilson
 
 SAMPLE_COLUMNS = (
@@ -54,7 +55,7 @@ def sample_ratios(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataF
         ``ratio`` is ``count`` / ``cells``; a cell predicted as none of `classes` counts among the cells only.
     """
     sample, names = pd.factorize(predictions["sample_id"])
-    predicted = pd.Categorical(predictions["predicted"], categories=list(classes)).codes
+    predicted = class_codes(predictions["predicted"], classes)
     width = len(classes) + 1
     table = np.bincount(sample * width + predicted + 1, minlength=len(names) * width).reshape(-1, width)
     cells = table.sum(axis=1)

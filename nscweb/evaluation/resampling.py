@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.evaluation.codes import class_codes
 from nscweb.evaluation.intervals import resampled_counts
 
 Float64 = NDArray[np.float64]
@@ -48,8 +49,7 @@ class Resampling:
         names = list(classes)
         size = len(names)
         sample, found = pd.factorize(table["sample_id"])
-        true = np.asarray(pd.Categorical(table["true_class"], categories=names).codes, np.int64)
-        predicted = np.asarray(pd.Categorical(table["predicted"], categories=names).codes, np.int64)
+        true, predicted = class_codes(table["true_class"], names), class_codes(table["predicted"], names)
         inside = predicted >= 0
         cell = (sample * size + true) * size + predicted
         flat = np.bincount(cell[inside], minlength=len(found) * size * size)
