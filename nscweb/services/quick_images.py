@@ -1,9 +1,8 @@
-"""Images of a quick look: read without a study, scored, mapped, and warned about."""
+"""Images of a quick look: scored, mapped, and warned about."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,25 +11,16 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import ModelError
-from nscweb.core.findings import FindingLog
 from nscweb.core.flags import unpack
 from nscweb.services import fitness
 from nscweb.services.explain import maps_on_frames
 from nscweb.services.overlays import overlay
 from nscweb.services.pixels import display
 from nscweb.services.quick_look import QuickResult
+from nscweb.services.quick_read import ReadImage
 
 if TYPE_CHECKING:
-    from nscweb.core.limits import Limits
     from nscweb.inference.classifier import Classifier
-
-
-@dataclass(frozen=True)
-class ReadImage:
-    """One readable image: its name and (h, w) pixels at native depth."""
-
-    name: str
-    pixels: NDArray[Any]
 
 
 def check_one_channel(card: ModelCard) -> None:
@@ -73,7 +63,10 @@ def scored(classifier: Classifier, read: Sequence[ReadImage]) -> tuple[list[Quic
                 flags=unpack(int(np.asarray(flags)[index])),
             )
         )
-    return results, _warnings(classifier, planes)
+        sentences = _warnings(classifier, planes)
+    if any(image.simulated for image in read):
+        sentences.insert(0, "The cells are simulated; they say nothing about real cultures.")
+    return results, sentences
 
 
 def _warnings(classifier: Classifier, planes: Sequence[NDArray[Any]]) -> list[str]:
