@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +96,8 @@ class IndexBuilder:
         }
         channels = tuple(sorted(self._channels, key=natural_key))
         rank = np.empty(len(channels), np.int64)
-        for position, channel in enumerate(channels):
-            rank[self._channels[channel]] = position
+        for position, name in enumerate(channels):
+            rank[self._channels[name]] = position
         number = columns["number"].copy()
         self._running_numbers(columns, number, name_of)
         channel = rank[columns["channel"]] if len(channels) else columns["channel"]
@@ -104,8 +105,8 @@ class IndexBuilder:
         # The order of the files decides between equal names, so that the same input gives the same cells.
         order = np.lexsort((columns["member"], columns["source"], channel, prefix, number, sample))
         same = np.ones(len(order), bool)
-        for values in (sample, prefix, number, channel):
-            sorted_values = values[order]
+        for key in (sample, prefix, number, channel):
+            sorted_values = key[order]
             same[1:] &= sorted_values[1:] == sorted_values[:-1]
         same[:1] = False
         copies = _copy_numbers(same)
@@ -114,11 +115,11 @@ class IndexBuilder:
             inner = np.lexsort((channel[order], copies, prefix[order], number[order], sample[order]))
             order, copies = order[inner], copies[inner]
         new = np.zeros(len(order), bool)
-        for values in (sample[order], number[order], prefix[order], copies):
-            new[1:] |= values[1:] != values[:-1]
+        for key in (sample[order], number[order], prefix[order], copies):
+            new[1:] |= key[1:] != key[:-1]
         bounds = np.searchsorted(sample[order], np.arange(len(self.sample_names) + 1))
         rows = []
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for begin, end in pairwise(bounds):
             part, starts = order[begin:end], new[begin:end].copy()
             starts[:1] = False
             rows.append(

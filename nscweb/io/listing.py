@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
 from nscweb.io.cell_index import IndexBuilder
-from nscweb.io.names import IMAGE_SUFFIXES, is_junk, parse_name, suffix_of
+from nscweb.io.names import IMAGE_SUFFIXES, is_junk, parse_name, suffix_of, unsafe_name
 from nscweb.io.sources import FileSource, Source, ZipSource
 
 _ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".npz"})
@@ -40,6 +40,7 @@ def list_files(
     for position, source in enumerate(sources):
         accepted: list[int] = []
         loose_label = source.label if isinstance(source, FileSource) else ""
+        archived = isinstance(source, ZipSource)
         chosen = isinstance(source, FileSource) and source.chosen
         for number, name, size in source.entries():
             listing.members += 1
@@ -47,13 +48,17 @@ def list_files(
                 stop_if_asked(cancel)
                 progress(listing.members, 0, "listing files")
             if not chosen:
+                unsafe = unsafe_name(name) if archived else None
+                if unsafe is not None:
+                    _skip(listing, log, *unsafe, name)
+                    continue
                 if is_junk(name):
                     junk += 1
                     continue
                 suffix = suffix_of(name)
                 if suffix not in IMAGE_SUFFIXES:
                     rejected = source.rejection(number, name)
-                    if rejected is not None and rejected.code.startswith("E-ZIP-"):
+                    if rejected is not None and rejected.code == "E-ZIP-LINK":
                         _skip(listing, log, rejected.code, rejected.message, name)
                     elif suffix in _ARCHIVES:
                         message = (
@@ -85,9 +90,9 @@ def list_files(
     if junk:
         message = "Files that operating systems leave behind were ignored."
         log.add("ignored", "N-FILE-JUNK", message, f"{junk:,} files")
-    for suffix, count in sorted(others.items()):
-        message = f"Files of the kind {suffix} are not images that are read; they were ignored."
-        log.add("ignored", f"N-FILE-OTHER{suffix.upper().replace(' ', '-')}", message, f"{count:,} files")
+    if others:
+        kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(others.items())[:20])
+        log.add("ignored", "N-FILE-OTHER", "Files of kinds that are not read as images were ignored.", kinds)
     progress(listing.members, listing.members, "listing files")
     return listing
 

@@ -13,9 +13,11 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset({".tif", ".tiff", ".png", ".jpg", ".j
 
 _CHANNEL = re.compile(r"^(?:(.*\D))??(\d+)(?:\D*?)_Ch0*(\d+)(?![0-9A-Za-z])(.*)$", re.IGNORECASE | re.DOTALL)
 _MERGED = re.compile(r"^(?:(.*\D))??(\d+)_(\d+)_colou?rs?$", re.IGNORECASE | re.DOTALL)
-_SUFFIX = re.compile(r"(?:\.ome)?\.(?:tiff?|png|jpe?g|bmp)$", re.IGNORECASE)
+_SUFFIX = re.compile(r"(?:\.ome)?\.(?:tiff?|png|jpe?g|bmp)\s*$", re.IGNORECASE)
 _CHANNEL_FOLDER = re.compile(r"^(?:ch|channel)[ _-]?\d+$", re.IGNORECASE)
 
+_MAX_NAME = 1024
+_DRIVE = re.compile(r"^[A-Za-z]:")
 _JUNK_NAMES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
 _JUNK_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
 
@@ -78,7 +80,23 @@ def suffix_of(path: str) -> str:
     """Last suffix in lower case, "" when there is none."""
     base = path.rpartition("/")[2]
     dot = base.rfind(".")
-    return base[dot:].lower() if dot > 0 else ""
+    return base[dot:].lower().rstrip() if dot > 0 else ""
+
+
+def unsafe_name(path: str) -> tuple[str, str] | None:
+    """Code and sentence when a name inside an archive tries to be more than a name; None for a decent one."""
+    if len(path) > _MAX_NAME:
+        return "E-ZIP-NAME-LONG", f"The name of the file is longer than {_MAX_NAME} characters."
+    if "\x00" in path:
+        return "E-ZIP-NAME-NUL", "The name of the file has a NUL character in it."
+    if (
+        "\\" in path
+        or path.startswith("/")
+        or _DRIVE.match(path)
+        or (".." in path and ".." in path.split("/"))
+    ):
+        return "E-ZIP-PATH", "The name of the file points outside its folder."
+    return None
 
 
 def is_junk(path: str) -> bool:

@@ -45,7 +45,7 @@ def to_grey(pixels: Pixels, where: str, log: FindingLog, *, colour: str = "rgb")
         log.add("warn", "W-IMG-ALPHA", "The image has a transparency channel, which was ignored.", where)
         pixels = pixels[..., :-1]
     if pixels.shape[-1] == 1:
-        return pixels[..., 0]
+        return np.asarray(pixels[..., 0])
     first = pixels[..., 0]
     if all(np.array_equal(first, pixels[..., i]) for i in range(1, pixels.shape[-1])):
         return np.ascontiguousarray(first)

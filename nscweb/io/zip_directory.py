@@ -202,11 +202,15 @@ def _parse(
     offsets = entries["offset"].astype(np.int64)
     large = np.flatnonzero((sizes == _MAX32) | (packed == _MAX32) | (offsets == _MAX32))
     broken = set()
-    for index in large:
-        start = int(where[index]) + _ENTRY + int(entries["name_length"][index])
+    for index in np.flatnonzero(entries["extra_length"]).tolist():
+        start = starts[index] + _ENTRY + int(entries["name_length"][index])
+        if not _extra_is_sound(raw, start, int(entries["extra_length"][index])):
+            broken.add(index)
+    for index in large.tolist():
+        start = starts[index] + _ENTRY + int(entries["name_length"][index])
         extra = raw[start : start + int(entries["extra_length"][index])]
-        if not _resolve_zip64(extra, int(index), sizes, packed, offsets):
-            broken.add(int(index))
+        if not _resolve_zip64(extra, index, sizes, packed, offsets):
+            broken.add(index)
     return ZipDirectory(
         entries, where, sizes, packed, offsets + shift, frozenset(broken), raw, begin, claimed, comment
     )
@@ -221,6 +225,14 @@ def _gather(raw: bytes, where: NDArray[np.int64]) -> NDArray[Any]:
         part = where[begin : begin + 65536]
         rows[begin : begin + 65536] = data[part[:, None] + np.arange(_ENTRY)]
     return rows.reshape(-1).view(ENTRY_TYPE)
+
+
+def _extra_is_sound(raw: bytes, start: int, length: int) -> bool:
+    """True when the fields of an entry fill its extra data; a few bytes of padding are common and harmless."""
+    position, end = start, start + length
+    while position + 4 <= end:
+        position += 4 + raw[position + 2] + 256 * raw[position + 3]
+    return position <= end
 
 
 def _resolve_zip64(

@@ -37,7 +37,8 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
     if packing in (0, 3) and pixels_at + (width * bits + 31) // 32 * 4 * height > len(data):
         raise _damaged("it is cut off")
     try:
-        with Image.open(io.BytesIO(data), formats=("BMP",)) as image:
+        with Image.open(io.BytesIO(data), formats=("BMP",)) as opened:
+            image: Image.Image = opened
             if image.mode == "P":
                 image = image.convert("RGB")
             if image.mode == "1":

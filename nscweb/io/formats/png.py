@@ -104,7 +104,8 @@ def _decode(header: _Header) -> NDArray[Any]:
             # Pillow would reduce 16-bit colours to 8 bit.
             pixels = np.asarray(imagecodecs.png_decode(header.pixel_chunks))
         else:
-            with Image.open(io.BytesIO(header.pixel_chunks), formats=("PNG",)) as image:
+            with Image.open(io.BytesIO(header.pixel_chunks), formats=("PNG",)) as opened:
+                image: Image.Image = opened
                 if image.mode == "P":
                     image = image.convert("RGBA" if header.transparent else "RGB")
                 pixels = np.asarray(image)
