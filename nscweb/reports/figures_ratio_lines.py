@@ -140,7 +140,7 @@ def ratio_lines(
     )
     for row, name in enumerate(classes.names, start=1):
         part = data[data["class"] == name]
-        for group in groups:
+        for number, group in enumerate(groups):
             own = part[part["group"] == group]
             x = np.array([place[_key(hours)] for hours in own["time_h"]]) + shift[group]
             for series in ("replicate", "mean", "reference"):
@@ -148,7 +148,7 @@ def ratio_lines(
                 if chosen.any():
                     beside = 0.3 * slot if series == "replicate" else 0.0
                     trace = _trace(series, own[chosen], x[chosen] - beside, style[group])
-                    trace.update(legendgroup=group, name=plain(group or NO_GROUP, 40))
+                    trace.update(legendgroup=str(number), name=plain(group or NO_GROUP, 40))
                     trace.showlegend = series == "mean" and row == 1
                     figure.add_trace(trace, row=row, col=1)
         top = figure.get_subplot(row, 1).yaxis.domain[1]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 # A spreadsheet takes text that begins like this for a formula, also after a tab or a line break.
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
 # Control characters that XLSX cannot hold.
 _FORBIDDEN = {code: None for code in range(32) if code not in (9, 10, 13)}
 _MAX_XLSX_ROWS = 1_048_576
@@ -19,11 +19,14 @@ _MAX_XLSX_ROWS = 1_048_576
 def neutral(value: Any) -> Any:
     """`value` with an apostrophe in front if it is text that a spreadsheet would take for a formula.
 
-    Numbers, also negative ones, pass unchanged; leading spaces do not hide a formula.
+    Numbers, also negative ones, pass unchanged; leading spaces do not hide a formula. A carriage return becomes
+    a line feed, because a bare one ends the row for some readers, and what follows would be a cell of its own.
     """
-    if isinstance(value, str) and value.lstrip(" ").startswith(_DANGEROUS):
-        return "'" + value
-    return value
+    if not isinstance(value, str):
+        return value
+    if "\r" in value:
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+    return "'" + value if value.lstrip(" ").startswith(_DANGEROUS) else value
 
 
 def neutral_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,218 @@
+"""Every figure shows exactly its table, names its units, and takes user text as text."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nscweb.core.classes import ClassScheme
+from nscweb.core.flags import FLAGS
+from nscweb.evaluation.confusion import classification_metrics, confusion
+from nscweb.evaluation.curves import pr, roc
+from nscweb.evaluation.ratios import group_ratios, sample_ratios
+from nscweb.evaluation.reference import published_reference
+from nscweb.evaluation.shortcuts import shortcut_check
+from nscweb.reports import figures_evaluate, figures_models, figures_quality, figures_ratios
+from nscweb.reports.style import figure_config, hyphenated, legend_rows, plain, time_unit
+
+
+@pytest.fixture(scope="module")
+def ratios(predictions, classes):
+    samples = sample_ratios(predictions, classes.names)
+    return group_ratios(samples), samples
+
+
+@pytest.fixture(scope="module")
+def every_figure(predictions, classes, ratios):
+    """All figures of the room, on simulated data."""
+    groups, samples = ratios
+    metrics = classification_metrics(predictions, classes.names, seed=0, by_time=True)
+    matrix = confusion(predictions["true_class"], predictions["predicted"], classes.names)
+    positive = {name: predictions["true_class"] == name for name in classes.names}
+    receiver = {name: roc(positive[name], predictions[f"p_{name}"]) for name in classes.names}
+    precision = {name: pr(positive[name], predictions[f"p_{name}"]) for name in classes.names}
+    areas = {item.class_name: item for item in metrics if item.name == "auc" and item.time_h is None}
+    rng = np.random.default_rng(0)
+    features = pd.DataFrame(rng.normal(100, 5, (len(predictions), 2)), columns=["background", "height"])
+    report = shortcut_check(features, predictions["true_class"], predictions["sample_id"], seed=0).as_dict()
+    history = [
+        {"epoch": e, "train_loss": 1 / e, "validation_loss": 1 / e + 0.1, "train_accuracy": 0.5}
+        for e in (1, 2)
+    ]
+    summary = pd.DataFrame(
+        {"sample": ["a", "b"], "cells": [10, 20], "kept": [9, 18], **{f.name: [1, 2] for f in FLAGS}}
+    )
+    say = {"simulated": True}
+    return {
+        "stacked": figures_ratios.stacked_ratios(groups, classes, **say),
+        "lines": figures_ratios.ratio_lines(groups, samples, classes, reference=published_reference(), **say),
+        "confusion": figures_evaluate.confusion_figure(matrix, classes, **say),
+        "roc": figures_evaluate.roc_figure(receiver, areas, classes, **say),
+        "pr": figures_evaluate.pr_figure(
+            {name: table for name, (table, _) in precision.items()},
+            {name: area for name, (_, area) in precision.items()},
+            classes,
+            **say,
+        ),
+        "by_time": figures_evaluate.accuracy_by_time(metrics, classes, **say),
+        "shortcuts": figures_evaluate.shortcut_bars(report, **say),
+        "training": figures_models.training_curves(history, **say),
+        "funnel": figures_quality.quality_funnel(summary, **say),
+        "by_sample": figures_quality.quality_by_sample(summary, **say),
+    }
+
+
+def test_every_figure_says_simulated_has_a_height_and_units_on_its_axes(every_figure):
+    for name, figure in every_figure.items():
+        assert "simulated cells" in figure.layout.title.text, name
+        assert 150 < figure.layout.height < 1200 and figure.layout.width is None, name
+        titles = [axis.title.text or "" for axis in (*figure.select_xaxes(), *figure.select_yaxes())]
+        notes = [note.text for note in figure.layout.annotations]
+        unit = ("%", "days", "epoch", "recall", "precision", "cross", "class")
+        assert any(word in text for text in [*titles, *notes, figure.layout.title.text] for word in unit), (
+            name
+        )
+
+
+def test_without_simulated_no_figure_says_so(ratios, classes):
+    figure = figures_ratios.stacked_ratios(ratios[0], classes)
+    assert "simulated" not in json.dumps(figure.to_plotly_json(), default=str)
+
+
+def test_stacked_bars_are_the_table(ratios, classes):
+    table = figures_ratios.stacked_ratios_data(ratios[0], classes)
+    figure = figures_ratios.stacked_ratios(ratios[0], classes)
+    drawn = [value for trace in figure.data for value in trace.y]
+    assert sorted(drawn) == pytest.approx(sorted(table["percent"]))
+    assert table.groupby(["group", "time_h"])["percent"].sum().tolist() == pytest.approx([100] * 7)
+    assert {trace.name for trace in figure.data if trace.showlegend} == set(classes.names)
+    assert figure.data[0].marker.color == classes.colours[0]
+
+
+def test_lines_show_means_intervals_replicates_and_reference(ratios, classes):
+    groups, samples = ratios
+    table = figures_ratios.ratio_lines_data(groups, samples, classes, reference=published_reference())
+    assert table["series"].value_counts().to_dict() == {"replicate": 63, "mean": 21, "reference": 9}
+    mean = table[(table["series"] == "mean") & (table["group"] == "NT3") & (table["class"] == "neuron")]
+    expected = groups[(groups["group"] == "NT3") & (groups["class"] == "neuron")]["mean"]
+    assert mean["percent"].tolist() == pytest.approx((100 * expected).tolist())
+    assert mean["method"].str.startswith("t interval over 3 replicates").all()
+    figure = figures_ratios.ratio_lines(groups, samples, classes, reference=published_reference())
+    drawn = [value for trace in figure.data for value in trace.y if value is not None]
+    assert sorted(drawn) == pytest.approx(sorted(table["percent"]))
+    assert (
+        sum(trace.marker.symbol == "diamond-open" for trace in figure.data) == 4
+    )  # one per group and one for the legend
+
+
+def test_reference_values_are_drawn_under_the_users_group_names(predictions, classes):
+    own = predictions.assign(group=predictions["group"].replace({"NT3": "nt-3"}))
+    samples = sample_ratios(own, classes.names)
+    table = figures_ratios.ratio_lines_data(
+        group_ratios(samples), samples, classes, reference=published_reference()
+    )
+    shown = table[(table["series"] == "reference") & (table["group"] == "nt-3")]
+    assert shown["percent"].tolist() == pytest.approx([20.997, 55.293, 75.407])
+
+
+def test_samples_without_time_group_or_replicate_are_drawn(predictions, classes):
+    bare = predictions.assign(group="", time_h=float("nan"), replicate="")
+    samples = sample_ratios(bare, classes.names)
+    groups = group_ratios(samples)
+    assert "no group given" in figures_ratios.stacked_ratios(groups, classes).layout.annotations[0].text
+    lines = figures_ratios.ratio_lines(groups, samples, classes)
+    assert figures_ratios.ratio_lines_data(groups, samples, classes)["time"].unique().tolist() == [
+        "no time given"
+    ]
+    assert lines.layout.xaxis.ticktext == ("?",)
+
+
+def test_nothing_to_draw_is_said_in_words(classes):
+    empty = sample_ratios(
+        pd.DataFrame(columns=["sample_id", "group", "time_h", "replicate", "predicted"]), classes.names
+    )
+    for figure in (
+        figures_ratios.stacked_ratios(group_ratios(empty), classes),
+        figures_ratios.ratio_lines(group_ratios(empty), empty, classes),
+        figures_evaluate.confusion_figure(np.zeros((3, 3)), classes),
+        figures_evaluate.roc_figure({}, {}, classes),
+        figures_evaluate.accuracy_by_time([], classes),
+        figures_models.training_curves([]),
+        figures_quality.quality_funnel(pd.DataFrame({"cells": [], "kept": []})),
+    ):
+        assert figure.layout.annotations[0].text.endswith(".") and figure.layout.height < 250
+
+
+def test_confusion_shows_counts_and_row_percent(classes):
+    matrix = [[8, 1, 1], [0, 0, 0], [5, 0, 15]]
+    table = figures_evaluate.confusion_data(matrix, classes)
+    assert table["percent_of_true_class"].tolist() == [80, 10, 10, 0, 0, 0, 25, 0, 75]
+    figure = figures_evaluate.confusion_figure(matrix, classes)
+    assert "<b>15</b><br>75.0 %" in [note.text for note in figure.layout.annotations]
+
+
+def test_the_legend_of_a_curve_gives_the_area_with_its_interval(every_figure):
+    for trace in every_figure["roc"].data:
+        assert ", AUC 0." in trace.name and " to " in trace.name
+    assert all(", AP 0." in trace.name for trace in every_figure["pr"].data)
+
+
+def test_the_epoch_that_was_kept_is_marked(every_figure):
+    assert "kept: epoch 2" in [note.text for note in every_figure["training"].layout.annotations]
+
+
+def test_names_of_users_are_never_markup(predictions, classes):
+    evil = '<a href="http://x.invalid">x</a><img src=y> & \u202e' + "long " * 50
+    samples = sample_ratios(predictions.assign(group=evil), classes.names)
+    for figure in (
+        figures_ratios.stacked_ratios(group_ratios(samples), classes),
+        figures_ratios.ratio_lines(group_ratios(samples), samples, classes),
+    ):
+        text = json.dumps(figure.to_plotly_json(), default=str)
+        assert "<a href" not in text and "<img" not in text and "\\u202e" not in text
+
+
+def test_twenty_groups_have_twenty_different_lines(classes):
+    rows = [
+        {"sample_id": f"{g} {t} {r}", "group": f"g{g:02}", "time_h": t, "replicate": r, "predicted": "neuron"}
+        for g in range(20)
+        for t in (24.0, 48.0)
+        for r in "12"
+    ]
+    samples = sample_ratios(pd.DataFrame(rows), classes.names)
+    figure = figures_ratios.ratio_lines(group_ratios(samples), samples, classes)
+    looks = {(t.line.color, t.line.dash) for t in figure.data if t.mode and "lines" in t.mode}
+    assert len(looks) == 20
+
+
+def test_class_names_and_colours_come_from_the_scheme():
+    scheme = ClassScheme(("G1", "S", "G2"), ("#111111", "#222222", "#333333"))
+    table = pd.DataFrame(
+        {
+            "sample_id": ["a"] * 3,
+            "group": "x",
+            "time_h": 1.0,
+            "replicate": "1",
+            "predicted": ["G1", "S", "G2"],
+        }
+    )
+    figure = figures_ratios.stacked_ratios(group_ratios(sample_ratios(table, scheme.names)), scheme)
+    assert [trace.marker.color for trace in figure.data] == list(scheme.colours)
+
+
+def test_the_buttons_send_nothing_anywhere():
+    config = figure_config("name", "png")
+    assert config["showSendToCloud"] is False and "sendChartToCloud" in config["modeBarButtonsToRemove"]
+    assert config["toImageButtonOptions"] == {"format": "png", "filename": "name", "scale": 2}
+
+
+def test_words_of_the_style():
+    assert plain("a<b>&c\x00\u202ed") == "a&lt;b&gt;&amp;c d"
+    assert plain("x" * 100, 10) == "x" * 9 + "…"
+    assert hyphenated("oligodendrocyte", 11) == "oligodendr-<br>ocyte"
+    assert time_unit([12, 24, 120]) == (24, "days since induction")
+    assert time_unit([1, 24]) == (1, "hours since induction") == time_unit([float("nan")])
+    assert legend_rows([]) == 0 and legend_rows(["a"]) == 1 and legend_rows(["a" * 60] * 3) == 3
