@@ -67,13 +67,13 @@ class _Work:
 def _read_sample(work: _Work, sample: SurveySample, key: str) -> SampleMark:
     folder, study_id = work.staging.app.folder, work.staging.study_id
     path = folder.cells_path(study_id, key)
-    log, images = FindingLog(), 0
+    log = FindingLog()
     measured: list[NDArray[Any] | None] = []
     quality = Quality()
+    reader = work.found.read(sample, work.channels, log, needed=work.brightfield, cancel=work.cancel)
     with CellWriter(path, work.channels, {"sample": sample.name}) as writer:
-        for cell in work.found.read(sample, work.channels, log, cancel=work.cancel):
+        for cell in reader:
             writer.add(cell)
-            images += len(cell.channels)
             measured.append(_brightfield(cell, work.brightfield))
             if len(measured) >= CHUNK:
                 quality.add(measured)
@@ -83,9 +83,12 @@ def _read_sample(work: _Work, sample: SurveySample, key: str) -> SampleMark:
     quality.add(measured)
     if not writer.count:
         path.unlink(missing_ok=True)
-        return SampleMark(sample.name, "", 0, images, tuple(log))
-    write_quality(folder.quality_path(study_id, key), quality.table())
-    return SampleMark(sample.name, key, writer.count, images, tuple(log))
+        key = ""
+    else:
+        write_quality(folder.quality_path(study_id, key), quality.table())
+    return SampleMark(
+        sample.name, key, writer.count, reader.images, reader.skipped, reader.ignored, tuple(log)
+    )
 
 
 def _brightfield(cell: CellImage, channel: str) -> NDArray[Any] | None:

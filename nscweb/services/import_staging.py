@@ -30,6 +30,7 @@ class SampleMark:
         name: of the sample in the survey.
         key: of its files, "" when no cell could be read.
         cells, images: that were stored.
+        skipped, ignored: files that were left out.
         findings: noticed while reading it.
     """
 
@@ -37,6 +38,8 @@ class SampleMark:
     key: str
     cells: int
     images: int
+    skipped: int
+    ignored: int
     findings: tuple[Finding, ...]
 
 

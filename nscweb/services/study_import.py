@@ -93,7 +93,7 @@ def import_study(
             staging.discard()
             if isinstance(error, (ImportRefused, WrongUse)):
                 raise
-            raise ImportRefused(error, refusal(request.name, error, findings=log)) from error
+            raise ImportRefused(error, _refused_early(request, error, log)) from error
 
 
 def check_request(app: App, request: ImportRequest) -> None:
@@ -140,8 +140,9 @@ def _import(
     ) as found:  # fmt: skip
         brightfield, kept = chosen_channels(found, request, log)
         need_space(app.settings.data_dir, _bytes_needed(found))
+        left_out_before = (found.skipped, found.ignored)
         marks = read_samples(staging, found, brightfield, kept, progress, cancel)
-        return _finish(app, request, staging, found, brightfield, kept, marks, log)
+        return _finish(app, request, staging, found, brightfield, kept, marks, left_out_before, log)
 
 
 def chosen_channels(found: Survey, request: ImportRequest, log: FindingLog) -> tuple[str, tuple[str, ...]]:
@@ -181,21 +182,24 @@ def _finish(
     brightfield: str,
     kept: tuple[str, ...],
     marks: list[SampleMark],
+    left_out_before: tuple[int, int],
     log: FindingLog,
 ) -> ImportReport:
+    from nscweb.io.refusal import why_nothing
+
+    skipped_before, ignored_before = left_out_before
     for mark in marks:
         log.extend(mark.findings)
     cells, images = sum(mark.cells for mark in marks), sum(mark.images for mark in marks)
-    skipped = log.count("skip")
-    ignored = found.members - images - skipped
+    # What the survey left out by itself, and what reading left out, now or before a kill.
+    skipped = skipped_before + sum(mark.skipped for mark in marks)
+    ignored = ignored_before + sum(mark.ignored for mark in marks)
     if not cells:
-        reason = _nothing_read(log)
-        raise ImportRefused(
-            reason,
-            refusal(
-                request.name, reason, skipped=skipped, ignored=ignored, members=found.members, findings=log
-            ),
+        reason = why_nothing(log, [path.name for path in request.paths])
+        report = refusal(
+            request.name, reason, skipped=skipped, ignored=ignored, members=found.members, findings=log
         )
+        raise ImportRefused(reason, report)
     if len(kept) > 1:
         log.add(
             "note", "N-IMAGES-PER-CELL", f"{images:,} images in {len(kept)} channels make {cells:,} cells."
@@ -235,25 +239,14 @@ def _described(
     return list(apply_sheet(samples, rows, log))
 
 
-def _nothing_read(log: FindingLog) -> NscwebError:
-    reasons = [line for line in log.by_reason() if line.level in ("refuse", "skip")]
-    if not reasons:
-        return InputRefused(
-            "No cell image was found in what was given.",
-            "A study needs PNG, JPEG, BMP or TIFF images of single cells, zips of them, or NumPy .npz files.",
-            "E-NO-CELLS",
-        )
-    first = reasons[0]
-    return InputRefused(
-        f"No cell could be read; {first.count:,} files: {first.message}",
-        "The list of findings says why each file was left out.",
-        first.code if len(reasons) == 1 else "E-NO-CELLS",
-    )
+def _refused_early(request: ImportRequest, error: NscwebError, log: FindingLog) -> ImportReport:
+    """The report when not even a list of cells could be made."""
+    return refusal(request.name, error, skipped=log.count("skip"), members=log.count("skip"), findings=log)
 
 
 def _bytes_needed(found: Survey) -> int:
     """A generous guess of what the cell files will take: 64 by 64 pixels at 16 bit for each image."""
-    return found.members * 64 * 64 * 2
+    return int(found.members) * 64 * 64 * 2
 
 
 def _key(request: ImportRequest) -> str:

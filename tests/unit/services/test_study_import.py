@@ -258,7 +258,7 @@ def test_a_cell_without_brightfield_image_has_no_quality_numbers() -> None:
 
 def test_a_mark_that_was_cut_off_is_read_again(opened: App, tmp_path: Path) -> None:
     with import_staging.staged(opened, "x", "k") as staging:
-        mark = import_staging.SampleMark("s", "c000001", 3, 3, (Finding("warn", "W", "m", "w"),))
+        mark = import_staging.SampleMark("s", "c000001", 3, 3, 0, 0, (Finding("warn", "W", "m", "w"),))
         staging.set_mark(0, mark)
         assert staging.mark(0) == mark and staging.mark(1) is None
         (staging.folder / "import" / "000001.json").write_text(json.dumps({"name": "s"})[:-3])
