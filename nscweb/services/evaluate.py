@@ -190,10 +190,12 @@ def _by_time(table: pd.DataFrame, classes: ClassScheme, seed: int) -> tuple[Time
     if table["time_h"].nunique(dropna=False) < 2:
         return ()
     parts = []
-    for hours, rows in table.groupby("time_h", dropna=False, sort=True):
+    times = table["time_h"].to_numpy(np.float64)
+    for hours in np.unique(times):
+        rows = table[np.isnan(times) if np.isnan(hours) else times == hours]
         parts.append(
             TimeEvaluation(
-                None if pd.isna(hours) else float(hours),
+                None if np.isnan(hours) else float(hours),
                 len(rows),
                 int(rows["sample_id"].nunique()),
                 tuple(classification_metrics(rows, classes.names, seed=seed)),

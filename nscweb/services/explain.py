@@ -197,4 +197,5 @@ def _rows(app: App, run: Run, cell_ids: Sequence[str]) -> pd.DataFrame:
     places = pd.Index(table["cell_id"]).get_indexer(pd.Index(list(cell_ids)))
     if (places < 0).any():
         raise WrongUse(f"The run {run.run_id} has no cell {list(cell_ids)[int(np.argmin(places))]!r}.")
-    return table.iloc[places]
+    rows: pd.DataFrame = table.iloc[places]
+    return rows

@@ -122,6 +122,6 @@ def _with_sheet(table: pd.DataFrame, samples: tuple[Sample, ...]) -> pd.DataFram
         if column == "time_h":
             joined[column] = pd.to_numeric(values, errors="coerce").to_numpy(float)[codes]
         else:
-            short = values.astype(str).astype("category")
-            joined[column] = pd.Categorical.from_codes(short.cat.codes.to_numpy()[codes], dtype=short.dtype)
+            short = pd.Categorical(values.astype(str))
+            joined[column] = short[codes]
     return joined

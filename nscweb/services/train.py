@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
@@ -67,15 +67,15 @@ def train_model(
     check_request(request)
     refuse_existing_model(request.out)
     collected = collect_data(app, request, progress, cancel)
-    changes = {} if request.epochs is None else {"epochs": request.epochs}
     config = TrainConfig(
         architecture=request.architecture,
         seed=request.seed,
         device=request.device,
         threads=app.settings.threads,
-        **changes,
     )
-    by = "sample" if collected.can_split_by_sample else "cell"
+    if request.epochs is not None:
+        config = replace(config, epochs=request.epochs)
+    by: Literal["sample", "cell"] = "sample" if collected.can_split_by_sample else "cell"
     entry = train(
         config,
         collected.data,
