@@ -27,11 +27,12 @@ class Limits:
         min_side: pixels per side below which an image is too small to be a cell.
         max_sheet_bytes: a sample sheet, also after unpacking an XLSX.
         max_sheet_rows: rows of a sample sheet.
+        max_sheet_columns: columns of a sample sheet.
     """
 
     max_members: int = 2_000_000
     max_archive_bytes: int = 64_000 * MB
-    max_member_bytes: int = 256 * MB
+    max_member_bytes: int = 64 * MB
     max_total_bytes: int = 256_000 * MB
     max_ratio: int = 200
     max_image_side: int = 8192
@@ -39,6 +40,7 @@ class Limits:
     min_side: int = 8
     max_sheet_bytes: int = 20 * MB
     max_sheet_rows: int = 20_000
+    max_sheet_columns: int = 256
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Limits:

@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO, RawIOBase
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -56,10 +57,10 @@ def _unpack_part(unpacker: Any, packed: bytes) -> tuple[bytes, bytes]:
 
 
 class Archive:
-    """An open zip. Use it as a context manager.
+    """An open zip, on disk or in memory. Use it as a context manager.
 
     Attributes:
-        path: of the zip.
+        name: for messages.
         directory: what its list of files says.
 
     Raises:
@@ -67,13 +68,17 @@ class Archive:
         LimitExceeded: archive, member count or declared total over a limit.
     """
 
-    def __init__(self, path: Path, limits: Limits, name: str = "") -> None:
-        self.path = path
-        self.name = name or path.name
+    def __init__(self, source: Path | bytes, limits: Limits, name: str = "") -> None:
         self._limits = limits
-        self._stream = path.open("rb", buffering=0)
+        self._stream: RawIOBase | BytesIO
+        if isinstance(source, bytes):
+            self.name = name
+            self._stream = BytesIO(source)
+        else:
+            self.name = name or source.name
+            self._stream = source.open("rb", buffering=0)
         try:
-            length = path.stat().st_size
+            length = self._stream.seek(0, 2)
             limits.check("max_archive_bytes", length, f"Bytes of {self.name}")
             self.directory = read_directory(self._stream, length, self.name, limits)
             self._check_overlap(self.directory)
@@ -199,7 +204,7 @@ class Archive:
         name = directory.name_bytes(index)
         # One read takes header, name, extra field and data: extra fields are rarely longer than 64 bytes.
         self._stream.seek(int(directory.offsets[index]))
-        block = self._stream.read(_LOCAL.size + len(name) + 64 + packed)
+        block = self._read(_LOCAL.size + len(name) + 64 + packed)
         if len(block) < _LOCAL.size or block[:4] != b"PK\x03\x04":
             raise InputRefused("The file's own header inside the zip is missing.", "", "E-ZIP-HEADER")
         name_length, extra_length = struct.unpack_from("<2H", block, 26)
@@ -207,7 +212,7 @@ class Archive:
             raise InputRefused("The zip calls the file by two different names.", "", "E-ZIP-HEADER-MISMATCH")
         begin = _LOCAL.size + name_length + extra_length
         if begin + packed > len(block):
-            block += self._stream.read(begin + packed - len(block))
+            block += self._read(begin + packed - len(block))
         data = block[begin : begin + packed]
         if len(data) != packed:
             raise InputRefused("The file inside the zip is cut off.", "", "E-ZIP-MEMBER-CUT")
@@ -241,6 +246,15 @@ class Archive:
             raise InputRefused("The checksum of the file is wrong: it was damaged.", "", "E-ZIP-CRC")
         return data
 
+    def _read(self, length: int) -> bytes:
+        data = self._stream.read(length) or b""
+        while 0 < len(data) < length:  # an unbuffered file may give less than it has
+            more = self._stream.read(length - len(data))
+            if not more:
+                break
+            data += more
+        return data
+
     def head(self, index: int, length: int) -> bytes:
         """The first bytes of a member, without its checksum."""
         return next(self.blocks(index, 0, length, whole=False), b"")
@@ -260,7 +274,7 @@ class Archive:
         while total <= size:
             if not packed and left:
                 self._stream.seek(position)
-                packed = self._stream.read(min(left, _PART))
+                packed = self._read(min(left, _PART))
                 position, left = position + len(packed), left - len(packed)
             # Asked without input too: the unpacker may hold back what did not fit into the last part.
             data, packed = _unpack_part(unpacker, packed)
@@ -280,7 +294,7 @@ class Archive:
     def _data_position(self, index: int) -> int:
         offset = int(self.directory.offsets[index])
         self._stream.seek(offset)
-        header = self._stream.read(_LOCAL.size)
+        header = self._read(_LOCAL.size)
         if len(header) < _LOCAL.size or header[:4] != b"PK\x03\x04":
             raise InputRefused("The file's own header inside the zip is missing.", "", "E-ZIP-HEADER")
         name_length, extra_length = struct.unpack_from("<2H", header, 26)

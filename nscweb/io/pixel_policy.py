@@ -55,8 +55,9 @@ def to_grey(pixels: Pixels, where: str, log: FindingLog, *, colour: str = "rgb")
         "The image has colours; it was turned into grey values, which a brightfield image should not need.",
         where,
     )
-    grey = pixels[..., :3].astype(np.float64) @ _LUMA
-    return np.rint(grey).astype(pixels.dtype) if pixels.dtype.kind in "ui" else grey.astype(pixels.dtype)
+    grey: Pixels = pixels[..., :3].astype(np.float64) @ _LUMA
+    whole = pixels.dtype.kind in "ui"
+    return np.asarray(np.rint(grey) if whole else grey, pixels.dtype)
 
 
 def check_plane(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> Pixels:

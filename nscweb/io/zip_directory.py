@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from io import BytesIO, RawIOBase
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class ZipDirectory:
         return self.raw[begin : begin + int(self.entries["name_length"][index])]
 
 
-def read_directory(stream: BinaryIO, length: int, name: str, limits: Limits) -> ZipDirectory:
+def read_directory(stream: RawIOBase | BytesIO, length: int, name: str, limits: Limits) -> ZipDirectory:
     """Find the end record, check it against the limits, and parse the directory.
 
     Raises:
@@ -100,7 +101,7 @@ def read_directory(stream: BinaryIO, length: int, name: str, limits: Limits) -> 
     """
     tail_length = min(length, _END.size + _MAX16 + _LOCATOR64.size)
     stream.seek(length - tail_length)
-    tail = stream.read(tail_length)
+    tail = _read(stream, tail_length)
     position = tail.rfind(b"PK\x05\x06")
     while position >= 0:
         if position + _END.size <= len(tail):
@@ -111,9 +112,18 @@ def read_directory(stream: BinaryIO, length: int, name: str, limits: Limits) -> 
     raise _no_end(stream, length, tail, name)
 
 
-def _no_end(stream: BinaryIO, length: int, tail: bytes, name: str) -> InputRefused:
+def _read(stream: RawIOBase | BytesIO, length: int) -> bytes:
+    """Up to `length` bytes; an unbuffered file may give less than it has in one go."""
+    parts: list[bytes] = []
+    while length > 0 and (part := stream.read(length)):
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
+
+
+def _no_end(stream: RawIOBase | BytesIO, length: int, tail: bytes, name: str) -> InputRefused:
     stream.seek(0)
-    head = stream.read(512)
+    head = _read(stream, 512)
     if not head:
         return InputRefused(f"{name} is an empty file.", "Export or copy it again.", "E-ZIP-EMPTY-FILE")
     for magic, what, code in FOREIGN:
@@ -143,7 +153,7 @@ def _no_end(stream: BinaryIO, length: int, tail: bytes, name: str) -> InputRefus
 
 
 def _try_end(
-    stream: BinaryIO, tail: bytes, position: int, tail_at: int, name: str, limits: Limits
+    stream: RawIOBase | BytesIO, tail: bytes, position: int, tail_at: int, name: str, limits: Limits
 ) -> ZipDirectory | None:
     """The directory that this end record points to, None when it points nowhere sensible."""
     _, disk, cd_disk, on_disk, count, size, offset, comment_length = _END.unpack_from(tail, position)
@@ -155,7 +165,7 @@ def _try_end(
         if disks > 1:
             raise _several_parts(name)
         stream.seek(min(end64_at, end_at))
-        record = stream.read(_END64.size)
+        record = _read(stream, _END64.size)
         if len(record) == _END64.size and record[:4] == b"PK\x06\x06":
             *_, on_disk, count, size, offset = _END64.unpack(record)
             disk = cd_disk = 0
@@ -169,7 +179,7 @@ def _try_end(
     if size > limits.max_members * _BYTES_PER_ENTRY:
         limits.check("max_members", size // _ENTRY, f"Files in {name}")
     stream.seek(begin)
-    raw = stream.read(size)
+    raw = _read(stream, size)
     if count and raw[:4] != b"PK\x01\x02":
         return None
     comment = tail[position + _END.size : position + _END.size + comment_length]
