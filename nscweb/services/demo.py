@@ -104,9 +104,12 @@ def _study(
 
 def _sheet(cells: int, seed: int, pure: bool) -> dict[str, Sample]:
     """What the simulator knows of its samples; file names cannot say all of it (spaces, truth)."""
+    from nscweb.services.simulate import small_design
     from nscweb.simulation.design import plan_study
     from nscweb.simulation.traits import FATES
 
+    groups, replicates = small_design(cells, pure)
+    plan = plan_study(cells, seed, replicates=replicates, groups=groups, pure=pure)
     return {
         sample.name: Sample(
             sample.name,
@@ -116,7 +119,7 @@ def _sheet(cells: int, seed: int, pure: bool) -> dict[str, Sample]:
             instrument="simulated",
             true_class=FATES[sample.ratios.index(max(sample.ratios))] if pure else "",
         )
-        for sample in plan_study(cells, seed, pure=pure).samples
+        for sample in plan.samples
     }
 
 

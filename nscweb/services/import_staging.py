@@ -66,8 +66,12 @@ class Staging:
     def set_mark(self, index: int, mark: SampleMark) -> None:
         """Keep a finished sample. Its cell and quality files are complete by then."""
         data = {**asdict(mark), "findings": [asdict(finding) for finding in mark.findings]}
-        with atomic_write(self._mark_path(index)) as stream:
-            stream.write(json.dumps(data).encode("utf-8", "surrogatepass"))
+        path = self._mark_path(index)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not forced to the disk: a mark that a power cut tears is no mark, and the sample is read again.
+        part = path.with_suffix(".part")
+        part.write_bytes(json.dumps(data).encode("utf-8", "surrogatepass"))
+        part.replace(path)
 
     def publish(self, samples: Sequence[Sample], findings_csv: bytes, **about: Any) -> None:
         """Make the study visible; a kill before the last step leaves it hidden and complete."""

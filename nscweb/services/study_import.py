@@ -136,7 +136,7 @@ def _import(
     progress(0, 0, "Looking through the files")
     with survey(
         request.paths, app.settings.limits, log, class_from_folder=request.class_from_folder,
-        progress=progress, cancel=cancel,
+        progress=lambda done, total, step="": progress(done, total, "Looking through the files"), cancel=cancel,
     ) as found:  # fmt: skip
         brightfield, kept = chosen_channels(found, request, log)
         need_space(app.settings.data_dir, _bytes_needed(found))

@@ -16,7 +16,7 @@ from nscweb.services.study import list_studies
 from nscweb.simulation.design import GROUP_NAMES
 from nscweb.simulation.traits import FATES
 
-small = partial(demo.ensure_demo, cells=162, labelled_cells=45)
+small = partial(demo.ensure_demo, cells=27, labelled_cells=15)
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def app(tmp_path: Path) -> App:
 
 
 def test_the_demo_has_every_group_and_is_predicted(app: App) -> None:
-    made = small(app)
+    made = small(app, cells=81)
     assert made.run is not None and made.labelled_run is not None
     assert made.study.simulated and "simulated" in made.study.name.lower()
-    assert made.study.cells == made.run.cells == 162
+    assert made.study.cells == made.run.cells == 81
     assert {sample.group for sample in made.study.samples} == set(GROUP_NAMES)
     assert {sample.replicate for sample in made.study.samples} == {"1", "2", "3"}
     assert all(sample.time_h and not sample.true_class for sample in made.study.samples)
@@ -64,7 +64,7 @@ def test_what_is_missing_is_made_and_the_rest_is_kept(app: App) -> None:
 
 def test_without_a_model_the_studies_are_there_and_not_predicted(opened: App) -> None:
     made = small(opened)
-    assert made.run is None and made.labelled_run is None and made.study.cells == 162
+    assert made.run is None and made.labelled_run is None and made.study.cells == 27
     assert demo.find_demo(opened) is None
 
 
@@ -77,4 +77,4 @@ def test_a_cancelled_demo_goes_on(app: App) -> None:
             cancel=lambda: any("Importing" in s for s in seen),
         )
     assert demo.find_demo(app) is None and not list_studies(app)
-    assert small(app).study.cells == 162
+    assert small(app).study.cells == 27
