@@ -39,11 +39,17 @@ def add_study(
 
 
 def simulated_study(
-    app: App, name: str = "Small (simulated)", *, cells: int = 240, seed: int = 1, truth: bool = True
+    app: App,
+    name: str = "Small (simulated)",
+    *,
+    cells: int = 240,
+    seed: int = 1,
+    truth: bool = True,
+    replicates: int = 2,
 ) -> Study:
-    """Two time points, two replicates, three fates: twelve samples of pure fate."""
+    """Two time points, two replicates, three fates: twelve samples of pure fate, unless told otherwise."""
     found: dict[str, tuple[Sample, list[np.ndarray]]] = {}
-    for cell in iter_labelled_cells(seed, cells, times_h=(24.0, 120.0), replicates=2):
+    for cell in iter_labelled_cells(seed, cells, times_h=(24.0, 120.0), replicates=replicates):
         fate = FATES[cell.fate]
         sample = Sample(
             cell.sample,

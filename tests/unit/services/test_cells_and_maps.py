@@ -113,9 +113,9 @@ def test_saved_overlays_carry_class_score_and_object_number_in_their_names(tmp_p
     for path, item in zip(paths, maps, strict=True):
         assert path.name.startswith(f"{item.cell.predicted}-{item.cell.confidence:.2f}")
         assert f"object-{item.cell.object_number:06d}" in path.name
-        picture = Image.open(path)
-        assert picture.width > 2 * item.cell.image.shape[1]
-        assert "simulated" in picture.text["Description"]
+        with Image.open(path) as picture:
+            assert picture.width > 2 * item.cell.image.shape[1]
+            assert "simulated" in picture.text["Description"]
 
 
 def test_an_overlay_leaves_the_image_alone_where_the_map_is_zero():
