@@ -195,7 +195,9 @@ def read_cell_files(sources: Sequence[CellFileSource], classes: ClassScheme) -> 
         for start in range(0, len(cell_file), _CHUNK):
             stop = min(start + _CHUNK, len(cell_file))
             for pixels in cell_file.images(source.channels, start, stop):
-                yield LabelledCell(source.sample, label, pixels)
+                # A cell whose brightfield image was skipped at import has nothing to learn from.
+                if pixels is not None:
+                    yield LabelledCell(source.sample, label, pixels)
 
 
 def classes_of(sources: Sequence[CellFileSource], kind: str = "fate") -> ClassScheme:
