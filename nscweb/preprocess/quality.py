@@ -7,6 +7,7 @@ sample into the flags of `core.flags`, because "out of focus" only makes sense b
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations
 from typing import NamedTuple
 
 import cv2
@@ -57,7 +58,9 @@ _NOISE_FACTOR = 3.0  # times the noise of the border
 _PEAK_SHARE = 0.2  # of the strongest local deviation of the frame
 _SECOND_OBJECT_SHARE = 0.35  # area of a second object relative to the largest
 _MIN_OBJECT_PX = 12
-_NECK_SHARE = 0.86  # of the largest inscribed radius: a waist narrower than this parts two cells
+_WAIST_SHARE = 0.86  # of the diameter of the smaller part: a waist narrower than this parts two cells
+_DENT_SHARE = 0.05  # depth of a dent in the outline relative to the square root of the area
+_PART_SHARE = 0.22  # of the area: a smaller part is a process, not a cell
 
 # Judgement of a sample.
 BLUR_BELOW_MEDIAN = 0.45  # share of the sample's median focus
@@ -135,13 +138,28 @@ def _focus(signal: Float32, cell: NDArray[np.bool_], contrast: float, noise: flo
 
 
 def _touching(cell: Mask) -> int:
-    """Cells in one connected object: 2 or more when there is a waist between two parts about as wide."""
-    rim = cv2.copyMakeBorder(cell, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    distance = cv2.distanceTransform(rim, cv2.DIST_L2, 5)
-    distance = cv2.GaussianBlur(distance, (3, 3), 0.8)  # a ragged outline is not a waist
-    cores = (distance > _NECK_SHARE * distance.max()).astype(np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(cores, connectivity=8)
-    return max(1, int(np.count_nonzero(stats[1:, cv2.CC_STAT_AREA] >= 3)))
+    """Cells in one connected object: 2 when a waist parts it, else 1.
+
+    The waist runs between two dents of the outline and is shorter than the diameter of the smaller part.
+    """
+    contours, _ = cv2.findContours(cell, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(contours, key=len).reshape(-1, 2)
+    hull = cv2.convexHull(outline, returnPoints=False)
+    if len(outline) < 8 or len(hull) < 4:
+        return 1
+    # The order of the hull must fall, or OpenCV refuses the dents of some outlines.
+    found = cv2.convexityDefects(outline, np.sort(hull, axis=0)[::-1])
+    area = float(cv2.contourArea(outline))
+    dents = np.asarray(found).reshape(-1, 4) if found is not None else np.zeros((0, 4), np.int64)
+    dents = dents[dents[:, 3] / 256 > _DENT_SHARE * np.sqrt(area)]
+    deepest = dents[np.argsort(-dents[:, 3])[:4], 2]
+    for first, second in combinations(sorted(int(place) for place in deepest), 2):
+        part = float(cv2.contourArea(outline[first : second + 1]))
+        smaller = min(part, area - part)
+        waist = float(np.hypot(*(outline[first] - outline[second]).astype(np.float64)))
+        if smaller > _PART_SHARE * area and waist < _WAIST_SHARE * 2 * np.sqrt(smaller / np.pi):
+            return 2
+    return 1
 
 
 def quality_flags(features: pd.DataFrame) -> NDArray[np.int64]:
