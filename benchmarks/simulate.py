@@ -78,7 +78,9 @@ def speed(cells: int) -> None:
             for workers in (1, 2):
                 began = time.perf_counter()
                 count = cells if profile == "flowsight" else cells // 8
-                write_study_zip(Path(folder) / "s.zip", cells=count, seed=1, profile=profile, workers=workers)
+                # One group, so that a sample holds hundreds of cells as in a study of 100,000.
+                out = Path(folder) / "s.zip"
+                write_study_zip(out, cells=count, seed=1, groups=["NT3"], profile=profile, workers=workers)
                 rate = count / (time.perf_counter() - began)
                 print(
                     f"{profile:12s} {workers} worker(s): {rate:7.0f} cells/s; 100,000 in {1e5 / rate / 60:.1f} min"

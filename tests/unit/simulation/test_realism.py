@@ -12,7 +12,10 @@ import tifffile
 from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold, cross_val_predict, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from nscweb.preprocess.steps import border_background
 from nscweb.simulation.camera import PROFILES
@@ -40,13 +43,13 @@ def features(image: NDArray[np.generic]) -> list[float]:
 
 @pytest.fixture(scope="module")
 def cells() -> list[LabelledCell]:
-    return list(iter_labelled_cells(3, 1800, replicates=8))
+    return list(iter_labelled_cells(3, 3600, replicates=24))
 
 
 @pytest.mark.parametrize("profile", ["flowsight", "imagestream"])
 def test_distributions_cover_those_of_real_images(shared: Path, profile: str) -> None:
     """The real median lies within the central 95 % of simulated cells, and the simulated median within the real range
-    widened by 40 % (12 and 24 real images give a coarse range)."""
+    widened by 30 % (12 and 24 real images give a coarse range)."""
     if profile == "flowsight":
         images = [
             cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
@@ -57,27 +60,32 @@ def test_distributions_cover_those_of_real_images(shared: Path, profile: str) ->
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)
         paths = sorted((shared / "data/ideas_ometif").glob("*_Ch1.ome.tif"))
         real = np.array([features(tifffile.imread(path, is_ome=False)) for path in paths])
-    drawn = iter_labelled_cells(3, 600, replicates=8, profile=profile)
+    # Few samples of the big canvas: its texture bank takes longer than the cells.
+    replicates = 8 if profile == "flowsight" else 3
+    drawn = iter_labelled_cells(3, 600, replicates=replicates, profile=profile)
     simulated = np.array([features(cell.pixels[0]) for cell in drawn])
     for column, name in enumerate(FEATURES):
         low, high = np.percentile(simulated[:, column], [2.5, 97.5])
         assert low <= np.median(real[:, column]) <= high, name
         span = real[:, column].max() - real[:, column].min()
         middle = np.median(simulated[:, column])
-        assert real[:, column].min() - 0.4 * span <= middle <= real[:, column].max() + 0.4 * span, name
+        assert real[:, column].min() - 0.3 * span <= middle <= real[:, column].max() + 0.3 * span, name
 
 
 def test_frame_and_light_say_nothing_about_the_fate(cells: list[LabelledCell]) -> None:
-    leak = np.array(
-        [[*cell.pixels.shape[1:], *border_background(cell.pixels[0]), cell.pixels.mean()] for cell in cells]
-    )
-    leak = (leak - leak.mean(axis=0)) / (leak.std(axis=0) + 1e-9)
+    """Frame, background level and noise, alone and together, leave a logistic regression at chance."""
+    leak = np.array([[cell.pixels.shape[1], *border_background(cell.pixels[0])] for cell in cells])
+    assert {cell.pixels.shape[2] for cell in cells} == {60}
     fate = np.array([cell.fate for cell in cells])
-    groups = np.array([f"{cell.sample}" for cell in cells])
-    score = cross_val_score(
-        LogisticRegression(max_iter=500), leak, fate, groups=groups, cv=GroupKFold(5)
-    ).mean()
-    assert score < 1 / 3 + 0.09
+    # Folds by time and replicate, so that every fold holds the three fates alike.
+    groups = np.array([f"{cell.time_h}-{cell.replicate}" for cell in cells])
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+    for columns in ([0], [1], [2], [0, 1, 2]):
+        score = cross_val_predict(
+            probe, leak[:, columns], fate, groups=groups, cv=GroupKFold(5), method="predict_proba"
+        )
+        for index, name in enumerate(FATES):
+            assert roc_auc_score(fate == index, score[:, index]) < 0.56, (columns, name)
 
 
 def test_fates_become_easier_to_tell_with_time(cells: list[LabelledCell]) -> None:

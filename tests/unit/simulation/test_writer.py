@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from nscweb.io.formats.tiff import SIMULATED_MARK as READERS_MARK
+from nscweb.simulation.cells import KIND_SHARES, KINDS
 from nscweb.simulation.design import GROUPS, plan_study
 from nscweb.simulation.tiff import SIMULATED_MARK, tiff_bytes
 from nscweb.simulation.traits import FATES
@@ -30,9 +32,14 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_workers(tmp_path: Path) -> None:
     for name, workers in (("a", 1), ("b", 1), ("c", 2)):
         write_study_zip(
-            tmp_path / f"{name}.zip", cells=120, seed=5, truth=tmp_path / f"{name}.csv", workers=workers
+            tmp_path / f"{name}.zip",
+            cells=120,
+            seed=5,
+            groups=["NT3"],
+            truth=tmp_path / f"{name}.csv",
+            workers=workers,
         )
-    write_study_zip(tmp_path / "other.zip", cells=120, seed=6)
+    write_study_zip(tmp_path / "other.zip", cells=120, seed=6, groups=["NT3"])
     assert digest(tmp_path / "a.zip") == digest(tmp_path / "b.zip") == digest(tmp_path / "c.zip")
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "c.csv").read_bytes()
     assert digest(tmp_path / "other.zip") != digest(tmp_path / "a.zip")
@@ -59,7 +66,7 @@ def test_images_have_the_frames_and_depth_of_the_instrument(
     tmp_path: Path, profile: str, dtype: type
 ) -> None:
     out = tmp_path / "s.zip"
-    write_study_zip(out, cells=81, seed=2, profile=profile, channels=("Ch1",))
+    write_study_zip(out, cells=81, seed=2, profile=profile, groups=["NT3"], channels=("Ch1",))
     with zipfile.ZipFile(out) as archive:
         images = [tifffile.imread(BytesIO(archive.read(name)), is_ome=False) for name in archive.namelist()]
     heights, widths = {image.shape[0] for image in images}, {image.shape[1] for image in images}
@@ -76,6 +83,49 @@ def test_tiff_holds_its_pixels_and_says_simulated() -> None:
     data = tiff_bytes(pixels, "Ch11")
     np.testing.assert_array_equal(tifffile.imread(BytesIO(data), is_ome=False), pixels)
     assert SIMULATED_MARK in data
+
+
+def test_the_import_knows_the_mark_of_simulated_images() -> None:
+    """The two rooms are strangers, so each has its own copy of the mark."""
+    assert READERS_MARK == SIMULATED_MARK
+
+
+def test_the_truth_table_agrees_with_the_plan_and_with_the_pixels(tmp_path: Path) -> None:
+    out, truth = tmp_path / "s.zip", tmp_path / "t.csv"
+    write_study_zip(out, cells=1800, seed=4, truth=truth, groups=["NT3"])
+    rows = rows_of(truth)
+    for sample in plan_study(1800, 4, groups=["NT3"]).samples:
+        own = [row["fate"] for row in rows if row["sample"] == sample.name and row["fate"]]
+        for fate, ratio in zip(FATES, sample.ratios, strict=True):
+            # Four standard errors of a share of so many cells.
+            assert abs(own.count(fate) / len(own) - ratio) < 4 * np.sqrt(ratio * (1 - ratio) / len(own)), fate
+    late = [row for row in rows if row["kind"] == "single" and row["time_h"] == "120.0"]
+    right = 0
+    with zipfile.ZipFile(out) as archive:
+        for row in late:
+            stem = f"{row['sample']}/{row['sample']}_{row['object_number']}"
+            peaks = [
+                tifffile.imread(BytesIO(archive.read(f"{stem}_Ch{c}.ome.tif")), is_ome=False).max()
+                for c in (2, 3, 11)
+            ]
+            right += FATES[int(np.argmax(peaks))] == row["fate"]
+    assert right > 0.97 * len(late)
+
+
+def test_all_kinds_of_objects_occur_and_only_cells_have_a_fate(tmp_path: Path) -> None:
+    write_study_zip(
+        tmp_path / "s.zip",
+        cells=1500,
+        seed=8,
+        truth=tmp_path / "t.csv",
+        groups=["CNTF"],
+        channels=("Ch1",),
+    )
+    rows = rows_of(tmp_path / "t.csv")
+    kinds = {kind: sum(row["kind"] == kind for row in rows) / len(rows) for kind in KINDS}
+    for kind, share in zip(KINDS, KIND_SHARES, strict=True):
+        assert 0.4 * share < kinds[kind] < 2 * share, kind
+    assert all((row["fate"] == "") == (row["kind"] in ("debris", "empty")) for row in rows)
 
 
 def test_a_cancelled_simulation_leaves_nothing(tmp_path: Path) -> None:
