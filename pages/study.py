@@ -9,7 +9,7 @@ from nscweb.ui.frame import open_page, page_link
 with open_page("study") as app:
     new_study.new_study(app, expanded=not list_studies(app))
     jobs.follow_current(app, "import")
-    study = picker.pick_study(app)
+    study = picker.pick_study(app, quiet=True)
     if study:
         study_view.facts(study)
         sheet, pictures, quality, found, settings = st.tabs(

@@ -34,8 +34,8 @@ def numbers(data: DashboardData) -> None:
         ]
     )
     if left_out:
-        reasons = "; ".join(f"{reason}: {number:,}" for reason, number in data.dropped.items() if number)
-        st.caption(f"{count(left_out, 'cell')} left out. {reasons}.".replace("..", "."))
+        reasons = "; ".join(f"{reason} {number:,}" for reason, number in data.dropped.items() if number)
+        st.caption(f"Left out: {count(left_out, 'cell')} ({reasons}). Change it in the filters above.")
 
 
 def stacked(data: DashboardData) -> None:

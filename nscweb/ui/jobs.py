@@ -103,14 +103,10 @@ def _take_result(app: App, view: JobView) -> None:
 
 
 def _told_import(result: Mapping[str, Any]) -> None:
-    left_out = f", {count(result['skipped'], 'image')} left out" if result["skipped"] else ""
-    ignored = (
-        f", {count(result['ignored'], 'file')} without cells for this study" if result["ignored"] else ""
-    )
-    cells, samples = count(result["imported"], "cell"), count(result["samples"], "sample")
-    show.note(
-        f"Imported: {cells} in {samples}{left_out}{ignored}. The reasons stand under “What was noticed”."
-    )
+    said = f"Imported: {count(result['imported'], 'cell')} in {count(result['samples'], 'sample')}."
+    gone = [(result["skipped"], "left out"), (result["ignored"], "without data for this study")]
+    parts = [f"{count(number, 'file')} {why}" for number, why in gone if number]
+    show.note(said + (f" {', '.join(parts)}: see “What was noticed”." if parts else ""))
 
 
 def _submit(app: App, kind: str, payload: dict[str, object]) -> str:

@@ -13,12 +13,15 @@ from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, plain, when
 
 
-def pick_study(app: App) -> Study | None:
-    """The study to work on; without any, an empty state that says how to get one.
+def pick_study(app: App, *, quiet: bool = False) -> Study | None:
+    """The study to work on: the one in the address, else the newest.
 
-    The one in the address, else the newest. A study in the address that is gone is told, and another is offered.
+    Without any study an empty state says how to get one; with `quiet` that is left to the page. A study in the
+    address that is gone is told, and another is offered.
     """
     known = studies.list_studies(app)
+    if not known and quiet:
+        return None
     if not known:
         show.empty(
             "There is no study yet",

@@ -10,7 +10,6 @@ import re
 
 import streamlit as st
 
-
 _KEYS = ("study", "run", "job")
 _ID = re.compile(r"^[srj]\d{1,12}$")
 
