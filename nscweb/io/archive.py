@@ -9,7 +9,6 @@ import importlib
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO, RawIOBase
 from pathlib import Path
 from types import TracebackType
@@ -18,9 +17,10 @@ from typing import Any, Self
 import numpy as np
 
 from nscweb.core.errors import InputRefused, LimitExceeded
-from nscweb.core.limits import Limits, setting_name
+from nscweb.core.limits import Limits
 from nscweb.io.names import unsafe_name
-from nscweb.io.zip_directory import ZipDirectory, read_directory
+from nscweb.io.zip_checks import DEFLATED, Rejected, check_overlap, odd_members, reject
+from nscweb.io.zip_directory import read_directory
 
 inflate: Any
 try:
@@ -29,20 +29,7 @@ except ImportError:  # no wheel for this platform: the standard library is slowe
     inflate = zlib
 
 _LOCAL = struct.Struct("<4s5H3L2H")
-# Compression ratio is judged only above this size: a small blank image packs extremely well.
-_RATIO_FROM = 1_000_000
-_STORED, _DEFLATED = 0, 8
-_ENCRYPTED = 0x2041
 _PART = 1 << 20
-_KINDS = {0xA000: "symbolic link", 0x2000: "device", 0x6000: "device", 0x1000: "pipe", 0xC000: "socket"}
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A member that must not be read: stable code and a sentence."""
-
-    code: str
-    message: str
 
 
 def _unpack_part(unpacker: Any, packed: bytes) -> tuple[bytes, bytes]:
@@ -81,12 +68,12 @@ class Archive:
             length = self._stream.seek(0, 2)
             limits.check("max_archive_bytes", length, f"Bytes of {self.name}")
             self.directory = read_directory(self._stream, length, self.name, limits)
-            self._check_overlap(self.directory)
+            check_overlap(self.directory, self.name)
         except BaseException:
             self._stream.close()
             raise
         self._links = self._link_names()
-        self._odd = self._odd_members()
+        self._odd = odd_members(self.directory, limits)
 
     def __len__(self) -> int:
         return len(self.directory)
@@ -115,78 +102,18 @@ class Archive:
         modes = (self.directory.entries["external"] >> 16) & 0xF000
         return frozenset(self.member_name(int(index)) for index in np.flatnonzero(modes == 0xA000))
 
-    def _odd_members(self) -> bytes:
-        """One byte per member, 1 where `rejection` must look closer; the rest pass without a look."""
-        directory, limit = self.directory, self._limits
-        entries = directory.entries
-        modes = (entries["external"] >> 16) & 0xF000
-        odd = (modes != 0) & (modes != 0x8000)
-        odd |= (entries["flags"] & _ENCRYPTED) != 0
-        odd |= (entries["method"] != _STORED) & (entries["method"] != _DEFLATED)
-        odd |= (directory.sizes > min(limit.max_member_bytes, _RATIO_FROM)) | (directory.sizes < 0)
-        odd[list(directory.broken)] = True
-        return bytes(odd.tolist())
-
-    def _check_overlap(self, directory: ZipDirectory) -> None:
-        """Members that share bytes are how a small file unpacks to terabytes (Fifield, 2019)."""
-        good = np.ones(len(directory), bool)
-        good[list(directory.broken)] = False
-        begin = directory.offsets[good]
-        end = begin + _LOCAL.size + directory.packed[good]
-        order = np.argsort(begin, kind="stable")
-        begin, end = begin[order], end[order]
-        if len(begin) and np.any(end[:-1] > begin[1:]):
-            raise InputRefused(
-                f"Files inside {self.name} share the same bytes, which only decompression bombs do.",
-                "Pack the images again with an ordinary zip program.",
-                "E-ZIP-OVERLAP",
-            )
-
     def rejection(self, index: int, name: str) -> Rejected | None:
         """Why a member must not be read, judged from the directory alone; None when it may be."""
         unsafe = unsafe_name(name)
         if unsafe:
             return Rejected(*unsafe)
-        if not self._odd[index] and not self._links:
-            return None
-        directory = self.directory
-        entry = directory.entries[index]
-        kind = (int(entry["external"]) >> 16) & 0xF000
-        if kind in _KINDS:
-            return Rejected("E-ZIP-LINK", f"The entry is a {_KINDS[kind]}, not a file.")
         if self._links and self._behind_link(name):
             return Rejected("E-ZIP-LINK", "The file lies behind a symbolic link.")
-        if index in directory.broken:
-            return Rejected("E-ZIP-EXTRA", "The archive's entry of this file is damaged.")
-        if int(entry["flags"]) & _ENCRYPTED:
-            return Rejected("E-ZIP-ENCRYPTED", "The file is protected with a password.")
-        if int(entry["method"]) not in (_STORED, _DEFLATED):
-            return Rejected(
-                "E-ZIP-METHOD",
-                f"The file is packed with method {int(entry['method'])}, which is not supported.",
-            )
-        return self._size_rejection(index)
+        return reject(self.directory, index, self._limits) if self._odd[index] else None
 
     def _behind_link(self, name: str) -> bool:
         parts = name.split("/")
         return any("/".join(parts[:depth]) in self._links for depth in range(1, len(parts)))
-
-    def _size_rejection(self, index: int) -> Rejected | None:
-        size, packed = int(self.directory.sizes[index]), int(self.directory.packed[index])
-        limit = self._limits
-        if size > limit.max_member_bytes:
-            return Rejected(
-                "E-LIMIT-MEMBER-BYTES",
-                f"The file unpacks to {size:,} bytes, the limit is {limit.max_member_bytes:,} "
-                f"({setting_name('max_member_bytes')} raises it).",
-            )
-        if size > _RATIO_FROM and size > limit.max_ratio * max(packed, 1):
-            return Rejected(
-                "E-LIMIT-RATIO",
-                f"The file unpacks to {size // max(packed, 1):,} times its size, the limit is "
-                f"{limit.max_ratio} ({setting_name('max_ratio')} raises it).",
-            )
-        return None
 
     def check_total(self, indices: list[int]) -> None:
         """Refuse the archive when its images together are over the limit."""
@@ -226,7 +153,7 @@ class Archive:
         """
         data = self.packed_bytes(index)
         size = int(self.directory.sizes[index])
-        if int(self.directory.entries["method"][index]) == _DEFLATED:
+        if int(self.directory.entries["method"][index]) == DEFLATED:
             unpacker = inflate.decompressobj(-15)
             try:
                 data = unpacker.decompress(data, size + 1)
@@ -265,7 +192,7 @@ class Archive:
         Meant for large members: packed bytes are read in parts, and the checksum is compared at the end.
         A last block that is not full is given only with `whole` False.
         """
-        deflated = int(self.directory.entries["method"][index]) == _DEFLATED
+        deflated = int(self.directory.entries["method"][index]) == DEFLATED
         size, left = int(self.directory.sizes[index]), int(self.directory.packed[index])
         position = self._data_position(index)
         unpacker = inflate.decompressobj(-15) if deflated else None

@@ -16,6 +16,11 @@ _NAMES = re.compile(r"bright|\bbf\b|^bf|transmi|phase|\bdic\b", re.IGNORECASE)
 _MOST_DEVIATION = 0.25
 
 
+def called_brightfield(channels: Sequence[str]) -> str:
+    """The first channel whose name says brightfield, "" when none does."""
+    return next((name for name in channels if _NAMES.search(name)), "")
+
+
 def guess_brightfield(channels: Sequence[str], images: Mapping[str, Sequence[NDArray[Any]]]) -> str:
     """The likely brightfield channel, "" when there is no channel.
 
@@ -27,9 +32,9 @@ def guess_brightfield(channels: Sequence[str], images: Mapping[str, Sequence[NDA
     instruments with two lamps number the main one first; without any, the one with the evenest border.
     """
     ordered = sorted(channels, key=natural_key)
-    named = [name for name in ordered if _NAMES.search(name)]
+    named = called_brightfield(ordered)
     if named:
-        return named[0]
+        return named
     if not ordered:
         return ""
     levels = {name: _border(images[name]) for name in ordered if images.get(name)}

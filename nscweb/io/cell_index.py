@@ -52,18 +52,26 @@ class IndexBuilder:
         self._prefixes: dict[str, int] = {}
         self._channels: dict[str, int] = {}
         self.sample_names: list[tuple[int, str]] = []
+        self.in_folder: set[int] = set()
         self.prefixes_of: dict[int, set[int]] = {}
         self.unnamed = 0
 
     def add(
-        self, source: int, member: int, sample: str, prefix: str, number: int | None, channel: str
+        self, place: tuple[int, str, bool], prefix: str, number: int | None, channel: str, member: int
     ) -> None:
-        """One image file. Prefix and sample differ in nothing when they differ only in case."""
+        """One image file. Samples and prefixes that differ only in case are the same.
+
+        Args:
+            place: (source, sample, True when a folder and not a prefix names the sample).
+        """
+        source, sample, in_folder = place
         key = (source, sample.casefold())
         position = self._samples.get(key)
         if position is None:
             position = self._samples[key] = len(self.sample_names)
             self.sample_names.append((source, sample))
+            if in_folder:
+                self.in_folder.add(position)
         if number is None:
             self.unnamed += 1
             prefix, channel = "", UNNAMED_CHANNEL

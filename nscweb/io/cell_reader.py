@@ -11,6 +11,7 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, stop_if_asked
+from nscweb.io.brightfield import called_brightfield
 from nscweb.io.cell_index import FileRows
 from nscweb.io.decode import decode
 from nscweb.io.formats.tiff import read_simple
@@ -155,6 +156,10 @@ def chosen_plane(pages: ImagePages, where: str, log: FindingLog) -> int:
         plane, what = len(pages) // 2, "focus planes; the middle one"
     elif pages.kind == "t":
         plane, what = 0, "time points; the first one"
+    elif pages.kind == "channels":
+        named = called_brightfield(pages.names)
+        plane = pages.names.index(named) if named else 0
+        what = "channels; the one called brightfield" if named else "channels; the first one"
     else:
         plane, what = 0, "images; the first one"
     log.add(

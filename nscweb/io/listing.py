@@ -39,9 +39,10 @@ def list_files(
     junk = 0
     for position, source in enumerate(sources):
         accepted: list[int] = []
-        loose_label = source.label if isinstance(source, FileSource) else ""
         archived = isinstance(source, ZipSource)
         chosen = isinstance(source, FileSource) and source.chosen
+        # The folder that the user pointed at names a class too, when its images lie right in it.
+        given_folder = source.label if class_from_folder and not archived and not chosen else ""
         for number, name, size in source.entries():
             listing.members += 1
             if listing.members % _REPORT_EVERY == 0:
@@ -76,13 +77,15 @@ def list_files(
                 _skip(listing, log, "E-IMG-EMPTY", "The file is empty.", name)
                 continue
             parsed = parse_name(name)
-            sample = parsed.folder
-            if not sample:
-                in_folder = class_from_folder and loose_label and not chosen
-                sample = loose_label if in_folder else ""
-            if not sample:
-                sample = (parsed.prefix if parsed.object_number is not None else "") or source.label
-            listing.builder.add(position, number, sample, parsed.prefix, parsed.object_number, parsed.channel)
+            folder = parsed.folder or given_folder
+            prefix = parsed.prefix if parsed.object_number is not None else ""
+            listing.builder.add(
+                (position, folder or prefix or source.label, bool(folder)),
+                parsed.prefix,
+                parsed.object_number,
+                parsed.channel,
+                number,
+            )
             accepted.append(number)
         if isinstance(source, ZipSource):
             source.archive.check_total(accepted)

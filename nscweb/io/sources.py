@@ -10,7 +10,8 @@ from typing import Protocol
 
 from nscweb.core.errors import InputRefused
 from nscweb.core.limits import Limits, setting_name
-from nscweb.io.archive import Archive, Rejected
+from nscweb.io.archive import Archive
+from nscweb.io.zip_checks import Rejected
 
 
 class Source(Protocol):

@@ -14,10 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nscweb.core.errors import InputRefused, NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample
 from nscweb.io.brightfield import guess_brightfield
 from nscweb.io.cell_index import FileRows, IndexBuilder
@@ -27,9 +26,10 @@ from nscweb.io.hints import parse_sample_hints
 from nscweb.io.listing import Listing, list_files
 from nscweb.io.names import natural_key
 from nscweb.io.npz_reader import NpzCellReader
+from nscweb.io.opening import LOOSE_LABEL, open_paths
 from nscweb.io.peek import Peek, peek_at
 from nscweb.io.refusal import why_nothing
-from nscweb.io.sources import FileSource, Source, ZipSource, walk_folder
+from nscweb.io.sources import Source
 
 
 @dataclass(frozen=True)
@@ -159,51 +159,6 @@ class Survey:
     ) -> None:
         self.close()
 
-    def _open(
-        self, paths: Sequence[Path], log: FindingLog, cancel: CancelAsked
-    ) -> list[tuple[NpzCells, str]]:
-        """Open archives and tables, gather loose files. A broken one among several is skipped."""
-        tables: list[tuple[NpzCells, str]] = []
-        loose: list[tuple[Path, str]] = []
-        errors: list[NscwebError] = []
-
-        def take(path: Path, name: str) -> bool:
-            stop_if_asked(cancel)
-            suffix = path.suffix.lower()
-            if suffix not in (".zip", ".npz"):
-                return False
-            try:
-                if suffix == ".npz":
-                    tables.append((self._stack.enter_context(NpzCells(path, self._limits)), path.stem))
-                else:
-                    source = ZipSource(path, self._limits)
-                    self._stack.callback(source.close)
-                    self._sources.append(source)
-            except NscwebError as error:
-                errors.append(error)
-                self.members += 1
-                self._listed_skipped += 1
-                log.add("skip", error.code, str(error), name)
-            except OSError as error:
-                raise InputRefused(
-                    f"{name} cannot be opened: {error.strerror}.", "", "E-FILE-UNREADABLE"
-                ) from error
-            return True
-
-        for path in paths:
-            if not path.exists():
-                raise InputRefused(f"There is no file or folder {path}.", "Check the path.", "E-FILE-MISSING")
-            if path.is_dir():
-                files = [item for item in walk_folder(path) if not take(*item)]
-                self._sources.append(FileSource(files, path.absolute().name, self._limits))
-            elif not take(path, path.name):
-                loose.append((path, path.name))
-        if loose:
-            self._sources.append(FileSource(loose, "images", self._limits, chosen=True))
-        if len(paths) == 1 and errors and not self._sources and not tables:
-            raise errors[0]
-        return tables
-
     def _settle(
         self, listing: Listing, tables: list[tuple[NpzCells, str]], class_from_folder: bool, log: FindingLog
     ) -> None:
@@ -252,14 +207,18 @@ class Survey:
                     "The folder holds files with several name prefixes; they make up one sample.",
                     shown,
                 )
-            samples.append(self._sample(shown, rows.cells, names, taken, class_from_folder and name))
+            true_class = ""
+            if class_from_folder and position in builder.in_folder:
+                true_class = name.rpartition("/")[2]
+            elif class_from_folder:
+                message = "These images lie in no folder, so their class is not known."
+                log.add("warn", "W-CLASS-NO-FOLDER", message, shown)
+            samples.append(self._sample(shown, rows.cells, names, taken, true_class))
             self._found.append(_Found(rows, planes is not None))
         for table, label in tables:
             for group, chosen in table.groups.items():
                 self.members += len(chosen)
-                true_class = group
-                shown = group or label
-                samples.append(self._sample(shown, len(chosen), table.channels, taken, true_class))
+                samples.append(self._sample(group or label, len(chosen), table.channels, taken, group, group))
                 self._found.append(_Found(npz=table, group=group))
         self.samples = tuple(sorted(samples, key=lambda sample: natural_key(sample.name)))
         self.channels = tuple(
@@ -269,14 +228,21 @@ class Survey:
         self.brightfield = guess_brightfield(self.channels, peek.images)
 
     def _sample(
-        self, name: str, cells: int, channels: tuple[str, ...], taken: set[str], class_name: str | bool
+        self,
+        name: str,
+        cells: int,
+        channels: tuple[str, ...],
+        taken: set[str],
+        true_class: str = "",
+        group: str | None = None,
     ) -> SurveySample:
         unique, copy = name or "sample", 2
         while unique.casefold() in taken:
             unique, copy = f"{name} ({copy})", copy + 1
         taken.add(unique.casefold())
-        true_class = class_name.rpartition("/")[2] if isinstance(class_name, str) else ""
         hint = parse_sample_hints(unique).sample(unique, true_class, cells)
+        if group is not None or name == LOOSE_LABEL:
+            hint = hint.with_changes(group=group or "")
         return SurveySample(unique, cells, hint, channels, len(self._found))
 
 
@@ -301,12 +267,15 @@ def survey(
     """
     found = Survey(limits)
     try:
-        tables = found._open(paths, log, cancel)
-        listing = list_files(found._sources, log, class_from_folder, progress, cancel)
-        found.members += listing.members
-        found._listed_skipped += listing.skipped
-        found._listed_ignored += listing.ignored
-        found._settle(listing, tables, class_from_folder, log)
+        opened = open_paths(paths, limits, found._stack, cancel, class_from_folder)
+        for name, error in opened.broken:
+            log.add("skip", error.code, str(error), name)
+        found._sources = opened.sources
+        listing = list_files(opened.sources, log, class_from_folder, progress, cancel)
+        found.members = listing.members + len(opened.broken)
+        found._listed_skipped = listing.skipped + len(opened.broken)
+        found._listed_ignored = listing.ignored
+        found._settle(listing, opened.tables, class_from_folder, log)
         if not found.samples:
             raise why_nothing(log, [path.name for path in paths])
         if found.simulated:

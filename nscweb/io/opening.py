@@ -1,0 +1,87 @@
+"""From what the user pointed at to open archives, tables of cells and lists of loose files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nscweb.core.errors import InputRefused, NscwebError
+from nscweb.core.limits import Limits
+from nscweb.core.progress import CancelAsked, stop_if_asked
+from nscweb.io.formats.npz import NpzCells
+from nscweb.io.sources import FileSource, Source, ZipSource, walk_folder
+
+# Label, and so the sample's name, of images that lie loose and name none themselves.
+LOOSE_LABEL = "images"
+
+
+@dataclass
+class Opened:
+    """Everything that is open for reading.
+
+    Attributes:
+        sources: zips and folders of images.
+        tables: `.npz` files with the name for their sample.
+        broken: (file, why it could not be opened), for those that were not alone.
+    """
+
+    sources: list[Source] = field(default_factory=list)
+    tables: list[tuple[NpzCells, str]] = field(default_factory=list)
+    broken: list[tuple[str, NscwebError]] = field(default_factory=list)
+
+
+def open_paths(
+    paths: Sequence[Path], limits: Limits, stack: ExitStack, cancel: CancelAsked, with_folder: bool = False
+) -> Opened:
+    """Open every path; `stack` closes what was opened.
+
+    Args:
+        with_folder: keep the name of its folder before the name of a single file.
+
+    Raises:
+        InputRefused: a path that does not exist, or the only file cannot be read.
+        LimitExceeded: the only file is over a limit.
+    """
+    opened = Opened()
+    loose: list[tuple[Path, str]] = []
+    for path in paths:
+        stop_if_asked(cancel)
+        if not path.exists():
+            raise InputRefused(f"There is no file or folder {path}.", "Check the path.", "E-FILE-MISSING")
+        if path.is_dir():
+            files = [
+                (file, name)
+                for file, name in walk_folder(path)
+                if not _open_one(opened, file, name, limits, stack)
+            ]
+            opened.sources.append(FileSource(files, path.resolve().name, limits))
+        elif not _open_one(opened, path, path.name, limits, stack):
+            folder = path.resolve().parent.name
+            loose.append((path, f"{folder}/{path.name}" if with_folder and folder else path.name))
+    if loose:
+        opened.sources.append(FileSource(loose, LOOSE_LABEL, limits, chosen=True))
+    if opened.broken and not opened.sources and not opened.tables and len(paths) == 1:
+        raise opened.broken[0][1]
+    return opened
+
+
+def _open_one(opened: Opened, path: Path, name: str, limits: Limits, stack: ExitStack) -> bool:
+    """True when the file is an archive or a table, readable or not; False for any other file."""
+    suffix = path.suffix.lower()
+    if suffix not in (".zip", ".npz") or path.name.startswith("."):
+        return False
+    try:
+        if suffix == ".npz":
+            opened.tables.append((stack.enter_context(NpzCells(path, limits)), path.stem))
+        else:
+            source = ZipSource(path, limits)
+            stack.callback(source.close)
+            opened.sources.append(source)
+    except NscwebError as error:
+        opened.broken.append((name, error))
+    except OSError as error:
+        message = f"{path.name} cannot be opened: {error.strerror or error}."
+        opened.broken.append((name, InputRefused(message, "Check that it may be read.", "E-FILE-UNREADABLE")))
+    return True
