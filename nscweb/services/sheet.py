@@ -123,7 +123,7 @@ def import_sheet(app: App, study: str, data: bytes, filename: str) -> SheetUpdat
 
     found = app.catalogue.study(study)
     log = FindingLog()
-    rows = read_sheet(data, filename, log)
+    rows = read_sheet(data, filename, log, app.settings.limits)
     return _store(app, found, list(apply_sheet(found.samples, rows, log)), log)
 
 

@@ -140,9 +140,10 @@ def _import(
     ) as found:  # fmt: skip
         brightfield, kept = chosen_channels(found, request, log)
         need_space(app.settings.data_dir, _bytes_needed(found))
+        known = described(app, request, found, log)
         left_out_before = (found.skipped, found.ignored)
         marks = read_samples(staging, found, brightfield, kept, progress, cancel)
-        return _finish(app, request, staging, found, brightfield, kept, marks, left_out_before, log)
+        return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, log)
 
 
 def chosen_channels(found: Survey, request: ImportRequest, log: FindingLog) -> tuple[str, tuple[str, ...]]:
@@ -175,12 +176,12 @@ def _channel(found: Survey, name: str) -> str:
 
 
 def _finish(
-    app: App,
     request: ImportRequest,
     staging: Staging,
     found: Survey,
     brightfield: str,
     kept: tuple[str, ...],
+    known: Mapping[str, Sample],
     marks: list[SampleMark],
     left_out_before: tuple[int, int],
     log: FindingLog,
@@ -204,7 +205,7 @@ def _finish(
         log.add(
             "note", "N-IMAGES-PER-CELL", f"{images:,} images in {len(kept)} channels make {cells:,} cells."
         )
-    samples = _described(app, request, found, marks, log)
+    samples = [replace(known[mark.name], name=mark.name, cells=mark.cells) for mark in marks if mark.cells]
     simulated = found.simulated if request.simulated is None else request.simulated
     report = ImportReport(
         request.name,
@@ -225,18 +226,29 @@ def _finish(
     return report
 
 
-def _described(
-    app: App, request: ImportRequest, found: Survey, marks: list[SampleMark], log: FindingLog
-) -> list[Sample]:
-    """Samples with cells, with what their names and the given sheet say of them."""
-    hints = {sample.name: sample.hint for sample in found.samples} | dict(request.describe or {})
-    samples = [replace(hints[mark.name], name=mark.name, cells=mark.cells) for mark in marks if mark.cells]
-    if request.sheet is None:
-        return samples
-    from nscweb.io.sheets import apply_sheet, read_sheet
+def described(app: App, request: ImportRequest, found: Survey, log: FindingLog) -> dict[str, Sample]:
+    """What names, the program that made the images and the given sheet say of each sample.
 
-    rows = read_sheet(request.sheet.read_bytes(), request.sheet.name, log)
-    return list(apply_sheet(samples, rows, log))
+    Raises:
+        InputRefused: the sheet cannot be read, or holds values that cannot be understood.
+    """
+    known = {sample.name: sample.hint for sample in found.samples} | dict(request.describe or {})
+    if request.sheet is None:
+        return known
+    from nscweb.io.sheets import apply_sheet, read_sheet
+    from nscweb.services.sheet import read_sheet_file
+
+    data = read_sheet_file(app, request.sheet)
+    rows = read_sheet(data, request.sheet.name, log, app.settings.limits)
+    filled = apply_sheet(list(known.values()), rows, log)
+    wrong = log.count("refuse")
+    if wrong:
+        raise InputRefused(
+            f"The sample sheet {request.sheet.name} holds {wrong} values that cannot be understood.",
+            "They are listed; correct them, or import without the sheet and fill it in afterwards.",
+            "E-SHEET",
+        )
+    return {sample.name: sample for sample in filled}
 
 
 def _refused_early(request: ImportRequest, error: NscwebError, log: FindingLog) -> ImportReport:

@@ -166,6 +166,18 @@ def test_a_sheet_given_at_import_is_applied_and_gaps_are_listed(
     assert any("nobody" in finding.where + finding.message for finding in report.findings)
 
 
+def test_a_sheet_that_cannot_be_understood_refuses_the_import_before_it_begins(
+    opened: App, export: Path, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("sample,time\nNT3_1d_rep1,soon\n", "utf-8")
+    steps: list[str] = []
+    with pytest.raises(ImportRefused, match=r"sheet\.csv") as caught:
+        import_study(opened, [export], "sim", sheet=sheet, progress=lambda d, t, step="": steps.append(step))
+    assert any("NT3_1d_rep1" in finding.where for finding in caught.value.report.findings)
+    assert not any("Importing" in step for step in steps) and not opened.catalogue.unfinished_studies()
+
+
 def test_the_class_is_taken_from_the_folder_when_asked(opened: App, tmp_path: Path) -> None:
     simulate(tmp_path / "pure.zip", cells=15, seed=2, pure=True, channels=("Ch1",))
     folder = tmp_path / "set"
