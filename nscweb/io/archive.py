@@ -28,6 +28,7 @@ try:
 except ImportError:  # no wheel for this platform: the standard library is slower and gives the same bytes
     inflate = zlib
 
+_DAMAGED: tuple[type[Exception], ...] = (zlib.error, inflate.error)
 _LOCAL = struct.Struct("<4s5H3L2H")
 _PART = 1 << 20
 
@@ -38,7 +39,7 @@ def _unpack_part(unpacker: Any, packed: bytes) -> tuple[bytes, bytes]:
         return packed, b""
     try:
         data = unpacker.decompress(packed, _PART)
-    except zlib.error as error:
+    except _DAMAGED as error:
         raise InputRefused("The packed data of the file are damaged.", "", "E-ZIP-DEFLATE") from error
     return data, unpacker.unconsumed_tail
 
@@ -157,7 +158,7 @@ class Archive:
             unpacker = inflate.decompressobj(-15)
             try:
                 data = unpacker.decompress(data, size + 1)
-            except zlib.error as error:
+            except _DAMAGED as error:
                 raise InputRefused("The packed data of the file are damaged.", "", "E-ZIP-DEFLATE") from error
             if len(data) > size:
                 raise LimitExceeded(
