@@ -53,6 +53,15 @@ class InputRecipe:
             )
         if not self.divide_by > 0:
             raise CardInvalid("The recipe divides by a number that is not positive.")
+        if self.interpolation not in ("area", "linear"):
+            raise CardInvalid(
+                f"The recipe names an interpolation that does not exist: {self.interpolation!r}."
+            )
+        field = self.field_px or self.field_um
+        if field is not None and not min(field) > 0:
+            raise CardInvalid("The recipe asks for a field without extent.")
+        if self.clip is not None and not self.clip[0] < self.clip[1]:
+            raise CardInvalid("The recipe clips to a range whose low end is not below its high end.")
         if self.background not in ("none", "border-median") or self.contrast not in ("none", "deviation"):
             raise CardInvalid("The recipe names a background or contrast step that does not exist.")
 
