@@ -12,7 +12,8 @@ _TIME = re.compile(r"^(\d+(?:[.,]\d+)?)(h|hr|hrs|hours?|d|days?)$", re.IGNORECAS
 _DAY_FIRST = re.compile(r"^(?:d|day)(\d+(?:[.,]\d+)?)$", re.IGNORECASE)
 # `a_1d1` of Zhu et al. 2021: "day 1, replicate 1" is an assumption (FACTS section 2), shown and editable.
 _TIME_REPLICATE = re.compile(r"^(\d+(?:[.,]\d+)?)(h|d)(\d+)$", re.IGNORECASE)
-_REPLICATE = re.compile(r"^(?:replicate|rep|r)[-.#]?(\d+|[a-d])$", re.IGNORECASE)
+# A lone r needs a number after it: "RA" is retinoic acid.
+_REPLICATE = re.compile(r"^(?:(?:replicate|rep)[-.#]?(?=\d|[a-d]$)|r[-.#]?(?=\d))(\d+|[a-d])$", re.IGNORECASE)
 _DONOR = re.compile(r"^(?:donor|patient|animal|mouse|rat)[-.#]?(\w+)$", re.IGNORECASE)
 _CONTROL = frozenset({"control", "ctrl", "ctl", "untreated", "vehicle"})
 _SPLIT = re.compile(r"[/_\s]+")

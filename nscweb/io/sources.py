@@ -59,7 +59,10 @@ class ZipSource:
         return self.archive.rejection(number, name)
 
     def read(self, number: int) -> bytes:
-        return self.archive.read(number)
+        try:
+            return self.archive.read(number)
+        except OSError as error:
+            raise InputRefused("The archive cannot be read any more.", "", "E-FILE-UNREADABLE") from error
 
     def name(self, number: int) -> str:
         return self.archive.member_name(number)

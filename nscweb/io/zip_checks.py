@@ -65,7 +65,7 @@ def reject(directory: ZipDirectory, index: int, limits: Limits) -> Rejected | No
     if kind in _KINDS:
         return Rejected("E-ZIP-LINK", f"The entry is a {_KINDS[kind]}, not a file.")
     if index in directory.broken:
-        return Rejected("E-ZIP-EXTRA", "The archive's entry of this file is damaged.")
+        return Rejected("E-ZIP-ENTRY", "The archive's entry of this file is damaged.")
     if int(entry["flags"]) & _ENCRYPTED:
         return Rejected("E-ZIP-ENCRYPTED", "The file is protected with a password.")
     method = int(entry["method"])

@@ -65,7 +65,7 @@ class ZipDirectory:
         entries: (N,) records of `ENTRY_TYPE`.
         starts: (N,) where each entry begins in `raw`.
         sizes, packed, offsets: (N,) int64, with ZIP64 fields resolved; offsets are positions in the file.
-        broken: entries whose ZIP64 field is damaged; they cannot be read.
+        broken: entries that contradict themselves or point outside the file; they cannot be read.
         raw: the bytes of the directory.
         begin: position of the directory in the file.
         claimed: number of entries that the end record claims.
@@ -221,8 +221,12 @@ def _parse(
         extra = raw[start : start + int(entries["extra_length"][index])]
         if not _resolve_zip64(extra, index, sizes, packed, offsets):
             broken.add(index)
+    offsets += shift
+    # Packed bytes lie between the start of the file and the directory; anything else is a damaged entry.
+    outside = (offsets < 0) | (packed < 0) | (packed > begin) | (offsets > begin - packed)
+    broken.update(np.flatnonzero(outside).tolist())
     return ZipDirectory(
-        entries, where, sizes, packed, offsets + shift, frozenset(broken), raw, begin, claimed, comment
+        entries, where, sizes, packed, offsets, frozenset(broken), raw, begin, claimed, comment
     )
 
 
@@ -240,6 +244,8 @@ def _gather(raw: bytes, where: NDArray[np.int64]) -> NDArray[Any]:
 def _extra_is_sound(raw: bytes, start: int, length: int) -> bool:
     """True when the fields of an entry fill its extra data; a few bytes of padding are common and harmless."""
     position, end = start, start + length
+    if end > len(raw):
+        return False
     while position + 4 <= end:
         position += 4 + raw[position + 2] + 256 * raw[position + 3]
     return position <= end

@@ -117,9 +117,11 @@ class NpzCells:
         index = self._members[key]
         if int(self._archive.directory.sizes[index]) > 64_000_000:
             raise InputRefused(f"The array {key} in {name} is too large for labels.", "", "E-NPZ-LABELS")
+        data = self._archive.read(index)
         try:
-            array: NDArray[Any] = np.load(io.BytesIO(self._archive.read(index)), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
+            # NumPy parses headers as Python text, which may fail in any way.
+            array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+        except Exception as error:
             raise InputRefused(
                 f"The array {key} in {name} cannot be read; pickled arrays are never loaded.",
                 "Store numbers or text.",
@@ -155,11 +157,11 @@ class NpzCells:
 
 def _npy_header(head: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     stream = io.BytesIO(head)
-    try:
+    try:  # NumPy parses headers as Python text, which may fail in any way
         version = npy.read_magic(stream)
         reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran, dtype = reader(stream)
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:
         raise InputRefused(
             f"The array of images in {name} is damaged.", "Save it again.", "E-NPZ-DAMAGED"
         ) from error

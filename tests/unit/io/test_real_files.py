@@ -57,7 +57,9 @@ def test_ideas_export_of_24_cells_in_3_channels(shared: Path, take: Callable[...
             for channel in cell.channels:
                 file = folder / f"{name}_{cell.object_number}_{channel}.ome.tif"
                 np.testing.assert_array_equal(cell.channel(channel), tifffile.imread(file))
-                np.testing.assert_array_equal(cell.channel(channel), cv2.imread(str(file), cv2.IMREAD_UNCHANGED))
+                np.testing.assert_array_equal(
+                    cell.channel(channel), cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+                )
 
 
 def test_one_channel_touches_only_its_files(shared: Path, take: Callable[..., Any]) -> None:
@@ -88,7 +90,9 @@ def test_zhu_example_array_comes_in(shared: Path, take: Callable[..., Any]) -> N
     assert {cell.frame for cell in imported.all_cells} == {(45, 30)}
 
 
-def test_odd_pbmc_stacks_are_told_and_the_channel_can_be_chosen(shared: Path, take: Callable[..., Any]) -> None:
+def test_odd_pbmc_stacks_are_told_and_the_channel_can_be_chosen(
+    shared: Path, take: Callable[..., Any]
+) -> None:
     imported = take(shared / "data/pbmc_odd")
     assert len(imported.all_cells) == 11
     assert imported.found.channels == tuple(f"Ch{number}" for number in range(1, 9))
@@ -99,7 +103,9 @@ def test_odd_pbmc_stacks_are_told_and_the_channel_can_be_chosen(shared: Path, ta
 
 
 @pytest.mark.parametrize("name", ["example.cif"])
-def test_instrument_files_are_refused_with_the_way_out(name: str, shared: Path, take: Callable[..., Any]) -> None:
+def test_instrument_files_are_refused_with_the_way_out(
+    name: str, shared: Path, take: Callable[..., Any]
+) -> None:
     imported = take(shared / "data/cif" / name)
     assert not imported.all_cells and imported.codes("skip") == {"E-FMT-CIF"}
     assert "Export .ome.tif" in next(iter(imported.log)).message or any(
