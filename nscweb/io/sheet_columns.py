@@ -65,6 +65,11 @@ def understand_header(header: Sequence[str], name: str) -> list[Column]:
     return columns
 
 
+def known_titles(header: Sequence[str]) -> int:
+    """How many titles name a column of the sample sheet."""
+    return sum(bool(_column(title.strip()).field) for title in header)
+
+
 def _refuse_twice(counts: Counter[str], name: str, what: str) -> None:
     twice = {title: count for title, count in counts.items() if count > 1}
     if twice:

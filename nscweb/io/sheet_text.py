@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
+from nscweb.io.sheet_columns import known_titles
 
 SEPARATORS: dict[str, str] = {",": "comma", ";": "semicolon", "\t": "tab"}
 _ALLOWED_CONTROLS = frozenset("\t\r\n\x0b\x0c")
@@ -79,20 +80,22 @@ def _decoded(data: bytes) -> tuple[str | None, str]:
 
 
 def _separator(text: str, name: str) -> str:
-    """The separator that gives every row the same number of columns; the most columns when several do."""
+    """The separator by which all rows have equally many columns, with the most titles that are known."""
     head = text.lstrip("\ufeff").split("\n", 1)[0].split("\r", 1)[0]
     in_header = [separator for separator in SEPARATORS if separator in head]
     if len(in_header) <= 1:
         return in_header[0] if in_header else ","
-    scores: list[tuple[bool, int, str]] = []
+    scores: list[tuple[bool, int, int, bool, str]] = []
     for separator in in_header:
         try:
             rows = _parse(text, separator, name)
         except InputRefused:
             continue
-        widths = {len(row) for _, row in rows}
-        scores.append((len(widths) == 1, len(rows[0][1]) if rows else 0, separator))
-    return max(scores, key=lambda score: score[:2])[2] if scores else in_header[0]
+        if rows:
+            even = len({len(row) for _, row in rows}) == 1
+            # A comma is a decimal sign too, so it gives way when all else is equal.
+            scores.append((even, known_titles(rows[0][1]), len(rows[0][1]), separator != ",", separator))
+    return max(scores)[-1] if scores else in_header[0]
 
 
 def _parse(text: str, separator: str, name: str) -> list[tuple[int, tuple[str, ...]]]:
