@@ -23,10 +23,12 @@ def register(app: typer.Typer) -> None:
         """Take jobs from the queue until stopped. The app starts one by itself."""
         with running() as console:
             from nscweb.jobs import worker as jobs
+            from nscweb.services.import_staging import clean_imports
             from nscweb.services.uploads import clean_uploads
 
             opened = console.open(data_dir)
             clean_uploads(opened)
+            clean_imports(opened)
             console.warn(f"Worker for {opened.settings.data_dir}; the log is logs/worker.log.")
             done = jobs.main(opened, parent=parent, once=once)
             console.warn(f"Worker ended after {done} jobs.")

@@ -49,7 +49,7 @@ def ensure_demo(
     app: App,
     *,
     cells: int = DEMO_CELLS,
-    labelled_cells: int = LABELLED_CELLS,
+    labelled_cells: int | None = None,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
 ) -> Demo:
@@ -69,7 +69,9 @@ def ensure_demo(
 
     with file_lock(app.folder.root / "studies" / ".demo.lock", wait):
         study = _study(app, DEMO_NAME, cells, DEMO_SEED, False, progress, cancel)
-        labelled = _study(app, LABELLED_NAME, labelled_cells, LABELLED_SEED, True, progress, cancel)
+        labelled = _study(
+            app, LABELLED_NAME, labelled_cells or LABELLED_CELLS, LABELLED_SEED, True, progress, cancel
+        )
         run = _run(app, study, progress, cancel)
         return Demo(study, run, labelled, _run(app, labelled, progress, cancel))
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,6 +21,8 @@ from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
+
+KEEP_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,7 @@ def staged(app: App, name: str, key: str) -> Iterator[Staging]:
     Raises:
         StudyExists: a study of that name exists, or is being imported at this moment.
     """
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    with file_lock(app.folder.root / "studies" / f".import-{digest}.lock") as held:
+    with file_lock(_lock_path(app, name)) as held:
         if not held:
             raise StudyExists(
                 f"A study called {name!r} is being imported at this moment.",
@@ -131,8 +133,28 @@ def staged(app: App, name: str, key: str) -> Iterator[Staging]:
         yield Staging(app, study_id)
 
 
+def clean_imports(app: App, keep_seconds: float = KEEP_SECONDS, now: float | None = None) -> int:
+    """Remove imports that nobody took up again within a week; returns how many."""
+    limit = (time.time() if now is None else now) - keep_seconds
+    old = []
+    for study_id, name, _ in app.catalogue.unfinished_studies():
+        folder = app.folder.study_dir(study_id)
+        marks = folder / "import"
+        newest = max((path.stat().st_mtime for path in (folder, marks) if path.exists()), default=0.0)
+        with file_lock(_lock_path(app, name)) as held:
+            if held and newest < limit:
+                discard(app, study_id)
+                old.append(study_id)
+    return len(old)
+
+
 def discard(app: App, study_id: str) -> None:
     """Remove an unfinished study from catalogue and disk."""
     with contextlib.suppress(StudyNotFound):
         app.catalogue.delete_study(study_id)
     shutil.rmtree(app.folder.study_dir(study_id), ignore_errors=True)
+
+
+def _lock_path(app: App, name: str) -> Path:
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return app.folder.root / "studies" / f".import-{digest}.lock"

@@ -257,8 +257,8 @@ def _refused_early(request: ImportRequest, error: NscwebError, log: FindingLog) 
 
 
 def _bytes_needed(found: Survey) -> int:
-    """A generous guess of what the cell files will take: 64 by 64 pixels at 16 bit for each image."""
-    return int(found.members) * 64 * 64 * 2
+    """A guess of what the cell files will take: 64 by 64 pixels at 8 bit for each image."""
+    return int(found.members) * 64 * 64
 
 
 def _key(request: ImportRequest) -> str:

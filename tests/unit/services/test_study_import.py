@@ -245,6 +245,17 @@ def test_other_files_under_the_name_of_an_unfinished_import_start_anew(
     assert report.imported == 9 and not opened.catalogue.unfinished_studies()
 
 
+def test_an_import_that_nobody_takes_up_again_is_removed_after_a_week(opened: App, export: Path) -> None:
+    with pytest.raises(JobCancelled):
+        import_study(opened, [export], "sim", cancel=lambda: True)
+    assert import_staging.clean_imports(opened) == 1  # nothing was read yet, so nothing is lost
+    with import_staging.staged(opened, "kept", "k") as staging:
+        staging.set_mark(0, import_staging.SampleMark("s", "", 0, 0, 0, 0, ()))
+    assert import_staging.clean_imports(opened) == 0
+    assert import_staging.clean_imports(opened, keep_seconds=-60) == 1
+    assert not opened.catalogue.unfinished_studies() and not staging.folder.exists()
+
+
 def test_two_imports_of_one_name_at_once_do_not_mix(opened: App, export: Path) -> None:
     with import_staging.staged(opened, "sim", "k"), pytest.raises(StudyExists, match="moment"):
         import_study(opened, [export], "sim")
