@@ -14,7 +14,7 @@ import streamlit as st
 
 from nscweb.services.context import App
 from nscweb.ui import cached, session, show
-from nscweb.ui.style import apply_style
+from nscweb.ui.style import apply_style, page_icon
 
 RESEARCH_USE = "For research use only. Not for diagnosis, and not for decisions about patients or grafts."
 
@@ -98,7 +98,7 @@ def open_page(key: str) -> Iterator[App]:
     row = _BY_KEY[key]
     st.set_page_config(
         page_title=f"{row.title} · nscweb",
-        page_icon=":material/neurology:",
+        page_icon=page_icon(),
         layout="wide",
         menu_items={"Get help": None, "Report a bug": None, "About": f"nscweb. {RESEARCH_USE}"},
     )

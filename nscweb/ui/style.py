@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import streamlit as st
+from PIL import Image, ImageDraw
 
 INK = "#1d2733"
 MUTED = "#5b6775"
@@ -88,3 +91,17 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 def apply_style() -> None:
     """Put the style sheet into the page; it contains nothing that came from a user."""
     st.html(f"<style>{_CSS}</style>")
+
+
+@lru_cache(maxsize=1)
+def page_icon() -> Image.Image:
+    """A cell with processes, drawn here: named icons and emoji in the tab are fetched from other servers."""
+    size = 256
+    icon = Image.new("RGBA", (size, size), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(icon)
+    for end, colour in (((36, 44), "#009E73"), ((226, 70), "#E69F00"), ((150, 236), ACCENT)):
+        draw.line((128, 128, *end), fill=colour, width=26)
+        draw.ellipse((end[0] - 22, end[1] - 22, end[0] + 22, end[1] + 22), fill=colour)
+    draw.ellipse((62, 62, 194, 194), fill=ACCENT)
+    draw.ellipse((104, 98, 158, 152), fill="#d7e9f5")
+    return icon.resize((64, 64), Image.Resampling.LANCZOS)

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 MINUTE = 60_000
 WIDE, NARROW = 1440, 390
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
 class Walker:
@@ -34,14 +35,17 @@ class Walker:
     def go(self, title: str) -> None:
         """Choose a page in the navigation."""
         self.page.get_by_test_id("stSidebar").get_by_role("link", name=title, exact=True).click()
-        expect(self.page.locator("h1", has_text=title)).to_be_visible(timeout=MINUTE)
+        heading = "Fates of neural stem cells" if title == "Home" else title
+        expect(self.page.locator("h1", has_text=heading)).to_be_visible(timeout=MINUTE)
         self.settle()
 
     def settle(self) -> None:
         """Wait until the script has run and no error stands on the page."""
         self.page.wait_for_selector("h1", timeout=MINUTE)
         expect(self.page.locator(".nsc-foot")).to_be_visible(timeout=MINUTE)
-        expect(self.page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=MINUTE)
+        self.page.wait_for_selector(IDLE, timeout=MINUTE)
+        self.page.wait_for_timeout(150)
+        self.page.wait_for_selector(IDLE, timeout=MINUTE)
         assert self.page.get_by_test_id("stException").count() == 0
 
     def press(self, label: str) -> None:
@@ -61,6 +65,7 @@ class Walker:
         self.settle()
 
     def download(self, label: str, folder: Path) -> Path:
+        self.settle()
         with self.page.expect_download(timeout=MINUTE) as waiting:
             self.press(label)
         path = folder / waiting.value.suggested_filename
@@ -76,22 +81,19 @@ class Walker:
 
     def edit_cell(self, *, across: float, row: int, text: str, then: str) -> None:
         """Type into a cell of the first table, which is drawn on a canvas and known by its place only."""
+        self.settle()
         grid = self.page.get_by_test_id("stDataFrame").first
-        for _ in range(3):
-            grid.scroll_into_view_if_needed()
-            self.page.wait_for_timeout(500)
-            box = grid.bounding_box()
-            assert box is not None
-            self.page.mouse.click(box["x"] + box["width"] * across, box["y"] + 17 + 35 * row)
-            self.page.wait_for_timeout(200)
-            self.page.keyboard.type(text)
-            self.page.keyboard.press("Enter")
-            try:
-                self.sees(then, timeout=6_000)
-            except AssertionError:
-                continue
-            return
-        raise AssertionError(f"typing {text!r} into the table had no effect")
+        grid.scroll_into_view_if_needed()
+        self.page.wait_for_timeout(500)
+        box = grid.bounding_box()
+        assert box is not None
+        self.page.mouse.click(box["x"] + box["width"] * across, box["y"] + 17 + 35 * row)
+        self.page.wait_for_timeout(300)
+        self.page.keyboard.press("Enter")
+        editor = self.page.locator("textarea.gdg-input")
+        editor.fill(text)
+        editor.press("Enter")
+        self.sees(then)
 
     def shot(self, name: str) -> None:
         """Keep the page as a picture at desk and phone width."""
