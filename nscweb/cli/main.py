@@ -34,17 +34,20 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"nscweb {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def nscweb(
     data_dir: DataDir = None,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_version)
     ] = False,
 ) -> None:
     """Predicted fates of neural stem cells from brightfield images. For research use only."""
-    if version:
-        typer.echo(f"nscweb {__version__}")
-        raise typer.Exit
     data_dir_given_first.set(data_dir)
 
 
