@@ -88,19 +88,24 @@ class Archive:
         raw = self.directory.name_bytes(index)
         if raw.isascii():
             return raw.decode("ascii")
-        if int(self.directory.entries["flags"][index]) & 0x800:
+        if self.directory.flags.item(index) & 0x800:
             return raw.decode("utf-8", "replace")
         try:
             return raw.decode("utf-8")  # many programs write UTF-8 without saying so
         except UnicodeDecodeError:
             return raw.decode("cp437")
 
-    def is_folder(self, index: int) -> bool:
-        """True for an entry that only names a folder."""
-        return self.directory.name_bytes(index).endswith(b"/") and not self.directory.sizes[index]
+    def names(self) -> Iterator[tuple[int, str]]:
+        """(number, name) of every member, in the order of the directory."""
+        for index, raw in self.directory.names():
+            yield index, raw.decode("ascii") if raw.isascii() else self.member_name(index)
+
+    def is_plain(self, index: int) -> bool:
+        """True when nothing but its name could speak against a member; the quick form of `rejection`."""
+        return not self._odd[index] and not self._links
 
     def _link_names(self) -> frozenset[str]:
-        modes = (self.directory.entries["external"] >> 16) & 0xF000
+        modes = (self.directory.external >> 16) & 0xF000
         return frozenset(self.member_name(int(index)) for index in np.flatnonzero(modes == 0xA000))
 
     def rejection(self, index: int, name: str) -> Rejected | None:
@@ -128,10 +133,10 @@ class Archive:
             InputRefused: local header missing, cut, or with another name than the directory.
         """
         directory = self.directory
-        packed = int(directory.packed[index])
+        packed: int = directory.packed.item(index)
         name = directory.name_bytes(index)
         # One read takes header, name, extra field and data: extra fields are rarely longer than 64 bytes.
-        self._stream.seek(int(directory.offsets[index]))
+        self._stream.seek(directory.offsets.item(index))
         block = self._read(_LOCAL.size + len(name) + 64 + packed)
         if len(block) < _LOCAL.size or block[:4] != b"PK\x03\x04":
             raise InputRefused("The file's own header inside the zip is missing.", "", "E-ZIP-HEADER")
@@ -153,8 +158,8 @@ class Archive:
             InputRefused: damaged, longer or shorter than declared, checksum wrong.
         """
         data = self.packed_bytes(index)
-        size = int(self.directory.sizes[index])
-        if int(self.directory.entries["method"][index]) == DEFLATED:
+        size: int = self.directory.sizes.item(index)
+        if self.directory.methods.item(index) == DEFLATED:
             unpacker = inflate.decompressobj(-15)
             try:
                 data = unpacker.decompress(data, size + 1)
@@ -170,7 +175,7 @@ class Archive:
             raise InputRefused(
                 f"The file unpacks to {len(data):,} bytes, the zip declares {size:,}.", "", "E-ZIP-SIZE"
             )
-        if inflate.crc32(data) != int(self.directory.entries["crc"][index]):
+        if inflate.crc32(data) != self.directory.crcs.item(index):
             raise InputRefused("The checksum of the file is wrong: it was damaged.", "", "E-ZIP-CRC")
         return data
 
@@ -193,7 +198,7 @@ class Archive:
         Meant for large members: packed bytes are read in parts, and the checksum is compared at the end.
         A last block that is not full is given only with `whole` False.
         """
-        deflated = int(self.directory.entries["method"][index]) == DEFLATED
+        deflated = self.directory.methods.item(index) == DEFLATED
         size, left = int(self.directory.sizes[index]), int(self.directory.packed[index])
         position = self._data_position(index)
         unpacker = inflate.decompressobj(-15) if deflated else None
@@ -214,7 +219,7 @@ class Archive:
             for at in range(0, len(buffer) - length + 1, length):
                 yield bytes(buffer[at : at + length])
             del buffer[: len(buffer) // length * length]
-        if total != size or crc != int(self.directory.entries["crc"][index]):
+        if total != size or crc != self.directory.crcs.item(index):
             raise InputRefused("The file inside the zip is damaged.", "", "E-ZIP-CRC")
         if buffer and not whole:
             yield bytes(buffer)

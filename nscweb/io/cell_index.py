@@ -6,6 +6,7 @@ A million files cost about 30 MB here; as Python objects they would cost a gigab
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,7 @@ from nscweb.io.names import natural_key
 
 # Channel given to images whose name has none; shown, and changeable like any other.
 UNNAMED_CHANNEL = "Ch1"
+_COLUMNS = ("sample", "prefix", "number", "channel", "source", "member")
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,16 @@ class IndexBuilder:
     """Takes one file after the other and sorts them into samples and cells at the end."""
 
     def __init__(self) -> None:
-        self._columns = {
-            name: array("q") for name in ("sample", "prefix", "number", "channel", "source", "member")
-        }
+        self._values = array("q")
         self._samples: dict[tuple[int, str], int] = {}
         self._prefixes: dict[str, int] = {}
         self._channels: dict[str, int] = {}
+        # What was seen in exactly these letters, so that letters are folded once and not for every file.
+        self._places: dict[tuple[int, str, bool], int] = {}
+        self._spellings: dict[str, int] = {}
+        self._pairs: set[tuple[int, int]] = set()
         self.sample_names: list[tuple[int, str]] = []
         self.in_folder: set[int] = set()
-        self.prefixes_of: dict[int, set[int]] = {}
         self.unnamed = 0
 
     def add(
@@ -64,33 +67,40 @@ class IndexBuilder:
         Args:
             place: (source, sample, True when a folder and not a prefix names the sample).
         """
-        source, sample, in_folder = place
-        key = (source, sample.casefold())
-        position = self._samples.get(key)
+        position = self._places.get(place)
         if position is None:
-            position = self._samples[key] = len(self.sample_names)
-            self.sample_names.append((source, sample))
-            if in_folder:
-                self.in_folder.add(position)
+            position = self._new_place(place)
         if number is None:
             self.unnamed += 1
-            prefix, channel = "", UNNAMED_CHANNEL
-        prefix_id = self._prefixes.setdefault(prefix.casefold(), len(self._prefixes))
-        if number is not None:
-            self.prefixes_of.setdefault(position, set()).add(prefix_id)
-        values = (
-            position,
-            prefix_id,
-            -1 if number is None else number,
-            self._channels.setdefault(channel, len(self._channels)),
-            source,
-            member,
-        )
-        for column, value in zip(self._columns.values(), values, strict=True):
-            column.append(value)
+            prefix, number, channel = "", -1, UNNAMED_CHANNEL
+        prefix_id = self._spellings.get(prefix)
+        if prefix_id is None:
+            prefix_id = self._prefixes.setdefault(prefix.casefold(), len(self._prefixes))
+            self._spellings[prefix] = prefix_id
+        if number >= 0:
+            self._pairs.add((position, prefix_id))
+        channel_id = self._channels.get(channel)
+        if channel_id is None:
+            channel_id = self._channels[channel] = len(self._channels)
+        self._values.extend((position, prefix_id, number, channel_id, place[0], member))
+
+    def _new_place(self, place: tuple[int, str, bool]) -> int:
+        source, sample, in_folder = place
+        position = self._samples.setdefault((source, sample.casefold()), len(self.sample_names))
+        if position == len(self.sample_names):
+            self.sample_names.append((source, sample))
+        if in_folder:
+            self.in_folder.add(position)
+        self._places[place] = position
+        return position
+
+    def mixed_samples(self) -> frozenset[int]:
+        """Samples whose files have several prefixes."""
+        counts = Counter(position for position, _ in self._pairs)
+        return frozenset(position for position, count in counts.items() if count > 1)
 
     def __len__(self) -> int:
-        return len(self._columns["sample"])
+        return len(self._values) // len(_COLUMNS)
 
     def finish(self, name_of: Callable[[int, int], str]) -> tuple[tuple[str, ...], list[FileRows], int]:
         """(channels in natural order, rows per sample, number of cells whose number was given twice).
@@ -98,9 +108,10 @@ class IndexBuilder:
         Args:
             name_of: (source, member) -> file name, asked only for files without an object number.
         """
+        table = np.frombuffer(self._values, np.int64).reshape(-1, len(_COLUMNS)).T if len(self) else None
         columns = {
-            name: np.frombuffer(values, np.int64) if len(values) else np.zeros(0, np.int64)
-            for name, values in self._columns.items()
+            name: np.zeros(0, np.int64) if table is None else np.ascontiguousarray(table[position])
+            for position, name in enumerate(_COLUMNS)
         }
         channels = tuple(sorted(self._channels, key=natural_key))
         rank = np.empty(len(channels), np.int64)

@@ -9,11 +9,20 @@ from dataclasses import dataclass, field
 from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
 from nscweb.io.cell_index import IndexBuilder
-from nscweb.io.names import IMAGE_SUFFIXES, is_junk, parse_name, suffix_of, unsafe_name
+from nscweb.io.names import (
+    IMAGE_SUFFIXES,
+    PLAIN_NAME,
+    is_junk,
+    parse_name,
+    sample_folder,
+    suffix_of,
+    unsafe_name,
+)
 from nscweb.io.sources import FileSource, Source, ZipSource
 
 _ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".npz"})
 _REPORT_EVERY = 20_000
+_SHORT = 512
 
 
 @dataclass
@@ -34,72 +43,120 @@ def list_files(
     cancel: CancelAsked,
 ) -> Listing:
     """Sort every file of every source into index, skipped and ignored."""
-    listing = Listing()
-    others: Counter[str] = Counter()
-    junk = 0
+    lister = _Lister(log, class_from_folder, progress, cancel)
     for position, source in enumerate(sources):
+        if isinstance(source, ZipSource):
+            lister.zip(position, source)
+        else:
+            lister.files(position, source)
+    return lister.finish()
+
+
+class _Lister:
+    def __init__(
+        self, log: FindingLog, class_from_folder: bool, progress: Progress, cancel: CancelAsked
+    ) -> None:
+        self.listing = Listing()
+        self._log, self._class_from_folder = log, class_from_folder
+        self._progress, self._cancel = progress, cancel
+        self._others: Counter[str] = Counter()
+        self._junk = 0
+
+    def zip(self, position: int, source: ZipSource) -> None:
+        """The members of a zip. Nearly all of a real export take the short way, four times as fast."""
+        archive, listing, add = source.archive, self.listing, self.listing.builder.add
+        listed, claimed = len(archive), archive.directory.claimed
+        if listed != claimed and listed % 65536 != claimed:
+            message = "The zip lists another number of files than it has; those that are there were read."
+            self._log.add("warn", "W-ZIP-COUNT", message, f"{source.label}: {listed} of {claimed}")
+        folders: dict[str, str | None] = {}
         accepted: list[int] = []
-        archived = isinstance(source, ZipSource)
-        chosen = isinstance(source, FileSource) and source.chosen
-        # The folder that the user pointed at names a class too, when its images lie right in it.
-        given_folder = source.label if class_from_folder and not archived and not chosen else ""
+        match_plain = PLAIN_NAME.fullmatch
         for number, name, size in source.entries():
             listing.members += 1
             if listing.members % _REPORT_EVERY == 0:
-                stop_if_asked(cancel)
-                progress(listing.members, 0, "listing files")
-            if not chosen:
-                unsafe = unsafe_name(name) if archived else None
-                if unsafe is not None:
-                    _skip(listing, log, *unsafe, name)
-                    continue
-                if is_junk(name):
-                    junk += 1
-                    continue
-                suffix = suffix_of(name)
-                if suffix not in IMAGE_SUFFIXES:
-                    rejected = source.rejection(number, name)
-                    if rejected is not None and rejected.code == "E-ZIP-LINK":
-                        _skip(listing, log, rejected.code, rejected.message, name)
-                    elif suffix in _ARCHIVES:
-                        message = (
-                            "An archive inside an archive is not opened; take it out and import it by itself."
-                        )
-                        _skip(listing, log, "E-ZIP-NESTED", message, name)
-                    else:
-                        others[suffix or "no suffix"] += 1
-                    continue
-            rejected = source.rejection(number, name)
-            if rejected is not None:
-                _skip(listing, log, rejected.code, rejected.message, name)
-                continue
-            if not size:
-                _skip(listing, log, "E-IMG-EMPTY", "The file is empty.", name)
-                continue
-            parsed = parse_name(name)
-            folder = parsed.folder or given_folder
-            prefix = parsed.prefix if parsed.object_number is not None else ""
-            listing.builder.add(
-                (position, folder or prefix or source.label, bool(folder)),
-                parsed.prefix,
-                parsed.object_number,
-                parsed.channel,
-                number,
-            )
-            accepted.append(number)
-        if isinstance(source, ZipSource):
-            source.archive.check_total(accepted)
-    listing.ignored = junk + sum(others.values())
-    if junk:
-        message = "Files that operating systems leave behind were ignored."
-        log.add("ignored", "N-FILE-JUNK", message, f"{junk:,} files")
-    if others:
-        kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(others.items())[:20])
-        log.add("ignored", "N-FILE-OTHER", "Files of kinds that are not read as images were ignored.", kinds)
-    progress(listing.members, listing.members, "listing files")
-    return listing
+                self._report()
+            folder, _, base = name.rpartition("/")
+            sample = folders.get(folder, "")
+            if sample == "":
+                sample = folders[folder] = _plain_folder(folder)
+            match = match_plain(base) if sample is not None and size and len(name) < _SHORT else None
+            if match is not None and archive.is_plain(number):
+                prefix, digits, channel = match.groups()
+                prefix = prefix.rstrip("_- .") if prefix else ""
+                place = (position, sample or prefix or source.label, bool(folder and sample))
+                add(place, prefix, int(digits), f"Ch{channel}", number)
+                accepted.append(number)
+            elif self._take(position, source, number, name, size):
+                accepted.append(number)
+        archive.check_total(accepted)
+
+    def files(self, position: int, source: Source) -> None:
+        """Files on disk."""
+        for number, name, size in source.entries():
+            self.listing.members += 1
+            if self.listing.members % _REPORT_EVERY == 0:
+                self._report()
+            self._take(position, source, number, name, size)
+
+    def _take(self, position: int, source: Source, number: int, name: str, size: int) -> bool:
+        """One file of any kind; True when it goes into the index."""
+        archived = isinstance(source, ZipSource)
+        chosen = isinstance(source, FileSource) and source.chosen
+        unsafe = unsafe_name(name) if archived else None
+        if unsafe is not None:
+            return self._skip(*unsafe, name)
+        if not chosen and is_junk(name):
+            self._junk += 1
+            return False
+        rejected = source.rejection(number, name)
+        if not chosen and (suffix := suffix_of(name)) not in IMAGE_SUFFIXES:
+            if rejected is not None and rejected.code == "E-ZIP-LINK":
+                return self._skip(rejected.code, rejected.message, name)
+            if suffix in _ARCHIVES:
+                message = "An archive inside an archive is not opened; take it out and import it by itself."
+                return self._skip("E-ZIP-NESTED", message, name)
+            self._others[suffix or "no suffix"] += 1
+            return False
+        if rejected is not None:
+            return self._skip(rejected.code, rejected.message, name)
+        if not size:
+            return self._skip("E-IMG-EMPTY", "The file is empty.", name)
+        parsed = parse_name(name)
+        folder = parsed.folder
+        if not folder and self._class_from_folder and not archived and not chosen:
+            folder = source.label  # the folder that the user pointed at names a class too
+        prefix = parsed.prefix if parsed.object_number is not None else ""
+        place = (position, folder or prefix or source.label, bool(folder))
+        self.listing.builder.add(place, parsed.prefix, parsed.object_number, parsed.channel, number)
+        return True
+
+    def _skip(self, code: str, message: str, where: str) -> bool:
+        self.listing.skipped += 1
+        self._log.add("skip", code, message, where)
+        return False
+
+    def _report(self) -> None:
+        stop_if_asked(self._cancel)
+        self._progress(self.listing.members, 0, "listing files")
+
+    def finish(self) -> Listing:
+        listing, others = self.listing, self._others
+        listing.ignored = self._junk + sum(others.values())
+        if self._junk:
+            message = "Files that operating systems leave behind were ignored."
+            self._log.add("ignored", "N-FILE-JUNK", message, f"{self._junk:,} files")
+        if others:
+            kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(others.items())[:20])
+            message = "Files of kinds that are not read as images were ignored."
+            self._log.add("ignored", "N-FILE-OTHER", message, kinds)
+        self._progress(listing.members, listing.members, "listing files")
+        return listing
 
 
-def _skip(listing: Listing, log: FindingLog, code: str, message: str, where: str) -> None:
-    listing.skipped += 1
-    log.add("skip", code, message, where)
+def _plain_folder(folder: str) -> str | None:
+    """The sample that a folder stands for; None when its files need the long way."""
+    probe = f"{folder}/x"
+    if not folder or unsafe_name(probe) is not None or is_junk(probe):
+        return None
+    return sample_folder(folder) or None

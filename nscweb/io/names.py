@@ -12,6 +12,11 @@ from dataclasses import dataclass
 IMAGE_SUFFIXES: frozenset[str] = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp"})
 
 _CHANNEL = re.compile(r"^(?:(.*\D))??(\d+)(?:\D*?)_Ch0*(\d+)(?![0-9A-Za-z])(.*)$", re.IGNORECASE | re.DOTALL)
+# The name that instruments write, in one go: prefix, object number, channel. Everything else takes `parse_name`.
+PLAIN_NAME = re.compile(
+    r"(?:([^.~\\\x00:][^\\\x00:]*)_)?([0-9]{1,15})_Ch0*([0-9]{1,4})(?:\.ome)?\.(?:tiff?|png|jpe?g|bmp)",
+    re.IGNORECASE | re.DOTALL,
+)
 _MERGED = re.compile(r"^(?:(.*\D))??(\d+)_(\d+)_colou?rs?$", re.IGNORECASE | re.DOTALL)
 _SUFFIX = re.compile(r"(?:\.ome)?\.(?:tiff?|png|jpe?g|bmp)\s*$", re.IGNORECASE)
 _CHANNEL_FOLDER = re.compile(r"^(?:ch|channel)[ _-]?\d+$", re.IGNORECASE)

@@ -50,8 +50,7 @@ class ZipSource:
 
     def entries(self) -> Iterator[tuple[int, str, int]]:
         sizes = self.archive.directory.sizes.tolist()
-        for number, size in enumerate(sizes):
-            name = self.archive.member_name(number)
+        for (number, name), size in zip(self.archive.names(), sizes, strict=True):
             if size or not name.endswith("/"):
                 yield number, name, size
 

@@ -181,6 +181,7 @@ class Survey:
                 f"in the order of their names and taken as {self._index_channels[0]}.",
             )
         seen = Counter(name.casefold() for _, name in builder.sample_names)
+        mixed = builder.mixed_samples()
         peek = Peek()
         taken: set[str] = set()
         samples = []
@@ -200,7 +201,7 @@ class Survey:
                     "Choose the brightfield channel if the guess is wrong.",
                     shown,
                 )
-            if len(builder.prefixes_of.get(position, ())) > 1:
+            if position in mixed:
                 log.add(
                     "note",
                     "N-NAME-PREFIXES",

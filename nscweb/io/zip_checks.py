@@ -28,11 +28,10 @@ class Rejected:
 
 def odd_members(directory: ZipDirectory, limits: Limits) -> bytes:
     """One byte per member, 1 where `reject` must look closer; the rest pass without a look."""
-    entries = directory.entries
-    modes = (entries["external"] >> 16) & 0xF000
+    modes = (directory.external >> 16) & 0xF000
     odd = (modes != 0) & (modes != 0x8000)
-    odd |= (entries["flags"] & _ENCRYPTED) != 0
-    odd |= (entries["method"] != STORED) & (entries["method"] != DEFLATED)
+    odd |= (directory.flags & _ENCRYPTED) != 0
+    odd |= (directory.methods != STORED) & (directory.methods != DEFLATED)
     odd |= (directory.sizes > min(limits.max_member_bytes, _RATIO_FROM)) | (directory.sizes < 0)
     odd[list(directory.broken)] = True
     return bytes(odd.tolist())
@@ -60,15 +59,14 @@ def check_overlap(directory: ZipDirectory, name: str) -> None:
 
 def reject(directory: ZipDirectory, index: int, limits: Limits) -> Rejected | None:
     """Why a member must not be read, its name apart; None when it may be."""
-    entry = directory.entries[index]
-    kind = (int(entry["external"]) >> 16) & 0xF000
+    kind = (directory.external.item(index) >> 16) & 0xF000
     if kind in _KINDS:
         return Rejected("E-ZIP-LINK", f"The entry is a {_KINDS[kind]}, not a file.")
     if index in directory.broken:
         return Rejected("E-ZIP-ENTRY", "The archive's entry of this file is damaged.")
-    if int(entry["flags"]) & _ENCRYPTED:
+    if directory.flags.item(index) & _ENCRYPTED:
         return Rejected("E-ZIP-ENCRYPTED", "The file is protected with a password.")
-    method = int(entry["method"])
+    method = directory.methods.item(index)
     if method not in (STORED, DEFLATED):
         return Rejected("E-ZIP-METHOD", f"The file is packed with method {method}, which is not supported.")
     size, packed = int(directory.sizes[index]), max(int(directory.packed[index]), 1)

@@ -7,6 +7,7 @@ files cost megabytes and not a gigabyte of Python objects.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO, RawIOBase
 from typing import Any
@@ -62,8 +63,8 @@ class ZipDirectory:
     """Everything the list of files says.
 
     Attributes:
-        entries: (N,) records of `ENTRY_TYPE`.
-        starts: (N,) where each entry begins in `raw`.
+        flags, methods, crcs, external, name_lengths: (N,) fields of the entries.
+        starts: (N,) where each name begins in `raw`.
         sizes, packed, offsets: (N,) int64, with ZIP64 fields resolved; offsets are positions in the file.
         broken: entries that contradict themselves or point outside the file; they cannot be read.
         raw: the bytes of the directory.
@@ -72,7 +73,11 @@ class ZipDirectory:
         comment: of the archive.
     """
 
-    entries: NDArray[Any]
+    flags: NDArray[np.uint16]
+    methods: NDArray[np.uint16]
+    crcs: NDArray[np.uint32]
+    external: NDArray[np.uint32]
+    name_lengths: NDArray[np.uint16]
     starts: NDArray[np.int64]
     sizes: NDArray[np.int64]
     packed: NDArray[np.int64]
@@ -88,8 +93,14 @@ class ZipDirectory:
 
     def name_bytes(self, index: int) -> bytes:
         """The name of an entry as it is stored."""
-        begin = int(self.starts[index]) + _ENTRY
-        return self.raw[begin : begin + int(self.entries["name_length"][index])]
+        begin: int = self.starts.item(index)
+        return self.raw[begin : begin + self.name_lengths.item(index)]
+
+    def names(self) -> Iterator[tuple[int, bytes]]:
+        """(index, name as stored) of every entry, in their order."""
+        raw = self.raw
+        bounds = zip(self.starts.tolist(), (self.starts + self.name_lengths).tolist(), strict=True)
+        return ((index, raw[begin:end]) for index, (begin, end) in enumerate(bounds))
 
 
 def read_directory(stream: RawIOBase | BytesIO, length: int, name: str, limits: Limits) -> ZipDirectory:
@@ -226,7 +237,20 @@ def _parse(
     outside = (offsets < 0) | (packed < 0) | (packed > begin) | (offsets > begin - packed)
     broken.update(np.flatnonzero(outside).tolist())
     return ZipDirectory(
-        entries, where, sizes, packed, offsets, frozenset(broken), raw, begin, claimed, comment
+        flags=entries["flags"].copy(),
+        methods=entries["method"].copy(),
+        crcs=entries["crc"].copy(),
+        external=entries["external"].copy(),
+        name_lengths=entries["name_length"].copy(),
+        starts=where + _ENTRY,
+        sizes=sizes,
+        packed=packed,
+        offsets=offsets,
+        broken=frozenset(broken),
+        raw=raw,
+        begin=begin,
+        claimed=claimed,
+        comment=comment,
     )
 
 
