@@ -112,7 +112,7 @@ def _metrics(scored: Scored, classes: ClassScheme, seed: int, time_h: float | No
     if n_samples > 1:
         units, how = _per_unit(scored, group_of, n_samples, size), _BY_SAMPLES
         weights = generator.multinomial(n_samples, np.full(n_samples, 1 / n_samples), size=BOOTSTRAP)
-        matrices = np.einsum("bs,sij->bij", weights.astype(np.float64), units)
+        matrices = (weights @ units.reshape(n_samples, -1)).reshape(-1, size, size)
     else:
         how = _BY_CELLS
         share = matrix.ravel() / max(1, matrix.sum())
@@ -173,7 +173,8 @@ def _auc_metrics(
             bins = (_ranks(scores) * _BINS).astype(np.int64).clip(max=_BINS - 1)
             flat = (group_of * 2 + positive) * _BINS + bins
             counts = np.bincount(flat, minlength=n_samples * 2 * _BINS).reshape(n_samples, 2, _BINS)
-            spread = _binned_auc(np.einsum("bs,skn->bkn", weights.astype(np.float64), counts))
+            drawn = weights.astype(np.float64) @ counts.reshape(n_samples, -1)
+            spread = _binned_auc(drawn.reshape(-1, 2, _BINS))
             low, high = _interval(value, spread)
         else:
             low, high = _hanley_mcneil(value, int(positive.sum()), int((~positive).sum()))

@@ -1,0 +1,119 @@
+"""Figures of a card equal those of scikit-learn, and their intervals cover the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
+
+from nscweb.core.classes import ClassScheme
+from nscweb.training.metrics import Scored, all_metrics, auc_of, confusion_counts, roc_points, wilson
+
+CLASSES = ClassScheme(("a", "b", "c"))
+
+
+def scored(samples: int = 24, cells: int = 40, seed: int = 0, spread: float = 0.6) -> Scored:
+    """Cells of samples that differ from one another, three classes, two time points."""
+    generator = np.random.default_rng(seed)
+    sample_of = np.repeat(np.arange(samples), cells)
+    labels = generator.integers(0, 3, samples * cells)
+    logits = (
+        generator.normal(size=(samples * cells, 3)) + generator.normal(0, spread, (samples, 3))[sample_of]
+    )
+    logits[np.arange(len(labels)), labels] += 1.5
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return Scored(labels, probabilities.astype(np.float32), sample_of, np.where(sample_of % 2, 24.0, 72.0))
+
+
+def test_figures_equal_those_of_scikit_learn():
+    given = scored()
+    found = {(m.name, m.class_name): m for m in all_metrics(given, CLASSES, 0) if m.time_h is None}
+    predicted = given.probabilities.argmax(axis=1)
+    assert found["accuracy", ""].value == pytest.approx(accuracy_score(given.labels, predicted), abs=1e-5)
+    assert found["macro_f1", ""].value == pytest.approx(
+        f1_score(given.labels, predicted, average="macro"), abs=1e-5
+    )
+    for function, name in ((precision_score, "precision"), (recall_score, "recall"), (f1_score, "f1")):
+        for value, label in zip(function(given.labels, predicted, average=None), CLASSES.names, strict=True):
+            assert found[name, label].value == pytest.approx(value, abs=1e-5)
+    for index, label in enumerate(CLASSES.names):
+        expected = roc_auc_score(given.labels == index, given.probabilities[:, index])
+        assert found["auc", label].value == pytest.approx(expected, abs=1e-5)
+
+
+def test_ties_count_half_in_the_auc():
+    scores = np.array([0.1, 0.5, 0.5, 0.5, 0.9])
+    positive = np.array([False, True, False, True, True])
+    assert auc_of(scores, positive) == pytest.approx(roc_auc_score(positive, scores))
+    assert np.isnan(auc_of(scores, np.ones(5, bool)))
+
+
+def test_every_figure_lies_in_its_interval_and_time_points_are_apart():
+    metrics = all_metrics(scored(), CLASSES, 0)
+    assert all(0 <= m.low <= m.value <= m.high <= 1 for m in metrics)
+    assert {m.time_h for m in metrics} == {None, 24.0, 72.0}
+    assert {m.interval for m in metrics} == {"bootstrap over samples"}
+    assert all_metrics(scored(), CLASSES, 0) == metrics
+
+
+def test_intervals_follow_the_samples_and_not_the_cells():
+    """Ten times the cells of the same 12 samples hardly narrow the interval."""
+
+    def width(cells: int) -> float:
+        found = all_metrics(scored(12, cells, seed=1, spread=1.2), CLASSES, 0)
+        return next(m.high - m.low for m in found if m.name == "accuracy" and m.time_h is None)
+
+    assert width(400) > 0.6 * width(40)
+
+
+def test_intervals_over_samples_cover_the_truth_most_of_the_time():
+    truth = np.mean([confusion_rate(scored(200, 20, seed=900 + i)) for i in range(3)])
+    hits = 0
+    for seed in range(40):
+        found = all_metrics(scored(20, 20, seed=seed), CLASSES, 0)
+        accuracy = next(m for m in found if m.name == "accuracy" and m.time_h is None)
+        hits += accuracy.low <= truth <= accuracy.high
+    assert hits >= 33
+
+
+def confusion_rate(given: Scored) -> float:
+    matrix = confusion_counts(given, 3)
+    return float(np.trace(matrix) / matrix.sum())
+
+
+def test_one_sample_says_how_its_intervals_were_made():
+    one = scored(1, 200)
+    metrics = all_metrics(one, CLASSES, 0)
+    assert {m.interval for m in metrics} == {
+        "Wilson, one sample",
+        "bootstrap over cells, one sample",
+        "Hanley and McNeil 1982, one sample",
+    }
+    assert all(m.low <= m.value <= m.high for m in metrics)
+
+
+def test_a_class_that_is_missing_has_no_figure_instead_of_a_wrong_one():
+    given = scored()
+    few = given.take(given.labels < 2)
+    names = {(m.name, m.class_name) for m in all_metrics(few, CLASSES, 0)}
+    assert ("recall", "c") not in names
+    assert ("auc", "c") not in names
+    assert ("accuracy", "") in names
+
+
+def test_wilson_is_the_interval_of_the_textbook():
+    # 105 of 109: FACTS gives 90.9 to 98.6 %.
+    low, high = wilson(105, 109)
+    assert (round(low, 3), round(high, 3)) == (0.909, 0.986)
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert wilson(0, 10)[0] == 0.0
+
+
+def test_curves_rise_and_enclose_the_auc():
+    given = scored()
+    scores, positive = given.probabilities[:, 0].astype(float), given.labels == 0
+    points = roc_points(scores, positive)
+    assert points["true_positive_rate"] == sorted(points["true_positive_rate"])
+    area = np.trapezoid(points["true_positive_rate"], points["false_positive_rate"])
+    assert area == pytest.approx(auc_of(scores, positive), abs=0.01)
+    assert np.mean(positive) <= points["precision"][-1] < np.mean(positive) + 0.05
