@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import InputRefused
 from nscweb.core.limits import Limits
+from nscweb.io.zip_foreign import no_directory, read_up_to
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
@@ -47,14 +48,6 @@ ENTRY_TYPE = np.dtype(
         ("external", "<u4"),
         ("offset", "<u4"),
     ]
-)
-
-FOREIGN = (
-    (b"Rar!\x1a\x07", "a RAR archive", "E-ZIP-RAR"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "E-ZIP-7Z"),
-    (b"\x1f\x8b", "a gzip file (.gz, .tgz)", "E-ZIP-GZIP"),
-    (b"BZh", "a bzip2 file", "E-ZIP-BZIP2"),
-    (b"\xfd7zXZ\x00", "an xz file", "E-ZIP-XZ"),
 )
 
 
@@ -112,7 +105,7 @@ def read_directory(stream: RawIOBase | BytesIO, length: int, name: str, limits: 
     """
     tail_length = min(length, _END.size + _MAX16 + _LOCATOR64.size)
     stream.seek(length - tail_length)
-    tail = _read(stream, tail_length)
+    tail = read_up_to(stream, tail_length)
     position = tail.rfind(b"PK\x05\x06")
     while position >= 0:
         if position + _END.size <= len(tail):
@@ -120,47 +113,7 @@ def read_directory(stream: RawIOBase | BytesIO, length: int, name: str, limits: 
             if found is not None:
                 return found
         position = tail.rfind(b"PK\x05\x06", 0, position)
-    raise _no_end(stream, length, tail, name)
-
-
-def _read(stream: RawIOBase | BytesIO, length: int) -> bytes:
-    """Up to `length` bytes; an unbuffered file may give less than it has in one go."""
-    parts: list[bytes] = []
-    while length > 0 and (part := stream.read(length)):
-        parts.append(part)
-        length -= len(part)
-    return b"".join(parts)
-
-
-def _no_end(stream: RawIOBase | BytesIO, length: int, tail: bytes, name: str) -> InputRefused:
-    stream.seek(0)
-    head = _read(stream, 512)
-    if not head:
-        return InputRefused(f"{name} is an empty file.", "Export or copy it again.", "E-ZIP-EMPTY-FILE")
-    for magic, what, code in FOREIGN:
-        if head.startswith(magic):
-            return InputRefused(
-                f"{name} is {what}, which is not supported.", "Pack the images as an ordinary .zip.", code
-            )
-    if head[257:262] == b"ustar":
-        return InputRefused(
-            f"{name} is a tar archive, which is not supported.", "Pack it as a .zip.", "E-ZIP-TAR"
-        )
-    if b"PK\x05\x06" in tail:
-        return InputRefused(
-            f"The list of files in {name} is damaged.", "Pack the images again.", "E-ZIP-DAMAGED"
-        )
-    if head.startswith(b"PK\x03\x04"):
-        return InputRefused(
-            f"{name} is incomplete: its end is missing, so the upload or copy stopped early.",
-            "Copy or upload it again.",
-            "E-ZIP-TRUNCATED",
-        )
-    return InputRefused(
-        f"{name} is not a zip archive, whatever its name says.",
-        "Upload a .zip of images, or the images themselves.",
-        "E-ZIP-NOT-ZIP",
-    )
+    raise no_directory(stream, tail, name)
 
 
 def _try_end(
@@ -176,7 +129,7 @@ def _try_end(
         if disks > 1:
             raise _several_parts(name)
         stream.seek(min(end64_at, end_at))
-        record = _read(stream, _END64.size)
+        record = read_up_to(stream, _END64.size)
         if len(record) == _END64.size and record[:4] == b"PK\x06\x06":
             *_, on_disk, count, size, offset = _END64.unpack(record)
             disk = cd_disk = 0
@@ -190,7 +143,7 @@ def _try_end(
     if size > limits.max_members * _BYTES_PER_ENTRY:
         limits.check("max_members", size // _ENTRY, f"Files in {name}")
     stream.seek(begin)
-    raw = _read(stream, size)
+    raw = read_up_to(stream, size)
     if count and raw[:4] != b"PK\x01\x02":
         return None
     comment = tail[position + _END.size : position + _END.size + comment_length]
