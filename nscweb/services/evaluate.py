@@ -7,21 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from nscweb.core.card import Metric
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import WrongUse
 from nscweb.core.flags import flag, pack
 from nscweb.core.runs import Run
-from nscweb.services.dashboard import DEFAULT_EXCLUDED, warnings_of
-from nscweb.services.evaluation_parts import curves, shortcuts, training_overlap
+from nscweb.services.dashboard import warnings_of
+from nscweb.services.evaluation_parts import (
+    Matrix,
+    as_tuple,
+    confusion_matrix,
+    curves,
+    diagonal_shares,
+    row_percent,
+    shortcuts,
+    training_overlap,
+)
 from nscweb.services.runs import class_scheme, get_run, prediction_table
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-Matrix = tuple[tuple[int, ...], ...]
+# Only images that cannot carry a prediction are left out. Blurred cells and doublets count here, because
+# leaving hard cells out makes figures too good, and because in some classes (dividing cells) every cell looks
+# like several.
+EVALUATION_EXCLUDED: tuple[str, ...] = ("empty", "saturated", "constant")
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,7 @@ class Evaluation:
 
 
 def evaluate_run(
-    app: App, run: Run | str, *, exclude_flags: tuple[str, ...] = DEFAULT_EXCLUDED, seed: int = 0
+    app: App, run: Run | str, *, exclude_flags: tuple[str, ...] = EVALUATION_EXCLUDED, seed: int = 0
 ) -> Evaluation:
     """Compare a run with the true classes of its samples.
 
@@ -102,7 +113,7 @@ def evaluate_run(
     classes = class_scheme(found)
     table, left_out = _evaluated(prediction_table(app, found), classes, exclude_flags)
     metrics = classification_metrics(table, classes.names, seed=seed)
-    matrix = _confusion(table, classes)
+    matrix = confusion_matrix(table, classes)
     roc, pr, average = curves(table, classes)
     shortcut, remark = shortcuts(app, found, table, seed)
     warnings = [*warnings_of(app, found), *training_overlap(app, found), *_few_samples(table, classes)]
@@ -113,9 +124,9 @@ def evaluate_run(
         samples=int(table["sample_id"].nunique()),
         left_out=left_out,
         metrics=tuple(metrics),
-        confusion=_as_tuple(matrix),
+        confusion=as_tuple(matrix),
         row_percent=row_percent(matrix),
-        diagonal=_diagonal(matrix),
+        diagonal=diagonal_shares(matrix),
         by_time=_by_time(table, classes, seed),
         roc=roc,
         pr=pr,
@@ -157,33 +168,6 @@ def _evaluated(
     return kept, left_out
 
 
-def _confusion(table: pd.DataFrame, classes: ClassScheme) -> NDArray[np.int64]:
-    from nscweb.evaluation.confusion import confusion
-
-    return np.asarray(confusion(table["true_class"], table["predicted"], classes.names), np.int64)
-
-
-def _as_tuple(matrix: NDArray[np.int64]) -> Matrix:
-    return tuple(tuple(int(count) for count in row) for row in matrix)
-
-
-def row_percent(matrix: NDArray[np.int64]) -> tuple[tuple[float, ...], ...]:
-    """(K, K) counts as per cent of the true class; a class without cells gives zeros."""
-    totals = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    return tuple(tuple(float(share) for share in row) for row in 100.0 * matrix / totals)
-
-
-def _diagonal(matrix: NDArray[np.int64]) -> tuple[tuple[float, float, float], ...]:
-    from nscweb.evaluation.intervals import wilson
-
-    result = []
-    for index, row in enumerate(matrix):
-        total, right = int(row.sum()), int(row[index])
-        low, high = wilson(right, total) if total else (0.0, 1.0)
-        result.append((right / total if total else 0.0, float(low), float(high)))
-    return tuple(result)
-
-
 def _by_time(table: pd.DataFrame, classes: ClassScheme, seed: int) -> tuple[TimeEvaluation, ...]:
     from nscweb.evaluation.confusion import classification_metrics
 
@@ -199,7 +183,7 @@ def _by_time(table: pd.DataFrame, classes: ClassScheme, seed: int) -> tuple[Time
                 len(rows),
                 int(rows["sample_id"].nunique()),
                 tuple(classification_metrics(rows, classes.names, seed=seed)),
-                _as_tuple(_confusion(rows, classes)),
+                as_tuple(confusion_matrix(rows, classes)),
             )
         )
     return tuple(parts)

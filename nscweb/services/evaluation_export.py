@@ -11,7 +11,8 @@ import pandas as pd
 
 from nscweb.core.card import Metric
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.evaluate import Evaluation, Matrix
+from nscweb.services.evaluate import Evaluation
+from nscweb.services.evaluation_parts import Matrix
 from nscweb.services.export import figure_csv
 
 if TYPE_CHECKING:

@@ -1,10 +1,12 @@
-"""Parts of an evaluation that need more than scores: curves, the shortcut check, overlap with training."""
+"""Parts of an evaluation: counts, curves, the shortcut check, overlap with training."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import NscwebError
@@ -15,8 +17,40 @@ from nscweb.services.pixels import split_id
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
+Matrix = tuple[tuple[int, ...], ...]
+
 # What the shortcut check may see: nothing of the cell itself, only how it was recorded.
 SHORTCUT_FEATURES: tuple[str, ...] = ("background", "height", "width", "mean_intensity")
+
+
+def confusion_matrix(table: pd.DataFrame, classes: ClassScheme) -> NDArray[np.int64]:
+    """(K, K) counts, rows true, columns predicted."""
+    from nscweb.evaluation.confusion import confusion
+
+    return np.asarray(confusion(table["true_class"], table["predicted"], classes.names), np.int64)
+
+
+def as_tuple(matrix: NDArray[np.int64]) -> Matrix:
+    """(K, K) counts that cannot be changed."""
+    return tuple(tuple(int(count) for count in row) for row in matrix)
+
+
+def row_percent(matrix: NDArray[np.int64]) -> tuple[tuple[float, ...], ...]:
+    """(K, K) counts as per cent of the true class; a class without cells gives zeros."""
+    totals = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    return tuple(tuple(float(share) for share in row) for row in 100.0 * matrix / totals)
+
+
+def diagonal_shares(matrix: NDArray[np.int64]) -> tuple[tuple[float, float, float], ...]:
+    """Per class the share of its cells that are right, with its Wilson interval: (share, low, high)."""
+    from nscweb.evaluation.intervals import wilson
+
+    result = []
+    for index, row in enumerate(matrix):
+        total, right = int(row.sum()), int(row[index])
+        low, high = wilson(right, total) if total else (0.0, 1.0)
+        result.append((right / total if total else 0.0, float(low), float(high)))
+    return tuple(result)
 
 
 def curves(

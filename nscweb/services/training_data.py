@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.services.train import TrainRequest
     from nscweb.training.card_writer import CardText
-    from nscweb.training.dataset import CellFileSource, LabelledCell, TrainingData
+    from nscweb.training.dataset import CellFileSource, TrainingData
     from nscweb.training.splits import Split
 
 # Samples of each class that a split by sample needs: one to train, one to watch, one never seen.
@@ -118,31 +117,13 @@ def recipe_for(architecture: str, sources: list[CellFileSource]) -> InputRecipe:
 
 
 def _simulated(request: TrainRequest, progress: Progress, cancel: CancelAsked) -> Collected:
-    from nscweb.simulation.traits import FATES
-    from nscweb.training.dataset import collect
+    from nscweb.models.architectures import ARCHITECTURES
+    from nscweb.training.simulated import RECIPE, simulated_data
 
-    classes = ClassScheme(tuple(FATES))
-    data = collect(
-        _simulated_cells(request.simulated, request.seed),
-        classes,
-        InputRecipe(field_px=(48, 48), resize=(48, 48)),
-        simulated=True,
-        description=f"{request.simulated:,} simulated single cells of {len(classes)} fates at five time points.",
-        licence="Apache-2.0",
-        total=request.simulated,
-        progress=progress,
-        cancel=cancel,
-    )
+    side = max(ARCHITECTURES[request.architecture].default_input)
+    recipe = replace(RECIPE, resize=(side, side))
+    data = simulated_data(request.simulated, request.seed, recipe, progress=progress, cancel=cancel)
     return Collected(data, {}, True, ())
-
-
-def _simulated_cells(cells: int, seed: int) -> Iterator[LabelledCell]:
-    from nscweb.simulation.labelled import iter_labelled_cells
-    from nscweb.training.dataset import LabelledCell, SampleLabel
-
-    for cell in iter_labelled_cells(seed, cells):
-        label = SampleLabel(cell.sample, "simulated", cell.time_h, str(cell.replicate))
-        yield LabelledCell(label, cell.fate, cell.pixels)
 
 
 def card_text(app: App, request: TrainRequest, collected: Collected) -> CardText:
