@@ -6,12 +6,7 @@ import streamlit as st
 
 from nscweb.core.flags import FLAGS, flag, unpack
 from nscweb.core.samples import Study
-from nscweb.reports.figures_quality import (
-    quality_by_sample,
-    quality_by_sample_data,
-    quality_funnel,
-    quality_funnel_data,
-)
+from nscweb.reports.figures_quality import quality_funnel, quality_funnel_data
 from nscweb.services import export
 from nscweb.services import study as studies
 from nscweb.services.context import App
@@ -110,25 +105,14 @@ def quality(app: App, study: Study) -> None:
     )
     names = {"sample": "Sample", "cells": "Cells", "kept": "Counted", "kept_percent": "Counted %"}
     shown = table.rename(columns={**names, **{item.name: item.label.capitalize() for item in FLAGS}})
-    left, right = st.columns(2)
-    with left:
-        st.subheader("All samples together", anchor=False)
-        figures.show_figure(
-            quality_funnel(table, simulated=study.simulated),
-            f"{study.study_id}_quality",
-            export.figure_csv(quality_funnel_data(table)),
-            key="quality",
-            alt="Bars: cells in, cells with each flag, cells counted",
-        )
-    with right:
-        st.subheader("Sample by sample", anchor=False)
-        figures.show_figure(
-            quality_by_sample(table, simulated=study.simulated),
-            f"{study.study_id}_quality_by_sample",
-            export.figure_csv(quality_by_sample_data(table)),
-            key="quality_samples",
-            alt="Per cent of each sample with each quality flag, worst samples on top",
-        )
+    figures.choose_picture_format()
+    figures.show_figure(
+        quality_funnel(table, simulated=study.simulated),
+        f"{study.study_id}_quality",
+        export.figure_csv(quality_funnel_data(table)),
+        key="quality",
+        alt="Bars: cells in, cells with each flag, cells counted",
+    )
     st.dataframe(
         shown,
         hide_index=True,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
 MINUTE = 60_000
 WIDE, NARROW = 1440, 390
@@ -74,10 +74,20 @@ class Walker:
 
     def choose(self, label: str, option: str) -> None:
         """Take an option of a select box."""
-        box = self.page.get_by_test_id("stSelectbox").filter(has_text=label)
-        box.get_by_role("combobox").click()
-        self.page.get_by_role("option", name=option, exact=True).click()
-        self.settle()
+        box = self.page.get_by_test_id("stSelectbox").filter(has_text=label).get_by_role("combobox")
+        wanted = self.page.get_by_role("option", name=option, exact=True)
+        for _ in range(3):
+            self.settle()
+            box.click()
+            try:
+                wanted.click(timeout=8_000)
+            except TimeoutError:
+                # A page that was still being drawn closes the list again.
+                self.page.keyboard.press("Escape")
+                continue
+            self.settle()
+            return
+        raise AssertionError(f"the box {label!r} does not offer {option!r}")
 
     def edit_cell(self, *, across: float, row: int, text: str, then: str) -> None:
         """Type into a cell of the first table, which is drawn on a canvas and known by its place only."""
