@@ -94,6 +94,14 @@ class IndexBuilder:
         self._places[place] = position
         return position
 
+    def only_prefixes(self) -> dict[int, str]:
+        """Sample -> the prefix of its file names, for samples whose files all have the same one."""
+        spelled: dict[int, str] = {}
+        for spelling, prefix_id in self._spellings.items():
+            spelled.setdefault(prefix_id, spelling)
+        mixed = self.mixed_samples()
+        return {position: spelled[prefix] for position, prefix in self._pairs if position not in mixed}
+
     def mixed_samples(self) -> frozenset[int]:
         """Samples whose files have several prefixes."""
         counts = Counter(position for position, _ in self._pairs)

@@ -16,7 +16,7 @@ _TIME_REPLICATE = re.compile(r"^(\d+(?:[.,]\d+)?)(h|d)(\d+)$", re.IGNORECASE)
 _REPLICATE = re.compile(r"^(?:(?:replicate|rep)[-.#]?(?=\d|[a-d]$)|r[-.#]?(?=\d))(\d+|[a-d])$", re.IGNORECASE)
 _DONOR = re.compile(r"^(?:donor|patient|animal|mouse|rat)[-.#]?(\w+)$", re.IGNORECASE)
 _CONTROL = frozenset({"control", "ctrl", "ctl", "untreated", "vehicle"})
-_SPLIT = re.compile(r"[/_\s]+")
+_SPLIT = re.compile(r"[_\s]+")
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,38 @@ class SampleHints:
         )
 
 
-def parse_sample_hints(name: str) -> SampleHints:
+def parse_sample_hints(name: str, prefix: str = "") -> SampleHints:
     """Read "RA_1d_rep2", "NT3/3d/r1", "RA+SHH_12h_rep1", "astrocyte-medium_0.5d_rep2", "a_1d1".
 
-    A name that says a thing twice is believed the first time; whatever is left over names the group.
+    Folders are read from the innermost outwards, each filling what is still open, so that the name of a study
+    around all folders ("Experiment 7/RA_1d_rep2") does not get into the group.
+
+    Args:
+        name: of the sample, usually its folder.
+        prefix: of its file names, asked where the folder says neither time nor replicate.
     """
+    found = SampleHints()
+    for part in reversed(name.split("/")):
+        found = _merged(found, _parse_part(part))
+    if prefix and found.time_h is None and not found.replicate:
+        named = _parse_part(prefix)
+        if named.time_h is not None or named.replicate:
+            return _merged(named, found)
+    return found
+
+
+def _merged(first: SampleHints, second: SampleHints) -> SampleHints:
+    return SampleHints(
+        first.group or second.group,
+        second.time_h if first.time_h is None else first.time_h,
+        first.replicate or second.replicate,
+        first.donor or second.donor,
+        first.control or second.control,
+    )
+
+
+def _parse_part(name: str) -> SampleHints:
+    """One folder or prefix; what says a thing twice is believed the first time, the rest names the group."""
     tokens = _join_units([token for token in _SPLIT.split(name) if token])
     time_h: float | None = None
     replicate = donor = ""

@@ -11,7 +11,7 @@ from nscweb.core.errors import InputRefused, NscwebError
 from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.io.formats.npz import NpzCells
-from nscweb.io.sources import FileSource, Source, ZipSource, walk_folder
+from nscweb.io.sources import FileSource, Source, ZipSource, readable, walk_folder
 
 # Label, and so the sample's name, of images that lie loose and name none themselves.
 LOOSE_LABEL = "images"
@@ -59,7 +59,7 @@ def open_paths(
             opened.sources.append(FileSource(files, path.resolve().name, limits))
         elif not _open_one(opened, path, path.name, limits, stack):
             folder = path.resolve().parent.name
-            loose.append((path, f"{folder}/{path.name}" if with_folder and folder else path.name))
+            loose.append((path, readable(f"{folder}/{path.name}" if with_folder and folder else path.name)))
     if loose:
         opened.sources.append(FileSource(loose, LOOSE_LABEL, limits, chosen=True))
     if opened.broken and not opened.sources and not opened.tables and len(paths) == 1:

@@ -139,5 +139,10 @@ def walk_folder(root: Path) -> list[tuple[Path, str]]:
         base = Path(folder)
         relative = base.relative_to(root).as_posix()
         for name in sorted(files):
-            found.append((base / name, name if relative == "." else f"{relative}/{name}"))
+            found.append((base / name, readable(name if relative == "." else f"{relative}/{name}")))
     return found
+
+
+def readable(name: str) -> str:
+    """A file name that can be stored and shown: bytes that are no text become a replacement character."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -22,7 +22,7 @@ from nscweb.io.brightfield import guess_brightfield
 from nscweb.io.cell_index import FileRows, IndexBuilder
 from nscweb.io.cell_reader import CellReader, FileCellReader
 from nscweb.io.formats.npz import NpzCells
-from nscweb.io.hints import parse_sample_hints
+from nscweb.io.hints import SampleHints, parse_sample_hints
 from nscweb.io.listing import Listing, list_files
 from nscweb.io.names import natural_key
 from nscweb.io.npz_reader import NpzCellReader
@@ -181,7 +181,7 @@ class Survey:
                 f"in the order of their names and taken as {self._index_channels[0]}.",
             )
         seen = Counter(name.casefold() for _, name in builder.sample_names)
-        mixed = builder.mixed_samples()
+        mixed, prefixes = builder.mixed_samples(), builder.only_prefixes()
         peek = Peek()
         taken: set[str] = set()
         samples = []
@@ -214,12 +214,16 @@ class Survey:
             elif class_from_folder:
                 message = "These images lie in no folder, so their class is not known."
                 log.add("warn", "W-CLASS-NO-FOLDER", message, shown)
-            samples.append(self._sample(shown, rows.cells, names, taken, true_class))
+            hints = parse_sample_hints(shown, prefixes.get(position, ""))
+            if shown == LOOSE_LABEL:
+                hints = SampleHints()
+            samples.append(self._sample(shown, rows.cells, names, taken, hints, true_class))
             self._found.append(_Found(rows, planes is not None))
         for table, label in tables:
             for group, chosen in table.groups.items():
                 self.members += len(chosen)
-                samples.append(self._sample(group or label, len(chosen), table.channels, taken, group, group))
+                hints = SampleHints(group=group) if group else parse_sample_hints(label)
+                samples.append(self._sample(group or label, len(chosen), table.channels, taken, hints, group))
                 self._found.append(_Found(npz=table, group=group))
         self.samples = tuple(sorted(samples, key=lambda sample: natural_key(sample.name)))
         self.channels = tuple(
@@ -234,16 +238,14 @@ class Survey:
         cells: int,
         channels: tuple[str, ...],
         taken: set[str],
-        true_class: str = "",
-        group: str | None = None,
+        hints: SampleHints,
+        true_class: str,
     ) -> SurveySample:
         unique, copy = name or "sample", 2
         while unique.casefold() in taken:
             unique, copy = f"{name} ({copy})", copy + 1
         taken.add(unique.casefold())
-        hint = parse_sample_hints(unique).sample(unique, true_class, cells)
-        if group is not None or name == LOOSE_LABEL:
-            hint = hint.with_changes(group=group or "")
+        hint = hints.sample(unique, true_class, cells)
         return SurveySample(unique, cells, hint, channels, len(self._found))
 
 

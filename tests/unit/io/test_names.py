@@ -6,7 +6,7 @@ import pytest
 
 from nscweb.core.samples import Sample
 from nscweb.io.hints import parse_sample_hints
-from nscweb.io.names import ParsedName, is_junk, natural_key, parse_name, suffix_of, unsafe_name
+from nscweb.io.names import PLAIN_NAME, ParsedName, is_junk, natural_key, parse_name, suffix_of, unsafe_name
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,8 @@ def test_sample_is_the_folder_or_the_prefix() -> None:
         ("LDH-NT3_5d_rep3", "LDH-NT3", 120, "3"),
         ("a_1d1", "a", 24, "1"),
         ("NT4_day 3_replicate 2", "NT4", 72, "2"),
-        ("NGF/d5/B2", "NGF B2", 120, ""),
+        ("Experiment 7/NGF/d5", "NGF", 120, ""),
+        ("My study/RA_1d_rep2", "RA", 24, "2"),
         ("NT3_3d_1", "NT3", 72, "1"),
         ("MT_12 h_repA", "MT", 12, "A"),
         ("Ciliated", "Ciliated", None, ""),
@@ -67,6 +68,28 @@ def test_simulated_sample_names_say_their_group_exactly() -> None:
             sample.time_h,
             str(sample.replicate),
         )
+
+
+def test_the_prefix_is_asked_where_the_folder_says_nothing() -> None:
+    hints = parse_sample_hints("export", "RA_1d_rep2")
+    assert (hints.group, hints.time_h, hints.replicate) == ("RA", 24, "2")
+    assert parse_sample_hints("NT3_1d_rep1", "a_2d2").group == "NT3"
+    assert parse_sample_hints("export", "cell").group == "export"
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "x_1_Ch1.tif", "X_y-1_0007_ch011.ome.TIFF", "17_Ch3.ome.tif", "a_1d1_10_Ch1.ome.bmp", "a__3_Ch1.png",
+        "é_2_Ch1.jpg", "x_1_2_3_Ch4.jpeg", "x_ 5_Ch1.tif", "x_5_Ch1_mask.tif", "x5_Ch1.tif", "x_5_Ch1.ome.xyz",
+        "x_1_Ch1_2_Ch2.tif", "_7_Ch1.tif",
+    ],
+)  # fmt: skip
+def test_the_short_way_understands_names_like_the_long_one(base: str) -> None:
+    match = PLAIN_NAME.fullmatch(base)
+    if match is not None:
+        prefix, number, channel = match.groups()
+        assert parse_name(base) == ParsedName("", (prefix or "").rstrip("_- ."), int(number), f"Ch{channel}")
 
 
 def test_donor_and_control_are_hinted() -> None:

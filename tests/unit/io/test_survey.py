@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,19 @@ def test_pickled_tables_are_never_loaded(tmp_path: Path) -> None:
     np.savez(path, x=np.zeros((2, 9, 9), np.uint8), y=np.array([{"a": 1}, 2], dtype=object))
     with pytest.raises(InputRefused, match="pickled arrays are never loaded"):
         survey([path], Limits(), FindingLog())
+
+
+def test_a_lying_count_is_told_and_what_is_there_is_read(shared: Path, take: Callable[..., Any]) -> None:
+    imported = take(shared / "hostile/zip/eocd_lies_more.zip")
+    assert len(imported.all_cells) == 3 and "W-ZIP-COUNT" in imported.codes("warn")
+
+
+def test_names_that_are_no_text_can_be_stored(tmp_path: Path, tiff: Any, take: Callable[..., Any]) -> None:
+    folder = tmp_path / "s"
+    folder.mkdir()
+    try:
+        Path(os.fsdecode(os.fsencode(folder) + b"/x\xff_1_Ch1.tif")).write_bytes(tiff())
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    (cell,) = take(tmp_path).all_cells
+    assert cell.source.encode("utf-8").decode("utf-8") == cell.source
