@@ -165,8 +165,9 @@ def markdown(rows: list[Row], command: str) -> str:
         "# The compact network against the published one",
         "",
         f"Written by `benchmarks/architectures.py` ({command}) on {platform.machine()}, "
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}. Same cells, split and epochs for all rows of one data set; 95 % intervals by "
-        "bootstrap over samples (simulated) or cells (Jurkat, which does not name its samples). Short budgets: figures "
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}. Same cells, split and epochs for all rows of "
+        "one data set; 95 % intervals by bootstrap over samples (simulated) or from cells (Jurkat, which does not name "
+        "its samples). Short budgets: figures "
         "compare networks, they are not the accuracy of the shipped weights.",
         "",
         "| data | network | parameters | MFLOP per cell | accuracy | macro F1 | trained | held out | epochs | "

@@ -1,9 +1,9 @@
 """Figures with 95 % intervals for a model card, with NumPy alone.
 
 Cells of one sample are not independent, so the intervals come from resampling whole samples (cluster bootstrap,
-Field and Welsh 2007). A single sample cannot be resampled; then cells are, or a formula for independent cells is
-used, and the figure says so. To resample quickly, each sample is reduced to counts first: its confusion matrix,
-and histograms of its scores from which the AUC follows.
+Field and Welsh 2007), within their commonest class, so that no class is lost by chance. Where a class has a single
+sample it cannot be resampled; then cells are, or a formula for independent cells is used, and the figure says so.
+To resample quickly, each sample is reduced to counts first: its confusion matrix, and histograms of its scores.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ Floats = NDArray[np.float64]
 BOOTSTRAP = 1000
 _BINS = 1024
 _CURVE_POINTS = 101
-_BY_SAMPLES = "bootstrap over samples"
-_WILSON = "Wilson, one sample"
-_BY_CELLS = "bootstrap over cells, one sample"
+_BY_SAMPLES = "bootstrap over samples within their class"
+_WILSON = "Wilson over cells"
+_BY_CELLS = "bootstrap over cells"
+_HANLEY_MCNEIL = "Hanley and McNeil 1982 over cells"
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,15 @@ def _metrics(scored: Scored, classes: ClassScheme, seed: int, time_h: float | No
     n_samples = len(groups)
     matrix = confusion_counts(scored, size)
     generator = np.random.default_rng([seed, 4])
-    if n_samples > 1:
-        units, how = _per_unit(scored, group_of, n_samples, size), _BY_SAMPLES
-        weights = generator.multinomial(n_samples, np.full(n_samples, 1 / n_samples), size=BOOTSTRAP)
+    units = _per_unit(scored, group_of, n_samples, size)
+    weights = _draws(generator, units)
+    if weights is not None:
         matrices = (weights @ units.reshape(n_samples, -1)).reshape(-1, size, size)
     else:
-        how = _BY_CELLS
         share = matrix.ravel() / max(1, matrix.sum())
         matrices = generator.multinomial(int(matrix.sum()), share, size=BOOTSTRAP).reshape(-1, size, size)
-        weights = np.ones((1, 1), np.int64)
+    why = ", one sample" if n_samples == 1 else ", a class has one sample"
+    how = _BY_SAMPLES if weights is not None else _BY_CELLS + why
     names = ["", *classes.names]
     value, spread = _figures(matrix[None].astype(np.float64)), _figures(matrices.astype(np.float64))
     found = []
@@ -127,13 +128,31 @@ def _metrics(scored: Scored, classes: ClassScheme, seed: int, time_h: float | No
             continue
         low, high = _interval(column[0], spread[key])
         kind, count = how, int(matrix.sum())
-        if n_samples == 1 and name == "accuracy":
-            (low, high), kind = wilson(int(np.trace(matrix)), count), _WILSON
+        if weights is None and name == "accuracy":
+            (low, high), kind = wilson(int(np.trace(matrix)), count), _WILSON + why
         found.append(
             Metric(name, *_ordered(column[0], low, high), count, n_samples, names[index], time_h, kind)
         )
+    how = _BY_SAMPLES if weights is not None else _HANLEY_MCNEIL + why
     found.extend(_auc_metrics(scored, classes, group_of, weights, time_h, how))
     return found
+
+
+def _draws(generator: np.random.Generator, units: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """How often each sample is drawn in each round, (rounds, samples): within its commonest true class.
+
+    Samples of pure class are usual; drawn over all classes, some rounds would miss a class altogether and
+    macro F1 would seem to hang on luck. None when a class has one sample only, which cannot be resampled.
+    """
+    stratum = units.sum(axis=2).argmax(axis=1)
+    weights = np.zeros((BOOTSTRAP, len(units)), np.int64)
+    for value in np.unique(stratum):
+        members = np.flatnonzero(stratum == value)
+        if len(members) < 2:
+            return None
+        share = np.full(len(members), 1 / len(members))
+        weights[:, members] = generator.multinomial(len(members), share, size=BOOTSTRAP)
+    return weights
 
 
 def _figures(matrices: Floats) -> dict[tuple[str, int], Floats]:
@@ -156,7 +175,7 @@ def _auc_metrics(
     scored: Scored,
     classes: ClassScheme,
     group_of: NDArray[np.int64],
-    weights: NDArray[np.int64],
+    weights: NDArray[np.int64] | None,
     time_h: float | None,
     how: str,
 ) -> list[Metric]:
@@ -169,7 +188,7 @@ def _auc_metrics(
         value = auc_of(scores, positive)
         if np.isnan(value):
             continue
-        if n_samples > 1:
+        if weights is not None:
             bins = (_ranks(scores) * _BINS).astype(np.int64).clip(max=_BINS - 1)
             flat = (group_of * 2 + positive) * _BINS + bins
             counts = np.bincount(flat, minlength=n_samples * 2 * _BINS).reshape(n_samples, 2, _BINS)
@@ -178,13 +197,13 @@ def _auc_metrics(
             low, high = _interval(value, spread)
         else:
             low, high = _hanley_mcneil(value, int(positive.sum()), int((~positive).sum()))
-            spread, how = np.asarray([low, high]), "Hanley and McNeil 1982, one sample"
+            spread = np.asarray([low, high])
         values.append(value)
         draws.append(spread)
         found.append(Metric("auc", *_ordered(value, low, high), cells, n_samples, name, time_h, how))
     if values:
         mean, drawn = float(np.mean(values)), np.mean(draws, axis=0)
-        low, high = (float(drawn[0]), float(drawn[1])) if n_samples == 1 else _interval(mean, drawn)
+        low, high = (float(drawn[0]), float(drawn[1])) if weights is None else _interval(mean, drawn)
         found.insert(0, Metric("auc", *_ordered(mean, low, high), cells, n_samples, "", time_h, how))
     return found
 

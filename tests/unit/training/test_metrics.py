@@ -52,7 +52,7 @@ def test_every_figure_lies_in_its_interval_and_time_points_are_apart():
     metrics = all_metrics(scored(), CLASSES, 0)
     assert all(0 <= m.low <= m.value <= m.high <= 1 for m in metrics)
     assert {m.time_h for m in metrics} == {None, 24.0, 72.0}
-    assert {m.interval for m in metrics} == {"bootstrap over samples"}
+    assert {m.interval for m in metrics} == {"bootstrap over samples within their class"}
     assert all_metrics(scored(), CLASSES, 0) == metrics
 
 
@@ -85,11 +85,34 @@ def test_one_sample_says_how_its_intervals_were_made():
     one = scored(1, 200)
     metrics = all_metrics(one, CLASSES, 0)
     assert {m.interval for m in metrics} == {
-        "Wilson, one sample",
+        "Wilson over cells, one sample",
         "bootstrap over cells, one sample",
-        "Hanley and McNeil 1982, one sample",
+        "Hanley and McNeil 1982 over cells, one sample",
     }
     assert all(m.low <= m.value <= m.high for m in metrics)
+
+
+def pure(samples: int = 9, cells: int = 60) -> Scored:
+    """Samples of one class each, as where the label is the medium."""
+    given = scored(samples, cells)
+    labels = given.sample_of % 3
+    rows = np.arange(len(labels))[:, None]
+    turned = given.probabilities[rows, (np.arange(3) + given.labels[:, None] - labels[:, None]) % 3]
+    return Scored(labels, turned, given.sample_of, np.full(len(labels), 24.0))
+
+
+def test_no_class_is_lost_by_chance_where_each_sample_holds_one_class():
+    metrics = all_metrics(pure(), CLASSES, 0)
+    f1 = next(m for m in metrics if m.name == "macro_f1")
+    accuracy = next(m for m in metrics if m.name == "accuracy")
+    assert "over samples" in f1.interval
+    assert f1.high - f1.low < 1.5 * (accuracy.high - accuracy.low) + 0.02
+
+
+def test_a_class_with_one_sample_is_said_in_the_interval():
+    metrics = all_metrics(pure(4), CLASSES, 0)
+    assert all("a class has one sample" in m.interval for m in metrics)
+    assert all(m.low < m.value < m.high for m in metrics if m.name == "recall")
 
 
 def test_a_class_that_is_missing_has_no_figure_instead_of_a_wrong_one():
