@@ -12,6 +12,7 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.cell_index import FileRows
 from nscweb.io.decode import decode
+from nscweb.io.formats.npz import NpzCells
 from nscweb.io.image_pages import Pixels
 from nscweb.io.sources import Source
 
@@ -53,3 +54,15 @@ def peek_at(
             if len(seen) >= _IMAGES_PER_CHANNEL:
                 break
     return planes
+
+
+def peek_at_table(peek: Peek, table: NpzCells) -> None:
+    """Look at the first cells of an `.npz` with several channels."""
+    if len(table.channels) < 2:
+        return
+    try:
+        for _, pixels in table.rows(np.arange(min(_IMAGES_PER_SAMPLE, table.cells))):
+            for name, plane in zip(table.channels, pixels, strict=True):
+                peek.images.setdefault(name, []).append(plane)
+    except NscwebError:
+        return  # told when the cells are read
