@@ -131,6 +131,8 @@ def card_text(app: App, request: TrainRequest, collected: Collected) -> CardText
     from nscweb.training.card_writer import CardText
 
     classes = collected.data.classes
+    if request.simulated:
+        return _simulated_text(app, request, collected)
     return CardText(
         title=f"{request.out.name}: {', '.join(classes.names)}",
         summary=f"Trained in nscweb to tell {len(classes)} classes apart. {collected.data.description}",
@@ -194,3 +196,28 @@ def _remarks(studies: list[Study]) -> tuple[str, ...]:
             "The studies that it was trained on have different or unknown pixel sizes, so size may mislead it.",
         )
     return ()
+
+
+def _simulated_text(app: App, request: TrainRequest, collected: Collected) -> CardText:
+    """What a person would say about a model that has seen nothing but the simulator."""
+    from nscweb.training.card_writer import CardText
+
+    return CardText(
+        title="Fates of neural stem cells, trained on simulated cells",
+        summary=(
+            "Names the fate of a brightfield image: astrocyte, oligodendrocyte or neuron. "
+            f"{collected.data.description} Young cells of different fate look alike to it, as the figures by "
+            "time point show."
+        ),
+        command=request.command,
+        created_utc=app.clock(),
+        uses=(
+            "Learning nscweb, its demo study, and testing an installation.",
+            "Starting point for a model of your own: train one on your labelled cells with nscweb train.",
+        ),
+        limits=(
+            "It knows cells 15 to 20 pixels across, as a FlowSight records them at about 1 micrometre per "
+            "pixel; images of another scale are outside what it knows.",
+            *collected.remarks,
+        ),
+    )
