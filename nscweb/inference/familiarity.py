@@ -102,14 +102,24 @@ def relative_distances(
 
     A kind that the card does not describe is missing.
     """
+    if reference_of(classifier.card, "embedding") is None:
+        return {}
+    return distances_of(classifier, images, classifier.embed(images, pixel_size_um), pixel_size_um)
+
+
+def distances_of(
+    classifier: Classifier,
+    images: Sequence[NDArray[Any]],
+    embeddings: NDArray[np.float32],
+    pixel_size_um: float | None = None,
+) -> dict[str, NDArray[np.float64]]:
+    """Same as `relative_distances` where the embeddings (N, F) came with the prediction."""
     found: dict[str, NDArray[np.float64]] = {}
-    for kind in KINDS:
+    for kind in KINDS if len(images) else ():
         reference = reference_of(classifier.card, kind)
-        if reference is None or not len(images):
+        if reference is None:
             continue
-        if kind == "embedding":
-            values = classifier.embed(images, pixel_size_um)
-        else:
-            values = input_statistics(classifier.prepare(images, pixel_size_um))
+        embedded = kind == "embedding"
+        values = embeddings if embedded else input_statistics(classifier.prepare(images, pixel_size_um))
         found[kind] = np.asarray(reference.distance(values) / reference.quantiles[FAR_QUANTILE], np.float64)
     return found

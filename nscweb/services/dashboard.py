@@ -67,8 +67,8 @@ class DashboardData:
             ratio, low, high.
         group_ratios: one row per group, time point and class: group, time_h, class, replicates, cells, mean,
             sd, sem, low, high, method.
-        samples: one row per sample: sample_id, group, time_h, replicate, cells, then n_<class> and
-            ratio_<class>.
+        samples: one row per sample: sample_id, group, time_h, replicate, cells_in (predicted), cells (behind
+            the ratios; 0 for a sample that lost all its cells), then n_<class> and ratio_<class>.
         groups: one row per group and time point: group, time_h, replicates, cells, then mean_<class>.
         warnings: sentences that belong beside every number.
         simulated: the cells of the study are simulated.
@@ -118,7 +118,7 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
         dropped=dict(counts.dropped),
         sample_ratios=by_sample,
         group_ratios=by_group,
-        samples=_wide_samples(by_sample, classes),
+        samples=_wide_samples(table, by_sample, classes, chosen),
         groups=_wide_groups(by_group, classes),
         warnings=warnings_of(app, found),
         simulated=found.provenance.simulated_cells,
@@ -149,15 +149,27 @@ def filter_options(table: pd.DataFrame) -> FilterOptions:
     )
 
 
-def _wide_samples(ratios: pd.DataFrame, classes: ClassScheme) -> pd.DataFrame:
-    keys = ["sample_id", "group", "time_h", "replicate", "cells"]
-    wide = ratios[keys].drop_duplicates("sample_id").set_index("sample_id", drop=False)
-    wide.index.name = None
+def _wide_samples(
+    table: pd.DataFrame, ratios: pd.DataFrame, classes: ClassScheme, chosen: Filters
+) -> pd.DataFrame:
+    """Every sample that the filters on group, time and replicate let through, also when no cell of it is left."""
+    from nscweb.evaluation.filters import filter_predictions
+
+    keys = ["sample_id", "group", "time_h", "replicate"]
+    asked, _ = filter_predictions(table, chosen.groups, chosen.times_h, chosen.replicates)
+    sizes = asked["sample_id"].value_counts()
+    wide = asked.drop_duplicates("sample_id")[keys].reset_index(drop=True)
+    for column in ("sample_id", "group", "replicate"):
+        wide[column] = wide[column].astype(str)
+    wide["cells_in"] = sizes.reindex(wide["sample_id"]).to_numpy()
+    counted = ratios.drop_duplicates("sample_id").set_index("sample_id")["cells"]
+    wide["cells"] = counted.reindex(wide["sample_id"]).fillna(0).astype(int).to_numpy()
     for name in classes.names:
-        rows = ratios[ratios["class"] == name].set_index("sample_id")
-        wide[f"n_{name}"] = rows["count"].reindex(wide.index)
-        wide[f"ratio_{name}"] = rows["ratio"].reindex(wide.index)
-    return wide.reset_index(drop=True)
+        rows = ratios[ratios["class"] == name].set_index("sample_id").reindex(wide["sample_id"])
+        wide[f"n_{name}"] = rows["count"].fillna(0).astype(int).to_numpy()
+        wide[f"ratio_{name}"] = rows["ratio"].astype(float).to_numpy()
+    order = ["group", "time_h", "replicate", "sample_id"]
+    return wide.sort_values(order, kind="stable", ignore_index=True)
 
 
 def _wide_groups(ratios: pd.DataFrame, classes: ClassScheme) -> pd.DataFrame:

@@ -160,4 +160,4 @@ def _with_statement(frame: pd.DataFrame, run: Run) -> pd.DataFrame:
 
 def _time_labels(hours: pd.Series) -> pd.Series:
     labels = {value: TimePoint(float(value)).label() for value in hours.dropna().unique()}
-    return hours.map(labels).fillna("")
+    return pd.Series([labels.get(value, "") for value in hours.tolist()], index=hours.index, dtype=object)

@@ -63,24 +63,36 @@ def predict(
 
 
 def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Sample, key: str) -> None:
+    from nscweb.inference.familiarity import distances_of
     from nscweb.store.cells import CellFile
 
     study = work.study
     with CellFile(work.app.folder.cells_path(study.study_id, key)) as cells:
         work.digests.append(cells.sha256())
         flags = flags_of(work.app, study.study_id, key, len(cells))
+        looked_at = fitness.spread_rows(flags)
+        embeddings: list[NDArray[np.float32]] = []
         for start in range(0, len(cells), CHUNK):
             stop_if_asked(work.cancel)
             stop = min(start + CHUNK, len(cells))
             part = f"{key}-{start:09d}"
             work.not_predicted += _missing(cells, work.channels, start, stop)
+            chosen = looked_at[(looked_at >= start) & (looked_at < stop)]
             if writer.has(part):
                 work.resumed += 1
+                embeddings.append(_embed(work, cells, chosen))
             else:
-                writer.write(part, _predict_chunk(work, cells, sample, key, flags, start, stop))
+                table, found = _predict_chunk(work, cells, sample, key, flags, start, stop)
+                writer.write(part, table)
+                embeddings.append(found[chosen - start][~np.isnan(found[chosen - start, 0])])
             work.done += stop - start
             work.progress(work.done, study.cells, f"Predicting {sample.name}")
-        _look_at(work, cells, sample, flags)
+        images = _images(work, cells, looked_at)
+        distances = distances_of(work.classifier, images, np.concatenate(embeddings), study.pixel_size_um)
+    work.distances.append(distances)
+    measured = fitness.measure_fitness(distances, sample.name)
+    if measured is not None:
+        work.measured.append(measured)
 
 
 def _predict_chunk(
@@ -91,18 +103,32 @@ def _predict_chunk(
     flags: NDArray[np.int64],
     start: int,
     stop: int,
-) -> pd.DataFrame:
-    """Rows for cells `start` to `stop` of one sample; cells without the channel are left out."""
+) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+    """Rows for cells `start` to `stop` of one sample, and their embeddings (stop - start, F).
+
+    Cells without the channel have no row, and NaN for an embedding.
+    """
     rows = np.arange(start, stop)
     images = cells.images(work.channels, start, stop)
     there = np.array([image is not None for image in images], bool)
-    scores = work.classifier.predict(
+    scores, found = work.classifier.predict_and_embed(
         [image for image in images if image is not None], work.study.pixel_size_um
     )
-    return prediction_rows(
+    table = prediction_rows(
         key, sample, rows[there], cells.object_numbers[start:stop][there], cells.sources(start, stop)[there],
         scores, work.entry.card.classes.names, flags[start:stop][there],
     )  # fmt: skip
+    embeddings = np.full((len(rows), found.shape[1]), np.nan, np.float32)
+    embeddings[there] = found
+    return table, embeddings
+
+
+def _embed(work: PredictionWork, cells: CellFile, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    return work.classifier.embed(_images(work, cells, rows), work.study.pixel_size_um)
+
+
+def _images(work: PredictionWork, cells: CellFile, rows: NDArray[np.int64]) -> list[NDArray[Any]]:
+    return [image for image in cells.take(rows.tolist(), work.channels) if image is not None]
 
 
 def _missing(cells: CellFile, channels: tuple[str, ...], start: int, stop: int) -> int:
@@ -142,21 +168,9 @@ def prediction_rows(
     return pd.DataFrame(columns, index=range(len(rows)))[prediction_columns(class_names)]
 
 
-def _look_at(work: PredictionWork, cells: CellFile, sample: Sample, flags: NDArray[np.int64]) -> None:
-    """Compare some cells of a sample with the training data."""
-    from nscweb.inference.familiarity import relative_distances
-
-    images = [
-        image for image in cells.take(fitness.spread_rows(flags).tolist(), work.channels) if image is not None
-    ]
-    distances = relative_distances(work.classifier, images, work.study.pixel_size_um)
-    work.distances.append(distances)
-    measured = fitness.measure_fitness(distances, sample.name)
-    if measured is not None:
-        work.measured.append(measured)
-
-
 def _content_key(study: Study, entry: CardEntry) -> str:
     """The same for the same cells, sheet and weights, so that parts of another run are never taken up."""
-    text = f"{study.study_id} {entry.card.weights.sha256} {study.channel} {sheet_digest(study.samples)}"
+    card = entry.card
+    text = f"{study.study_id} {card.weights.sha256} {card.recipe} {card.calibration.get('temperature')} "
+    text += f"{study.channel} {study.pixel_size_um} {sheet_digest(study.samples)}"
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

@@ -98,6 +98,20 @@ def test_filters_narrow_tables_and_count_what_they_drop():
     assert nothing.groups.empty
 
 
+def test_a_sample_that_loses_all_its_cells_stays_listed(tmp_path):
+    app = fresh_app(tmp_path)
+    rng = np.random.default_rng(0)
+    blank = [np.full((1, 45, 60), 255, np.uint8)] * 4
+    cells = [rng.integers(0, 250, (1, 45, 60)).astype(np.uint8) for _ in range(4)]
+    study = add_study(app, "blank", [(Sample("blank"), blank), (Sample("good"), cells)], simulated=False)
+    data = dashboard_data(app, predict_study(app, study.name, "random"), Filters(exclude_flags=("constant",)))
+    rows = data.samples.set_index("sample_id")
+    assert rows.loc["blank", ["cells_in", "cells"]].tolist() == [4, 0]
+    assert np.isnan(rows.loc["blank", "ratio_neuron"])
+    assert rows.loc["good", ["cells_in", "cells"]].tolist() == [4, 4]
+    assert len(_read(samples_csv(data))) == 2
+
+
 def test_dashboard_shares_add_to_one():
     data = dashboard_data(predicted().app, predicted().run)
     names = [f"ratio_{name}" for name in data.classes.names]
