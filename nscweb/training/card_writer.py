@@ -22,6 +22,7 @@ from nscweb.core.card import CardEntry, ModelCard, Origin, Performance, WeightsF
 from nscweb.core.card_json import card_to_dict
 from nscweb.core.errors import WrongUse
 from nscweb.inference.embeddings import CALIBRATION_KEY, fit_reference
+from nscweb.inference.familiarity import input_statistics
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.cost import count_cost
 from nscweb.training.checkpoint import copy_of, write_atomically
@@ -198,17 +199,24 @@ def _limits(data: TrainingData, split: Split) -> tuple[str, ...]:
 
 
 def _calibration(data: TrainingData, split: Split, trained: Trained) -> dict[str, Any]:
-    """What the features of known cells look like, from cells that were not trained on."""
+    """What known cells look like, to the network and in plain statistics, from cells that were not trained on."""
     rows = np.sort(np.concatenate((split.held_out, split.validation)))
     if len(rows) < _LEAST_REFERENCE_CELLS:
         return {}
     rows = rows[:: max(1, len(rows) // _REFERENCE_CELLS)]
-    parts = []
+    features, plain = [], []
     with torch.inference_mode():
         for start in range(0, len(rows), 512):
-            inputs = torch.from_numpy(data.inputs(rows[start : start + 512]))
-            parts.append(trained.model.forward_features(inputs).mean(dim=(2, 3)).numpy())
-    return {CALIBRATION_KEY: {"embedding": fit_reference(np.concatenate(parts)).as_dict()}}
+            inputs = data.inputs(rows[start : start + 512])
+            found = trained.model.forward_features(torch.from_numpy(inputs)).mean(dim=(2, 3)).numpy()
+            features.append(found)
+            plain.append(input_statistics(inputs))
+    described = {"embedding": features, "input": plain}
+    return {
+        CALIBRATION_KEY: {
+            kind: fit_reference(np.concatenate(parts)).as_dict() for kind, parts in described.items()
+        }
+    }
 
 
 def _example(data: TrainingData, split: Split, trained: Trained) -> bytes:

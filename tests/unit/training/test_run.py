@@ -18,6 +18,7 @@ from nscweb.core.card import read_card
 from nscweb.core.errors import InputRefused, JobCancelled, WrongUse
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.embeddings import feature_reference
+from nscweb.inference.familiarity import reference_of
 from nscweb.models.loading import replay_example
 from nscweb.training.__main__ import main
 from nscweb.training.card_writer import CardText
@@ -34,6 +35,14 @@ APP_PACKAGES = ("sqlalchemy", "pandas", "scipy", "sklearn", "streamlit", "plotly
 @pytest.fixture(scope="module")
 def data():
     return toy_data(40)
+
+
+def test_a_card_describes_known_cells_to_the_network_and_in_plain_statistics(tmp_path):
+    known = train(replace(QUICK, epochs=1), toy_data(80), tmp_path / "toys", TEXT).card
+    for kind in ("embedding", "input"):
+        reference = reference_of(known, kind)
+        assert reference is not None
+        assert reference.quantiles[0.5] < reference.quantiles[0.99]
 
 
 @pytest.fixture(scope="module")
