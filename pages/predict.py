@@ -9,7 +9,8 @@ with open_page("predict") as app:
     study = picker.pick_study(app)
     run = picker.pick_run(app, study) if study else None
     if study:
-        with st.expander("Run a prediction", expanded=run is None, icon=":material/play_circle:"):
+        fold = f"run_{study.study_id}_{run is None}"
+        with st.expander("Run a prediction", expanded=run is None, icon=":material/play_circle:", key=fold):
             model = model_view.pick_model(app, key="predict_model")
             if model:
                 with st.container(horizontal=True):

@@ -10,7 +10,7 @@ import streamlit as st
 
 from nscweb.core.flags import flag
 from nscweb.core.runs import Run
-from nscweb.services import export
+from nscweb.services import export, models
 from nscweb.services.cells import CellFilter, GalleryCell, GalleryPage
 from nscweb.services.context import App
 from nscweb.services.overlays import COLOUR_STOPS
@@ -107,6 +107,8 @@ def _lines(cell: GalleryCell) -> list[str]:
 def quick_results(app: App, files: tuple[tuple[str, bytes], ...], model: str) -> None:
     """Scores, map and warnings of a few dropped images."""
     looked = cached.quick(app, files, model)
+    classes = models.model_by_name(app, looked.model).card.classes
+    colours = dict(zip(classes.names, classes.colours, strict=True))
     show.warnings(looked.warnings)
     if looked.results:
         gallery.ramp("little weight", "much weight for the class", COLOUR_STOPS)
@@ -115,12 +117,13 @@ def quick_results(app: App, files: tuple[tuple[str, bytes], ...], model: str) ->
             gallery.Tile(
                 [("raw image", item.image), (f"map for {item.predicted}", item.overlay)],
                 f"{item.predicted} {percent(item.confidence, 0)}",
-                "",
+                colours.get(item.predicted, ""),
                 [
                     item.name,
                     *(["flags: " + ", ".join(flag(name).label for name in item.flags)] if item.flags else []),
                 ],
                 item.scores,
+                colours,
             )
             for item in looked.results
         ],

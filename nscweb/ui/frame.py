@@ -107,14 +107,14 @@ def open_page(key: str) -> Iterator[App]:
     if key != "home":
         st.title(row.title, anchor=False)
         st.html(f'<div class="nsc-task">{row.task}</div>')
-    app: App | None = None
+    opened: list[App] = []
     with show.caught(key):
         session.restore()
-        app = cached.app()
-    if app is None:
+        opened.append(cached.app())
+    if not opened:
         st.stop()
     with show.caught(key):
-        yield app
+        yield opened[0]
     st.html(f'<div class="nsc-foot">{RESEARCH_USE}</div>')
 
 

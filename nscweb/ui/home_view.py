@@ -19,7 +19,7 @@ QUICK_LIMIT = 12
 def three_sentences() -> None:
     """What the app does."""
     st.html(
-        '<div class="nsc-task" style="max-width:46rem">nscweb reads single-cell images exported from an '
+        '<div class="nsc-lead">nscweb reads single-cell images exported from an '
         "imaging flow "
         "cytometer and predicts, without any staining, which fate each neural stem cell is taking. It "
         "counts the "
@@ -107,5 +107,8 @@ def model_use(entries: list[CardEntry]) -> None:
         with st.expander(label(card.title), expanded=entry is entries[0]):
             if card.origin.simulated:
                 show.simulated_banner(cards.origin_sentence(card))
-            show.bullets([*card.uses, *card.limits])
+            st.html("<b>It may be used for</b>")
+            show.bullets(card.uses)
+            st.html("<b>Where it stops</b>")
+            show.bullets(card.limits)
     frame.page_link("models", "All about the models")

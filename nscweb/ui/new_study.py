@@ -34,7 +34,8 @@ class Staged:
 
 def new_study(app: App, *, expanded: bool) -> None:
     """The form for a new study, folded away when the user already works on one."""
-    with st.expander("New study: bring in cells", expanded=expanded, icon=":material/upload_file:"):
+    fold = f"new_study_{expanded}"
+    with st.expander("New study: bring in cells", expanded=expanded, icon=":material/upload_file:", key=fold):
         where = st.segmented_control(
             "Where are the images?", [UPLOAD, INBOX], default=UPLOAD, required=True, key="new_where"
         )

@@ -26,6 +26,7 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 .nsc-foot {font-size: 0.8rem; color: #5b6775; border-top: 1px solid #dfe4ea; margin-top: 1.6rem; padding-top: 0.7rem;}
 .nsc-side-note {font-size: 0.8rem; color: #5b6775; padding: 0.4rem 0.5rem;}
 .nsc-task {color: #5b6775; font-size: 1.02rem; margin: -0.35rem 0 0.2rem 0;}
+.nsc-lead {color: #44505d; font-size: 1.05rem; line-height: 1.55; max-width: 48rem; margin: 0.2rem 0 0.3rem 0;}
 .nsc-simulated {display: flex; gap: 0.6rem; align-items: baseline; background: #fff6e0; color: #5c4300;
   border: 1px solid #f0d48a; border-left: 5px solid #E69F00; border-radius: 6px; padding: 0.45rem 0.8rem; font-size: 0.92rem;}
 .nsc-simulated b {white-space: nowrap;}

@@ -12,6 +12,7 @@ from random_models import write_random_model
 from small_studies import simulated_study
 from streamlit.testing.v1 import AppTest
 
+from nscweb import settings
 from nscweb.jobs import supervisor
 from nscweb.jobs.worker import Worker
 from nscweb.services.context import App, open_app
@@ -97,5 +98,7 @@ def _opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NSCWEB_DATA_DIR", str(folder))
     monkeypatch.setenv("NSCWEB_THREADS", "1")
     monkeypatch.setattr(supervisor, "ensure_worker", lambda *_, **__: None)
+    # The pages see the models of the data folder only, whatever weights are shipped.
+    monkeypatch.setattr(settings, "PROJECT", folder)
     st.cache_resource.clear()
     return folder
