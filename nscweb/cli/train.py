@@ -47,6 +47,8 @@ def train(
         from nscweb.services.models import model_summary
         from nscweb.services.train import TrainRequest, train_model
 
+        opened = console.open(data_dir)
+        threads = opened.settings.threads
         request = TrainRequest(
             studies=tuple(studies or ()),
             architecture=architecture,
@@ -55,10 +57,11 @@ def train(
             seed=seed,
             device=device,
             simulated=simulated,
-            command="nscweb " + shlex.join(sys.argv[1:]),
+            # The number of threads is part of what makes weights repeatable to the last digit.
+            command=(f"NSCWEB_THREADS={threads} " if threads else "") + "nscweb " + shlex.join(sys.argv[1:]),
             licence=licence,
         )
-        entry = train_model(console.open(data_dir), request, progress=console.progress)
+        entry = train_model(opened, request, progress=console.progress)
         summary = {
             **model_summary(entry),
             "split": entry.card.origin.split,

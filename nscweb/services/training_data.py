@@ -218,6 +218,8 @@ def _simulated_text(app: App, request: TrainRequest, collected: Collected) -> Ca
         limits=(
             "It knows cells 15 to 20 pixels across, as a FlowSight records them at about 1 micrometre per "
             "pixel; images of another scale are outside what it knows.",
+            "Its intervals by time point rest on two or three held-out samples of each class, so they are "
+            "narrower than they should be.",
             *collected.remarks,
         ),
     )
