@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from nscweb.ui import home_view, model_view
+from nscweb.ui import home_view, jobs, model_view
 from nscweb.ui.frame import open_page, page_link
 
 with open_page("home") as app:
@@ -14,6 +14,7 @@ with open_page("home") as app:
     home_view.follow_demo(app)
 
     st.header("Your studies", anchor=False)
+    jobs.going_on(app)
     home_view.studies_list(app)
 
     st.header("Quick look", anchor=False)

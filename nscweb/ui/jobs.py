@@ -25,6 +25,8 @@ from nscweb.services.context import App
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, duration, html, label
 
+_KINDS = {"import": "Import", "predict": "Prediction", "demo": "Demo study", "train": "Training"}
+_PAGES = {"import": "study", "predict": "predict", "demo": "home"}
 LIVING = ("queued", "running", "interrupted")
 
 
@@ -77,6 +79,7 @@ def follow_current(app: App, kind: str, then: str = "") -> None:
     if view is None:
         return
     if view.state in LIVING:
+        _ensure_worker(app)
         st.fragment(run_every=1.0)(_live)(app, view.job_id)
         return
     session.choose("job", "")
@@ -109,10 +112,14 @@ def _told_import(result: Mapping[str, Any]) -> None:
     show.note(said + (f" {', '.join(parts)}: see “What was noticed”." if parts else ""))
 
 
-def _submit(app: App, kind: str, payload: dict[str, object]) -> str:
+def _ensure_worker(app: App) -> None:
+    """Start a worker where none is at work. It ends with this server; one that runs already is used as it is."""
     with st.spinner("Starting the worker …"):
-        # The worker ends with this server; one that runs already, of a server or of a command, is used as it is.
         supervisor.ensure_worker(app.settings, parent=os.getpid())
+
+
+def _submit(app: App, kind: str, payload: dict[str, object]) -> str:
+    _ensure_worker(app)
     return queue.submit(app, kind, payload).job_id
 
 
@@ -130,18 +137,37 @@ def _current(app: App, kind: str) -> JobView | None:
 
 
 def _live(app: App, job_id: str) -> None:
-    view = queue.view(app, job_id)
-    if view.state not in LIVING:
-        st.rerun(scope="app")
-    with st.container(border=True):
-        share = min(view.done / view.total, 1.0) if view.total else 0.0
-        st.progress(share, text=label(_headline(view), 300))
-        facts = [text for text in (_speed(view), _left(view), f"job {view.job_id}") if text]
-        st.html(f'<div class="nsc-side-note" style="padding:0">{html(" · ".join(facts), 400)}</div>')
-        st.caption("You can close this tab; the work goes on and this address finds it again.")
-        if st.button("Cancel", key=f"cancel_{job_id}", icon=":material/cancel:"):
-            queue.cancel(app, job_id)
-            st.rerun(scope="fragment")
+    with show.caught("job"):
+        view = queue.view(app, job_id)
+        if view.state not in LIVING:
+            st.rerun(scope="app")
+        if view.state == "interrupted":
+            _ensure_worker(app)
+        with st.container(border=True):
+            share = min(view.done / view.total, 1.0) if view.total else 0.0
+            st.progress(share, text=label(headline(view), 300))
+            facts = [text for text in (_speed(view), _left(view), f"job {view.job_id}") if text]
+            st.html(f'<div class="nsc-side-note" style="padding:0">{html(" · ".join(facts), 400)}</div>')
+            st.caption("You can close this tab; the work goes on and this address finds it again.")
+            if st.button("Cancel", key=f"cancel_{job_id}", icon=":material/cancel:"):
+                queue.cancel(app, job_id)
+                st.rerun(scope="fragment")
+
+
+def going_on(app: App) -> None:
+    """Every job that waits or runs, of all users, in the order of the queue; nothing when there is none."""
+    for view in queue.active(app):
+        with st.container(
+            border=True, horizontal=True, vertical_alignment="center", key=f"job_{view.job_id}"
+        ):
+            st.html(
+                f"<b>{_KINDS.get(view.kind, html(view.kind))}</b> <span style='color:#5b6775'>"
+                f"{html(headline(view), 300)} · job {view.job_id}</span>",
+                width="stretch",
+            )
+            if view.kind in _PAGES and st.button("Follow", key=f"follow_{view.job_id}"):
+                session.choose("job", view.job_id)
+                frame.switch_to(_PAGES[view.kind])
 
 
 def _ended(view: JobView) -> None:
@@ -154,7 +180,8 @@ def _ended(view: JobView) -> None:
         show.findings(Finding(**item) for item in view.result.get("findings", ()))
 
 
-def _headline(view: JobView) -> str:
+def headline(view: JobView) -> str:
+    """What a job is doing, in a line."""
     if view.state == "queued":
         ahead = view.position - 1 if view.position else 0
         return f"Waiting: {count(ahead, 'job')} ahead of this one" if ahead > 0 else "Waiting for the worker"

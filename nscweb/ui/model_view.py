@@ -121,7 +121,8 @@ def _figure_data(card: ModelCard) -> dict[str, pd.DataFrame]:
 
 
 def _title(card: ModelCard) -> str:
-    simulated = " (trained on simulated cells)" if card.origin.simulated else ""
+    told = "simulated" in card.title.lower()
+    simulated = " (trained on simulated cells)" if card.origin.simulated and not told else ""
     return plain(card.title) + simulated
 
 

@@ -178,5 +178,6 @@ def settings(app: App, study: Study) -> None:
             "whose field is given in micrometres.",
         )
         if st.form_submit_button("Save", icon=":material/save:"):
-            studies.change_study(app, study.study_id, channel=channel, pixel_size_um=size)
+            with st.spinner("Saving; another channel is measured anew …"):
+                studies.change_study(app, study.study_id, channel=channel, pixel_size_um=size)
             st.rerun()
