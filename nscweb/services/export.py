@@ -82,7 +82,8 @@ def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes
     out["counted"] = np.where(counted(table, filters or Filters()), "yes", "no")
     out["true_class"] = table["true_class"]
     out["source"] = table["source"]
-    return figure_csv(_with_statement(out, found))
+    # The long hash would be a quarter of a big file; samples, groups and provenance carry it.
+    return figure_csv(_with_statement(out, found).drop(columns="weights_sha256"))
 
 
 def counted(table: pd.DataFrame, filters: Filters) -> NDArray[np.bool_]:

@@ -68,7 +68,9 @@ def test_every_table_says_what_is_simulated_and_which_weights_made_it():
         table = _read(content)
         assert set(table["cells_are"]) == {"simulated"}
         assert set(table["model_trained_on"]) == {"simulated cells"}
-        assert set(table["weights_sha256"]) == {found.model.card.weights.sha256}
+        assert set(table["run"]) == {found.run.run_id}
+    for content in (samples_csv(data), groups_csv(data)):
+        assert set(_read(content)["weights_sha256"]) == {found.model.card.weights.sha256}
 
 
 def test_text_of_users_is_neutralised_and_numbers_are_not(tmp_path):
