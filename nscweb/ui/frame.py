@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -16,6 +17,10 @@ from nscweb.services.context import App
 from nscweb.ui import cached, session, show
 from nscweb.ui.style import apply_style, page_icon
 
+_BRAND = (
+    '<div class="nsc-brand">nscweb<small>Fates of neural stem cells from brightfield '
+    "imaging flow cytometry</small></div>"
+)
 RESEARCH_USE = "For research use only. Not for diagnosis, and not for decisions about patients or grafts."
 
 
@@ -103,18 +108,22 @@ def open_page(key: str) -> Iterator[App]:
         menu_items={"Get help": None, "Report a bug": None, "About": f"nscweb. {RESEARCH_USE}"},
     )
     apply_style()
-    _navigation()
+    session.restore()
+    links = st.sidebar.empty()
+    drawn = _navigation(links)
     if key != "home":
         st.title(row.title, anchor=False)
         st.html(f'<div class="nsc-task">{row.task}</div>')
     opened: list[App] = []
     with show.caught(key):
-        session.restore()
         opened.append(cached.app())
     if not opened:
         st.stop()
     with show.caught(key):
         yield opened[0]
+    if session.url() != drawn:
+        # A finished job or a box chose another study or run after the links were drawn.
+        _navigation(links)
     st.html(f'<div class="nsc-foot">{RESEARCH_USE}</div>')
 
 
@@ -129,18 +138,14 @@ def switch_to(key: str) -> None:
     st.switch_page(_BY_KEY[key].path, query_params=session.url() or None)
 
 
-def _navigation() -> None:
-    with st.sidebar:
-        st.html(
-            '<div class="nsc-brand">nscweb<small>Fates of neural stem cells from brightfield imaging '
-            "flow cytometry</small></div>"
-        )
+def _navigation(place: Any) -> dict[str, str]:
+    """Draw the links into `place`; returns the choice that they carry."""
+    carried = session.url()
+    with place.container():
+        st.html(_BRAND)
         for row in PAGES:
             st.page_link(
-                row.path,
-                label=row.title,
-                icon=row.symbol,
-                query_params=session.url() or None,
-                width="stretch",
+                row.path, label=row.title, icon=row.symbol, query_params=carried or None, width="stretch"
             )
         st.html(f'<div class="nsc-side-note">{RESEARCH_USE}</div>')
+    return carried

@@ -69,3 +69,14 @@ def test_a_job_that_never_was_is_told_once(walk: Walk, data_folder: Path) -> Non
     test = walk("pages/predict.py", job="j000999")
     assert "There is no job" in texts(test)
     assert "There is no job" not in texts(test.run())
+
+
+def test_links_follow_a_finished_job_to_its_study_and_run(walk: Walk, data_folder: Path, app: App) -> None:
+    before, study = app.catalogue.study(LABELLED), app.catalogue.study(PLAIN)
+    job = queue.submit(app, "predict", {"study": study.study_id, "model": "random-compact"})
+    work(app)
+    test = walk("pages/predict.py", study=before.study_id, job=job.job_id)
+    run = app.catalogue.last_run(study.study_id)
+    assert run is not None
+    links = [item.proto.query_string for item in test.sidebar.get("page_link")]
+    assert links and all(study.study_id in link and run.run_id in link for link in links)

@@ -56,7 +56,7 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "NSCWEB_DATA_DIR": str(data), "NSCWEB_THREADS": "2"}
+    environment = {**os.environ, "NSCWEB_DATA_DIR": str(data), "NSCWEB_THREADS": "1"}
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)],

@@ -12,7 +12,7 @@ from conftest import SHOTS, Server
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from walker import Walker
+from walker import JOB, Walker
 
 SIMULATED_TRAINING = "trained on simulated cells only"
 UNLIKE = "unlike"
@@ -53,13 +53,13 @@ def test_a_real_export_reaches_maps_and_csv_with_both_warnings(
     walker.page.get_by_label("Name of the study").fill(name)
     walker.page.keyboard.press("Tab")
     walker.press("Import")
-    walker.sees(f"Imported: {cells} cells in {samples} samples")
+    walker.sees(f"Imported: {cells} cells in {samples} samples", timeout=JOB)
     walker.settle()
     walker.shot(f"20_{name.split()[0].lower()}_study")
 
     walker.go("Predict")
     walker.press("Run prediction")
-    walker.sees("Read this before the numbers")
+    walker.sees("Read this before the numbers", timeout=JOB)
     walker.sees(SIMULATED_TRAINING)
     walker.sees(UNLIKE)
     walker.settle()

@@ -13,7 +13,7 @@ from random_models import write_random_model
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from walker import Walker
+from walker import JOB, Walker
 
 from nscweb.services.simulate import simulate
 
@@ -57,7 +57,7 @@ def test_upload_becomes_a_study_with_nothing_lost(walker: Walker, export: Path) 
     walker.sees("ready to import")
     walker.shot("02_upload")
     walker.press("Import")
-    walker.sees(f"Imported: {CELLS} cells")
+    walker.sees(f"Imported: {CELLS} cells", timeout=JOB)
     walker.sees("Simulated data")
     walker.settle()
     walker.shot("03_sample_sheet")
@@ -104,7 +104,7 @@ def test_prediction_runs_as_a_job_and_survives_a_reload(walker: Walker) -> None:
     walker.press("Run prediction")
     walker.page.wait_for_timeout(400)
     walker.page.reload()
-    walker.sees("Ratios over time in each inducer group")
+    walker.sees("Ratios over time in each inducer group", timeout=JOB)
     walker.sees("trained on simulated cells only")
     walker.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
     walker.settle()

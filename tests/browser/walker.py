@@ -9,6 +9,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
 MINUTE = 60_000
+# Jobs start a worker and load torch, which takes long on a busy machine.
+JOB = 3 * MINUTE
 WIDE, NARROW = 1440, 390
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
@@ -109,7 +111,7 @@ class Walker:
         """Keep the page as a picture at desk and phone width."""
         for width in (WIDE, NARROW):
             self.page.set_viewport_size({"width": width, "height": 900})
-            self.page.wait_for_timeout(400)
+            self.page.wait_for_timeout(300)
             tall = self.page.get_by_test_id("stMain").evaluate("node => node.scrollHeight")
             self.page.set_viewport_size({"width": width, "height": min(int(tall) + 20, 5000)})
             self.page.wait_for_timeout(500)
