@@ -18,6 +18,7 @@ _STAGED = "nsc_staged"
 _ROUND = "nsc_upload_round"
 _UPLOAD_ID = "nsc_upload_id"
 _PROBLEM = "nsc_upload_problem"
+_DONE = "nsc_imports_started"
 UPLOAD = "Upload from this computer"
 INBOX = "Inbox folder of the server"
 _LISTED = 6
@@ -34,7 +35,9 @@ class Staged:
 
 def new_study(app: App, *, expanded: bool) -> None:
     """The form for a new study, folded away when the user already works on one."""
-    fold = f"new_study_{expanded}"
+    # After an import the form folds and starts empty again.
+    done = st.session_state.get(_DONE, 0)
+    fold = f"new_study_{expanded}_{done}"
     with st.expander("New study: bring in cells", expanded=expanded, icon=":material/upload_file:", key=fold):
         where = st.segmented_control(
             "Where are the images?", [UPLOAD, INBOX], default=UPLOAD, required=True, key="new_where"
@@ -43,7 +46,7 @@ def new_study(app: App, *, expanded: bool) -> None:
         suggestion = PurePath(paths[0].name).name.split(".")[0] if paths else ""
         name = st.text_input(
             "Name of the study",
-            key="new_name",
+            key=f"new_name_{done}",
             placeholder=plain(suggestion) or "for example Screen 1",
             max_chars=120,
         )
@@ -61,6 +64,7 @@ def new_study(app: App, *, expanded: bool) -> None:
                     pixel_size_um=pixel_size,
                 )
                 _forget()
+                st.session_state[_DONE] = done + 1
                 st.rerun()
         if not ready:
             st.caption(

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from app_walk import LABELLED, PLAIN, Walk
 from random_models import write_random_model
 from small_studies import simulated_study
 from streamlit.testing.v1 import AppTest
 
 from nscweb import settings
 from nscweb.jobs import supervisor
-from nscweb.jobs.worker import Worker
 from nscweb.services.context import App, open_app
 from nscweb.services.predict import predict_study
 from nscweb.settings import Settings
-
-LABELLED, PLAIN = "Labelled (simulated)", "No truth (simulated)"
-Walk = Callable[..., AppTest]
 
 
 @pytest.fixture(scope="session")
@@ -70,23 +66,6 @@ def walk(project: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
         return test.run()
 
     return open_page
-
-
-def work(app: App) -> None:
-    """Do the jobs that wait, in this process."""
-    Worker(app).run(once=True)
-
-
-def texts(test: AppTest) -> str:
-    """Everything that a page says, in one string."""
-    kinds = (test.title, test.header, test.subheader, test.caption, test.text, test.get("html"))
-    said = [str(getattr(item, "value", "") or item.proto.body) for kind in kinds for item in kind]
-    return "\n".join(text for text in said if not text.startswith("<style>"))
-
-
-def is_healthy(test: AppTest) -> bool:
-    """No exception reached the page and no error box is on it."""
-    return not test.exception and 'class="nsc-error"' not in texts(test)
 
 
 def _settings(root: Path) -> Settings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Walk, is_healthy, texts, work
+from app_walk import Walk, is_healthy, texts, work
 from streamlit.testing.v1 import AppTest
 
 from nscweb.jobs import queue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import LABELLED, PLAIN, Walk, is_healthy, texts, work
+from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts, work
 from streamlit.testing.v1 import AppTest
 
 from nscweb.jobs import queue

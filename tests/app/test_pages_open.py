@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import LABELLED, PLAIN, Walk, is_healthy, texts
+from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
 
 from nscweb.services.context import App
 from nscweb.ui.frame import PAGES, RESEARCH_USE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from conftest import LABELLED, PLAIN, Walk, is_healthy, texts
+from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
 
 from nscweb.services import cells, dashboard, evaluate
 from nscweb.services.context import App

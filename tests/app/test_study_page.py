@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import LABELLED, PLAIN, Walk, is_healthy, texts
+from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
 
 from nscweb.services import study as studies
 from nscweb.services.context import App

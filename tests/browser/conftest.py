@@ -11,12 +11,11 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from real_server import Server
 
-SHOTS = Path(__file__).parent / "shots"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -32,18 +31,6 @@ def find_chromium() -> str | None:
         if found:
             return found
     return None
-
-
-@dataclass
-class Server:
-    """A running app."""
-
-    address: str
-    data: Path
-    log: Path
-
-    def read_log(self) -> str:
-        return self.log.read_text("utf-8", errors="replace")
 
 
 @pytest.fixture(scope="module")

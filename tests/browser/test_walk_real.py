@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SHOTS, Server
+from real_server import SHOTS, Server
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SHOTS, Server
 from random_models import write_random_model
+from real_server import SHOTS, Server
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
