@@ -130,6 +130,9 @@ class Worker:
             state, message = "cancelled", str(error)
         except NscwebError as error:
             message = str(error)
+            # A refused import knows every file that it looked at; the page lists them.
+            report = getattr(error, "report", None)
+            result = report.as_dict() if report is not None else {}
             log.warning("job %s: %s", job.job_id, message)
         except MemoryError:
             message = "There was not enough memory for this job. Close other programs, or use smaller parts."

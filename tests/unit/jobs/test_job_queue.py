@@ -155,3 +155,13 @@ def test_a_job_that_is_not_there_is_told_in_words(app: App) -> None:
     for wrong in ("j000009", "x", ""):
         with pytest.raises(JobNotFound):
             queue.view(app, wrong)
+
+
+def test_a_refused_import_keeps_what_it_found(app: App, tmp_path: Path) -> None:
+    bad = tmp_path / "a.zip"
+    bad.write_bytes(b"Rar!\x1a\x07 not a zip")
+    job = queue.submit(app, "import", {"paths": [str(bad)], "name": "Screen"})
+    Worker(app).run(once=True)
+    found = queue.view(app, job.job_id)
+    assert found.state == "failed" and "RAR" in found.message
+    assert found.result["findings"][0]["level"] == "refuse"
