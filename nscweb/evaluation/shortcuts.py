@@ -250,7 +250,9 @@ def _sentence(
         f"{listed[0].upper()}{listed[1:]} alone {'name' if len(unique) > 1 else 'names'} the right class for "
         f"{100 * accuracy:.0f} % of cells (chance {100 * chance:.0f} %, each class counting the same): "
     )
-    if verdict == "little":
+    if verdict == "little" and accuracy < chance - 0.05:
+        end = "less than chance, as happens when whole samples are left out in turn: no sign of a shortcut."
+    elif verdict == "little":
         end = "the images give little away."
     elif verdict == "some":
         end = f"be careful, the {strongest} tells something about the class."

@@ -89,7 +89,9 @@ def time_label(time_h: float | None) -> str:
 def time_unit(times_h: Iterable[float]) -> tuple[float, str]:
     """Hours in one unit of a time axis, and its name: days when every time is a multiple of 12 hours."""
     known = [hours for hours in times_h if np.isfinite(hours)]
-    if known and max(known) >= 24 and all(hours % 12 == 0 for hours in known):
+    if not known:
+        return 1.0, "time not given"
+    if max(known) >= 24 and all(hours % 12 == 0 for hours in known):
         return 24.0, "days since induction"
     return 1.0, "hours since induction"
 

@@ -106,7 +106,9 @@ def samples_csv(data: DashboardData) -> bytes:
         out["control"] = ["yes" if sample and sample.control else "no" for sample in sheet]
         out["true_class"] = [sample.true_class if sample else "" for sample in sheet]
     unlike = {item["sample_id"] for item in data.run.extra.get("fitness", ()) if item["unlike"]}
-    out["unlike_training_data"] = ["yes" if name in unlike else "no" for name in out["sample"]]
+    # Samples of a few cells cannot be judged alone; the judgement of all together then holds for each of them.
+    other = "yes, all samples together" if data.run.extra.get("unlike_together") else "no"
+    out["unlike_training_data"] = ["yes" if name in unlike else other for name in out["sample"]]
     return figure_csv(_with_statement(out, data.run))
 
 

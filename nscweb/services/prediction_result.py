@@ -45,14 +45,20 @@ class PredictionWork:
     measured: list[fitness.SampleFitness] = field(default_factory=list)
 
 
+def _unlike_together(work: PredictionWork) -> str:
+    """The sentence about all samples together, "" when single samples speak or there is nothing to say."""
+    if any(item.unlike for item in work.measured):
+        return ""
+    together = fitness.study_fitness(work.distances)
+    return together.sentence if together is not None and together.unlike else ""
+
+
 def _warnings(work: PredictionWork) -> list[str]:
     card = work.entry.card
     sentences = [*fitness.study_warnings(work.study, card), *fitness.model_warnings(card)]
-    unlike = fitness.fitness_warnings(work.measured)
-    if not unlike:
-        together = fitness.study_fitness(work.distances)
-        unlike = [together.sentence] if together is not None and together.unlike else []
-    sentences += unlike
+    sentences += fitness.fitness_warnings(work.measured) or [
+        text for text in [_unlike_together(work)] if text
+    ]
     if work.not_predicted:
         sentences.append(
             f"{work.not_predicted} cells have no image in the channel {', '.join(work.channels)} and were "
@@ -93,6 +99,7 @@ def finish(work: PredictionWork, writer: PredictionWriter, started_utc: str, sec
         "model_folder": str(work.entry.folder),
         "limits": list(card.limits),
         "fitness": [item.as_dict() for item in work.measured],
+        "unlike_together": _unlike_together(work),
         "cell_files_sha256": work.digests,
         "not_predicted": work.not_predicted,
         "sheet_digest": sheet_digest(study.samples),

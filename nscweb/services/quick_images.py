@@ -80,8 +80,9 @@ def _warnings(classifier: Classifier, planes: Sequence[NDArray[Any]]) -> list[st
         sentences.append(measured.sentence)
     elif measured.far:
         # A few images cannot prove anything about a sample; each far one is still worth a word.
+        lie = "This image lies" if measured.cells == 1 else f"{measured.far} of {measured.cells} images lie"
         sentences.append(
-            f"{measured.far} of {measured.cells} images lie farther from the training cells than 95 % of known "
-            "cells do; do not trust their scores without a check."
+            f"{lie} farther from the training cells than 95 % of known cells do; do not trust the scores "
+            "without a check."
         )
     return sentences

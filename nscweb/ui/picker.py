@@ -91,8 +91,9 @@ def no_run_yet(study: Study) -> None:
 
 
 def _set_box(key: str, value: str) -> None:
-    if st.session_state.get(key) != value:
-        st.session_state[key] = value
+    # Always, even when it seems to be so already: what is kept here from another page does not reach the box of this
+    # one, which would then show its first entry above the data of the chosen one.
+    st.session_state[key] = value
 
 
 def _study_changed() -> None:

@@ -80,6 +80,23 @@ def test_a_real_export_reaches_maps_and_csv_with_both_warnings(
     assert {row["model_trained_on"] for row in rows} == {"simulated cells"}
 
 
+def test_the_box_names_the_study_whose_data_are_shown(walker: Walker, shared: Path) -> None:
+    """On every page in turn, also when a sidebar link leads there: the older of two studies stays the chosen one."""
+    walker.open("study?study=s000001")
+    walker.settle()
+    for page in ("Predict", "Cells", "Study", "Report", "Predict", "Study"):
+        walker.go(page)
+        walker.settle()
+        assert "study=s000001" in walker.page.url
+        # The chosen entry is text or the value of an input, depending on the version of the box.
+        walker.page.wait_for_function(
+            """() => { const box = document.querySelector(".st-key-nsc_study_box");
+            return box && [box.innerText, ...[...box.querySelectorAll("input")].map(i => i.value)]
+            .join(" ").includes("Zhu 2021"); }""",
+            timeout=30_000,
+        )
+
+
 def test_quick_look_on_a_real_image_warns_and_stores_nothing(walker: Walker, shared: Path) -> None:
     walker.open()
     before = walker.page.locator(".st-key-study_s000001").count()

@@ -214,5 +214,6 @@ def test_words_of_the_style():
     assert plain("x" * 100, 10) == "x" * 9 + "…"
     assert hyphenated("oligodendrocyte", 11) == "oligodendr-<br>ocyte"
     assert time_unit([12, 24, 120]) == (24, "days since induction")
-    assert time_unit([1, 24]) == (1, "hours since induction") == time_unit([float("nan")])
+    assert time_unit([1, 24]) == (1, "hours since induction")
+    assert time_unit([float("nan")]) == (1, "time not given")
     assert legend_rows([]) == 0 and legend_rows(["a"]) == 1 and legend_rows(["a" * 60] * 3) == 3
