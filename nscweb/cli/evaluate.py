@@ -24,6 +24,9 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for metrics.json, figures and their data.")
     ] = None,
+    svg: Annotated[
+        bool, typer.Option("--svg", help="Also one SVG per figure, where Chrome or Chromium is installed.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap behind the intervals.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     as_json: AsJson = False,
@@ -31,6 +34,7 @@ def evaluate(
 ) -> None:
     """Compare predictions with the true classes in the sample sheet; every figure with its interval."""
     with running(as_json) as console:
+        from nscweb.core.findings import FindingLog
         from nscweb.services.evaluate import evaluate_run
         from nscweb.services.evaluation_export import metrics_dict, write_evaluation
         from nscweb.services.models import default_model
@@ -40,7 +44,10 @@ def evaluate(
         chosen = model or default_model(opened).card.name
         run = run_for(opened, study, chosen, progress=console.progress, device=device)
         result = evaluate_run(opened, run, seed=seed)
-        files = write_evaluation(result, out) if out else {}
+        log = FindingLog()
+        files = write_evaluation(result, out, svg=svg, log=log) if out else {}
+        for line in log.by_reason():
+            console.warn(f"Note: {line.message}")
         data = metrics_dict(result)
         lines = [
             f"{result.cells:,} cells of {result.samples} samples of {data['study']}, model {data['model']}, "
@@ -53,5 +60,5 @@ def evaluate(
         ]
         lines += [f"Left out: {count:,} cells, {reason}" for reason, count in result.left_out.items()]
         lines += [f"Note: {sentence}" for sentence in result.warnings]
-        lines += [f"Written: {path}" for name, path in files.items() if name.endswith((".json", ".html"))]
+        lines += [f"Written: {path}" for name, path in files.items() if not name.endswith(".csv")]
         console.result(data, "\n".join(lines))

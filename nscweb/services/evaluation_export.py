@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from nscweb.core.card import Metric
+from nscweb.core.findings import FindingLog
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.evaluation_parts import Matrix
@@ -18,6 +20,7 @@ from nscweb.services.export import figure_csv
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+_BROWSERS = ("chromium", "google-chrome", "chromium-browser", "chrome")
 _OVERALL = ("accuracy", "macro_f1")
 _PER_CLASS = ("precision", "recall", "f1", "auc")
 
@@ -65,18 +68,29 @@ def metrics_dict(result: Evaluation) -> dict[str, Any]:
     }
 
 
-def write_evaluation(result: Evaluation, out_dir: Path) -> dict[str, Path]:
-    """Write ``metrics.json``, figures as HTML with their data as CSV; returns file name -> path."""
+def write_evaluation(
+    result: Evaluation, out_dir: Path, *, svg: bool = False, log: FindingLog | None = None
+) -> dict[str, Path]:
+    """Write ``metrics.json``, ``figures.html`` and the data of the figures as CSV; returns file name -> path.
+
+    Args:
+        svg: also one SVG per figure, drawn by Chrome or Chromium; a finding in `log` when there is none.
+    """
+    from nscweb.reports.figure_files import draw, figure_page
     from nscweb.store.files import atomic_write
 
     out_dir.mkdir(parents=True, exist_ok=True)
     text = json.dumps(metrics_dict(result), indent=2, ensure_ascii=False, allow_nan=False)
     contents = {"metrics.json": text.encode("utf-8"), **_data(result)}
-    # One copy of the drawing library beside the pages, so that they open without a network.
-    for name, figure in figures(result).items():
-        page = figure.to_html(include_plotlyjs="directory", full_html=True)
-        contents[f"{name}.html"] = page.encode("utf-8")
-    contents["plotly.min.js"] = _plotly_js()
+    drawn = figures(result)
+    made = result.run.provenance
+    title = f"Evaluation of {made.model} {made.model_version} on {made.study}"
+    contents["figures.html"] = figure_page(drawn, title, result.warnings).encode("utf-8", "replace")
+    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    for name, figure in drawn.items() if svg else ():
+        picture = draw(figure, "svg", browser, log=log, where=name)
+        if picture is not None:
+            contents[f"{name}.svg"] = picture
     paths = {}
     for name, content in contents.items():
         paths[name] = out_dir / name
@@ -165,9 +179,3 @@ def _number(metrics: tuple[Metric, ...], name: str, class_name: str = "") -> dic
         if (item.name, item.class_name) == (name, class_name):
             return {"value": item.value, "low": item.low, "high": item.high}
     return None
-
-
-def _plotly_js() -> bytes:
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs()).encode("utf-8")

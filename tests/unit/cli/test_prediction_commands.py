@@ -84,7 +84,7 @@ def test_evaluate_writes_metrics_json_that_equals_standard_output(tmp_path):
     assert found == json.loads((tmp_path / "metrics.json").read_text("utf-8"))
     assert {"accuracy", "macro_f1", "per_class", "auc", "confusion", "by_time", "shortcuts"} <= set(found)
     assert found["accuracy"]["low"] <= found["accuracy"]["value"] <= found["accuracy"]["high"]
-    assert (tmp_path / "confusion.html").exists()
+    assert (tmp_path / "figures.html").exists()
 
 
 def test_explain_writes_one_picture_per_cell(tmp_path):

@@ -153,14 +153,12 @@ def test_the_zip_holds_everything_and_is_the_same_twice(tmp_path):
 def test_an_evaluation_is_written_with_figures_that_open_without_a_network(tmp_path):
     found = predicted()
     paths = write_evaluation(evaluate_run(found.app, found.run), tmp_path)
-    assert {"metrics.json", "metrics.csv", "confusion.csv", "roc.csv", "confusion.html", "roc.html"} <= set(
-        paths
-    )
+    assert {"metrics.json", "metrics.csv", "confusion.csv", "roc.csv", "figures.html"} <= set(paths)
     assert json.loads(paths["metrics.json"].read_text("utf-8"))["cells"] > 0
-    page = paths["roc.html"].read_text("utf-8")
-    assert 'src="plotly.min.js"' in page
-    assert "cdn.plot.ly" not in page
-    assert (tmp_path / "plotly.min.js").exists()
+    page = paths["figures.html"].read_text("utf-8")
+    assert "<script src=" not in page
+    assert all(f"<h2>{name}" in page for name in ("confusion", "roc", "precision recall", "shortcuts"))
+    assert found.run.provenance.warnings[0][:40] in page
 
 
 @pytest.mark.parametrize("name", ["metrics.csv", "confusion.csv"])
