@@ -24,7 +24,7 @@ def _distances(far: int, cells: int) -> dict[str, np.ndarray]:
 
 def test_usual_cells_give_no_warning_and_unusual_ones_a_sentence_with_numbers():
     assert not measure_fitness(_distances(5, 100), "a").unlike
-    assert not measure_fitness(_distances(28, 100), "a").unlike
+    assert not measure_fitness(_distances(18, 100), "a").unlike
     found = measure_fitness(_distances(60, 100), "a")
     assert found.unlike
     assert '"a"' in found.sentence
