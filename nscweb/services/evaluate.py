@@ -10,7 +10,7 @@ import pandas as pd
 
 from nscweb.core.card import Metric
 from nscweb.core.classes import ClassScheme
-from nscweb.core.errors import WrongUse
+from nscweb.core.errors import StudyError
 from nscweb.core.flags import flag, pack
 from nscweb.core.runs import Run
 from nscweb.services.dashboard import warnings_of
@@ -105,7 +105,7 @@ def evaluate_run(
         seed: of the bootstrap.
 
     Raises:
-        WrongUse: no cell has a true class that the model knows.
+        StudyError: no cell has a true class that the model knows.
     """
     from nscweb.evaluation.confusion import classification_metrics
 
@@ -158,7 +158,7 @@ def _evaluated(
         left_out[f"quality flag ({labels})"] = dropped
     kept = table[known.to_numpy() & ~flagged].copy()
     if kept.empty:
-        raise WrongUse(
+        raise StudyError(
             "No cell of this run has a true class that the model knows, so there is nothing to compare with.",
             f"Fill the column true class of the sample sheet with: {', '.join(classes.names)}.",
             "E-NO-TRUTH",

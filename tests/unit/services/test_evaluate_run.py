@@ -10,7 +10,7 @@ from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import add_study, simulated_study
 
-from nscweb.core.errors import WrongUse
+from nscweb.core.errors import StudyError
 from nscweb.core.flags import FLAG_NAMES
 from nscweb.core.samples import Sample
 from nscweb.services.evaluate import evaluate_run
@@ -98,7 +98,7 @@ def test_a_study_without_true_classes_is_refused_with_what_to_do(tmp_path):
     app = fresh_app(tmp_path)
     study = simulated_study(app, cells=36, truth=False)
     run = predict_study(app, study.name, "random")
-    with pytest.raises(WrongUse, match="true class") as caught:
+    with pytest.raises(StudyError, match="true class") as caught:
         evaluate_run(app, run)
     assert "astrocyte" in caught.value.todo
 
