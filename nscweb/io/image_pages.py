@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
+from nscweb.io.cell_table import CellTable
 
 Pixels = NDArray[Any]
 Kind = Literal["one", "channels", "pages", "z", "t"]
@@ -64,4 +65,4 @@ class Format:
     suffixes: tuple[str, ...]
     sniff: Callable[[bytes], bool]
     read: ReadImage | None = None
-    open_table: Callable[[Path, Limits], Any] | None = None
+    open_table: Callable[[Path, Limits], CellTable] | None = None

@@ -10,11 +10,13 @@ from pathlib import Path
 from nscweb.core.errors import InputRefused, NscwebError
 from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, stop_if_asked
-from nscweb.io.formats.npz import NpzCells
+from nscweb.io.cell_table import CellTable
+from nscweb.io.formats import FORMATS
 from nscweb.io.sources import FileSource, Source, ZipSource, readable, walk_folder
 
 # Label, and so the sample's name, of images that lie loose and name none themselves.
 LOOSE_LABEL = "images"
+_TABLES = {suffix: entry.open_table for entry in FORMATS if entry.open_table for suffix in entry.suffixes}
 
 
 @dataclass
@@ -23,12 +25,12 @@ class Opened:
 
     Attributes:
         sources: zips and folders of images.
-        tables: `.npz` files with the name for their sample.
+        tables: files that hold many cells (`.npz`, `.cif`...) with the name for their sample.
         broken: (file, why it could not be opened), for those that were not alone.
     """
 
     sources: list[Source] = field(default_factory=list)
-    tables: list[tuple[NpzCells, str]] = field(default_factory=list)
+    tables: list[tuple[CellTable, str]] = field(default_factory=list)
     broken: list[tuple[str, NscwebError]] = field(default_factory=list)
 
 
@@ -70,11 +72,14 @@ def open_paths(
 def _open_one(opened: Opened, path: Path, name: str, limits: Limits, stack: ExitStack) -> bool:
     """True when the file is an archive or a table, readable or not; False for any other file."""
     suffix = path.suffix.lower()
-    if suffix not in (".zip", ".npz") or path.name.startswith("."):
+    opener = _TABLES.get(suffix)
+    if (suffix != ".zip" and opener is None) or path.name.startswith("."):
         return False
     try:
-        if suffix == ".npz":
-            opened.tables.append((stack.enter_context(NpzCells(path, limits)), path.stem))
+        if opener is not None:
+            table: CellTable = opener(path, limits)
+            stack.callback(table.close)
+            opened.tables.append((table, path.stem))
         else:
             source = ZipSource(path, limits)
             stack.callback(source.close)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nscweb.core.cells import CellImage
 from nscweb.core.errors import NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.cell_index import FileRows
+from nscweb.io.cell_table import CellTable
 from nscweb.io.decode import decode
-from nscweb.io.formats.npz import NpzCells
 from nscweb.io.image_pages import Pixels
 from nscweb.io.sources import Source
 
@@ -22,10 +23,19 @@ _IMAGES_PER_SAMPLE = 2
 
 @dataclass
 class Peek:
-    """What was seen: a few (h, w) images per channel, and whether a file says that it is simulated."""
+    """What was seen at the first cells.
+
+    Attributes:
+        images: a few (h, w) per channel.
+        simulated: a file says that nscweb simulated it.
+        named_brightfield: channel that a file itself calls brightfield, "" when none does.
+        pixel_sizes_um: micrometres per pixel that files give.
+    """
 
     images: dict[str, list[Pixels]] = field(default_factory=dict)
     simulated: bool = False
+    named_brightfield: str = ""
+    pixel_sizes_um: set[float] = field(default_factory=set)
 
 
 def peek_at(
@@ -56,13 +66,20 @@ def peek_at(
     return planes
 
 
-def peek_at_table(peek: Peek, table: NpzCells) -> None:
-    """Look at the first cells of an `.npz` with several channels."""
+def peek_at_table(peek: Peek, table: CellTable, limits: Limits) -> None:
+    """Look at the first cells of a table with several channels."""
+    if table.pixel_size_um:
+        peek.pixel_sizes_um.add(table.pixel_size_um)
+    if table.brightfield:
+        peek.named_brightfield = peek.named_brightfield or table.brightfield
     if len(table.channels) < 2:
         return
     try:
-        for _, pixels in table.rows(np.arange(min(_IMAGES_PER_SAMPLE, table.cells))):
-            for name, plane in zip(table.channels, pixels, strict=True):
-                peek.images.setdefault(name, []).append(plane)
+        for _, cell in table.read(
+            range(min(_IMAGES_PER_SAMPLE, table.cells)), table.channels, limits, FindingLog()
+        ):
+            if isinstance(cell, CellImage):
+                for name, plane in zip(cell.channels, cell.pixels, strict=True):
+                    peek.images.setdefault(name, []).append(plane)
     except NscwebError:
         return  # told when the cells are read

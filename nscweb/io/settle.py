@@ -11,7 +11,7 @@ from nscweb.core.limits import Limits
 from nscweb.core.samples import Sample
 from nscweb.io.brightfield import guess_brightfield
 from nscweb.io.cell_index import UNNAMED_CHANNEL, FileRows, IndexBuilder
-from nscweb.io.formats.npz import NpzCells
+from nscweb.io.cell_table import CellTable
 from nscweb.io.hints import SampleHints, parse_sample_hints
 from nscweb.io.names import natural_key
 from nscweb.io.opening import LOOSE_LABEL
@@ -29,6 +29,7 @@ class SurveySample:
         hint: a row for the sample sheet, filled from the name where it says so.
         channels: in natural order.
         key: where the survey keeps it.
+        masks: its cells come with masks.
     """
 
     name: str
@@ -36,6 +37,7 @@ class SurveySample:
     hint: Sample
     channels: tuple[str, ...]
     key: int
+    masks: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ class FoundFiles:
 
 @dataclass(frozen=True)
 class FoundTable:
-    """How a sample out of an `.npz` is read: the cells of one class."""
+    """How a sample out of a table of cells is read: the rows of one class or sample."""
 
-    table: NpzCells
+    table: CellTable
     group: str
 
 
@@ -60,7 +62,7 @@ class Settled:
 
     Attributes:
         index_channels: names of the channel numbers in `FileRows`.
-        table_cells: cells in `.npz` files.
+        table_cells: cells in files that hold many.
     """
 
     samples: list[SurveySample] = field(default_factory=list)
@@ -77,7 +79,15 @@ class Settled:
 
     @property
     def brightfield(self) -> str:
+        if self.peek.named_brightfield in self.channels:
+            return self.peek.named_brightfield
         return guess_brightfield(self.channels, self.peek.images)
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Micrometres per pixel, when every file that says so says the same."""
+        sizes = self.peek.pixel_sizes_um
+        return next(iter(sizes)) if len(sizes) == 1 else None
 
     def add(
         self,
@@ -94,7 +104,8 @@ class Settled:
             unique, copy = f"{name} ({copy})", copy + 1
         self._taken.add(unique.casefold())
         hint = hints.sample(unique, true_class, cells)
-        self.samples.append(SurveySample(unique, cells, hint, channels, len(self.ways)))
+        masks = isinstance(way, FoundTable) and way.table.has_masks
+        self.samples.append(SurveySample(unique, cells, hint, channels, len(self.ways), masks))
         self.ways.append(way)
 
 
@@ -141,14 +152,18 @@ def settle_files(
         settled.add(shown, rows.cells, names, hints, true_class, FoundFiles(rows, planes is not None))
 
 
-def settle_tables(settled: Settled, tables: Sequence[tuple[NpzCells, str]]) -> None:
-    """Add the samples of `.npz` files: one per class, or one per file without labels."""
+def settle_tables(settled: Settled, tables: Sequence[tuple[CellTable, str]], limits: Limits) -> None:
+    """Add the samples of files that hold many cells: one per class, or one per file without labels."""
     for table, label in tables:
-        peek_at_table(settled.peek, table)
+        peek_at_table(settled.peek, table, limits)
         for group, chosen in table.groups.items():
             settled.table_cells += len(chosen)
-            hints = SampleHints(group=group) if group else parse_sample_hints(label)
-            settled.add(group or label, len(chosen), table.channels, hints, group, FoundTable(table, group))
+            hints = (
+                SampleHints(group=group) if group and table.labelled else parse_sample_hints(group or label)
+            )
+            true_class = group if table.labelled else ""
+            way = FoundTable(table, group)
+            settled.add(group or label, len(chosen), table.channels, hints, true_class, way)
 
 
 def _tell_names(builder: IndexBuilder, twice: int, log: FindingLog) -> None:

@@ -18,11 +18,11 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.io.cell_reader import CellReader, FileCellReader
 from nscweb.io.listing import list_files
 from nscweb.io.names import natural_key
-from nscweb.io.npz_reader import NpzCellReader
 from nscweb.io.opening import open_paths
 from nscweb.io.refusal import why_nothing
 from nscweb.io.settle import FoundTable, Settled, SurveySample, settle_files, settle_tables
 from nscweb.io.sources import Source
+from nscweb.io.table_reader import TableCellReader
 
 __all__ = ["Survey", "SurveySample", "survey"]
 
@@ -34,9 +34,10 @@ class Survey:
         samples: in natural order of their names.
         channels: of all samples, in natural order.
         brightfield: the guess, "" when nothing was found.
-        members: files looked at; folders are not counted, a cell in an ``.npz`` counts as one.
+        members: files looked at; folders are not counted, a cell in a table of cells counts as one.
         images, skipped, ignored: files so far; complete when every sample has been read once.
         simulated: the files say that nscweb simulated them.
+        pixel_size_um: micrometres per pixel when the files say so and agree, else None.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -51,6 +52,7 @@ class Survey:
         self.brightfield = ""
         self.members = 0
         self.simulated = False
+        self.pixel_size_um: float | None = None
 
     @property
     def images(self) -> int:
@@ -89,7 +91,8 @@ class Survey:
         way = self._settled.ways[sample.key]
         reader: CellReader
         if isinstance(way, FoundTable):
-            reader = NpzCellReader(way.table, way.group, wanted, self._limits, log, cancel)
+            rows = way.table.groups[way.group].tolist()
+            reader = TableCellReader(way.table, rows, wanted, needed, self._limits, log, cancel)
         else:
             reader = FileCellReader(
                 way.rows,
@@ -152,12 +155,13 @@ def survey(
         listing = list_files(opened.sources, log, class_from_folder, progress, cancel)
         found._settled = settled = Settled()
         settle_files(settled, listing.builder, opened.sources, class_from_folder, limits, log)
-        settle_tables(settled, opened.tables)
+        settle_tables(settled, opened.tables, limits)
         found.members = listing.members + len(opened.broken) + settled.table_cells
         found._listed_skipped = listing.skipped + len(opened.broken)
         found._listed_ignored = listing.ignored
         found.samples = tuple(sorted(settled.samples, key=lambda sample: natural_key(sample.name)))
         found.channels, found.brightfield = settled.channels, settled.brightfield
+        found.pixel_size_um = settled.pixel_size_um
         found.simulated = settled.peek.simulated or any(source.simulated for source in opened.sources)
         if not found.samples:
             raise why_nothing(log, [path.name for path in paths])

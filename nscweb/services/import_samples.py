@@ -14,6 +14,7 @@ from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
 from nscweb.services.import_staging import SampleMark, Staging
 from nscweb.services.quality import Quality, write_quality
 from nscweb.store.cells import CellWriter
+from nscweb.store.columns import FurtherColumns, write_columns
 
 if TYPE_CHECKING:
     from nscweb.io.survey import Survey, SurveySample
@@ -69,11 +70,13 @@ def _read_sample(work: _Work, sample: SurveySample, key: str) -> SampleMark:
     path = folder.cells_path(study_id, key)
     log = FindingLog()
     measured: list[NDArray[Any] | None] = []
+    further = FurtherColumns()
     quality = Quality()
     reader = work.found.read(sample, work.channels, log, needed=work.brightfield, cancel=work.cancel)
-    with CellWriter(path, work.channels, {"sample": sample.name}) as writer:
+    with CellWriter(path, work.channels, {"sample": sample.name}, masks=sample.masks) as writer:
         for cell in reader:
             writer.add(cell)
+            further.add(cell.tags, cell.values)
             measured.append(_brightfield(cell, work.brightfield))
             if len(measured) >= CHUNK:
                 quality.add(measured)
@@ -86,6 +89,8 @@ def _read_sample(work: _Work, sample: SurveySample, key: str) -> SampleMark:
         key = ""
     else:
         write_quality(folder.quality_path(study_id, key), quality.table())
+        if further:
+            write_columns(folder.columns_path(study_id, key), further)
     return SampleMark(
         sample.name, key, writer.count, reader.images, reader.skipped, reader.ignored, tuple(log)
     )

@@ -34,15 +34,25 @@ class CellWriter:
         path: final name.
         channels: channels that cells may have; a cell may lack some.
         meta: anything JSON can hold, kept in the file.
+        masks: keep the masks of the cells too, a bit per pixel.
     """
 
-    def __init__(self, path: Path, channels: Sequence[str], meta: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        channels: Sequence[str],
+        meta: dict[str, Any] | None = None,
+        *,
+        masks: bool = False,
+    ) -> None:
         self._path = path
         self.channels = tuple(channels)
+        self.masks = masks
         fields = [("object_number", pa.int64()), ("height", pa.int32()), ("width", pa.int32())]
         fields += [("dtype", pa.string()), ("source", pa.string())]
         fields += [(_column(name), pa.large_binary()) for name in self.channels]
-        head = {"channels": list(self.channels), "meta": meta or {}}
+        fields += [(_mask_column(name), pa.large_binary()) for name in self.channels if masks]
+        head = {"channels": list(self.channels), "meta": meta or {}, "masks": masks}
         self._schema = pa.schema(fields, metadata={b"nscweb": json.dumps(head).encode("utf-8")})
         self._rows: list[CellImage] = []
         self._stack = ExitStack()
@@ -76,6 +86,8 @@ class CellWriter:
                 _little(cell.channel(name)).tobytes() if name in cell.channels else None for cell in rows
             ]
             columns.append(pa.array(column, pa.large_binary()))
+        for name in self.channels if self.masks else ():
+            columns.append(pa.array([_packed_mask(cell, name) for cell in rows], pa.large_binary()))
         self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
 
     def __exit__(
@@ -98,6 +110,7 @@ class CellFile:
         meta: what the writer was given.
         object_numbers: (N,) int64.
         frames: (N, 2) int32, height and width in pixels.
+        has_masks: the cells came with masks.
     """
 
     def __init__(self, path: Path) -> None:
@@ -113,6 +126,7 @@ class CellFile:
             ) from error
         self.channels: tuple[str, ...] = tuple(head["channels"])
         self.meta: dict[str, Any] = head["meta"]
+        self.has_masks = bool(head.get("masks", False))
         self.object_numbers: NDArray[np.int64] = self._table["object_number"].to_numpy()
         sizes = [self._table[name].to_numpy() for name in ("height", "width")]
         self.frames: NDArray[np.int32] = np.stack(sizes, axis=1).reshape(-1, 2)
@@ -172,6 +186,23 @@ class CellFile:
                 result.append(np.stack([plane for plane in planes if plane is not None]))
         return result
 
+    def masks(self, rows: Sequence[int], channel: str) -> list[NDArray[np.bool_] | None]:
+        """Masks (h, w) of one channel for the cells in `rows`; None where there is none."""
+        if not self.has_masks or channel not in self.channels:
+            return [None] * len(rows)
+        parts = self._buffers_of(_mask_column(channel))
+        found: list[NDArray[np.bool_] | None] = []
+        for row in rows:
+            chunk, inside = self._place(int(row))
+            bounds, data, valid = parts[chunk]
+            height, width = int(self.frames[row, 0]), int(self.frames[row, 1])
+            if not valid[inside]:
+                found.append(None)
+                continue
+            packed = np.frombuffer(data, np.uint8, (height * width + 7) // 8, int(bounds[inside]))
+            found.append(np.unpackbits(packed, count=height * width).reshape(height, width).astype(bool))
+        return found
+
     def sha256(self) -> str:
         """Digest of object numbers, frames, depths and pixels: equal for equal cells, whatever their names."""
         digest = hashlib.sha256()
@@ -195,9 +226,12 @@ class CellFile:
 
     def _buffers(self, name: str) -> list[Any]:
         """(offsets, bytes, valid) of every record batch of a channel, without copying pixels."""
+        return self._buffers_of(_column(name))
+
+    def _buffers_of(self, name: str) -> list[Any]:
         if name not in self._columns:
             parts = []
-            for chunk in self._table[_column(name)].chunks:
+            for chunk in self._table[name].chunks:
                 _, offsets, data = chunk.buffers()
                 bounds = np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
                 parts.append((bounds, memoryview(data) if data else b"", chunk.is_valid().to_numpy(False)))
@@ -216,6 +250,16 @@ def _plane(part: tuple[Any, Any, Any], row: int, dtype: str, shape: tuple[int, i
 def _column(channel: str) -> str:
     # A channel may be called like one of the fixed columns.
     return f"pixels:{channel}"
+
+
+def _mask_column(channel: str) -> str:
+    return f"mask:{channel}"
+
+
+def _packed_mask(cell: CellImage, channel: str) -> bytes | None:
+    if cell.masks is None or channel not in cell.channels:
+        return None
+    return np.packbits(cell.masks[cell.channels.index(channel)]).tobytes()
 
 
 def _little(pixels: Pixels) -> Pixels:

@@ -33,6 +33,10 @@ class DataFolder:
     def quality_path(self, study_id: str, sample_key: str) -> Path:
         return self.study_dir(study_id) / "quality" / f"{_checked(sample_key)}.parquet"
 
+    def columns_path(self, study_id: str, sample_key: str) -> Path:
+        """Further columns and populations of the cells, where files brought some."""
+        return self.study_dir(study_id) / "columns" / f"{_checked(sample_key)}.parquet"
+
     def run_dir(self, run_id: str) -> Path:
         return self.root / "runs" / _checked(run_id)
 

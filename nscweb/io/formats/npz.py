@@ -7,7 +7,7 @@ Arrays: ``x``, ``images``, ``tiles`` or ``array`` (N, h, w) or (N, C, h, w); ``y
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,10 +15,12 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from nscweb.core.errors import InputRefused
+from nscweb.core.cells import CellImage
+from nscweb.core.errors import InputRefused, NscwebError
+from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.archive import Archive
-from nscweb.io.pixel_policy import check_size
+from nscweb.io.pixel_policy import check_plane, check_size
 
 IMAGE_KEYS = ("x", "images", "tiles", "array", "arr_0")
 LABEL_KEYS = ("y", "labels", "label")
@@ -37,11 +39,17 @@ class NpzCells:
         groups: class name ("" without labels) -> row numbers of its cells.
         channels: ``("Ch1",)``, or one per channel of (N, C, h, w).
         cells: N.
+        brightfield, pixel_size_um, has_masks: the file says nothing about them.
+        labelled: it has labels, so that every group is a true class.
 
     Raises:
         InputRefused: no image array, a shape that makes no sense, pickled content, labels that do not fit.
         LimitExceeded: over the limits, judged from headers.
     """
+
+    brightfield = ""
+    pixel_size_um: float | None = None
+    has_masks = False
 
     def __init__(self, path: Path, limits: Limits) -> None:
         # One array may hold all cells of a study, so the limit of an import applies and not that of one image.
@@ -87,7 +95,8 @@ class NpzCells:
         limits.check("max_members", shape[0], f"Cells in {name}")
         self.cells = shape[0]
         self.channels = tuple(f"Ch{i + 1}" for i in range(shape[1] if len(shape) == 4 else 1))
-        self.groups = self._labelled_groups(name)
+        self.groups: Mapping[str, NDArray[Any]] = self._labelled_groups(name)
+        self.labelled = "" not in self.groups
 
     def _labelled_groups(self, name: str) -> dict[str, NDArray[np.int64]]:
         labels = self._small_array(LABEL_KEYS, name)
@@ -129,7 +138,26 @@ class NpzCells:
             ) from error
         return array
 
-    def rows(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[Any]]]:
+    def where(self, row: int) -> str:
+        return f"{self.name} row {row + 1}"
+
+    def read(
+        self, rows: Sequence[int], channels: Sequence[str], limits: Limits, log: FindingLog
+    ) -> Iterator[tuple[int, CellImage | NscwebError]]:
+        """See `CellTable`; the object number is the row in the file, from 1."""
+        positions = [self.channels.index(name) for name in channels]
+        names, whole = tuple(channels), positions == list(range(len(self.channels)))
+        for row, pixels in self._pixels(np.asarray(rows, np.int64)):
+            where = self.where(row)
+            try:
+                for position in positions:
+                    check_plane(pixels[position], where, limits, log)
+            except NscwebError as error:
+                yield row, error
+                continue
+            yield row, CellImage(row + 1, names, pixels if whole else pixels[positions], where)
+
+    def _pixels(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[Any]]]:
         """(row, pixels (C, h, w)) of the wanted rows in ascending order, holding only a few at a time."""
         size = int(np.prod(self._shape[1:])) * self._dtype.itemsize
         channels = len(self.channels)
