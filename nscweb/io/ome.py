@@ -15,6 +15,10 @@ from nscweb.io.tiff_layout import TiffPage
 _SIZES = re.compile(rb"\bSize([ZCT])\s*=\s*[\"'](\d{1,20})[\"']")
 _OTHER_FILE = re.compile(rb"FileName\s*=\s*[\"']([^\"']*)[\"']")
 _CHANNEL_NAME = re.compile(rb"<(?:\w+:)?Channel\b[^>]*?\bName\s*=\s*[\"']([^\"'<>]{1,60})[\"']")
+_PIXEL_SIZE = re.compile(rb"\bPhysicalSize([XY])\s*=\s*[\"']([0-9.eE+-]{1,30})[\"']")
+_PIXEL_UNIT = re.compile(rb"\bPhysicalSize([XY])Unit\s*=\s*[\"']([^\"'<>]{1,12})[\"']")
+# Units of length in OME-XML, in micrometres; micrometre is the default (OME schema 2016-06, attribute PhysicalSizeX).
+_MICROMETRES = {"\u00b5m": 1.0, "\u03bcm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "pm": 1e-6}
 _IMAGEJ = re.compile(rb"^(images|channels|slices|frames)=(\d{1,20})\s*$", re.MULTILINE)
 
 
@@ -51,6 +55,30 @@ def describe_planes(page: TiffPage, count: int, where: str) -> tuple[tuple[str, 
     if sizes["T"] == count:
         return tuple(f"T{number}" for number in range(1, count + 1)), "t"
     return numbered, "pages"
+
+
+def pixel_size_um(data: bytes) -> float | None:
+    """Micrometres per pixel that the OME-XML in a file gives; None when it gives none, or pixels are not square.
+
+    A size that no microscope has (below 0.01 or above 20 micrometres) is not believed either.
+    """
+    if b"PhysicalSize" not in data:
+        return None
+    sizes = {axis: float(number) for axis, number in _PIXEL_SIZE.findall(data) if _is_number(number)}
+    units = {axis: unit.decode("utf-8", "replace") for axis, unit in _PIXEL_UNIT.findall(data)}
+    found = {axis: size * _MICROMETRES.get(units.get(axis, "um"), 0.0) for axis, size in sizes.items()}
+    if not found or max(found.values()) > 1.001 * min(found.values()):
+        return None
+    size = next(iter(found.values()))
+    return size if 0.01 <= size <= 20 else None
+
+
+def _is_number(text: bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_xml(text: bytes, where: str) -> None:

@@ -15,6 +15,7 @@ from nscweb.io.cell_index import FileRows
 from nscweb.io.cell_table import CellTable
 from nscweb.io.decode import decode
 from nscweb.io.image_pages import Pixels
+from nscweb.io.ome import pixel_size_um
 from nscweb.io.sources import Source
 
 _IMAGES_PER_CHANNEL = 8
@@ -51,7 +52,11 @@ def peek_at(
         for row in np.flatnonzero(rows.channel == position)[:_IMAGES_PER_SAMPLE].tolist():
             source, member = sources[int(rows.source[row])], int(rows.member[row])
             try:
-                pages = decode(source.read(member), source.name(member), limits, FindingLog())
+                data = source.read(member)
+                pages = decode(data, source.name(member), limits, FindingLog())
+                size = pixel_size_um(data)
+                if size is not None:
+                    peek.pixel_sizes_um.add(size)
                 peek.simulated |= pages.simulated
                 if one_channel and pages.kind in ("channels", "pages"):
                     planes = pages.names

@@ -205,6 +205,14 @@ def _finish(
         log.add(
             "note", "N-IMAGES-PER-CELL", f"{images:,} images in {len(kept)} channels make {cells:,} cells."
         )
+    pixel_size = request.pixel_size_um
+    if pixel_size is None and found.pixel_size_um:
+        pixel_size = found.pixel_size_um
+        log.add(
+            "note", "N-PIXEL-SIZE",
+            f"The files say that a pixel is {pixel_size:.4g} µm wide; it was taken from them. Change it on the "
+            "page Study if that is wrong.",
+        )  # fmt: skip
     samples = [replace(known[mark.name], name=mark.name, cells=mark.cells) for mark in marks if mark.cells]
     simulated = found.simulated if request.simulated is None else request.simulated
     report = ImportReport(
@@ -220,7 +228,7 @@ def _finish(
     )
     staging.publish(
         samples, findings_csv(log), channel=brightfield, channels=kept, simulated=simulated,
-        pixel_size_um=request.pixel_size_um,
+        pixel_size_um=pixel_size,
         info={"skipped": skipped, "ignored": ignored, "images": images, "members": found.members},
     )  # fmt: skip
     return report
