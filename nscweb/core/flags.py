@@ -39,6 +39,21 @@ FLAGS: tuple[QualityFlag, ...] = (
         "saturated", 16, "saturated", "Many pixels sit at the highest or lowest value the camera can give."
     ),
     QualityFlag("constant", 32, "no signal", "All pixels have the same value."),
+    QualityFlag(
+        "size", 64, "too small or large", "The area lies outside the limits that the study was given."
+    ),
+    QualityFlag(
+        "shape",
+        128,
+        "too long or round",
+        "The aspect ratio lies outside the limits that the study was given.",
+    ),
+    QualityFlag(
+        "population",
+        256,
+        "other population",
+        "The cell is in none of the hand-made populations that the study was limited to.",
+    ),
 )
 FLAG_NAMES: tuple[str, ...] = tuple(flag.name for flag in FLAGS)
 _BY_NAME = {flag.name: flag for flag in FLAGS}

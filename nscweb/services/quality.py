@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 CHUNK = 512
 # Flags that take a cell out of the statistics unless the user wants it in.
-LEFT_OUT: tuple[str, ...] = ("empty", "constant", "several", "border", "blurred", "saturated")
+LEFT_OUT: tuple[str, ...] = (
+    "empty", "constant", "several", "border", "blurred", "saturated", "size", "shape", "population",
+)  # fmt: skip
 
 
 def quality_summary(app: App, study: str, left_out: Sequence[str] = LEFT_OUT) -> pd.DataFrame:

@@ -1,0 +1,183 @@
+"""Gates: the limits that say which cells of a study are left out of the statistics, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from math import isfinite
+from typing import Any
+
+from nscweb.core.errors import WrongUse
+
+# Every gate sets the flag of its name (core.flags), in the order of the funnel. "constant" has no limit to set.
+GATE_NAMES: tuple[str, ...] = (
+    "empty", "several", "border", "blurred", "saturated", "size", "shape", "population",
+)  # fmt: skip
+_OFTEN_OFF = ("size", "shape", "population")
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Limits of one study. Hashable; a limit of None is not set.
+
+    Attributes:
+        focus: lowest focus as a share of the median of the sample.
+        focus_floor: lowest focus whatever the rest of the sample looks like.
+        border: highest share of the frame's outermost pixels that the cell may cover.
+        saturated: highest share of pixels at black or white.
+        signal: lowest contrast in units of the noise.
+        objects: most objects of cell size in a frame.
+        area_low, area_high: limits of the area, pixels.
+        aspect_low, aspect_high: limits of the aspect ratio (minor / major axis), 0..1.
+        populations: only cells in one of these hand-made populations are kept; empty keeps all.
+        off: names of gates (`GATE_NAMES`) that are switched off.
+        pixel_size_um: with this size the areas were entered in square micrometres; only a note for sentences.
+    """
+
+    focus: float = 0.45
+    focus_floor: float = 0.12
+    border: float = 0.06
+    saturated: float = 0.02
+    signal: float = 2.0
+    objects: int = 1
+    area_low: float | None = None
+    area_high: float | None = None
+    aspect_low: float | None = None
+    aspect_high: float | None = None
+    populations: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+    pixel_size_um: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("focus", "focus_floor", "border", "saturated", "signal", "objects"):
+            _check_number(name, getattr(self, name))
+        for name in ("area_low", "area_high", "aspect_low", "aspect_high"):
+            if getattr(self, name) is not None:
+                _check_number(name, getattr(self, name))
+        for low, high in (("area_low", "area_high"), ("aspect_low", "aspect_high")):
+            bottom, top = getattr(self, low), getattr(self, high)
+            if bottom is not None and top is not None and bottom > top:
+                raise WrongUse(f"{low} ({bottom:g}) is above {high} ({top:g}), so no cell could be kept.")
+        for name in self.off:
+            if name not in GATE_NAMES:
+                raise WrongUse(f"There is no gate {name!r}.", f"There are: {', '.join(GATE_NAMES)}.")
+
+    def on(self, gate: str) -> bool:
+        """True when a gate leaves cells out: it is not switched off and has a limit."""
+        limited = {
+            "size": self.area_low is not None or self.area_high is not None,
+            "shape": self.aspect_low is not None or self.aspect_high is not None,
+            "population": bool(self.populations),
+        }
+        return gate not in self.off and limited.get(gate, True)
+
+    def changed(self, **values: Any) -> Gates:
+        """A copy with other limits. WrongUse for a limit that does not exist or makes no sense."""
+        known = {item.name for item in fields(self)}
+        for name in values:
+            if name not in known:
+                raise WrongUse(f"There is no limit {name!r}.", f"There are: {', '.join(sorted(known))}.")
+        return replace(self, **values)
+
+    def switched(self, gate: str, on: bool) -> Gates:
+        """A copy with one gate switched on or off."""
+        off = tuple(
+            name for name in GATE_NAMES if (name in self.off and name != gate) or (name == gate and not on)
+        )
+        return replace(self, off=off)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {**asdict(self), "populations": list(self.populations), "off": list(self.off)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Gates:
+        """From `as_dict`; names that this version does not know are passed over."""
+        known = {item.name for item in fields(cls)}
+        values = {name: value for name, value in data.items() if name in known}
+        for name in ("populations", "off"):
+            values[name] = tuple(str(item) for item in values.get(name, ()))
+        return cls(**values)
+
+    def digest(self) -> str:
+        """Short digest; the same for gates that leave out the same cells."""
+        said: dict[str, Any] = {name: limits for name, limits in self._limits().items() if self.on(name)}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode("utf-8")).hexdigest()[:16]
+
+    def sentence(self) -> str:
+        """The gates in plain words, for pages and every export."""
+        said = [self._said(name) for name in GATE_NAMES if self.on(name)]
+        text = f"Left out: {', '.join(['no signal at all', *said])}."
+        off = [_PLAIN[name] for name in GATE_NAMES if name in self.off and name not in _OFTEN_OFF]
+        return f"{text} Switched off: {', '.join(off)}." if off else text
+
+    def _limits(self) -> dict[str, list[Any]]:
+        return {
+            "empty": [float(self.signal)],
+            "several": [int(self.objects)],
+            "border": [float(self.border)],
+            "blurred": [float(self.focus), float(self.focus_floor)],
+            "saturated": [float(self.saturated)],
+            "size": [_float(self.area_low), _float(self.area_high)],
+            "shape": [_float(self.aspect_low), _float(self.aspect_high)],
+            "population": sorted(set(self.populations)),
+        }
+
+    def _said(self, gate: str) -> str:
+        if gate == "empty":
+            return f"empty (contrast below {self.signal:g} times the noise)"
+        if gate == "several":
+            return f"several cells (more than {self.objects:d} in the frame)"
+        if gate == "border":
+            return f"cut by the frame (more than {_percent(self.border)} of its border covered)"
+        if gate == "blurred":
+            return (
+                f"out of focus (below {_percent(self.focus)} of the sample's median focus, or below "
+                f"{self.focus_floor:g})"
+            )
+        if gate == "saturated":
+            return f"saturated (more than {_percent(self.saturated)} of the pixels)"
+        if gate == "size":
+            return f"area {_outside(self._area(self.area_low), self._area(self.area_high))}"
+        if gate == "shape":
+            low, high = (
+                f"{value:g}" if value is not None else "" for value in (self.aspect_low, self.aspect_high)
+            )
+            return f"aspect ratio {_outside(low, high)}"
+        return f"in none of the populations {', '.join(self.populations)}"
+
+    def _area(self, area: float | None) -> str:
+        if area is None:
+            return ""
+        if self.pixel_size_um is None:
+            return f"{area:g} pixels"
+        return f"{area * self.pixel_size_um**2:.4g} µm² ({area:.4g} pixels)"
+
+
+_PLAIN = {
+    "empty": "empty", "several": "several cells", "border": "cut by the frame", "blurred": "out of focus",
+    "saturated": "saturated",
+}  # fmt: skip
+
+DEFAULT_GATES = Gates()
+
+
+def _outside(low: str, high: str) -> str:
+    return " or ".join([f"below {low}"] * bool(low) + [f"above {high}"] * bool(high))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _float(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _check_number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or value < 0:
+        raise WrongUse(f"The limit {name} is a number of 0 or more, not {value!r}.")
+    if name == "objects" and (value != int(value) or value < 1):
+        raise WrongUse(f"The limit objects is a whole number of 1 or more, not {value!r}.")
