@@ -8,8 +8,8 @@ with open_page("evaluate") as app:
     run = picker.pick_run(app, study) if study else None
     if study and not run:
         picker.no_run_yet(study)
-    if study and run and not evaluation_view.has_truth(study, run):
-        evaluation_view.explain_missing_truth(study, run)
+    if study and run and not evaluation_view.has_truth(app, study, run):
+        evaluation_view.explain_missing_truth(app, study, run)
     elif study and run:
         result = cached.evaluation(app, run)
         show.warnings(result.warnings)

@@ -8,12 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import StoreError, StudyNotFound
 from nscweb.core.runs import Run
 from nscweb.core.samples import Sample, Study, sample_as_dict
+from nscweb.services.populations import populations_digest, true_classes
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -67,7 +69,9 @@ def table_version(app: App, run: Run | str) -> str:
     """Key for caches: changes when the run or the sample sheet of its study does."""
     found = get_run(app, run)
     study = study_of(app, found)
-    return f"{found.run_id}-{sheet_digest(study.samples) if study else 'deleted'}"
+    if study is None:
+        return f"{found.run_id}-deleted"
+    return f"{found.run_id}-{sheet_digest(study.samples)}{populations_digest(app, study.study_id)}"
 
 
 def sheet_changed(app: App, run: Run) -> bool:
@@ -81,7 +85,8 @@ def prediction_table(app: App, run: Run | str) -> pd.DataFrame:
     """The prediction table of a run (columns of core.predictions), one row per cell.
 
     Group, time, replicate and true class are those of the sample sheet as it is now, so that correcting the
-    sheet corrects every number; scores are what the run wrote. Text columns that repeat are categorical.
+    sheet corrects every number; scores are what the run wrote. Where populations stand for true classes, they
+    say the class of each cell (services.populations). Text columns that repeat are categorical.
 
     Raises:
         StoreError: the file is missing or damaged.
@@ -96,7 +101,9 @@ def prediction_table(app: App, run: Run | str) -> pd.DataFrame:
         ) from error
     table = _read(path, stamp)
     study = study_of(app, found)
-    return table if study is None else _with_sheet(table, study.samples)
+    if study is None:
+        return table
+    return _with_populations(app, study, _with_sheet(table, study.samples))
 
 
 @lru_cache(maxsize=2)
@@ -124,4 +131,22 @@ def _with_sheet(table: pd.DataFrame, samples: tuple[Sample, ...]) -> pd.DataFram
         else:
             short = pd.Categorical(values.astype(str))
             joined[column] = short[codes]
+    return joined
+
+
+def _with_populations(app: App, study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    if not populations_digest(app, study.study_id):
+        return table
+    keys = app.catalogue.sample_keys(study.study_id)
+    truth = np.full(len(table), "", object)
+    ids = table["cell_id"].astype(str)
+    names = table["sample_id"].astype(str).to_numpy()
+    for sample in study.samples:
+        rows = np.flatnonzero(names == sample.name)
+        classes = true_classes(app, study.study_id, keys[sample.name], sample.cells) if len(rows) else None
+        if classes is not None:
+            numbers = ids.iloc[rows].str.rpartition(":")[2].astype(int).to_numpy()
+            truth[rows] = classes[numbers]
+    joined = table.copy(deep=False)
+    joined["true_class"] = pd.Categorical(truth)
     return joined

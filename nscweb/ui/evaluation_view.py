@@ -24,9 +24,11 @@ from nscweb.reports.figures_evaluate import (
     roc_figure,
 )
 from nscweb.services import export
+from nscweb.services.context import App
 from nscweb.services.evaluate import Evaluation, TimeEvaluation
 from nscweb.services.evaluation_export import metrics_table
 from nscweb.services.evaluation_parts import curves as curves_of
+from nscweb.services.populations import known_classes
 from nscweb.ui import figures, frame, show
 from nscweb.ui.cards import METRIC_HELP, metric_word
 from nscweb.ui.filters import time_word
@@ -51,20 +53,21 @@ SHORTCUT_HELP = (
 )
 
 
-def has_truth(study: Study, run: Run) -> bool:
-    """Whether any sample has a true class that the model of this run knows."""
-    return any(sample.true_class in run.class_names for sample in study.samples if sample.cells)
+def has_truth(app: App, study: Study, run: Run) -> bool:
+    """Whether any cell has a true class that the model of this run knows."""
+    return bool(known_classes(app, study.study_id) & set(run.class_names))
 
 
-def explain_missing_truth(study: Study, run: Run) -> None:
+def explain_missing_truth(app: App, study: Study, run: Run) -> None:
     """Why there is nothing to compare with, and how to change that."""
-    given = sorted({sample.true_class for sample in study.samples if sample.true_class})
+    given = sorted(known_classes(app, study.study_id))
     if given:
         names = ", ".join(plain(name) for name in given)
         show.empty(
             "The true classes of this study are not classes of this model",
-            f"The sample sheet says: {names}. The model of this run knows: {', '.join(run.class_names)}. "
-            "Correct the sheet on the page Study, or predict with a model that knows these classes.",
+            f"The study says: {names}. The model of this run knows: {', '.join(run.class_names)}. "
+            "Correct the sample sheet, or the populations under Settings, on the page Study, "
+            "or predict with a model that knows these classes.",
         )
     else:
         show.empty(

@@ -11,7 +11,7 @@ from nscweb.services import export
 from nscweb.services import study as studies
 from nscweb.services.context import App
 from nscweb.services.dashboard import DEFAULT_EXCLUDED
-from nscweb.ui import figures, filters, gallery, show
+from nscweb.ui import figures, filters, gallery, populations_view, show
 from nscweb.ui.text import count, plain
 
 _SCALING_HELP = (
@@ -181,3 +181,4 @@ def settings(app: App, study: Study) -> None:
             with st.spinner("Saving; another channel is measured anew …"):
                 studies.change_study(app, study.study_id, channel=channel, pixel_size_um=size)
             st.rerun()
+    populations_view.choose(app, study)
