@@ -106,19 +106,37 @@ class Quality:
 
         self._rows += [None if plane is None else measure(plane) for plane in planes]
 
-    def table(self) -> pd.DataFrame:
-        """Columns `FEATURE_NAMES` and ``flags``, one row per cell."""
-        from nscweb.preprocess.quality import FEATURE_NAMES, quality_flags
+    def features(self) -> NDArray[np.float64]:
+        """(N, F) numbers measured so far, in the order of `FEATURE_NAMES`; NaN where there was no image."""
+        from nscweb.preprocess.quality import FEATURE_NAMES
 
         empty = (np.nan,) * len(FEATURE_NAMES)
         rows = [empty if row is None else tuple(row) for row in self._rows]
-        table = pd.DataFrame(rows, columns=list(FEATURE_NAMES))
-        there = np.array([row is not None for row in self._rows], bool)
-        flags = np.zeros(len(table), np.int64)
-        if there.any():
-            flags[there] = quality_flags(table[there])
-        table["flags"] = flags
-        return table
+        return np.array(rows, np.float64).reshape(len(rows), len(FEATURE_NAMES))
+
+    def table(self) -> pd.DataFrame:
+        """Columns `FEATURE_NAMES` and ``flags``, one row per cell."""
+        return judged(self.features())
+
+
+def judged(features: NDArray[np.float64]) -> pd.DataFrame:
+    """Columns `FEATURE_NAMES` and ``flags`` from the features (N, F) of one whole sample.
+
+    Flags are judged here and not cell by cell, because "out of focus" only makes sense beside the other cells.
+    """
+    from nscweb.preprocess.quality import FEATURE_NAMES, QualityFeatures, quality_flags
+
+    table = pd.DataFrame(features, columns=list(FEATURE_NAMES))
+    # The width of a frame is never missing where there was an image.
+    there = np.isfinite(table["width"].to_numpy())
+    if there.all():
+        whole = [name for name, kind in QualityFeatures.__annotations__.items() if kind == "int"]
+        table = table.astype(dict.fromkeys(whole, np.int64))
+    flags = np.zeros(len(table), np.int64)
+    if there.any():
+        flags[there] = quality_flags(table[there])
+    table["flags"] = flags
+    return table
 
 
 def write_quality(path: Path, table: pd.DataFrame) -> None:

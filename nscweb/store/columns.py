@@ -49,10 +49,43 @@ class FurtherColumns:
         return pd.DataFrame(columns)
 
 
-def write_columns(path: Path, further: FurtherColumns) -> None:
+def join_columns(parts: Sequence[tuple[pd.DataFrame | None, int]]) -> pd.DataFrame:
+    """One table out of those of the parts of a sample.
+
+    Args:
+        parts: (table, or None where no cell had a column; cells) in order. A column that holds text in one
+            part holds text in all.
+    """
+    names = list(dict.fromkeys(name for table, _ in parts if table is not None for name in table.columns))
+    columns: dict[str, Any] = {}
+    for name in names:
+        found = [None if table is None or name not in table else table[name] for table, _ in parts]
+        numbers = all(column is None or column.dtype.kind == "f" for column in found)
+        values: list[Any] = []
+        for column, (_, cells) in zip(found, parts, strict=True):
+            if name == POPULATIONS:
+                values += [[]] * cells if column is None else [list(tags) for tags in column]
+            elif column is None:
+                values += [np.nan if numbers else ""] * cells
+            elif numbers or column.dtype.kind != "f":
+                values += column.tolist()
+            else:
+                values += [_as_text(value) for value in column.tolist()]
+        columns[name] = np.array(values, np.float64) if numbers and name != POPULATIONS else values
+    return pd.DataFrame(columns)
+
+
+def _as_text(value: float) -> str:
+    if np.isnan(value):
+        return ""
+    return str(int(value)) if value.is_integer() else str(value)
+
+
+def write_columns(path: Path, further: FurtherColumns | pd.DataFrame) -> None:
     """Write the columns as Parquet; the file appears when it is complete."""
+    table = further if isinstance(further, pd.DataFrame) else further.table()
     with atomic_write(path) as stream:
-        further.table().to_parquet(stream, index=False)
+        table.to_parquet(stream, index=False)
 
 
 def read_columns(path: Path, cells: int) -> pd.DataFrame:
