@@ -13,10 +13,10 @@ from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.io.brightfield import called_brightfield
 from nscweb.io.cell_index import FileRows
-from nscweb.io.decode import decode
 from nscweb.io.formats.tiff import read_simple
 from nscweb.io.image_pages import ImagePages, Pixels
 from nscweb.io.pixel_policy import note_look
+from nscweb.io.sandbox import decode_apart
 from nscweb.io.sources import Source
 
 _CANCEL_EVERY = 256
@@ -133,11 +133,11 @@ class FileCellReader(CellReader):
         if simple is not None:
             note_look(simple, where, self._limits, self._log)
             return simple
-        pages = decode(data, where, self._limits, self._log)
+        pages = decode_apart(data, where, self._limits, self._log)
         return pages.load(chosen_plane(pages, where, self._log))
 
     def _planes(self, source: int, member: int, where: str) -> dict[str, tuple[Pixels, str]]:
-        pages = decode(self._sources[source].read(member), where, self._limits, self._log)
+        pages = decode_apart(self._sources[source].read(member), where, self._limits, self._log)
         if len(pages) == 1:
             return {self._names_of_one(): (pages.load(0), where)}
         return {

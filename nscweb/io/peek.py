@@ -13,9 +13,9 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.cell_index import FileRows
 from nscweb.io.cell_table import CellTable
-from nscweb.io.decode import decode
 from nscweb.io.image_pages import Pixels
 from nscweb.io.ome import pixel_size_um
+from nscweb.io.sandbox import decode_apart
 from nscweb.io.sources import Source
 
 _IMAGES_PER_CHANNEL = 8
@@ -53,7 +53,7 @@ def peek_at(
             source, member = sources[int(rows.source[row])], int(rows.member[row])
             try:
                 data = source.read(member)
-                pages = decode(data, source.name(member), limits, FindingLog())
+                pages = decode_apart(data, source.name(member), limits, FindingLog())
                 size = pixel_size_um(data)
                 if size is not None:
                     peek.pixel_sizes_um.add(size)

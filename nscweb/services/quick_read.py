@@ -40,10 +40,10 @@ def read_images(files: Sequence[tuple[str, bytes]], limits: Limits, log: Finding
 def _read(name: str, data: bytes, limits: Limits, log: FindingLog) -> ReadImage | None:
     from nscweb.io.brightfield import guess_brightfield
     from nscweb.io.cell_reader import chosen_plane
-    from nscweb.io.decode import decode
+    from nscweb.io.sandbox import decode_apart
 
     try:
-        pages = decode(data, name, limits, log)
+        pages = decode_apart(data, name, limits, log)
         if pages.kind != "channels" or len(pages) < 2:
             return ReadImage(name, pages.load(chosen_plane(pages, name, log)), pages.simulated)
         planes = {plane: pages.load(index) for index, plane in enumerate(pages.names)}
