@@ -90,7 +90,7 @@ class NpzCells:
                 "Store numbers as (cells, height, width) or (cells, channels, height, width).",
                 "E-NPZ-SHAPE",
             )
-        self._shape, self._dtype = shape, dtype
+        self._shape, self._dtype, self._native = shape, dtype, dtype.newbyteorder("=")
         check_size(shape[-2], shape[-1], dtype.itemsize * (shape[1] if len(shape) == 4 else 1), limits)
         limits.check("max_members", shape[0], f"Cells in {name}")
         self.cells = shape[0]
@@ -167,8 +167,8 @@ class NpzCells:
             if target is None:
                 return
             if row == target:
-                pixels = np.frombuffer(block, self._dtype).reshape(channels, *self._shape[-2:])
-                yield row, pixels
+                pixels = np.frombuffer(block, self._dtype).astype(self._native, copy=False)
+                yield row, pixels.reshape(channels, *self._shape[-2:])
                 target = next(targets, None)
         if target is not None:
             raise InputRefused("The array of images is cut off.", "Save it again.", "E-NPZ-CUT")
