@@ -161,8 +161,6 @@ _PLAIN = {
     "saturated": "saturated",
 }  # fmt: skip
 
-DEFAULT_GATES = Gates()
-
 
 def _outside(low: str, high: str) -> str:
     return " or ".join([f"below {low}"] * bool(low) + [f"above {high}"] * bool(high))
@@ -181,3 +179,6 @@ def _check_number(name: str, value: Any) -> None:
         raise WrongUse(f"The limit {name} is a number of 0 or more, not {value!r}.")
     if name == "objects" and (value != int(value) or value < 1):
         raise WrongUse(f"The limit objects is a whole number of 1 or more, not {value!r}.")
+
+
+DEFAULT_GATES = Gates()

@@ -6,8 +6,7 @@ sample into the flags of `core.flags`, because "out of focus" only makes sense b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import combinations
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -15,14 +14,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.flags import flag
-from nscweb.preprocess.steps import Array, Float32, border_background, border_ring, full_scale
-
-Mask = NDArray[np.uint8]
+from nscweb.preprocess.gating import quality_flags
+from nscweb.preprocess.illumination import measure_illumination
+from nscweb.preprocess.inside import measure_inside
+from nscweb.preprocess.shape import find_objects, measure_shape, objects_of, touching
+from nscweb.preprocess.steps import Array, Float32, full_scale
 
 
 class QualityFeatures(NamedTuple):
-    """Numbers of one brightfield image (h, w).
+    """Numbers of one brightfield image (h, w). The object is the largest one, or that of the file's mask.
+
+    New numbers are appended, so that tables of older versions stay readable (`complete`).
 
     Attributes:
         background: median of the border ring, grey values.
@@ -30,12 +32,25 @@ class QualityFeatures(NamedTuple):
         contrast: root mean square distance from the background inside the object, grey values; 0 when empty.
         focus: share of fine detail: root mean square of the image minus its Gaussian blur (1.5 px) inside the
             object, divided by `contrast`, noise taken off. Sharp cells 0.3 to 0.7, blurred ones below 0.2.
-        area_px: pixels of the largest object, holes filled.
+        area_px: pixels of the object, holes filled.
         n_objects: objects of cell size, touching ones told apart by their necks.
-        border_contact: share of the border ring that the largest object covers, 0..1.
+        border_contact: share of the border ring that the object covers, 0..1.
         saturated_share: share of pixels at 0 or at full scale of the camera, 0..1.
         mean_intensity: of the whole frame, grey values.
         height, width: of the frame, pixels.
+        perimeter_px: length of the outline, pixels.
+        major_axis_px, minor_axis_px: axes of the ellipse with the same second moments, pixels.
+        aspect_ratio: minor / major axis, 0..1; 1 is round.
+        circularity: 4 pi area / perimeter squared, 0..1; 1 is a disc, a rough outline has less.
+        eccentricity: of that ellipse, 0..1; 0 is round.
+        gradient_rms: root mean square difference of neighbouring pixels inside the object, noise taken off, per
+            cent of the mean grey value there. High when sharp, as the feature "Gradient RMS" of instruments;
+            the numbers are not on their scale.
+        object_intensity: mean of the object minus the background, grey values.
+        gradient_x, gradient_y: background on the right minus on the left, at the bottom minus at the top, as a
+            share of its level.
+        stripes_x, stripes_y: standard deviation of upright stripes (along x) and of level ones (along y), as a
+            share of the background; below 0 where chance made the sides differ.
     """
 
     background: float
@@ -49,154 +64,105 @@ class QualityFeatures(NamedTuple):
     mean_intensity: float
     height: int
     width: int
+    perimeter_px: float = 0.0
+    major_axis_px: float = 0.0
+    minor_axis_px: float = 0.0
+    aspect_ratio: float = 0.0
+    circularity: float = 0.0
+    eccentricity: float = 0.0
+    gradient_rms: float = 0.0
+    object_intensity: float = 0.0
+    gradient_x: float = 0.0
+    gradient_y: float = 0.0
+    stripes_x: float = 0.0
+    stripes_y: float = 0.0
 
 
 FEATURE_NAMES: tuple[str, ...] = QualityFeatures._fields
 
-# An object is where the local deviation (5 x 5 px) exceeds both of these.
-_NOISE_FACTOR = 3.0  # times the noise of the border
-_PEAK_SHARE = 0.2  # of the strongest local deviation of the frame
-_SECOND_OBJECT_SHARE = 0.35  # area of a second object relative to the largest
-_MIN_OBJECT_PX = 12
-_WAIST_SHARE = 0.86  # of the diameter of the smaller part: a waist narrower than this parts two cells
-_DENT_SHARE = 0.05  # depth of a dent in the outline relative to the square root of the area
-_PART_SHARE = 0.22  # of the area: a smaller part is a process, not a cell
-
-# Judgement of a sample.
-BLUR_BELOW_MEDIAN = 0.45  # share of the sample's median focus
-BLUR_FLOOR = 0.12  # no fine detail at all, whatever the rest of the sample looks like
-BORDER_CONTACT = 0.06  # share of the ring
-SATURATED_SHARE = 0.02  # of the frame
-EMPTY_SIGNAL = 2.0  # contrast in units of noise
+# Images measured together: small enough that all of them stay in the cache of the processor.
+BATCH = 64
+_QUICK = frozenset(np.dtype(kind) for kind in (np.uint8, np.uint16, np.int16, np.float32))
 
 
-def object_mask(signal: Float32, noise: float) -> tuple[Mask, float]:
-    """Filled mask (h, w) of everything that stands out, and the strongest local deviation.
-
-    `signal` is the image minus its background. Brightfield cells are darker and brighter than the background
-    at once, so the local root mean square decides, not the sign.
-    """
-    window = 2 * round(min(signal.shape) / 32) + 3 if min(signal.shape) > 24 else 3
-    local = cv2.sqrt(cv2.blur(signal * signal, (window, window), borderType=cv2.BORDER_REFLECT_101))
-    flat = local.ravel()
-    # Not the maximum: one speck of dirt must not set the scale for the whole cell.
-    place = max(0, flat.size - 1 - max(4, flat.size // 200))
-    peak = float(np.partition(flat, place)[place])
-    mask = (local > max(_NOISE_FACTOR * noise, _PEAK_SHARE * peak)).astype(np.uint8)
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(mask, contours, -1, 1, cv2.FILLED)
-    # The window widens every object by its half; an erosion takes that back.
-    kernel = np.ones((window // 2 * 2 - 1, window // 2 * 2 - 1), np.uint8)
-    return np.asarray(cv2.erode(mask, kernel, borderType=cv2.BORDER_REPLICATE), np.uint8), peak
+def measure(pixels: Array, mask: NDArray[np.bool_] | None = None) -> QualityFeatures:
+    """Features of one brightfield image (h, w) of any depth; see `measure_many`."""
+    return measure_many([pixels], [mask])[0]
 
 
-def measure(pixels: Array) -> QualityFeatures:
-    """Features of one brightfield image (h, w) of any depth."""
-    background, noise = border_background(pixels)
-    height, width = pixels.shape
-    mean = float(pixels.mean())
-    scale = full_scale(pixels)
-    saturated = float(np.count_nonzero((pixels >= scale) | (pixels <= 0))) / pixels.size
-    signal = np.subtract(pixels, background, dtype=np.float64).astype(np.float32)
-    empty = QualityFeatures(background, noise, 0.0, 0.0, 0.0, 0, 0.0, saturated, mean, height, width)
-    mask, peak = object_mask(signal, noise)
-    if peak <= 0:
-        return empty
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    if count < 2 or areas.max() < _MIN_OBJECT_PX:
-        return empty
-    largest = int(areas.argmax()) + 1
-    # From here on only the box around the cell, with a rim for the high pass, is worth the time.
-    left, top, wide, high = (int(value) for value in stats[largest, :4])
-    box = np.s_[max(0, top - 4) : top + high + 4, max(0, left - 4) : left + wide + 4]
-    ring = int(np.count_nonzero(border_ring(labels) == largest))
-    cell, signal = labels[box] == largest, signal[box]
-    values = signal[cell]
-    contrast = float(np.sqrt(np.dot(values, values) / values.size))
-    others = int(np.count_nonzero(areas >= max(_MIN_OBJECT_PX, _SECOND_OBJECT_SHARE * areas.max()))) - 1
-    return QualityFeatures(
-        background=background,
-        noise=noise,
-        contrast=contrast,
-        focus=_focus(signal, cell, contrast, noise),
-        area_px=float(areas.max()),
-        n_objects=others + _touching(cell.astype(np.uint8)),
-        border_contact=ring / max(1, 2 * (height + width) - 4),
-        saturated_share=saturated,
-        mean_intensity=mean,
-        height=height,
-        width=width,
-    )
-
-
-def _focus(signal: Float32, cell: NDArray[np.bool_], contrast: float, noise: float) -> float:
-    fine = (signal - cv2.GaussianBlur(signal, (9, 9), 1.5, borderType=cv2.BORDER_REFLECT_101))[cell]
-    # What is left of white noise of variance 1 after this high pass: 1 - 2 g(0) + sum of g squared.
-    energy = max(0.0, float(np.dot(fine, fine)) / fine.size - 0.894 * noise * noise)
-    return float(np.sqrt(energy)) / contrast if contrast > 0 else 0.0
-
-
-def _touching(cell: Mask) -> int:
-    """Cells in one connected object: 2 when a waist parts it, else 1.
-
-    The waist runs between two dents of the outline and is shorter than the diameter of the smaller part.
-    """
-    contours, _ = cv2.findContours(cell, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outline = max(contours, key=len).reshape(-1, 2)
-    hull = cv2.convexHull(outline, returnPoints=False)
-    if len(outline) < 8 or len(hull) < 4:
-        return 1
-    # The order of the hull must fall, or OpenCV refuses the dents of some outlines.
-    found = cv2.convexityDefects(outline, np.sort(hull, axis=0)[::-1])
-    area = float(cv2.contourArea(outline))
-    dents = np.asarray(found).reshape(-1, 4) if found is not None else np.zeros((0, 4), np.int64)
-    dents = dents[dents[:, 3] / 256 > _DENT_SHARE * np.sqrt(area)]
-    deepest = dents[np.argsort(-dents[:, 3])[:4], 2]
-    for first, second in combinations(sorted(int(place) for place in deepest), 2):
-        part = float(cv2.contourArea(outline[first : second + 1]))
-        smaller = min(part, area - part)
-        waist = float(np.hypot(*(outline[first] - outline[second]).astype(np.float64)))
-        if smaller > _PART_SHARE * area and waist < _WAIST_SHARE * 2 * np.sqrt(smaller / np.pi):
-            return 2
-    return 1
-
-
-def quality_flags(features: pd.DataFrame) -> NDArray[np.int64]:
-    """Flags of `core.flags` as a bit mask per cell, for the feature table of one whole sample.
-
-    Blurred is relative to the sample (`BLUR_BELOW_MEDIAN` of the median focus of cells that are not empty)
-    and absolute (`BLUR_FLOOR`), so that a sample that is out of focus as a whole is found too. With fewer
-    than eight cells only the absolute floor counts.
+def measure_many(
+    images: Sequence[Array], masks: Sequence[NDArray[np.bool_] | None] | None = None
+) -> list[QualityFeatures]:
+    """Features of brightfield images (h, w) of any depth and size. Many at once are much faster than one by one.
 
     Args:
-        features: one row per cell with the columns `FEATURE_NAMES`.
+        masks: (h, w) each, True inside the cell, as the file gives it; the program finds the cell itself where
+            there is none, or where it is empty or covers the whole frame.
     """
-    table = {name: features[name].to_numpy(dtype=np.float64) for name in FEATURE_NAMES}
-    contrast, noise, focus = table["contrast"], table["noise"], table["focus"]
-    level = np.abs(table["background"])
-    constant = (noise == 0) & (contrast == 0)
-    constant &= np.abs(table["mean_intensity"] - table["background"]) <= 1e-6 * np.maximum(level, 1e-12)
-    empty = ~constant & ((table["area_px"] <= 0) | (contrast < EMPTY_SIGNAL * noise))
-    seen = ~constant & ~empty
-    floor = BLUR_FLOOR
-    if np.count_nonzero(seen) >= 8:
-        floor = max(floor, BLUR_BELOW_MEDIAN * float(np.median(focus[seen])))
-    mask = np.zeros(len(features), np.int64)
-    for name, hit in (
-        ("empty", empty),
-        ("blurred", seen & (focus < floor)),
-        ("border", seen & (table["border_contact"] > BORDER_CONTACT)),
-        ("several", seen & (table["n_objects"] > 1)),
-        ("saturated", table["saturated_share"] > SATURATED_SHARE),
-        ("constant", constant),
-    ):
-        mask[hit] |= flag(name).bit
-    return mask
+    rows: list[QualityFeatures] = []
+    for start in range(0, len(images), BATCH):
+        part = images[start : start + BATCH]
+        rows += _measure(part, masks[start : start + BATCH] if masks is not None else [None] * len(part))
+    return rows
 
 
-def measure_all(images: Iterable[Array]) -> pd.DataFrame:
+def _measure(images: Sequence[Array], masks: Sequence[NDArray[np.bool_] | None]) -> list[QualityFeatures]:
+    lights = measure_illumination(images)
+    signals = [_signal(image, light.background) for image, light in zip(images, lights, strict=True)]
+    given = [mask is not None and 0 < np.count_nonzero(mask) < mask.size for mask in masks]
+    unknown = [place for place, known in enumerate(given) if not known]
+    looked_for = iter(
+        find_objects([signals[place] for place in unknown], [lights[place].noise for place in unknown])
+    )
+    found = [
+        objects_of(mask) if known and mask is not None else next(looked_for)
+        for mask, known in zip(masks, given, strict=True)
+    ]
+    saturated = [_saturated_share(image) for image in images]
+    means = [float(cv2.mean(signal)[0]) for signal in signals]
+    shapes = [measure_shape(objects) for objects in found]
+    counts = [objects.others + touching(objects) for objects in found]
+    insides = measure_inside(signals, lights, found)
+    rows = zip(images, lights, found, counts, saturated, means, shapes, insides, strict=True)
+    return [
+        QualityFeatures._make(
+            (
+                light.background, light.noise, inside.contrast, inside.focus, objects.area_px, count,
+                inside.border_contact, share, mean + light.background, image.shape[0], image.shape[1], *shape,
+                inside.gradient_rms, inside.intensity, *light[2:],
+            )
+        )
+        for image, light, objects, count, share, mean, shape, inside in rows
+    ]  # fmt: skip
+
+
+def _signal(image: Array, background: float) -> Float32:
+    # Small integers are exact as float32; all others are brought near 0 before they lose digits.
+    work = np.float32 if image.dtype in _QUICK else np.float64
+    return np.subtract(image, work(background), dtype=work).astype(np.float32, copy=False)
+
+
+def _saturated_share(pixels: Array) -> float:
+    lowest, highest = pixels.min(), pixels.max()
+    scale = full_scale(pixels)
+    hit = 0
+    if highest >= scale:
+        hit += int(np.count_nonzero(pixels >= scale))
+    if lowest <= 0:
+        hit += int(np.count_nonzero(pixels <= 0))
+    return hit / pixels.size
+
+
+def complete(table: pd.DataFrame) -> pd.DataFrame:
+    """A quality table with all columns of `FEATURE_NAMES`; numbers that an older version did not measure are NaN."""
+    missing = [name for name in FEATURE_NAMES if name not in table]
+    return table.assign(**dict.fromkeys(missing, np.nan)) if missing else table
+
+
+def measure_all(
+    images: Iterable[Array], masks: Sequence[NDArray[np.bool_] | None] | None = None
+) -> pd.DataFrame:
     """Feature table of a sample: one row per image (h, w), columns `FEATURE_NAMES` and ``flags``."""
-    table = pd.DataFrame([measure(pixels) for pixels in images], columns=list(FEATURE_NAMES))
+    table = pd.DataFrame(measure_many(list(images), masks), columns=list(FEATURE_NAMES))
     table["flags"] = quality_flags(table)
     return table

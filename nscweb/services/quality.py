@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.flags import FLAGS, pack
+from nscweb.core.gates import DEFAULT_GATES, Gates
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
 from nscweb.store.cells import CellFile
@@ -100,11 +101,21 @@ class Quality:
     def __init__(self) -> None:
         self._rows: list[Any] = []
 
-    def add(self, planes: Sequence[NDArray[Any] | None]) -> None:
-        """Measure the next images (h, w)."""
-        from nscweb.preprocess.quality import measure
+    def add(
+        self,
+        planes: Sequence[NDArray[Any] | None],
+        masks: Sequence[NDArray[np.bool_] | None] | None = None,
+    ) -> None:
+        """Measure the next images (h, w), inside the masks of the file where there are some."""
+        from nscweb.preprocess.quality import measure_many
 
-        self._rows += [None if plane is None else measure(plane) for plane in planes]
+        there = [place for place, plane in enumerate(planes) if plane is not None]
+        own = [masks[place] for place in there] if masks is not None else None
+        measured = measure_many([plane for plane in planes if plane is not None], own)
+        rows: list[Any] = [None] * len(planes)
+        for place, row in zip(there, measured, strict=True):
+            rows[place] = row
+        self._rows += rows
 
     def features(self) -> NDArray[np.float64]:
         """(N, F) numbers measured so far, in the order of `FEATURE_NAMES`; NaN where there was no image."""
@@ -115,28 +126,44 @@ class Quality:
         return np.array(rows, np.float64).reshape(len(rows), len(FEATURE_NAMES))
 
     def table(self) -> pd.DataFrame:
-        """Columns `FEATURE_NAMES` and ``flags``, one row per cell."""
+        """Columns `FEATURE_NAMES` and ``flags`` by the default gates, one row per cell."""
         return judged(self.features())
 
 
-def judged(features: NDArray[np.float64]) -> pd.DataFrame:
+def judged(
+    features: NDArray[np.float64], gates: Gates = DEFAULT_GATES, members: NDArray[np.bool_] | None = None
+) -> pd.DataFrame:
     """Columns `FEATURE_NAMES` and ``flags`` from the features (N, F) of one whole sample.
 
     Flags are judged here and not cell by cell, because "out of focus" only makes sense beside the other cells.
+
+    Args:
+        gates: limits of the study.
+        members: (N,) whether a cell is in one of the populations of the gates.
     """
-    from nscweb.preprocess.quality import FEATURE_NAMES, QualityFeatures, quality_flags
+    from nscweb.preprocess.quality import FEATURE_NAMES, QualityFeatures
 
     table = pd.DataFrame(features, columns=list(FEATURE_NAMES))
     # The width of a frame is never missing where there was an image.
-    there = np.isfinite(table["width"].to_numpy())
-    if there.all():
+    if bool(np.isfinite(table["width"].to_numpy()).all()):
         whole = [name for name, kind in QualityFeatures.__annotations__.items() if kind == "int"]
         table = table.astype(dict.fromkeys(whole, np.int64))
+    table["flags"] = flags_by(table, gates, members)
+    return table
+
+
+def flags_by(
+    table: pd.DataFrame, gates: Gates, members: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """(N,) flag masks of a quality table by these gates; cells without a brightfield image have none."""
+    from nscweb.preprocess.gating import quality_flags
+
+    there = np.isfinite(table["width"].to_numpy(np.float64))
     flags = np.zeros(len(table), np.int64)
     if there.any():
-        flags[there] = quality_flags(table[there])
-    table["flags"] = flags
-    return table
+        own = members[there] if members is not None else None
+        flags[there] = quality_flags(table[there], gates, own)
+    return flags
 
 
 def write_quality(path: Path, table: pd.DataFrame) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
@@ -40,14 +39,14 @@ def check_one_channel(card: ModelCard) -> None:
 
 def scored(classifier: Classifier, read: Sequence[ReadImage]) -> tuple[list[QuickResult], list[str]]:
     """Results in the order given, and the sentences that belong beside them."""
-    from nscweb.preprocess.quality import measure, quality_flags
+    from nscweb.preprocess.quality import measure_all
 
     planes = [image.pixels[None] for image in read]
     probabilities = classifier.predict(planes)
     names = classifier.card.classes.names
     best = [names[int(row.argmax())] for row in probabilities]
     maps, _ = maps_on_frames(classifier, planes, best, "auto", None)
-    flags = quality_flags(pd.DataFrame([measure(image.pixels)._asdict() for image in read]))
+    flags = measure_all([image.pixels for image in read])["flags"]
     results = []
     for index, image in enumerate(read):
         shown = display(image.pixels)
