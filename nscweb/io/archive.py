@@ -20,7 +20,7 @@ from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.limits import Limits
 from nscweb.io.names import unsafe_name
 from nscweb.io.zip_checks import DEFLATED, Rejected, check_overlap, odd_members, reject
-from nscweb.io.zip_directory import read_directory
+from nscweb.io.zip_directory import ZipDirectory, read_directory
 
 inflate: Any
 try:
@@ -42,6 +42,19 @@ def _unpack_part(unpacker: Any, packed: bytes) -> tuple[bytes, bytes]:
     except _DAMAGED as error:
         raise InputRefused("The packed data of the file are damaged.", "", "E-ZIP-DEFLATE") from error
     return data, unpacker.unconsumed_tail
+
+
+def name_of(directory: ZipDirectory, index: int) -> str:
+    """The name of a member for people; never used as a path."""
+    raw = directory.name_bytes(index)
+    if raw.isascii():
+        return raw.decode("ascii")
+    if directory.flags.item(index) & 0x800:
+        return raw.decode("utf-8", "replace")
+    try:
+        return raw.decode("utf-8")  # many programs write UTF-8 without saying so
+    except UnicodeDecodeError:
+        return raw.decode("cp437")
 
 
 class Archive:
@@ -76,6 +89,20 @@ class Archive:
         self._links = self._link_names()
         self._odd = odd_members(self.directory, limits)
 
+    @classmethod
+    def reopened(cls, path: Path, directory: ZipDirectory, limits: Limits) -> Self:
+        """A zip whose list of files, or the part of it that is needed, is known already.
+
+        Raises:
+            OSError: the file cannot be opened.
+        """
+        self = cls.__new__(cls)
+        self._limits, self.name, self.directory = limits, path.name, directory
+        self._stream = path.open("rb", buffering=0)
+        self._links = frozenset()
+        self._odd = odd_members(directory, limits)
+        return self
+
     def __len__(self) -> int:
         return len(self.directory)
 
@@ -85,15 +112,7 @@ class Archive:
 
     def member_name(self, index: int) -> str:
         """The name for people and for reading hints out of it; never used as a path."""
-        raw = self.directory.name_bytes(index)
-        if raw.isascii():
-            return raw.decode("ascii")
-        if self.directory.flags.item(index) & 0x800:
-            return raw.decode("utf-8", "replace")
-        try:
-            return raw.decode("utf-8")  # many programs write UTF-8 without saying so
-        except UnicodeDecodeError:
-            return raw.decode("cp437")
+        return name_of(self.directory, index)
 
     def names(self) -> Iterator[tuple[int, str]]:
         """(number, name) of every member, in the order of the directory."""

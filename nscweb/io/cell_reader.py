@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -22,6 +22,10 @@ from nscweb.io.sources import Source
 _CANCEL_EVERY = 256
 
 
+def nobody_watches(position: int) -> None:
+    """The usual `at` of a reader."""
+
+
 class CellReader:
     """An iterator over the cells of one sample that counts files as it goes.
 
@@ -29,14 +33,24 @@ class CellReader:
         images: files behind the cells given out.
         skipped: files left out, each with a finding.
         ignored: files of channels that were not asked for.
+        at: told the position of every cell, from 0, before it is read.
+        left_out: positions of cells that ended a process that read them; they are skipped unread.
     """
 
     images = 0
     skipped = 0
     ignored = 0
+    left_out: frozenset[int] = frozenset()
+
+    def __init__(self) -> None:
+        self.at: Callable[[int], None] = nobody_watches
 
     def __iter__(self) -> Iterator[CellImage]:
         raise NotImplementedError
+
+    def _skip_deadly(self, log: FindingLog, where: str) -> None:
+        message = "The process that read this image ended each time (a crash, or no memory); it was left out."
+        self._skip(log, message, "E-IMG-DECODER", where)
 
     def _skip(self, log: FindingLog, error: NscwebError | str, code: str, where: str) -> None:
         self.skipped += 1
@@ -58,12 +72,14 @@ class FileCellReader(CellReader):
         log: FindingLog,
         cancel: CancelAsked,
     ) -> None:
+        super().__init__()
         self._rows, self._sources = rows, sources
         self._wanted, self._needed, self._stacked = tuple(wanted), needed, stacked
         self._limits, self._log, self._cancel = limits, log, cancel
         keep = np.array([stacked or name in self._wanted for name in all_channels], bool)
         self._selected = np.flatnonzero(keep[rows.channel]) if len(rows.channel) else np.zeros(0, np.int64)
         self._names = tuple(all_channels)
+        self._first = int(rows.cell[0]) if len(rows.cell) else 0
         self.ignored = len(rows.channel) - len(self._selected)
 
     def __iter__(self) -> Iterator[CellImage]:
@@ -89,6 +105,12 @@ class FileCellReader(CellReader):
 
     def _cell(self, group: list[tuple[int, int, int, int, int]]) -> Iterator[CellImage]:
         planes: dict[str, tuple[Pixels, str]] = {}
+        position = group[0][0] - self._first
+        self.at(position)
+        if position in self.left_out:
+            for *_, source, member in group:
+                self._skip_deadly(self._log, self._sources[source].name(member))
+            return
         for _, _, channel, source, member in group:
             where = self._sources[source].name(member)
             try:

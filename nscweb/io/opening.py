@@ -26,11 +26,13 @@ class Opened:
     Attributes:
         sources: zips and folders of images.
         tables: files that hold many cells (`.npz`, `.cif`...) with the name for their sample.
+        table_paths: `id` of an open table -> its file, so that another process can open it too.
         broken: (file, why it could not be opened), for those that were not alone.
     """
 
     sources: list[Source] = field(default_factory=list)
     tables: list[tuple[CellTable, str]] = field(default_factory=list)
+    table_paths: dict[int, Path] = field(default_factory=dict)
     broken: list[tuple[str, NscwebError]] = field(default_factory=list)
 
 
@@ -69,6 +71,19 @@ def open_paths(
     return opened
 
 
+def open_table(path: Path, limits: Limits) -> CellTable:
+    """A file with many cells, for a process that knows that it is one.
+
+    Raises:
+        InputRefused, LimitExceeded: it cannot be read any more.
+    """
+    try:
+        return _TABLES[path.suffix.lower()](path, limits)
+    except OSError as error:
+        message = "The file cannot be opened any more."
+        raise InputRefused(message, "Check that it is still there.", "E-FILE-UNREADABLE") from error
+
+
 def _open_one(opened: Opened, path: Path, name: str, limits: Limits, stack: ExitStack) -> bool:
     """True when the file is an archive or a table, readable or not; False for any other file."""
     suffix = path.suffix.lower()
@@ -80,6 +95,7 @@ def _open_one(opened: Opened, path: Path, name: str, limits: Limits, stack: Exit
             table: CellTable = opener(path, limits)
             stack.callback(table.close)
             opened.tables.append((table, path.stem))
+            opened.table_paths[id(table)] = path.absolute()
         else:
             source = ZipSource(path, limits)
             stack.callback(source.close)

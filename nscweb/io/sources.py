@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nscweb.core.errors import InputRefused
 from nscweb.core.limits import Limits, setting_name
-from nscweb.io.archive import Archive
+from nscweb.io.archive import Archive, name_of
 from nscweb.io.zip_checks import Rejected
 
 
@@ -44,6 +47,7 @@ class ZipSource:
     """The members of one zip."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
+        self.path, self.limits = path.absolute(), limits
         self.archive = Archive(path, limits)
         self.label = path.name[: -len(path.suffix)] if path.suffix else path.name
         self.simulated = b"nscweb simulation" in self.archive.comment
@@ -70,6 +74,42 @@ class ZipSource:
         self.archive.close()
 
 
+class ZipPart:
+    """Some members of a zip under new numbers; can be pickled, and opens the zip when the first one is read."""
+
+    def __init__(self, source: ZipSource, members: NDArray[np.int64]) -> None:
+        self.label, self.simulated = source.label, source.simulated
+        self._path, self._limits = source.path, source.limits
+        self._directory = source.archive.directory.part(members)
+        self._archive: Archive | None = None
+
+    def entries(self) -> Iterator[tuple[int, str, int]]:
+        sizes = self._directory.sizes.tolist()
+        return ((number, self.name(number), size) for number, size in enumerate(sizes))
+
+    def rejection(self, number: int, name: str) -> Rejected | None:
+        return self._opened().rejection(number, name)
+
+    def read(self, number: int) -> bytes:
+        try:
+            return (self._archive or self._opened()).read(number)
+        except OSError as error:
+            raise InputRefused("The archive cannot be read any more.", "", "E-FILE-UNREADABLE") from error
+
+    def name(self, number: int) -> str:
+        return name_of(self._directory, number)
+
+    def close(self) -> None:
+        if self._archive is not None:
+            self._archive.close()
+            self._archive = None
+
+    def _opened(self) -> Archive:
+        if self._archive is None:
+            self._archive = Archive.reopened(self._path, self._directory, self._limits)
+        return self._archive
+
+
 class FileSource:
     """Loose files: (path on disk, name relative to what the user pointed at).
 
@@ -85,6 +125,11 @@ class FileSource:
         self._limits = limits
         self.label = label
         self.simulated = False
+
+    def part(self, members: NDArray[np.int64]) -> FileSource:
+        """Some of the files under new numbers."""
+        files = [(self._files[number][0].absolute(), self._files[number][1]) for number in members.tolist()]
+        return FileSource(files, self.label, self._limits, chosen=self.chosen)
 
     def entries(self) -> Iterator[tuple[int, str, int]]:
         for number, (path, name) in enumerate(self._files):

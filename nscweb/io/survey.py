@@ -6,7 +6,7 @@ was given out, a file with a ``skip`` finding, or a file without data for this s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import Self
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.io.cell_reader import CellReader, FileCellReader
+from nscweb.io.cell_reader import CellReader, FileCellReader, nobody_watches
 from nscweb.io.listing import list_files
 from nscweb.io.names import natural_key
 from nscweb.io.opening import open_paths
@@ -42,6 +42,9 @@ class Survey:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._table_paths: dict[int, Path] = {}
+        self._left_out: frozenset[int] = frozenset()
+        self._at: Callable[[int], None] = nobody_watches
         self._stack = ExitStack()
         self._sources: list[Source] = []
         self._settled = Settled()
@@ -105,6 +108,7 @@ class Survey:
                 log,
                 cancel,
             )
+        reader.left_out, reader.at = self._left_out, self._at
         if reader.ignored:
             log.add(
                 "ignored",
@@ -152,6 +156,7 @@ def survey(
         for name, error in opened.broken:
             log.add("skip", error.code, str(error), name)
         found._sources = opened.sources
+        found._table_paths = opened.table_paths
         listing = list_files(opened.sources, log, class_from_folder, progress, cancel)
         found._settled = settled = Settled()
         settle_files(settled, listing.builder, opened.sources, class_from_folder, limits, log)

@@ -34,15 +34,21 @@ class TableCellReader(CellReader):
         log: FindingLog,
         cancel: CancelAsked,
     ) -> None:
+        super().__init__()
         self._table, self._rows = table, list(rows)
         self._wanted = tuple(name for name in wanted if name in table.channels)
         self._needed = needed
         self._limits, self._log, self._cancel = limits, log, cancel
 
     def __iter__(self) -> Iterator[CellImage]:
+        for position in sorted(self.left_out):
+            self._skip_deadly(self._log, self._table.where(self._rows[position]))
+        kept = [position for position in range(len(self._rows)) if position not in self.left_out]
+        rows = [self._rows[position] for position in kept]
         done = 0
         try:
-            for row, found in self._table.read(self._rows, self._wanted, self._limits, self._log):
+            self.at(kept[0] if kept else 0)
+            for row, found in self._table.read(rows, self._wanted, self._limits, self._log):
                 if done % _CANCEL_EVERY == 0:
                     stop_if_asked(self._cancel)
                 done += 1
@@ -58,8 +64,10 @@ class TableCellReader(CellReader):
                 else:
                     self.images += 1
                     yield found
+                if done < len(kept):
+                    self.at(kept[done])
         except JobCancelled:
             raise
         except NscwebError as error:
-            for row in self._rows[done:]:
+            for row in rows[done:]:
                 self._skip(self._log, error, error.code, self._table.where(row))

@@ -89,6 +89,18 @@ class ZipDirectory:
         begin: int = self.starts.item(index)
         return self.raw[begin : begin + self.name_lengths.item(index)]
 
+    def part(self, chosen: NDArray[np.int64]) -> ZipDirectory:
+        """Some entries in the order given, numbered anew: small enough to be handed to another process."""
+        raw = b"".join(self.name_bytes(index) for index in chosen.tolist())
+        lengths = self.name_lengths[chosen]
+        starts = np.cumsum(lengths, dtype=np.int64) - lengths
+        broken = [number for number, index in enumerate(chosen.tolist()) if index in self.broken]
+        return ZipDirectory(
+            self.flags[chosen], self.methods[chosen], self.crcs[chosen], self.external[chosen], lengths, starts,
+            self.sizes[chosen], self.packed[chosen], self.offsets[chosen], frozenset(broken), raw, self.begin,
+            len(chosen), self.comment,
+        )  # fmt: skip
+
     def names(self) -> Iterator[tuple[int, bytes]]:
         """(index, name as stored) of every entry, in their order."""
         raw = self.raw

@@ -50,6 +50,8 @@ class NpzCells:
     brightfield = ""
     pixel_size_um: float | None = None
     has_masks = False
+    # Packed bytes have no middle to begin at: reading in parts would unpack the beginning again and again.
+    sequential = True
 
     def __init__(self, path: Path, limits: Limits) -> None:
         # One array may hold all cells of a study, so the limit of an import applies and not that of one image.
