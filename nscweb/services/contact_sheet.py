@@ -13,6 +13,7 @@ from nscweb.core.errors import StudyError, WrongUse
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
+    from nscweb.store.cells import CellFile
 
 Scaling = Literal["percentile", "full range", "per cell"]
 SCALINGS: tuple[Scaling, ...] = ("percentile", "full range", "per cell")
@@ -43,12 +44,13 @@ class ContactSheet:
     """Pictures of some cells.
 
     Attributes:
-        images: one (h, w) uint8 per cell, at its own size.
+        images: one (h, w) uint8 per cell, at its own size; (h, w, 3) with outlines.
         object_numbers: as the instrument numbered them.
         scale: how they were made visible.
         channel: channel shown.
         cells: cells in the sample.
         flags: bit mask of core.flags per shown cell.
+        masks_from_file: the outlines are those of the file and not found by the program.
     """
 
     images: list[NDArray[np.uint8]]
@@ -57,6 +59,7 @@ class ContactSheet:
     channel: str
     cells: int
     flags: list[int]
+    masks_from_file: bool = False
 
 
 def contact_sheet(
@@ -68,8 +71,13 @@ def contact_sheet(
     *,
     channel: str | None = None,
     seed: int | None = None,
+    outlines: bool = False,
 ) -> ContactSheet:
     """The first `n` cells of a sample, or `n` drawn at random when a `seed` is given.
+
+    Args:
+        outlines: draw the outline of each cell, from the file's masks where it has some, else as the program finds
+            it in the brightfield channel.
 
     Raises:
         StudyNotFound: no such study.
@@ -100,9 +108,22 @@ def contact_sheet(
         planes = [np.array(image[0]) for _, image in taken if image is not None]
         there = [row for row, image in taken if image is not None]
         numbers = [int(cells.object_numbers[row]) for row in there]
+        drawn = _outlines(cells, there, found.channel) if outlines else None
+        masked = outlines and cells.has_masks
     flags = flags_of(app, found.study_id, key, total)
     images, scale = to_grey(planes, scaling)
-    return ContactSheet(images, numbers, scale, shown, total, [int(flags[row]) for row in there])
+    if drawn is not None:
+        from nscweb.preprocess.outline import draw_outline
+
+        images = [draw_outline(image, outline) for image, outline in zip(images, drawn, strict=True)]
+    return ContactSheet(images, numbers, scale, shown, total, [int(flags[row]) for row in there], masked)
+
+
+def _outlines(cells: CellFile, rows: list[int], channel: str) -> list[NDArray[np.int32] | None]:
+    from nscweb.preprocess.outline import outline_of
+
+    pairs = zip(cells.take(rows, [channel]), cells.masks(rows, channel), strict=True)
+    return [None if image is None else outline_of(image[0], mask) for image, mask in pairs]
 
 
 def chosen_rows(total: int, n: int, seed: int | None) -> list[int]:

@@ -64,10 +64,18 @@ def pictures(app: App, study: Study) -> None:
         help=_SCALING_HELP,
         format_func=str.capitalize,
     )
-    shown = studies.contact_sheet(app, study.study_id, sample, 48, scaling, channel=channel)
+    outlines = st.toggle(
+        "Show the outline of each cell",
+        key="contact_outlines",
+        help="Drawn where the program, or the mask in the instrument's file, sees the edge of the cell. Area, aspect "
+        "ratio and the gates are measured inside it.",
+    )
+    shown = studies.contact_sheet(
+        app, study.study_id, sample, 48, scaling, channel=channel, outlines=outlines
+    )
     st.caption(
         f"First {count(len(shown.images), 'cell')} of {shown.cells:,}, {plain(channel)}. "
-        f"{shown.scale.sentence}"
+        f"{shown.scale.sentence}" + (" Outlines are the masks of the file." if shown.masks_from_file else "")
     )
     tiles = [
         gallery.Tile(
