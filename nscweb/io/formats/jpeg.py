@@ -14,6 +14,7 @@ from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.image_pages import ImagePages
+from nscweb.io.jpeg_entropy import EntropyError, check_entropy
 from nscweb.io.pixel_policy import check_plane, check_size, to_grey
 
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -39,6 +40,10 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
         )
     if b"\xff\xd9" not in data[-4096:]:
         raise _damaged("it is cut off")
+    try:
+        check_entropy(data)
+    except EntropyError as error:
+        raise _damaged(str(error)) from error
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             pixels: NDArray[Any] = np.asarray(image)
