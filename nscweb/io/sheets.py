@@ -70,7 +70,14 @@ def read_sheet(data: bytes, filename: str, log: FindingLog, limits: Limits | Non
     first = columns[0]
     if first.field == "sample" and first.title.casefold() != "sample" and not _says_sample(columns):
         log.add("note", "N-SHEET-KEY", f"No column is called sample; {first.title!r} was taken.", filename)
-    return [row for row in rows if row.sample]
+    named = [row for row in rows if row.sample]
+    if not named:
+        raise InputRefused(
+            f"No row of {filename} names a sample.",
+            f"Write the names of the samples into the column {first.title!r}.",
+            "E-SHEET-NO-ROWS",
+        )
+    return named
 
 
 def _says_sample(columns: Sequence[Column]) -> bool:

@@ -25,6 +25,7 @@ from nscweb.io.pixel_policy import check_plane, check_size
 IMAGE_KEYS = ("x", "images", "tiles", "array", "arr_0")
 LABEL_KEYS = ("y", "labels", "label")
 CLASS_KEYS = ("classes", "class_names", "names")
+MOST_CLASSES = 1000
 
 
 def sniff(head: bytes) -> bool:
@@ -112,6 +113,12 @@ class NpzCells:
             )
         names = self._small_array(CLASS_KEYS, name)
         values = np.unique(labels)
+        if len(values) > MOST_CLASSES:
+            raise InputRefused(
+                f"{name} has {len(values):,} different labels, so they are no classes.",
+                f"Store one of at most {MOST_CLASSES} labels per image, or no labels.",
+                "E-NPZ-LABELS",
+            )
         texts = {value: str(value) for value in values.tolist()}
         if names is not None and labels.dtype.kind in "ui":
             if names.ndim != 1 or values.min() < 0 or values.max() >= len(names):
@@ -130,8 +137,14 @@ class NpzCells:
             raise InputRefused(f"The array {key} in {name} is too large for labels.", "", "E-NPZ-LABELS")
         data = self._archive.read(index)
         try:
-            # NumPy parses headers as Python text, which may fail in any way.
+            # NumPy parses headers as Python text, which may fail in any way; so may text that is no text.
             array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+            if array.dtype.kind == "S":
+                array = np.char.decode(array, "utf-8")
+            if array.dtype.kind == "U":
+                "".join(array.ravel().tolist()).encode("utf-8")
+            elif array.dtype.kind not in "uifb" or not np.isfinite(array).all():
+                raise ValueError("neither numbers nor text")
         except Exception as error:
             raise InputRefused(
                 f"The array {key} in {name} cannot be read; pickled arrays are never loaded.",
@@ -139,6 +152,10 @@ class NpzCells:
                 "E-NPZ-PICKLE",
             ) from error
         return array
+
+    def object_numbers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(N,) object numbers of rows, known without reading them."""
+        return rows + 1
 
     def where(self, row: int) -> str:
         return f"{self.name} row {row + 1}"
