@@ -204,21 +204,17 @@ def touching(objects: Objects) -> int:
 
 
 def in_micrometres(features: pd.DataFrame, pixel_size_um: float | None) -> pd.DataFrame:
-    """Lengths and areas of a feature table in micrometres, rows as they are; no column when the size is not known.
+    """A feature table with lengths and areas in micrometres too, in further columns (``area_um2``, ...) at its end.
 
     Args:
-        features: columns of `preprocess.quality.FEATURE_NAMES`, as many as there are.
-        pixel_size_um: side of a pixel in micrometres; None when nobody said it.
+        features: columns of `preprocess.quality.FEATURE_NAMES`, as many as there are; not changed.
+        pixel_size_um: side of a pixel in micrometres; None when nobody said it, and no column is added then.
     """
     if pixel_size_um is None:
-        return pd.DataFrame(index=features.index)
-    return pd.DataFrame(
-        {
-            name: features[column] * pixel_size_um**power
-            for column, (name, power) in _IN_MICROMETRES.items()
-            if column in features
-        },
-        index=features.index,
+        return features.copy()
+    known = {column: said for column, said in _IN_MICROMETRES.items() if column in features}
+    return features.assign(
+        **{name: features[column] * pixel_size_um**power for column, (name, power) in known.items()}
     )
 
 

@@ -1,114 +1,94 @@
-"""Quality gates of a study: read, previewed, set, and what they leave of its cells."""
+"""Quality gates of a study: read, tried, set, and what they leave of its cells. Words of page and command "gates"."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from nscweb.core.flags import QualityFlag, flag
 from nscweb.core.gates import Gates
-from nscweb.core.progress import Progress, no_progress
+from nscweb.core.runs import Run
+from nscweb.services.gate_infos import GateInfo, gate_list
+from nscweb.services.gate_preview import ExampleCell, GatePreview, preview
+from nscweb.services.gate_store import get_gates, members_of, populations_of, put_in_force, set_gates
+from nscweb.services.quality import LEFT_OUT, flags_by, flags_of, read_quality
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-
-@dataclass(frozen=True)
-class GateInfo:
-    """One gate as a page shows it.
-
-    Attributes:
-        name: of the gate and of the flag that it sets (`core.flags`).
-        label: two or three words, what passes.
-        help: one sentence.
-        feature: column that the histogram shows.
-        unit: of feature and limits, "" for plain numbers.
-        low, high: names of the fields of `Gates` with the lower and the upper limit, "" when there is none.
-        slider: smallest value, largest value and step of the slider; the upper end of sizes comes from the data.
-    """
-
-    name: str
-    label: str
-    help: str
-    feature: str
-    unit: str
-    low: str
-    high: str
-    slider: tuple[float, float, float]
+__all__ = [
+    "ExampleCell",
+    "GateInfo",
+    "GatePreview",
+    "flag_columns",
+    "funnel",
+    "gate_list",
+    "gates_of_run",
+    "get_gates",
+    "populations_of",
+    "preview",
+    "put_in_force",
+    "set_gates",
+]
 
 
-@dataclass(frozen=True)
-class ExampleCell:
-    """A cell near a limit: sample, row in its files, value of the feature, and its picture (h, w) uint8."""
-
-    sample: str
-    row: int
-    value: float
-    image: NDArray[np.uint8] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class GatePreview:
-    """What one gate would do.
-
-    Attributes:
-        gate: the gate.
-        edges: (B + 1,) edges of the histogram; empty for populations.
-        kept, left_out: (B,) cells per bin that this gate keeps and leaves out.
-        names: names of the bins instead of edges: populations and "in none".
-        low, high: limits in `unit`, None where there is none.
-        unit: of edges and limits.
-        n_in, n_out: cells kept and left out by this gate alone.
-        inside, outside: example cells on both sides of the limit, nearest first.
-        unmeasured: cells without this number, because they were imported by an older version.
-    """
-
-    gate: GateInfo
-    edges: NDArray[np.float64]
-    kept: NDArray[np.int64]
-    left_out: NDArray[np.int64]
-    names: tuple[str, ...]
-    low: float | None
-    high: float | None
-    unit: str
-    n_in: int
-    n_out: int
-    inside: tuple[ExampleCell, ...]
-    outside: tuple[ExampleCell, ...]
-    unmeasured: int = 0
-
-
-def gate_list(app: App, study: str) -> tuple[GateInfo, ...]:
-    """The gates of a study in the order of the funnel, with sliders that fit its cells."""
-    raise NotImplementedError
-
-
-def get_gates(app: App, study: str) -> Gates:
-    """The gates of a study (name or id); the defaults when nobody set any."""
-    raise NotImplementedError
-
-
-def set_gates(app: App, study: str, gates: Gates, progress: Progress = no_progress) -> None:
-    """Store the gates with the study and flag all its cells anew; finished runs stay as they are."""
-    raise NotImplementedError
-
-
-def preview(
-    app: App, study: str, sample: str | None, gate: str, gates: Gates, examples: int = 6
-) -> GatePreview:
-    """What one gate of `gates` would do to a sample (None: to all of them), without storing anything."""
-    raise NotImplementedError
+def flag_columns() -> tuple[QualityFlag, ...]:
+    """The flags that are columns of `funnel`, in its order."""
+    return tuple(flag(name) for name in LEFT_OUT)
 
 
 def funnel(app: App, study: str, gates: Gates | None = None) -> pd.DataFrame:
-    """One row per sample: ``sample``, ``imported``, then per flag left out in order (its name) and by it alone
-    (``<name>_alone``), ``kept``, ``kept_percent``. `gates` other than None are tried, not stored."""
-    raise NotImplementedError
+    """What is left of each sample.
+
+    Args:
+        gates: tried instead of those of the study; nothing is stored.
+
+    Returns:
+        One row per sample: ``sample``, ``imported``; per flag of `flag_columns` the cells that it is the first
+        to leave out, under its name; ``kept``, ``kept_percent``; and per flag all cells that carry it, as
+        ``<name>_alone``. imported = kept + the sum of the first kind.
+
+    Raises:
+        StudyNotFound: no such study.
+    """
+    found = app.catalogue.study(study)
+    keys = app.catalogue.sample_keys(found.study_id)
+    rows: list[dict[str, Any]] = []
+    for sample in found.samples:
+        path = app.folder.quality_path(found.study_id, keys[sample.name])
+        if gates is None or not path.exists():
+            flags = flags_of(app, found.study_id, keys[sample.name], sample.cells)
+        else:
+            members = members_of(app, found.study_id, keys[sample.name], sample.cells, gates)
+            flags = flags_by(read_quality(path), gates, members)
+        left = np.ones(len(flags), bool)
+        first: dict[str, int] = {}
+        alone: dict[str, int] = {}
+        for item in flag_columns():
+            hit = (flags & item.bit) > 0
+            first[item.name] = int(np.count_nonzero(hit & left))
+            alone[f"{item.name}_alone"] = int(np.count_nonzero(hit))
+            left &= ~hit
+        kept = int(np.count_nonzero(left))
+        percent = round(100.0 * kept / len(flags), 1) if len(flags) else 0.0
+        rows.append(
+            {
+                "sample": sample.name,
+                "imported": len(flags),
+                **first,
+                "kept": kept,
+                "kept_percent": percent,
+                **alone,
+            }
+        )
+    names = [item.name for item in flag_columns()]
+    columns = ["sample", "imported", *names, "kept", "kept_percent", *(f"{name}_alone" for name in names)]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def populations_of(app: App, study: str) -> dict[str, int]:
-    """Hand-made populations of a study -> cells in them."""
-    raise NotImplementedError
+def gates_of_run(run: Run) -> Gates | None:
+    """The gates that a run was made with; None for runs of versions without gates."""
+    kept = run.extra.get("gates")
+    return Gates.from_dict(kept) if kept else None

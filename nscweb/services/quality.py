@@ -69,7 +69,14 @@ def quality_table(app: App, study: str, sample: str) -> pd.DataFrame:
     """
     found = app.catalogue.study(study)
     key = app.catalogue.sample_keys(found.study_id)[sample]
-    return pd.read_parquet(app.folder.quality_path(found.study_id, key))
+    return read_quality(app.folder.quality_path(found.study_id, key))
+
+
+def read_quality(path: Path) -> pd.DataFrame:
+    """A quality table with all columns; numbers that an older version did not measure are NaN."""
+    from nscweb.preprocess.quality import complete
+
+    return complete(pd.read_parquet(path))
 
 
 def flags_of(app: App, study_id: str, key: str, cells: int) -> NDArray[np.int64]:
@@ -81,18 +88,35 @@ def flags_of(app: App, study_id: str, key: str, cells: int) -> NDArray[np.int64]
 
 
 def measure_again(app: App, study: Study, channel: str, progress: Progress = no_progress) -> None:
-    """Measure quality on another channel, sample by sample."""
+    """Measure quality on a channel anew, sample by sample, and flag by the gates of the study."""
     keys = app.catalogue.sample_keys(study.study_id)
     done = 0
     for sample in study.samples:
-        quality = Quality()
-        with CellFile(app.folder.cells_path(study.study_id, keys[sample.name])) as cells:
-            for start in range(0, len(cells), CHUNK):
-                images = cells.images(channel, start, min(start + CHUNK, len(cells)))
-                quality.add([None if image is None else image[0] for image in images])
-                progress(done + start, study.cells, f"Measuring {sample.name}")
-        write_quality(app.folder.quality_path(study.study_id, keys[sample.name]), quality.table())
+        if sample.cells:
+            measure_sample(app, study, keys[sample.name], channel, progress, (done, sample.name))
         done += sample.cells
+
+
+def measure_sample(
+    app: App, study: Study, key: str, channel: str, progress: Progress, place: tuple[int, str]
+) -> None:
+    """Measure the cells of one sample anew; `place` is what progress says: cells done before, and its name."""
+    from nscweb.services.gate_store import get_gates, members_of
+
+    gates = get_gates(app, study.study_id)
+    quality = Quality()
+    with CellFile(app.folder.cells_path(study.study_id, key)) as cells:
+        for start in range(0, len(cells), CHUNK):
+            stop = min(start + CHUNK, len(cells))
+            images = cells.images(channel, start, stop)
+            quality.add(
+                [None if image is None else image[0] for image in images],
+                cells.masks(range(start, stop), channel) if cells.has_masks else None,
+            )
+            progress(place[0] + start, study.cells, f"Measuring {place[1]}")
+        members = members_of(app, study.study_id, key, len(cells), gates)
+    table = judged(quality.features(), gates, members)
+    write_quality(app.folder.quality_path(study.study_id, key), table)
 
 
 class Quality:

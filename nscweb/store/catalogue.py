@@ -107,6 +107,16 @@ class Catalogue(JobTable):
             raise _no_study(study_id)
         return dict(json.loads(text))
 
+    def change_info(self, study_id: str, **values: Any) -> None:
+        """Set some of what `study_info` keeps and leave the rest alone, also what others write meanwhile."""
+        where = tables.studies.c.id == _number(study_id)
+        with transaction(self.engine) as connection:
+            text = connection.scalar(select(tables.studies.c.info).where(where))
+            if text is None:
+                raise _no_study(study_id)
+            info = json.dumps({**json.loads(text), **values})
+            connection.execute(update(tables.studies).where(where).values(info=info))
+
     def studies(self) -> list[Study]:
         """All finished studies in the order of their ids."""
         with reading(self.engine) as connection:
