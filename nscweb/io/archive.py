@@ -44,6 +44,15 @@ def _unpack_part(unpacker: Any, packed: bytes) -> tuple[bytes, bytes]:
     return data, unpacker.unconsumed_tail
 
 
+def checksum_of(path: Path) -> int:
+    """CRC-32 of a file on disk, read in parts; a file that is not there raises OSError."""
+    value = 0
+    with path.open("rb") as stream:
+        while block := stream.read(_PART):
+            value = inflate.crc32(block, value)
+    return int(value)
+
+
 def name_of(directory: ZipDirectory, index: int) -> str:
     """The name of a member for people; never used as a path."""
     raw = directory.name_bytes(index)

@@ -23,7 +23,7 @@ from nscweb.core.errors import StoreError
 from nscweb.store.files import atomic_write
 
 Pixels = NDArray[Any]
-_BATCH = 256
+BATCH = 256
 _FIXED = ("object_number", "height", "width", "dtype", "source")
 
 
@@ -35,6 +35,7 @@ class CellWriter:
         channels: channels that cells may have; a cell may lack some.
         meta: anything JSON can hold, kept in the file.
         masks: keep the masks of the cells too, a bit per pixel.
+        durable: wait for the disk at the end (see `store.files.atomic_write`).
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class CellWriter:
         meta: dict[str, Any] | None = None,
         *,
         masks: bool = False,
+        durable: bool = True,
     ) -> None:
-        self._path = path
+        self._path, self._durable = path, durable
         self.channels = tuple(channels)
         self.masks = masks
         fields = [("object_number", pa.int64()), ("height", pa.int32()), ("width", pa.int32())]
@@ -59,7 +61,7 @@ class CellWriter:
         self.count = 0
 
     def __enter__(self) -> Self:
-        stream = self._stack.enter_context(atomic_write(self._path))
+        stream = self._stack.enter_context(atomic_write(self._path, durable=self._durable))
         self._writer = self._stack.enter_context(pa.ipc.new_file(stream, self._schema))
         return self
 
@@ -67,7 +69,7 @@ class CellWriter:
         """Append one cell. Its pixels are copied within the next few hundred cells."""
         self._rows.append(cell)
         self.count += 1
-        if len(self._rows) >= _BATCH:
+        if len(self._rows) >= BATCH:
             self._flush()
 
     def _flush(self) -> None:
@@ -222,7 +224,7 @@ class CellFile:
 
     def _place(self, row: int) -> tuple[int, int]:
         """Which record batch a row lies in, and where. All batches but the last have the same length."""
-        return divmod(row, _BATCH)
+        return divmod(row, BATCH)
 
     def _buffers(self, name: str) -> list[Any]:
         """(offsets, bytes, valid) of every record batch of a channel, without copying pixels."""

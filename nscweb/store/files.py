@@ -62,8 +62,11 @@ class DataFolder:
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """A binary stream whose content appears under `path` only when everything is on the disk.
+
+    Args:
+        durable: False does not wait for the disk, for parts that can be made again after a power cut.
 
     Raises:
         DiskFull: no space is left; nothing stays under either name.
@@ -74,9 +77,11 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         with part.open("wb") as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         part.replace(path)
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         raise named(error, path) from error
     finally:
