@@ -7,18 +7,11 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.formats import FORMATS
 from nscweb.io.image_pages import Format, ImagePages
+from nscweb.io.known_others import known_by_content, known_by_name
 from nscweb.io.names import suffix_of
 
 _HEAD = 512
 
-# Files that people try, with the way out. First bytes, what it is, code, what to do.
-_KNOWN_OTHERS: tuple[tuple[bytes, str, str, str], ...] = (
-    (b"GIF8", "a GIF, which is not supported", "E-FMT-GIF", "Export TIFF or PNG."),
-    (b"PK\x03\x04", "an archive, not an image", "E-FMT-NOT-IMAGE", "Give it its right name, .zip."),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000, which is not supported", "E-FMT-JP2", "Export TIFF or PNG."),
-    (b"\x89HDF", "an HDF5 file, which is not supported", "E-FMT-HDF5", "Export TIFF or PNG."),
-    (b"%PDF", "a PDF, not an image", "E-FMT-NOT-IMAGE", "Export TIFF or PNG."),
-)
 _BY_SUFFIX: dict[str, tuple[str, str, str]] = {
     ".cif": (
         "a .cif file of the instrument, which is not read yet",
@@ -55,7 +48,7 @@ def decode(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePag
         raise InputRefused(f"This is {what}.", todo, code)
     entry = recognise(data)
     if entry is None or entry.read is None:
-        raise _not_an_image(data)
+        raise _not_an_image(data, where)
     pages = entry.read(data, where, limits, log)
     if suffix not in entry.suffixes:
         log.add(
@@ -64,10 +57,14 @@ def decode(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePag
     return pages
 
 
-def _not_an_image(data: bytes) -> InputRefused:
-    for magic, what, code, todo in _KNOWN_OTHERS:
-        if data.startswith(magic):
-            return InputRefused(f"The file is {what}.", todo, code)
+def _not_an_image(data: bytes, where: str) -> InputRefused:
+    kind = known_by_content(data) or known_by_name(where)
+    if kind is not None:
+        return kind.refusal()
+    if data.startswith(b"PK\x03\x04"):
+        return InputRefused(
+            "The file is an archive, not an image.", "Give it its right name, .zip.", "E-FMT-NOT-IMAGE"
+        )
     if data[:4] in (b"II*\x00", b"MM\x00*"[:4]) or len(data) < 8:
         return InputRefused("The image is damaged: it is cut off.", "Copy it again.", "E-IMG-DAMAGED")
     return InputRefused(

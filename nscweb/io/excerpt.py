@@ -21,6 +21,7 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.cell_index import FileRows
 from nscweb.io.cell_table import CellTable
+from nscweb.io.join_files import Joins, object_numbers
 from nscweb.io.opening import open_table
 from nscweb.io.peek import Peek
 from nscweb.io.settle import FoundFiles, FoundTable, SurveySample
@@ -67,6 +68,11 @@ def excerpt(found: Survey, sample: SurveySample, start: int, stop: int, *, apart
     part.samples = (replace(sample, key=0, cells=cells),)
     part._settled = replace(found._settled, samples=list(part.samples), ways=[new], peek=Peek())
     part._table_paths = {}
+    if found._joins.of(sample.key) is not None:
+        numbers = object_numbers(way, start, stop) if isinstance(way, FoundTable) else object_numbers(new)
+        part._joins = found._joins.part(sample.key, numbers)
+    else:
+        part._joins = Joins()
     return part
 
 

@@ -6,9 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
 from nscweb.io.cell_index import IndexBuilder
+from nscweb.io.decode import recognise
+from nscweb.io.feature_tables import HEAD_BYTES, JOIN_SUFFIXES, JoinFile, kind_of
+from nscweb.io.formats import FORMATS
+from nscweb.io.known_others import HEAD, KnownOther, known_by_name
 from nscweb.io.names import (
     IMAGE_SUFFIXES,
     PLAIN_NAME,
@@ -18,18 +23,20 @@ from nscweb.io.names import (
     suffix_of,
     unsafe_name,
 )
-from nscweb.io.sources import FileSource, Source, ZipSource
+from nscweb.io.sources import FileSource, Source, ZipSource, head_of
 
 _ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".npz"})
 _REPORT_EVERY = 20_000
 _SHORT = 512
+_TABLES = frozenset(suffix for entry in FORMATS if entry.open_table for suffix in entry.suffixes)
 
 
 @dataclass
 class Listing:
-    """What the names say, and what was left out already."""
+    """What the names say, and what was left out already; `joins` are in neither count."""
 
     builder: IndexBuilder = field(default_factory=IndexBuilder)
+    joins: list[JoinFile] = field(default_factory=list)
     members: int = 0
     skipped: int = 0
     ignored: int = 0
@@ -60,6 +67,7 @@ class _Lister:
         self._log, self._class_from_folder = log, class_from_folder
         self._progress, self._cancel = progress, cancel
         self._others: Counter[str] = Counter()
+        self._documents: dict[KnownOther, list[str]] = {}
         self._junk = 0
 
     def zip(self, position: int, source: ZipSource) -> None:
@@ -110,14 +118,28 @@ class _Lister:
             self._junk += 1
             return False
         rejected = source.rejection(number, name)
-        if not chosen and (suffix := suffix_of(name)) not in IMAGE_SUFFIXES:
-            if rejected is not None and rejected.code == "E-ZIP-LINK":
+        suffix = suffix_of(name)
+        if suffix not in IMAGE_SUFFIXES:
+            if not chosen and rejected is not None and rejected.code == "E-ZIP-LINK":
                 return self._skip(rejected.code, rejected.message, name)
-            if suffix in _ARCHIVES:
+            if archived and suffix in _ARCHIVES:
                 message = "An archive inside an archive is not opened; take it out and import it by itself."
                 return self._skip("E-ZIP-NESTED", message, name)
-            self._others[suffix or "no suffix"] += 1
-            return False
+            if archived and suffix in _TABLES:
+                message = (
+                    "A file with many cells is not opened inside a zip; take it out and import it by itself."
+                )
+                return self._skip("E-ZIP-TABLE", message, name)
+            if rejected is None and suffix in JOIN_SUFFIXES and self._join(position, source, number, name):
+                return False
+            kind = known_by_name(name)
+            if kind is not None and not (
+                chosen and not rejected and recognise(head_of(source, number, HEAD))
+            ):
+                return self._known(kind, name)
+            if not chosen:
+                self._others[suffix or "no suffix"] += 1
+                return False
         if rejected is not None:
             return self._skip(rejected.code, rejected.message, name)
         if not size:
@@ -131,6 +153,24 @@ class _Lister:
         self.listing.builder.add(place, parsed.prefix, parsed.object_number, parsed.channel, number)
         return True
 
+    def _join(self, position: int, source: Source, number: int, name: str) -> bool:
+        """True when the file is a table or list that belongs to cells, or should have been."""
+        try:
+            kind = kind_of(name, head_of(source, number, HEAD_BYTES))
+        except InputRefused as error:
+            self._skip(error.code, str(error), name)
+            return True
+        if kind is not None:
+            self.listing.joins.append(JoinFile(position, number, name, kind))
+        return kind is not None
+
+    def _known(self, kind: KnownOther, name: str) -> bool:
+        """A file of a kind that is known and not read."""
+        if kind.images:
+            return self._skip(kind.code, kind.message, name)
+        self._documents.setdefault(kind, []).append(name)
+        return False
+
     def _skip(self, code: str, message: str, where: str) -> bool:
         self.listing.skipped += 1
         self._log.add("skip", code, message, where)
@@ -142,7 +182,11 @@ class _Lister:
 
     def finish(self) -> Listing:
         listing, others = self.listing, self._others
-        listing.ignored = self._junk + sum(others.values())
+        listing.ignored = self._junk + sum(others.values()) + sum(map(len, self._documents.values()))
+        for kind, names in self._documents.items():
+            shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+            code = kind.code.replace("E-", "N-", 1)
+            self._log.add("ignored", code, kind.message, f"{len(names):,} files: {shown}")
         if self._junk:
             message = "Files that operating systems leave behind were ignored."
             self._log.add("ignored", "N-FILE-JUNK", message, f"{self._junk:,} files")

@@ -15,7 +15,13 @@ def why_nothing(log: FindingLog, names: Sequence[str]) -> InputRefused:
     limit.
     """
     shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    reasons = [line for line in log.by_reason() if line.level == "skip"]
+    folded = log.by_reason()
+    reasons = [line for line in folded if line.level == "skip"]
+    others = [line for line in folded if line.code.startswith("N-FMT-")]
+    if not reasons and others:
+        return InputRefused(
+            f"No images were found in {shown}: {others[0].message}", "", others[0].code.replace("N-", "E-", 1)
+        )
     if not reasons:
         return InputRefused(
             f"No images were found in {shown}.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 
 from nscweb.core.errors import InputRefused
@@ -11,7 +12,8 @@ from nscweb.core.findings import FindingLog
 from nscweb.io.sheet_columns import known_titles
 
 SEPARATORS: dict[str, str] = {",": "comma", ";": "semicolon", "\t": "tab"}
-_ALLOWED_CONTROLS = frozenset("\t\r\n\x0b\x0c")
+# Control characters but for tab, line ends, vertical tab and form feed.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def decode_text(data: bytes, name: str) -> tuple[str, str]:
     if not data.strip():
         raise InputRefused(f"{name} is empty.", "Start from the template.", "E-SHEET-EMPTY")
     text, encoding = _decoded(data)
-    if text is None or any(ord(char) < 32 and char not in _ALLOWED_CONTROLS for char in text):
+    if text is None or _CONTROL.search(text):
         raise InputRefused(
             f"{name} holds binary data, so it is not a table.", "Save it as CSV or XLSX.", "E-SHEET-BINARY"
         )

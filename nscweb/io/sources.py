@@ -169,11 +169,27 @@ class FileSource:
         self._limits.check("max_member_bytes", len(data), "Bytes of the file")
         return data
 
+    def head(self, number: int, length: int) -> bytes:
+        with self._files[number][0].open("rb") as stream:
+            return stream.read(length)
+
     def name(self, number: int) -> str:
         return self._files[number][1]
 
     def close(self) -> None:
         return None
+
+
+def head_of(source: Source, number: int, length: int) -> bytes:
+    """The first bytes of a file; none when they cannot be had."""
+    try:
+        if isinstance(source, ZipSource):
+            return source.archive.head(number, length)
+        if isinstance(source, FileSource):
+            return source.head(number, length)
+    except (InputRefused, OSError):
+        return b""
+    return source.read(number)[:length]
 
 
 def walk_folder(root: Path) -> list[tuple[Path, str]]:

@@ -16,6 +16,7 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.io.cell_reader import CellReader, FileCellReader, nobody_watches
+from nscweb.io.join_files import Joins, find_joins
 from nscweb.io.listing import list_files
 from nscweb.io.names import natural_key
 from nscweb.io.opening import open_paths
@@ -48,6 +49,7 @@ class Survey:
         self._stack = ExitStack()
         self._sources: list[Source] = []
         self._settled = Settled()
+        self._joins = Joins()
         self._readers: list[CellReader] = []
         self._listed_skipped = self._listed_ignored = 0
         self.samples: tuple[SurveySample, ...] = ()
@@ -116,6 +118,9 @@ class Survey:
                 f"Images of channels other than {', '.join(wanted)} were not kept.",
                 f"{sample.name}: {reader.ignored:,} files",
             )
+        join = self._joins.of(sample.key)
+        if join is not None:
+            reader = join.wrap(reader)
         self._readers.append(reader)
         return reader
 
@@ -161,9 +166,10 @@ def survey(
         found._settled = settled = Settled()
         settle_files(settled, listing.builder, opened.sources, class_from_folder, limits, log)
         settle_tables(settled, opened.tables, limits)
+        found._joins = find_joins(listing.joins, opened.sources, settled, log)
         found.members = listing.members + len(opened.broken) + settled.table_cells
-        found._listed_skipped = listing.skipped + len(opened.broken)
-        found._listed_ignored = listing.ignored
+        found._listed_skipped = listing.skipped + len(opened.broken) + found._joins.skipped
+        found._listed_ignored = listing.ignored + found._joins.ignored
         found.samples = tuple(sorted(settled.samples, key=lambda sample: natural_key(sample.name)))
         found.channels, found.brightfield = settled.channels, settled.brightfield
         found.pixel_size_um = settled.pixel_size_um

@@ -5,14 +5,7 @@ from __future__ import annotations
 from io import BytesIO, RawIOBase
 
 from nscweb.core.errors import InputRefused
-
-FOREIGN = (
-    (b"Rar!\x1a\x07", "a RAR archive", "E-ZIP-RAR"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "E-ZIP-7Z"),
-    (b"\x1f\x8b", "a gzip file (.gz, .tgz)", "E-ZIP-GZIP"),
-    (b"BZh", "a bzip2 file", "E-ZIP-BZIP2"),
-    (b"\xfd7zXZ\x00", "an xz file", "E-ZIP-XZ"),
-)
+from nscweb.io.known_others import known_by_content
 
 
 def read_up_to(stream: RawIOBase | BytesIO, length: int) -> bytes:
@@ -34,15 +27,9 @@ def no_directory(stream: RawIOBase | BytesIO, tail: bytes, name: str) -> InputRe
     head = read_up_to(stream, 512)
     if not head:
         return InputRefused(f"{name} is an empty file.", "Export or copy it again.", "E-ZIP-EMPTY-FILE")
-    for magic, what, code in FOREIGN:
-        if head.startswith(magic):
-            return InputRefused(
-                f"{name} is {what}, which is not supported.", "Pack the images as an ordinary .zip.", code
-            )
-    if head[257:262] == b"ustar":
-        return InputRefused(
-            f"{name} is a tar archive, which is not supported.", "Pack it as a .zip.", "E-ZIP-TAR"
-        )
+    kind = None if head.startswith(b"PK") else known_by_content(head)
+    if kind is not None:
+        return InputRefused(f"{name} is {kind.what}.", kind.todo, kind.code)
     if b"PK\x05\x06" in tail:
         return InputRefused(
             f"The list of files in {name} is damaged.", "Pack the images again.", "E-ZIP-DAMAGED"
