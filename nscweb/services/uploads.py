@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
 from nscweb.core.errors import DiskFull, InputRefused, LimitExceeded, StoreError, WrongUse
+from nscweb.core.limits import setting_name
 from nscweb.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 20
 # Kept free beside an upload, because the import that follows writes cells and the catalogue.
 SPARE_BYTES = 200 * 1024 * 1024
-# One person's uploads that wait for an import, all together.
-SESSION_BYTES = 8 * 1024**3
+# How much is copied between two looks at the disk and at what other sessions hold.
+_LOOK_BYTES = 64 * CHUNK_BYTES
 KEEP_SECONDS = 24 * 3600.0
 _UPLOAD_ID = re.compile(r"^[0-9a-f]{32}$")
 _UNSAFE = re.compile(r"[^\w.,+() -]")
@@ -48,7 +50,7 @@ def stage_upload(
     *,
     upload_id: str | None = None,
     size_bytes: int = 0,
-    session_limit: int = SESSION_BYTES,
+    session_limit: int | None = None,
     progress: Progress = no_progress,
 ) -> Path:
     """Copy an upload to ``uploads/<upload_id>/<name>`` in chunks, so that the server can let go of it.
@@ -57,17 +59,19 @@ def stage_upload(
         name: as the browser gave it; only its last part is used, with unusual characters replaced.
         upload_id: from `new_upload_id`; None makes a new one.
         size_bytes: of the whole file when known, to refuse before copying.
-        session_limit: bytes that one upload id may hold.
+        session_limit: bytes that one upload id may hold; None takes the limit of the settings.
         progress: called with bytes done and in all.
 
     Raises:
-        LimitExceeded: the files under this id together are over the limit.
+        LimitExceeded: the files under this id, or all uploads on this server, are together over the limit.
         DiskFull: the copy would leave too little room.
     """
     chosen = upload_id or new_upload_id()
     folder = _upload_folder(app, chosen)
-    held = sum(path.stat().st_size for path in folder.iterdir()) if folder.exists() else 0
-    _check_session(name, held + size_bytes, session_limit)
+    most = app.settings.limits.max_session_bytes if session_limit is None else session_limit
+    held = _bytes_below(folder)
+    _check_session(name, held + size_bytes, most)
+    _check_server(app, name, size_bytes)
     _check_space(app, name, size_bytes)
     folder.mkdir(parents=True, exist_ok=True)
     target = _free_name(folder, safe_name(name))
@@ -77,8 +81,9 @@ def stage_upload(
         with part.open("wb") as handle:
             while chunk := stream.read(CHUNK_BYTES):
                 done += len(chunk)
-                _check_session(name, held + done, session_limit)
-                if done % (64 * CHUNK_BYTES) < len(chunk):
+                _check_session(name, held + done, most)
+                if done % _LOOK_BYTES < len(chunk):
+                    _check_server(app, name, max(done, size_bytes), part)  # other sessions copy meanwhile
                     _check_space(app, name, max(0, size_bytes - done))
                 handle.write(chunk)
                 progress(done, size_bytes, f"Copying {name}")
@@ -182,9 +187,32 @@ def _check_session(name: str, total: int, limit: int) -> None:
         raise LimitExceeded(
             f"With {name} the files that wait for import would take {total / 1024**3:.1f} GB; "
             f"{limit / 1024**3:.1f} GB are allowed.",
-            "Put big exports into the inbox folder, or use: nscweb study import.",
+            "Put big exports into the inbox folder, or use: nscweb study import. "
+            f"{setting_name('max_session_bytes')} allows more.",
             "E-UPLOAD-TOTAL",
         )
+
+
+def _check_server(app: App, name: str, size: int, part: Path | None = None) -> None:
+    limit = app.settings.limits.max_uploads_bytes
+    total = _bytes_below(app.folder.uploads_dir, part) + size
+    if total > limit:
+        raise LimitExceeded(
+            f"With {name} the uploads of all users of this server that wait for import would take "
+            f"{total / 1024**3:.1f} GB; {limit / 1024**3:.1f} GB are allowed.",
+            "Try again when other imports are finished, or put the export into the inbox folder. "
+            f"{setting_name('max_uploads_bytes')} allows more.",
+            "E-UPLOAD-SERVER",
+        )
+
+
+def _bytes_below(folder: Path, besides: Path | None = None) -> int:
+    """Bytes of all files below a folder but one; files that go away meanwhile do not count."""
+    total = 0
+    for path in folder.rglob("*") if folder.exists() else ():
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size if path != besides and _plain_file(path) else 0
+    return total
 
 
 def _check_space(app: App, name: str, more: int) -> None:

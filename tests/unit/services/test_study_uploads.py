@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,10 +66,45 @@ def test_the_total_of_a_session_is_limited_also_when_the_size_was_not_told(opene
     assert [path.name for path in (opened.folder.uploads_dir / upload).iterdir()] == ["a"]
 
 
+def with_limits(app: App, **limits: int) -> App:
+    settings = replace(app.settings, limits=replace(app.settings.limits, **limits))
+    return replace(app, settings=settings)
+
+
+def test_limits_of_session_and_server_come_from_the_settings(opened: App) -> None:
+    app = with_limits(opened, max_session_bytes=100, max_uploads_bytes=150)
+    first, second = uploads.new_upload_id(), uploads.new_upload_id()
+    uploads.stage_upload(app, "a", io.BytesIO(b"x" * 90), upload_id=first, size_bytes=90)
+    with pytest.raises(LimitExceeded, match="NSCWEB_MAX_SESSION_BYTES") as caught:
+        uploads.stage_upload(app, "b", io.BytesIO(b"x" * 20), upload_id=first, size_bytes=20)
+    assert caught.value.code == "E-UPLOAD-TOTAL"
+    stream = Slow(b"x" * 70)
+    with pytest.raises(LimitExceeded, match="all users of this server") as caught:
+        uploads.stage_upload(app, "c", stream, upload_id=second, size_bytes=70)
+    assert caught.value.code == "E-UPLOAD-SERVER" and "NSCWEB_MAX_UPLOADS_BYTES" in str(caught.value)
+    assert stream.largest == 0 and not (app.folder.uploads_dir / second).exists()
+    uploads.stage_upload(app, "d", io.BytesIO(b"x" * 50), upload_id=second, size_bytes=50)
+
+
+def test_the_total_of_the_server_counts_also_when_the_size_was_not_told(
+    opened: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "CHUNK_BYTES", 10)
+    monkeypatch.setattr(uploads, "_LOOK_BYTES", 20)
+    app = with_limits(opened, max_uploads_bytes=150)
+    uploads.stage_upload(app, "a", io.BytesIO(b"x" * 90))
+    with pytest.raises(LimitExceeded, match="all users"):
+        uploads.stage_upload(app, "b", io.BytesIO(b"x" * 90))
+    assert sum(path.stat().st_size for path in app.folder.uploads_dir.rglob("*") if path.is_file()) == 90
+    uploads.discard_staged(app, list(app.folder.uploads_dir.rglob("a")))
+    uploads.stage_upload(app, "b", io.BytesIO(b"x" * 90))
+
+
 def test_an_upload_that_would_fill_the_disk_is_refused_before_it_is_copied(opened: App) -> None:
     stream = Slow(b"x")
     with pytest.raises(DiskFull, match="enough room"):
-        uploads.stage_upload(opened, "big.zip", stream, size_bytes=1 << 60, session_limit=1 << 62)
+        app = with_limits(opened, max_session_bytes=1 << 62, max_uploads_bytes=1 << 62)
+        uploads.stage_upload(app, "big.zip", stream, size_bytes=1 << 60)
     assert stream.largest == 0
 
 
