@@ -160,8 +160,8 @@ KNOWN_OTHERS: tuple[KnownOther, ...] = (
     KnownOther(
         "E-FMT-NPY",
         "a single NumPy array that cannot be read here",
-        "Give the array (cells, height, width) as .npz, or as .npy by itself and not in a zip.",
-        (".npy",),
+        "Import it by itself with its name ending in .npy; cells, height and width are its axes. Or use .npz.",
+        (),
         _magic(b"\x93NUMPY"),
     ),
     KnownOther(

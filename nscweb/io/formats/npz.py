@@ -80,7 +80,21 @@ class NpzCells:
             )
         self._key = key
         head = self._archive.head(self._members[key], 4096)
-        shape, fortran, dtype, self._data_at = _npy_header(head, name)
+        self._accept(name, *npy_header(head, name), limits)
+        self.groups: Mapping[str, NDArray[Any]] = self._labelled_groups(name)
+        self.labelled = "" not in self.groups
+
+    def _accept(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        fortran: bool,
+        dtype: np.dtype[Any],
+        data_at: int,
+        limits: Limits,
+    ) -> None:
+        """Judge the array of images by its header."""
+        self._data_at = data_at
         if len(shape) == 4 and shape[1] > 32 and shape[3] <= 4:
             raise InputRefused(
                 f"The images in {name} have the shape {shape}.",
@@ -98,8 +112,6 @@ class NpzCells:
         limits.check("max_members", shape[0], f"Cells in {name}")
         self.cells = shape[0]
         self.channels = tuple(f"Ch{i + 1}" for i in range(shape[1] if len(shape) == 4 else 1))
-        self.groups: Mapping[str, NDArray[Any]] = self._labelled_groups(name)
-        self.labelled = "" not in self.groups
 
     def _labelled_groups(self, name: str) -> dict[str, NDArray[np.int64]]:
         labels = self._small_array(LABEL_KEYS, name)
@@ -202,7 +214,12 @@ class NpzCells:
         self.close()
 
 
-def _npy_header(head: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+def npy_header(head: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """(shape, True for Fortran order, type, where the data begin).
+
+    Raises:
+        InputRefused: damaged.
+    """
     stream = io.BytesIO(head)
     try:  # NumPy parses headers as Python text, which may fail in any way
         version = npy.read_magic(stream)
