@@ -139,7 +139,7 @@ def _import(
         progress=lambda done, total, step="": progress(done, total, "Looking through the files"), cancel=cancel,
     ) as found:  # fmt: skip
         brightfield, kept = chosen_channels(found, request, log)
-        need_space(app.settings.data_dir, _bytes_needed(found))
+        need_space(app.settings.data_dir, _bytes_needed(found, len(kept)))
         known = described(app, request, found, log)
         left_out_before = (found.skipped, found.ignored)
         marks = read_samples(staging, found, brightfield, kept, progress, cancel)
@@ -264,9 +264,14 @@ def _refused_early(request: ImportRequest, error: NscwebError, log: FindingLog) 
     return refusal(request.name, error, skipped=log.count("skip"), members=log.count("skip"), findings=log)
 
 
-def _bytes_needed(found: Survey) -> int:
-    """A guess of what the cell files will take: 64 by 64 pixels at 8 bit for each image."""
-    return int(found.members) * 64 * 64
+def _bytes_needed(found: Survey, kept: int) -> int:
+    """A guess of what the cell files will take: 64 by 64 pixels at 8 bit for each image that is kept.
+
+    While the parts of the largest sample are joined, it lies on the disk twice.
+    """
+    share = kept / max(1, len(found.channels))
+    twice = max((sample.cells for sample in found.samples), default=0) / max(1, found.cells)
+    return int(found.members * share * (1 + twice)) * 64 * 64
 
 
 def _key(request: ImportRequest) -> str:
