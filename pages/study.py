@@ -3,7 +3,7 @@
 import streamlit as st
 
 from nscweb.services.study import list_studies
-from nscweb.ui import jobs, new_study, picker, sheet_view, study_view
+from nscweb.ui import gates_view, jobs, new_study, picker, sheet_view, study_view
 from nscweb.ui.frame import open_page, page_link
 
 with open_page("study") as app:
@@ -12,8 +12,8 @@ with open_page("study") as app:
     study = picker.pick_study(app, quiet=True)
     if study:
         study_view.facts(study)
-        sheet, pictures, quality, found, settings = st.tabs(
-            ["Sample sheet", "Pictures", "Quality", "What was noticed", "Settings"],
+        sheet, pictures, gates, quality, found, settings = st.tabs(
+            ["Sample sheet", "Pictures", "Gates", "Quality", "What was noticed", "Settings"],
             key=f"study_tabs_{study.study_id}",
             on_change="rerun",
         )
@@ -23,6 +23,9 @@ with open_page("study") as app:
         if pictures.open:
             with pictures:
                 study_view.pictures(app, study)
+        if gates.open:
+            with gates:
+                gates_view.gates(app, study)
         if quality.open:
             with quality:
                 study_view.quality(app, study)
