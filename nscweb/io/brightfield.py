@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from nscweb.io.names import natural_key
 
 _NAMES = re.compile(r"bright|\bbf\b|^bf|transmi|phase|\bdic\b", re.IGNORECASE)
+# How the channel of merged colour pictures ends ("3_colour").
+MERGED = "_colour"
 # Brightfield light fills the frame: its border is bright and even. A stained cell lies on a dark one.
 _MOST_DEVIATION = 0.25
 
@@ -29,9 +31,10 @@ def guess_brightfield(channels: Sequence[str], images: Mapping[str, Sequence[NDA
 
     A channel called brightfield wins. Otherwise, of the channels whose border is bright against their darkest
     possible value and even (median deviation below a quarter of the level), the first in natural order, because
-    instruments with two lamps number the main one first; without any, the one with the evenest border.
+    instruments with two lamps number the main one first; without any, the one with the evenest border. Merged
+    colour pictures are never guessed.
     """
-    ordered = sorted(channels, key=natural_key)
+    ordered = sorted((name for name in channels if not name.endswith(MERGED)), key=natural_key)
     named = called_brightfield(ordered)
     if named:
         return named
@@ -44,7 +47,7 @@ def guess_brightfield(channels: Sequence[str], images: Mapping[str, Sequence[NDA
     candidates = [
         name
         for name, (level, deviation) in levels.items()
-        if level > 0.2 * brightest and deviation < _MOST_DEVIATION * level and not name.endswith("_colour")
+        if level > 0.2 * brightest and deviation < _MOST_DEVIATION * level
     ]
     if candidates:
         return candidates[0]

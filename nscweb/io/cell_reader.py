@@ -11,7 +11,7 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, stop_if_asked
-from nscweb.io.brightfield import called_brightfield
+from nscweb.io.brightfield import MERGED, called_brightfield
 from nscweb.io.cell_index import FileRows
 from nscweb.io.formats.tiff import read_simple
 from nscweb.io.image_pages import ImagePages, Pixels
@@ -79,6 +79,7 @@ class FileCellReader(CellReader):
         keep = np.array([stacked or name in self._wanted for name in all_channels], bool)
         self._selected = np.flatnonzero(keep[rows.channel]) if len(rows.channel) else np.zeros(0, np.int64)
         self._names = tuple(all_channels)
+        self._merged_told = False
         self._first = int(rows.cell[0]) if len(rows.cell) else 0
         self.ignored = len(rows.channel) - len(self._selected)
 
@@ -117,7 +118,8 @@ class FileCellReader(CellReader):
                 if self._stacked:
                     planes.update(self._planes(source, member, where))
                 else:
-                    planes[self._names[channel]] = (self._one(source, member, where), where)
+                    name = self._names[channel]
+                    planes[name] = (self._one(source, member, where, merged=name.endswith(MERGED)), where)
             except NscwebError as error:
                 self._skip(self._log, error, error.code, where)
             except (MemoryError, RecursionError):
@@ -149,14 +151,24 @@ class FileCellReader(CellReader):
         for where in dict.fromkeys(where for _, where in planes.values()):
             self._skip(self._log, message, code, where)
 
-    def _one(self, source: int, member: int, where: str) -> Pixels:
+    def _one(self, source: int, member: int, where: str, merged: bool = False) -> Pixels:
         data = self._sources[source].read(member)
         simple = read_simple(data, self._limits)
         if simple is not None:
             note_look(simple, where, self._limits, self._log)
             return simple
-        pages = decode_apart(data, where, self._limits, self._log)
-        return pages.load(chosen_plane(pages, where, self._log))
+        # A merged picture is coloured by its nature: that it became grey is told once for the channel.
+        log = FindingLog() if merged else self._log
+        pages = decode_apart(data, where, self._limits, log)
+        pixels = pages.load(chosen_plane(pages, where, log))
+        if merged:
+            others = [finding for finding in log if finding.code != "W-IMG-COLOUR"]
+            self._log.extend(others)
+            if len(others) < len(log) and not self._merged_told:
+                self._merged_told = True
+                message = "Merged colour pictures were kept as a channel of grey values, for looking only."
+                self._log.add("note", "N-IMG-MERGED", message, where)
+        return pixels
 
     def _planes(self, source: int, member: int, where: str) -> dict[str, tuple[Pixels, str]]:
         pages = decode_apart(self._sources[source].read(member), where, self._limits, self._log)

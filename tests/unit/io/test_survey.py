@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -249,3 +250,24 @@ def test_names_that_are_no_text_can_be_stored(tmp_path: Path, tiff: Any, take: C
         pytest.skip("this file system takes no such name")
     (cell,) = take(tmp_path).all_cells
     assert cell.source.encode("utf-8").decode("utf-8") == cell.source
+
+
+def test_merged_colour_images_join_their_cell_and_are_told_once(
+    make_zip: Any, tiff: Any, take: Callable[..., Any]
+) -> None:
+    rng = np.random.default_rng(0)
+    members = []
+    for number in range(1, 30):
+        out = io.BytesIO()
+        tifffile.imwrite(out, rng.integers(0, 255, (40, 60, 3)).astype(np.uint8), photometric="rgb")
+        members += [
+            (f"s/day3_{number}_Ch4.ome.tif", tiff(number, level=20)),
+            (f"s/day3_{number}_3_colour.ome.tif", out.getvalue()),
+        ]
+    imported = take(make_zip(members))
+    assert imported.found.channels == ("3_colour", "Ch4") and imported.found.brightfield == "Ch4"
+    assert [cell.channels for cell in imported.all_cells] == [("3_colour", "Ch4")] * 29
+    assert [finding.code for finding in imported.log].count("N-IMG-MERGED") == 1
+    assert not imported.codes("warn")
+    alone = take(make_zip(members[1::2], "merged.zip"))
+    assert len(alone.all_cells) == 29 and alone.found.brightfield == ""
