@@ -63,7 +63,10 @@ def gate_histogram(
             width=widths,
             name=name,
             # The pattern tells the two apart where colours do not.
-            marker={"color": colour, "pattern": {"shape": pattern, "fgcolor": "white", "solidity": 0.25}},
+            marker={
+                "color": colour,
+                "pattern": {"shape": pattern, "fillmode": "overlay", "fgcolor": "white", "solidity": 0.3},
+            },
             hovertemplate=f"%{{x:.4g}}: %{{y:,}} cells {name}<extra></extra>"
             if not names
             else f"%{{x}}: %{{y:,}} cells {name}<extra></extra>",

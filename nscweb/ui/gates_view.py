@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import streamlit as st
 
-from nscweb.core.gates import DEFAULT_GATES, Gates
+from nscweb.core.gates import DEFAULT_GATES, GATE_NAMES, Gates
 from nscweb.core.samples import Study
 from nscweb.reports.figures_gates import gate_histogram, gate_histogram_data
 from nscweb.reports.style import figure_config
@@ -109,18 +110,31 @@ def _limits(app: App, study: Study, info: GateInfo, draft: Gates) -> Gates:
             high,
             _inside(now, low, high),
             step,
+            _digits(step),
             key=f"{key}_both",
             disabled=not on,
         )
-        bottom = picked[0] / info.factor if picked[0] > low else None
-        top = picked[1] / info.factor if picked[1] < high else None
+        bottom = _limit(info, picked[0], getattr(draft, info.low)) if picked[0] > low else None
+        top = _limit(info, picked[1], getattr(draft, info.high)) if picked[1] < high else None
         return draft.changed(**{info.low: bottom, info.high: top, **_note_size(study, info)})
     name = info.low or info.high
     start = min(max(_shown(info, getattr(draft, name), low), low), high)
     words = "Kept from" if info.low else "Kept up to"
-    value = st.slider(f"{words}{unit}", low, high, start, step, key=f"{key}_one", disabled=not on)
-    limit: float | int = value / info.factor
+    value = st.slider(
+        f"{words}{unit}", low, high, start, step, _digits(step), key=f"{key}_one", disabled=not on
+    )
+    limit = _limit(info, value, getattr(draft, name))
     return draft.changed(**{name: round(limit) if name == "objects" else limit})
+
+
+def _limit(info: GateInfo, value: float, before: float | None) -> float:
+    """A slider's value as a limit; the limit as it was when the slider was not moved, to the last bit."""
+    limit = value / info.factor
+    return float(before) if before is not None and math.isclose(limit, before, rel_tol=1e-9) else limit
+
+
+def _digits(step: float) -> str:
+    return f"%.{max(0, -math.floor(math.log10(step)))}f"
 
 
 def _shown(info: GateInfo, value: float | None, otherwise: float) -> float:
@@ -176,10 +190,12 @@ def _effect(app: App, study: Study, sample: str | None, info: GateInfo, draft: G
         key=f"gate_csv_{info.name}",
     )
     left, right = st.columns(2)
+    limited = shown.low is not None or shown.high is not None
+    order = "nearest to the limit first" if limited else "the smallest and the largest values"
     with left:
-        _examples("Kept, nearest to the limit first", shown.inside, shown.unit, study)
+        _examples(f"Kept: {order}", shown.inside, shown.unit, study)
     with right:
-        _examples("Left out, nearest to the limit first", shown.outside, shown.unit, study)
+        _examples("Left out: nearest to the limit first", shown.outside, shown.unit, study)
 
 
 def _examples(title: str, cells: tuple[ExampleCell, ...], unit: str, study: Study) -> None:
@@ -188,10 +204,16 @@ def _examples(title: str, cells: tuple[ExampleCell, ...], unit: str, study: Stud
         st.caption("No cell.")
         return
     tiles = [
-        gallery.Tile([(f"row {cell.row + 1}", cell.image)], "", "", [f"{cell.value:.3g} {unit}".strip()])
+        gallery.Tile([(f"row {cell.row + 1}", cell.image)], "", "", [_number(cell.value, unit)])
         for cell in cells
     ]
     gallery.grid(tiles, width=92, pixel_size_um=study.pixel_size_um)
+
+
+def _number(value: float, unit: str) -> str:
+    """A value under a small picture: whole from 100 on, and "%" alone for "% of the sample's median"."""
+    short = unit.split(" ")[0] if unit.startswith("%") else unit
+    return f"{value:,.0f} {short}".strip() if abs(value) >= 100 else f"{value:.3g} {short}".strip()
 
 
 def _buttons(app: App, study: Study, stored: Gates, draft: Gates) -> None:
@@ -230,7 +252,10 @@ def _funnel(app: App, study: Study, draft: Gates) -> None:
     )
     table = services.funnel(app, study.study_id, draft)
     names = {item.name: item.label.capitalize() for item in services.flag_columns()}
-    shown = table[[name for name in table.columns if not name.endswith("_alone")]].rename(
+    off = {
+        item.name for item in services.flag_columns() if item.name in GATE_NAMES and not draft.on(item.name)
+    }
+    shown = table[[name for name in table.columns if not name.endswith("_alone") and name not in off]].rename(
         columns={
             "sample": "Sample", "imported": "Imported", "kept": "Counted", "kept_percent": "Counted %", **names
         }
