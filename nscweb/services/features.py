@@ -1,0 +1,63 @@
+"""Features of every cell of a study as one table: measured by nscweb, brought by files, and the populations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from nscweb.core.flags import unpack
+from nscweb.core.samples import Sample, Study
+from nscweb.services.gates import get_gates
+from nscweb.services.quality import quality_table
+from nscweb.store.cells import CellFile
+from nscweb.store.columns import POPULATIONS, read_columns
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+
+def feature_table(app: App, study: str, sample: str | None = None) -> pd.DataFrame:
+    """One row per cell of a study, or of one sample of it.
+
+    Columns: ``sample``, ``object_number``, the features of `preprocess.quality` (lengths and areas in pixels, and in
+    micrometres where the pixel size of the study is known), ``flags`` in words, ``populations`` in words, then
+    the columns that came with the files, called ``file: <name>``.
+
+    Raises:
+        StudyNotFound: no such study.
+    """
+    found = app.catalogue.study(study)
+    keys = app.catalogue.sample_keys(found.study_id)
+    chosen = [item for item in found.samples if item.cells and sample in (None, item.name)]
+    parts = [_of_sample(app, found, item, keys[item.name]) for item in chosen]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["sample", "object_number"])
+
+
+def features_csv(app: App, study: str) -> bytes:
+    """`feature_table` as CSV, with the gates in force and what the cells are in every line."""
+    from nscweb.services.export import figure_csv
+
+    found = app.catalogue.study(study)
+    table = feature_table(app, found.study_id)
+    table["gates"] = get_gates(app, found.study_id).sentence()
+    table["cells_are"] = "simulated" if found.simulated else "measured"
+    return figure_csv(table)
+
+
+def _of_sample(app: App, study: Study, sample: Sample, key: str) -> pd.DataFrame:
+    from nscweb.preprocess.shape import in_micrometres
+
+    measured = quality_table(app, study.study_id, sample.name)
+    with CellFile(app.folder.cells_path(study.study_id, key)) as cells:
+        numbers = np.array(cells.object_numbers)
+    flags = measured.pop("flags")
+    measured = in_micrometres(measured, study.pixel_size_um)
+    measured.insert(0, "sample", sample.name)
+    measured.insert(1, "object_number", numbers)
+    words = {int(mask): " ".join(unpack(int(mask))) for mask in flags.unique()}
+    measured["flags"] = flags.map(words)
+    brought = read_columns(app.folder.columns_path(study.study_id, key), len(measured))
+    measured["populations"] = ["; ".join(names) for names in brought.pop(POPULATIONS)]
+    return pd.concat([measured, brought.add_prefix("file: ")], axis=1)
