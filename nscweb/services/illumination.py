@@ -207,6 +207,17 @@ def _check(
     return LightCheck(by, feature, auc, explained, difference, told, sentence)
 
 
+def _auc(columns: pd.DataFrame, truth: NDArray[Any], names: NDArray[Any], seed: int) -> tuple[float, bool]:
+    """AUC of single cells, and whether whole samples were left out (a group with one sample cannot be)."""
+    from nscweb.evaluation.shortcuts import shortcut_check
+
+    try:
+        report = shortcut_check(columns, truth, names, seed)
+    except NscwebError:
+        return float("nan"), False
+    return report.auc, report.grouped
+
+
 def _sentence(own: pd.DataFrame, means: pd.Series, by: str, feature: str, auc: float, grouped: bool) -> str:
     unit = " % of its level" if feature in ("gradient", "stripes") else " grey values"
     low, high = str(means.idxmin()), str(means.idxmax())
