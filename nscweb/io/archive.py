@@ -30,6 +30,7 @@ except ImportError:  # no wheel for this platform: the standard library is slowe
 
 _DAMAGED: tuple[type[Exception], ...] = (zlib.error, inflate.error)
 _LOCAL = struct.Struct("<4s5H3L2H")
+_LOCAL_LENGTHS = struct.Struct("<2H").unpack_from
 _PART = 1 << 20
 
 
@@ -166,12 +167,13 @@ class Archive:
         # One read takes header, name, extra field and data: extra fields are rarely longer than 64 bytes.
         self._stream.seek(directory.offsets.item(index))
         block = self._read(_LOCAL.size + len(name) + 64 + packed)
-        if len(block) < _LOCAL.size or block[:4] != b"PK\x03\x04":
+        if len(block) < _LOCAL.size or not block.startswith(b"PK\x03\x04"):
             raise InputRefused("The file's own header inside the zip is missing.", "", "E-ZIP-HEADER")
-        name_length, extra_length = struct.unpack_from("<2H", block, 26)
-        if block[_LOCAL.size : _LOCAL.size + name_length] != name:
+        name_length, extra_length = _LOCAL_LENGTHS(block, 26)
+        begin = _LOCAL.size + name_length
+        if block[_LOCAL.size : begin] != name:
             raise InputRefused("The zip calls the file by two different names.", "", "E-ZIP-HEADER-MISMATCH")
-        begin = _LOCAL.size + name_length + extra_length
+        begin += extra_length
         if begin + packed > len(block):
             block += self._read(begin + packed - len(block))
         data = block[begin : begin + packed]
@@ -188,9 +190,8 @@ class Archive:
         data = self.packed_bytes(index)
         size: int = self.directory.sizes.item(index)
         if self.directory.methods.item(index) == DEFLATED:
-            unpacker = inflate.decompressobj(-15)
             try:
-                data = unpacker.decompress(data, size + 1)
+                data = inflate.decompressobj(-15).decompress(data, size + 1)
             except _DAMAGED as error:
                 raise InputRefused("The packed data of the file are damaged.", "", "E-ZIP-DEFLATE") from error
             if len(data) > size:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import struct
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
@@ -47,6 +48,33 @@ def sniff(head: bytes) -> bool:
 
 def read_simple(data: bytes, limits: Limits) -> Pixels | None:
     """(h, w) of a one-page, one-strip, uncompressed grey TIFF of 8 or 16 bit; None when it is anything else."""
+    # Programs write the same header for every image of a size: what it says is worked out once.
+    known = _KNOWN_HEADERS.get(len(data))
+    if known is not None and known.limits is limits and data.startswith(known.header):
+        return np.frombuffer(data, known.dtype, known.height * known.width, len(known.header)).reshape(
+            known.height, known.width
+        )
+    return _read_header(data, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """All bytes of a file before its pixels, and what they say."""
+
+    header: bytes
+    limits: Limits
+    height: int
+    width: int
+    dtype: np.dtype[Any]
+
+
+# By the length of the file; a few hundred sizes of cells times a kilobyte.
+_KNOWN_HEADERS: dict[int, _Header] = {}
+_MOST_HEADERS = 2048
+_LONGEST_HEADER = 4096
+
+
+def _read_header(data: bytes, limits: Limits) -> Pixels | None:
     if data[:4] != b"II*\x00" or len(data) < 14:
         return None
     at = int.from_bytes(data[4:8], "little")
@@ -55,11 +83,13 @@ def read_simple(data: bytes, limits: Limits) -> Pixels | None:
     if not 0 < count <= 64 or end + 4 > len(data) or data[end : end + 4] != b"\x00\x00\x00\x00":
         return None
     fields: dict[int, int] = {}
+    behind = end + 4
     for tag, kind, length, value in _ENTRIES.iter_unpack(data[at + 2 : end]):
         if tag in _KNOWN_SIMPLE:
             if tag == 270:
                 if length > 4 and _TELLING.search(data, value, value + length):
                     return None
+                behind = max(behind, value + length if length > 4 else 0)
             elif length != 1 or kind not in (3, 4):
                 return None
             else:
@@ -76,9 +106,12 @@ def read_simple(data: bytes, limits: Limits) -> Pixels | None:
     offset, size = get(273, 0), width * height * (bits // 8)
     if get(279) != size or get(278, height) < height or offset + size > len(data) or not offset:
         return None
-    return np.frombuffer(data, np.uint8 if bits == 8 else "<u2", width * height, offset).reshape(
-        height, width
-    )
+    dtype = np.dtype(np.uint8 if bits == 8 else "<u2")
+    if behind <= offset <= _LONGEST_HEADER:  # everything that was looked at comes before the pixels
+        if len(_KNOWN_HEADERS) >= _MOST_HEADERS:
+            _KNOWN_HEADERS.clear()
+        _KNOWN_HEADERS[len(data)] = _Header(data[:offset], limits, height, width, dtype)
+    return np.frombuffer(data, dtype, width * height, offset).reshape(height, width)
 
 
 def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages:
