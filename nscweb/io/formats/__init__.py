@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nscweb.io.formats import bmp, jpeg, npy, npz, png, rtdc, tiff
+from nscweb.io.formats import bmp, cif, jpeg, npy, npz, png, rtdc, tiff
 from nscweb.io.image_pages import Format
 
 FORMATS: tuple[Format, ...] = (
@@ -13,4 +13,5 @@ FORMATS: tuple[Format, ...] = (
     Format("NumPy", (".npz",), npz.sniff, open_table=npz.NpzCells),
     Format("NumPy array", (".npy",), npy.sniff, open_table=npy.NpyCells),
     Format("RT-DC", (".rtdc", ".h5", ".hdf5"), rtdc.sniff, open_table=rtdc.RtdcCells),
+    Format("CIF", (".cif", ".rif"), cif.sniff, open_table=cif.CifCells),
 )
