@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite
 from typing import Any
@@ -15,7 +15,7 @@ from nscweb.core.errors import WrongUse
 GATE_NAMES: tuple[str, ...] = (
     "empty", "several", "border", "blurred", "saturated", "size", "shape", "population",
 )  # fmt: skip
-_OFTEN_OFF = ("size", "shape", "population")
+_CONSTANT = "constant"
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,33 @@ class Gates:
         said: dict[str, Any] = {name: limits for name, limits in self._limits().items() if self.on(name)}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode("utf-8")).hexdigest()[:16]
 
-    def sentence(self) -> str:
-        """The gates in plain words, for pages and every export."""
-        said = [self._said(name) for name in GATE_NAMES if self.on(name)]
-        text = f"Left out: {', '.join(['no signal at all', *said])}."
-        off = [_PLAIN[name] for name in GATE_NAMES if name in self.off and name not in _OFTEN_OFF]
+    def sentence(self, only: Collection[str] | None = None) -> str:
+        """The gates in plain words, for pages and every export.
+
+        Args:
+            only: flags that take a cell out here; None: all of them.
+        """
+        asked = (*GATE_NAMES, _CONSTANT) if only is None else only
+        said = ["no signal at all"] * (_CONSTANT in asked)
+        said += [self._said(name) for name in GATE_NAMES if self.on(name) and name in asked]
+        text = f"Left out: {', '.join(said)}." if said else "No cell is left out for its quality."
+        off = [_PLAIN[name] for name in GATE_NAMES if name in self.off and name in _PLAIN and name in asked]
         return f"{text} Switched off: {', '.join(off)}." if off else text
+
+    def brief(self, only: Collection[str] | None = None) -> str:
+        """The limits as one short text, for tables with a line per cell; `only` as in `sentence`."""
+        asked = GATE_NAMES if only is None else only
+        said = {
+            "empty": f"contrast >= {self.signal:g} noise",
+            "several": f"objects <= {self.objects:d}",
+            "border": f"border <= {_percent(self.border)}",
+            "blurred": f"focus >= {_percent(self.focus)}",
+            "saturated": f"saturated <= {_percent(self.saturated)}",
+            "size": f"area {_between(self.area_low, self.area_high)} px",
+            "shape": f"aspect ratio {_between(self.aspect_low, self.aspect_high)}",
+            "population": f"in {', '.join(self.populations)}",
+        }
+        return "; ".join(said[name] for name in GATE_NAMES if self.on(name) and name in asked) or "none"
 
     def _limits(self) -> dict[str, list[Any]]:
         return {
@@ -164,6 +185,12 @@ _PLAIN = {
 
 def _outside(low: str, high: str) -> str:
     return " or ".join([f"below {low}"] * bool(low) + [f"above {high}"] * bool(high))
+
+
+def _between(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"{low:g} to {high:g}"
+    return f">= {low:g}" if low is not None else f"<= {high:g}" if high is not None else ""
 
 
 def _percent(share: float) -> str:

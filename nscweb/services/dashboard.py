@@ -11,6 +11,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.flags import FLAGS
 from nscweb.core.runs import Run
 from nscweb.core.samples import Sample
+from nscweb.services.gates import gates_changed
 from nscweb.services.quality import LEFT_OUT
 from nscweb.services.runs import class_scheme, get_run, prediction_table, sheet_changed, study_of
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 # The focus and singlet gates of the field: out of the statistics unless somebody asks for them, and the same
 # cells that the Study page calls kept.
 DEFAULT_EXCLUDED: tuple[str, ...] = LEFT_OUT
+GATES_CHANGED = (
+    "The quality gates of the study were changed after this run; the cells counted here are those of the old "
+    "gates. Predict again: only the flags are made new, it takes seconds."
+)
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,8 @@ def warnings_of(app: App, run: Run | str) -> tuple[str, ...]:
             "The sample sheet was edited after this run; groups, times and replicates are those of the sheet "
             "as it is now, scores are those of the run."
         )
+    if gates_changed(app, found):
+        sentences.append(GATES_CHANGED)
     return tuple(sentences)
 
 

@@ -24,15 +24,16 @@ from nscweb.services.evaluation_parts import (
     shortcuts,
     training_overlap,
 )
+from nscweb.services.gates import gates_of_run
 from nscweb.services.runs import class_scheme, get_run, prediction_table
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-# Only images that cannot carry a prediction are left out. Blurred cells and doublets count here, because
-# leaving hard cells out makes figures too good, and because in some classes (dividing cells) every cell looks
-# like several.
-EVALUATION_EXCLUDED: tuple[str, ...] = ("empty", "saturated", "constant")
+# Only images that cannot carry a prediction are left out, and what somebody gated out on purpose. Blurred cells
+# and doublets count here, because leaving hard cells out makes figures too good, and because in some classes
+# (dividing cells) every cell looks like several.
+EVALUATION_EXCLUDED: tuple[str, ...] = ("empty", "saturated", "constant", "size", "shape", "population")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Evaluation:
             measured.
         warnings: sentences that belong beside every figure.
         table: the evaluated rows of the prediction table.
+        gates: which cells were left out for their quality, in plain words.
+        gates_brief: the same in short.
     """
 
     run: Run
@@ -86,6 +89,8 @@ class Evaluation:
     shortcuts: dict[str, Any]
     warnings: tuple[str, ...]
     table: pd.DataFrame = field(repr=False)
+    gates: str = ""
+    gates_brief: str = ""
 
     def metric(self, name: str, class_name: str = "") -> Metric | None:
         """The overall figure of that name and class, or None."""
@@ -134,6 +139,8 @@ def evaluate_run(
         shortcuts=shortcut,
         warnings=tuple(warnings + remark),
         table=table,
+        gates=gates_of_run(found).sentence(exclude_flags),
+        gates_brief=gates_of_run(found).brief(exclude_flags),
     )
 
 
@@ -154,7 +161,8 @@ def _evaluated(
     flagged = (table["flags"].to_numpy() & pack(exclude_flags)) > 0
     dropped = int((flagged & known.to_numpy()).sum())
     if dropped:
-        labels = ", ".join(flag(name).label for name in exclude_flags)
+        there = int(np.bitwise_or.reduce(table["flags"].to_numpy()[flagged & known.to_numpy()]))
+        labels = ", ".join(flag(name).label for name in exclude_flags if flag(name).bit & there)
         left_out[f"quality flag ({labels})"] = dropped
     kept = table[known.to_numpy() & ~flagged].copy()
     if kept.empty:

@@ -39,6 +39,7 @@ def metrics_dict(result: Evaluation) -> dict[str, Any]:
         "cells": result.cells,
         "samples": result.samples,
         "left_out": dict(result.left_out),
+        "gates": result.gates,
         "classes": list(result.classes.names),
         **_figures(result.metrics, result),
         "average_precision": dict(result.average_precision),
@@ -85,7 +86,9 @@ def write_evaluation(
     drawn = figures(result)
     made = result.run.provenance
     title = f"Evaluation of {made.model} {made.model_version} on {made.study}"
-    contents["figures.html"] = figure_page(drawn, title, result.warnings).encode("utf-8", "replace")
+    contents["figures.html"] = figure_page(drawn, title, (result.gates, *result.warnings)).encode(
+        "utf-8", "replace"
+    )
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     for name, figure in drawn.items() if svg else ():
         picture = draw(figure, "svg", browser, log=log, where=name)
@@ -151,9 +154,15 @@ def _data(result: Evaluation) -> dict[str, bytes]:
         "precision_recall.csv": [frame.assign(**{"class": name}) for name, frame in result.pr.items()],
     }
     return {
-        "metrics.csv": figure_csv(metrics_table(result)),
-        "confusion.csv": figure_csv(confusion_table(result.confusion, result.classes.names)),
-        **{name: figure_csv(pd.concat(frames)) for name, frames in curves.items() if frames},
+        "metrics.csv": figure_csv(metrics_table(result).assign(gates=result.gates)),
+        "confusion.csv": figure_csv(
+            confusion_table(result.confusion, result.classes.names).assign(gates=result.gates)
+        ),
+        **{
+            name: figure_csv(pd.concat(frames).assign(gates=result.gates_brief))
+            for name, frames in curves.items()
+            if frames
+        },
     }
 
 

@@ -15,6 +15,7 @@ from nscweb.core.flags import unpack
 from nscweb.core.runs import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.dashboard import DashboardData, Filters, dashboard_data, warnings_of
+from nscweb.services.gates import gates_changed, gates_of_run
 from nscweb.services.runs import get_run, prediction_table, sheet_changed
 
 if TYPE_CHECKING:
@@ -82,8 +83,10 @@ def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes
     out["counted"] = np.where(counted(table, filters or Filters()), "yes", "no")
     out["true_class"] = table["true_class"]
     out["source"] = table["source"]
-    # The long hash would be a quarter of a big file; samples, groups and provenance carry it.
-    return figure_csv(_with_statement(out, found).drop(columns="weights_sha256"))
+    # The long hash and the sentence would be half of a big file; samples, groups and provenance carry them in full.
+    stated = _with_statement(out, found, filters or Filters()).drop(columns="weights_sha256")
+    brief = gates_of_run(found).brief((filters or Filters()).exclude_flags)
+    return figure_csv(stated.assign(gates=pd.Categorical([brief]).repeat(len(stated))))
 
 
 def counted(table: pd.DataFrame, filters: Filters) -> NDArray[np.bool_]:
@@ -109,12 +112,12 @@ def samples_csv(data: DashboardData) -> bytes:
     # Samples of a few cells cannot be judged alone; the judgement of all together then holds for each of them.
     other = "yes, all samples together" if data.run.extra.get("unlike_together") else "no"
     out["unlike_training_data"] = ["yes" if name in unlike else other for name in out["sample"]]
-    return figure_csv(_with_statement(out, data.run))
+    return figure_csv(_with_statement(out, data.run, data.filters))
 
 
 def groups_csv(data: DashboardData) -> bytes:
     """One line per group, time point and class: mean, SD, SEM and 95 % interval over replicates."""
-    return figure_csv(_with_statement(data.group_ratios[list(GROUP_COLUMNS)].copy(), data.run))
+    return figure_csv(_with_statement(data.group_ratios[list(GROUP_COLUMNS)].copy(), data.run, data.filters))
 
 
 def figure_csv(frame: pd.DataFrame) -> bytes:
@@ -144,20 +147,27 @@ def provenance_json(app: App, run: Run, filters: Filters) -> bytes:
             "min_confidence": filters.min_confidence,
             "exclude_flags": list(filters.exclude_flags),
         },
+        "gates": {
+            "limits": gates_of_run(run).as_dict(),
+            "digest": gates_of_run(run).digest(),
+            "sentence": gates_of_run(run).sentence(filters.exclude_flags),
+            "changed_after_run": gates_changed(app, run),
+        },
         "sample_sheet_edited_after_run": sheet_changed(app, run),
         "notice": NOTICE,
     }
     return json.dumps(data, indent=2, ensure_ascii=False).encode("utf-8")
 
 
-def _with_statement(frame: pd.DataFrame, run: Run) -> pd.DataFrame:
-    """What the cells and the model are stands in every line, so that a copied part still says it."""
+def _with_statement(frame: pd.DataFrame, run: Run, filters: Filters) -> pd.DataFrame:
+    """What the cells, the model and the gates are stands in every line, so that a copied part still says it."""
     made = run.provenance
     frame["cells_are"] = "simulated" if made.simulated_cells else "measured"
     frame["model_trained_on"] = "simulated cells" if made.simulated_training else "measured cells"
     frame["model"] = f"{made.model} {made.model_version}"
     frame["weights_sha256"] = made.weights_sha256
     frame["run"] = run.run_id
+    frame["gates"] = gates_of_run(run).sentence(filters.exclude_flags)
     return frame
 
 

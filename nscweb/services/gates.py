@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from nscweb.core.errors import StudyNotFound
 from nscweb.core.flags import QualityFlag, flag
-from nscweb.core.gates import Gates
+from nscweb.core.gates import DEFAULT_GATES, Gates
 from nscweb.core.runs import Run
 from nscweb.services.gate_infos import GateInfo, gate_list
 from nscweb.services.gate_preview import ExampleCell, GatePreview, preview
@@ -25,6 +26,7 @@ __all__ = [
     "flag_columns",
     "funnel",
     "gate_list",
+    "gates_changed",
     "gates_of_run",
     "get_gates",
     "populations_of",
@@ -88,7 +90,16 @@ def funnel(app: App, study: str, gates: Gates | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def gates_of_run(run: Run) -> Gates | None:
-    """The gates that a run was made with; None for runs of versions without gates."""
+def gates_of_run(run: Run) -> Gates:
+    """The gates that the flags of a run were made with; runs of versions without gates had the defaults."""
     kept = run.extra.get("gates")
-    return Gates.from_dict(kept) if kept else None
+    return Gates.from_dict(kept) if kept else DEFAULT_GATES
+
+
+def gates_changed(app: App, run: Run) -> bool:
+    """True when the gates of the study were changed after the run."""
+    try:
+        now = get_gates(app, run.study_id)
+    except StudyNotFound:
+        return False
+    return now.digest() != gates_of_run(run).digest()

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.core.errors import NscwebError
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.quality import read_quality

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.runs import Run
 from nscweb.services.export import export_run
+from nscweb.services.gates import gates_changed
 from nscweb.services.models import model_by_name
 from nscweb.services.runs import get_run, latest_run, list_runs, prediction_table, table_version
 
@@ -37,6 +38,9 @@ def predict_study(
 ) -> Run:
     """Predict every cell of a study and keep the result as a run.
 
+    Where nothing but the gates of the study differs from an earlier run, its scores are kept and only the flags
+    are made new, which takes seconds (`services.regate`).
+
     Args:
         study: name or id.
         model: name of a model or path of its folder.
@@ -61,11 +65,15 @@ def run_for(
     cancel: CancelAsked = never_cancelled,
     device: str = "auto",
 ) -> Run:
-    """The newest run of a study by exactly these weights, or a fresh one; what evaluate and explain start from."""
+    """The newest run of a study by exactly these weights and with its gates, or a fresh one.
+
+    What evaluate and explain start from. Where the gates alone changed, the fresh run keeps the scores.
+    """
     found = app.catalogue.study(study)
     digest = model_by_name(app, model).card.weights.sha256
     for run in list_runs(app, found.study_id):
         made = run.provenance
-        if made.weights_sha256 == digest and run.extra.get("channel") == found.channel:
+        same = made.weights_sha256 == digest and run.extra.get("channel") == found.channel
+        if same and not gates_changed(app, run):
             return run
     return predict_study(app, study, model, progress=progress, cancel=cancel, device=device)

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import StoreError, StudyError
+from nscweb.core.gates import Gates
 from nscweb.core.progress import CancelAsked, Progress
 from nscweb.core.runs import Provenance, Run
 from nscweb.core.samples import Study
 from nscweb.services import fitness
+from nscweb.services.regate import gates_as_extra
 from nscweb.services.runs import sheet_digest
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class PredictionWork:
     entry: CardEntry
     classifier: Classifier
     channels: tuple[str, ...]
+    gates: Gates
+    scores_key: str
     progress: Progress
     cancel: CancelAsked
     done: int = 0
@@ -106,6 +110,8 @@ def finish(work: PredictionWork, writer: PredictionWriter, started_utc: str, sec
         "channels": list(work.channels),
         "channel": study.channel,
         "pixel_size_um": study.pixel_size_um,
+        "scores_key": work.scores_key,
+        **gates_as_extra(work.gates),
     }
     run_id = app.catalogue.start_run(study.study_id, card.name, started_utc)
     folder = app.folder.run_dir(run_id)

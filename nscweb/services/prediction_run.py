@@ -17,9 +17,11 @@ from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
 from nscweb.core.runs import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.services import fitness
+from nscweb.services.gate_store import default_flags_of, put_in_force
 from nscweb.services.models import model_by_name
 from nscweb.services.prediction_result import CHUNK, PredictionWork, finish
 from nscweb.services.quality import flags_of
+from nscweb.services.regate import regate
 from nscweb.services.runs import sheet_digest
 from nscweb.services.study import get_study
 
@@ -48,11 +50,16 @@ def predict(
         raise StudyError(f"The study {study.name} has no cells.", "Import images first.", "E-STUDY-EMPTY")
     entry = model_by_name(app, model)
     channels = fitness.check_channels(study, entry.card)
+    gates = put_in_force(app, study, progress)
+    scores_key = _content_key(study, entry)
+    copied = regate(app, study, entry.card, gates, scores_key, progress)
+    if copied is not None:
+        return copied
     progress(0, study.cells, "Checking and loading the model")
     classifier = Classifier(entry, device=device, threads=app.settings.threads)
-    work = PredictionWork(app, study, entry, classifier, channels, progress, cancel)
+    work = PredictionWork(app, study, entry, classifier, channels, gates, scores_key, progress, cancel)
     keys = app.catalogue.sample_keys(study.study_id)
-    key = f"{run_key or 'command'}-{_content_key(study, entry)}"
+    key = f"{run_key or 'command'}-{scores_key}-{gates.digest()}"
     names = entry.card.classes.names
     with PredictionWriter(app.folder.partial_run_dir(key), prediction_columns(names)) as writer:
         for sample in study.samples:
@@ -70,7 +77,8 @@ def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Samp
     with CellFile(work.app.folder.cells_path(study.study_id, key)) as cells:
         work.digests.append(cells.sha256())
         flags = flags_of(work.app, study.study_id, key, len(cells))
-        looked_at = fitness.spread_rows(flags)
+        # By the default gates, so that other gates never change the judgement, and scores can be taken over.
+        looked_at = fitness.spread_rows(default_flags_of(work.app, study.study_id, key, len(cells)))
         embeddings: list[NDArray[np.float32]] = []
         for start in range(0, len(cells), CHUNK):
             stop_if_asked(work.cancel)
@@ -169,7 +177,7 @@ def prediction_rows(
 
 
 def _content_key(study: Study, entry: CardEntry) -> str:
-    """The same for the same cells, sheet and weights, so that parts of another run are never taken up."""
+    """The same for the same study, sheet and weights, so that parts of another run are never taken up."""
     card = entry.card
     text = f"{study.study_id} {card.weights.sha256} {card.recipe} {card.calibration.get('temperature')} "
     text += f"{study.channel} {study.pixel_size_um} {sheet_digest(study.samples)}"

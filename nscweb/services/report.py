@@ -14,6 +14,7 @@ from nscweb.core.timepoint import TimePoint
 from nscweb.services.dashboard import DashboardData, Filters, dashboard_data
 from nscweb.services.explain import model_of_run
 from nscweb.services.export import NOTICE, cells_csv, figure_csv, groups_csv, provenance_json, samples_csv
+from nscweb.services.gates import funnel, gates_of_run
 from nscweb.services.runs import get_run, study_of
 
 if TYPE_CHECKING:
@@ -71,9 +72,11 @@ def _of_the_study(app: App, run: Run) -> list[tuple[str, bytes]]:
     study = study_of(app, run)
     if study is None:
         return []
+    # As the run left cells out, whatever was set for the study since.
+    gates = gates_of_run(run)
     members = [
         ("sample_sheet.csv", studies.export_sheet(app, study.study_id)),
-        ("quality.csv", figure_csv(studies.quality_summary(app, study.study_id))),
+        ("quality.csv", figure_csv(funnel(app, study.study_id, gates).assign(gates=gates.sentence()))),
     ]
     findings = app.folder.study_dir(study.study_id) / "findings.csv"
     if findings.exists():
@@ -94,6 +97,7 @@ def readme(data: DashboardData) -> str:
         f"SHA-256 of the weights: {made.weights_sha256}",
         f"Channel: {made.channel}. Cells predicted: {data.cells:,}; behind the ratios: {data.kept:,}.",
         *(f"  left out: {count:,} - {reason}" for reason, count in data.dropped.items()),
+        f"Quality gates: {gates_of_run(run).sentence(data.filters.exclude_flags)}",
         "",
         "Read this before the numbers",
         *_bullets(data.warnings),
@@ -105,7 +109,7 @@ def readme(data: DashboardData) -> str:
         "  provenance.json   everything needed to repeat the run",
         "  card.json         the model card",
         "  sample_sheet.csv  what was said about the samples",
-        "  quality.csv       cells in, kept and flagged, by sample",
+        "  quality.csv       cells imported, left out by each gate and kept, by sample",
         "  findings.csv      what was noticed at import, every skipped file with its reason",
         "",
         "How the numbers were made",

@@ -15,6 +15,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import StoreError, StudyNotFound
 from nscweb.core.runs import Run
 from nscweb.core.samples import Sample, Study, sample_as_dict
+from nscweb.services.gate_store import get_gates
 from nscweb.services.populations import populations_digest, true_classes
 
 if TYPE_CHECKING:
@@ -66,12 +67,13 @@ def sheet_digest(samples: tuple[Sample, ...]) -> str:
 
 
 def table_version(app: App, run: Run | str) -> str:
-    """Key for caches: changes when the run or the sample sheet of its study does."""
+    """Key for caches: changes when the run, or the sample sheet or the gates of its study do."""
     found = get_run(app, run)
     study = study_of(app, found)
     if study is None:
         return f"{found.run_id}-deleted"
-    return f"{found.run_id}-{sheet_digest(study.samples)}{populations_digest(app, study.study_id)}"
+    said = f"{sheet_digest(study.samples)}{populations_digest(app, study.study_id)}"
+    return f"{found.run_id}-{said}-{get_gates(app, study.study_id).digest()}"
 
 
 def sheet_changed(app: App, run: Run) -> bool:

@@ -87,6 +87,14 @@ class PredictionWriter:
         return sorted(self._folder.glob("part-*.parquet"))
 
 
+def write_predictions(path: Path, rows: pd.DataFrame) -> None:
+    """Write a whole prediction table at once; the file appears when it is complete."""
+    schema = prediction_schema(rows.columns.tolist())
+    table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False).replace_schema_metadata(None)
+    with atomic_write(path) as stream:
+        pq.write_table(table, stream, compression="zstd")
+
+
 def read_predictions(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """The prediction table of a run.
 

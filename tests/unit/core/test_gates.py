@@ -100,3 +100,22 @@ def test_gates_are_switched_one_at_a_time():
     assert made.off == ("border", "blurred")
     assert made.switched("border", on=True).off == ("blurred",)
     assert made.switched("border", on=False) == made
+
+
+def test_the_short_form_names_every_limit_that_holds():
+    assert DEFAULT_GATES.brief() == (
+        "contrast >= 2 noise; objects <= 1; border <= 6 %; focus >= 45 %; saturated <= 2 %"
+    )
+    made = Gates(
+        area_low=40, area_high=400, aspect_low=0.3, populations=("live",), off=("border", "saturated")
+    )
+    assert made.brief(("size", "shape", "population", "border")) == (
+        "area 40 to 400 px; aspect ratio >= 0.3; in live"
+    )
+    assert made.brief(()) == "none"
+    assert Gates(aspect_high=0.5).brief(("shape",)) == "aspect ratio <= 0.5"
+
+
+def test_the_sentence_can_be_about_some_flags_only():
+    assert DEFAULT_GATES.sentence(("blurred",)).startswith("Left out: out of focus")
+    assert DEFAULT_GATES.sentence(()) == "No cell is left out for its quality."
