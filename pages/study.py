@@ -3,7 +3,7 @@
 import streamlit as st
 
 from nscweb.services.study import list_studies
-from nscweb.ui import gates_view, jobs, new_study, picker, sheet_view, study_view
+from nscweb.ui import gates_view, jobs, new_study, picker, quality_view, sheet_view, study_view
 from nscweb.ui.frame import open_page, page_link
 
 with open_page("study") as app:
@@ -28,7 +28,7 @@ with open_page("study") as app:
                 gates_view.gates(app, study)
         if quality.open:
             with quality:
-                study_view.quality(app, study)
+                quality_view.quality(app, study)
         if found.open:
             with found:
                 study_view.found(app, study)

@@ -14,6 +14,8 @@ from nscweb.reports.style import INK, finish, nothing_to_draw, plain
 # More rows than this are not read by anybody; the table has them all.
 MAX_SAMPLES = 60
 KEPT, ALL = "kept", "all cells"
+# Gates that are off unless somebody sets them; a row of zeros would only ask what they are.
+_OFTEN_OFF = ("size", "shape", "population")
 
 
 def quality_funnel_data(summary: pd.DataFrame) -> pd.DataFrame:
@@ -25,12 +27,16 @@ def quality_funnel_data(summary: pd.DataFrame) -> pd.DataFrame:
     total = int(summary["cells"].sum())
     rows = [
         (ALL, total),
-        *((flag.label, int(summary[flag.name].sum())) for flag in FLAGS if flag.name in summary),
+        *((flag.label, int(summary[flag.name].sum())) for flag in FLAGS if _is_shown(summary, flag.name)),
     ]
     rows.append((KEPT, int(summary["kept"].sum())))
     table = pd.DataFrame(rows, columns=["what", "cells"])
     table["percent"] = 100.0 * table["cells"] / max(1, total)
     return table
+
+
+def _is_shown(summary: pd.DataFrame, name: str) -> bool:
+    return name in summary and (name not in _OFTEN_OFF or bool(summary[name].any()))
 
 
 def quality_funnel(summary: pd.DataFrame, *, simulated: bool = False) -> go.Figure:

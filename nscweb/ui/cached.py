@@ -13,7 +13,8 @@ from typing import TypeVar, cast
 import streamlit as st
 
 from nscweb.core.runs import Run
-from nscweb.services import cells, dashboard, evaluate, explain, quick_look, runs
+from nscweb.core.samples import Study
+from nscweb.services import cells, dashboard, evaluate, explain, illumination, quick_look, runs
 from nscweb.services.context import App, open_app
 from nscweb.settings import Settings
 from nscweb.settings import environment as variables
@@ -66,6 +67,12 @@ def quick(app: App, files: tuple[tuple[str, bytes], ...], model: str) -> quick_l
     return _quick(app, str(app.settings.data_dir), files, model)
 
 
+def light(app: App, study: Study) -> illumination.IlluminationReport:
+    """How the samples of a study were lit."""
+    key = f"{app.settings.data_dir}|{study.study_id}|{study.channel}|{runs.sheet_digest(study.samples)}"
+    return _light(app, study.study_id, key)
+
+
 def _key(app: App, run: Run) -> str:
     return f"{app.settings.data_dir}|{runs.table_version(app, run)}"
 
@@ -102,6 +109,11 @@ def _gallery(
     _app: App, _run: Run, key: str, chosen: cells.CellFilter, limit: int, offset: int
 ) -> cells.GalleryPage:
     return cells.gallery(_app, _run, chosen, limit=limit, offset=offset)
+
+
+@_kept(8, "Comparing the light of the samples …")
+def _light(_app: App, _study_id: str, key: str) -> illumination.IlluminationReport:
+    return illumination.illumination_report(_app, _study_id)
 
 
 @_kept(4, "Looking …")

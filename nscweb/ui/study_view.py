@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nscweb.core.flags import FLAGS, flag, unpack
+from nscweb.core.flags import flag, unpack
 from nscweb.core.samples import Study
-from nscweb.reports.figures_quality import quality_funnel, quality_funnel_data
-from nscweb.services import export
 from nscweb.services import study as studies
 from nscweb.services.context import App
-from nscweb.services.dashboard import DEFAULT_EXCLUDED
-from nscweb.ui import figures, filters, gallery, populations_view, show
+from nscweb.ui import gallery, populations_view, show
 from nscweb.ui.text import count, plain
 
 _SCALING_HELP = (
@@ -87,59 +84,6 @@ def pictures(app: App, study: Study) -> None:
         for image, number, mask in zip(shown.images, shown.object_numbers, shown.flags, strict=True)
     ]
     gallery.grid(tiles, width=104, pixel_size_um=study.pixel_size_um)
-
-
-def quality(app: App, study: Study) -> None:
-    """Cells in, kept, flagged and why: one row per sample and a small figure."""
-    table = studies.quality_summary(app, study.study_id, DEFAULT_EXCLUDED)
-    total, kept = int(table["cells"].sum()), int(table["kept"].sum())
-    flagged = {item.name: int(table[item.name].sum()) for item in FLAGS}
-    show.facts(
-        [
-            ("Cells", f"{total:,}", ""),
-            ("Counted by default", f"{kept:,}", f"{100 * kept / total:.1f} %" if total else ""),
-            *(
-                (flag(name).label.capitalize(), f"{number:,}", "")
-                for name, number in flagged.items()
-                if number
-            ),
-        ]
-    )
-    words = ", ".join(flag(name).label for name in DEFAULT_EXCLUDED)
-    st.caption(
-        f"Flagged cells stay in the study. Ratios leave out by default: {words}; change it in the "
-        "filters of the page Predict.",
-        help=filters.FLAGS_HELP,
-    )
-    names = {"sample": "Sample", "cells": "Cells", "kept": "Counted", "kept_percent": "Counted %"}
-    shown = table.rename(columns={**names, **{item.name: item.label.capitalize() for item in FLAGS}})
-    figures.choose_picture_format()
-    figures.show_figure(
-        quality_funnel(table, simulated=study.simulated),
-        f"{study.study_id}_quality",
-        export.figure_csv(quality_funnel_data(table)),
-        key="quality",
-        alt="Bars: cells in, cells with each flag, cells counted",
-    )
-    st.dataframe(
-        shown,
-        hide_index=True,
-        height=min(460, 38 + 35 * max(len(shown), 1)),
-        column_config={
-            "Counted %": st.column_config.ProgressColumn(
-                "Counted", format="%.1f %%", min_value=0, max_value=100
-            )
-        },
-    )
-    st.download_button(
-        "Quality (CSV)",
-        export.figure_csv(table),
-        file_name=f"{study.study_id}_quality.csv",
-        mime="text/csv",
-        icon=":material/table:",
-        on_click="ignore",
-        key="quality_table_csv",
-    )
 
 
 def found(app: App, study: Study) -> None:
