@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nscweb.cli import study_quality
 from nscweb.cli.console import AsJson, Console, DataDir, Name, running
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.samples import Study
@@ -18,6 +19,7 @@ SHOWN_FINDINGS = 20
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
+    study_quality.register(studies)
     app.add_typer(studies, name="study")
 
 
@@ -39,6 +41,10 @@ def import_(
     pixel_size: Annotated[
         float | None, typer.Option(help="Micrometres per pixel, for scale bars and fields in micrometres.")
     ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(help="Side of the tiles of montages in pixels; found from the pixels otherwise."),
+    ] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -58,6 +64,7 @@ def import_(
             channels=[item.strip() for item in keep.split(",") if item.strip()] or None,
             class_from_folder=class_from == "folder",
             pixel_size_um=pixel_size,
+            tile_px=tile,
             progress=console.progress,
         )
         if not as_json:
