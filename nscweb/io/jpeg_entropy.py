@@ -18,6 +18,7 @@ import numpy as np
 # A code of 16 bits and its value of at most 16 bits are looked up in windows of this many bits.
 _WINDOW = 16
 _BASELINE = (0xC0, 0xC1)
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 # Walking takes about half a second per million bytes, and a cell has a few thousand.
 MOST_BYTES = 2_000_000
@@ -45,6 +46,29 @@ class _Walk:
     interval: int = 0
     tables: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
+
+
+def frame_size(data: bytes) -> tuple[int, int, int] | None:
+    """(height, width, components) from the frame header (ITU-T T.81, section B.2.2); None without one."""
+    position = 2
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            break
+        marker = data[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        if marker in _STANDALONE:
+            position += 2
+            continue
+        length = struct.unpack_from(">H", data, position + 2)[0]
+        if marker in _FRAMES and position + 10 <= len(data):
+            height, width, components = struct.unpack_from(">HHB", data, position + 5)
+            return height, width, components
+        if marker in (0xD9, 0xDA):
+            break
+        position += 2 + length
+    return None
 
 
 def check_entropy(data: bytes) -> None:

@@ -12,7 +12,7 @@ _MAX_TAGS = 512
 _MAX_VALUES = 1 << 20
 _TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _WANTED = frozenset(
-    {254, 256, 257, 258, 259, 262, 266, 270, 273, 277, 278, 279, 284, 305, 317, 322, 323, 324, 325, 339}
+    {254, 256, 257, 258, 259, 262, 266, 270, 273, 277, 278, 279, 284, 305, 317, 322, 323, 324, 325, 339, 347}
 )
 
 
@@ -30,6 +30,7 @@ class TiffPage:
         tiled: True for tiles.
         description: of the image, raw bytes; never shown or stored.
         reduced: a smaller copy of another page.
+        jpeg_tables: what strips packed as JPEG share.
     """
 
     height: int
@@ -48,6 +49,7 @@ class TiffPage:
     description: bytes
     software: bytes
     reduced: bool
+    jpeg_tables: bytes = b""
 
 
 def damaged(detail: str) -> InputRefused:
@@ -153,4 +155,5 @@ def _page(tags: dict[int, tuple[int, ...] | bytes]) -> TiffPage:
         description=text(270),
         software=text(305),
         reduced=bool(number(254, 0) & 1),
+        jpeg_tables=text(347),
     )

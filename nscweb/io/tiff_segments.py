@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 
+from nscweb.io.tiff_codecs import JPEG, check_jpeg, check_method, hidden_size
 from nscweb.io.tiff_layout import TiffPage, damaged
 
 _NONE = 1
@@ -17,8 +18,10 @@ def check_segments(page: TiffPage, data: bytes) -> None:
     tifffile fills missing strips with zeros; a half image would come out as a whole one.
 
     Raises:
-        InputRefused: some are missing, cut off, or unpack to less or more than they should.
+        InputRefused: some are missing, cut off, or unpack to less or more than they should; a method of
+            packing that is not read.
     """
+    check_method(page.compression)
     rows, columns = page.block
     if rows < 1 or columns < 1:
         raise damaged("its strips have no size")
@@ -41,6 +44,20 @@ def check_segments(page: TiffPage, data: bytes) -> None:
             raise damaged("it ends in the middle of the image")
         if page.compression in _DEFLATE:
             _check_deflate(data[begin : begin + count], expected, rows * row_bytes)
+        else:
+            _check_hidden(page, data[begin : begin + count], {(height, columns), (rows, columns)})
+
+
+def _check_hidden(page: TiffPage, packed: bytes, sizes: set[tuple[int, int]]) -> None:
+    """A strip that is an image of its own must have the size of the strip."""
+    try:
+        size = hidden_size(page.compression, packed)
+        if size is not None and size not in sizes:
+            raise damaged("its packed pixels are more or fewer than the image has")
+        if page.compression == JPEG:
+            check_jpeg(page.jpeg_tables, packed)
+    except ValueError as error:
+        raise damaged("its packed pixels cannot be unpacked") from error
 
 
 def _check_deflate(packed: bytes, expected: int, most: int) -> None:

@@ -84,7 +84,6 @@ def whole_files() -> dict[str, list[tuple[str, bytes]]]:
             ("c.tif", tif(CELL8, photometric="palette", colormap=palette)),
             ("c.tif", tif(rgb, photometric="rgb", compression="jpeg")),
             ("c.tif", tif(CELL8, compression="jpeg2000")),
-            ("c.tif", tif(CELL8, compression="jpegxl")),
             ("c.tif", tif(CELL8, compression="lerc")),
             ("c.tif", tif(CELL16.astype(np.float32), compression="zlib", predictor=True)),
             ("c.tif", tif(CELL16, bitspersample=12)),

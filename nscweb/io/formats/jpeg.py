@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,8 @@ from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.image_pages import ImagePages
-from nscweb.io.jpeg_entropy import EntropyError, check_entropy
+from nscweb.io.jpeg_entropy import EntropyError, check_entropy, frame_size
 from nscweb.io.pixel_policy import check_plane, check_size, to_grey
-
-_NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def sniff(head: bytes) -> bool:
@@ -32,7 +28,10 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
         InputRefused: damaged, cut off, or CMYK.
         LimitExceeded: larger than the limits, judged from the header.
     """
-    height, width, components = _frame(data)
+    frame = frame_size(data)
+    if frame is None:
+        raise _damaged("it has no frame header")
+    height, width, components = frame
     check_size(height, width, components, limits)
     if components == 4:
         raise InputRefused(
@@ -56,26 +55,3 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
 
 def _damaged(detail: str) -> InputRefused:
     return InputRefused(f"The JPEG is damaged: {detail}.", "Export or copy it again.", "E-IMG-DAMAGED")
-
-
-def _frame(data: bytes) -> tuple[int, int, int]:
-    """(height, width, components) from the frame header (ITU-T T.81, section B.2.2)."""
-    position = 2
-    while position + 4 <= len(data):
-        if data[position] != 0xFF:
-            break
-        marker = data[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        if marker in _NO_LENGTH:
-            position += 2
-            continue
-        length = struct.unpack_from(">H", data, position + 2)[0]
-        if marker in _FRAMES and position + 10 <= len(data):
-            height, width, components = struct.unpack_from(">HHB", data, position + 5)
-            return height, width, components
-        if marker in (0xD9, 0xDA):
-            break
-        position += 2 + length
-    raise _damaged("it has no frame header")
