@@ -2,10 +2,15 @@
 
 The network is a small Xception (Chollet 2017) that keeps the full resolution of its 45 x 30 input in the
 stem. Its names are part of the contract with the authors' weights, so they are not made nicer here.
+
+The paper compares it with one "30 % smaller" and one "30 % larger" (figure 5b) and does not say how they were
+made. Here that is read as the number of parameters, and all widths change alike: nearly all parameters lie in
+pointwise convolutions, whose number goes with the square of the width.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -29,12 +34,12 @@ class SepConv(nn.Module):
 class Stem(nn.Module):
     """block1: two plain convolutions; the size is kept."""
 
-    def __init__(self, n_channels: int) -> None:
+    def __init__(self, n_channels: int, middle: int, outside: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(n_channels, 32, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(32)
-        self.conv2 = nn.Conv2d(32, 64, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(64)
+        self.conv1 = nn.Conv2d(n_channels, middle, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(middle)
+        self.conv2 = nn.Conv2d(middle, outside, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outside)
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -111,17 +116,27 @@ class Zhu2021(CellNetwork):
     """(N, C, 45, 30) in 0..1 to (N, 2048, 6, 4) features to (N, K) logits; 3,992,867 parameters for C=1, K=3.
 
     Source: Zhu et al. 2021 and the authors' repository `yanjingmao/NC_paper_source_code` (Apache-2.0).
+
+    Args:
+        n_channels: input planes C.
+        n_classes: classes K.
+        size: share of the published number of parameters; 1 is the published network.
     """
 
-    def __init__(self, n_channels: int, n_classes: int) -> None:
+    def __init__(self, n_channels: int, n_classes: int, *, size: float = 1.0) -> None:
         super().__init__()
-        self.block1 = Stem(n_channels)
-        self.block2 = Down(64, 128, 128, relu_first=False)
-        self.block3 = Down(128, 256, 256, relu_first=False)
-        self.block4_lst = nn.ModuleList(Middle(256) for _ in range(4))
-        self.block5 = Down(256, 256, 512, relu_first=True)
-        self.block6 = Exit((512, 1024, 2048))
-        self.final = nn.Linear(2048, n_classes)
+        if not 0.01 <= size <= 16:
+            raise ValueError("size is a share of the published network, from 0.01 to 16")
+        w32, w64, w128, w256, w512, w1024, w2048 = (
+            max(1, round(2**power * math.sqrt(size))) for power in range(5, 12)
+        )
+        self.block1 = Stem(n_channels, w32, w64)
+        self.block2 = Down(w64, w128, w128, relu_first=False)
+        self.block3 = Down(w128, w256, w256, relu_first=False)
+        self.block4_lst = nn.ModuleList(Middle(w256) for _ in range(4))
+        self.block5 = Down(w256, w256, w512, relu_first=True)
+        self.block6 = Exit((w512, w1024, w2048))
+        self.final = nn.Linear(w2048, n_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
         x = self.block3(self.block2(self.block1(x)))
@@ -143,6 +158,6 @@ class Zhu2021(CellNetwork):
         return self.final
 
 
-def build(n_channels: int, n_classes: int) -> Zhu2021:
-    """The published network; it has no options."""
-    return Zhu2021(n_channels, n_classes)
+def build(n_channels: int, n_classes: int, *, size: float = 1.0) -> Zhu2021:
+    """The published network; see `Zhu2021` for the option."""
+    return Zhu2021(n_channels, n_classes, size=size)

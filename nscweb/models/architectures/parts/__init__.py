@@ -1,0 +1,1 @@
+"""Pieces that several networks of the table share."""
