@@ -1,6 +1,6 @@
 """Cells in a whole field of view, by classical steps that a person can follow.
 
-1. The slow change of the light is taken off (median of blocks, so cells do not count).
+1. The slow change of the light is taken off (`field_background`).
 2. Brightfield cells are brighter and darker than the background at once, so the local root mean square of what
    is left decides, not its sign.
 3. A threshold, by the grain of the background or by the histogram (Otsu 1979, doi:10.1109/TSMC.1979.4310076;
@@ -21,6 +21,7 @@ from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
 from nscweb.core.segmentation import SegmentationSettings
+from nscweb.preprocess.field_background import background_of
 from nscweb.preprocess.steps import Array, Float32
 
 Labels = NDArray[np.int32]
@@ -39,7 +40,6 @@ _BACKGROUND_SHARE = 0.25
 _LEAST_OVER_GRAIN = 2.5
 # An object whose convex hull is hardly larger has no waist.
 _CONVEX = 0.945
-_BLOCKS = 5
 
 
 class FieldCell(NamedTuple):
@@ -128,32 +128,6 @@ def _centred(pixels: Array, shrink: int) -> Float32 | None:
         size = (max(1, pixels.shape[1] // shrink), max(1, pixels.shape[0] // shrink))
         signal = np.asarray(cv2.resize(signal, size, interpolation=cv2.INTER_AREA), np.float32)
     return signal
-
-
-def background_of(signal: Float32, radius: float) -> Float32:
-    """The slowly changing light of a field (h, w) float32: medians of blocks, then of 5 x 5 blocks.
-
-    The window of both is about 2 `radius` wide; objects that cover less than half of it leave no trace. Beyond
-    the border the light goes on as steeply as before it, so that a slope is followed to the last pixel.
-    """
-    height, width = signal.shape
-    block = min(max(1, round(2 * radius / _BLOCKS)), max(1, min(height, width) // 2))
-    rows, columns = -(-height // block), -(-width // block)
-    whole = _beyond(signal, 0, rows * block - height, 0, columns * block - width)
-    blocks = whole.reshape(rows, block, columns, block).swapaxes(1, 2).reshape(rows, columns, -1)
-    edge = _BLOCKS // 2 + 1
-    medians = _beyond(np.asarray(np.median(blocks, axis=2), np.float32), edge, edge, edge, edge)
-    smooth = np.asarray(cv2.GaussianBlur(cv2.medianBlur(medians, _BLOCKS), (3, 3), 0), np.float32)
-    # One block more on each side, so that no pixel lies outside the centres of blocks.
-    smooth = smooth[edge - 1 : rows + edge + 1, edge - 1 : columns + edge + 1]
-    size = ((columns + 2) * block, (rows + 2) * block)
-    large = cv2.resize(smooth, size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(large[block : block + height, block : block + width], np.float32)
-
-
-def _beyond(values: Float32, top: int, bottom: int, left: int, right: int) -> Float32:
-    """Pad by turning the values about the last one, which continues a slope."""
-    return np.pad(values, ((top, bottom), (left, right)), mode="reflect", reflect_type="odd")
 
 
 def _local_rms(signal: Float32, sigma: float) -> Float32:

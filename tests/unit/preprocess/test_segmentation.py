@@ -8,7 +8,8 @@ from simulated_field import SimulatedField, empty_field, simulated_field
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.segmentation import METHODS, SegmentationSettings, least_background_radius
-from nscweb.preprocess.segmentation import MOST_PIXELS, background_of, cells_of_field, segment_field
+from nscweb.preprocess.field_background import background_of, curved_surface
+from nscweb.preprocess.segmentation import MOST_PIXELS, cells_of_field, segment_field
 
 SETTINGS = SegmentationSettings()
 
@@ -97,6 +98,10 @@ def test_the_background_follows_a_slope_to_the_border() -> None:
     rows, columns = np.mgrid[:300, :410]
     slope = (0.01 * rows + 0.02 * columns).astype(np.float32)
     assert np.abs(background_of(slope, 60) - slope).max() < 0.1
+    bent = slope - (0.0001 * (rows - 100.0) ** 2).astype(np.float32)
+    np.testing.assert_allclose(curved_surface(bent), bent, atol=0.01)
+    bent[100:200, 150:300] += 3
+    assert np.abs(background_of(bent, 1000)[:50] - bent[:50]).max() < 0.1
 
 
 def test_sizes_outside_the_range_are_left_out() -> None:
