@@ -12,15 +12,26 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 Payload = dict[str, Any]
+# In the payload of a job that an earlier worker began: when it was asked for, ISO 8601 in UTC.
+AGAIN_SINCE = "again_since_utc"
 Task = Callable[["App", Payload, Progress, CancelAsked], dict[str, Any]]
 
 
 def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
-    """Import files into a new study. Payload: paths, name, and the options of `import_study`."""
+    """Import files into a new study. Payload: paths, name, and the options of `import_study`.
+
+    `AGAIN_SINCE` is in the payload of a job that is taken up again; what was finished then is not done twice.
+    """
+    from nscweb.services.import_again import finished_since
     from nscweb.services.study_import import import_study
     from nscweb.services.uploads import discard_staged
 
     paths = [Path(path) for path in payload["paths"]]
+    if payload.get(AGAIN_SINCE):
+        finished = finished_since(app, payload["name"], payload[AGAIN_SINCE])
+        if finished is not None:
+            discard_staged(app, paths)
+            return finished.as_dict()
     report = import_study(
         app,
         paths,

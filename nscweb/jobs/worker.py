@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from nscweb.core.errors import CatalogueLocked, JobCancelled, NscwebError
 from nscweb.jobs.lock import WorkerLock
-from nscweb.jobs.tasks import TASKS, Task
+from nscweb.jobs.tasks import AGAIN_SINCE, TASKS, Task
 from nscweb.store.jobs import JobRow
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ class Worker:
             task = self._tasks.get(job.kind)
             if task is None:
                 raise NscwebError(f"This worker does not know the task {job.kind!r}.", "Restart the program.")
-            result = task(self._app, job.payload, beat.progress, lambda: self._cancelled(beat))
+            payload = job.payload if job.attempts < 2 else {**job.payload, AGAIN_SINCE: job.created_utc}
+            result = task(self._app, payload, beat.progress, lambda: self._cancelled(beat))
             state = "done"
         except _Stop:
             state, message = "queued", "The program was closed; the job goes on at the next start."
