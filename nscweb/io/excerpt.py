@@ -24,7 +24,7 @@ from nscweb.io.cell_table import CellTable
 from nscweb.io.join_files import Joins, object_numbers
 from nscweb.io.opening import open_table
 from nscweb.io.peek import Peek
-from nscweb.io.settle import FoundFiles, FoundTable, SurveySample
+from nscweb.io.settle import FoundFiles, FoundMontages, FoundTable, SurveySample, Way
 from nscweb.io.sources import FileSource, Source, ZipPart, ZipSource
 from nscweb.io.survey import Survey
 
@@ -53,18 +53,23 @@ def excerpt(found: Survey, sample: SurveySample, start: int, stop: int, *, apart
     part = copy.copy(found)
     part._stack, part._readers = ExitStack(), []
     way = found._settled.ways[sample.key]
-    new: FoundFiles | FoundTable
+    new: Way
     if isinstance(way, FoundTable):
         rows = way.table.groups[way.group][start:stop]
         path = found._table_paths.get(id(way.table)) if apart else None
         new = FoundTable(_TablePart(way.table, way.group, rows, path, found._limits), way.group)
         cells = len(rows)
     else:
-        files = _cut(way.rows, start, stop)
+        limits = way.montages(start, stop) if isinstance(way, FoundMontages) else (start, stop)
+        files = _cut(way.rows, *limits)
         part._sources = list(found._sources)
         if apart:
             files, part._sources = _take_along(files, found._sources)
-        new, cells = FoundFiles(files, way.stacked), stop - start
+        cells = stop - start
+        if isinstance(way, FoundMontages):
+            new = way.part(files, start, stop)
+        else:
+            new = FoundFiles(files, way.stacked)
     part.samples = (replace(sample, key=0, cells=cells),)
     part._settled = replace(found._settled, samples=list(part.samples), ways=[new], peek=Peek())
     part._table_paths = {}

@@ -19,7 +19,7 @@ from nscweb.core.findings import FindingLog
 from nscweb.io.feature_tables import FeatureTable, JoinFile, read_population, read_table
 from nscweb.io.joins import SampleJoin
 from nscweb.io.names import parse_name, sample_folder
-from nscweb.io.settle import FoundFiles, FoundTable, Settled, SurveySample
+from nscweb.io.settle import FoundMontages, FoundTable, Settled, SurveySample, Way
 from nscweb.io.sources import Source
 
 _BETWEEN = "_- ."
@@ -201,18 +201,18 @@ def _named_after(stem: str, keys: Sequence[int], homes: Mapping[int, _Home]) -> 
     return (chosen[0], stem[longest:].strip(_BETWEEN) or stem) if len(chosen) == 1 else None
 
 
-def object_numbers(
-    way: FoundFiles | FoundTable, start: int = 0, stop: int | None = None
-) -> NDArray[np.int64] | None:
+def object_numbers(way: Way, start: int = 0, stop: int | None = None) -> NDArray[np.int64] | None:
     """(N,) object numbers of the cells of a sample, or of some; None when they are known only after reading."""
     if isinstance(way, FoundTable):
         known = getattr(way.table, "object_numbers", None)
         return None if known is None else np.asarray(known(way.table.groups[way.group][start:stop]), np.int64)
+    if isinstance(way, FoundMontages):
+        return None
     _, first = np.unique(way.rows.cell, return_index=True)
     return np.asarray(way.rows.object_number[first][start:stop])
 
 
-def _numbers(way: FoundFiles | FoundTable) -> tuple[NDArray[np.int64] | None, frozenset[int]]:
+def _numbers(way: Way) -> tuple[NDArray[np.int64] | None, frozenset[int]]:
     """(object numbers, those of several cells)."""
     every = object_numbers(way)
     if every is None:

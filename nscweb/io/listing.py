@@ -18,6 +18,7 @@ from nscweb.io.names import (
     IMAGE_SUFFIXES,
     PLAIN_NAME,
     is_junk,
+    parse_montage_name,
     parse_name,
     sample_folder,
     suffix_of,
@@ -36,6 +37,7 @@ class Listing:
     """What the names say, and what was left out already; `joins` are in neither count."""
 
     builder: IndexBuilder = field(default_factory=IndexBuilder)
+    montages: IndexBuilder = field(default_factory=IndexBuilder)
     joins: list[JoinFile] = field(default_factory=list)
     members: int = 0
     skipped: int = 0
@@ -67,6 +69,7 @@ class _Lister:
         self._log, self._class_from_folder = log, class_from_folder
         self._progress, self._cancel = progress, cancel
         self._others: Counter[str] = Counter()
+        self._tables: list[str] = []
         self._documents: dict[KnownOther, list[str]] = {}
         self._junk = 0
 
@@ -126,10 +129,8 @@ class _Lister:
                 message = "An archive inside an archive is not opened; take it out and import it by itself."
                 return self._skip("E-ZIP-NESTED", message, name)
             if archived and suffix in _TABLES:
-                message = (
-                    "A file with many cells is not opened inside a zip; take it out and import it by itself."
-                )
-                return self._skip("E-ZIP-TABLE", message, name)
+                self._tables.append(name)
+                return False
             if rejected is None and suffix in JOIN_SUFFIXES and self._join(position, source, number, name):
                 return False
             kind = known_by_name(name)
@@ -144,13 +145,15 @@ class _Lister:
             return self._skip(rejected.code, rejected.message, name)
         if not size:
             return self._skip("E-IMG-EMPTY", "The file is empty.", name)
-        parsed = parse_name(name)
+        montage = parse_montage_name(name)
+        parsed = montage or parse_name(name)
         folder = parsed.folder
         if not folder and self._class_from_folder and not archived and not chosen:
             folder = source.label  # the folder that the user pointed at names a class too
         prefix = parsed.prefix if parsed.object_number is not None else ""
         place = (position, folder or prefix or source.label, bool(folder))
-        self.listing.builder.add(place, parsed.prefix, parsed.object_number, parsed.channel, number)
+        builder = self.listing.builder if montage is None else self.listing.montages
+        builder.add(place, parsed.prefix, parsed.object_number, parsed.channel, number)
         return True
 
     def _join(self, position: int, source: Source, number: int, name: str) -> bool:
@@ -182,11 +185,14 @@ class _Lister:
 
     def finish(self) -> Listing:
         listing, others = self.listing, self._others
-        listing.ignored = self._junk + sum(others.values()) + sum(map(len, self._documents.values()))
+        listing.ignored = self._junk + sum(others.values()) + len(self._tables)
+        listing.ignored += sum(map(len, self._documents.values()))
+        if self._tables:
+            message = "Files with many cells are not opened inside a zip; take them out and import them by themselves."
+            self._log.add("warn", "W-ZIP-TABLE", message, _some(self._tables))
         for kind, names in self._documents.items():
-            shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             code = kind.code.replace("E-", "N-", 1)
-            self._log.add("ignored", code, kind.message, f"{len(names):,} files: {shown}")
+            self._log.add("ignored", code, kind.message, _some(names))
         if self._junk:
             message = "Files that operating systems leave behind were ignored."
             self._log.add("ignored", "N-FILE-JUNK", message, f"{self._junk:,} files")
@@ -196,6 +202,10 @@ class _Lister:
             self._log.add("ignored", "N-FILE-OTHER", message, kinds)
         self._progress(listing.members, listing.members, "listing files")
         return listing
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{len(names):,} files: {', '.join(names[:3])}" + (", ..." if len(names) > 3 else "")
 
 
 def _plain_folder(folder: str) -> str | None:

@@ -18,6 +18,10 @@ PLAIN_NAME = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _MERGED = re.compile(r"^(?:(.*\D))??(\d+)_(\d+)_colou?rs?$", re.IGNORECASE | re.DOTALL)
+# A montage: channel and running number, `Ch3_CP0001.tif` (FACTS section 2).
+_MONTAGE = re.compile(
+    r"^(?:(.+?)[_ .-]+)?Ch0*(\d{1,4})[_ .-]*CP[_ .-]?0*(\d{1,9})$", re.IGNORECASE | re.DOTALL | re.ASCII
+)
 _SUFFIX = re.compile(r"(?:\.ome)?\.(?:tiff?|png|jpe?g|bmp)\s*$", re.IGNORECASE)
 _CHANNEL_FOLDER = re.compile(r"^(?:ch|channel)[ _-]?\d+$", re.IGNORECASE)
 
@@ -56,6 +60,15 @@ def parse_name(path: str) -> ParsedName:
         # Digits of other scripts are digits to `int` and `\d` alike; keep to what the instrument writes.
         return ParsedName(sample_folder(folder), *_parse_base(_ascii_digits(base)))
     return ParsedName(sample_folder(folder), *_parse_base(base))
+
+
+def parse_montage_name(path: str) -> ParsedName | None:
+    """What the name of a montage says, its running number in place of the object number; None for other names."""
+    folder, _, base = path.rpartition("/")
+    match = _MONTAGE.match(_SUFFIX.sub("", base))
+    if match is None:
+        return None
+    return ParsedName(sample_folder(folder), match[1] or "", int(match[3]), f"Ch{int(match[2])}")
 
 
 def _parse_base(base: str) -> tuple[str, int | None, str]:

@@ -17,10 +17,10 @@ def why_nothing(log: FindingLog, names: Sequence[str]) -> InputRefused:
     shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
     folded = log.by_reason()
     reasons = [line for line in folded if line.level == "skip"]
-    others = [line for line in folded if line.code.startswith("N-FMT-")]
+    others = [line for line in folded if line.code.startswith(("N-FMT-", "W-ZIP-TABLE"))]
     if not reasons and others:
         return InputRefused(
-            f"No images were found in {shown}: {others[0].message}", "", others[0].code.replace("N-", "E-", 1)
+            f"No images were found in {shown}: {others[0].message}", "", f"E-{others[0].code[2:]}"
         )
     if not reasons:
         return InputRefused(

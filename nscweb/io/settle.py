@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
@@ -56,6 +56,42 @@ class FoundTable:
     group: str
 
 
+@dataclass(frozen=True)
+class FoundMontages:
+    """How a sample of montages is read: every file holds a grid of cells in one channel.
+
+    Cells are counted by their place: tile k of the montage at position m is cell ``m * stride + k``.
+
+    Attributes:
+        rows: a montage in the place of a cell.
+        channels: names of the channel numbers in `rows`.
+        tile: side of a tile in pixels.
+        stride: tiles of a montage.
+        begin, end: cells that are asked for.
+        first: object number of cell 0.
+    """
+
+    rows: FileRows
+    channels: tuple[str, ...]
+    tile: int
+    stride: int
+    begin: int
+    end: int
+    first: int = 1
+
+    def montages(self, start: int, stop: int) -> tuple[int, int]:
+        """The montages, from and to, that hold the cells from `start` to `stop`."""
+        return start // self.stride, -(-stop // self.stride)
+
+    def part(self, rows: FileRows, start: int, stop: int) -> FoundMontages:
+        """Cells from `start` to `stop`, whose montages are in `rows`."""
+        before = self.montages(start, stop)[0] * self.stride
+        return replace(self, rows=rows, begin=start - before, end=stop - before, first=self.first + before)
+
+
+Way = FoundFiles | FoundTable | FoundMontages
+
+
 @dataclass
 class Settled:
     """Samples with the way to read each (by its key), and what was seen on the way.
@@ -66,7 +102,7 @@ class Settled:
     """
 
     samples: list[SurveySample] = field(default_factory=list)
-    ways: list[FoundFiles | FoundTable] = field(default_factory=list)
+    ways: list[Way] = field(default_factory=list)
     index_channels: tuple[str, ...] = ()
     peek: Peek = field(default_factory=Peek)
     table_cells: int = 0
@@ -96,7 +132,7 @@ class Settled:
         channels: tuple[str, ...],
         hints: SampleHints,
         true_class: str,
-        way: FoundFiles | FoundTable,
+        way: Way,
     ) -> None:
         """One more sample; a name that is taken already gets a number behind it."""
         unique, copy = name or "sample", 2

@@ -18,10 +18,11 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.io.cell_reader import CellReader, FileCellReader, nobody_watches
 from nscweb.io.join_files import Joins, find_joins
 from nscweb.io.listing import list_files
+from nscweb.io.montages import MontageReader, settle_montages
 from nscweb.io.names import natural_key
 from nscweb.io.opening import open_paths
 from nscweb.io.refusal import why_nothing
-from nscweb.io.settle import FoundTable, Settled, SurveySample, settle_files, settle_tables
+from nscweb.io.settle import FoundMontages, FoundTable, Settled, SurveySample, settle_files, settle_tables
 from nscweb.io.sources import Source
 from nscweb.io.table_reader import TableCellReader
 
@@ -95,7 +96,9 @@ class Survey:
         wanted = tuple(sample.channels if channels is None else channels)
         way = self._settled.ways[sample.key]
         reader: CellReader
-        if isinstance(way, FoundTable):
+        if isinstance(way, FoundMontages):
+            reader = MontageReader(way, self._sources, wanted, needed, self._limits, log, cancel)
+        elif isinstance(way, FoundTable):
             rows = way.table.groups[way.group].tolist()
             reader = TableCellReader(way.table, rows, wanted, needed, self._limits, log, cancel)
         else:
@@ -142,6 +145,7 @@ def survey(
     log: FindingLog,
     *,
     class_from_folder: bool = False,
+    tile_px: int | None = None,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
 ) -> Survey:
@@ -149,6 +153,7 @@ def survey(
 
     Args:
         class_from_folder: the innermost folder names the true class, and every folder is a sample.
+        tile_px: side of the tiles of montages in pixels; None finds it from the pixels.
 
     Raises:
         InputRefused: nothing can be read; the message gives the commonest reason.
@@ -165,10 +170,13 @@ def survey(
         listing = list_files(opened.sources, log, class_from_folder, progress, cancel)
         found._settled = settled = Settled()
         settle_files(settled, listing.builder, opened.sources, class_from_folder, limits, log)
+        lost = settle_montages(
+            settled, listing.montages, opened.sources, class_from_folder, tile_px, limits, log
+        )
         settle_tables(settled, opened.tables, limits)
         found._joins = find_joins(listing.joins, opened.sources, settled, log)
         found.members = listing.members + len(opened.broken) + settled.table_cells
-        found._listed_skipped = listing.skipped + len(opened.broken) + found._joins.skipped
+        found._listed_skipped = listing.skipped + len(opened.broken) + found._joins.skipped + lost
         found._listed_ignored = listing.ignored + found._joins.ignored
         found.samples = tuple(sorted(settled.samples, key=lambda sample: natural_key(sample.name)))
         found.channels, found.brightfield = settled.channels, settled.brightfield

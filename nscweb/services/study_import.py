@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 NAME_LENGTH = 200
+MOST_TILE = 1024
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class ImportRequest:
         pixel_size_um: micrometres per pixel, None when not known.
         simulated: True marks the study as simulated; None takes what the files say.
         describe: sample name -> what is known of it, from a program that made the images.
+        tile_px: side of the tiles of montages in pixels; None finds it from the pixels.
     """
 
     paths: tuple[Path, ...]
@@ -48,6 +50,7 @@ class ImportRequest:
     pixel_size_um: float | None = None
     simulated: bool | None = None
     describe: Mapping[str, Sample] | None = None
+    tile_px: int | None = None
 
 
 def import_study(
@@ -62,6 +65,7 @@ def import_study(
     pixel_size_um: float | None = None,
     simulated: bool | None = None,
     describe: Mapping[str, Sample] | None = None,
+    tile_px: int | None = None,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
 ) -> ImportReport:
@@ -80,6 +84,7 @@ def import_study(
     request = ImportRequest(
         tuple(Path(path) for path in paths), name.strip(), sheet, channel or None,
         tuple(channels) if channels else None, class_from_folder, pixel_size_um, simulated, describe,
+        tile_px,
     )  # fmt: skip
     check_request(app, request)
     log = FindingLog()
@@ -116,6 +121,11 @@ def check_request(app: App, request: ImportRequest) -> None:
             raise WrongUse(f"There is no file or folder {path}.", "Check the spelling.", "E-PATH-MISSING")
     if request.pixel_size_um is not None and not 0 < request.pixel_size_um < 1000:
         raise WrongUse("The pixel size is given in micrometres and lies above 0.")
+    if request.tile_px is not None and not app.settings.limits.min_side <= request.tile_px <= MOST_TILE:
+        raise WrongUse(
+            f"Tiles of montages have {app.settings.limits.min_side} to {MOST_TILE:,} pixels per side, "
+            f"not {request.tile_px:,}."
+        )
     if any(study.name == request.name for study in app.catalogue.studies()):
         raise StudyExists(
             f"A study called {request.name!r} exists already.",
@@ -136,6 +146,7 @@ def _import(
     progress(0, 0, "Looking through the files")
     with survey(
         request.paths, app.settings.limits, log, class_from_folder=request.class_from_folder,
+        tile_px=request.tile_px,
         progress=lambda done, total, step="": progress(done, total, "Looking through the files"), cancel=cancel,
     ) as found:  # fmt: skip
         brightfield, kept = chosen_channels(found, request, log)
@@ -153,6 +164,12 @@ def chosen_channels(found: Survey, request: ImportRequest, log: FindingLog) -> t
         WrongUse: a channel that the images do not have.
     """
     brightfield = _channel(found, request.channel) if request.channel else found.brightfield
+    if found.channels and not brightfield:
+        raise WrongUse(
+            "The images are merged colour pictures only; none of them is a brightfield image.",
+            "Export the brightfield channel from IDEAS, or name the channel to take (--channel).",
+            "E-CHANNEL-MERGED",
+        )
     if len(found.channels) > 1 and not request.channel:
         log.add(
             "note", "N-CHANNEL-GUESSED",

@@ -142,9 +142,11 @@ def test_an_image_under_such_a_name_is_read_when_it_was_chosen(
     assert len(imported.all_cells) == 1 and imported.codes("warn") == {"W-IMG-NAME"}
 
 
-def test_tables_of_cells_inside_a_zip_are_skipped(make_zip: Any, tiff: Any, take: Callable[..., Any]) -> None:
+def test_tables_of_cells_inside_a_zip_are_named(make_zip: Any, tiff: Any, take: Callable[..., Any]) -> None:
     imported = take(make_zip([("s/x_1_Ch1.tif", tiff()), ("s/a.rtdc", b"\x89HDF"), ("s/a.npz", b"PK")]))
-    assert imported.codes("skip") == {"E-ZIP-TABLE", "E-ZIP-NESTED"}
+    assert imported.codes("skip") == {"E-ZIP-NESTED"} and imported.codes("warn") == {"W-ZIP-TABLE"}
+    error = refused(make_zip([("s/a.rtdc", b"\x89HDF"), ("s/notes.txt", b"day 3")], "only.zip"))
+    assert error.code == "E-ZIP-TABLE" and "by themselves" in str(error)
 
 
 def test_an_array_of_cells_is_read_without_pickle(tmp_path: Path, take: Callable[..., Any]) -> None:
