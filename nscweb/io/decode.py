@@ -11,6 +11,8 @@ from nscweb.io.known_others import known_by_content, known_by_name
 from nscweb.io.names import suffix_of
 
 _HEAD = 512
+# How files of the image formats begin; a file that ends inside its beginning is a cut one.
+_BEGINNINGS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 _BY_SUFFIX: dict[str, tuple[str, str, str]] = {
     ".cif": (
@@ -65,10 +67,22 @@ def _not_an_image(data: bytes, where: str) -> InputRefused:
         return InputRefused(
             "The file is an archive, not an image.", "Give it its right name, .zip.", "E-FMT-NOT-IMAGE"
         )
-    if data[:4] in (b"II*\x00", b"MM\x00*"[:4]) or len(data) < 8:
+    if not _is_text(data[:_HEAD]) and any(data.startswith(magic[: len(data)]) for magic in _BEGINNINGS):
         return InputRefused("The image is damaged: it is cut off.", "Copy it again.", "E-IMG-DAMAGED")
+    if not any(data[:_HEAD]):
+        return InputRefused(
+            "The file holds nothing but zeros, so it is not an image: its copy or download failed.",
+            "Copy it again.",
+            "E-IMG-ZEROS",
+        )
+    what = "holds text and is not an image" if _is_text(data[:_HEAD]) else "is not an image"
     return InputRefused(
-        "The file is not an image, whatever its name says.",
-        "Upload TIFF, PNG, JPEG or BMP.",
+        f"The file {what}, whatever its name says.",
+        "Export TIFF, PNG, JPEG or BMP.",
         "E-IMG-NOT-IMAGE",
     )
+
+
+def _is_text(head: bytes) -> bool:
+    """True for plain text: nothing below a space but tabs and ends of lines."""
+    return all(byte >= 32 or byte in b"\t\r\n\x0c" for byte in head) and b"\xff" not in head

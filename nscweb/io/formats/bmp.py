@@ -16,9 +16,13 @@ from nscweb.core.limits import Limits
 from nscweb.io.image_pages import ImagePages
 from nscweb.io.pixel_policy import check_plane, check_size, to_grey
 
+# Lengths of the header behind the first 14 bytes, of all versions that were ever written.
+_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+
 
 def sniff(head: bytes) -> bool:
-    return head.startswith(b"BM") and len(head) >= 26
+    """A text may begin with "BM" too, so the length of the second header has to fit."""
+    return head.startswith(b"BM") and len(head) >= 26 and int.from_bytes(head[14:18], "little") in _HEADERS
 
 
 def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages:
