@@ -67,7 +67,9 @@ def _not_an_image(data: bytes, where: str) -> InputRefused:
         return InputRefused(
             "The file is an archive, not an image.", "Give it its right name, .zip.", "E-FMT-NOT-IMAGE"
         )
-    if not _is_text(data[:_HEAD]) and any(data.startswith(magic[: len(data)]) for magic in _BEGINNINGS):
+    if (len(data) > 2 or not _is_text(data)) and any(
+        data.startswith(magic[: len(data)]) for magic in _BEGINNINGS
+    ):
         return InputRefused("The image is damaged: it is cut off.", "Copy it again.", "E-IMG-DAMAGED")
     if not any(data[:_HEAD]):
         return InputRefused(
