@@ -41,6 +41,7 @@ def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAs
         channels=payload.get("channels") or None,
         class_from_folder=bool(payload.get("class_from_folder")),
         pixel_size_um=payload.get("pixel_size_um"),
+        tile_px=payload.get("tile_px"),
         progress=progress,
         cancel=cancel,
     )

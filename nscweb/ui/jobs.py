@@ -34,23 +34,18 @@ def start_import(
     app: App,
     paths: Sequence[Path],
     name: str,
-    *,
-    channel: str | None,
-    class_from_folder: bool,
-    pixel_size_um: float | None,
+    options: Mapping[str, object],
 ) -> None:
-    """Queue an import and keep its id in the address. StudyExists at once when the name is taken."""
+    """Queue an import and keep its id in the address. StudyExists at once when the name is taken.
+
+    Args:
+        options: further arguments of `import_study`, ready for JSON.
+    """
     if studies.study_exists(app, name):
         raise StudyExists(
             f"A study called “{name}” exists already.", "Choose another name, or delete the old one on Home."
         )
-    payload: dict[str, object] = {
-        "paths": [str(path) for path in paths],
-        "name": name,
-        "channel": channel,
-        "class_from_folder": class_from_folder,
-        "pixel_size_um": pixel_size_um,
-    }
+    payload: dict[str, object] = {"paths": [str(path) for path in paths], "name": name, **options}
     session.choose("job", _submit(app, "import", payload))
 
 

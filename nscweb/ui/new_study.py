@@ -51,7 +51,7 @@ def new_study(app: App, *, expanded: bool) -> None:
             max_chars=120,
         )
         with st.expander("Options", icon=":material/tune:"):
-            channel, class_from_folder, pixel_size = _options()
+            options = _options()
         ready = bool(paths)
         if st.button("Import", type="primary", disabled=not ready, icon=":material/input:", key="new_import"):
             with show.caught("import"):
@@ -59,22 +59,21 @@ def new_study(app: App, *, expanded: bool) -> None:
                     app,
                     [Path(item.path) for item in paths],
                     name.strip() or suggestion or "Study",
-                    channel=channel.strip() or None,
-                    class_from_folder=class_from_folder,
-                    pixel_size_um=pixel_size,
+                    options,
                 )
                 _forget()
                 st.session_state[_DONE] = done + 1
                 st.rerun()
         if not ready:
             st.caption(
-                "Zips exported from the instrument's software (each folder becomes a sample), single "
-                "images as PNG, JPEG, "
-                "BMP, TIFF or OME-TIFF at 8 or 16 bit, or NumPy .npz files."
+                "Zips exported from the instrument's software (each folder becomes a sample), .cif or .rif files "
+                "(drop the .daf with them), .rtdc and .npz files, montages, or images as PNG, JPEG, BMP, TIFF or "
+                "OME-TIFF. Feature tables and .pop files join the cells they name."
             )
 
 
-def _options() -> tuple[str, bool, float | None]:
+def _options() -> dict[str, object]:
+    """Options of `import_study` as the page asks for them."""
     left, middle, right = st.columns(3)
     channel = left.text_input(
         "Brightfield channel",
@@ -103,7 +102,23 @@ def _options() -> tuple[str, bool, float | None]:
         "“true class” of "
         "the sample sheet, which the page Evaluate needs.",
     )
-    return channel, class_from_folder, pixel_size
+    tile = left.number_input(
+        "Tile size of montages in pixels",
+        min_value=8,
+        max_value=256,
+        value=None,
+        step=1,
+        key="new_tile",
+        placeholder="found from the pixels",
+        help="Only for montages such as Ch3_CP0001.tif, which hold many cells in a grid. Enter it when the import says "
+        "that it cannot find the tiles.",
+    )
+    return {
+        "channel": channel.strip() or None,
+        "class_from_folder": class_from_folder,
+        "pixel_size_um": pixel_size,
+        "tile_px": tile,
+    }
 
 
 def _uploaded(app: App) -> Sequence[Staged]:
