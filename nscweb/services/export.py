@@ -120,6 +120,12 @@ def groups_csv(data: DashboardData) -> bytes:
     return figure_csv(_with_statement(data.group_ratios[list(GROUP_COLUMNS)].copy(), data.run, data.filters))
 
 
+def with_gates(frame: pd.DataFrame, run: Run, filters: Filters | None = None) -> bytes:
+    """`figure_csv` of what a page shows of a run, with its gates in a column."""
+    sentence = gates_of_run(run).sentence((filters or Filters()).exclude_flags)
+    return figure_csv(frame.assign(gates=sentence))
+
+
 def figure_csv(frame: pd.DataFrame) -> bytes:
     """The data behind a figure; text is neutralised so that a spreadsheet runs no formula."""
     from nscweb.reports.tables import csv_bytes

@@ -80,8 +80,7 @@ def set_classes_of_populations(app: App, study: str, classes: Mapping[str, str])
             )
         if len(value) > _LONGEST or not value.isprintable():
             raise WrongUse(f"{value[:40]!r}... is not a name for a class.")
-    info = app.catalogue.study_info(found.study_id)
-    app.catalogue.update_study(found.study_id, info={**info, _INFO_KEY: chosen})
+    app.catalogue.change_info(found.study_id, **{_INFO_KEY: chosen})
 
 
 def populations_digest(app: App, study_id: str) -> str:

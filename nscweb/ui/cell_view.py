@@ -66,7 +66,7 @@ def downloads(app: App, run: Run, page: GalleryPage, chosen: CellFilter) -> None
     """The cells shown, as CSV."""
     st.download_button(
         "These cells (CSV)",
-        export.figure_csv(cells_table(page.cells)),
+        export.with_gates(cells_table(page.cells), run),
         file_name=f"{run.run_id}_cells_shown.csv",
         mime="text/csv",
         icon=":material/table:",

@@ -45,7 +45,7 @@ def stacked(data: DashboardData) -> None:
     figures.show_figure(
         figure,
         _file(data, "ratios_stacked"),
-        export.figure_csv(stacked_ratios_data(data.group_ratios, data.classes)),
+        export.with_gates(stacked_ratios_data(data.group_ratios, data.classes), data.run, data.filters),
         key="stacked",
         alt="Stacked bars: mean share of each predicted class over time, one panel per inducer group",
     )
@@ -76,8 +76,10 @@ def lines(data: DashboardData) -> None:
     figures.show_figure(
         figure,
         _file(data, "ratios_lines"),
-        export.figure_csv(
-            ratio_lines_data(data.group_ratios, data.sample_ratios, data.classes, reference=reference)
+        export.with_gates(
+            ratio_lines_data(data.group_ratios, data.sample_ratios, data.classes, reference=reference),
+            data.run,
+            data.filters,
         ),
         key="lines",
         alt="Lines: share of each predicted class over time with 95 % intervals, one point per replicate",
