@@ -25,6 +25,8 @@ class CellTable(Protocol):
         pixel_size_um: micrometres per pixel when the file says so, else None; never assumed.
         has_masks: cells come with a mask for each channel.
         labelled: the names of `groups` are true classes.
+
+    A table may have `notes` too: findings about the file that were made on opening.
     """
 
     name: str

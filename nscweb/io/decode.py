@@ -14,18 +14,12 @@ _HEAD = 512
 # How files of the image formats begin; a file that ends inside its beginning is a cut one.
 _BEGINNINGS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
-_BY_SUFFIX: dict[str, tuple[str, str, str]] = {
-    ".cif": (
-        "a .cif file of the instrument, which is not read yet",
-        "E-FMT-CIF",
-        "Export .ome.tif from IDEAS.",
-    ),
-    ".rif": (
-        "a .rif file of the instrument, which is not read yet",
-        "E-FMT-CIF",
-        "Export .ome.tif from IDEAS.",
-    ),
-    ".daf": ("a .daf file, which holds no pixels", "E-FMT-DAF", "Export .ome.tif from IDEAS."),
+# Opened by `io.opening` where they lie; here they come only out of something else.
+_INSTRUMENT = "of an imaging flow cytometer, which is not read inside another file"
+_BY_SUFFIX: dict[str, tuple[str, str]] = {
+    ".cif": (f"a .cif file {_INSTRUMENT}", "E-FMT-CIF"),
+    ".rif": (f"a .rif file {_INSTRUMENT}", "E-FMT-CIF"),
+    ".daf": ("a .daf file, which holds no pixels and belongs beside its .cif", "E-FMT-DAF"),
 }
 
 
@@ -46,8 +40,8 @@ def decode(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePag
         raise InputRefused("The file is empty.", "Export or copy it again.", "E-IMG-EMPTY")
     suffix = suffix_of(where)
     if suffix in _BY_SUFFIX:
-        what, code, todo = _BY_SUFFIX[suffix]
-        raise InputRefused(f"This is {what}.", todo, code)
+        what, code = _BY_SUFFIX[suffix]
+        raise InputRefused(f"This is {what}.", "Take it out of the archive and import it by itself.", code)
     entry = recognise(data)
     if entry is None or entry.read is None:
         raise _not_an_image(data, where)

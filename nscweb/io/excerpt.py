@@ -131,6 +131,7 @@ class _TablePart:
     ) -> None:
         self._table = table if path is None else None
         self._path, self._limits = path, limits
+        self._companions: Sequence[Path] = tuple(getattr(table, "companions", ()))
         self.name, self.channels, self.labelled = table.name, table.channels, table.labelled
         self.brightfield, self.pixel_size_um = table.brightfield, table.pixel_size_um
         self.has_masks, self.cells = table.has_masks, table.cells
@@ -154,7 +155,7 @@ class _TablePart:
                 for other in _OPEN.values():
                     other.close()
                 _OPEN.clear()
-                _OPEN[self._path] = open_table(self._path, self._limits)
+                _OPEN[self._path] = open_table(self._path, self._limits, self._companions)
             self._table = _OPEN[self._path]
         return self._table
 

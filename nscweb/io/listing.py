@@ -29,7 +29,7 @@ from nscweb.io.sources import FileSource, Source, ZipSource, head_of
 _ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".npz"})
 _REPORT_EVERY = 20_000
 _SHORT = 512
-_TABLES = frozenset(suffix for entry in FORMATS if entry.open_table for suffix in entry.suffixes)
+_TABLES = frozenset(suffix for entry in FORMATS if entry.open_table for suffix in entry.suffixes) | {".daf"}
 
 
 @dataclass

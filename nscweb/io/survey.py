@@ -165,6 +165,7 @@ def survey(
         opened = open_paths(paths, limits, found._stack, cancel, class_from_folder)
         for name, error in opened.broken:
             log.add("skip", error.code, str(error), name)
+        log.extend(opened.notes)
         found._sources = opened.sources
         found._table_paths = opened.table_paths
         listing = list_files(opened.sources, log, class_from_folder, progress, cancel)
@@ -175,9 +176,9 @@ def survey(
         )
         settle_tables(settled, opened.tables, limits)
         found._joins = find_joins(listing.joins, opened.sources, settled, log)
-        found.members = listing.members + len(opened.broken) + settled.table_cells
+        found.members = listing.members + len(opened.broken) + opened.paired + settled.table_cells
         found._listed_skipped = listing.skipped + len(opened.broken) + found._joins.skipped + lost
-        found._listed_ignored = listing.ignored + found._joins.ignored
+        found._listed_ignored = listing.ignored + opened.paired + found._joins.ignored
         found.samples = tuple(sorted(settled.samples, key=lambda sample: natural_key(sample.name)))
         found.channels, found.brightfield = settled.channels, settled.brightfield
         found.pixel_size_um = settled.pixel_size_um

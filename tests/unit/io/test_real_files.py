@@ -9,7 +9,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pytest
 import tifffile
 from PIL import Image
 
@@ -100,14 +99,3 @@ def test_odd_pbmc_stacks_are_told_and_the_channel_can_be_chosen(
     one = take(shared / "data/pbmc_odd", channels=["Ch5"])
     first = sorted((shared / "data/pbmc_odd").glob("*.tiff"))[0]
     np.testing.assert_array_equal(one.all_cells[0].pixels[0], tifffile.imread(first)[4])
-
-
-@pytest.mark.parametrize("name", ["example.cif"])
-def test_instrument_files_are_refused_with_the_way_out(
-    name: str, shared: Path, take: Callable[..., Any]
-) -> None:
-    imported = take(shared / "data/cif" / name)
-    assert not imported.all_cells and imported.codes("skip") == {"E-FMT-CIF"}
-    assert "Export .ome.tif" in next(iter(imported.log)).message or any(
-        "Export .ome.tif" in finding.message for finding in imported.log
-    )
