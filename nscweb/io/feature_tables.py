@@ -135,7 +135,7 @@ def read_table(data: bytes, name: str, *, values: bool) -> FeatureTable:
     rows: dict[int, int] = {}
     keep: list[bool] = []
     twice = broken = 0
-    for row in _data_rows(body, separator, name):
+    for row in _data_rows(body, separator, name, fields=0 if values else len(header)):
         match = _NUMBER.match(row[0].strip())
         usable = match is not None and not any(value.strip() for value in row[len(header) :])
         number = int(match[1]) if match else -1
@@ -182,10 +182,25 @@ def _rows(body: str, separator: str, name: str) -> Iterator[list[str]]:
         ) from error
 
 
-def _data_rows(body: str, separator: str, name: str) -> Iterator[list[str]]:
-    rows = _rows(body, separator, name)
-    next(rows)
-    return (row for row in rows if any(value.strip() for value in row))
+def _data_rows(body: str, separator: str, name: str, fields: int = 0) -> Iterator[list[str]]:
+    """Rows below the header that are not blank.
+
+    Args:
+        fields: a row of no more than these is not split behind its first value; 0 splits all.
+    """
+    if '"' in body:
+        rows = _rows(body, separator, name)
+        next(rows)
+        yield from (row for row in rows if any(value.strip() for value in row))
+        return
+    # Without quotation marks a line is a row, which takes a third of the time.
+    lines = iter(io.StringIO(body, newline=None))
+    next(lines)
+    blank = f"{separator} \t\n"
+    for line in lines:
+        if line.strip(blank).strip():
+            line = line.removesuffix("\n")
+            yield line.split(separator, 1 if line.count(separator) < fields else -1)
 
 
 def _columns(

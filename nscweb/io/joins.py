@@ -48,23 +48,27 @@ class SampleJoin:
         """The same cells with their values and populations."""
         return JoinedReader(reader, self)
 
-    def joined(self, cell: CellImage) -> CellImage:
-        """The cell with its values and populations."""
-        number = cell.object_number
-        if number in self.unclear:
-            return cell
-        values: dict[str, float | str] = dict(cell.values)
-        for table in self.tables:
-            row = table.rows.get(number)
-            if row is None:
-                continue
-            for name, column in table.columns.items():
-                value = column[row]
-                if value == value and value != "":  # neither NaN nor empty
-                    key = f"{name} (table)" if name in cell.values else name
-                    values[key] = value if isinstance(value, str) else float(value)
-        tags = tuple(dict.fromkeys((*cell.tags, *self.tags.get(number, ()))))
-        return replace(cell, tags=tags, values=values)
+
+class _Rows:
+    """A table by rows, which is how cells ask for it."""
+
+    def __init__(self, table: FeatureTable) -> None:
+        self._rows = table.rows
+        numbers = {name: column for name, column in table.columns.items() if isinstance(column, np.ndarray)}
+        self._texts = {name: column for name, column in table.columns.items() if isinstance(column, list)}
+        self._names = tuple(numbers)
+        self._numbers = (
+            np.stack(list(numbers.values()), axis=1) if numbers else np.zeros((len(self._rows), 0))
+        )
+
+    def of(self, number: int) -> dict[str, float | str]:
+        """Name -> value of one object; what is missing is left out."""
+        row = self._rows.get(number)
+        if row is None:
+            return {}
+        values = zip(self._names, self._numbers[row].tolist(), strict=True)
+        found: dict[str, float | str] = {name: value for name, value in values if value == value}  # no NaN
+        return found | {name: column[row] for name, column in self._texts.items() if column[row]}
 
 
 class JoinedReader(CellReader):
@@ -73,6 +77,7 @@ class JoinedReader(CellReader):
     def __init__(self, inner: CellReader, join: SampleJoin) -> None:
         super().__init__()
         self._inner, self._join = inner, join
+        self._tables = [_Rows(table) for table in join.tables]
         self._count()
 
     def _count(self) -> None:
@@ -83,6 +88,19 @@ class JoinedReader(CellReader):
         try:
             for cell in self._inner:
                 self._count()
-                yield self._join.joined(cell)
+                yield self._joined(cell)
         finally:
             self._count()
+
+    def _joined(self, cell: CellImage) -> CellImage:
+        number, own = cell.object_number, cell.values
+        if number in self._join.unclear:
+            return cell
+        values: dict[str, float | str] = dict(own)
+        for table in self._tables:
+            found = table.of(number)
+            if own:
+                found = {f"{name} (table)" if name in own else name: value for name, value in found.items()}
+            values |= found
+        tags = tuple(dict.fromkeys((*cell.tags, *self._join.tags.get(number, ()))))
+        return replace(cell, tags=tags, values=values)

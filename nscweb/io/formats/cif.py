@@ -174,6 +174,10 @@ class CifCells:
         begin, end = np.searchsorted(self._pop_rows, (row, row + 1)).tolist()
         return tuple(self._pops[number] for number in self._pop_of_row[begin:end].tolist())
 
+    def object_numbers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(N,) object numbers of rows, known without reading them."""
+        return self.numbers[rows]
+
     def where(self, row: int) -> str:
         number = int(self.numbers[row])
         again = row - int(np.searchsorted(self.numbers, number)) if self._has_twice else 0

@@ -203,6 +203,21 @@ def test_an_excerpt_takes_its_rows_along(make_zip: Any, tiff: Any) -> None:
     ]  # fmt: skip
 
 
+def test_a_table_and_a_population_for_a_real_cif(
+    shared: Path, tmp_path: Path, take: Callable[..., Any]
+) -> None:
+    (tmp_path / "day3.cif").symlink_to(shared / "data/cif/example.cif")
+    rows = "".join(f"{number}\t{number * 2}\n" for number in range(100))
+    (tmp_path / "day3.txt").write_text(f"Object Number\tArea\n{rows}")
+    (tmp_path / "day3_singlets.pop").write_text("1\n5\n999\n")
+    imported = take(tmp_path)
+    values = {cell.object_number: cell.values.get("Area") for cell in imported.all_cells}
+    assert len(values) == 111 and values[7] == 14.0 and values[110] is None
+    assert {cell.object_number for cell in imported.all_cells if "singlets" in cell.tags} == {1, 5}
+    assert where(imported, "W-TABLE-NO-ROW") == ["day3.txt, day3: 11 cells"]
+    assert where(imported, "W-TABLE-NO-CELL") == ["day3_singlets.pop, day3: 1 rows"]
+
+
 numbers = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.integers(-9999, 9999))
 
 

@@ -191,6 +191,16 @@ def test_fillers_are_blank_everywhere_or_copies_of_the_last() -> None:
     assert fillers({"a": np.concatenate([blank] * 3)}).all()
 
 
+@pytest.mark.parametrize("tile", [30, 36, 40])
+def test_real_cells_laid_out_as_a_montage(shared: Path, tile: int) -> None:
+    tiles = np.load(shared / "data/jurkat_cycle/brightfield_tiles.npz")["x"]
+    rim = (40 - tile) // 2
+    for seed, grid in enumerate([(15, 15), (15, 15), (8, 8), (6, 8)]):
+        chosen = np.random.default_rng(seed).permutation(len(tiles))[: grid[0] * grid[1] - 9 * seed]
+        crops = tiles[chosen][:, rim : rim + tile, rim : rim + tile]
+        assert find_tile([[montage(crops, grid)]], 8) == tile
+
+
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(2, 9))
 def test_cutting_is_the_inverse_of_laying_out(rows: int, columns: int, tile: int) -> None:
     tiles = np.arange(rows * columns * tile * tile).reshape(-1, tile, tile)
