@@ -168,17 +168,21 @@ class Archive:
         self._stream.seek(directory.offsets.item(index))
         block = self._read(_LOCAL.size + len(name) + 64 + packed)
         if len(block) < _LOCAL.size or not block.startswith(b"PK\x03\x04"):
-            raise InputRefused("The file's own header inside the zip is missing.", "", "E-ZIP-HEADER")
+            raise InputRefused("The zip is damaged where this file begins.", "", "E-ZIP-HEADER")
         name_length, extra_length = _LOCAL_LENGTHS(block, 26)
         begin = _LOCAL.size + name_length
         if block[_LOCAL.size : begin] != name:
-            raise InputRefused("The zip calls the file by two different names.", "", "E-ZIP-HEADER-MISMATCH")
+            raise InputRefused(
+                "The zip calls the file by two different names, so it was changed after packing.",
+                "",
+                "E-ZIP-HEADER-MISMATCH",
+            )
         begin += extra_length
         if begin + packed > len(block):
             block += self._read(begin + packed - len(block))
         data = block[begin : begin + packed]
         if len(data) != packed:
-            raise InputRefused("The file inside the zip is cut off.", "", "E-ZIP-MEMBER-CUT")
+            raise InputRefused("The file is cut off inside the zip.", "", "E-ZIP-MEMBER-CUT")
         return data
 
     def read(self, index: int) -> bytes:
@@ -258,7 +262,7 @@ class Archive:
         self._stream.seek(offset)
         header = self._read(_LOCAL.size)
         if len(header) < _LOCAL.size or header[:4] != b"PK\x03\x04":
-            raise InputRefused("The file's own header inside the zip is missing.", "", "E-ZIP-HEADER")
+            raise InputRefused("The zip is damaged where this file begins.", "", "E-ZIP-HEADER")
         name_length, extra_length = struct.unpack_from("<2H", header, 26)
         return offset + _LOCAL.size + int(name_length) + int(extra_length)
 

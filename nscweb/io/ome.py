@@ -84,14 +84,14 @@ def _is_number(text: bytes) -> bool:
 def _check_xml(text: bytes, where: str) -> None:
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
         raise InputRefused(
-            "The image description defines XML entities, which no instrument writes.",
+            "The description inside the image holds commands (XML entities) that no instrument writes.",
             "Export the image again.",
             "E-IMG-OME-ENTITY",
         )
     own = where.replace("\\", "/").rpartition("/")[2].encode("utf-8", "replace")
     if any(name and name != own for name in _OTHER_FILE.findall(text)):
         raise InputRefused(
-            "The image description refers to another file; only the file itself is ever read.",
+            "The description inside the image refers to another file; only the file itself is ever read.",
             "Export every cell as a file of its own.",
             "E-IMG-OTHER-FILE",
         )
@@ -99,7 +99,7 @@ def _check_xml(text: bytes, where: str) -> None:
 
 def _missing_planes() -> InputRefused:
     return InputRefused(
-        "The image description claims more planes than the file holds.",
+        "The description inside the image speaks of more planes than the file holds.",
         "Export or copy it again.",
         "E-IMG-OME-SIZES",
     )

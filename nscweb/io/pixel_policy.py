@@ -31,7 +31,7 @@ def check_size(height: int, width: int, bytes_per_pixel: int, limits: Limits) ->
             f"A cell image has at least {limits.min_side} pixels per side.",
             "E-IMG-SMALL",
         )
-    limits.check("max_image_side", max(height, width), "Longest side of the image in pixels")
+    limits.check("max_image_side", max(height, width), "Longest side that the image says it has, in pixels")
     limits.check("max_member_bytes", height * width * bytes_per_pixel, "Bytes of the decoded image")
 
 
@@ -95,7 +95,7 @@ def note_look(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> No
         log.add(
             "warn",
             "W-IMG-FIELD",
-            f"The image is larger than {limits.field_side} pixels: it looks like a whole field of view, "
+            f"The image is larger than {limits.field_side:,} pixels: it looks like a whole field of view, "
             "not one cell.",
             where,
         )
@@ -106,6 +106,8 @@ def note_look(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> No
     if first == pixels[-1, -1] and first == pixels[height // 2, width // 2] and (pixels == first).all():
         full = pixels.dtype.kind == "u" and first == np.iinfo(pixels.dtype).max
         if full:
-            log.add("warn", "W-IMG-SATURATED", "Every pixel has the highest value: saturated.", where)
+            log.add(
+                "warn", "W-IMG-SATURATED", "Every pixel has the highest value: the image is saturated.", where
+            )
         else:
             log.add("warn", "W-IMG-BLANK", "Every pixel has the same value: the image is blank.", where)

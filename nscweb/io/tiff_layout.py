@@ -92,11 +92,11 @@ def _directory(
     count_format, entry_size, link = ("Q", 20, "Q") if big else ("H", 12, "I")
     head = struct.calcsize(order + count_format)
     if position + head > len(data):
-        raise damaged("a directory lies behind its end")
+        raise damaged("it is cut off, or its beginning was changed")
     count = struct.unpack_from(order + count_format, data, position)[0]
     end = position + head + count * entry_size
     if count > _MAX_TAGS or end + struct.calcsize(order + link) > len(data):
-        raise damaged("a directory is cut off")
+        raise damaged("it is cut off inside its list of properties")
     tags: dict[int, tuple[int, ...] | bytes] = {}
     for at in range(position + head, end, entry_size):
         tag = struct.unpack_from(order + "H", data, at)[0]
@@ -115,7 +115,7 @@ def _value(data: bytes, order: str, big: bool, at: int) -> tuple[int, ...] | byt
     if size > inline:
         field = struct.unpack_from(order + ("Q" if big else "I"), data, field)[0]
     if field + size > len(data) or (letter != "s" and count > _MAX_VALUES):
-        raise damaged("a field points behind its end")
+        raise damaged("it is cut off, or its list of properties was changed")
     if letter == "s":
         return data[field : field + size]
     return struct.unpack_from(f"{order}{count}{letter}", data, field)

@@ -24,13 +24,13 @@ def check_segments(page: TiffPage, data: bytes) -> None:
     check_method(page.compression)
     rows, columns = page.block
     if rows < 1 or columns < 1:
-        raise damaged("its strips have no size")
+        raise damaged("it does not say how its pixels are stored")
     planes = page.samples if page.planar == 2 else 1
     across = math.ceil(page.width / columns)
     down = math.ceil(page.height / rows)
     needed = across * down * planes
     if len(page.offsets) < needed or len(page.counts) < needed:
-        raise damaged("strips of the image are missing")
+        raise damaged("a part of the image is missing")
     bits_per_pixel = page.bits * (1 if page.planar == 2 else page.samples)
     for number in range(needed):
         begin, count = page.offsets[number], page.counts[number]

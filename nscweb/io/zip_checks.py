@@ -15,6 +15,11 @@ _LOCAL_SIZE = 30
 _ENCRYPTED = 0x2041
 # Compression ratio is judged only above this size: a small blank image packs extremely well.
 _RATIO_FROM = 1_000_000
+# Numbers of PKWARE APPNOTE 6.3.10, section 4.4.5.
+_METHODS = {
+    1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 20: "Zstandard", 93: "Zstandard",
+    94: "MP3", 95: "xz", 96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES encryption",
+}  # fmt: skip
 _KINDS = {0xA000: "symbolic link", 0x2000: "device", 0x6000: "device", 0x1000: "pipe", 0xC000: "socket"}
 
 
@@ -51,7 +56,7 @@ def check_overlap(directory: ZipDirectory, name: str) -> None:
     begin, end = begin[order], end[order]
     if len(begin) and np.any(end[:-1] > begin[1:]):
         raise InputRefused(
-            f"Files inside {name} share the same bytes, which only decompression bombs do.",
+            f"Files inside {name} share the same bytes. No sound zip does that; unpacking it could fill the disk.",
             "Pack the images again with an ordinary zip program.",
             "E-ZIP-OVERLAP",
         )
@@ -63,12 +68,15 @@ def reject(directory: ZipDirectory, index: int, limits: Limits) -> Rejected | No
     if kind in _KINDS:
         return Rejected("E-ZIP-LINK", f"The entry is a {_KINDS[kind]}, not a file.")
     if index in directory.broken:
-        return Rejected("E-ZIP-ENTRY", "The archive's entry of this file is damaged.")
+        return Rejected("E-ZIP-ENTRY", "The entry of this file in the list of the zip is damaged.")
     if directory.flags.item(index) & _ENCRYPTED:
         return Rejected("E-ZIP-ENCRYPTED", "The file is protected with a password.")
     method = directory.methods.item(index)
     if method not in (STORED, DEFLATED):
-        return Rejected("E-ZIP-METHOD", f"The file is packed with method {method}, which is not supported.")
+        return Rejected(
+            "E-ZIP-METHOD",
+            f"The file is packed with {_METHODS.get(method, 'an unknown program')} (method {method}), which is not read.",
+        )
     size, packed = int(directory.sizes[index]), max(int(directory.packed[index]), 1)
     if size > limits.max_member_bytes:
         return Rejected(

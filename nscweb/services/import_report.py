@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from nscweb.core.advice import what_to_do
 from nscweb.core.errors import InputRefused, NscwebError
 from nscweb.core.findings import LEVELS, Finding, FindingLog
 
 # Above this many, findings of one reason become one line with their number; the CSV keeps all of them.
 FOLD_ABOVE = 200
+COLUMNS = ("level", "code", "message", "where", "what_to_do")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -58,7 +60,7 @@ class ImportRefused(InputRefused):
     """Nothing was stored. `report` holds what was looked at; code and sentences are those of the reason."""
 
     def __init__(self, reason: NscwebError, report: ImportReport) -> None:
-        super().__init__(reason.what, reason.todo, reason.code)
+        super().__init__(reason.what, reason.todo or what_to_do(reason.code), reason.code)
         self.report = report
 
 
@@ -108,23 +110,27 @@ def fold(findings: Iterable[Finding], above: int = FOLD_ABOVE) -> list[Finding]:
 
 
 def findings_csv(findings: Iterable[Finding]) -> bytes:
-    """Every finding as CSV (UTF-8 with a mark that spreadsheets know): level, code, message, where."""
+    """Every finding as CSV (UTF-8 with a mark that spreadsheets know), the gravest level first.
+
+    Columns: level, code, message (what happened), where (file, member, row or sample), what_to_do.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["level", "code", "message", "where"])
-    for finding in findings:
-        table.writerow([finding.level, finding.code, _as_text(finding.message), _as_text(finding.where)])
+    table.writerow(COLUMNS)
+    for finding in sorted(findings, key=lambda finding: LEVELS.index(finding.level)):
+        cells = (finding.message, finding.where, what_to_do(finding.code))
+        table.writerow([finding.level, finding.code, *map(_as_text, cells)])
     return text.getvalue().encode("utf-8-sig", "replace")
 
 
 def read_findings_csv(data: bytes) -> list[Finding]:
-    """Inverse of `findings_csv`."""
+    """Findings of `findings_csv`, in the order of the file; files of older versions have no column what_to_do."""
     rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
     next(rows, None)
     return [
         Finding(level, row[1], _from_text(row[2]), _from_text(row[3]))
         for row in rows
-        if len(row) == 4
+        if len(row) >= 4
         for level in LEVELS
         if level == row[0]
     ]

@@ -16,6 +16,7 @@ from random_models import write_random_model
 
 from nscweb.core.card_json import card_to_dict
 from nscweb.core.errors import CardInvalid, InputRefused, LimitExceeded, ModelError, WeightsInvalid
+from nscweb.core.findings import LEVELS
 from nscweb.services.context import App
 from nscweb.services.import_report import ImportRefused, ImportReport, findings_csv, read_findings_csv
 from nscweb.services.models import list_models
@@ -141,10 +142,12 @@ def check(app: App, case: dict[str, Any], outcome: str, report: ImportReport) ->
                     assert image is not None and min(image.shape[-2:]) >= 8
         assert not (app.folder.study_dir(study.study_id) / "import").exists()
         data = skipped_csv(app, "hostile")
-        assert findings_of(app, "hostile") == list(report.findings)
-    assert read_findings_csv(data) == list(report.findings)
+        assert findings_of(app, "hostile") == read_findings_csv(data)
+    assert read_findings_csv(data) == sorted(report.findings, key=lambda found: LEVELS.index(found.level))
     rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
-    assert len(rows) == len(report.findings) + 1 and len({len(row) for row in rows}) == 1
+    assert len(rows) == len(report.findings) + 1 and {len(row) for row in rows} == {5}
+    for finding, row in zip(read_findings_csv(data), rows[1:], strict=True):
+        assert row[4] or finding.level not in ("refuse", "skip", "warn"), finding.code
     assert not [value for row in rows for value in row if value.startswith(("=", "+", "-", "@", "\t", "\r"))]
     # Told in few lines, however many there are.
     assert len(report.as_dict()["findings"]) <= 200

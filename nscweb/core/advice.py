@@ -1,0 +1,104 @@
+"""What to do about a finding, by its code: the column ``what_to_do`` of ``skipped.csv``.
+
+The message of a finding says what happened; this says the next step, as a colleague at the same bench would. A code
+without a line of its own takes that of the longest beginning that has one.
+"""
+
+from __future__ import annotations
+
+_AGAIN = (
+    "Copy the file again from the computer of the instrument and compare its size. If it is damaged there too, "
+    "export this cell again. The other cells are not affected."
+)
+_PACK_AGAIN = (
+    "Pack the images again with the zip of Windows, macOS or 7-Zip, and compare the number of files. The other "
+    "files of the zip were read."
+)
+_GREY = "Export the raw grey images of the brightfield channel as TIFF."
+_NOTHING = "Nothing, if you expected this."
+_SHEET = (
+    "Correct the sample sheet and import it again on the page Study; the cells need not be imported again."
+)
+
+_ADVICE: dict[str, str] = {
+    "E": "Look at the file in the program that wrote it, and export it again.",
+    "E-CELL-FRAMES": "Export all channels of this cell again, so that they are equally large.",
+    "E-CELL-NO-CHANNEL": "Look for the missing channel of this cell in the export; without it the cell is left out.",
+    "E-CIF": "Open the file in IDEAS and save it again, or export .ome.tif images from it.",
+    "E-CIF-OBJECT": "Nothing, if it is one of many: only this object was left out. Otherwise save the .cif again.",
+    "E-DAF": "Import the .cif that belongs to the .daf, both in one folder.",
+    "E-FILE-MISSING": "Check the spelling of the path, and whether the drive is connected.",
+    "E-FILE-LINK": "Put the file itself into the folder, not a link to it.",
+    "E-FILE-SPECIAL": "Take it out of the folder.",
+    "E-FILE-UNREADABLE": "Close the program that has the file open, and check that you may read it.",
+    "E-FMT": "Export every image as TIFF in the program that wrote the file, and import those.",
+    "E-HDF5": "Save the file again in the program that wrote it, without filters other than gzip.",
+    "E-IMG": _AGAIN,
+    "E-IMG-CMYK": _GREY,
+    "E-IMG-COMPLEX": "Export intensities instead of the result of a Fourier transform.",
+    "E-IMG-COMPRESSION": "Save the image as TIFF without compression, or with LZW or deflate (in Fiji: Save As, Tiff).",
+    "E-IMG-DECODER": "Open the image in Fiji and save it as TIFF. The other cells are not affected.",
+    "E-IMG-DTYPE": _GREY,
+    "E-IMG-EMPTY": "The export or the copy stopped before it was written: copy or export this cell again.",
+    "E-IMG-MEMORY": "Close other programs, or import the images in smaller parts.",
+    "E-IMG-NAN": "Export raw intensities; a division by zero in an earlier step leaves such pixels.",
+    "E-IMG-NOT-IMAGE": "Take the file out, or look for the image that should have this name.",
+    "E-IMG-OME": "Export this cell again, one file per cell.",
+    "E-IMG-OTHER-FILE": "Export every cell as a file of its own; files that point to others are never followed.",
+    "E-IMG-PAGES": "Export single cells instead of one file with thousands of pages.",
+    "E-IMG-SMALL": "Nothing, if it is debris or a single pixel; otherwise export the cell with its surroundings.",
+    "E-LIMIT": (
+        "Check whether the file is what you think it is: a cell image is far smaller. If it is right, ask whoever "
+        "runs this program to raise the limit that is named."
+    ),
+    "E-MONTAGE": "Give the side of the tiles in pixels at the import, or export single cells.",
+    "E-NO-IMAGES": "Look into the file or folder: it should hold TIFF, PNG, JPEG or BMP images, or a .cif.",
+    "E-NPZ": "Save the arrays again with numpy.savez: numbers (cells, height, width) called x, one label per cell.",
+    "E-POP": "Export the population again: a list of object numbers, one per line.",
+    "E-SHEET": _SHEET,
+    "E-TABLE": "Export the table of features again as text, with one row per object.",
+    "E-ZIP": _PACK_AGAIN,
+    "E-ZIP-ENCRYPTED": "Pack the images again without a password; the program never asks for one.",
+    "E-ZIP-LINK": "Pack the file itself and not a link to it.",
+    "E-ZIP-METHOD": "Pack the images again as an ordinary zip (in 7-Zip: format zip, method Deflate).",
+    "E-ZIP-NAME": "Give the file a shorter or simpler name, and pack again.",
+    "E-ZIP-NESTED": "Take the inner archive out and import it by itself.",
+    "E-ZIP-PATH": "Pack the folder again with an ordinary zip program. If you did not make this zip, ask who did.",
+    "N": _NOTHING,
+    "N-CHANNEL-GUESSED": "Look at some cells, and change the channel on the page Study if it is not brightfield.",
+    "N-NAME-RUNNING": "Nothing, unless these are several channels of the same cells: then call them NAME_1_Ch1.tif.",
+    "W": "Look at this file before you rely on its cells.",
+    "W-CIF": "Compare the number of cells with that in IDEAS.",
+    "W-DAF-COUNT": "Compare the number of cells with that in IDEAS.",
+    "W-CLASS-NO-FOLDER": "Put the images of each class into a folder with its name.",
+    "W-IMG-1BIT": "Export grey values; a mask or a threshold image has none.",
+    "W-IMG-ALPHA": _NOTHING,
+    "W-IMG-ANIMATED": "Export the single images if you meant all of them.",
+    "W-IMG-BLANK": "The cell is flagged and left out of the statistics; look whether the camera or the export failed.",
+    "W-IMG-CHANNELS": "Check the channel on the page Study.",
+    "W-IMG-COLOUR": _GREY,
+    "W-IMG-FIELD": "Cut single cells out of the field first: the models know single cells only.",
+    "W-IMG-NAME": "Nothing; give the file its right ending if it bothers you.",
+    "W-IMG-NEGATIVE": "Check that these are raw images, without background already subtracted.",
+    "W-IMG-PAGES": "Check that the brightfield image in focus was taken; otherwise export that plane alone.",
+    "W-IMG-SATURATED": "The cell is flagged and left out of the statistics; lower the exposure next time.",
+    "W-IMG-SHAPE": "Look at the image: a whole cell with some surroundings is expected.",
+    "W-IMG-SIGNED": "Check that these are raw images.",
+    "W-MONTAGE-PART": "Compare the number of cells with that of the montage.",
+    "W-NAME-TWICE": "Check whether the same images came in twice.",
+    "W-RTDC": "The images were read all the same; measured values of the file may be missing.",
+    "W-SHEET": _SHEET,
+    "W-TABLE": "Compare the object numbers of the table with those in the names of the images.",
+    "W-ZIP-COUNT": "Compare the number of cells with what you packed.",
+    "W-ZIP-TABLE": "Take these files out of the zip and import them by themselves.",
+}  # fmt: skip
+
+
+def what_to_do(code: str) -> str:
+    """One or two sentences for a code such as ``E-IMG-DAMAGED``, "" when there is nothing to say."""
+    parts = code.split("-")
+    for end in range(len(parts), 0, -1):
+        found = _ADVICE.get("-".join(parts[:end]))
+        if found is not None:
+            return found
+    return ""
