@@ -30,4 +30,6 @@ def test_every_architecture_file_is_in_the_table(project: Path) -> None:
 def test_every_format_file_is_in_the_table(project: Path) -> None:
     source = (project / "nscweb/io/formats/__init__.py").read_text("utf-8")
     files = {path.stem for path in (project / "nscweb/io/formats").glob("*.py")} - {"__init__"}
-    assert not [name for name in files if name not in source]
+    # Parts of a format are called after it; what lies beside a format and holds no cells is named in the docstring.
+    families = {name for name in files if name in source}
+    assert not [name for name in files if name.split("_")[0] not in families]

@@ -1,4 +1,7 @@
-"""The table of formats: a new one is a file in this folder and a line here."""
+"""The table of formats: a new one is a file in this folder and a line here.
+
+A `daf` holds no cells and is no format of its own: it says more about the `.cif` that lies beside it.
+"""
 
 from __future__ import annotations
 
