@@ -73,10 +73,9 @@ def reject(directory: ZipDirectory, index: int, limits: Limits) -> Rejected | No
         return Rejected("E-ZIP-ENCRYPTED", "The file is protected with a password.")
     method = directory.methods.item(index)
     if method not in (STORED, DEFLATED):
-        return Rejected(
-            "E-ZIP-METHOD",
-            f"The file is packed with {_METHODS.get(method, 'an unknown program')} (method {method}), which is not read.",
-        )
+        known = _METHODS.get(method, "an unknown method")
+        message = f"The file is packed with {known} (method {method}), which is not read."
+        return Rejected("E-ZIP-METHOD", message)
     size, packed = int(directory.sizes[index]), max(int(directory.packed[index]), 1)
     if size > limits.max_member_bytes:
         return Rejected(
