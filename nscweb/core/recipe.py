@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +19,11 @@ class InputRecipe:
 
     Attributes:
         channels: what each input plane is: ``("brightfield",)`` or channel names such as ``("Ch2", "Ch3")``.
+        crop_to_object: pixels of surroundings kept around the bounding box of the object, which then stands in the
+            middle of the frame; None keeps the frame as it is. A frame in which no object is found is kept too.
+        clahe: (clip limit, tiles along a side) of contrast-limited adaptive histogram equalisation, which
+            Zamani et al. 2022 do after cropping and before resizing; None leaves the contrast. Grey values are
+            stretched to 8 bit first, so the depth of the camera plays no part.
         background: ``border-median`` subtracts the median of the outermost pixels of the frame, per cell and
             channel, so that illumination level, which is confounded with class in real sets, cannot be used.
         field_px: (height, width) of the field kept by centred pad or crop, never by stretching, because frame
@@ -33,6 +39,8 @@ class InputRecipe:
     """
 
     channels: tuple[str, ...] = ("brightfield",)
+    crop_to_object: int | None = None
+    clahe: tuple[float, int] | None = None
     background: Background = "border-median"
     field_px: tuple[int, int] | None = None
     field_um: tuple[float, float] | None = None
@@ -62,12 +70,28 @@ class InputRecipe:
             raise CardInvalid("The recipe asks for a field without extent.")
         if self.clip is not None and not self.clip[0] < self.clip[1]:
             raise CardInvalid("The recipe clips to a range whose low end is not below its high end.")
+        if self.crop_to_object is not None and not 0 <= self.crop_to_object <= 1024:
+            raise CardInvalid("The recipe crops to the object with a margin that is not 0 to 1024 pixels.")
+        if self.clahe is not None and not (
+            math.isfinite(self.clahe[0]) and self.clahe[0] > 0 and 1 <= self.clahe[1] <= 64
+        ):
+            raise CardInvalid(
+                "The recipe equalises contrast (CLAHE) with a clip limit that is not above 0, or with a grid that is "
+                "not 1 to 64 tiles along a side."
+            )
         if self.background not in ("none", "border-median") or self.contrast not in ("none", "deviation"):
             raise CardInvalid("The recipe names a background or contrast step that does not exist.")
 
     def as_dict(self) -> dict[str, Any]:
+        # Steps that are off are not written, so cards that were made before there were any stay as they are.
+        further: dict[str, Any] = {}
+        if self.crop_to_object is not None:
+            further["crop_to_object"] = self.crop_to_object
+        if self.clahe is not None:
+            further["clahe"] = list(self.clahe)
         return {
             "channels": list(self.channels),
+            **further,
             "background": self.background,
             "field_px": list(self.field_px) if self.field_px else None,
             "field_um": list(self.field_um) if self.field_um else None,
@@ -84,6 +108,8 @@ class InputRecipe:
         try:
             return cls(
                 channels=tuple(str(name) for name in data["channels"]),
+                crop_to_object=None if data.get("crop_to_object") is None else int(data["crop_to_object"]),
+                clahe=None if data.get("clahe") is None else (float(data["clahe"][0]), int(data["clahe"][1])),
                 background=data["background"],
                 field_px=_pair(data.get("field_px"), int),
                 field_um=_pair(data.get("field_um"), float),
@@ -93,7 +119,7 @@ class InputRecipe:
                 divide_by=float(data.get("divide_by", 1.0)),
                 clip=_pair(data.get("clip"), float),
             )
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise CardInvalid(f"The recipe in the model card cannot be read: {error}.") from error
 
 

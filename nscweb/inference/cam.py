@@ -23,8 +23,8 @@ from torch.nn import functional
 from nscweb.core.recipe import InputRecipe
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.models.torchvision_compat import ensure_torchvision
-from nscweb.preprocess.recipe import field_size
-from nscweb.preprocess.steps import centred_slices
+from nscweb.preprocess.recipe import field_size, seen_box
+from nscweb.preprocess.steps import centred_slices, crop_box
 
 if TYPE_CHECKING:
     from nscweb.inference.classifier import Classifier
@@ -101,19 +101,29 @@ def class_maps(
 
 
 def map_on_frame(
-    class_map: Floats, recipe: InputRecipe, frame: tuple[int, int], pixel_size_um: float | None = None
+    class_map: Floats,
+    recipe: InputRecipe,
+    frame: tuple[int, int],
+    pixel_size_um: float | None = None,
+    image: NDArray[Any] | None = None,
 ) -> Floats:
     """Put a map (H, W) back onto the raw image (h, w): undo the resize, then the centred crop or pad.
 
     Pixels outside the field were never seen by the network and are 0.
+
+    Args:
+        image: (C, h, w), needed by recipes that crop to the object, to know where the object is.
     """
-    field = field_size(recipe, pixel_size_um) or frame
+    seen = (0, 0, *frame) if image is None else seen_box(recipe, image)
+    field = field_size(recipe, pixel_size_um) or seen[2:]
     on_field = cv2.resize(np.asarray(class_map, np.float32), field[::-1], interpolation=cv2.INTER_LINEAR)
-    result = np.zeros(frame, np.float32)
-    frame_y, field_y = centred_slices(frame[0], field[0])
-    frame_x, field_x = centred_slices(frame[1], field[1])
-    result[frame_y, frame_x] = on_field[field_y, field_x]
-    return result
+    on_seen = np.zeros(seen[2:], np.float32)
+    seen_y, field_y = centred_slices(seen[2], field[0])
+    seen_x, field_x = centred_slices(seen[3], field[1])
+    on_seen[seen_y, seen_x] = on_field[field_y, field_x]
+    # What the crop is to the frame, the frame is to the crop.
+    back = (-seen[0], -seen[1], *frame)
+    return np.asarray(crop_box(on_seen[None], back, np.zeros(1, np.float32))[0])
 
 
 def _unit(maps: Tensor) -> Tensor:

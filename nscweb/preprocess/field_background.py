@@ -53,7 +53,7 @@ def curved_surface(signal: Float32) -> Float32:
         constant, by_y, by_x, by_yy, by_xx, by_yx = factors
         surface = (constant + by_y * y + by_yy * y * y)[:, None] + (by_x * x + by_xx * x * x)[None, :]
         surface += (by_yx * y)[:, None] * x[None, :]
-        return surface.astype(np.float32)
+        return np.asarray(surface, np.float32)
     return np.full(signal.shape, np.median(signal), np.float32)
 
 

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.recipe import InputRecipe
+from nscweb.preprocess.outline import outline_of
 from nscweb.preprocess.steps import (
     Array,
     Float32,
     border_levels,
     centred_slices,
+    crop_box,
     divide_by_deviation,
+    equalise,
     full_scale,
     pad_or_crop,
     resize_planes,
@@ -54,8 +57,10 @@ def prepare_field(
     *,
     pixel_size_um: float | None = None,
 ) -> Float32:
-    """Background and field: images (C, h, w) of any depth and frame -> (N, C, fh + 2 margin, fw + 2 margin).
+    """Crop, contrast, background, field: images (C, h, w) of any depth -> (N, C, fh + 2 margin, fw + 2 margin).
 
+    Cropping to the object and equalising contrast come first, in the order of Zamani et al. 2022, and make a new
+    image of each; all that follows sees only that one.
     With ``border-median`` each image and channel has the median of its own border subtracted, and what the
     frame does not cover is 0, that is background. Integers of 16 bit keep their full range. When the recipe
     divides by 255, deeper images are first brought to 0..255 by `full_scale`.
@@ -65,7 +70,7 @@ def prepare_field(
     Raises:
         WrongUse: number of channels differs from the recipe, or the pixel size is missing.
     """
-    planes = [_three_axes(image, len(recipe.channels)) for image in images]
+    planes = [_enhanced(recipe, _three_axes(image, len(recipe.channels))) for image in images]
     size = field_size(recipe, pixel_size_um)
     height, width = size if size is not None else recipe.resize
     result = np.zeros(
@@ -120,6 +125,32 @@ def apply_recipe(
     """
     fields = prepare_field(recipe, images, pixel_size_um=pixel_size_um)
     return finish_field(recipe, fields, pixel_size_um=pixel_size_um)
+
+
+def seen_box(recipe: InputRecipe, image: Array) -> tuple[int, int, int, int]:
+    """(top, left, height, width) of the part of an image (C, h, w) that a recipe starts from.
+
+    The whole frame, or the bounding box of the object with its margin, which may reach beyond the frame. The
+    object is looked for in the brightfield channel, or in the first one.
+    """
+    whole = (0, 0, image.shape[1], image.shape[2])
+    if recipe.crop_to_object is None or min(image.shape[1:]) < 1:
+        return whole
+    seen = recipe.channels.index("brightfield") if "brightfield" in recipe.channels else 0
+    outline = outline_of(image[seen])
+    if outline is None:
+        return whole
+    left, top, width, height = cv2.boundingRect(outline)
+    margin = recipe.crop_to_object
+    return top - margin, left - margin, height + 2 * margin, width + 2 * margin
+
+
+def _enhanced(recipe: InputRecipe, image: Array) -> Array:
+    if recipe.crop_to_object is not None:
+        image = crop_box(image, seen_box(recipe, image), border_levels([image])[0])
+    if recipe.clahe is not None:
+        image = equalise(image, *recipe.clahe)
+    return image
 
 
 def _three_axes(image: Array, channels: int) -> Array:

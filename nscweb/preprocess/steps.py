@@ -97,6 +97,43 @@ def pad_or_crop(pixels: Array, size: tuple[int, int], fill: float) -> Array:
     return result
 
 
+def crop_box(pixels: Array, box: tuple[int, int, int, int], fill: NDArray[Any]) -> Array:
+    """The part of (C, h, w) inside `box` (top, left, height, width); beyond the frame `fill` (C,) of each channel."""
+    top, left, height, width = box
+    result = np.empty((pixels.shape[0], height, width), pixels.dtype)
+    result[:] = (np.rint(fill) if pixels.dtype.kind in "ui" else fill)[:, None, None]
+    rows = slice(max(0, top), min(pixels.shape[1], top + height))
+    columns = slice(max(0, left), min(pixels.shape[2], left + width))
+    to_rows, to_columns = (
+        slice(rows.start - top, rows.stop - top),
+        slice(columns.start - left, columns.stop - left),
+    )
+    result[:, to_rows, to_columns] = pixels[:, rows, columns]
+    return result
+
+
+def equalise(pixels: Array, clip_limit: float, tiles: int) -> NDArray[np.uint8]:
+    """Contrast-limited adaptive histogram equalisation (CLAHE) of each plane of (C, h, w), to 8 bit.
+
+    Each plane is stretched from its smallest and largest value to 0..255 first, so offset, gain and depth play no
+    part. Pizer et al. 1987, doi:10.1016/S0734-189X(87)80186-X; Zuiderveld 1994; done by OpenCV.
+
+    Args:
+        clip_limit: how many times the mean of a tile's histogram one grey value may count; 2 to 4 are usual.
+        tiles: along each side. A tile needs some hundred pixels, so single cells want 1 or 2, colonies 8.
+    """
+    worker = cv2.createCLAHE(clipLimit=clip_limit, tileGridSize=(tiles, tiles))
+    result = np.empty(pixels.shape, np.uint8)
+    for target, plane in zip(result, pixels, strict=True):
+        lowest, highest = float(plane.min()), float(plane.max())
+        if not highest > lowest:
+            target[:] = 0
+            continue
+        unit = (plane.astype(np.float64) - lowest) / (highest - lowest)
+        target[:] = worker.apply(np.rint(255 * unit).astype(np.uint8))
+    return result
+
+
 def full_scale(image: Array) -> float:
     """The value that stands for white in an image of any depth.
 

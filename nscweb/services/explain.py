@@ -116,7 +116,9 @@ def maps_on_frames(
         )
         for index, found in zip(members, maps, strict=True):
             height, width = images[index].shape[1:]
-            frames[index] = map_on_frame(found, classifier.card.recipe, (height, width), pixel_size_um)
+            frames[index] = map_on_frame(
+                found, classifier.card.recipe, (height, width), pixel_size_um, images[index]
+            )
     return frames, "closed-form" if closed else "grad-cam"
 
 

@@ -121,14 +121,21 @@ def _input_rows(card: ModelCard) -> dict[str, object]:
         )
     elif recipe.field_um:
         field = f"{recipe.field_um[1]:g} x {recipe.field_um[0]:g} µm around the centre, never stretched"
+    first: dict[str, object] = {}
+    if recipe.crop_to_object is not None:
+        first["Crop"] = f"to the cell or colony, with {count(recipe.crop_to_object, 'pixel')} around it"
+    if recipe.clahe is not None:
+        limit, tiles = recipe.clahe
+        first["Local contrast"] = f"equalised (CLAHE, clip limit {limit:g}, {tiles} x {tiles} tiles)"
     return {
         "Classes": ", ".join(card.classes.names),
         "Channel": ", ".join(recipe.channels),
+        **first,
         "Field": field,
         "Background": "left as it is" if recipe.background == "none" else "subtracted for each cell",
         "Contrast": "divided by the deviation in the field"
         if recipe.contrast != "none"
-        else "divided by {recipe.divide_by:g}",
+        else f"divided by {recipe.divide_by:g}",
         "Network input": f"{recipe.resize[1]} x {recipe.resize[0]} pixels",
         "Architecture": card.architecture,
     }

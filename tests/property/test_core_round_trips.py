@@ -39,6 +39,8 @@ pairs = st.tuples(st.integers(8, 1024), st.integers(8, 1024))
 recipes = st.builds(
     InputRecipe,
     channels=st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=4).map(tuple),
+    crop_to_object=st.none() | st.integers(0, 1024),
+    clahe=st.none() | st.tuples(st.floats(0.01, 100), st.integers(1, 64)),
     background=st.sampled_from(["none", "border-median"]),
     field_px=st.none() | pairs,
     contrast=st.sampled_from(["none", "deviation"]),
@@ -61,7 +63,7 @@ json_values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(list(InputRecipe().as_dict())), json_values))
+@given(st.dictionaries(st.sampled_from([*InputRecipe().as_dict(), "crop_to_object", "clahe"]), json_values))
 def test_any_json_is_a_recipe_or_a_sentence(data):
     try:
         InputRecipe.from_dict(data)
