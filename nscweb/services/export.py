@@ -172,8 +172,8 @@ def _with_statement(frame: pd.DataFrame, run: Run, filters: Filters) -> pd.DataF
     frame["model_trained_on"] = "simulated cells" if made.simulated_training else "measured cells"
     frame["model"] = f"{made.model} {made.model_version}"
     frame["weights_sha256"] = made.weights_sha256
-    frame["run"] = run.run_id
     frame["gates"] = gates_of_run(run).sentence(filters.exclude_flags)
+    frame["run"] = run.run_id
     return frame
 
 
