@@ -35,7 +35,7 @@ CHUNK_CELLS = 16 * BATCH
 
 @dataclass(frozen=True)
 class ChunkPlan:
-    """What is to be read, and where it goes. Can be pickled.
+    """What is to be read, and where it goes; can be handed to another process.
 
     Attributes:
         sample: its name.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import struct
 import threading
 import time
@@ -12,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nscweb.core.errors import NscwebError
 from nscweb.io.child_process import Child, ChildGone, error_from_dict
+from nscweb.io.parcel import pack
 from nscweb.services.import_worker import AT, read_watched
 
 if TYPE_CHECKING:
@@ -183,13 +183,18 @@ class _Driver(threading.Thread):
             child.kill()
 
     def _read(self, plan: ChunkPlan, excerpt: Callable[[], Survey]) -> None:
+        plan.stem.parent.mkdir(parents=True, exist_ok=True)
         part = excerpt()
+        try:
+            parcel = pack(part)
+        except TypeError:  # something in it cannot travel
+            self._read_here(part, plan)
+            return
         for attempt in _attempts(plan):
-            plan.stem.parent.mkdir(parents=True, exist_ok=True)
             plan.path("at").write_bytes(AT.pack(_NOT_YET))
             self._plan, self._since = plan, 0.0
             try:
-                self._ask(part, attempt.plan)
+                self._ask(parcel, attempt.plan)
                 return
             except ChildGone:
                 if self._child is not None:
@@ -198,20 +203,26 @@ class _Driver(threading.Thread):
                 self._pool.count_death()
                 attempt.died_at = _place(plan)
             except OSError:
-                attempt.died_at = _NOT_YET
+                attempt.plan = replace(plan, careful=True)
             finally:
                 self._plan = None
             if attempt.plan.careful and attempt.died_at == _NOT_YET:
-                # No process can be started, or none lives to its first cell: slower, but it works here.
-                read_watched(part, attempt.plan, self._report)
+                # No process can be started, or none lives to its first cell.
+                self._read_here(part, attempt.plan)
                 return
 
-    def _ask(self, part: Survey, plan: ChunkPlan) -> None:
+    def _read_here(self, part: Survey, plan: ChunkPlan) -> None:
+        """Slower, because all drivers share one processor, but it works."""
+        plan.path("at").write_bytes(AT.pack(_NOT_YET))
+        read_watched(part, plan, self._report)
+
+    def _ask(self, parcel: tuple[Any, bytes], plan: ChunkPlan) -> None:
         if self._child is None or not self._child.alive:
             if self._child is not None:
                 self._child.close()
             self._child = self._pool.new_child()
-        self._child.send({}, pickle.dumps((part, plan), pickle.HIGHEST_PROTOCOL))
+        (part, cells), (about, more) = parcel, pack(plan)
+        self._child.send({"part": part, "plan": about, "split": len(cells)}, cells + more)
         while True:
             said, _ = self._child.receive(0)
             if "cells" in said:

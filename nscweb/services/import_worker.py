@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import pickle
 import queue
 import signal
 import struct
 import threading
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nscweb.core.errors import NscwebError
 from nscweb.io.child_process import ChildGone, error_as_dict, own_pipes, receive, send
+from nscweb.io.parcel import unpack
 
 if TYPE_CHECKING:
     from nscweb.io.survey import Survey
@@ -29,7 +29,7 @@ def main() -> None:
     """Read chunks until nobody asks any more; ends at once when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, whose end closes the pipe
     questions, answers = own_pipes()
-    plans: queue.Queue[bytes] = queue.Queue()
+    plans: queue.Queue[tuple[dict[str, Any], bytes]] = queue.Queue()
     threading.Thread(target=_listen, args=(questions, plans), daemon=True).start()
     import cv2
 
@@ -37,15 +37,17 @@ def main() -> None:
 
     cv2.setNumThreads(1)  # one process per core
     while True:
-        part, plan = pickle.loads(plans.get())  # from our own parent, through our own pipe
+        said, payload = plans.get()
+        split = said["split"]
+        part, plan = unpack(said["part"], payload[:split]), unpack(said["plan"], payload[split:])
         _answer(part, plan, answers)
 
 
-def _listen(questions: BinaryIO, plans: queue.Queue[bytes]) -> None:
+def _listen(questions: BinaryIO, plans: queue.Queue[tuple[dict[str, Any], bytes]]) -> None:
     """In a thread of its own, so that the end of the parent is noticed in the middle of a chunk."""
     with contextlib.suppress(ChildGone, OSError):
         while True:
-            plans.put(receive(questions, _MOST_PLAN)[1])
+            plans.put(receive(questions, _MOST_PLAN))
     os._exit(0)
 
 

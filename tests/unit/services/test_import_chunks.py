@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from nscweb.core.errors import DiskFull, JobCancelled, NscwebError
+from nscweb.io import parcel
 from nscweb.services import import_chunks, import_pool, import_samples
 from nscweb.services.context import App
 from nscweb.services.study import findings_of, get_study, import_study, list_studies
@@ -149,6 +150,15 @@ def test_without_processes_the_import_works_in_this_one(
     expected = in_one_process(opened, [images], monkeypatch)
     monkeypatch.setattr(import_pool, "ENTRY", "import_in_parts:stillborn_main")
     monkeypatch.setattr(import_pool, "PATHS", (HERE,))
+    import_study(opened, [images], "here")
+    assert parts.same(parts.everything_of(opened, "here"), expected)
+
+
+def test_what_cannot_be_sent_is_read_here(
+    opened: App, images: Path, small_chunks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = in_one_process(opened, [images], monkeypatch)
+    monkeypatch.setattr(import_pool, "pack", lambda value: parcel.pack([value, threading.Lock()]))
     import_study(opened, [images], "here")
     assert parts.same(parts.everything_of(opened, "here"), expected)
 
