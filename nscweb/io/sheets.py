@@ -19,6 +19,9 @@ from nscweb.io.sheet_columns import KEYS, NO, SHEET_COLUMNS, YES, Column, unders
 from nscweb.io.sheet_text import TextTable, read_text_table
 
 _NUMBER = re.compile(r"^[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?$")
+_COMMA = re.compile(r"\d,\d")
+# "1,500 h" is 1.5 hours here and 1500 hours there; "0,125" can only be a fraction.
+_THOUSANDS = re.compile(r"(?<!\d)[1-9]\d{0,2},\d{3}(?!\d)")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _TEXT_FIELDS = ("group", "replicate", "donor", "instrument", "true_class")
 
@@ -158,6 +161,10 @@ def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Findin
         else:
             taken.add(match)
             known[match] = _filled(known[match], row, where, log)
+    commas = [row.values["time"] for row in rows if _COMMA.search(row.values.get("time", ""))]
+    if commas:
+        message = "The comma in a time was understood as a decimal comma, as in 0,5 d = 12 h."
+        log.add("note", "N-SHEET-COMMA", message, ", ".join(commas[:3]) + (", ..." if commas[3:] else ""))
     for position, sample in enumerate(known):
         if position not in taken:
             log.add("warn", "W-SHEET-NO-ROW", "This sample has no row; it stays as it was.", sample.name)
@@ -169,6 +176,8 @@ def _filled(sample: Sample, row: SheetRow, where: str, log: FindingLog) -> Sampl
     if "time" in row.values:
         text = row.values["time"]
         try:
+            if _THOUSANDS.search(text):
+                raise ValueError(f"{text!r} may mean a decimal comma or thousands; write it without a comma")
             changes["time_h"] = TimePoint.parse(text).hours if text else None
         except ValueError as error:
             log.add("refuse", "E-SHEET-TIME", f"The time {error}.", where)
