@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from nscweb.core.advice import what_to_do
 from nscweb.core.errors import NscwebError
 from nscweb.core.findings import Finding, FindingLog
 from nscweb.ui.text import count, html
@@ -109,10 +110,13 @@ def findings(items: Iterable[Finding], *, limit: int = 40) -> None:
     for line in lines[:limit]:
         places = ", ".join(html(place, 60) for place in line.examples)
         more = ", …" if line.count > len(line.examples) and places else ""
+        # A note asks for nothing; for the rest the next step stands beside the reason.
+        todo = "" if line.level in ("note", "ignored") else what_to_do(line.code)
+        advice = f"<br><b>What to do:</b> {html(todo, _TEXT)}" if todo else ""
         rows.append(
             f'<tr><td><span class="nsc-tag {line.level}">{_LEVEL_WORDS[line.level]}</span></td>'
             f'<td class="n">{line.count:,}</td><td>{html(line.message, _TEXT)}'
-            f"<br><small>{places}{more} · {html(line.code)}</small></td></tr>"
+            f"{advice}<br><small>{places}{more}{' · ' if places else ''}{html(line.code)}</small></td></tr>"
         )
     rest = (
         f"<p><small>… and {count(len(lines) - limit, 'more reason')}.</small></p>"
