@@ -110,10 +110,10 @@ class FileCellReader(CellReader):
         self.at(position)
         if position in self.left_out:
             for *_, source, member in group:
-                self._skip_deadly(self._log, self._sources[source].name(member))
+                self._skip_deadly(self._log, self._sources[source].place(member))
             return
         for _, _, channel, source, member in group:
-            where = self._sources[source].name(member)
+            where = self._sources[source].place(member)
             try:
                 if self._stacked:
                     planes.update(self._planes(source, member, where))

@@ -72,10 +72,12 @@ class _Lister:
         self._tables: list[str] = []
         self._documents: dict[KnownOther, list[str]] = {}
         self._junk = 0
+        self._prefix = ""
 
     def zip(self, position: int, source: ZipSource) -> None:
         """The members of a zip. Nearly all of a real export take the short way, four times as fast."""
         archive, listing, add = source.archive, self.listing, self.listing.builder.add
+        self._prefix = source.prefix
         listed, claimed = len(archive), archive.directory.claimed
         if listed != claimed and listed % 65536 != claimed:
             message = "The zip lists another number of files than it has; those that are there were read."
@@ -104,6 +106,7 @@ class _Lister:
 
     def files(self, position: int, source: Source) -> None:
         """Files on disk."""
+        self._prefix = source.prefix
         for number, name, size in source.entries():
             self.listing.members += 1
             if self.listing.members % _REPORT_EVERY == 0:
@@ -176,7 +179,7 @@ class _Lister:
 
     def _skip(self, code: str, message: str, where: str) -> bool:
         self.listing.skipped += 1
-        self._log.add("skip", code, message, where)
+        self._log.add("skip", code, message, self._prefix + where)
         return False
 
     def _report(self) -> None:

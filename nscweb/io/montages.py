@@ -40,7 +40,7 @@ def load_montage(source: Source, member: int, limits: Limits, log: FindingLog) -
     Raises:
         InputRefused, LimitExceeded: it cannot be read.
     """
-    where = source.name(member)
+    where = source.place(member)
     whole = replace(limits, field_side=max(limits.field_side, limits.max_image_side))
     pages = decode_apart(source.read(member), where, whole, log)
     return pages.load(chosen_plane(pages, where, log))
@@ -99,12 +99,14 @@ class MontageReader(CellReader):
     ) -> Iterator[CellImage]:
         if self.left_out & set(range(low - self._way.begin, high - self._way.begin)):
             for _, source, member in files:
-                self._skip_deadly(log, self._sources[source].name(member))
+                self._skip_deadly(log, self._sources[source].place(member))
             if log is not self._log:
                 message = (
                     "The process that read this montage ended each time; some of its cells were left out."
                 )
-                self._log.add("warn", "W-MONTAGE-PART", message, self._sources[files[0][1]].name(files[0][2]))
+                self._log.add(
+                    "warn", "W-MONTAGE-PART", message, self._sources[files[0][1]].place(files[0][2])
+                )
             return
         stacks = self._stacks(files, log)
         if not stacks:
@@ -112,7 +114,7 @@ class MontageReader(CellReader):
         empty = fillers(stacks)
         channels = tuple(name for name in self._wanted if name in stacks)
         where = next(
-            self._sources[source].name(member) for name, source, member in files if name == channels[0]
+            self._sources[source].place(member) for name, source, member in files if name == channels[0]
         )
         if empty.any():
             message = "Tiles of montages without a cell of their own (blank, or copies of the last one) were left out."
@@ -134,7 +136,7 @@ class MontageReader(CellReader):
         stacks: dict[str, Pixels] = {}
         names: dict[str, str] = {}
         for channel, source, member in files:
-            where = self._sources[source].name(member)
+            where = self._sources[source].place(member)
             try:
                 stacks[channel] = self._tiles(self._sources[source], member, log)
                 names[channel] = where
@@ -190,7 +192,7 @@ def settle_montages(
             tile = _tile_of(list(seen.values()), tile_px, limits)
         except NscwebError as error:
             for row in range(len(rows.cell)):
-                where = sources[int(rows.source[row])].name(int(rows.member[row]))
+                where = sources[int(rows.source[row])].place(int(rows.member[row]))
                 log.add("skip", error.code, str(error), where)
             skipped += len(rows.cell)
             continue

@@ -74,6 +74,12 @@ def open_paths(
             loose.append((path, readable(f"{folder}/{path.name}" if with_folder and folder else path.name)))
     if loose:
         opened.sources.append(FileSource(loose, LOOSE_LABEL, limits, chosen=True))
+    for source in opened.sources if len(opened.sources) > 1 else ():
+        # The same path may be in two zips or two folders; a place has to say which one.
+        if isinstance(source, ZipSource):
+            source.prefix = f"{source.path.name}/"
+        elif isinstance(source, FileSource) and not source.chosen:
+            source.prefix = f"{source.label}/"
     for table, _ in opened.tables:
         opened.notes += getattr(table, "notes", ())
     pairs = pair_dafs(opened.dafs, opened.tables, opened.table_paths, limits)

@@ -23,10 +23,12 @@ class Source(Protocol):
     Attributes:
         label: name of the archive or folder, for samples whose files name none.
         simulated: the source as a whole says that its cells are simulated.
+        prefix: "name of the source/" when there are several, so that a place can be found again; else "".
     """
 
     label: str
     simulated: bool
+    prefix: str
 
     def entries(self) -> Iterator[tuple[int, str, int]]:
         """(number, name with "/", bytes after unpacking) of every file; folders are left out."""
@@ -40,11 +42,16 @@ class Source(Protocol):
     def name(self, number: int) -> str:
         """The name of one file."""
 
+    def place(self, number: int) -> str:
+        """The name of one file for people, with the source when there are several."""
+
     def close(self) -> None: ...
 
 
 class ZipSource:
     """The members of one zip."""
+
+    prefix = ""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path, self.limits = path.absolute(), limits
@@ -70,6 +77,9 @@ class ZipSource:
     def name(self, number: int) -> str:
         return self.archive.member_name(number)
 
+    def place(self, number: int) -> str:
+        return self.prefix + self.name(number)
+
     def close(self) -> None:
         self.archive.close()
 
@@ -78,7 +88,7 @@ class ZipPart:
     """Some members of a zip under new numbers; can be pickled, and opens the zip when the first one is read."""
 
     def __init__(self, source: ZipSource, members: NDArray[np.int64]) -> None:
-        self.label, self.simulated = source.label, source.simulated
+        self.label, self.simulated, self.prefix = source.label, source.simulated, source.prefix
         self._path, self._limits = source.path, source.limits
         self._directory = source.archive.directory.part(members)
         self._archive: Archive | None = None
@@ -99,6 +109,9 @@ class ZipPart:
     def name(self, number: int) -> str:
         return name_of(self._directory, number)
 
+    def place(self, number: int) -> str:
+        return self.prefix + self.name(number)
+
     def close(self) -> None:
         if self._archive is not None:
             self._archive.close()
@@ -117,6 +130,8 @@ class FileSource:
         chosen: the user picked each file, so none is ignored for its name.
     """
 
+    prefix = ""
+
     def __init__(
         self, files: Sequence[tuple[Path, str]], label: str, limits: Limits, *, chosen: bool = False
     ) -> None:
@@ -129,7 +144,9 @@ class FileSource:
     def part(self, members: NDArray[np.int64]) -> FileSource:
         """Some of the files under new numbers."""
         files = [(self._files[number][0].absolute(), self._files[number][1]) for number in members.tolist()]
-        return FileSource(files, self.label, self._limits, chosen=self.chosen)
+        part = FileSource(files, self.label, self._limits, chosen=self.chosen)
+        part.prefix = self.prefix
+        return part
 
     def entries(self) -> Iterator[tuple[int, str, int]]:
         for number, (path, name) in enumerate(self._files):
@@ -175,6 +192,9 @@ class FileSource:
 
     def name(self, number: int) -> str:
         return self._files[number][1]
+
+    def place(self, number: int) -> str:
+        return self.prefix + self.name(number)
 
     def close(self) -> None:
         return None
