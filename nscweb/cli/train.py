@@ -24,7 +24,10 @@ def train(
     studies: Annotated[
         list[str] | None, typer.Argument(help="Names or ids of studies whose samples have true classes.")
     ] = None,
-    architecture: Annotated[str, typer.Option("--architecture", help="compact or zhu2021.")] = "compact",
+    architecture: Annotated[
+        str,
+        typer.Option("--architecture", help="Name of a network in docs/ARCHITECTURES.md, such as compact."),
+    ] = "compact",
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="At most; it stops earlier by itself.")
     ] = None,

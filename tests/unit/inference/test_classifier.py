@@ -23,7 +23,7 @@ def cells() -> list[np.ndarray]:
     return [cell.pixels for cell in iter_labelled_cells(5, 45, replicates=1)]
 
 
-@pytest.fixture(scope="module", params=list(ARCHITECTURES))
+@pytest.fixture(scope="module", params=["compact", "accurate", "zhu2021"])
 def classifier(request, tmp_path_factory) -> Classifier:
     folder = tmp_path_factory.mktemp("models") / request.param
     return Classifier(
