@@ -9,6 +9,7 @@ import typer
 
 from nscweb.cli import study_quality
 from nscweb.cli.console import AsJson, Console, DataDir, Name, running
+from nscweb.cli.field_options import field_settings
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.samples import Study
 
@@ -45,6 +46,38 @@ def import_(
         int | None,
         typer.Option(help="Side of the tiles of montages in pixels; found from the pixels otherwise."),
     ] = None,
+    fields: Annotated[
+        bool, typer.Option("--fields", help="Every image is a whole field of view; its cells are cut out.")
+    ] = False,
+    field_threshold: Annotated[
+        float | None,
+        typer.Option(help="Fields: times the grain of the background; higher finds fewer cells."),
+    ] = None,
+    field_method: Annotated[
+        str | None, typer.Option(help="Fields: threshold by noise, otsu or triangle.", show_default=False)
+    ] = None,
+    field_min_area: Annotated[
+        int | None, typer.Option(help="Fields: smallest cell in square pixels.")
+    ] = None,
+    field_max_area: Annotated[int | None, typer.Option(help="Fields: largest cell in square pixels.")] = None,
+    field_background: Annotated[
+        int | None, typer.Option(help="Fields: background radius in pixels; 0 leaves the light as it is.")
+    ] = None,
+    field_smoothing: Annotated[
+        float | None, typer.Option(help="Fields: blur against grain in pixels.")
+    ] = None,
+    field_split: Annotated[
+        float | None, typer.Option(help="Fields: 0 to 1, how readily touching cells are parted; -1 never.")
+    ] = None,
+    field_margin: Annotated[
+        int | None, typer.Option(help="Fields: pixels of surroundings kept around each cell.")
+    ] = None,
+    field_border: Annotated[
+        bool, typer.Option("--field-border", help="Fields: keep cells that the border of the field cuts.")
+    ] = False,
+    colonies: Annotated[
+        bool, typer.Option("--colonies", help="Fields: the objects are whole colonies, not single cells.")
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -65,6 +98,20 @@ def import_(
             class_from_folder=class_from == "folder",
             pixel_size_um=pixel_size,
             tile_px=tile,
+            fields=field_settings(
+                fields,
+                pixel_size,
+                colonies,
+                threshold=field_threshold,
+                method=field_method,
+                min_area=field_min_area,
+                max_area=field_max_area,
+                background_radius=field_background,
+                smoothing=field_smoothing,
+                split_strength=field_split,
+                margin=field_margin,
+                drop_border=False if field_border else None,
+            ),
             progress=console.progress,
         )
         if not as_json:

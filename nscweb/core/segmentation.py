@@ -38,7 +38,7 @@ class SegmentationSettings:
         drop_border: leave out cells that the border of the field cuts.
     """
 
-    background_radius: int = 100
+    background_radius: int = 96
     smoothing: float = 1.0
     method: ThresholdMethod = "noise"
     threshold: float = 3.0

@@ -96,7 +96,8 @@ def note_look(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> No
             "warn",
             "W-IMG-FIELD",
             f"The image is larger than {limits.field_side:,} pixels: it looks like a whole field of view, "
-            "not one cell.",
+            "not one cell. If it shows many cells, delete the study and import again with the option “These images "
+            "are whole fields of view” ticked (on the command line: --fields).",
             where,
         )
     elif max(height, width) > _UNUSUAL_RATIO * min(height, width):

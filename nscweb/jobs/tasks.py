@@ -22,6 +22,7 @@ def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAs
 
     `AGAIN_SINCE` is in the payload of a job that is taken up again; what was finished then is not done twice.
     """
+    from nscweb.core.segmentation import SegmentationSettings
     from nscweb.services.import_again import finished_since
     from nscweb.services.study_import import import_study
     from nscweb.services.uploads import discard_staged
@@ -41,6 +42,7 @@ def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAs
         channels=payload.get("channels") or None,
         class_from_folder=bool(payload.get("class_from_folder")),
         pixel_size_um=payload.get("pixel_size_um"),
+        fields=SegmentationSettings.from_dict(payload["fields"]) if payload.get("fields") else None,
         tile_px=payload.get("tile_px"),
         progress=progress,
         cancel=cancel,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nscweb.core.cells import CellImage
 from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.progress import CancelAsked, stop_if_asked
+from nscweb.services.field_cells import FieldCut
 from nscweb.services.quality import Quality
 from nscweb.store.cells import BATCH, CellWriter
 from nscweb.store.columns import FurtherColumns, write_columns
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 # A multiple of the batches of a cell file, so that most parts are joined without copying.
 CHUNK_CELLS = 16 * BATCH
+# A field takes seconds and gives some hundred cells.
+CHUNK_FIELDS = 8
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class ChunkPlan:
         masks: the cells come with masks.
         careful: measure each cell at once, so that it is known which one ended the process.
         left_out: positions from `start` of cells that ended a process; they are skipped.
+        fields: each cell of the survey is a whole field of view, whose cells are cut out like this.
     """
 
     sample: str
@@ -57,6 +61,7 @@ class ChunkPlan:
     masks: bool
     careful: bool = False
     left_out: tuple[int, ...] = ()
+    fields: FieldCut | None = None
 
     def path(self, kind: str) -> Path:
         """File of the part: ``arrow`` cells, ``npy`` features, ``parquet`` columns, ``json`` mark."""
@@ -92,16 +97,21 @@ class ChunkMark:
 
 
 def plan_chunks(
-    found: Survey, sample: SurveySample, stem: Path, brightfield: str, channels: Sequence[str]
+    found: Survey,
+    sample: SurveySample,
+    stem: Path,
+    brightfield: str,
+    channels: Sequence[str],
+    fields: FieldCut | None = None,
 ) -> list[ChunkPlan]:
     """Chunks of a sample in order; the same at every try. Names of parts begin with the name of `stem`."""
     from nscweb.io.excerpt import only_in_order
 
-    size = max(1, sample.cells) if only_in_order(found, sample) else CHUNK_CELLS
+    size = max(1, sample.cells) if only_in_order(found, sample) else CHUNK_FIELDS if fields else CHUNK_CELLS
     return [
         ChunkPlan(
             sample.name, start, min(start + size, sample.cells), stem.with_name(f"{stem.name}-{number:06d}"),
-            brightfield, tuple(channels), sample.masks,
+            brightfield, tuple(channels), sample.masks or fields is not None, fields=fields,
         )
         for number, start in enumerate(range(0, sample.cells, size))
     ]  # fmt: skip
@@ -114,7 +124,12 @@ def chunk_cells(part: Survey, plan: ChunkPlan, log: FindingLog, cancel: CancelAs
         part: excerpt of the survey with one sample and the cells of this chunk.
     """
     (sample,) = part.samples
-    return part.read(sample, plan.channels, log, needed=plan.brightfield, cancel=cancel)
+    if plan.fields is None:
+        return part.read(sample, plan.channels, log, needed=plan.brightfield, cancel=cancel)
+    from nscweb.services.field_reader import FieldLog, FieldReader
+
+    whole = part.read(sample, plan.channels, FieldLog(log), needed=plan.brightfield, cancel=cancel)
+    return FieldReader(whole, plan.fields, plan.brightfield, log, cancel)
 
 
 def read_chunk(
@@ -149,7 +164,7 @@ def read_chunk(
                 images, masks = [], []
                 if writer.count % BATCH == 0:
                     stop_if_asked(cancel)
-                    report(writer.count)
+                    report(getattr(reader, "fields", writer.count))
         quality.add(images, masks)
     if writer.count:
         with atomic_write(plan.path("npy"), durable=False) as stream:

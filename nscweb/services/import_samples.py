@@ -18,6 +18,7 @@ import numpy as np
 from nscweb.core.errors import StoreError
 from nscweb.core.findings import Finding
 from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
+from nscweb.services.field_cells import FIELD_STEP, FieldCut
 from nscweb.services.import_chunks import (
     ChunkMark,
     ChunkPlan,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 # Below this many cells the start of a process costs more than it saves.
 FEW_CELLS = 4000
+FEW_FIELDS = 16
 # Told by `Survey.read` for every chunk.
 NOT_KEPT = "N-CHANNEL-NOT-KEPT"
 # Between two looks at the cancel flag and two reports.
@@ -53,14 +55,18 @@ def read_samples(
     channels: Sequence[str],
     progress: Progress,
     cancel: CancelAsked,
+    fields: FieldCut | None = None,
 ) -> list[SampleMark]:
     """Read the samples of a survey in order into cell and quality files; finished chunks are not read again.
+
+    Args:
+        fields: every image is a whole field of view, whose cells are cut out like this.
 
     Raises:
         JobCancelled: somebody asked to stop; chunks that are finished stay.
         DiskFull: no room is left.
     """
-    work = _Work(staging, found, brightfield, tuple(channels), progress, cancel)
+    work = _Work(staging, found, brightfield, tuple(channels), progress, cancel, fields)
     marks: list[SampleMark] = []
     with ExitStack() as stack:
         work.plan(stack)
@@ -95,6 +101,7 @@ class _Work:
     channels: tuple[str, ...]
     progress: Progress
     cancel: CancelAsked
+    fields: FieldCut | None = None
     marks: dict[int, SampleMark] = field(default_factory=dict)
     chunks: dict[int, list[ChunkPlan]] = field(default_factory=dict)
     kept: dict[str, ChunkMark] = field(default_factory=dict)
@@ -117,7 +124,7 @@ class _Work:
                 self.before += sample.cells
                 continue
             stem = self.staging.folder / "import" / f"{index:06d}"
-            plans = plan_chunks(self.found, sample, stem, self.brightfield, self.channels)
+            plans = plan_chunks(self.found, sample, stem, self.brightfield, self.channels, self.fields)
             self.chunks[sample.key] = plans
             self.kept |= {plan.stem.name: kept for plan in plans if (kept := kept_mark(plan)) is not None}
             left = [plan for plan in plans if plan.stem.name not in self.kept]
@@ -128,7 +135,8 @@ class _Work:
                     (plan, partial(excerpt, self.found, sample, plan.start, plan.stop, apart=True))
                     for plan in left
                 ]
-        if sum(plan.stop - plan.start for plan, _ in waiting) < FEW_CELLS:
+        few = FEW_FIELDS if self.fields else FEW_CELLS
+        if sum(plan.stop - plan.start for plan, _ in waiting) < few:
             self.apart.clear()
             return
         settings = self.staging.app.settings
@@ -140,7 +148,8 @@ class _Work:
         total = self.found.cells
         now = self.before + self.here + self.running + (self.pool.cells if self.pool is not None else 0)
         self.shown = min(total, max(self.shown, now))
-        self.progress(self.shown, total, f"Importing {sample.name}")
+        step = FIELD_STEP if self.fields else "Importing"
+        self.progress(self.shown, total, f"{step} {sample.name}")
 
     def look(self, sample: SurveySample) -> None:
         """Report, and stop when asked."""
@@ -197,7 +206,8 @@ def _joined(work: _Work, sample: SurveySample, key: str, marks: Sequence[ChunkMa
             columns = join_columns([(part_columns(plan, mark), mark.cells) for plan, mark in full])
             write_columns(folder.columns_path(study_id, key), columns)
         # Last, because a single part is moved and not copied.
-        join_cell_files(folder.cells_path(study_id, key), [plan.path("arrow") for plan, _ in full])
+        parts = [plan.path("arrow") for plan, _ in full]
+        join_cell_files(folder.cells_path(study_id, key), parts, renumber=work.fields is not None)
     ignored = sum(mark.ignored for mark in marks)
     return SampleMark(
         sample.name,

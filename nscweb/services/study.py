@@ -12,6 +12,7 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
 from nscweb.services.contact_sheet import SCALINGS, ContactSheet, contact_sheet
 from nscweb.services.import_report import ImportRefused, ImportReport, finding_as_dict, read_findings_csv
+from nscweb.services.import_request import ImportRequest
 from nscweb.services.quality import measure_again, quality_summary, quality_table
 from nscweb.services.sheet import (
     SheetUpdate,
@@ -23,7 +24,7 @@ from nscweb.services.sheet import (
     update_sheet,
     write_sheet_file,
 )
-from nscweb.services.study_import import ImportRequest, import_study
+from nscweb.services.study_import import import_study
 from nscweb.services.uploads import (
     clean_uploads,
     discard_staged,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyExists, WrongUse
+from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, WrongUse
 from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample
+from nscweb.core.segmentation import SegmentationSettings
+from nscweb.services.field_cells import FieldCut, nothing_found
 from nscweb.services.import_report import ImportRefused, ImportReport, findings_csv, refusal
+from nscweb.services.import_request import ImportRequest, check_request
 from nscweb.services.import_samples import read_samples
 from nscweb.services.import_staging import SampleMark, Staging, request_key, staged
 from nscweb.store.files import need_space
@@ -19,38 +22,6 @@ from nscweb.store.files import need_space
 if TYPE_CHECKING:
     from nscweb.io.survey import Survey
     from nscweb.services.context import App
-
-NAME_LENGTH = 200
-MOST_TILE = 1024
-
-
-@dataclass(frozen=True)
-class ImportRequest:
-    """What to import and how.
-
-    Attributes:
-        paths: files, zips or folders.
-        name: name of the new study.
-        sheet: sample sheet (CSV or XLSX), None without.
-        channel: brightfield channel; None takes the guess.
-        channels: channels to keep; None keeps all.
-        class_from_folder: fill the true class from the name of the innermost folder.
-        pixel_size_um: micrometres per pixel, None when not known.
-        simulated: True marks the study as simulated; None takes what the files say.
-        describe: sample name -> what is known of it, from a program that made the images.
-        tile_px: side of the tiles of montages in pixels; None finds it from the pixels.
-    """
-
-    paths: tuple[Path, ...]
-    name: str
-    sheet: Path | None = None
-    channel: str | None = None
-    channels: tuple[str, ...] | None = None
-    class_from_folder: bool = False
-    pixel_size_um: float | None = None
-    simulated: bool | None = None
-    describe: Mapping[str, Sample] | None = None
-    tile_px: int | None = None
 
 
 def import_study(
@@ -66,6 +37,7 @@ def import_study(
     simulated: bool | None = None,
     describe: Mapping[str, Sample] | None = None,
     tile_px: int | None = None,
+    fields: SegmentationSettings | None = None,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
 ) -> ImportReport:
@@ -84,7 +56,7 @@ def import_study(
     request = ImportRequest(
         tuple(Path(path) for path in paths), name.strip(), sheet, channel or None,
         tuple(channels) if channels else None, class_from_folder, pixel_size_um, simulated, describe,
-        tile_px,
+        tile_px, fields,
     )  # fmt: skip
     check_request(app, request)
     log = FindingLog()
@@ -99,38 +71,6 @@ def import_study(
             if isinstance(error, (ImportRefused, WrongUse)):
                 raise
             raise ImportRefused(error, _refused_early(request, error, log)) from error
-
-
-def check_request(app: App, request: ImportRequest) -> None:
-    """Refuse what cannot work before anything is read.
-
-    Raises:
-        WrongUse, StudyExists: with what to do.
-    """
-    if not request.paths:
-        raise WrongUse("No file or folder was given.", "Name at least one zip, image or folder.")
-    if not request.name:
-        raise WrongUse("The study needs a name.")
-    if len(request.name) > NAME_LENGTH or not request.name.isprintable():
-        raise WrongUse(
-            f"The name of a study has at most {NAME_LENGTH} characters, all of them printable.",
-            "Choose a shorter or simpler name.",
-        )
-    for path in (*request.paths, *([request.sheet] if request.sheet else [])):
-        if not path.exists():
-            raise WrongUse(f"There is no file or folder {path}.", "Check the spelling.", "E-PATH-MISSING")
-    if request.pixel_size_um is not None and not 0 < request.pixel_size_um < 1000:
-        raise WrongUse("The pixel size is given in micrometres and lies above 0.")
-    if request.tile_px is not None and not app.settings.limits.min_side <= request.tile_px <= MOST_TILE:
-        raise WrongUse(
-            f"Tiles of montages have {app.settings.limits.min_side} to {MOST_TILE:,} pixels per side, "
-            f"not {request.tile_px:,}."
-        )
-    if any(study.name == request.name for study in app.catalogue.studies()):
-        raise StudyExists(
-            f"A study called {request.name!r} exists already.",
-            "Choose another name, or delete the old one first (nscweb study delete NAME).",
-        )
 
 
 def _import(
@@ -153,7 +93,9 @@ def _import(
         need_space(app.settings.data_dir, _bytes_needed(found, len(kept)))
         known = described(app, request, found, log)
         left_out_before = (found.skipped, found.ignored)
-        marks = read_samples(staging, found, brightfield, kept, progress, cancel)
+        size = request.pixel_size_um or found.pixel_size_um
+        cut = None if request.fields is None else FieldCut(request.fields, size)
+        marks = read_samples(staging, found, brightfield, kept, progress, cancel, cut)
         return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, log)
 
 
@@ -213,7 +155,11 @@ def _finish(
     skipped = skipped_before + sum(mark.skipped for mark in marks)
     ignored = ignored_before + sum(mark.ignored for mark in marks)
     if not cells:
-        reason = why_nothing(log, [path.name for path in request.paths])
+        reason = (
+            nothing_found(images)
+            if request.fields and images
+            else why_nothing(log, [path.name for path in request.paths])
+        )
         report = refusal(
             request.name, reason, skipped=skipped, ignored=ignored, members=found.members, findings=log
         )

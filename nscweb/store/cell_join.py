@@ -12,12 +12,17 @@ import pyarrow as pa
 from nscweb.store.cells import BATCH
 from nscweb.store.files import atomic_write, named, sync_folder
 
+_NUMBER = "object_number"
 
-def join_cell_files(path: Path, parts: Sequence[Path]) -> None:
+
+def join_cell_files(path: Path, parts: Sequence[Path], *, renumber: bool = False) -> None:
     """Write the cells of the parts, in order, as one cell file under `path`.
 
     The parts are memory-mapped one after the other, and their rows are cut anew into batches of the length that
     a cell file has, so the result does not depend on how the cells were divided. A single part is moved.
+
+    Args:
+        renumber: object numbers are counted anew from 1, as they are in a single part.
 
     Raises:
         DiskFull: no space is left; nothing stays under `path`.
@@ -28,7 +33,12 @@ def join_cell_files(path: Path, parts: Sequence[Path]) -> None:
     with pa.memory_map(str(parts[0])) as first:
         schema = pa.ipc.open_file(first).schema
     with atomic_write(path) as stream, pa.ipc.new_file(stream, schema) as writer:
+        first_number = 1
         for batch in _batches(parts, schema):
+            if renumber:
+                numbers = pa.array(range(first_number, first_number + len(batch)), pa.int64())
+                batch = batch.set_column(schema.get_field_index(_NUMBER), _NUMBER, numbers)
+                first_number += len(batch)
             writer.write_batch(batch)
 
 

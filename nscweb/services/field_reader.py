@@ -1,0 +1,104 @@
+"""Whole fields of view on their way in: one image becomes the cells that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from nscweb.core.cells import CellImage
+from nscweb.core.findings import Finding, FindingLog, Level
+from nscweb.core.progress import CancelAsked, stop_if_asked
+from nscweb.io.cell_reader import CellReader
+from nscweb.services.field_cells import FieldCut
+
+# What is said of a large image that was not expected to be a field.
+_EXPECTED = frozenset({"W-IMG-FIELD"})
+
+
+class FieldLog(FindingLog):
+    """Hands everything on to another log, except the remark that an image looks like a whole field."""
+
+    def __init__(self, log: FindingLog) -> None:
+        super().__init__()
+        self._log = log
+
+    def add(self, level: Level, code: str, message: str, where: str = "") -> Finding:
+        if code in _EXPECTED:
+            return Finding(level, code, message, where)
+        return self._log.add(level, code, message, where)
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        self._log.extend(finding for finding in findings if finding.code not in _EXPECTED)
+
+
+class FieldReader(CellReader):
+    """The cells in the fields that another reader gives; files are counted as the other does.
+
+    Cells are numbered from 1 in the order of the fields and, within a field, from top to bottom. Every cell has
+    the mask that was found, in all channels, and the values ``field`` (file), ``x`` and ``y`` (centre in pixels
+    from the upper left corner), with a pixel size ``x_um`` and ``y_um``, and ``field_border`` (1 when the border
+    of the field cuts the cell, else 0) where such cells are kept.
+
+    Attributes:
+        fields: that were searched so far.
+    """
+
+    def __init__(
+        self, inner: CellReader, cut: FieldCut, brightfield: str, log: FindingLog, cancel: CancelAsked
+    ) -> None:
+        super().__init__()
+        self._inner, self._cut, self._brightfield = inner, cut, brightfield
+        self._log, self._cancel = log, cancel
+        self._number = 0
+        self.fields = 0
+        self._count()
+
+    def _count(self) -> None:
+        self.images, self.skipped = self._inner.images, self._inner.skipped
+        self.ignored = self._inner.ignored
+
+    def __iter__(self) -> Iterator[CellImage]:
+        try:
+            for field in self._inner:
+                stop_if_asked(self._cancel)
+                yield from self._cells(field)
+                self.fields += 1
+                self._count()
+        finally:
+            self._count()
+
+    def _cells(self, field: CellImage) -> Iterator[CellImage]:
+        from nscweb.preprocess.segmentation import cells_of_field, segment_field
+
+        settings, size = self._cut.settings, self._cut.pixel_size_um
+        labels = segment_field(field.channel(self._brightfield), settings, size)
+        found = cells_of_field(field.pixels, labels, settings)
+        self._tell(field.source, len(found.cells), found.dropped)
+        for cell in found.cells:
+            self._number += 1
+            values: dict[str, float | str] = {**field.values, "field": field.source, "x": cell.x, "y": cell.y}
+            if size:
+                values |= {"x_um": cell.x * size, "y_um": cell.y * size}
+            if not settings.drop_border:
+                values["field_border"] = float(cell.at_border)
+            masks = np.broadcast_to(cell.mask, cell.pixels.shape)
+            yield CellImage(
+                self._number, field.channels, cell.pixels, field.source, masks, field.tags, values
+            )
+
+    def _tell(self, where: str, cells: int, dropped: int) -> None:
+        if dropped:
+            message = "Cells that the border of the field cuts were left out."
+            self._log.add("note", "N-FIELD-BORDER", message, f"{where}: {dropped:,} cells")
+        if cells:
+            self._log.add(
+                "note", "N-FIELD-CELLS", "Cells were found in a field of view.", f"{where}: {cells:,} cells"
+            )
+            return
+        self._log.add(
+            "warn",
+            "W-FIELD-EMPTY",
+            "No cell was found in the field of view. If it shows cells, lower the threshold or the smallest area.",
+            where,
+        )

@@ -1,0 +1,197 @@
+"""A look at how a field of view would be cut into cells, before it is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nscweb.core.errors import InputRefused, WrongUse
+from nscweb.core.findings import FindingLog
+from nscweb.core.segmentation import SegmentationSettings
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+# A live preview searches at most such a square in the middle of a field, in pixels.
+MOST_SIDE = 1024
+PICTURE_SIDE = 1000
+EXAMPLES = 12
+_COLOUR = (230, 159, 0)
+_CUT_COLOUR = (86, 180, 233)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of view as read, for previews with several settings.
+
+    Attributes:
+        name: its file.
+        pixels: (h, w) brightfield at native depth; the middle part of a large field.
+        size: (height, width) of the whole field.
+        channel: taken as brightfield.
+        images: how many images there are in all, each of them a field.
+        pixel_size_um: micrometres per pixel when the files say so, else None.
+    """
+
+    name: str
+    pixels: NDArray[Any]
+    size: tuple[int, int]
+    channel: str
+    images: int
+    pixel_size_um: float | None = None
+
+
+@dataclass(frozen=True)
+class FieldPreview:
+    """How a field would be cut.
+
+    Attributes:
+        picture: (h, w, 3) uint8, the field with the outlines of its cells, at most 1000 px a side. Blue outlines are
+            cells that are left out because the border cuts them.
+        n_cells: cells found.
+        areas: of these cells, square pixels.
+        examples: a few crops (h, w) uint8, as pictures.
+        dropped: cells left out at the border.
+        sentence: all that in words.
+    """
+
+    picture: NDArray[np.uint8]
+    n_cells: int
+    areas: tuple[int, ...]
+    examples: tuple[NDArray[np.uint8], ...]
+    dropped: int
+    sentence: str
+
+
+def preview(
+    app: App,
+    paths: Sequence[Path],
+    settings: SegmentationSettings,
+    channel: str | None = None,
+    index: int = 0,
+) -> FieldPreview:
+    """Cut one field of some files, as `import_study` with `fields` would; see `read_field` and `preview_field`."""
+    return preview_field(read_field(app, paths, channel, index), settings)
+
+
+def read_field(app: App, paths: Sequence[Path], channel: str | None = None, index: int = 0) -> Field:
+    """The first readable image of the files, from the one at position `index` on.
+
+    Args:
+        channel: brightfield channel; None takes the guess.
+
+    Raises:
+        InputRefused: nothing can be read.
+        WrongUse: the images have no such channel.
+    """
+    from nscweb.io.excerpt import excerpt
+    from nscweb.io.survey import survey
+    from nscweb.services.import_request import ImportRequest
+    from nscweb.services.study_import import chosen_channels
+
+    log = FindingLog()
+    with survey(paths, app.settings.limits, log) as found:
+        request = ImportRequest(tuple(paths), "", channel=channel or None)
+        brightfield, _ = chosen_channels(found, request, FindingLog())
+        if found.cells < 1:
+            raise InputRefused("No image was found in these files.", "Choose other files.")
+        index %= found.cells
+        for sample in found.samples:
+            if index >= sample.cells:
+                index -= sample.cells
+                continue
+            part = excerpt(found, sample, index, sample.cells, apart=False)
+            for cell in part.read(part.samples[0], (brightfield,), log, needed=brightfield):
+                pixels = cell.channel(brightfield)
+                middle = _middle(pixels)
+                return Field(cell.source, middle, cell.frame, brightfield, found.cells, found.pixel_size_um)
+            index = 0
+    wrong = next((finding for finding in log if finding.level == "skip"), None)
+    raise InputRefused(
+        "None of the images can be read." if wrong is None else f"{wrong.where}: {wrong.message}",
+        "Choose other files.",
+        "E-NO-IMAGES" if wrong is None else wrong.code,
+    )
+
+
+def _middle(pixels: NDArray[Any]) -> NDArray[Any]:
+    """The middle part of a large field, as a copy."""
+    top, left = (max(0, (side - MOST_SIDE) // 2) for side in pixels.shape)
+    return pixels[top : top + MOST_SIDE, left : left + MOST_SIDE].copy()
+
+
+def preview_field(field: Field, settings: SegmentationSettings) -> FieldPreview:
+    """Cut a field that was read, and draw what was found."""
+    from nscweb.preprocess.segmentation import cells_of_field, segment_field
+
+    if field.pixels.ndim != 2:
+        raise WrongUse("A field of view has one brightfield channel.")
+    labels = segment_field(field.pixels, settings)
+    found = cells_of_field(field.pixels, labels, settings)
+    step = max(1, len(found.cells) // EXAMPLES)
+    shown = found.cells[::step][:EXAMPLES]
+    low, high = _range(field.pixels)
+    return FieldPreview(
+        picture=_drawn(_grey(field.pixels, low, high), labels, settings),
+        n_cells=len(found.cells),
+        areas=tuple(cell.area_px for cell in found.cells),
+        examples=tuple(_grey(cell.pixels[0], low, high) for cell in shown),
+        dropped=found.dropped,
+        sentence=_sentence(field, len(found.cells), found.dropped),
+    )
+
+
+def _sentence(field: Field, cells: int, dropped: int) -> str:
+    height, width = field.pixels.shape
+    where = f"in the field {field.name}"
+    if field.pixels.shape != field.size:
+        where = (
+            f"in the middle part ({width:,} x {height:,} of {field.size[1]:,} x {field.size[0]:,} pixels) of the "
+            f"field {field.name}"
+        )
+    said = f"{cells:,} {'cell' if cells == 1 else 'cells'} found {where}."
+    if dropped:
+        said += f" {dropped:,} more at the border of this part would be left out."
+    if not cells and not dropped:
+        said += " If it shows cells, lower the threshold or the smallest area."
+    return said
+
+
+def _range(pixels: NDArray[Any]) -> tuple[float, float]:
+    some = pixels[:: max(1, pixels.shape[0] // 256), :: max(1, pixels.shape[1] // 256)]
+    low, high = (float(value) for value in np.percentile(some, (0.2, 99.8)))
+    return low, high if high > low else low + 1.0
+
+
+def _grey(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """(h, w) of any depth to a picture; the same range for a field and its cells."""
+    unit = (pixels.astype(np.float64) - low) / (high - low)
+    return np.asarray(np.rint(255 * np.clip(unit, 0, 1)), np.uint8)
+
+
+def _drawn(
+    grey: NDArray[np.uint8], labels: NDArray[np.int32], settings: SegmentationSettings
+) -> NDArray[np.uint8]:
+    """(h, w, 3) with outlines, small fields enlarged so that outlines are thin beside the cells."""
+    import cv2
+
+    height, width = grey.shape
+    scale = min(PICTURE_SIDE / max(height, width), 2.0)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    smooth = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    picture = np.repeat(np.asarray(smooth, np.uint8)[..., None], 3, axis=2)
+    large = cv2.resize(labels.astype(np.float32), size, interpolation=cv2.INTER_NEAREST).astype(np.int32)
+    border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    # The outermost pixels of each cell and those around it, so that the line is seen at any magnification.
+    ring = np.ones((3, 3), np.uint8)
+    owner = cv2.dilate(large.astype(np.float32), ring).astype(np.int32)
+    edge = owner != cv2.erode(large.astype(np.float32), ring).astype(np.int32)
+    cut = np.isin(owner, border[border > 0]) if settings.drop_border else np.zeros(large.shape, bool)
+    picture[edge & ~cut] = _COLOUR
+    picture[edge & cut] = _CUT_COLOUR
+    return picture
