@@ -22,6 +22,7 @@ from nscweb.jobs.queue import JobView
 from nscweb.services import demo
 from nscweb.services import study as studies
 from nscweb.services.context import App
+from nscweb.services.field_cells import FIELD_STEP
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, duration, html, label
 
@@ -183,15 +184,23 @@ def headline(view: JobView) -> str:
     if view.state == "interrupted":
         return "Interrupted: the worker stopped; it is started again and goes on from the last finished part"
     of = (
-        f"{view.done:,} of {count(view.total, 'cell')}"
+        f"{view.done:,} of {count(view.total, _thing(view))}"
         if view.total
-        else (count(view.done, "cell") if view.done else "")
+        else (count(view.done, _thing(view)) if view.done else "")
     )
     return " · ".join(part for part in (view.step or "Working", of) if part)
 
 
 def _speed(view: JobView) -> str:
-    return f"{view.cells_per_second:,.0f} cells per second" if view.cells_per_second else ""
+    if not view.cells_per_second:
+        return ""
+    digits = 1 if view.cells_per_second < 10 else 0
+    return f"{view.cells_per_second:,.{digits}f} {_thing(view)}s per second"
+
+
+def _thing(view: JobView) -> str:
+    """What a job counts."""
+    return "field" if view.step.startswith(FIELD_STEP) else "cell"
 
 
 def _left(view: JobView) -> str:

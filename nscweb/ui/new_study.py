@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -12,6 +12,7 @@ from nscweb.core.errors import NscwebError
 from nscweb.services import uploads
 from nscweb.services.context import App
 from nscweb.ui import jobs, show
+from nscweb.ui.field_view import field_options
 from nscweb.ui.text import count, html, plain
 
 _STAGED = "nsc_staged"
@@ -52,6 +53,7 @@ def new_study(app: App, *, expanded: bool) -> None:
         )
         with st.expander("Options", icon=":material/tune:"):
             options = _options()
+            options["fields"] = _fields(app, paths, options)
         ready = bool(paths)
         if st.button("Import", type="primary", disabled=not ready, icon=":material/input:", key="new_import"):
             with show.caught("import"):
@@ -119,6 +121,18 @@ def _options() -> dict[str, object]:
         "pixel_size_um": pixel_size,
         "tile_px": tile,
     }
+
+
+def _fields(app: App, paths: Sequence[Staged], options: Mapping[str, object]) -> dict[str, object] | None:
+    """How cells are found in fields of view, ready for JSON; None when images are single cells."""
+    channel, pixel_size = options["channel"], options["pixel_size_um"]
+    settings = field_options(
+        app,
+        [Path(item.path) for item in paths],
+        channel if isinstance(channel, str) else None,
+        pixel_size if isinstance(pixel_size, float) else None,
+    )
+    return settings.as_dict() if settings is not None else None
 
 
 def _uploaded(app: App) -> Sequence[Staged]:
