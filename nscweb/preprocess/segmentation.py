@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 from skimage.filters import threshold_otsu, threshold_triangle
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
@@ -27,8 +28,11 @@ from nscweb.preprocess.steps import Array, Float32
 Labels = NDArray[np.int32]
 Mask = NDArray[np.uint8]
 
-# Fields with more pixels are searched at a lower resolution, so that memory stays below about half a gigabyte.
+# Fields with more pixels are searched at a lower resolution, so that memory stays below a gigabyte.
 MOST_PIXELS = 4096 * 4096
+# An object whose box is larger, such as the seam of a stitched scan, is not parted: that would need gigabytes.
+MOST_PARTED = 2048 * 2048
+_STRIP = 256
 # Standard deviation of the window of the local root mean square, pixels.
 _WINDOW = 1.5
 # Beside something strong the limit is this share of it, so that the window does not widen a bright rim.
@@ -107,8 +111,7 @@ def segment_field(
     mask = _tidy(mask, sigma, high)
     labels = _objects(mask, settings, low, high)
     if shrink > 1:
-        large = cv2.resize(labels.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST)
-        labels = np.asarray(large, np.int32)
+        labels = np.asarray(cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST), np.int32)
     return labels
 
 
@@ -122,11 +125,16 @@ def _centred(pixels: Array, shrink: int) -> Float32 | None:
         return None
     # float32 holds 16 bit exactly; all else is brought near 0 before it loses digits.
     work = np.float32 if pixels.dtype in (np.uint8, np.uint16) else np.float64
-    signal = np.subtract(pixels, work(middle), dtype=work).astype(np.float32)
-    signal /= np.float32(span)
-    if shrink > 1:
-        size = (max(1, pixels.shape[1] // shrink), max(1, pixels.shape[0] // shrink))
-        signal = np.asarray(cv2.resize(signal, size, interpolation=cv2.INTER_AREA), np.float32)
+    height, width = (max(1, side // shrink) for side in pixels.shape)
+    signal = np.empty((height, width), np.float32)
+    # Strip by strip, so that a large field is never held as floats.
+    for top in range(0, height, _STRIP):
+        rows = min(_STRIP, height - top)
+        part = np.subtract(pixels[top * shrink : (top + rows) * shrink], work(middle), dtype=work)
+        part = (part / work(span)).astype(np.float32, copy=False)
+        if shrink > 1:
+            part = np.asarray(cv2.resize(part, (width, rows), interpolation=cv2.INTER_AREA), np.float32)
+        signal[top : top + rows] = part
     return signal
 
 
@@ -184,7 +192,8 @@ def _objects(mask: Mask, settings: SegmentationSettings, low: float, high: float
             continue
         x, y, w, h = (int(value) for value in stats[index, :4])
         here = found[y : y + h, x : x + w] == index
-        parts = _parted(here, settings, low) if settings.split and area >= 2 * low else [here]
+        split = settings.split and area >= 2 * low and w * h <= MOST_PARTED
+        parts = _parted(here, settings, low) if split else [here]
         for part in parts:
             if low <= np.count_nonzero(part) <= high:
                 number += 1
@@ -197,7 +206,7 @@ def _parted(mask: NDArray[np.bool_], settings: SegmentationSettings, low: float)
     if _solidity(mask) > _CONVEX:
         return [mask]
     padded = np.pad(mask, 1)
-    depth = np.asarray(cv2.distanceTransform(padded.view(np.uint8), cv2.DIST_L2, 5), np.float64)
+    depth = np.asarray(cv2.distanceTransform(padded.view(np.uint8), cv2.DIST_L2, 5), np.float32)
     step = max(0.5, 0.3 * (1 - settings.split_strength) * float(depth.max()))
     tops = local_maxima(reconstruction(np.maximum(depth - step, 0), depth))
     markers = np.asarray(cv2.connectedComponents(tops.astype(np.uint8), connectivity=8)[1], np.int32)
@@ -235,7 +244,11 @@ def cells_of_field(pixels: Array, labels: Labels, settings: SegmentationSettings
     height, width = labels.shape
     cells: list[FieldCell] = []
     dropped = 0
-    for number, (top, bottom, left, right) in enumerate(_boxes(labels), start=1):
+    boxes: list[Any] = list(find_objects(labels))
+    for number, box in enumerate(boxes, start=1):
+        if box is None:
+            continue
+        (top, bottom), (left, right) = ((int(side.start), int(side.stop)) for side in box)
         at_border = top == 0 or left == 0 or bottom == height or right == width
         if at_border and settings.drop_border:
             dropped += 1
@@ -255,20 +268,3 @@ def cells_of_field(pixels: Array, labels: Labels, settings: SegmentationSettings
             )
         )
     return FieldCells(cells, dropped)
-
-
-def _boxes(labels: Labels) -> list[tuple[int, int, int, int]]:
-    """(top, bottom, left, right) of labels 1, 2, ...; ends are past the last pixel."""
-    count = int(labels.max(initial=0))
-    if not count:
-        return []
-    ys, xs = np.nonzero(labels)
-    numbers = labels[ys, xs]
-    lows = np.full((2, count + 1), max(labels.shape), np.int64)
-    highs = np.zeros((2, count + 1), np.int64)
-    for axis, places in enumerate((ys, xs)):
-        np.minimum.at(lows[axis], numbers, places)
-        np.maximum.at(highs[axis], numbers, places + 1)
-    return [
-        (int(lows[0, n]), int(highs[0, n]), int(lows[1, n]), int(highs[1, n])) for n in range(1, count + 1)
-    ]

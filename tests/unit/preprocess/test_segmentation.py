@@ -94,6 +94,19 @@ def test_large_fields_are_searched_at_a_lower_resolution(monkeypatch: pytest.Mon
     assert MOST_PIXELS > 2048 * 2048
 
 
+def test_the_seam_of_a_stitched_scan_is_no_cell_and_stops_nothing() -> None:
+    part = simulated_field((600, 600), 20, seed=5, uneven=0.3)
+    stitched = np.hstack([part.pixels, part.pixels + 150])
+    assert abs(int(segment_field(stitched, SETTINGS).max()) - 2 * part.cells) <= 2
+
+
+def test_crowded_fields_are_parted() -> None:
+    field = simulated_field((900, 900), 80, radius=(16, 20), touching=30, seed=4)
+    labels = segment_field(field.pixels, SETTINGS)
+    assert abs(int(labels.max()) - field.cells) <= 0.1 * field.cells
+    assert matched(labels, field) >= 0.9 * field.cells
+
+
 def test_the_background_follows_a_slope_to_the_border() -> None:
     rows, columns = np.mgrid[:300, :410]
     slope = (0.01 * rows + 0.02 * columns).astype(np.float32)
