@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import tifffile
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,13 @@ def empty_field(size: tuple[int, int] = (512, 512), *, seed: int = 1, uneven: fl
 
 
 def write_field(path: Path, pixels: np.ndarray) -> Path:
-    """Write a field as PNG or TIFF; the file's name says that it is simulated."""
+    """Write a field as PNG or TIFF; the file's name says that it is simulated, a TIFF says so inside too."""
     assert "simulated" in path.name
     path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), pixels)
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, pixels, description="nscweb simulation", metadata=None)
+    else:
+        assert cv2.imwrite(str(path), pixels)
     return path
 
 

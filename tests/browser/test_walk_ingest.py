@@ -100,6 +100,7 @@ def test_a_field_of_view_is_cut_into_cells_after_a_preview(walker: Walker, tmp_p
     walker.press("Import")
     walker.sees("Imported: ", timeout=JOB)
     walker.settle()
+    walker.sees("Simulated data")
     pictures_and_gates(walker, "35_field", field.cells)
 
 
