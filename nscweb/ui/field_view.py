@@ -80,7 +80,7 @@ def _asked(pixel_size_um: float | None, colonies: bool) -> SegmentationSettings:
     # Other objects and another pixel size begin with what suits them.
     key = f"new_field_{'colony' if colonies else 'cell'}_{pixel_size_um or 0:g}"
     left, middle, right = st.columns(3)
-    low, high = _diameters(left, suggested, unit, key)
+    low, high = _diameters(left, "colony" if colonies else "cell", suggested, unit, key)
     method = middle.selectbox(
         "What stands out is judged by",
         list(_METHODS),
@@ -138,7 +138,11 @@ def _asked(pixel_size_um: float | None, colonies: bool) -> SegmentationSettings:
 
 
 def _diameters(
-    place: st.delta_generator.DeltaGenerator, suggested: SegmentationSettings, unit: _Unit, key: str
+    place: st.delta_generator.DeltaGenerator,
+    thing: str,
+    suggested: SegmentationSettings,
+    unit: _Unit,
+    key: str,
 ) -> tuple[float, float]:
     """Smallest and largest diameter in pixels."""
     low, high = (
@@ -146,10 +150,11 @@ def _diameters(
     )
     step = _step(high)
     chosen = place.slider(
-        f"Diameter of a cell or colony ({unit.name})",
+        f"Diameter of a {thing} ({unit.name})",
         step, step * math.ceil(2 * high / step),
         (max(step, step * round(low / step)), step * round(high / step)), step,
         key=f"{key}_size",
+        format=_digits(step),
         help="Of a disc of the same area. Smaller objects are taken for debris, larger ones for clumps.",
     )  # fmt: skip
     return unit.pixels(chosen[0]), unit.pixels(chosen[1])
@@ -168,7 +173,14 @@ def _length(
     most_shown = step * math.ceil(unit.shown(max(most, suggested)) / step)
     value = step * round(unit.shown(suggested) / step)
     chosen = place.slider(
-        f"{name} ({unit.name})", 0.0, most_shown, min(value, most_shown), step, key=key, help=help_text
+        f"{name} ({unit.name})",
+        0.0,
+        most_shown,
+        min(value, most_shown),
+        step,
+        _digits(step),
+        key=key,
+        help=help_text,
     )
     return round(unit.pixels(chosen))
 
@@ -178,6 +190,11 @@ def _step(most: float) -> float:
     exact = max(most, 1e-6) / 100
     power = 10.0 ** math.floor(math.log10(exact))
     return next(power * nice for nice in (1, 2, 5, 10) if power * nice >= exact * 0.999)
+
+
+def _digits(step: float) -> str:
+    """As many digits as a step needs."""
+    return f"%.{max(0, -math.floor(math.log10(step) + 1e-9))}f"
 
 
 def _preview(

@@ -74,7 +74,7 @@ def test_without_the_box_an_image_is_one_cell(walk: Walk, app: App) -> None:
 
 def test_sliders_change_what_is_found(walk: Walk, app: App) -> None:
     test = tick(upload(walk("pages/study.py"), ("simulated_1.png", png(FIELD.pixels))))
-    test = slider(test, "Diameter of a cell or colony (px)").set_range(30.0, 100.0).run()  # type: ignore[attr-defined]
+    test = slider(test, "Diameter of a cell (px)").set_range(30.0, 100.0).run()  # type: ignore[attr-defined]
     assert is_healthy(test), texts(test)
     assert "0 cells found" in texts(test) and "lower the threshold" in texts(test)
 
@@ -84,7 +84,7 @@ def test_lengths_are_micrometres_when_the_pixel_size_is_known(walk: Walk, app: A
     size = next(item for item in test.number_input if item.label == "Pixel size in µm")
     test = size.set_value(0.5).run()
     assert is_healthy(test), texts(test)
-    assert slider(test, "Diameter of a cell or colony (µm)")
+    assert slider(test, "Diameter of a cell (µm)")
     assert f"{FIELD.cells} cells found" in texts(test) and " µm, half of them below" in texts(test)
     test = next(item for item in test.button if item.label == "Import").click().run()
     (job,) = app.catalogue.jobs()
