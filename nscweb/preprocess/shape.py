@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.preprocess.steps import Float32
+
+if TYPE_CHECKING:
+    import pandas as pd  # training, which crops to objects, runs on machines without it
 
 Mask = NDArray[np.uint8]
 Outline = NDArray[np.int32]
