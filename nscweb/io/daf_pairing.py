@@ -83,7 +83,9 @@ def _usable(info: DafInfo, table: CifCells) -> DafInfo:
     count = table.cells if table.claimed is None else table.claimed
     if info.objects in (None, count):
         return info
-    return DafInfo(info.file, info.objects, info.channels, info.brightfield, {})
+    # Another acquisition may have had its lamp in another channel, so what the .cif itself says goes first.
+    brightfield = None if table.brightfield else info.brightfield
+    return DafInfo(info.file, info.objects, info.channels, brightfield, {})
 
 
 def _give(info: DafInfo, path: Path, name: str, table: CifCells) -> list[Finding]:
@@ -94,7 +96,10 @@ def _give(info: DafInfo, path: Path, name: str, table: CifCells) -> list[Finding
         message = "The .daf names the channels of its .cif; here they keep their numbers."
         notes.append(Finding("note", "N-DAF-CHANNELS", message, f"{name}: {_channels(info)}"))
     if usable is not info and info.populations:
-        message = "The .daf is of another number of objects than its .cif, so its populations were not taken."
+        message = (
+            "The .daf is of another number of objects than its .cif, so its populations were not taken, and its "
+            "brightfield channel only where the .cif names none."
+        )
         notes.append(Finding("warn", "W-DAF-COUNT", message, f"{name}: {info.objects:,}"))
         return notes
     known, gated = info.names(known=True), info.names(known=False)

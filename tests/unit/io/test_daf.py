@@ -251,3 +251,12 @@ def test_a_real_daf(shared: Path) -> None:
     assert dead is not None and dead.tolist() == list(range(400, 410))
     assert metaphase is not None and metaphase.tolist() == list(range(160, 200))
     assert {"Focused", "Events", "G2"} <= set(info.names(known=False)) and "All" not in info.populations
+
+
+def test_a_daf_of_another_acquisition_does_not_move_the_brightfield_channel(
+    shared: Path, tmp_path: Path, take: Callable[..., Any]
+) -> None:
+    """The real .daf has 420 objects and its lamp in Ch4; the real .cif has 111 objects and its lamp in Ch5."""
+    imported = take(shared / "data/cif/example.cif", shared / "data/daf/example.daf")
+    assert imported.found.brightfield == "Ch5"
+    assert imported.codes("warn") == {"W-DAF-COUNT"}
