@@ -67,22 +67,32 @@ class IndexBuilder:
         Args:
             place: (source, sample, True when a folder and not a prefix names the sample).
         """
-        position = self._places.get(place)
-        if position is None:
-            position = self._new_place(place)
         if number is None:
             self.unnamed += 1
             prefix, number, channel = "", -1, UNNAMED_CHANNEL
+        self.add_known(self.ids(place, prefix, channel, numbered=number >= 0), number, place[0], member)
+
+    def ids(
+        self, place: tuple[int, str, bool], prefix: str, channel: str, *, numbered: bool = True
+    ) -> tuple[int, int, int]:
+        """What `add_known` takes, for all files that share place, prefix and channel."""
+        position = self._places.get(place)
+        if position is None:
+            position = self._new_place(place)
         prefix_id = self._spellings.get(prefix)
         if prefix_id is None:
             prefix_id = self._prefixes.setdefault(prefix.casefold(), len(self._prefixes))
             self._spellings[prefix] = prefix_id
-        if number >= 0:
+        if numbered:
             self._pairs.add((position, prefix_id))
         channel_id = self._channels.get(channel)
         if channel_id is None:
             channel_id = self._channels[channel] = len(self._channels)
-        self._values.extend((position, prefix_id, number, channel_id, place[0], member))
+        return position, prefix_id, channel_id
+
+    def add_known(self, ids: tuple[int, int, int], number: int, source: int, member: int) -> None:
+        """One image file whose place, prefix and channel are known; `add` in short."""
+        self._values.extend((ids[0], ids[1], number, ids[2], source, member))
 
     def _new_place(self, place: tuple[int, str, bool]) -> int:
         source, sample, in_folder = place

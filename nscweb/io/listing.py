@@ -29,6 +29,8 @@ from nscweb.io.sources import FileSource, Source, ZipSource, head_of
 _ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".npz"})
 _REPORT_EVERY = 20_000
 _SHORT = 512
+# Exports have a few; names that have nothing in common must not fill memory.
+_MOST_SEEN = 10_000
 _TABLES = frozenset(suffix for entry in FORMATS if entry.open_table for suffix in entry.suffixes) | {".daf"}
 
 
@@ -76,7 +78,7 @@ class _Lister:
 
     def zip(self, position: int, source: ZipSource) -> None:
         """The members of a zip. Nearly all of a real export take the short way, four times as fast."""
-        archive, listing, add = source.archive, self.listing, self.listing.builder.add
+        archive, listing, builder = source.archive, self.listing, self.listing.builder
         self._prefix = source.prefix
         listed, claimed = len(archive), archive.directory.claimed
         if listed != claimed and listed % 65536 != claimed:
@@ -84,7 +86,8 @@ class _Lister:
             self._log.add("warn", "W-ZIP-COUNT", message, f"{source.label}: {listed} of {claimed}")
         folders: dict[str, str | None] = {}
         accepted: list[int] = []
-        match_plain = PLAIN_NAME.fullmatch
+        match_plain, add = PLAIN_NAME.fullmatch, builder.add_known
+        seen: dict[tuple[str, str | None, str], tuple[int, int, int]] = {}
         for number, name, size in source.entries():
             listing.members += 1
             if listing.members % _REPORT_EVERY == 0:
@@ -95,10 +98,15 @@ class _Lister:
                 sample = folders[folder] = _plain_folder(folder)
             match = match_plain(base) if sample is not None and size and len(name) < _SHORT else None
             if match is not None and archive.is_plain(number):
-                prefix, digits, channel = match.groups()
-                prefix = prefix.rstrip("_- .") if prefix else ""
-                place = (position, sample or prefix or source.label, bool(folder and sample))
-                add(place, prefix, int(digits), f"Ch{channel}", number)
+                start, digits, channel = match.groups()
+                ids = seen.get((folder, start, channel))
+                if ids is None:
+                    prefix = start.rstrip("_- .") if start else ""
+                    place = (position, sample or prefix or source.label, bool(folder and sample))
+                    ids = builder.ids(place, prefix, f"Ch{channel}")
+                    if len(seen) < _MOST_SEEN:
+                        seen[folder, start, channel] = ids
+                add(ids, int(digits), position, number)
                 accepted.append(number)
             elif self._take(position, source, number, name, size):
                 accepted.append(number)

@@ -168,7 +168,10 @@ def _three_axes(image: Array, channels: int) -> Array:
 def _whole_frame(
     target: Float32, image: Array, level: NDArray[np.float64], gain: float, recipe: InputRecipe, margin: int
 ) -> None:
-    values = ((image - level[:, None, None]) * gain).astype(np.float32)
+    if gain == 1.0 and not level.any():
+        values = image.astype(np.float32)  # the same numbers, without a detour through float64
+    else:
+        values = ((image - level[:, None, None]) * gain).astype(np.float32)
     stretched = resize_planes(values[None], recipe.resize, recipe.interpolation)[0]
     for plane, source in zip(target, stretched, strict=True):
         plane[:] = (
