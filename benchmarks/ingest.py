@@ -6,8 +6,7 @@ The first script opens the zip with zipfile, each image with Pillow, and makes (
 transforms. nscweb makes the same batch with its reader and the published recipe, in one process and in two that
 share memory. The ways take turns, and ratios are taken within a round, because the speed of a shared machine
 changes from minute to minute. A whole import does more than the first script: it measures 23 features per cell,
-judges them, and writes cell files. Memory is that of the process and its children together, minus what the idle
-program takes; pages that they share are counted once where the system tells (Linux).
+judges them, and writes cell files. Memory is that of the process and its children, minus the idle program's.
 """
 
 from __future__ import annotations
@@ -43,6 +42,7 @@ SIZE = (45, 30)
 RECIPE = InputRecipe(background="none", contrast="none", resize=SIZE, divide_by=255, interpolation="area")
 TOGETHER = 256
 BAR = 8.0
+ONE = "nscweb, 1 thread"
 
 
 def make_export(folder: Path, cells: int) -> Path:
@@ -140,16 +140,20 @@ def timed(way: Any, *given: Any) -> tuple[Any, float]:
 def races(path: Path, cells: int, rounds: int) -> dict[str, dict[str, float]]:
     """Seconds of each way in turns -> rate and ratio to the first script, with the spread of the ratio."""
     seconds: dict[str, list[float]] = {}
+    processor: dict[str, list[float]] = {}
     with (
         tempfile.TemporaryDirectory() as name,
         ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool,
     ):
         our_shared_batch(path, pool)  # starts the processes, which a program does once
         for turn in range(rounds):
-            theirs, spent = timed(naive_batch, path)
-            seconds.setdefault("zipfile + Pillow + torchvision, 1 thread", []).append(spent)
-            ours, spent = timed(our_batch, path)
-            seconds.setdefault("nscweb, 1 thread", []).append(spent)
+            batch = {}
+            for label, way in (("zipfile + Pillow + torchvision, 1 thread", naive_batch), (ONE, our_batch)):
+                began = time.process_time()
+                batch[label], spent = timed(way, path)
+                processor.setdefault(label, []).append(time.process_time() - began)
+                seconds.setdefault(label, []).append(spent)
+            theirs, ours = batch.values()
             shared, spent = timed(our_shared_batch, path, pool)
             seconds.setdefault("nscweb, 2 processes and shared memory", []).append(spent)
             np.testing.assert_array_equal(ours, shared)
@@ -168,6 +172,9 @@ def races(path: Path, cells: int, rounds: int) -> dict[str, dict[str, float]]:
             "lowest": round(min(ratios), 1),
             "highest": round(max(ratios), 1),
         }
+        if way in processor:
+            by_processor = [a / b for a, b in zip(*processor.values(), strict=True)]
+            table[way]["ratio_of_processor_time"] = 1.0 if way != ONE else round(median(by_processor), 1)
     return table
 
 
