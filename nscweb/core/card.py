@@ -132,7 +132,15 @@ class ModelCard:
         uses: what it may be used for, sentences.
         limits: what it cannot do, sentences; shown beside every result.
         citation: paper, may be empty.
-        calibration: reserved for score calibration, a dictionary; empty when the scores are plain softmax.
+        calibration: of the scores (``temperature``), and what known cells look like; may be empty.
+        audit: what shortcuts could explain, from `nscweb.training.audit`: ``passed`` (bool), ``sentence`` and the
+            figures behind it; empty when it was not measured.
+        robustness: rows of accuracy under changes of the images (``change``, ``strength``, ``accuracy``, ``low``,
+            ``high``); empty when it was not measured.
+        exports: other forms of the same network beside the card, by kind: ``onnx``, ``fast``; each with ``file``,
+            ``sha256`` and the result of its own check.
+        mark: a few words that stand beside the title everywhere, such as "published, illumination shortcut not
+            excluded"; empty for most.
     """
 
     name: str
@@ -150,6 +158,10 @@ class ModelCard:
     limits: tuple[str, ...]
     citation: str = ""
     calibration: dict[str, Any] = field(default_factory=dict)
+    audit: dict[str, Any] = field(default_factory=dict)
+    robustness: tuple[dict[str, Any], ...] = ()
+    exports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    mark: str = ""
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

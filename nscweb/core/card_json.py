@@ -50,6 +50,10 @@ def card_to_dict(card: ModelCard) -> dict[str, Any]:
         "limits": list(card.limits),
         "citation": card.citation,
         "calibration": card.calibration,
+        "audit": card.audit,
+        "robustness": list(card.robustness),
+        "exports": card.exports,
+        "mark": card.mark,
     }
 
 
@@ -82,6 +86,10 @@ def card_from_dict(data: Any) -> ModelCard:
             limits=tuple(str(line) for line in data["limits"]),
             citation=str(data.get("citation", "")),
             calibration=dict(data.get("calibration", {})),
+            audit=dict(data.get("audit", {})),
+            robustness=tuple(dict(row) for row in data.get("robustness", ())),
+            exports={str(kind): dict(value) for kind, value in data.get("exports", {}).items()},
+            mark=str(data.get("mark", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CardInvalid(f"The model card misses or misspells a field: {error}.") from error
@@ -114,7 +122,8 @@ def _matrix(rows: Any) -> tuple[tuple[int, ...], ...]:
 def _check(card: ModelCard) -> None:
     if not _NAME.match(card.name):
         raise CardInvalid(f"The model name {card.name!r} has characters other than letters, digits, . _ -.")
-    for name in (card.weights.file, card.weights.example):
+    others = [str(export.get("file", "")) for export in card.exports.values()]
+    for name in (card.weights.file, card.weights.example, *others):
         if not _FILE.match(name):
             raise CardInvalid(f"The card names the file {name!r}; files must lie beside the card.")
     if not card.weights.file.endswith(".safetensors"):

@@ -13,7 +13,7 @@ from nscweb.core.card_json import card_to_dict
 from nscweb.core.classes import ClassScheme
 from nscweb.core.progress import CancelAsked, Progress
 from nscweb.core.recipe import InputRecipe
-from nscweb.core.samples import Study
+from nscweb.core.samples import Sample, Study
 from nscweb.store.cells import CellFile
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _LEAST_SAMPLES = 3
 _FIELD_LIMITS = (24, 128)
 _REFERENCE_CELLS = 6000
+_DAY_COLUMNS = ("acquisition day", "acquisition date", "date", "recorded", "recording day", "run", "batch")
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,28 @@ def sources_of(app: App, study: Study) -> list[CellFileSource]:
         CellFileSource(
             app.folder.cells_path(study.study_id, keys[sample.name]),
             (study.channel,),
-            SampleLabel(f"{study.name}: {sample.name}", sample.group, sample.time_h, sample.replicate),
+            SampleLabel(
+                f"{study.name}: {sample.name}",
+                sample.group,
+                sample.time_h,
+                sample.replicate,
+                sample.donor,
+                _day_of(sample),
+                sample.instrument,
+            ),
             sample.true_class,
         )
         for sample in study.samples
         if sample.true_class and sample.cells
     ]
+
+
+def _day_of(sample: Sample) -> str:
+    """Day of the acquisition, from a further column of the sheet with such a name."""
+    for name, value in sample.extra:
+        if name.strip().casefold().replace("_", " ") in _DAY_COLUMNS:
+            return value
+    return ""
 
 
 def recipe_for(architecture: str, sources: list[CellFileSource]) -> InputRecipe:

@@ -31,12 +31,15 @@ _HALF_LIMIT = 60_000.0
 
 @dataclass(frozen=True)
 class SampleLabel:
-    """One acquisition as training knows it; `time_h` is None where not known."""
+    """One acquisition as training knows it; `time_h` is None and the others are empty where not known."""
 
     name: str
     group: str = ""
     time_h: float | None = None
     replicate: str = ""
+    donor: str = ""
+    day: str = ""
+    instrument: str = ""
 
 
 @dataclass(frozen=True)
