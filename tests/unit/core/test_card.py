@@ -70,6 +70,10 @@ CARD = {
     "limits": ["Trained on simulated cells."],
     "citation": "",
     "calibration": {},
+    "audit": {"passed": True},
+    "robustness": [{"change": "blur", "accuracy": 0.5}],
+    "exports": {"onnx": {"file": "model.onnx"}},
+    "mark": "published",
 }
 
 
