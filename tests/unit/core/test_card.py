@@ -135,7 +135,7 @@ def test_something_else_than_an_object_is_refused(data):
 
 
 def test_every_missing_field_is_refused():
-    optional = {"options", "citation", "calibration"}
+    optional = {"options", "citation", "calibration", "audit", "robustness", "exports", "mark"}
     for key in CARD.keys() - optional:
         with pytest.raises(CardInvalid):
             card_from_dict({name: value for name, value in CARD.items() if name != key})
