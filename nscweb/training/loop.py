@@ -38,6 +38,10 @@ _EVALUATION_BATCH = 512
 _GRADIENT_NORM = 2.0
 
 
+def unheard(row: dict[str, float]) -> None:
+    """Nobody wants to know of an epoch."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """A finished run.
@@ -70,6 +74,7 @@ def fit(
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
     clock: Callable[[], float] = time.monotonic,
+    after_epoch: Callable[[dict[str, float]], None] = unheard,
 ) -> Trained:
     """Train a network on `split.train`, stop by `split.validation`; `split.held_out` is not touched.
 
@@ -81,6 +86,8 @@ def fit(
         progress: receives cells done, cells in all, and a sentence.
         cancel: asked before each step; the last checkpoint stays.
         clock: seconds that never go backwards.
+        after_epoch: gets each row of the history once its checkpoint is on the disk, those of a resumed run
+            first; what it raises ends the run, and the checkpoint stays.
 
     Raises:
         JobCancelled: somebody asked to stop.
@@ -98,6 +105,8 @@ def fit(
     fingerprint = _fingerprint(config, data, split)
     resumed = load_checkpoint(path, fingerprint, model, optimiser)
     progressed, best = resumed if resumed is not None else (Progressed(), copy_of(model))
+    for row in progressed.history:
+        after_epoch(row)
     half = use_bfloat16(config, device)
     steps = max(1, math.ceil(len(split.train) / config.batch))
     weight = _class_weight(config, data, split).to(device)
@@ -148,6 +157,7 @@ def fit(
             progressed.best_loss, progressed.best_epoch = row["validation_loss"], progressed.epoch
             best = copy_of(model)
         save_checkpoint(path, fingerprint, progressed, model, optimiser, best)
+        after_epoch(row)
         said = f"validation accuracy {row['validation_accuracy']:.3f}"
         done = progressed.epoch * len(split.train)
         progress(done, config.epochs * len(split.train), f"Epoch {epoch + 1} of {config.epochs}: {said}")

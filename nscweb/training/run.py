@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from nscweb.models.architectures import ARCHITECTURES
 from nscweb.training.card_writer import CardText, refuse_existing_model, write_model_folder
 from nscweb.training.config import TrainConfig
 from nscweb.training.dataset import TrainingData
-from nscweb.training.loop import CHECKPOINT, fit
+from nscweb.training.loop import CHECKPOINT, fit, unheard
 from nscweb.training.splits import split_by_cell, split_by_sample
 
 
@@ -26,6 +27,7 @@ def train(
     checkpoint_folder: Path | None = None,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
+    after_epoch: Callable[[dict[str, float]], None] = unheard,
 ) -> CardEntry:
     """Split, train, measure on held-out samples, write the model folder.
 
@@ -38,6 +40,7 @@ def train(
         checkpoint_folder: where an unfinished run is kept, `out` when None. The same call after a kill goes on
             from there.
         progress, cancel: see `nscweb.core.progress`.
+        after_epoch: see `fit`.
 
     Raises:
         WrongUse: `out` holds a model already, or an unfinished run of another kind.
@@ -52,7 +55,7 @@ def train(
         )
     split = (split_by_sample if split_by == "sample" else split_by_cell)(data, config.seed)
     folder = checkpoint_folder or out
-    trained = fit(config, data, split, folder, progress, cancel)
+    trained = fit(config, data, split, folder, progress, cancel, after_epoch=after_epoch)
     progress(1, 1, "Measuring on held-out cells")
     entry = write_model_folder(out, config, data, split, trained, text)
     (folder / CHECKPOINT).unlink(missing_ok=True)
