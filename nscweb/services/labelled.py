@@ -109,9 +109,9 @@ def _hints(
         progress=lambda done, total, step="": progress(done, total, "Looking through the files"), cancel=cancel,
     ) as found:  # fmt: skip
         hints = {sample.name: sample.hint for sample in found.samples}
-    # Tables of cells bring the classes themselves; folders do not overrule them.
-    unlabelled = [name for name, hint in hints.items() if "/" in name or not hint.true_class]
-    classes, sentence = classes_of_samples(unlabelled, class_level) if unlabelled else ({}, "")
+    # Cells in no folder have no class yet; those of tables bring theirs, and folders do not overrule it.
+    in_folders = [name for name, hint in hints.items() if hint.true_class and "/" in name]
+    classes, sentence = classes_of_samples(in_folders, class_level) if in_folders else ({}, "")
     made = {
         name: hint.with_changes(true_class=classes.get(name, hint.true_class)) for name, hint in hints.items()
     }
