@@ -22,6 +22,8 @@ from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.core.recipe import InputRecipe
 from nscweb.preprocess.recipe import finish_field, prepare_field
+from nscweb.training.audit_features import nuisance_batch
+from nscweb.training.raw_cells import RawCells, RawKeeper
 
 DEFAULT_MARGIN = 6
 _CHUNK = 2048
@@ -84,6 +86,8 @@ class TrainingData:
         description: a sentence for the card.
         licence: of the data and of the weights made from them.
         pixel_size_um: micrometres per pixel when known.
+        nuisance: (N, F) numbers of the recording, from `audit_features.nuisance_batch`; None when not measured.
+        raw: some of the cells as they were stored, for the shortcut audit; None when not kept.
     """
 
     fields: NDArray[Any]
@@ -97,6 +101,8 @@ class TrainingData:
     description: str
     licence: str
     pixel_size_um: float | None = None
+    nuisance: NDArray[np.float32] | None = None
+    raw: RawCells | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -151,6 +157,8 @@ def collect(
     parts: list[NDArray[Any]] = []
     labels: list[int] = []
     sample_of: list[int] = []
+    nuisance: list[NDArray[Any]] = []
+    keeper = RawKeeper()
     stream = iter(cells)
     while piece := list(islice(stream, _CHUNK)):
         stop_if_asked(cancel)
@@ -159,6 +167,9 @@ def collect(
         parts.append(fields.astype(np.float16) if small else fields)
         labels.extend(cell.class_index for cell in piece)
         sample_of.extend(samples.setdefault(cell.sample, len(samples)) for cell in piece)
+        images = [cell.pixels for cell in piece]
+        nuisance.append(nuisance_batch(images))
+        keeper.add(images, sample_of[-len(piece) :], labels[-len(piece) :])
         progress(len(labels), total, "Preparing cells")
     if not labels:
         raise InputRefused(
@@ -176,6 +187,8 @@ def collect(
         description=description,
         licence=licence,
         pixel_size_um=pixel_size_um,
+        nuisance=_joined(nuisance),
+        raw=keeper.kept(),
     )
 
 
