@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.services.labelled import ClassLevel
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
+    from nscweb.training.config import TrainConfig
 
+# Settings that have an option of their own.
+_FIXED = {"architecture", "seed", "device", "threads"}
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 
 
@@ -22,10 +26,17 @@ class TrainRequest:
     """What to train.
 
     Attributes:
-        studies: names or ids; every sample with a true class is used.
+        studies: names or ids, or folders with one folder of images per class; every sample with a true class is
+            used.
         architecture: key of ARCHITECTURES.
         out: folder of the new model; its last part becomes the name of the model.
-        epochs: at most; None takes the default of the training room.
+        channels: channels to learn from, such as Ch2, Ch3, Ch11; () takes the brightfield channel of each study.
+        epochs: at most; None lets the training room choose by the number of cells.
+        settings: further attributes of `TrainConfig`, such as ``{"mixup": 0.2}``.
+        recipe: changes to the preprocessing, attributes of `InputRecipe`, such as ``{"clahe": [2.0, 8]}``.
+        split_by: what must not be split: ``sample``, ``replicate``, ``donor``, ``day``, ``instrument``...; "" for
+            samples where each class has enough of them and cells otherwise, which the card then says.
+        class_level: see `nscweb.services.labelled`.
         seed: random seed.
         device: ``auto``, ``cpu`` or ``cuda``.
         simulated: number of simulated cells to train on instead of studies (0: none).
@@ -36,7 +47,12 @@ class TrainRequest:
     studies: tuple[str, ...]
     architecture: str
     out: Path
+    channels: tuple[str, ...] = ()
     epochs: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    split_by: str = ""
+    class_level: ClassLevel = "auto"
     seed: int = 0
     device: str = "auto"
     simulated: int = 0
@@ -60,21 +76,13 @@ def train_model(
     """
     from nscweb.services.training_data import card_text, collect_data, completed_card
     from nscweb.training.card_writer import refuse_existing_model
-    from nscweb.training.config import TrainConfig
     from nscweb.training.run import train
     from nscweb.training.splits import split_by_cell, split_by_sample
 
     check_request(request)
     refuse_existing_model(request.out)
     collected = collect_data(app, request, progress, cancel)
-    config = TrainConfig(
-        architecture=request.architecture,
-        seed=request.seed,
-        device=request.device,
-        threads=app.settings.threads,
-    )
-    if request.epochs is not None:
-        config = replace(config, epochs=request.epochs)
+    config = config_of(request, app.settings.threads)
     by: Literal["sample", "cell"] = "sample" if collected.can_split_by_sample else "cell"
     entry = train(
         config,
@@ -87,6 +95,38 @@ def train_model(
     )
     split = (split_by_sample if by == "sample" else split_by_cell)(collected.data, config.seed)
     return completed_card(entry, collected, split)
+
+
+def config_of(request: TrainRequest, threads: int | None) -> TrainConfig:
+    """The settings of the training room for a request.
+
+    Raises:
+        WrongUse: a setting that does not exist, or a value that makes no sense.
+    """
+    from nscweb.training.augment import AugmentSettings
+    from nscweb.training.config import TrainConfig
+
+    given = dict(request.settings)
+    known = {item.name for item in fields(TrainConfig)}
+    changes = given.pop("augment", None)
+    strange = sorted(
+        set(given) - known | set(changes or {}) - {item.name for item in fields(AugmentSettings)}
+    )
+    if strange:
+        raise WrongUse(
+            f"There is no training setting called {', '.join(strange)}.",
+            f"Possible are: {', '.join(sorted(known - _FIXED))}.",
+            "E-TRAIN-SETTING",
+        )
+    given.update(architecture=request.architecture, seed=request.seed, device=request.device, threads=threads)
+    if request.epochs is not None:
+        given["epochs"] = request.epochs
+    if changes:
+        given["augment"] = AugmentSettings(**changes)
+    try:
+        return TrainConfig(**given)
+    except (TypeError, ValueError) as error:
+        raise WrongUse(f"A training setting has a value that makes no sense: {error}.") from error
 
 
 def check_request(request: TrainRequest) -> None:

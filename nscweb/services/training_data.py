@@ -11,9 +11,11 @@ import numpy as np
 from nscweb.core.card import CardEntry, read_card
 from nscweb.core.card_json import card_to_dict
 from nscweb.core.classes import ClassScheme
+from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress
 from nscweb.core.recipe import InputRecipe
 from nscweb.core.samples import Sample, Study
+from nscweb.services.labelled import labelled_study
 from nscweb.store.cells import CellFile
 
 if TYPE_CHECKING:
@@ -58,10 +60,14 @@ def collect_data(app: App, request: TrainRequest, progress: Progress, cancel: Ca
         return _simulated(request, progress, cancel)
     from nscweb.training.dataset import classes_of, collect, read_cell_files
 
-    studies = [app.catalogue.study(name) for name in request.studies]
-    sources = [source for study in studies for source in sources_of(app, study)]
+    made = [
+        labelled_study(app, name, class_level=request.class_level, progress=progress, cancel=cancel)
+        for name in request.studies
+    ]
+    studies = [study for study, _ in made]
+    sources = [source for study in studies for source in sources_of(app, study, request.channels)]
     classes = classes_of(sources)
-    recipe = recipe_for(request.architecture, sources)
+    recipe = changed_recipe(recipe_for(request.architecture, sources, request.channels), request.recipe)
     total = sum(study.cells for study in studies)
     data = collect(
         read_cell_files(sources, classes),
@@ -82,15 +88,26 @@ def collect_data(app: App, request: TrainRequest, progress: Progress, cancel: Ca
     return Collected(data, digests, min(samples) >= _LEAST_SAMPLES, _remarks(studies))
 
 
-def sources_of(app: App, study: Study) -> list[CellFileSource]:
-    """Cell files of the samples of a study that have a true class."""
+def sources_of(app: App, study: Study, channels: tuple[str, ...] = ()) -> list[CellFileSource]:
+    """Cell files of the samples of a study that have a true class.
+
+    Raises:
+        WrongUse: the study has not kept one of `channels`.
+    """
     from nscweb.training.dataset import CellFileSource, SampleLabel
 
+    missing = [name for name in channels if name not in study.channels]
+    if missing:
+        raise WrongUse(
+            f"The study {study.name} has no channel {', '.join(missing)}.",
+            f"It has {', '.join(study.channels)}; import it again with the channel.",
+            "E-CHANNEL",
+        )
     keys = app.catalogue.sample_keys(study.study_id)
     return [
         CellFileSource(
             app.folder.cells_path(study.study_id, keys[sample.name]),
-            (study.channel,),
+            channels or (study.channel,),
             SampleLabel(
                 f"{study.name}: {sample.name}",
                 sample.group,
@@ -115,7 +132,9 @@ def _day_of(sample: Sample) -> str:
     return ""
 
 
-def recipe_for(architecture: str, sources: list[CellFileSource]) -> InputRecipe:
+def recipe_for(
+    architecture: str, sources: list[CellFileSource], channels: tuple[str, ...] = ()
+) -> InputRecipe:
     """A square field that holds nearly all frames, resized to a square input of the size that the network likes.
 
     The side is the 90th percentile of the longer side of the frames, an even number from 24 to 128 px; frames
@@ -130,7 +149,24 @@ def recipe_for(architecture: str, sources: list[CellFileSource]) -> InputRecipe:
     side = int(np.ceil(np.percentile(np.concatenate(sides), 90) / 2) * 2) if sides else _FIELD_LIMITS[0]
     side = min(max(side, _FIELD_LIMITS[0]), _FIELD_LIMITS[1])
     wanted = max(ARCHITECTURES[architecture].default_input)
-    return InputRecipe(field_px=(side, side), resize=(wanted, wanted))
+    return InputRecipe(channels or ("brightfield",), field_px=(side, side), resize=(wanted, wanted))
+
+
+def changed_recipe(recipe: InputRecipe, changes: dict[str, Any]) -> InputRecipe:
+    """The recipe with some of its fields replaced.
+
+    Raises:
+        CardInvalid: a field that does not exist, or a value that makes no sense.
+    """
+    fields = recipe.as_dict()
+    strange = sorted(set(changes) - set(fields) - {"crop_to_object", "clahe"})
+    if strange:
+        raise WrongUse(
+            f"There is no step of preprocessing called {', '.join(strange)}.",
+            f"Possible are: {', '.join([*fields, 'crop_to_object', 'clahe'])}.",
+            "E-RECIPE",
+        )
+    return InputRecipe.from_dict({**fields, **changes})
 
 
 def _simulated(request: TrainRequest, progress: Progress, cancel: CancelAsked) -> Collected:
