@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.console import AsJson, DataDir, Name, running
+from nscweb.cli.assignments import class_level
+from nscweb.cli.console import AsJson, DataDir, running
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +17,13 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    study: Name,
+    study: Annotated[
+        str,
+        typer.Argument(
+            help="Name or id of a study, or a folder that has one folder of images per class.",
+            show_default=False,
+        ),
+    ],
     model: Annotated[
         str,
         typer.Option("--model", help="Name of a model, or path of its folder; without it the default model."),
@@ -27,6 +34,10 @@ def evaluate(
     svg: Annotated[
         bool, typer.Option("--svg", help="Also one SVG per figure, where Chrome or Chromium is installed.")
     ] = False,
+    class_from: Annotated[
+        str,
+        typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks."),
+    ] = "auto",
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap behind the intervals.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     as_json: AsJson = False,
@@ -37,12 +48,18 @@ def evaluate(
         from nscweb.core.findings import FindingLog
         from nscweb.services.evaluate import evaluate_run
         from nscweb.services.evaluation_export import metrics_dict, write_evaluation
+        from nscweb.services.labelled import labelled_study
         from nscweb.services.models import default_model
         from nscweb.services.predict import run_for
 
         opened = console.open(data_dir)
         chosen = model or default_model(opened).card.name
-        run = run_for(opened, study, chosen, progress=console.progress, device=device)
+        found, said = labelled_study(
+            opened, study, class_level=class_level(class_from), progress=console.progress
+        )
+        if said:
+            console.warn(said)
+        run = run_for(opened, found.study_id, chosen, progress=console.progress, device=device)
         result = evaluate_run(opened, run, seed=seed)
         log = FindingLog()
         files = write_evaluation(result, out, svg=svg, log=log) if out else {}

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from nscweb.cli.assignments import assignments, class_level
 from nscweb.cli.console import AsJson, DataDir, running
 
 
@@ -22,12 +23,48 @@ def train(
         Path, typer.Option("--out", help="Folder of the new model; its last part names the model.")
     ],
     studies: Annotated[
-        list[str] | None, typer.Argument(help="Names or ids of studies whose samples have true classes.")
+        list[str] | None,
+        typer.Argument(
+            help="Studies whose samples have true classes, or folders that have one folder of images per class."
+        ),
     ] = None,
     architecture: Annotated[
         str,
         typer.Option("--architecture", help="Name of a network in docs/ARCHITECTURES.md, such as compact."),
     ] = "compact",
+    channels: Annotated[
+        str, typer.Option("--channels", help="Channels to learn from, with commas; brightfield otherwise.")
+    ] = "",
+    split_by: Annotated[
+        str,
+        typer.Option(
+            "--split-by",
+            help="What is never split between training and held-out cells: sample, replicate, donor, day, "
+            "instrument, time, group; or cell, whose figures are too good.",
+        ),
+    ] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="A training setting, for example --set mixup=0.2 or --set augment.blur=0; can be repeated.",
+        ),
+    ] = None,
+    settings_file: Annotated[
+        Path | None,
+        typer.Option("--settings", help="JSON of training settings, for example what nscweb tune found."),
+    ] = None,
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--recipe",
+            help="A step of preprocessing, for example --recipe clahe=[2,8] or --recipe background=none.",
+        ),
+    ] = None,
+    class_from: Annotated[
+        str,
+        typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks."),
+    ] = "auto",
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="At most; it stops earlier by itself.")
     ] = None,
@@ -56,7 +93,12 @@ def train(
             studies=tuple(studies or ()),
             architecture=architecture,
             out=out,
+            channels=tuple(name.strip() for name in channels.split(",") if name.strip()),
             epochs=epochs,
+            settings=assignments(settings or (), settings_file),
+            recipe=assignments(recipe or ()),
+            split_by=split_by,
+            class_level=class_level(class_from),
             seed=seed,
             device=device,
             simulated=simulated,
