@@ -1,5 +1,7 @@
 """One folder per class becomes a labelled study, in one command, once."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import tifffile
@@ -63,7 +65,9 @@ def test_which_folder_names_the_class(names, level, classes):
 def test_images_without_folders_and_unknown_names_are_refused(opened, tmp_path):
     image = tmp_path / "1_Ch1.ome.tif"
     tifffile.imwrite(image, np.full((20, 20), 700, np.uint16))
+    with zipfile.ZipFile(tmp_path / "cells.zip", "w") as archive:
+        archive.write(image, image.name)
     with pytest.raises(InputRefused, match="lie in no folders"):
-        labelled_study(opened, str(image))
+        labelled_study(opened, str(tmp_path / "cells.zip"))
     with pytest.raises(StudyNotFound, match="neither a study nor a folder"):
         labelled_study(opened, "nowhere")
