@@ -206,8 +206,8 @@ def document(rows: dict[str, dict[str, Any]], minutes: float) -> str:
     for name, row in rows.items():
         lines.append(
             f"| {name} | {row['parameters']:,} | {row['mflop']:,} | {_span(row['accuracy'])} | "
-            f"{_span(row['macro_f1'])} | {row['epochs'] or ''} | {row['seconds']} | {row['train_cells_per_second'] or ''} | "
-            f"{row['predict_cells_per_second']} |"
+            f"{_span(row['macro_f1'])} | {row['epochs'] or ''} | {row['seconds']} | "
+            f"{row['train_cells_per_second'] or ''} | {row['predict_cells_per_second']} |"
         )
     lines += [
         "",
