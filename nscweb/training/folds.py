@@ -1,0 +1,93 @@
+"""Every cell held out once: grouped folds, and one group left out at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nscweb.core.errors import InputRefused, WrongUse
+from nscweb.training.grouping import CHOICES, PLURAL, By, Labelled, deal, group_samples, refuse_few, swallowed
+from nscweb.training.splits import Split, held_out_split, inner_validation
+
+LEAVE_ONE_OUT = 0
+_LEAST_FOLDS = 2
+
+
+def folds(data: Labelled, by: By, k: int, seed: int, *, validation: float = 0.1) -> list[Split]:
+    """Splits in which each cell is held out exactly once.
+
+    Args:
+        data: labelled cells.
+        by: what stays together; ``cell`` keeps nothing together and gives figures that are too good.
+        k: number of folds; `LEAVE_ONE_OUT` (0) holds out one group at a time.
+        seed: of the dealing; leaving one out is the same for every seed but for its validation cells.
+        validation: share of the training cells of each fold that decide when to stop.
+
+    Raises:
+        WrongUse: `k` is 1 or negative, or leaving one out is asked for single cells.
+        InputRefused: the sheet does not say the group of some samples; a class is in one group only, so that
+            the network would never see it while that group is held out; more folds than groups.
+    """
+    if k != LEAVE_ONE_OUT and k < _LEAST_FOLDS:
+        raise WrongUse(
+            "Cross-validation needs at least two folds.", "Ask for 5, or for 0: one group at a time."
+        )
+    if by == "cell":
+        return _by_cell(data, k, seed, validation)
+    groups = group_samples(data, by)
+    why = f"while that {by} is held out, the network would never see the class."
+    refuse_few(groups, data.classes, 2, why)
+    count = len(groups.names)
+    if k > count:
+        raise InputRefused(
+            f"{k} folds by {by} need at least {k} {PLURAL[by]}; there are {count}.",
+            f"Ask for {count} folds or fewer.",
+            "E-FOLDS",
+        )
+    if k == LEAVE_ONE_OUT:
+        fold_of = np.arange(count)
+    else:
+        generator = np.random.default_rng([seed, 8, CHOICES.index(by)])
+        fold_of = deal(groups.counts, [1 / k] * k, generator, swallowed)
+        held = np.stack([groups.counts[fold_of == fold].sum(axis=0) for fold in range(k)])
+        if swallowed(fold_of, held):
+            raise InputRefused(
+                f"The {PLURAL[by]} cannot be dealt out over {k} folds so that each class can always be trained.",
+                f"Hold out one {by} at a time, or ask for another number of folds.",
+                "E-FOLDS",
+            )
+    return [
+        held_out_split(data, groups, np.flatnonzero(fold_of == fold), validation, seed + fold)
+        for fold in range(int(fold_of.max()) + 1)
+    ]
+
+
+def _by_cell(data: Labelled, k: int, seed: int, validation: float) -> list[Split]:
+    if k == LEAVE_ONE_OUT:
+        raise WrongUse(
+            "Leaving out one cell at a time would train a network for every cell.", "Ask for 5 folds."
+        )
+    generator = np.random.default_rng([seed, 9])
+    fold_of = np.zeros(len(data.labels), np.int64)
+    dealt = 0
+    for label, name in enumerate(data.classes.names):
+        rows = generator.permutation(np.flatnonzero(data.labels == label))
+        if len(rows) < 2:
+            raise InputRefused(
+                f"The class {name} has {len(rows)} cell{'' if len(rows) == 1 else 's'}; folds need two or more.",
+                "Add cells of this class, or leave it out.",
+                "E-TRAIN-SAMPLES",
+            )
+        # Each class begins where the one before stopped, so that the folds are equally large.
+        fold_of[rows] = (dealt + np.arange(len(rows))) % k
+        dealt += len(rows)
+    made = []
+    for fold in range(k):
+        rest = np.flatnonzero(fold_of != fold)
+        held = np.flatnonzero(fold_of == fold)
+        train, watch, _ = inner_validation(data, rest, "cell", validation, seed + fold)
+        sentence = (
+            f"By cell within each class, fold {fold + 1} of {k}: {len(train):,} cells trained, {len(watch):,} "
+            f"decided when to stop, {len(held):,} were held out. Figures from such a split are too good."
+        )
+        made.append(Split(train, watch, held, sentence, False, "cell"))
+    return made
