@@ -30,6 +30,7 @@ class Progressed:
         history: one row per epoch, see `nscweb.training.loop`.
         best_epoch: epoch with the lowest validation loss, from 1; 0 before the first.
         best_loss: that loss.
+        gained_epoch, gained_loss: last epoch whose loss was better by a gain worth waiting for, and its loss.
         seconds: training time so far, over all parts of an interrupted run.
     """
 
@@ -37,6 +38,8 @@ class Progressed:
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best_loss: float = float("inf")
+    gained_epoch: int = 0
+    gained_loss: float = float("inf")
     seconds: float = 0.0
 
 
@@ -57,19 +60,27 @@ def save_checkpoint(
     model: nn.Module,
     optimiser: Optimizer,
     best: dict[str, Tensor],
+    average: nn.Module | None = None,
 ) -> None:
-    """Write everything that the next epoch needs."""
+    """Write everything that the next epoch needs; `average` is the network of averaged numbers, where there is one."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    if average is not None:
+        tensors.update({f"average.{name}": tensor for name, tensor in average.state_dict().items()})
     tensors.update({f"best.{name}": tensor for name, tensor in best.items()})
     for index, state in optimiser.state_dict()["state"].items():
-        tensors.update({f"optimiser.{index}.{name}": tensor for name, tensor in state.items()})
+        kept = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        tensors.update({f"optimiser.{index}.{name}": tensor for name, tensor in kept.items()})
     metadata = {"fingerprint": fingerprint, "progressed": json.dumps(asdict(progressed))}
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     write_atomically(path, safetensors.torch.save(plain, metadata))
 
 
 def load_checkpoint(
-    path: Path, fingerprint: str, model: nn.Module, optimiser: Optimizer
+    path: Path,
+    fingerprint: str,
+    model: nn.Module,
+    optimiser: Optimizer,
+    average: nn.Module | None = None,
 ) -> tuple[Progressed, dict[str, Tensor]] | None:
     """Put a run back where it was; None when there is no checkpoint.
 
@@ -94,6 +105,8 @@ def load_checkpoint(
             f"Choose another folder, or delete {path.name} to start anew.",
         )
     model.load_state_dict(_below(tensors, "model."))
+    if average is not None:
+        average.load_state_dict(_below(tensors, "average."))
     groups = optimiser.state_dict()["param_groups"]
     state: dict[int, dict[str, Any]] = {}
     for name, tensor in _below(tensors, "optimiser.").items():

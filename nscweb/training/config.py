@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import math
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from nscweb.core.errors import WrongUse
 from nscweb.training.augment import AugmentSettings
+
+# Cells shown in all when the number of epochs is chosen: 4,000 batches of 64, and 7.5 passes over the cells on top.
+_LEAST_SHOWN = 256_000
+_PASSES = 7.5
+_MOST_EPOCHS = 400
+_SMALL_SET = 20_000
+_SMALL_BATCH, _LARGE_BATCH = 64, 128
 
 
 @dataclass(frozen=True)
@@ -14,31 +22,54 @@ class TrainConfig:
     """Settings of one training run.
 
     Attributes:
-        architecture: key of ARCHITECTURES. options: keyword arguments of its `build`. epochs: at most this
-        many passes over the training cells. batch: cells per step. optimiser: ``adam`` as in Zhu et al.
-        2021 (betas 0.9 and 0.999, epsilon 1e-8), or ``adamw``. learning_rate: largest learning rate; 1e-3
-        in Zhu et al. 2021. weight_decay: of AdamW, on weights of convolutions and linear layers only.
-        schedule: ``constant``, or ``cosine`` after a short warm-up. warmup_steps: steps of the warm-up of
-        ``cosine``. label_smoothing: share of each label given to all classes. balance: weigh classes so
-        that a rare one counts as much as a common one. patience: stop after this many epochs without a
-        better validation loss. seed: of everything random. device: ``auto``, ``cpu`` or ``cuda``. threads:
-        CPU threads; part of what makes a run repeatable to the last digit. None: torch's choice. precision:
-        ``bfloat16`` mixed precision, ``float32``, or ``auto``: bfloat16 where the processor has units.
-        augment: strengths of the augmentation.
+        architecture: key of ARCHITECTURES. options: keyword arguments of its `build`. pretrained: ``imagenet``
+            starts from weights learnt on ImageNet where the architecture has any; ``none`` from random ones.
+        epochs: at most this many passes over the training cells. 0: chosen by `for_cells`, so that a small set
+            gets about 4,000 steps and 100,000 cells get 10 passes. batch: cells per step, over all processes;
+            0: 64 below 20,000 training cells, else 128.
+        optimiser: ``adam`` as in Zhu et al. 2021 (betas 0.9 and 0.999, epsilon 1e-8), ``adamw``, or ``sgd``
+            (Nesterov, momentum 0.9). learning_rate: the largest one. weight_decay: on weights of convolutions
+            and linear layers only. clip_gradient: longest gradient that is followed; 0 for any.
+        schedule: ``constant``; ``cosine`` after a short warm-up; ``step`` multiplies the rate by `step_factor`
+            after every `step_every` epochs (7 and 0.1 in Li et al. 2026). warmup_steps: of ``cosine``, cut to a
+            tenth of the run.
+        sampling: ``natural`` shows each cell once per epoch; ``balanced`` draws as many cells with replacement,
+            every class as often as every other. balance: weight of the classes in the loss: 0 none, 1 so that a
+            rare class counts as much as a common one, between them in part (weights to this power).
+        label_smoothing: share of each label given to all classes. mixup: parameter of the Beta distribution from
+            which the share of a second cell in each input is drawn (Zhang et al. 2018); 0 off.
+        average: decay per step of a running average of weights and buffers, which is then what is validated and
+            kept; 0 off. It starts quicker: the decay of step t is at most (1 + t) / (10 + t).
+        patience: stop after this many epochs without a validation loss that is better by `least_gain`. 0: a third
+            of the epochs and at least five, so that many short epochs do not stop a run that has hardly begun.
+        compile: let `torch.compile` make the step quicker; where it cannot, the run goes on without and says so.
+        seed: of everything random. device: ``auto``, ``cpu`` or ``cuda``. threads: CPU threads; part of what
+            makes a run repeatable to the last digit. None: torch's choice. precision: ``bfloat16`` mixed
+            precision, ``float32``, or ``auto``: bfloat16 where the processor has units. augment: strengths of
+            the augmentation.
     """
 
     architecture: str = "compact"
     options: dict[str, Any] = field(default_factory=dict)
-    epochs: int = 12
-    batch: int = 128
-    optimiser: Literal["adam", "adamw"] = "adamw"
+    pretrained: Literal["none", "imagenet"] = "none"
+    epochs: int = 0
+    batch: int = 0
+    optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
-    schedule: Literal["constant", "cosine"] = "cosine"
+    clip_gradient: float = 2.0
+    schedule: Literal["constant", "cosine", "step"] = "cosine"
     warmup_steps: int = 100
+    step_every: int = 7
+    step_factor: float = 0.1
+    sampling: Literal["natural", "balanced"] = "natural"
+    balance: float = 1.0
     label_smoothing: float = 0.0
-    balance: bool = True
-    patience: int = 6
+    mixup: float = 0.0
+    average: float = 0.0
+    patience: int = 0
+    least_gain: float = 0.0
+    compile: bool = False
     seed: int = 0
     device: str = "auto"
     threads: int | None = None
@@ -46,21 +77,38 @@ class TrainConfig:
     augment: AugmentSettings = field(default_factory=AugmentSettings)
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2 or self.learning_rate <= 0 or self.patience < 1:
-            raise WrongUse("Epochs and patience start at 1, a batch at 2, and a learning rate is positive.")
+        if self.epochs < 0 or self.batch < 0 or self.batch == 1 or self.patience < 0:
+            raise WrongUse(
+                "Epochs and patience are 0 (chosen for you) or more, and a batch has at least two cells."
+            )
+        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
+            raise WrongUse("A learning rate is a positive number.")
+        if self.step_every < 1 or not 0 < self.step_factor <= 1:
+            raise WrongUse("A step schedule steps after at least one epoch, by a factor above 0 and up to 1.")
+        if not (0 <= self.label_smoothing < 1 and 0 <= self.average < 1 and 0 <= self.balance <= 1):
+            raise WrongUse(
+                "Label smoothing and the decay of the average lie from 0 to below 1, balance from 0 to 1."
+            )
+        least = min(self.mixup, self.weight_decay, self.clip_gradient, self.least_gain, self.warmup_steps)
+        if least < 0:
+            raise WrongUse(
+                "Mixup, weight decay, gradient clipping, least gain and warm-up are 0 (off) or positive."
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; nested settings are dictionaries."""
         return asdict(self)
 
+    def for_cells(self, cells: int) -> TrainConfig:
+        """The same settings with numbers in place of every "chosen", for `cells` training cells."""
+        batch = self.batch or (_SMALL_BATCH if cells < _SMALL_SET else _LARGE_BATCH)
+        shown = _LEAST_SHOWN + _PASSES * cells
+        epochs = self.epochs or min(_MOST_EPOCHS, math.ceil(shown / max(1, cells)))
+        return replace(self, batch=batch, epochs=epochs, patience=self.patience or max(5, -(-epochs // 3)))
+
 
 def published_settings(**changes: Any) -> TrainConfig:
-    """Training as in Zhu et al. 2021: the published network, Adam at 1e-3 without a schedule."""
-    settings: dict[str, Any] = {
-        "architecture": "zhu2021",
-        "optimiser": "adam",
-        "learning_rate": 1e-3,
-        "weight_decay": 0.0,
-        "schedule": "constant",
-    }
-    return TrainConfig(**{**settings, **changes})
+    """Training as in Zhu et al. 2021; see `nscweb.training.published.recipe_settings` for the other papers."""
+    from nscweb.training.published import recipe_settings
+
+    return recipe_settings("zhu2021", **changes)
