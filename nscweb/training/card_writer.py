@@ -21,11 +21,14 @@ from nscweb import __version__
 from nscweb.core.card import CardEntry, ModelCard, Origin, Performance, WeightsFile, read_card
 from nscweb.core.card_json import card_to_dict
 from nscweb.core.errors import WrongUse
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.inference.device import choose_device
 from nscweb.inference.embeddings import CALIBRATION_KEY, fit_reference
 from nscweb.inference.familiarity import input_statistics
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.cost import count_cost
 from nscweb.training.checkpoint import copy_of, write_atomically
+from nscweb.training.checks import run_checks, with_checks
 from nscweb.training.config import TrainConfig
 from nscweb.training.dataset import TrainingData
 from nscweb.training.loop import Trained, predict_logits
@@ -50,6 +53,7 @@ class CardText:
         uses, limits: sentences; limits that follow from the data are added.
         citation: paper, may be empty.
         comparison: rows of a table of other models on the same data.
+        mark: a few words that stand beside the title everywhere.
     """
 
     title: str
@@ -61,6 +65,7 @@ class CardText:
     limits: tuple[str, ...] = ()
     citation: str = ""
     comparison: tuple[dict[str, Any], ...] = field(default=())
+    mark: str = ""
 
 
 def refuse_existing_model(out: Path) -> None:
@@ -72,9 +77,26 @@ def refuse_existing_model(out: Path) -> None:
 
 
 def write_model_folder(
-    out: Path, config: TrainConfig, data: TrainingData, split: Split, trained: Trained, text: CardText
+    out: Path,
+    config: TrainConfig,
+    data: TrainingData,
+    split: Split,
+    trained: Trained,
+    text: CardText,
+    *,
+    checks: bool = True,
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
 ) -> CardEntry:
-    """Measure a network on its held-out cells and write the whole folder; returns the card as read back."""
+    """Measure a network on its held-out cells and write the whole folder; returns the card as read back.
+
+    Args:
+        checks: False leaves out the shortcut audit and the robustness table, for quick trials.
+        progress, cancel: of the checks.
+
+    Raises:
+        JobCancelled: somebody asked to stop; there is no card yet.
+    """
     out.mkdir(parents=True, exist_ok=True)
     logits = predict_logits(trained.model, data.inputs(split.held_out), torch.device("cpu"))
     probabilities = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
@@ -108,7 +130,22 @@ def write_model_folder(
         limits=(*_limits(data, split), *text.limits),
         citation=text.citation,
         calibration=_calibration(data, split, trained),
+        mark=text.mark,
     )
+    if checks:
+        card = with_checks(
+            card,
+            run_checks(
+                trained.model,
+                data,
+                split,
+                scored,
+                seed=config.seed,
+                device=choose_device(config.device, config.threads),
+                progress=progress,
+                cancel=cancel,
+            ),
+        )
     write_atomically(out / "card.json", _json(card_to_dict(card)))
     return read_card(out)
 

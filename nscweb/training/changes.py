@@ -64,7 +64,7 @@ def reframed(image: Array, own: Recording, size: tuple[int, int], rng: np.random
 
     What is cut off never holds a part of the cell: the frame stays as large as the cell needs.
     """
-    least = [min(have, 2 * reach + 3) for have, reach in zip(image.shape[1:], own.reach, strict=True)]
+    least = [min(have, 2 * reach + 7) for have, reach in zip(image.shape[1:], own.reach, strict=True)]
     height, width = (max(want, need) for want, need in zip(size, least, strict=True))
     result = light_of(own, (height, width))
     result += rng.standard_normal(result.shape, np.float32) * own.noise[:, None, None].astype(np.float32)

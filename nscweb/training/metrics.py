@@ -62,6 +62,11 @@ def all_metrics(scored: Scored, classes: ClassScheme, seed: int) -> tuple[Metric
     return tuple(found)
 
 
+def overall_metrics(scored: Scored, classes: ClassScheme, seed: int) -> tuple[Metric, ...]:
+    """Accuracy, macro F1 and mean AUC over all cells."""
+    return tuple(item for item in _metrics(scored, classes, seed, None) if not item.class_name)
+
+
 def wilson(hits: int, count: int) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927); (0, 1) for no cells."""
     if count == 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
@@ -14,7 +13,7 @@ from nscweb.training.card_writer import CardText, refuse_existing_model, write_m
 from nscweb.training.config import TrainConfig
 from nscweb.training.dataset import TrainingData
 from nscweb.training.loop import CHECKPOINT, fit, unheard
-from nscweb.training.splits import split_by_cell, split_by_sample
+from nscweb.training.splits import By, SplitPlan, make_split
 
 
 def train(
@@ -23,8 +22,9 @@ def train(
     out: Path,
     text: CardText,
     *,
-    split_by: Literal["sample", "cell"] = "sample",
+    split_by: By = "sample",
     checkpoint_folder: Path | None = None,
+    checks: bool = True,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
     after_epoch: Callable[[dict[str, float]], None] = unheard,
@@ -36,9 +36,11 @@ def train(
         data: labelled cells.
         out: folder of the new model; its last part becomes the model's name.
         text: title, command and so on for the card.
-        split_by: ``cell`` only for data that do not say which cells belong together; the card then says so.
+        split_by: what stays together, see `SplitPlan`; ``cell`` only for data that do not say which cells belong
+            together, and the card then says so.
         checkpoint_folder: where an unfinished run is kept, `out` when None. The same call after a kill goes on
             from there.
+        checks: False leaves out the shortcut audit and the robustness table.
         progress, cancel: see `nscweb.core.progress`.
         after_epoch: see `fit`.
 
@@ -53,10 +55,12 @@ def train(
             f"There is no architecture called {config.architecture!r}.",
             f"Possible are {', '.join(ARCHITECTURES)}.",
         )
-    split = (split_by_sample if split_by == "sample" else split_by_cell)(data, config.seed)
+    split = make_split(data, SplitPlan(split_by), config.seed)
     folder = checkpoint_folder or out
     trained = fit(config, data, split, folder, progress, cancel, after_epoch=after_epoch)
     progress(1, 1, "Measuring on held-out cells")
-    entry = write_model_folder(out, config, data, split, trained, text)
+    entry = write_model_folder(
+        out, config, data, split, trained, text, checks=checks, progress=progress, cancel=cancel
+    )
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return entry

@@ -1,0 +1,144 @@
+"""A trained network and held-out cells as they were stored, so that it can be asked "and if they looked otherwise?"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from nscweb.core.progress import CancelAsked, stop_if_asked
+from nscweb.models.cost import count_cost
+from nscweb.preprocess.recipe import apply_recipe
+from nscweb.training.dataset import TrainingData
+from nscweb.training.loop import predict_logits
+from nscweb.training.recordings import Recording, recordings_of
+from nscweb.training.resampling import Rounds, rounds_of
+from nscweb.training.splits import Split
+
+Array = NDArray[Any]
+
+MOST_CELLS, FEWEST_CELLS = 2_000, 200
+# Work of all questions together on a processor: about half a minute of one core.
+_WORK_MFLOP = 1.6e6
+_QUESTIONS = 40
+_PIECE = 512
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Cells and network, and what it says of them as they are.
+
+    Attributes:
+        model: in evaluation mode on `device`.
+        data: where the cells come from.
+        images: (C, h, w) each, as stored.
+        recordings: the light of each.
+        labels, sample_of: (n,) true class index and sample.
+        probabilities: (n, K) of the cells as they are.
+        rounds: for intervals.
+        device: of the network.
+    """
+
+    model: nn.Module
+    data: TrainingData
+    images: tuple[Array, ...]
+    recordings: tuple[Recording, ...]
+    labels: NDArray[np.int64]
+    sample_of: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    rounds: Rounds
+    device: torch.device
+
+    @property
+    def hits(self) -> NDArray[np.bool_]:
+        """(n,) True where the network is right about the cell as it is."""
+        return np.asarray(self.probabilities.argmax(axis=1) == self.labels)
+
+    def ask(
+        self,
+        change: Callable[[int, Array, Recording], Array],
+        cancel: CancelAsked,
+        pixel_factor: float = 1.0,
+    ) -> NDArray[np.float32]:
+        """(n, K) probabilities of all cells after a change, which gets place, image and light.
+
+        Args:
+            pixel_factor: new micrometres per pixel, per old.
+        """
+        parts = []
+        for start in range(0, len(self.images), _PIECE):
+            stop_if_asked(cancel)
+            places = range(start, min(start + _PIECE, len(self.images)))
+            changed = [change(place, self.images[place], self.recordings[place]) for place in places]
+            parts.append(_probabilities(self.model, self.data, changed, self.device, pixel_factor))
+        return np.concatenate(parts)
+
+
+def probe_of(
+    model: nn.Module, data: TrainingData, split: Split, seed: int, device: torch.device
+) -> Probe | None:
+    """The network with held-out cells that were kept as stored; None when none were.
+
+    At most `MOST_CELLS`, spread over classes and samples; fewer for a network that needs much work for each
+    cell, when there is no accelerator.
+    """
+    if data.raw is None:
+        return None
+    raw = data.raw.among(split.held_out)
+    if len(raw) == 0:
+        return None
+    shape = (len(data.recipe.channels), *data.recipe.resize)
+    most = MOST_CELLS
+    if device.type == "cpu":
+        most = int(
+            np.clip(_WORK_MFLOP / _QUESTIONS / count_cost(model, shape).mflop, FEWEST_CELLS, MOST_CELLS)
+        )
+    if len(raw) > most:
+        raw = raw.at(_spread(data.labels[raw.rows], data.sample_of[raw.rows], most, seed))
+    model = model.to(device).eval()
+    labels, sample_of = data.labels[raw.rows], data.sample_of[raw.rows]
+    return Probe(
+        model=model,
+        data=data,
+        images=raw.images,
+        recordings=tuple(recordings_of(raw.images)),
+        labels=labels,
+        sample_of=sample_of,
+        probabilities=_probabilities(model, data, raw.images, device),
+        rounds=rounds_of(labels, sample_of, len(data.classes), seed),
+        device=device,
+    )
+
+
+def _spread(
+    labels: NDArray[np.int64], sample_of: NDArray[np.int64], most: int, seed: int
+) -> NDArray[np.int64]:
+    """`most` places, taken in turn from every sample and class."""
+    order = np.random.default_rng([seed, 8]).permutation(len(labels))
+    key = sample_of[order] * (int(labels.max()) + 1) + labels[order]
+    turn = np.empty(len(order), np.int64)
+    for value in np.unique(key):
+        members = np.flatnonzero(key == value)
+        turn[members] = np.arange(len(members))
+    return np.sort(order[np.argsort(turn, kind="stable")[:most]])
+
+
+def _probabilities(
+    model: nn.Module,
+    data: TrainingData,
+    images: Sequence[Array],
+    device: torch.device,
+    pixel_factor: float = 1.0,
+) -> NDArray[np.float32]:
+    parts = []
+    size = None if data.pixel_size_um is None else data.pixel_size_um * pixel_factor
+    for start in range(0, len(images), _PIECE):
+        inputs = apply_recipe(data.recipe, images[start : start + _PIECE], pixel_size_um=size)
+        logits = torch.from_numpy(predict_logits(model, inputs, device))
+        parts.append(torch.softmax(logits, dim=1).numpy())
+    return np.concatenate(parts)
