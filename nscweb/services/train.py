@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, cast
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
@@ -15,6 +15,7 @@ from nscweb.services.labelled import ClassLevel
 if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.training.config import TrainConfig
+    from nscweb.training.grouping import By
 
 # Settings that have an option of their own.
 _FIXED = {"architecture", "seed", "device", "threads"}
@@ -77,23 +78,24 @@ def train_model(
     from nscweb.services.training_data import card_text, collect_data, completed_card
     from nscweb.training.card_writer import refuse_existing_model
     from nscweb.training.run import train
-    from nscweb.training.splits import split_by_cell, split_by_sample
+    from nscweb.training.splits import SplitPlan, make_split
 
     check_request(request)
     refuse_existing_model(request.out)
     collected = collect_data(app, request, progress, cancel)
     config = config_of(request, app.settings.threads)
-    by: Literal["sample", "cell"] = "sample" if collected.can_split_by_sample else "cell"
+    by = request.split_by or ("sample" if collected.can_split_by_sample else "cell")
+    plan = SplitPlan(cast("By", by))
     entry = train(
         config,
         collected.data,
         request.out,
         card_text(app, request, collected),
-        split_by=by,
+        split_by=plan.by,
         progress=progress,
         cancel=cancel,
     )
-    split = (split_by_sample if by == "sample" else split_by_cell)(collected.data, config.seed)
+    split = make_split(collected.data, plan, config.seed)
     return completed_card(entry, collected, split)
 
 
