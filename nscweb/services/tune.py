@@ -14,7 +14,7 @@ import json
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.training.config import TrainConfig
     from nscweb.training.dataset import TrainingData
+    from nscweb.training.grouping import By
     from nscweb.training.splits import Split
 
 
@@ -93,6 +94,7 @@ def tune(
     """
     from nscweb.services.train import TrainRequest, check_request, config_of
     from nscweb.services.training_data import collect_data
+    from nscweb.training.splits import SplitPlan, make_split
 
     _check(request)
     wanted = TrainRequest(
@@ -113,7 +115,9 @@ def tune(
     collected = collect_data(app, wanted, progress, cancel)
     config = config_of(wanted, app.settings.threads)
     by = request.split_by or ("sample" if collected.can_split_by_sample else "cell")
-    data, split = without_held_out(collected.data, _split(collected.data, by, request.seed))
+    # The split that `train_model` makes with the same seed, so that its held-out cells stay unseen.
+    split = make_split(collected.data, SplitPlan(cast("By", by)), request.seed)
+    data, split = without_held_out(collected.data, split)
     return search(request, config, data, split, progress=progress, cancel=cancel)
 
 
@@ -168,13 +172,6 @@ def search(
             shutil.rmtree(folder, ignore_errors=True)
             _write(request, config, study)
         return _write(request, config, study)
-
-
-def _split(data: TrainingData, by: str, seed: int) -> Split:
-    """The split that `nscweb train` makes with the same seed, so its held-out cells stay unseen."""
-    from nscweb.training.splits import split_by_cell, split_by_sample
-
-    return (split_by_cell if by == "cell" else split_by_sample)(data, seed)
 
 
 def _one_trial(
