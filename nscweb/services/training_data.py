@@ -135,12 +135,12 @@ def _day_of(sample: Sample) -> str:
 def recipe_for(
     architecture: str, sources: list[CellFileSource], channels: tuple[str, ...] = ()
 ) -> InputRecipe:
-    """A square field that holds nearly all frames, resized to a square input of the size that the network likes.
+    """A field that holds nearly all frames, resized to an input of the size that the network likes.
 
     The side is the 90th percentile of the longer side of the frames, an even number from 24 to 128 px; frames
     are padded or cropped to it, never stretched, because frame size can leak class.
     """
-    from nscweb.models.architectures import ARCHITECTURES
+    from nscweb.training.sizes import input_size_for
 
     sides = []
     for source in sources:
@@ -148,8 +148,20 @@ def recipe_for(
             sides.append(np.asarray(cells.frames).max(axis=1))
     side = int(np.ceil(np.percentile(np.concatenate(sides), 90) / 2) * 2) if sides else _FIELD_LIMITS[0]
     side = min(max(side, _FIELD_LIMITS[0]), _FIELD_LIMITS[1])
-    wanted = max(ARCHITECTURES[architecture].default_input)
-    return InputRecipe(channels or ("brightfield",), field_px=(side, side), resize=(wanted, wanted))
+    field = field_for(architecture, side)
+    resize = input_size_for(architecture, field)
+    return InputRecipe(channels or ("brightfield",), field_px=field, resize=resize)
+
+
+def field_for(architecture: str, side: int) -> tuple[int, int]:
+    """(height, width) of the field: square, or in the shape of the only input that the network takes.
+
+    A square field resized to 45 x 30 would stretch cells; a field of that shape crops its sides instead.
+    """
+    from nscweb.training.sizes import input_size_for
+
+    height, width = input_size_for(architecture, (side, side))
+    return round(side * height / max(height, width)), round(side * width / max(height, width))
 
 
 def changed_recipe(recipe: InputRecipe, changes: dict[str, Any]) -> InputRecipe:
@@ -170,11 +182,12 @@ def changed_recipe(recipe: InputRecipe, changes: dict[str, Any]) -> InputRecipe:
 
 
 def _simulated(request: TrainRequest, progress: Progress, cancel: CancelAsked) -> Collected:
-    from nscweb.models.architectures import ARCHITECTURES
     from nscweb.training.simulated import RECIPE, simulated_data
+    from nscweb.training.sizes import input_size_for
 
-    side = max(ARCHITECTURES[request.architecture].default_input)
-    recipe = replace(RECIPE, resize=(side, side))
+    field = field_for(request.architecture, max(RECIPE.field_px or RECIPE.resize))
+    recipe = replace(RECIPE, field_px=field, resize=input_size_for(request.architecture, field))
+    recipe = changed_recipe(recipe, request.recipe)
     data = simulated_data(request.simulated, request.seed, recipe, progress=progress, cancel=cancel)
     return Collected(data, {}, True, ())
 
