@@ -1,0 +1,212 @@
+"""Tables of a reproduced paper: our figures beside those that it prints, and the one page that holds everything."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from plotly import graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from nscweb.reports.style import FONT, GRID, INK, MUTED, figure_config
+
+SIMULATED = "SIMULATED"
+PLAIN_NAMES: dict[str, str] = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "macro_precision": "precision",
+    "macro_auc": "AUC",
+    "weighted_precision": "precision",
+    "weighted_recall": "recall",
+    "weighted_f1": "F1",
+    "f1_first": "F1",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "minutes": "training, min",
+}
+_KEYS = ("model", "title", "task", "variant", "split")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One table or figure, or a table and its figure.
+
+    Attributes:
+        name: of its files, without ending. title, caption: plain text. table: for the CSV, all digits. shown: the
+        same for reading, text; None shows `table`. figure: may be None.
+    """
+
+    name: str
+    title: str
+    caption: str
+    table: pd.DataFrame
+    shown: pd.DataFrame | None = None
+    figure: go.Figure | None = None
+
+
+def paper_number(
+    numbers: Mapping[str, Mapping[str, float]], model: str, figure: str, where: Sequence[str] = ()
+) -> float:
+    """What a paper prints, NaN when it prints nothing: ``figure@variant`` goes before ``figure``."""
+    printed = numbers.get(model, {})
+    for key in (*(f"{figure}@{name}" for name in where if name), figure):
+        if key in printed:
+            return float(printed[key])
+    return float("nan")
+
+
+def compared(
+    metrics: pd.DataFrame,
+    figures: Sequence[str],
+    numbers: Mapping[str, Mapping[str, float]],
+    paper_split: str,
+    by_seed: bool = False,
+) -> pd.DataFrame:
+    """One row per model, variant, task and split: our figures and the paper's.
+
+    Args:
+        metrics: columns model, title, task, variant, split, seed, fold, figure, value, low, high; one row per training
+            and figure.
+        figures: to show.
+        numbers: model -> figure -> what the paper prints.
+        paper_split: name of the split that the paper used; only its rows stand beside the paper's numbers.
+        by_seed: a row for each seed.
+
+    Returns:
+        Columns model, title, task, variant, split, trainings, and for each figure ``<f>``, ``<f> low``, ``<f> high``
+        (95 %, one training), ``<f> sd`` (several), ``<f> paper``, ``<f> paper sd``.
+    """
+    keys = [*_KEYS, "seed"] if by_seed else list(_KEYS)
+    rows = []
+    for values, part in metrics.groupby(keys, sort=False):
+        row: dict[str, Any] = dict(zip(keys, values, strict=True))
+        row["trainings"] = part[["seed", "fold"]].drop_duplicates().shape[0]
+        for figure in figures:
+            found = part[part["figure"] == figure]
+            single = len(found) == 1
+            row[figure] = found["value"].mean() if len(found) else np.nan
+            row[f"{figure} low"] = found["low"].iloc[0] if single else np.nan
+            row[f"{figure} high"] = found["high"].iloc[0] if single else np.nan
+            row[f"{figure} sd"] = found["value"].std(ddof=1) if len(found) > 1 else np.nan
+            printed = row["split"] == paper_split
+            where = (row["variant"], row["task"])
+            for ending, name in ((" paper", figure), (" paper sd", f"{figure}_sd")):
+                number = paper_number(numbers, row["model"], name, where) if printed else np.nan
+                row[f"{figure}{ending}"] = number
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def shown(table: pd.DataFrame, figures: Sequence[str], split_titles: Mapping[str, str]) -> pd.DataFrame:
+    """`compared` for reading: "0.912 (0.88 to 0.94)" or "0.912 ± 0.011", and the paper's number in its own column."""
+    result = pd.DataFrame({"model": table["title"]})
+    for name in ("task", "variant"):
+        if table[name].astype(bool).any():
+            result[name] = table[name].replace("", "all classes" if name == "task" else "as printed")
+    result["split"] = table["split"].map(lambda name: split_titles.get(name, name))
+    if "seed" in table:
+        result["seed"] = table["seed"]
+    if (table["trainings"] > 1).any():
+        result["trainings"] = table["trainings"]
+    for figure in figures:
+        name = PLAIN_NAMES.get(figure, figure.replace("_", " "))
+        result[f"{name}, ours"] = [_with_spread(row, figure) for _, row in table.iterrows()]
+        if table[f"{figure} paper"].notna().any():
+            pairs = zip(table[f"{figure} paper"], table[f"{figure} paper sd"], strict=True)
+            result[f"{name}, paper"] = [_plus_minus(value, spread) for value, spread in pairs]
+    return result
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number for a table, "" where there is none."""
+    if isinstance(value, str):
+        return value
+    if value is None or not np.isfinite(value):
+        return ""
+    if isinstance(value, int | np.integer):
+        return f"{value:,}"
+    return f"{value:,.{digits}f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _with_spread(row: pd.Series, figure: str) -> str:
+    value = row[figure]
+    if np.isfinite(row[f"{figure} low"]):
+        return f"{number(value)} ({number(row[f'{figure} low'], 2)} to {number(row[f'{figure} high'], 2)})"
+    return _plus_minus(value, row[f"{figure} sd"])
+
+
+def _plus_minus(value: float, spread: float) -> str:
+    if not np.isfinite(value):
+        return ""
+    digits = 4 if np.isfinite(spread) and spread < 0.01 else 3
+    return f"{value:.{digits}f} ± {spread:.{digits}f}" if np.isfinite(spread) else f"{value:.{digits}f}"
+
+
+def table_html(table: pd.DataFrame) -> str:
+    """A table as HTML, text as text."""
+    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(number(value))}</td>" for value in row) + "</tr>"
+        for row in table.itertuples(index=False, name=None)
+    )
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+_STYLE = (
+    f"body {{margin: 0 auto; max-width: 1080px; padding: 12px; font-family: {FONT}; color: {INK}; line-height: 1.45;}}"
+    " h1 {font-size: 1.5rem;} h2 {font-size: 1.15rem; margin: 2rem 0 .3rem 0;}"
+    f" p.caption {{color: {MUTED}; margin: .2rem 0 .6rem 0;}} .wide {{overflow-x: auto;}}"
+    " table {border-collapse: collapse; font-size: .88rem;} th, td {padding: .25rem .6rem; text-align: left;"
+    f" border-bottom: 1px solid {GRID};}} th {{vertical-align: bottom;}}"
+    " .simulated {background: #fff4d6; border-left: 4px solid #c98a00; padding: .5rem .8rem; font-weight: 600;}"
+    " .card {break-inside: avoid;}"
+)
+
+
+def report_page(title: str, lines: Sequence[str], pieces: Sequence[Piece], warning: str = "") -> str:
+    """One HTML page with all tables and figures; nothing is loaded from elsewhere.
+
+    Args:
+        title: plain text. lines: paragraphs under it, plain text. warning: shown in colour at the top, such as that
+        the cells are simulated.
+    """
+    parts = [
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style>",
+        f"<script>{get_plotlyjs()}</script></head><body><h1>{html.escape(title)}</h1>",
+        f'<p class="simulated">{html.escape(warning)}</p>' if warning else "",
+        *(f"<p>{html.escape(line)}</p>" for line in lines),
+    ]
+    for place, piece in enumerate(pieces):
+        parts.append(f'<div class="card"><h2>{html.escape(piece.title)}</h2>')
+        parts.append(f'<p class="caption">{html.escape(piece.caption)}</p>')
+        if piece.figure is not None:
+            parts.append(_figure_html(piece, place))
+        if piece.shown is not None or piece.figure is None:
+            parts.append(table_html(piece.table if piece.shown is None else piece.shown))
+        parts.append("</div>")
+    parts.append("</body></html>")
+    return "".join(parts)
+
+
+def _figure_html(piece: Piece, place: int) -> str:
+    assert piece.figure is not None
+    drawn: str = piece.figure.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        include_mathjax=False,
+        div_id=f"figure-{place}",
+        config=figure_config(piece.name),
+    )
+    return drawn
+
+
+def digest_of(values: Mapping[str, Any]) -> str:
+    """Settings as one line of JSON, for a README."""
+    return json.dumps(values, sort_keys=True, default=str)

@@ -1,0 +1,290 @@
+"""A protocol: what a paper did, read from its file in `nscweb/protocols` and checked before anything runs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from importlib import resources
+from typing import Any
+
+from nscweb.core.errors import WrongUse
+from nscweb.core.recipe import InputRecipe
+
+FOLDER = "nscweb.protocols"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A line of a protocol's models.
+
+    Attributes:
+        name: key within the protocol. title: for tables. architecture: key of ARCHITECTURES. channels: in place of
+        those of the recipe; the model is left out where the data lack them. recipe, train: changes to the
+        protocol's own.
+    """
+
+    name: str
+    title: str
+    architecture: str
+    channels: tuple[str, ...] = ()
+    recipe: dict[str, Any] = field(default_factory=dict)
+    train: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SplitRule:
+    """How cells are put apart: `by` as in `nscweb.training.splits`, shares of validation and held-out cells."""
+
+    name: str
+    by: str
+    validation: float
+    held_out: float
+
+
+@dataclass(frozen=True)
+class Block:
+    """Trainings that belong together: each model with each split, seed and fold.
+
+    Attributes:
+        name: key. models, splits: names. task: name of a set of classes. seeds: one training each. folds: of a
+        cross-validation, 0 for none. variant: key of `Protocol.variants`, "" for the recipe as it is.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    splits: tuple[str, ...]
+    task: str = ""
+    seeds: tuple[int, ...] = (0,)
+    folds: int = 0
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A learning-rate search: Gaussian process, expected improvement, `trials` each in `repeats` repetitions."""
+
+    model: str
+    split: str
+    low: float
+    high: float
+    trials: int
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """A table or figure of the result.
+
+    Attributes:
+        name: of its files. kind: which function makes it. title, note: plain text. blocks: trainings that it needs.
+        options: further settings of the kind.
+    """
+
+    name: str
+    kind: str
+    title: str
+    note: str = ""
+    blocks: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One paper.
+
+    Attributes:
+        paper: key. title, question, citation: plain text. differs: what differs from the paper and why.
+        study: name of the study that its public set becomes. classes: class -> labels (media, colonies...) of its
+        cells. kind: what a class is. simulated: settings of the stand-in. independent: cells that are scored and
+        never trained on. tasks: name -> classes. recipe: preprocessing. variants: name -> changes of it. train:
+        keyword arguments of TrainConfig. models, splits, blocks, outputs, search: see there. numbers: model ->
+        figure -> what the paper prints. keep_weights: keep each network. quick: True for the quick size.
+    """
+
+    paper: str
+    title: str
+    question: str
+    citation: str
+    differs: tuple[str, ...]
+    study: str
+    kind: str
+    classes: dict[str, tuple[str, ...]]
+    simulated: dict[str, Any]
+    independent: dict[str, Any]
+    tasks: dict[str, tuple[str, ...]]
+    recipe: InputRecipe
+    variants: dict[str, dict[str, Any]]
+    train: dict[str, Any]
+    models: tuple[Model, ...]
+    splits: dict[str, SplitRule]
+    blocks: dict[str, Block]
+    outputs: tuple[Output, ...]
+    search: Search | None
+    numbers: dict[str, dict[str, float]]
+    keep_weights: bool = True
+    quick: bool = False
+    side: int = 0
+
+    def model(self, name: str) -> Model:
+        """The model of that name; KeyError when there is none."""
+        return next(model for model in self.models if model.name == name)
+
+    def recipe_of(self, model: Model, variant: str = "") -> InputRecipe:
+        """Preprocessing of a model: the paper's, with the changes of variant and model, at the quick side if quick."""
+        from nscweb.models.architectures import ARCHITECTURES
+
+        given = {**self.recipe.as_dict(), **self.variants.get(variant, {}), **model.recipe}
+        if model.channels:
+            given["channels"] = list(model.channels)
+        made = InputRecipe.from_dict(given)
+        if not self.side:
+            return made
+        least = ARCHITECTURES[model.architecture].smallest_input
+        height, width = (
+            min(wanted, max(self.side, least_side))
+            for wanted, least_side in zip(made.resize, least, strict=True)
+        )
+        return replace(made, resize=(height, width))
+
+    def train_of(self, model: Model) -> dict[str, Any]:
+        """Keyword arguments of TrainConfig for a model, without architecture, seed and device."""
+        return {**self.train, **model.train}
+
+
+def papers() -> tuple[str, ...]:
+    """Names of all protocols."""
+    folder = resources.files(FOLDER)
+    return tuple(
+        sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if _is_protocol(item.name))
+    )
+
+
+def read_protocol(paper: str, quick: bool = False) -> Protocol:
+    """The protocol of a paper.
+
+    Raises:
+        WrongUse: there is none of that name, or its file says something that does not exist.
+    """
+    if paper not in papers():
+        raise WrongUse(f"There is no protocol called {paper!r}.", f"Possible are {', '.join(papers())}.")
+    text = (resources.files(FOLDER) / f"{paper}.toml").read_text("utf-8")
+    given = tomllib.loads(text)
+    return checked(parse(given, quick))
+
+
+def parse(given: Mapping[str, Any], quick: bool) -> Protocol:
+    """A protocol from the content of its file; the section ``quick`` replaces what it names when asked to.
+
+    Raises:
+        WrongUse: a part is missing or has another form.
+    """
+    small: dict[str, Any] = dict(given.get("quick", {})) if quick else {}
+    try:
+        data = given["data"]
+        simulated = {**data["simulated"], **small.get("simulated", {})}
+        blocks = [Block(**{k: _tuples(v) for k, v in block.items()}) for block in given["runs"]]
+        search = {**given["search"], **small.get("search", {})} if "search" in given else None
+        return Protocol(
+            paper=given["paper"],
+            title=given["title"],
+            question=given["question"],
+            citation=given["citation"],
+            differs=tuple(given["differs"]),
+            study=data.get("study", ""),
+            kind=data["kind"],
+            classes={name: tuple(labels) for name, labels in data["classes"].items()},
+            simulated=simulated,
+            independent={**given.get("independent", {}), **small.get("independent", {})}
+            if "independent" in given
+            else {},
+            tasks={
+                "": tuple(data["classes"]),
+                **{k: tuple(v) for k, v in given.get("tasks", {}).items()},
+            },
+            recipe=InputRecipe.from_dict({**InputRecipe().as_dict(), **given["recipe"]}),
+            variants={name: dict(changes) for name, changes in given.get("variants", {}).items()},
+            train=_merged(given["train"], small.get("train", {})),
+            models=tuple(Model(**{k: _tuples(v) for k, v in model.items()}) for model in given["models"]),
+            splits={rule["name"]: SplitRule(**rule) for rule in given["splits"]},
+            blocks={block.name: _smaller(block, small) for block in blocks},
+            outputs=tuple(_output(item) for item in given["outputs"]),
+            search=Search(**search) if search else None,
+            numbers={name: dict(values) for name, values in given.get("numbers", {}).items()},
+            keep_weights=bool(small.get("keep_weights", True)),
+            quick=quick,
+            side=int(small.get("side", 0)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WrongUse(
+            f"The protocol file of {given.get('paper', 'this paper')} cannot be read: {error}."
+        ) from error
+
+
+def checked(protocol: Protocol) -> Protocol:
+    """The same protocol, when everything that it names exists.
+
+    Raises:
+        WrongUse: with what is wrong.
+    """
+    from nscweb.models.architectures import ARCHITECTURES
+    from nscweb.services.reproduce_outputs import KINDS
+    from nscweb.training.augment import AugmentSettings
+    from nscweb.training.config import TrainConfig
+
+    names = {model.name for model in protocol.models}
+    unknown = [
+        f"architecture {m.architecture}" for m in protocol.models if m.architecture not in ARCHITECTURES
+    ]
+    known = {item.name for item in fields(TrainConfig)}
+    augment = {item.name for item in fields(AugmentSettings)}
+    for model in protocol.models:
+        settings = protocol.train_of(model)
+        unknown += [f"setting {key}" for key in settings if key not in known]
+        unknown += [f"augmentation {key}" for key in settings.get("augment", {}) if key not in augment]
+        protocol.recipe_of(model)
+    for block in protocol.blocks.values():
+        unknown += [f"model {name}" for name in block.models if name not in names]
+        unknown += [f"split {name}" for name in block.splits if name not in protocol.splits]
+        unknown += [f"task {block.task}"] if block.task not in protocol.tasks else []
+        unknown += (
+            [f"variant {block.variant}"] if block.variant and block.variant not in protocol.variants else []
+        )
+    for output in protocol.outputs:
+        unknown += [f"output {output.kind}"] if output.kind not in KINDS else []
+        unknown += [f"block {name}" for name in output.blocks if name not in protocol.blocks]
+    unknown += [f"model {name}" for name in protocol.numbers if name not in names]
+    if unknown:
+        raise WrongUse(f"The protocol {protocol.paper} names what does not exist: {', '.join(unknown)}.")
+    return protocol
+
+
+def _is_protocol(name: str) -> bool:
+    return name.endswith(".toml")
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """`first` with the entries of `second`, sections within merged too."""
+    result = {**first, **second}
+    for key in first.keys() & second.keys():
+        if isinstance(first[key], dict) and isinstance(second[key], dict):
+            result[key] = {**first[key], **second[key]}
+    return result
+
+
+def _smaller(block: Block, small: Mapping[str, Any]) -> Block:
+    """A block with fewer seeds, folds and models when the quick section says so."""
+    changes = small.get("runs", {}).get(block.name, {})
+    return replace(block, **{key: _tuples(value) for key, value in changes.items()})
+
+
+def _output(given: Mapping[str, Any]) -> Output:
+    own = {item.name for item in fields(Output)}
+    return Output(
+        **{key: _tuples(value) for key, value in given.items() if key in own},
+        options={key: value for key, value in given.items() if key not in own},
+    )
