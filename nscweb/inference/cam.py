@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from nscweb.core.recipe import InputRecipe
 from nscweb.models.architectures.contract import CellNetwork
@@ -47,10 +46,20 @@ def closed_form_maps(
     """
     positions = features.shape[2] * features.shape[3]
     with torch.inference_mode():
-        maps = torch.einsum("nfhw,nf->nhw", features, weight[class_indices] / positions).clamp_(min=0)
-        maps = functional.interpolate(_unit(maps)[:, None], size=size, mode="bilinear", align_corners=False)
-        result: Floats = _unit(maps[:, 0]).cpu().numpy()
-    return result
+        maps = torch.einsum("nfhw,nf->nhw", features, weight[class_indices] / positions)
+        return finish_maps(maps.cpu().numpy(), size)
+
+
+def finish_maps(maps: Floats, size: tuple[int, int]) -> Floats:
+    """Weighted sums of features (N, h, w) to maps (N, H, W) in 0..1, the steps of the grad-cam package.
+
+    What speaks against the class is cut off, then each map is scaled to 0..1, stretched, and scaled again.
+    """
+    small = _unit(np.maximum(maps, 0.0))
+    result = np.empty((len(small), *size), np.float32)
+    for target, source in zip(result, small, strict=True):
+        cv2.resize(source, size[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
+    return _unit(result)
 
 
 def gradient_maps(network: CellNetwork, batch: Floats, class_indices: Sequence[int] | NDArray[Any]) -> Floats:
@@ -126,7 +135,8 @@ def map_on_frame(
     return np.asarray(crop_box(on_seen[None], back, np.zeros(1, np.float32))[0])
 
 
-def _unit(maps: Tensor) -> Tensor:
+def _unit(maps: Floats) -> Floats:
     """Scale each map (N, h, w) to 0..1; an empty map stays 0."""
-    maps = maps - maps.amin(dim=(1, 2), keepdim=True)
-    return maps / (_EPSILON + maps.amax(dim=(1, 2), keepdim=True))
+    maps = maps - maps.min(axis=(1, 2), keepdims=True)
+    scaled: Floats = maps / (np.float32(_EPSILON) + maps.max(axis=(1, 2), keepdims=True))
+    return scaled

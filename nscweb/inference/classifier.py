@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -12,16 +13,18 @@ from torch import Tensor, nn
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WeightsInvalid
+from nscweb.inference.batches import default_batch, keep_freed_memory
 from nscweb.inference.cam import closed_form_maps, gradient_maps
 from nscweb.inference.device import choose_device, describe_device
+from nscweb.inference.export_files import temperature_of
 from nscweb.inference.folding import fold_batch_norm, run_both
 from nscweb.models.architectures import ARCHITECTURES
+from nscweb.models.architectures.contract import CellNetwork
 from nscweb.models.loading import load_model
 from nscweb.preprocess.recipe import apply_recipe
 
 Floats = NDArray[np.float32]
 Images = Sequence[NDArray[Any]]
-DEFAULT_BATCH = 128
 
 
 class Classifier:
@@ -31,7 +34,7 @@ class Classifier:
         entry: the model.
         device: one of `nscweb.inference.device.DEVICES`.
         threads: CPU threads, None leaves torch's choice.
-        batch: cells per pass.
+        batch: cells per pass; None chooses by the work per cell.
         precision: ``float32``, or ``bfloat16`` for speed on processors that have units for it.
 
     Raises:
@@ -44,20 +47,26 @@ class Classifier:
         *,
         device: str = "auto",
         threads: int | None = None,
-        batch: int = DEFAULT_BATCH,
+        batch: int | None = None,
         precision: Literal["float32", "bfloat16"] = "float32",
     ) -> None:
         self.entry = entry
         self.card = entry.card
         self.device = choose_device(device, threads)
-        self.batch = batch
         self.precision = precision
-        self.network = load_model(entry)
         folded = fold_batch_norm(self.network)
         # Convolutions of few channels run about twice as fast on a CPU when channels lie innermost.
         self._folded: nn.Module = folded.to(self.device)
         self._folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._temperature = float(self.card.calibration.get("temperature", 1.0))
+        self._temperature = temperature_of(entry)
+        self.batch = batch or default_batch(entry.card, self.network, self.device.type)
+        if self.device.type == "cpu":
+            keep_freed_memory()
+
+    @cached_property
+    def network(self) -> CellNetwork:
+        """The plain network, with batch norm."""
+        return load_model(self.entry)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -68,12 +77,18 @@ class Classifier:
             "batch": self.batch,
             "precision": self.precision,
             "backend": f"torch {torch.__version__}, batch norm folded, channels last",
+            "mode": "exact" if self.precision == "float32" else "fast",
         }
 
     @property
     def closed_form_cam(self) -> bool:
         """Whether class maps come without gradients."""
         return ARCHITECTURES[self.card.architecture].closed_form_cam
+
+    @property
+    def has_class_maps(self) -> bool:
+        """False where the network keeps no places, so that a map would be an invention."""
+        return ARCHITECTURES[self.card.architecture].class_maps != "none"
 
     def prepare(self, images: Images, pixel_size_um: float | None = None) -> Floats:
         """Cells (C, h, w) at native depth to the network's input (N, C, H, W), by the recipe of the card."""
@@ -89,6 +104,12 @@ class Classifier:
         """
         parts = [self._probabilities(logits) for _, logits in self._run(images, pixel_size_um)]
         return _joined(parts, (len(self.card.classes),))
+
+    def predict_prepared(self, inputs: Floats) -> Floats:
+        """Probabilities (N, K) of prepared inputs (N, C, H, W)."""
+        starts = range(0, len(inputs), self.batch)
+        logits = [self.run_prepared(inputs[start : start + self.batch])[1] for start in starts]
+        return _joined([self._probabilities(part) for part in logits], (len(self.card.classes),))
 
     def predict_with_maps(
         self, images: Images, class_index: int | None = None, pixel_size_um: float | None = None
