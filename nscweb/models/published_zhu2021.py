@@ -189,7 +189,7 @@ def _card(sha256: str, created_utc: str, command: str) -> ModelCard:
             cells=119_533,
             split="80 % for training, 20 % for testing, drawn by image and not by sample (as the paper tells)",
             device="four NVIDIA GTX 1080 Ti; the paper does not say for how long",
-            seconds=0.0,
+            seconds=-1.0,
             seed=0,
             command=command,
             licence=about.licence,
