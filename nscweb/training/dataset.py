@@ -23,6 +23,7 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.core.recipe import InputRecipe
 from nscweb.preprocess.recipe import finish_field, prepare_field
 from nscweb.training.audit_features import nuisance_batch
+from nscweb.training.field_store import MEMORY_LIMIT, FieldStore, joined
 from nscweb.training.raw_cells import RawCells, RawKeeper
 
 DEFAULT_MARGIN = 6
@@ -75,7 +76,7 @@ class TrainingData:
     """Labelled cells, prepared.
 
     Attributes:
-        fields: (N, C, h + 2 margin, w + 2 margin), float16 or float32, from `prepare_field`.
+        fields: (N, C, h + 2 margin, w + 2 margin), float16 or float32, from `prepare_field`; an array or a memory map.
         labels: (N,) class index.
         sample_of: (N,) index into `samples`.
         samples: the acquisitions.
@@ -142,19 +143,23 @@ def collect(
     pixel_size_um: float | None = None,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
+    folder: Path | None = None,
+    memory_limit: int = MEMORY_LIMIT,
 ) -> TrainingData:
     """Prepare labelled cells, in pieces of 2,048.
 
     Args:
         cells: in any order; samples are told apart by `SampleLabel`.
         total: expected number of cells, for progress.
+        folder: where the prepared fields go, as a file that is mapped into memory, when they take more than
+            `memory_limit` bytes; the caller removes it. None keeps them in memory whatever they take.
 
     Raises:
         InputRefused: there are no cells.
         JobCancelled: somebody asked to stop.
     """
     samples: dict[SampleLabel, int] = {}
-    parts: list[NDArray[Any]] = []
+    store = FieldStore(folder, memory_limit)
     labels: list[int] = []
     sample_of: list[int] = []
     nuisance: list[NDArray[Any]] = []
@@ -164,7 +169,7 @@ def collect(
         stop_if_asked(cancel)
         fields = prepare_field(recipe, [cell.pixels for cell in piece], margin, pixel_size_um=pixel_size_um)
         small = float(np.abs(fields).max(initial=0.0)) < _HALF_LIMIT
-        parts.append(fields.astype(np.float16) if small else fields)
+        store.add(fields.astype(np.float16) if small else fields)
         labels.extend(cell.class_index for cell in piece)
         sample_of.extend(samples.setdefault(cell.sample, len(samples)) for cell in piece)
         images = [cell.pixels for cell in piece]
@@ -176,7 +181,7 @@ def collect(
             "There are no labelled cells to train on.", "Enter the true class of samples first."
         )
     return TrainingData(
-        fields=_joined(parts),
+        fields=store.finished(),
         labels=np.asarray(labels, np.int64),
         sample_of=np.asarray(sample_of, np.int64),
         samples=tuple(samples),
@@ -187,7 +192,7 @@ def collect(
         description=description,
         licence=licence,
         pixel_size_um=pixel_size_um,
-        nuisance=_joined(nuisance),
+        nuisance=joined(nuisance),
         raw=keeper.kept(),
     )
 
@@ -229,15 +234,3 @@ def classes_of(sources: Sequence[CellFileSource], kind: str = "fate") -> ClassSc
             "Enter the true class of more samples in the sample sheet.",
         )
     return ClassScheme(names, kind=kind)
-
-
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """One array; pieces are given free as they are copied, so that memory never holds the data twice."""
-    dtype = np.result_type(*{part.dtype for part in parts})
-    result = np.empty((sum(len(part) for part in parts), *parts[0].shape[1:]), dtype)
-    end = len(result)
-    while parts:
-        part = parts.pop()
-        result[end - len(part) : end] = part
-        end -= len(part)
-    return result

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from nscweb.core.errors import ModelError
+from nscweb.core.errors import ModelError, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.inference.device import choose_device, describe_device
 from nscweb.models.architectures.contract import CellNetwork
@@ -80,6 +80,7 @@ def fit(
     clock: Callable[[], float] = time.monotonic,
     after_epoch: Callable[[dict[str, float]], None] = unheard,
     team: Team = ALONE,
+    pretrained_folder: Path | None = None,
 ) -> Trained:
     """Train a network on `split.train`, stop by `split.validation`; `split.held_out` is not touched.
 
@@ -95,16 +96,24 @@ def fit(
         after_epoch: gets each row of the history after its epoch, those of a resumed run first; what it raises ends
             the run, and the checkpoint stays.
         team: the processes that train together; only the first reports, validates and writes.
+        pretrained_folder: where ImageNet weights lie that were downloaded before.
 
     Raises:
         JobCancelled: somebody asked to stop.
-        WrongUse: the folder holds an unfinished run of another kind, or there are no ImageNet weights.
+        WrongUse: the folder holds an unfinished run of another kind, a part has no cells, or there are no ImageNet
+            weights for the architecture.
+        InputRefused: they are not on this computer.
         ModelError: the loss is no longer a number.
     """
+    if not len(split.train) or not len(split.validation):
+        raise WrongUse(
+            "Training needs cells to learn from and cells that decide when to stop, and one of them has none.",
+            "Choose shares of the split that leave cells for both.",
+        )
     config = config.for_cells(len(split.train))
     device = team.device(choose_device(config.device, config.threads))
     weight = class_weight(config, data.labels[split.train], len(data.classes))
-    learner = start_learner(config, data, weight, device, team)
+    learner = start_learner(config, data, weight, device, team, pretrained_folder)
     checkpoint_folder.mkdir(parents=True, exist_ok=True)
     path = checkpoint_folder / CHECKPOINT
     fingerprint = _fingerprint(config, data, split, team)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from nscweb.core.card import CardEntry
@@ -12,8 +13,10 @@ from nscweb.models.architectures import ARCHITECTURES
 from nscweb.training.card_writer import CardText, refuse_existing_model, write_model_folder
 from nscweb.training.config import TrainConfig
 from nscweb.training.dataset import TrainingData
+from nscweb.training.distributed import ALONE, Team
+from nscweb.training.grouping import By
 from nscweb.training.loop import CHECKPOINT, fit, unheard
-from nscweb.training.splits import By, SplitPlan, make_split
+from nscweb.training.splits import Split, SplitPlan, make_split
 
 
 def train(
@@ -23,26 +26,32 @@ def train(
     text: CardText,
     *,
     split_by: By = "sample",
+    plan: SplitPlan | None = None,
     checkpoint_folder: Path | None = None,
+    pretrained_folder: Path | None = None,
     checks: bool = True,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
     after_epoch: Callable[[dict[str, float]], None] = unheard,
+    team: Team = ALONE,
 ) -> CardEntry:
     """Split, train, measure on held-out samples, write the model folder.
 
     Args:
-        config: settings of the run.
+        config: settings of the run; in the card every number that was left to choose is the chosen one.
         data: labelled cells.
         out: folder of the new model; its last part becomes the model's name.
         text: title, command and so on for the card.
-        split_by: what stays together, see `SplitPlan`; ``cell`` only for data that do not say which cells belong
+        split_by: what stays together in the split; ``cell`` only for data that do not say which cells belong
             together, and the card then says so.
+        plan: the split in full, in place of `split_by`.
         checkpoint_folder: where an unfinished run is kept, `out` when None. The same call after a kill goes on
             from there.
+        pretrained_folder: where ImageNet weights lie that were downloaded before, for `config.pretrained`.
         checks: False leaves out the shortcut audit and the robustness table.
         progress, cancel: see `nscweb.core.progress`.
         after_epoch: see `fit`.
+        team: the processes that train together; this is the call of the first, `help_train` that of the others.
 
     Raises:
         WrongUse: `out` holds a model already, or an unfinished run of another kind.
@@ -50,17 +59,55 @@ def train(
         JobCancelled: somebody asked to stop; the checkpoint stays.
     """
     refuse_existing_model(out)
-    if config.architecture not in ARCHITECTURES:
-        raise WrongUse(
-            f"There is no architecture called {config.architecture!r}.",
-            f"Possible are {', '.join(ARCHITECTURES)}.",
-        )
-    split = make_split(data, SplitPlan(split_by), config.seed)
+    split = _split(config, data, plan or SplitPlan(split_by))
+    config = config.for_cells(len(split.train))
     folder = checkpoint_folder or out
-    trained = fit(config, data, split, folder, progress, cancel, after_epoch=after_epoch)
+    trained = fit(
+        config,
+        data,
+        split,
+        folder,
+        progress,
+        cancel,
+        after_epoch=after_epoch,
+        team=team,
+        pretrained_folder=pretrained_folder,
+    )
+    if trained.remarks:
+        # The only thing that can be asked for in vain and left out.
+        config = replace(config, compile=False)
+        progress(1, 1, " ".join(trained.remarks))
     progress(1, 1, "Measuring on held-out cells")
     entry = write_model_folder(
         out, config, data, split, trained, text, checks=checks, progress=progress, cancel=cancel
     )
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return entry
+
+
+def help_train(
+    config: TrainConfig,
+    data: TrainingData,
+    folder: Path,
+    plan: SplitPlan,
+    team: Team,
+    pretrained_folder: Path | None = None,
+) -> None:
+    """The part of every process of a team but the first: the same steps on other cells, and nothing written.
+
+    Args:
+        config, data, plan, pretrained_folder: as the first process has them.
+        folder: where the first process keeps the checkpoint; all processes must see it.
+        team: this process in its team.
+    """
+    split = _split(config, data, plan)
+    fit(config, data, split, folder, team=team, pretrained_folder=pretrained_folder)
+
+
+def _split(config: TrainConfig, data: TrainingData, plan: SplitPlan) -> Split:
+    if config.architecture not in ARCHITECTURES:
+        raise WrongUse(
+            f"There is no architecture called {config.architecture!r}.",
+            f"Possible are {', '.join(ARCHITECTURES)}.",
+        )
+    return make_split(data, plan, config.seed)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nscweb.core.errors import WrongUse
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.architectures.contract import CellNetwork
+from nscweb.models.pretrained import load_pretrained
 from nscweb.training.average import Average
 from nscweb.training.config import TrainConfig
 from nscweb.training.dataset import TrainingData
-from nscweb.training.distributed import Team, synchronised
+from nscweb.training.distributed import ALONE, Team, synchronised
 from nscweb.training.inputs import Batch, mixed_loss
 from nscweb.training.rates import make_optimiser
 
@@ -80,18 +81,24 @@ class Learner:
 
 
 def start_learner(
-    config: TrainConfig, data: TrainingData, weight: Tensor, device: torch.device, team: Team
+    config: TrainConfig,
+    data: TrainingData,
+    weight: Tensor,
+    device: torch.device,
+    team: Team = ALONE,
+    pretrained_folder: Path | None = None,
 ) -> Learner:
     """A fresh network on its device; the same seed gives the same one.
 
     Raises:
         WrongUse: ImageNet weights were asked for and there are none for this network.
+        InputRefused: they are not in `pretrained_folder`.
     """
     torch.manual_seed(config.seed)
     channels = len(data.recipe.channels)
     network = ARCHITECTURES[config.architecture].make(channels, len(data.classes), config.options)
     if config.pretrained == "imagenet":
-        _load_pretrained(network, config.architecture, channels)
+        load_pretrained(network, config.architecture, channels, folder=pretrained_folder)
     network = synchronised(network, team, device).to(device)  # type: ignore[assignment]
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     half = use_bfloat16(config, device)
@@ -119,18 +126,6 @@ def use_bfloat16(config: TrainConfig, device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     capable = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return device.type == "cpu" and capable is not None and bool(capable())
-
-
-def _load_pretrained(network: CellNetwork, architecture: str, channels: int) -> None:
-    try:
-        from nscweb.models.pretrained import load_pretrained
-    except ImportError as error:
-        raise WrongUse(
-            "This installation cannot start a network from ImageNet weights.",
-            "Train from random weights (pretrained none).",
-            "E-NO-PRETRAINED",
-        ) from error
-    load_pretrained(network, architecture, channels)
 
 
 def _compiled(
