@@ -74,4 +74,26 @@ def demo_task(app: App, payload: Payload, progress: Progress, cancel: CancelAske
     return {"study_id": demo.study.study_id, "run_id": demo.run.run_id if demo.run else ""}
 
 
-TASKS: dict[str, Task] = {"import": import_task, "predict": predict_task, "demo": demo_task}
+def train_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Train what an order says, or go on with it. Payload: name of the training."""
+    from nscweb.services.training_jobs import run_training
+
+    entry = run_training(app, payload["name"], progress=progress, cancel=cancel)
+    return {"training": payload["name"], "model": entry.card.name}
+
+
+def tune_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Search for training settings, or go on with a search. Payload: name of the search."""
+    from nscweb.services.search_jobs import run_search
+
+    result = run_search(app, payload["name"], progress=progress, cancel=cancel)
+    return {"search": payload["name"], "trials": len(result.trials), "loss": result.best.loss}
+
+
+TASKS: dict[str, Task] = {
+    "import": import_task,
+    "predict": predict_task,
+    "demo": demo_task,
+    "train": train_task,
+    "tune": tune_task,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -67,8 +68,12 @@ def train_model(
     *,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
+    after_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> CardEntry:
     """Train on the samples with a true class, evaluate on samples held out, write the card folder.
+
+    Args:
+        after_epoch: hears of each finished epoch, see `nscweb.training.loop.fit`.
 
     Raises:
         WrongUse: no studies, an unknown architecture, fewer than two classes.
@@ -77,6 +82,7 @@ def train_model(
     """
     from nscweb.services.training_data import card_text, collect_data, completed_card
     from nscweb.training.card_writer import refuse_existing_model
+    from nscweb.training.loop import unheard
     from nscweb.training.run import train
     from nscweb.training.splits import SplitPlan, make_split
 
@@ -94,6 +100,7 @@ def train_model(
         split_by=plan.by,
         progress=progress,
         cancel=cancel,
+        after_epoch=after_epoch or unheard,
     )
     split = make_split(collected.data, plan, config.seed)
     return completed_card(entry, collected, split)

@@ -1,0 +1,245 @@
+"""Trainings that were asked for on a page: their order, how they stand, go on, keep the model or throw it away.
+
+A training has a folder of its own in the data folder until its model is kept, so that unfinished or unwanted models
+are never offered for predictions:
+
+    training/<name>/order.json   what was asked for
+    training/<name>/live.json    the curves so far
+    training/<name>/<name>/      the checkpoint, later the model folder
+    training/<name>/finished     an empty file, written when the model folder is complete
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nscweb.core.card import CardEntry, read_card
+from nscweb.core.card_json import card_to_dict
+from nscweb.core.errors import JobNotFound, StoreError, WrongUse
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.services.train import TrainRequest, train_model
+from nscweb.services.training_live import Live, LiveWriter, keep_speed, mean_speed, read_live
+from nscweb.store.files import atomic_write, sync_folder
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+JOB_KIND = "train"
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
+_ACTIVE = ("queued", "running", "interrupted")
+
+
+@dataclass(frozen=True)
+class TrainingOrder:
+    """What somebody asked to be trained.
+
+    Attributes:
+        name: of the model to be.
+        studies: ids.
+        architecture, split_by, epochs, seed, settings: as in `TrainRequest`.
+        planned_epochs, planned_cells: from the plan, for the curves of the page.
+        job_id: of its last job, "" before the first.
+    """
+
+    name: str
+    studies: tuple[str, ...]
+    architecture: str
+    split_by: str = "sample"
+    epochs: int | None = None
+    seed: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+    planned_epochs: int = 0
+    planned_cells: int = 0
+    job_id: str = ""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training as it stands.
+
+    Attributes:
+        order: what was asked for.
+        state: ``queued``, ``running``, ``interrupted`` (its worker is gone, it goes on with the next one),
+            ``stopped`` (goes on when asked), ``failed`` or ``finished``.
+        message: why it failed.
+        live: curves so far.
+        model: the finished model, not yet offered for predictions.
+    """
+
+    order: TrainingOrder
+    state: str
+    message: str
+    live: Live
+    model: CardEntry | None
+
+
+def request_of(order: TrainingOrder, out: Path) -> TrainRequest:
+    """An order in the words of the training service."""
+    return TrainRequest(
+        studies=order.studies,
+        architecture=order.architecture,
+        out=out,
+        epochs=order.epochs,
+        settings=order.settings,
+        split_by=order.split_by,
+        seed=order.seed,
+        command=f"page Models, Train a model: {json.dumps(_told(order), sort_keys=True)}",
+    )
+
+
+def new_training(app: App, order: TrainingOrder) -> None:
+    """Remember an order; its job is queued by the caller.
+
+    Raises:
+        WrongUse: a name that cannot be one, or that is taken by a model or another training.
+    """
+    check_name(app, order.name)
+    if (_folder(app, order.name) / "order.json").exists():
+        raise WrongUse(
+            f"A training called {order.name} is there already.",
+            "Let it go on, discard it, or choose another name.",
+            "E-TRAINING-EXISTS",
+        )
+    _write(app, order)
+
+
+def check_name(app: App, name: str) -> None:
+    """Raise `WrongUse` when a new model cannot have this name."""
+    if not _NAME.match(name):
+        raise WrongUse(
+            f"{name!r} cannot be the name of a model.",
+            "Use letters without accents, digits and . _ - only, at most 80, and begin with a letter or a digit.",
+            "E-MODEL-NAME",
+        )
+    if any((place / name).exists() for place in app.settings.weights_dirs):
+        raise WrongUse(f"A model called {name} is installed already.", "Choose another name.", "E-MODEL-NAME")
+
+
+def started(app: App, name: str, job_id: str) -> None:
+    """Remember the job that does this training."""
+    _write(app, replace(_order(app, name), job_id=job_id))
+
+
+def trainings(app: App) -> list[Training]:
+    """Every training whose model was neither kept nor thrown away, in the order of their names."""
+    place = app.folder.root / "training"
+    names = sorted(path.parent.name for path in place.glob("*/order.json")) if place.is_dir() else []
+    return [training(app, name) for name in names]
+
+
+def training(app: App, name: str) -> Training:
+    """One training as it stands.
+
+    Raises:
+        StoreError: there is none of this name.
+    """
+    order, folder = _order(app, name), _folder(app, name)
+    state, message = "stopped", ""
+    try:
+        job = app.catalogue.job(order.job_id)
+        if job.state in _ACTIVE:
+            state = job.state
+        elif job.state == "failed":
+            state, message = "failed", job.message
+    except JobNotFound:
+        pass
+    model = None
+    if (folder / "finished").exists():
+        state, message, model = "finished", "", read_card(folder / name)
+    return Training(order, state, message, read_live(folder), model)
+
+
+def run_training(
+    app: App, name: str, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
+) -> CardEntry:
+    """Do the work of an order, or what is left of it.
+
+    Raises:
+        JobCancelled: somebody stopped it; the checkpoint stays.
+        StoreError: it was discarded.
+        WrongUse, InputRefused: see `train_model`.
+    """
+    order, folder = _order(app, name), _folder(app, name)
+    out = folder / name
+    if (folder / "finished").exists():
+        return read_card(out)
+    # A card without the mark beside the folder was written by a worker that died in its last step.
+    (out / "card.json").unlink(missing_ok=True)
+    live = LiveWriter(folder, order.planned_epochs, order.planned_cells)
+    entry = train_model(app, request_of(order, out), progress=progress, cancel=cancel, after_epoch=live)
+    rate = mean_speed(read_live(folder).history, order.planned_cells)
+    if rate:
+        keep_speed(app, order.architecture, rate, "trained")
+    with atomic_write(folder / "finished"):
+        pass
+    return entry
+
+
+def keep(app: App, name: str, new_name: str = "") -> CardEntry:
+    """Move a finished model to the models of the data folder, under another name if one is given.
+
+    Raises:
+        WrongUse: it is not finished, or the name is taken.
+    """
+    order, folder = _order(app, name), _folder(app, name)
+    wanted = new_name or order.name
+    if not (folder / "finished").exists():
+        raise WrongUse(f"The training {name} is not finished.", "Let it go on first.")
+    check_name(app, wanted)
+    if wanted != name:
+        # The card holds the name too, and is written before the move, so no half-renamed model is ever offered.
+        card = read_card(folder / name).card
+        title = wanted + card.title.removeprefix(name) if card.title.startswith(f"{name}:") else card.title
+        card = replace(card, name=wanted, title=title)
+        with atomic_write(folder / name / "card.json") as stream:
+            stream.write((json.dumps(card_to_dict(card), indent=1, ensure_ascii=False) + "\n").encode())
+    app.folder.models_dir.mkdir(parents=True, exist_ok=True)
+    (folder / name).rename(app.folder.models_dir / wanted)
+    sync_folder(app.folder.models_dir)
+    shutil.rmtree(folder)
+    return read_card(app.folder.models_dir / wanted)
+
+
+def discard(app: App, name: str) -> None:
+    """Throw a training away with everything that it has made.
+
+    Raises:
+        WrongUse: it is running; stop it first.
+    """
+    if training(app, name).state in _ACTIVE:
+        raise WrongUse(f"The training {name} is at work.", "Press Stop first.")
+    shutil.rmtree(_folder(app, name))
+
+
+def _folder(app: App, name: str) -> Path:
+    if not _NAME.match(name):
+        raise StoreError(f"There is no training called {name!r}.", "Start one on the page Models.")
+    return app.folder.root / "training" / name
+
+
+def _order(app: App, name: str) -> TrainingOrder:
+    try:
+        content = json.loads((_folder(app, name) / "order.json").read_text("utf-8"))
+        return TrainingOrder(**{**content, "studies": tuple(content["studies"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(
+            f"There is no training called {name!r} any more.", "Start it again on the page Models."
+        ) from error
+
+
+def _write(app: App, order: TrainingOrder) -> None:
+    with atomic_write(_folder(app, order.name) / "order.json") as stream:
+        stream.write((json.dumps(asdict(order), indent=1) + "\n").encode())
+
+
+def _told(order: TrainingOrder) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in asdict(order).items()
+        if key not in ("planned_epochs", "planned_cells", "job_id")
+    }
