@@ -1,0 +1,203 @@
+"""Images that lie on both sides of a split: the same file twice, or the same cell turned, mirrored, shifted, noisy.
+
+A network that has seen a cell in training knows it again, and its figures come out too good. Exact copies are found
+by a digest of their pixels, near copies by `nscweb.training.likeness`.
+
+`SAME` was measured: among the pairs that look most alike of different cells the highest correlation was 0.984
+(2,278 real Jurkat cells) and 0.980 (simulated cells); copies that were turned by 90 degrees, shifted by one pixel
+and given 2 % noise had 0.987 to 0.989 or more in 99 of 100 cells, and copies without noise 1.000.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.training.dataset import TrainingData
+from nscweb.training.likeness import laid_over, pairs_alike
+from nscweb.training.splits import Split
+
+SAME = 0.985
+LISTED = 200
+PARTS: tuple[str, ...] = ("training", "validation", "held out")
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two cells of different parts that show the same image; `similarity` is 1 for an exact copy."""
+
+    row: int
+    part: str
+    sample: int
+    other_row: int
+    other_part: str
+    other_sample: int
+    similarity: float
+    exact: bool
+    same_class: bool
+
+
+@dataclass(frozen=True)
+class DuplicateReport:
+    """What was found.
+
+    Attributes:
+        cells: cells looked at.
+        exact: cells that are equal in every pixel to one of an earlier part.
+        near: pairs across parts that are alike beyond chance, without the cells counted in `exact`.
+        held_out_cells: held-out cells.
+        held_out_twins: held-out cells with such a twin in training or validation.
+        other_class: pairs whose two cells have different classes, so that one of them is labelled wrongly.
+        pairs: the first `LISTED` of them, those most alike first.
+        complete: False when there were so many similar cells that only the most similar pairs were compared.
+    """
+
+    cells: int
+    exact: int
+    near: int
+    held_out_cells: int
+    held_out_twins: int
+    other_class: int
+    pairs: tuple[Pair, ...]
+    complete: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """What it means, in plain words."""
+        if not self.exact + self.near:
+            return f"No image of the {self.held_out_cells:,} held-out cells was also among those trained on."
+        share = 100 * self.held_out_twins / max(1, self.held_out_cells)
+        text = (
+            f"{self.held_out_twins:,} of {self.held_out_cells:,} held-out cells ({share:.1f} %) show an image that "
+            f"was also trained on or decided when to stop: {self.exact:,} exact copies and {self.near:,} nearly "
+            "equal images across the parts. The figures are too good by what such cells add."
+        )
+        if self.other_class:
+            text += (
+                f" {self.other_class:,} of these pairs have two different classes; one label must be wrong."
+            )
+        return text
+
+
+def near_duplicates(
+    fields: NDArray[Any],
+    labels: Rows,
+    part_of_cell: Rows,
+    sample_of: Rows,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+) -> DuplicateReport:
+    """Find images that lie in two parts of a split, by the first channel.
+
+    Args:
+        fields: (N, C, h, w) prepared cells.
+        labels: (N,) class index.
+        part_of_cell: (N,) 0 training, 1 validation, 2 held out, -1 in no part.
+        sample_of: (N,) index of the sample.
+        progress, cancel: see `nscweb.core.progress`.
+
+    Raises:
+        JobCancelled: somebody asked to stop.
+    """
+    found = _exact_pairs(fields, part_of_cell)
+    exact = len(found)
+    settled = np.zeros(len(fields), bool)
+    settled[[row for row, _ in found]] = True
+    queries, targets, likeness, complete = pairs_alike(fields, part_of_cell, settled, progress, cancel)
+    scores = [1.0] * len(found)
+    for index, (query, target) in enumerate(zip(queries.tolist(), targets.tolist(), strict=True)):
+        if index % 2048 == 0:
+            stop_if_asked(cancel)
+            progress(index, len(queries), "Comparing images that look alike")
+        score = laid_over(fields[target, 0], fields[query, 0], int(likeness[index]))
+        if score >= SAME:
+            found.append((query, target))
+            scores.append(score)
+    rows = np.asarray(found, np.int64).reshape(-1, 2)
+    order = np.lexsort((rows[:, 1], rows[:, 0], -np.asarray(scores)))
+    pairs = tuple(
+        Pair(
+            a, PARTS[part_of_cell[a]], int(sample_of[a]),
+            b, PARTS[part_of_cell[b]], int(sample_of[b]),
+            round(scores[index], 4), index < exact, bool(labels[a] == labels[b]),
+        )
+        for index in order[:LISTED].tolist()
+        for a, b in [found[index]]
+    )  # fmt: skip
+    return DuplicateReport(
+        cells=int((part_of_cell >= 0).sum()),
+        exact=exact,
+        near=len(found) - exact,
+        held_out_cells=int((part_of_cell == 2).sum()),
+        held_out_twins=len(np.unique(rows[part_of_cell[rows[:, 0]] == 2, 0])),
+        other_class=int((labels[rows[:, 0]] != labels[rows[:, 1]]).sum()),
+        pairs=pairs,
+        complete=complete,
+    )
+
+
+def duplicates_summary(
+    data: TrainingData,
+    split: Split,
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+) -> dict[str, Any]:
+    """The search over the parts of a split, ready for ``card.audit["duplicates"]``.
+
+    Returns:
+        ``passed`` (True when no held-out cell has a twin), ``sentence``, ``exact``, ``near``, ``held_out_twins``,
+        ``other_class``, ``complete``, ``threshold`` and ``pairs``, whose samples are named.
+    """
+    part_of = np.full(len(data), -1, np.int64)
+    for part, rows in enumerate((split.train, split.validation, split.held_out)):
+        part_of[rows] = part
+    report = near_duplicates(
+        data.fields, data.labels, part_of, data.sample_of, progress=progress, cancel=cancel
+    )
+    pairs = []
+    for pair in report.pairs:
+        row = asdict(pair)
+        row["sample"], row["other_sample"] = (
+            data.samples[pair.sample].name,
+            data.samples[pair.other_sample].name,
+        )
+        pairs.append(row)
+    return {
+        "passed": report.held_out_twins == 0,
+        "sentence": report.sentence,
+        "exact": report.exact,
+        "near": report.near,
+        "held_out_twins": report.held_out_twins,
+        "other_class": report.other_class,
+        "complete": report.complete,
+        "threshold": SAME,
+        "pairs": pairs,
+    }
+
+
+def _exact_pairs(fields: NDArray[Any], part_of_cell: Rows) -> list[tuple[int, int]]:
+    """(row of the later part, row of the earlier part) of equal images; of many equal ones the first each."""
+    first: dict[tuple[bytes, int], int] = {}
+    digests: dict[int, bytes] = {}
+    for row in np.flatnonzero(part_of_cell >= 0).tolist():
+        image = np.ascontiguousarray(fields[row])
+        # An empty image says nothing about the cell.
+        if image.min() == image.max():
+            continue
+        digest = digests[row] = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+        first.setdefault((digest, int(part_of_cell[row])), row)
+    pairs = []
+    for row, digest in digests.items():
+        for part in range(int(part_of_cell[row])):
+            if (digest, part) in first:
+                pairs.append((row, first[digest, part]))
+                break
+    return pairs
