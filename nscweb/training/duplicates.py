@@ -5,7 +5,9 @@ by a digest of their pixels, near copies by `nscweb.training.likeness`.
 
 `SAME` was measured: among the pairs that look most alike of different cells the highest correlation was 0.984
 (2,278 real Jurkat cells) and 0.980 (simulated cells); copies that were turned by 90 degrees, shifted by one pixel
-and given 2 % noise had 0.987 to 0.989 or more in 99 of 100 cells, and copies without noise 1.000.
+and given 2 % noise had 0.987 to 0.989 or more in 99 of 100 cells, and copies without noise 1.000. Chance alone finds
+more in more pairs: of 19,816 held-out cells among 100,000 simulated ones without any copy 13 (0.07 %) had a twin of
+0.985 to 0.989, so a share up to `BY_CHANCE` does not fail.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from nscweb.training.splits import Split
 
 SAME = 0.985
 LISTED = 200
+BY_CHANCE = 0.002
 PARTS: tuple[str, ...] = ("training", "validation", "held out")
 
 Rows = NDArray[np.int64]
@@ -69,10 +72,20 @@ class DuplicateReport:
     complete: bool = True
 
     @property
+    def by_chance(self) -> bool:
+        """No exact copy, and no more that are nearly equal than different cells have by chance."""
+        return self.exact == 0 and self.held_out_twins <= BY_CHANCE * self.held_out_cells
+
+    @property
     def sentence(self) -> str:
         """What it means, in plain words."""
         if not self.exact + self.near:
             return f"No image of the {self.held_out_cells:,} held-out cells was also among those trained on."
+        if self.by_chance:
+            return (
+                f"{self.held_out_twins:,} of {self.held_out_cells:,} held-out cells look nearly like a cell that was "
+                "trained on. So few are found by chance among cells that are all different; none is an exact copy."
+            )
         share = 100 * self.held_out_twins / max(1, self.held_out_cells)
         text = (
             f"{self.held_out_twins:,} of {self.held_out_cells:,} held-out cells ({share:.1f} %) show an image that "
@@ -153,7 +166,7 @@ def duplicates_summary(
     """The search over the parts of a split, ready for ``card.audit["duplicates"]``.
 
     Returns:
-        ``passed`` (True when no held-out cell has a twin), ``sentence``, ``exact``, ``near``, ``held_out_twins``,
+        ``passed`` (True when there are no more twins than by chance), ``sentence``, ``exact``, ``near``, ``held_out_twins``,
         ``other_class``, ``complete``, ``threshold`` and ``pairs``, whose samples are named.
     """
     part_of = np.full(len(data), -1, np.int64)
@@ -171,7 +184,7 @@ def duplicates_summary(
         )
         pairs.append(row)
     return {
-        "passed": report.held_out_twins == 0,
+        "passed": report.by_chance,
         "sentence": report.sentence,
         "exact": report.exact,
         "near": report.near,

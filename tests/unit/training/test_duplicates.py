@@ -9,7 +9,7 @@ import pytest
 from tiny_cells import toy_data
 
 from nscweb.core.errors import JobCancelled
-from nscweb.training.duplicates import LISTED, duplicates_summary, near_duplicates
+from nscweb.training.duplicates import LISTED, DuplicateReport, duplicates_summary, near_duplicates
 from nscweb.training.simulated import simulated_data
 from nscweb.training.splits import split_by_cell, split_by_sample
 
@@ -83,6 +83,14 @@ def test_different_real_cells_give_no_alarm(shared):
     assert report.exact == 0
 
 
+def test_a_twin_in_a_thousand_cells_is_chance_and_an_exact_copy_is_not():
+    few = DuplicateReport(5000, 0, 2, 1000, 2, 0, ())
+    assert few.by_chance
+    assert "by chance" in few.sentence
+    assert not replace(few, exact=1, near=1).by_chance
+    assert not replace(few, held_out_twins=3).by_chance
+
+
 def test_empty_images_are_not_copies_of_each_other():
     fields = np.zeros((30, 1, 20, 20), np.float32)
     fields[20:] = 7
@@ -97,7 +105,7 @@ def test_pairs_are_listed_up_to_a_limit_and_all_counted():
     assert report.exact == 300
     assert len(report.pairs) == LISTED
     assert report.other_class == 300
-    assert "one label must be wrong" in report.sentence
+    assert "look at their labels" in report.sentence
 
 
 def test_within_a_part_nothing_is_reported(cells):
