@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 SHEET = "samples_of_this_data.csv"
+# In the payload of a job that is taken up again, see `nscweb.jobs.tasks`.
+_AGAIN_SINCE = "again_since_utc"
 _FOREIGN = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 # Beginning of a folder's name -> (inducer group as in the published table, class, set). The first that fits counts.
 _FOLDERS: tuple[tuple[re.Pattern[str], str, str, str], ...] = tuple(
@@ -147,10 +149,17 @@ def fetch_and_import(
 
 def fetch_task(app: App, payload: dict[str, Any], progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Fetch and import as a job. Payload: name, and folder, only and study where they differ from the usual."""
+    from nscweb.services.import_again import finished_since
+
+    study = payload.get("study") or public_set(payload["name"]).name
+    if payload.get(_AGAIN_SINCE):
+        finished = finished_since(app, study, payload[_AGAIN_SINCE])
+        if finished is not None:
+            return finished.as_dict()
     folder = Path(payload["folder"]) if payload.get("folder") else None
     report = fetch_and_import(
         app, payload["name"], folder=folder, only=tuple(payload.get("only") or ()),
-        study_name=payload.get("study") or "", progress=progress, cancel=cancel,
+        study_name=study, progress=progress, cancel=cancel,
     )  # fmt: skip
     return report.as_dict()
 

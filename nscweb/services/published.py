@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from nscweb.core.card import CardEntry, read_card
-from nscweb.core.errors import CardInvalid, InputRefused, NscwebError, WeightsInvalid, WrongUse
+from nscweb.core.errors import CardInvalid, InputRefused, ModelError, NscwebError, WeightsInvalid, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.models.backbone_files import BACKBONE_FILES, BackboneFile
 from nscweb.models.published import PUBLISHED, PublishedModel
@@ -169,9 +169,13 @@ def install_task(
     from nscweb.services.uploads import discard_staged
 
     file = Path(payload["file"]) if payload.get("file") else None
-    done = install(app, payload["name"], file=file, progress=progress, cancel=cancel)
-    if file is not None:
-        discard_staged(app, [file])
+    try:
+        done = install(app, payload["name"], file=file, progress=progress, cancel=cancel)
+    except (InputRefused, ModelError):
+        # What was refused will be refused again; only a cancelled job needs its upload once more.
+        discard_staged(app, [file] if file else [])
+        raise
+    discard_staged(app, [file] if file else [])
     return done.as_dict()
 
 
