@@ -12,7 +12,7 @@ are there to swap, the figures could be due to it, and the audit fails as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,16 +64,18 @@ def audit(
     Returns:
         ``passed``, ``level`` (``clear``, ``remark`` or ``failed``), ``sentence``, ``limit``, ``chance``; ``alone``:
         the plain classifier beside the network, with ``figures``, ``difference`` and ``single``; ``swaps``: rows
-        with ``what``, ``kind``, ``accuracy``, ``low``, ``high``, ``cost``, ``cost_low``, ``cost_high``. Empty when
-        the training data hold nothing that could be asked.
+        with ``what``, ``kind``, ``accuracy``, ``low``, ``high``, ``control`` (accuracy after the same swap with a
+        cell of its own class), ``cost`` (of the class alone), ``cost_low``, ``cost_high``, ``decides``; ``accuracy``
+        of the cells as they are. Empty when the training data hold nothing that could be asked.
     """
     if data.nuisance is None and probe is None:
         return {}
     progress(0, 0, "Shortcut audit: what the recording alone tells")
     alone = _alone(data, split, scored, seed) if data.nuisance is not None else {}
     swaps = _swaps(probe, seed, progress, cancel) if probe is not None else []
-    worst = max(swaps, key=lambda row: float(row["cost"]), default=None)
-    used = [row for row in swaps if row["cost"] > LIMIT and row["cost_low"] > 0]
+    deciding = [row for row in swaps if row["decides"]]
+    worst = max(deciding, key=lambda row: float(row["cost"]), default=None)
+    used = [row for row in deciding if row["cost"] > LIMIT and row["cost_low"] > 0]
     chance = 1 / len(data.classes)
     explains = bool(alone) and _reaches(alone, chance)
     failed = bool(used) or (explains and (worst is None or worst["cost"] > LIMIT))
@@ -86,6 +88,7 @@ def audit(
         "chance": round(chance, 4),
         "alone": alone,
         "swaps": swaps,
+        "accuracy": {} if probe is None else probe.rounds.accuracy(probe.hits).as_dict(),
         "cells": 0 if probe is None else len(probe.labels),
         "interval": "" if probe is None else probe.rounds.label,
     }
@@ -156,68 +159,92 @@ def _single(
 
 
 def _swaps(probe: Probe, seed: int, progress: Progress, cancel: CancelAsked) -> list[dict[str, Any]]:
-    donor = _donors(probe.labels, seed)
-    if donor is None:
+    """What each swap does; noise and contrast of any other cell do some harm, which the control takes off."""
+    lent = probe.donors
+    other = chosen_donors(probe, seed, same_class=False)
+    same = chosen_donors(probe, seed, same_class=True)
+    if other is None or same is None:
         return []
     found = []
     questions = len(_LIGHT) + 2
+
+    def relit(parts: Sequence[str], donor: NDArray[np.int64], number: int) -> NDArray[np.bool_]:
+        rng = np.random.default_rng([seed, 9, number])
+        return _right(
+            probe,
+            lambda place, image, own: swapped(image, own, lent.recordings[donor[place]], parts, rng),
+            cancel,
+        )
+
+    def framed(donor: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+        rng = np.random.default_rng([seed, 9, len(_LIGHT)])
+
+        def change(place: int, image: Array, own: Recording) -> Array:
+            if donor is None:
+                size = round(_MORE_FRAME * image.shape[1]), round(_MORE_FRAME * image.shape[2])
+            else:
+                size = int(lent.sizes[donor[place], 0]), int(lent.sizes[donor[place], 1])
+            return reframed(image, own, size, rng)
+
+        return _right(probe, change, cancel)
+
     for number, (kind, parts) in enumerate(_LIGHT):
         progress(number, questions, "Shortcut audit: light swapped between classes")
-        rng = np.random.default_rng([seed, 9, number])
-
-        def relight(
-            place: int,
-            image: Array,
-            own: Recording,
-            parts: Sequence[str] = parts,
-            rng: np.random.Generator = rng,
-        ) -> Array:
-            return swapped(image, own, probe.recordings[donor[place]], parts, rng)
-
-        found.append(_row(probe, kind, probe.ask(relight, cancel)))
-    rng = np.random.default_rng([seed, 9, len(_LIGHT)])
-
-    def reframe(place: int, image: Array, own: Recording) -> Array:
-        height, width = probe.images[donor[place]].shape[1:]
-        return reframed(image, own, (height, width), rng)
-
-    def widen(place: int, image: Array, own: Recording) -> Array:
-        height, width = (round(_MORE_FRAME * length) for length in image.shape[1:])
-        return reframed(image, own, (height, width), rng)
-
+        found.append(_row(probe, kind, relit(parts, other, number), relit(parts, same, number)))
     progress(len(_LIGHT), questions, "Shortcut audit: other frames")
-    found.append(_row(probe, "frame", probe.ask(reframe, cancel)))
-    found.append(_row(probe, "padding", probe.ask(widen, cancel)))
+    found.append(_row(probe, "frame", framed(other), framed(same)))
+    found.append({**_row(probe, "padding", framed(None), probe.hits), "decides": False})
     return found
 
 
-def _row(probe: Probe, kind: str, probabilities: NDArray[np.float32]) -> dict[str, Any]:
-    hits = np.asarray(probabilities.argmax(axis=1) == probe.labels)
-    accuracy, cost = probe.rounds.accuracy(hits).as_dict(), probe.rounds.cost(probe.hits, hits).as_dict()
+def _right(
+    probe: Probe, change: Callable[[int, Array, Recording], Array], cancel: CancelAsked
+) -> NDArray[np.bool_]:
+    return np.asarray(probe.ask(change, cancel).argmax(axis=1) == probe.labels)
+
+
+def _row(probe: Probe, kind: str, hits: NDArray[np.bool_], control: NDArray[np.bool_]) -> dict[str, Any]:
+    accuracy, cost = probe.rounds.accuracy(hits).as_dict(), probe.rounds.cost(control, hits).as_dict()
     return {
         "what": plain_name(kind),
         "kind": kind,
         "accuracy": accuracy["value"],
         "low": accuracy["low"],
         "high": accuracy["high"],
+        "control": round(float(control.mean()), 4),
         "cost": cost["value"],
         "cost_low": cost["low"],
         "cost_high": cost["high"],
+        "decides": True,
     }
 
 
-def _donors(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:
-    """For each cell the place of a cell of another class, each other class as likely; None with one class only."""
+def chosen_donors(probe: Probe, seed: int, *, same_class: bool) -> NDArray[np.int64] | None:
+    """For each cell the place in `probe.donors` of the cell whose light it gets; None where a class has no donor.
+
+    Donors come from the training part, because a shortcut is what went with the class there; the few held-out
+    samples may differ by chance.
+
+    Args:
+        same_class: a cell of its own class, of another sample where there is one; else of another class, each of
+            them as likely.
+    """
+    labels, samples = probe.donors.labels, probe.donors.sample_of
     present = np.unique(labels)
-    if len(present) < 2:
+    if len(present) < 2 or not np.isin(probe.labels, present).all():
         return None
-    rng = np.random.default_rng([seed, 10])
+    rng = np.random.default_rng([seed, 10, same_class])
     members = {int(label): np.flatnonzero(labels == label) for label in present}
-    donor = np.empty(len(labels), np.int64)
-    for place, label in enumerate(labels):
-        others = present[present != label]
-        donor[place] = rng.choice(members[int(rng.choice(others))])
-    return donor
+    found = np.empty(len(probe.labels), np.int64)
+    for place, label in enumerate(probe.labels):
+        if same_class:
+            pool = members[int(label)]
+            away = pool[samples[pool] != probe.sample_of[place]]
+            pool = away if len(away) else pool
+        else:
+            pool = members[int(rng.choice(present[present != label]))]
+        found[place] = rng.choice(pool)
+    return found
 
 
 def _some(rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ _WORDS = {
     "gradient": "slope of the light",
     "gradient_x": "slope of the light to the right",
     "gradient_y": "slope of the light downwards",
-    "contrast": "contrast of the cell",
+    "contrast": "contrast",
     "mean_intensity": "mean intensity",
     "height": "frame height",
     "width": "frame width",
@@ -60,8 +60,8 @@ def audit_sentence(
     if worst is None:
         return f"{told}Whether the network uses the recording could not be measured."
     small = (
-        "The network does not use it: put into the light or the frame of a cell of another class, cells are "
-        f"named right as often as before, within {_points(max(0.0, float(worst['cost'])))}."
+        "The network does not use it: in the light or the frame of a cell of another class it names as many cells "
+        f"right as in those of a cell of their own class, within {_points(max(0.0, float(worst['cost'])))}."
     )
     if level == "remark":
         return (
@@ -83,15 +83,11 @@ def _told(alone: dict[str, Any], chance: float) -> str:
 
 
 def _lost(row: dict[str, Any]) -> str:
-    if row["kind"] == "padding":
-        what = "when more background is put around each frame"
-    else:
-        what = f"when the {row['what']} of each cell {_verb(row['kind'])} replaced by that of a cell of another class"
-    return f"{what}, the accuracy of the network falls by {_points(float(row['cost']))}."
-
-
-def _verb(kind: str) -> str:
-    return "are" if kind == "light" else "is"
+    verb = "are replaced by those" if row["kind"] == "light" else "is replaced by that"
+    return (
+        f"when the {row['what']} of each image {verb} of a cell of another class, and not of its own, the accuracy "
+        f"of the network falls by {_points(float(row['cost']))}."
+    )
 
 
 def _open(worst: dict[str, Any] | None) -> str:

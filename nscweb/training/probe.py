@@ -16,6 +16,7 @@ from nscweb.models.cost import count_cost
 from nscweb.preprocess.recipe import apply_recipe
 from nscweb.training.dataset import TrainingData
 from nscweb.training.loop import predict_logits
+from nscweb.training.raw_cells import RawCells
 from nscweb.training.recordings import Recording, recordings_of
 from nscweb.training.resampling import Rounds, rounds_of
 from nscweb.training.splits import Split
@@ -30,6 +31,22 @@ _PIECE = 512
 
 
 @dataclass(frozen=True)
+class Donors:
+    """Training cells whose light and frame are lent to others.
+
+    Attributes:
+        sizes: (m, 2) height and width of their frames.
+        recordings: their light.
+        labels, sample_of: (m,) true class index and sample.
+    """
+
+    sizes: NDArray[np.int64]
+    recordings: tuple[Recording, ...]
+    labels: NDArray[np.int64]
+    sample_of: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Probe:
     """Cells and network, and what it says of them as they are.
 
@@ -41,6 +58,7 @@ class Probe:
         labels, sample_of: (n,) true class index and sample.
         probabilities: (n, K) of the cells as they are.
         rounds: for intervals.
+        donors: cells of the training part.
         device: of the network.
     """
 
@@ -52,6 +70,7 @@ class Probe:
     sample_of: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     rounds: Rounds
+    donors: Donors
     device: torch.device
 
     @property
@@ -89,8 +108,8 @@ def probe_of(
     """
     if data.raw is None:
         return None
-    raw = data.raw.among(split.held_out)
-    if len(raw) == 0:
+    raw, lenders = data.raw.among(split.held_out), data.raw.among(split.train)
+    if not len(raw) or not len(lenders):
         return None
     shape = (len(data.recipe.channels), *data.recipe.resize)
     most = MOST_CELLS
@@ -98,8 +117,7 @@ def probe_of(
         most = int(
             np.clip(_WORK_MFLOP / _QUESTIONS / count_cost(model, shape).mflop, FEWEST_CELLS, MOST_CELLS)
         )
-    if len(raw) > most:
-        raw = raw.at(_spread(data.labels[raw.rows], data.sample_of[raw.rows], most, seed))
+    raw, lenders = _spread(data, raw, most, seed), _spread(data, lenders, MOST_CELLS, seed)
     model = model.to(device).eval()
     labels, sample_of = data.labels[raw.rows], data.sample_of[raw.rows]
     return Probe(
@@ -111,21 +129,27 @@ def probe_of(
         sample_of=sample_of,
         probabilities=_probabilities(model, data, raw.images, device),
         rounds=rounds_of(labels, sample_of, len(data.classes), seed),
+        donors=Donors(
+            np.array([image.shape[1:] for image in lenders.images], np.int64),
+            tuple(recordings_of(lenders.images)),
+            data.labels[lenders.rows],
+            data.sample_of[lenders.rows],
+        ),
         device=device,
     )
 
 
-def _spread(
-    labels: NDArray[np.int64], sample_of: NDArray[np.int64], most: int, seed: int
-) -> NDArray[np.int64]:
-    """`most` places, taken in turn from every sample and class."""
-    order = np.random.default_rng([seed, 8]).permutation(len(labels))
-    key = sample_of[order] * (int(labels.max()) + 1) + labels[order]
+def _spread(data: TrainingData, raw: RawCells, most: int, seed: int) -> RawCells:
+    """At most `most` of the cells, taken in turn from every sample and class."""
+    if len(raw) <= most:
+        return raw
+    order = np.random.default_rng([seed, 8]).permutation(len(raw))
+    key = data.sample_of[raw.rows][order] * len(data.classes) + data.labels[raw.rows][order]
     turn = np.empty(len(order), np.int64)
     for value in np.unique(key):
         members = np.flatnonzero(key == value)
         turn[members] = np.arange(len(members))
-    return np.sort(order[np.argsort(turn, kind="stable")[:most]])
+    return raw.at(np.sort(order[np.argsort(turn, kind="stable")[:most]]))
 
 
 def _probabilities(
