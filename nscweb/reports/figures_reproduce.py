@@ -265,7 +265,8 @@ def shape_modes_figure(
     finish(drawn, height=430, simulated=simulated, legend=list(shares))
     drawn.update_xaxes(range=[0.4, count + 0.6], tickvals=list(range(1, count + 1)))
     drawn.update_xaxes(visible=False, row=1, col=1)
-    drawn.update_yaxes(visible=False, range=[-0.5, 0.5], row=1, col=1)
+    # One scale for both axes of the outlines, or round cells would look long.
+    drawn.update_yaxes(visible=False, range=[-0.5, 0.5], scaleanchor="x", row=1, col=1)
     drawn.update_xaxes(title_text="shape mode, the commonest first", row=2, col=1)
     drawn.add_annotation(**panel_title("mean outline", x=0, y=1.0))
     return drawn.update_yaxes(title_text="% of cells", row=2, col=1)

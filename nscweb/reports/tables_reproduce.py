@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,7 +142,7 @@ def _with_spread(row: pd.Series, figure: str) -> str:
 def _plus_minus(value: float, spread: float) -> str:
     if not np.isfinite(value):
         return ""
-    digits = 4 if np.isfinite(spread) and spread < 0.01 else 3
+    digits = 4 if 0 < spread < 0.002 else 3
     return f"{value:.{digits}f} ± {spread:.{digits}f}" if np.isfinite(spread) else f"{value:.{digits}f}"
 
 
@@ -151,12 +150,19 @@ def table_html(table: pd.DataFrame) -> str:
     """A table as HTML, text as text."""
     head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(number(value))}</td>" for value in row) + "</tr>"
+        "<tr>" + "".join(_field(number(value)) for value in row) + "</tr>"
         for row in table.itertuples(index=False, name=None)
     )
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
+def _field(text: str) -> str:
+    # A sentence may take several lines, a number never.
+    kind = ' class="long"' if len(text) > _LONG else ""
+    return f"<td{kind}>{html.escape(text)}</td>"
+
+
+_LONG = 40
 _STYLE = (
     f"body {{margin: 0 auto; max-width: 1080px; padding: 12px; font-family: {FONT}; color: {INK}; line-height: 1.45;}}"
     " h1 {font-size: 1.5rem;} h2 {font-size: 1.15rem; margin: 2rem 0 .3rem 0;}"
@@ -205,8 +211,3 @@ def _figure_html(piece: Piece, place: int) -> str:
         config=figure_config(piece.name),
     )
     return drawn
-
-
-def digest_of(values: Mapping[str, Any]) -> str:
-    """Settings as one line of JSON, for a README."""
-    return json.dumps(values, sort_keys=True, default=str)

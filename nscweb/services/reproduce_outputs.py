@@ -26,8 +26,10 @@ def make(done: Finished, output: Output) -> Piece:
 
 
 def figures_table(done: Finished, output: Output) -> Piece:
-    """Options: figures (list), by_seed, against (model that others are compared with over folds)."""
+    """Options: figures, models (lists), by_seed, against (model that others are compared with over folds)."""
     metrics = _some(done.metrics_of(output))
+    if "models" in output.options:
+        metrics = _some(metrics[metrics["model"].isin(output.options["models"])])
     figures = [str(name) for name in output.options["figures"]]
     by_seed = bool(output.options.get("by_seed", False))
     table = compared(metrics, figures, done.numbers, done.paper_split, by_seed)

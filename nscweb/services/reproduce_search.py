@@ -114,7 +114,7 @@ def _believed(trials: pd.DataFrame, search: Search) -> pd.DataFrame:
     x = np.log10(trials["learning_rate"].to_numpy(float))[:, None]
     y = trials["validation_loss"].to_numpy(float)
     scale = max(float(y.std()), 1e-6)
-    kernel = ConstantKernel(1.0) * Matern(0.5, (0.1, 5.0), nu=2.5) + WhiteKernel(0.05, (1e-4, 1.0))
+    kernel = ConstantKernel(1.0) * Matern(0.5, (0.1, 2.0), nu=2.5) + WhiteKernel(0.02, (1e-4, 0.1))
     grid = np.linspace(np.log10(search.low), np.log10(search.high), _GRID)
     with warnings.catch_warnings():
         # A length that ends at its bound is still a usable belief.

@@ -178,9 +178,10 @@ def search(done: Finished, output: Output) -> Piece:
     if wanted is None:
         raise InputRefused("The protocol names no search.")
     found = search_learning_rate(done.bench, wanted)
+    often = "One search" if wanted.repeats == 1 else f"{wanted.repeats} searches"
     said = (
-        f"{output.note} {wanted.repeats} searches of {wanted.trials} trainings each; the lowest validation loss was at "
-        f"a learning rate of {found.best:.2g}."
+        f"{output.note} {often} of {wanted.trials} trainings; the lowest validation loss was at a learning rate of "
+        f"{found.best:.2g}."
     )
     drawn = learning_rate_search(found.trials, found.curve, simulated=done.simulated)
     return Piece(output.name, output.title, said, found.trials, None, drawn)
