@@ -57,7 +57,7 @@ class DuplicateReport:
         near: pairs across parts that are alike beyond chance, without the cells counted in `exact`.
         held_out_cells: held-out cells.
         held_out_twins: held-out cells with such a twin in training or validation.
-        other_class: pairs whose two cells have different classes, so that one of them is labelled wrongly.
+        other_class: pairs whose two cells have different classes; one label may be wrong.
         pairs: the first `LISTED` of them, those most alike first.
         complete: False when there were so many similar cells that only the most similar pairs were compared.
     """
@@ -93,9 +93,7 @@ class DuplicateReport:
             "equal images across the parts. The figures are too good by what such cells add."
         )
         if self.other_class:
-            text += (
-                f" {self.other_class:,} of these pairs have two different classes; one label must be wrong."
-            )
+            text += f" {self.other_class:,} of these pairs have two different classes: look at their labels."
         return text
 
 
@@ -166,8 +164,8 @@ def duplicates_summary(
     """The search over the parts of a split, ready for ``card.audit["duplicates"]``.
 
     Returns:
-        ``passed`` (True when there are no more twins than by chance), ``sentence``, ``exact``, ``near``, ``held_out_twins``,
-        ``other_class``, ``complete``, ``threshold`` and ``pairs``, whose samples are named.
+        ``passed`` (True when there are no more twins than by chance), ``sentence``, ``exact``, ``near``,
+        ``held_out_twins``, ``other_class``, ``complete``, ``threshold`` and ``pairs``, whose samples are named.
     """
     part_of = np.full(len(data), -1, np.int64)
     for part, rows in enumerate((split.train, split.validation, split.held_out)):
