@@ -1,4 +1,4 @@
-"""`nscweb models`: which models there are, and installing published ones."""
+"""`nscweb models`: which models there are; installing published ones; audit and other forms of one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from nscweb.core.errors import WrongUse
 if TYPE_CHECKING:
     from nscweb.services.published import Installable
 
+ModelName = Annotated[str, typer.Argument(help="Name of a model, or path of its folder.", show_default=False)]
+
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
     group = typer.Typer(help="Installed models.", no_args_is_help=True)
     group.command("list")(list_installed)
     group.command("install")(install_)
+    group.command("audit")(audit)
+    group.command("export")(export)
     app.add_typer(group, name="models")
 
 
@@ -91,6 +95,74 @@ def install_(
                 "Models before you use it."
             )
         console.result(done.as_dict(), text)
+
+
+def audit(
+    name: ModelName,
+    studies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--study", help="A study it was trained on; may be given again. Found by itself otherwise."
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Measure again what shortcuts could explain and how robust a model is, and write both into its card.
+
+    It is measured on the cells that were held out when the model was trained; the weights stay as they are.
+    """
+    with running(as_json) as console:
+        from nscweb.services.audit import audit_model
+        from nscweb.services.models import model_by_name
+
+        opened = console.open(data_dir)
+        entry = model_by_name(opened, name)
+        card = audit_model(opened, entry, tuple(studies or ()), device=device, progress=console.progress).card
+        passed = bool(card.audit.get("passed"))
+        sentence = str(card.audit.get("sentence", ""))
+        console.result(
+            {"model": card.name, "passed": passed, "audit": card.audit, "robustness": list(card.robustness)},
+            f"{card.name} {'passed' if passed else 'did not pass'} its audit. {sentence}\n"
+            f"Robustness: {len(card.robustness)} changes of the images measured; see the page Models.",
+        )
+
+
+def export(
+    name: ModelName,
+    study: Annotated[
+        str,
+        typer.Option("--study", help="Cells to check the fast form on: a study it was not trained on."),
+    ] = "",
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Write the ONNX form of a model and, where it proves as good, the fast form, beside its weights.
+
+    The fast form is checked on cells of the study given, or on new simulated ones for a model trained on such.
+    """
+    with running(as_json) as console:
+        from nscweb.services.export_cells import export_cells
+        from nscweb.services.model_exports import complete_exports, fast_mode_sentence
+        from nscweb.services.models import model_by_name
+
+        opened = console.open(data_dir)
+        entry = model_by_name(opened, name)
+        learn = judge = pixel_size = None
+        if study:
+            learn, judge, found = export_cells(opened, study, entry.card.recipe.channels)
+            pixel_size = found.pixel_size_um
+        done = complete_exports(
+            opened, entry, learn, judge, pixel_size_um=pixel_size, progress=console.progress
+        )
+        offered, sentence = fast_mode_sentence(done)
+        exports = done.card.exports
+        lines = [f"{kind}: {done.folder / str(item['file'])}" for kind, item in exports.items()]
+        console.result(
+            {"model": done.card.name, "exports": exports, "fast_offered": offered, "fast": sentence},
+            "\n".join([*lines, sentence]),
+        )
 
 
 def _installable_line(item: Installable) -> str:
