@@ -90,10 +90,26 @@ def tune_task(app: App, payload: Payload, progress: Progress, cancel: CancelAske
     return {"search": payload["name"], "trials": len(result.trials), "loss": result.best.loss}
 
 
+def install_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Install a published model or ImageNet weights. Payload: name, file."""
+    from nscweb.services import published
+
+    return published.install_task(app, payload, progress, cancel)
+
+
+def fetch_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Download a public data set and import it. Payload: name."""
+    from nscweb.services import public_data_import
+
+    return public_data_import.fetch_task(app, payload, progress, cancel)
+
+
 TASKS: dict[str, Task] = {
     "import": import_task,
     "predict": predict_task,
     "demo": demo_task,
     "train": train_task,
     "tune": tune_task,
+    "install": install_task,
+    "fetch": fetch_task,
 }

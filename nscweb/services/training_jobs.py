@@ -69,6 +69,7 @@ class Training:
         message: why it failed.
         live: curves so far.
         model: the finished model, not yet offered for predictions.
+        simulated: it learns from simulated cells, some at least.
     """
 
     order: TrainingOrder
@@ -76,6 +77,7 @@ class Training:
     message: str
     live: Live
     model: CardEntry | None
+    simulated: bool = False
 
 
 def request_of(order: TrainingOrder, out: Path) -> TrainRequest:
@@ -151,7 +153,12 @@ def training(app: App, name: str) -> Training:
     model = None
     if (folder / "finished").exists():
         state, message, model = "finished", "", read_card(folder / name)
-    return Training(order, state, message, read_live(folder), model)
+    simulated = any(
+        study.simulated
+        for study in app.catalogue.studies()
+        if {study.study_id, study.name} & set(order.studies)
+    )
+    return Training(order, state, message, read_live(folder), model, simulated)
 
 
 def run_training(

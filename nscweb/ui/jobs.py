@@ -26,8 +26,24 @@ from nscweb.services.field_cells import FIELD_STEP
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, duration, html, label
 
-_KINDS = {"import": "Import", "predict": "Prediction", "demo": "Demo study", "train": "Training"}
-_PAGES = {"import": "study", "predict": "predict", "demo": "home"}
+_KINDS = {
+    "import": "Import",
+    "predict": "Prediction",
+    "demo": "Demo study",
+    "train": "Training",
+    "tune": "Search for settings",
+    "install": "Installation of a model",
+    "fetch": "Download of public data",
+}
+_PAGES = {
+    "import": "study",
+    "predict": "predict",
+    "demo": "home",
+    "train": "models",
+    "tune": "models",
+    "install": "models",
+    "fetch": "models",
+}
 LIVING = ("queued", "running", "interrupted")
 
 
@@ -54,6 +70,18 @@ def start_prediction(app: App, study: Study, model: CardEntry) -> None:
     """Queue a prediction; pressing twice gives the job that is there already."""
     payload: dict[str, object] = {"study": study.study_id, "model": model.card.name}
     session.choose("job", _submit(app, "predict", payload))
+
+
+def start(app: App, kind: str, payload: dict[str, object]) -> str:
+    """Queue work with a worker to do it, keep its id in the address and return it."""
+    job_id = _submit(app, kind, payload)
+    session.choose("job", job_id)
+    return job_id
+
+
+def ensure_worker(app: App) -> None:
+    """Start a worker where none is at work."""
+    _ensure_worker(app)
 
 
 def open_demo(app: App) -> Study | None:

@@ -1,0 +1,244 @@
+"""The form for a new training: labelled studies, network, split, what it costs, name, start."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from nscweb.core.errors import NscwebError
+from nscweb.services import search_jobs, training_jobs, training_live, training_plan
+from nscweb.services.context import App
+from nscweb.services.train import TrainRequest
+from nscweb.services.training_plan import ArchitectureFacts, LabelledStudy, TrainingPlan
+from nscweb.ui import frame, session, show
+from nscweb.ui.text import count, duration, label, plain
+
+DEFAULTS = "the usual ones"
+# Networks that train this fast are measured without asking, the others on request.
+_QUICK_MFLOP = 200.0
+_SPLIT_HELP = (
+    "Some cells are held out and never shown to the network; how well it names them is what the model card says. What "
+    "is kept together decides what that figure means. Cells of one sample share light, focus and dish, so a split by "
+    "single cells makes any network look too good."
+)
+_EPOCHS_HELP = (
+    "An epoch shows every training cell to the network once. Empty: chosen by the number of cells. Training stops "
+    "earlier by itself when the validation loss no longer falls."
+)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What to learn from, and how: the part of the form that training and search share."""
+
+    studies: list[LabelledStudy]
+    architecture: str
+    split_by: str
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of the studies."""
+        return tuple(item.study.study_id for item in self.studies)
+
+    @property
+    def simulated(self) -> bool:
+        """Some of the cells are simulated."""
+        return any(item.study.simulated for item in self.studies)
+
+
+def choose_data(app: App, prefix: str) -> Data | None:
+    """Labelled studies, network and split; an empty state when there is no labelled study."""
+    known = {item.study.study_id: item for item in training_plan.labelled_studies(app)}
+    if not known:
+        show.empty(
+            "No study has cells of known class yet",
+            "Training learns from examples. Enter the true class of samples in the sample sheet on the page Study, or "
+            "import a folder that has one folder of images per class and tick “The innermost folder names the true "
+            "class”.",
+        )
+        frame.page_link("study", "Study: bring in cells or fill in the sheet")
+        return None
+    first = session.chosen("study") if session.chosen("study") in known else next(iter(known))
+    chosen = st.multiselect(
+        "Labelled studies",
+        list(known),
+        default=[first],
+        format_func=lambda key: _study_words(known[key]) if key in known else key,
+        key=f"{prefix}_studies",
+        placeholder="choose",
+        help="Every sample with a true class is used. Several studies make a model that knows more kinds of light, "
+        "donors and days.",
+    )
+    left, right = st.columns(2)
+    names = training_plan.architecture_names()
+    architecture = left.selectbox(
+        "Network",
+        names,
+        format_func=lambda name: training_plan.architecture_title(name) if name in names else name,
+        key=f"{prefix}_architecture",
+        help="The compact network is the usual choice for a computer without a GPU; the accurate one takes longer and "
+        "is better. The others repeat what papers used.",
+    )
+    split_by = right.selectbox(
+        "Keep together",
+        list(training_plan.SPLITS),
+        format_func=lambda key: training_plan.SPLITS.get(key, key),
+        key=f"{prefix}_split",
+        help=_SPLIT_HELP,
+    )
+    st.caption(facts_sentence(training_plan.architecture_facts(architecture)))
+    studies = [known[key] for key in chosen if key in known]
+    if not studies:
+        show.note("Choose at least one study.")
+        return None
+    return Data(studies, architecture, split_by)
+
+
+def new_training(app: App) -> training_jobs.TrainingOrder | None:
+    """The form; gives an order back when Start was pressed and everything is in order."""
+    data = choose_data(app, "train")
+    if data is None:
+        return None
+    if data.simulated:
+        show.simulated_banner("The model will know simulated cells only, and its card will say so.")
+    settings, epochs, seed = _options(app, data)
+    order = training_jobs.TrainingOrder(
+        name=_name(data),
+        studies=data.ids,
+        architecture=data.architecture,
+        split_by=data.split_by,
+        epochs=epochs,
+        seed=seed,
+        settings=settings,
+    )
+    plan = draw_plan(app, training_jobs.request_of(order, app.folder.models_dir / "planned"))
+    pressed = st.button(
+        "Start training",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=plan is None,
+        key="train_start",
+    )
+    if not pressed or plan is None:
+        return None
+    return training_jobs.TrainingOrder(
+        **{**vars(order), "planned_epochs": plan.epochs, "planned_cells": plan.train_cells}
+    )
+
+
+def draw_plan(app: App, request: TrainRequest, trials: int = 1) -> TrainingPlan | None:
+    """The split as a table and what the work may cost; None when the split cannot be made, with the reason."""
+    try:
+        plan = training_plan.plan_training(app, request)
+    except NscwebError as error:
+        show.problem(error)
+        return None
+    if plan.speed is None and training_plan.architecture_facts(request.architecture).mflop < _QUICK_MFLOP:
+        with st.spinner("Measuring once how fast this computer trains …"):
+            training_live.measure_speed(app, request.architecture)
+        plan = training_plan.plan_training(app, request)
+    st.dataframe(pd.DataFrame(training_plan.plan_table(plan)), hide_index=True)
+    st.caption(label(plan.sentence, 600))
+    show.facts(_cost(plan, trials))
+    if plan.speed is None or plan.speed.how == "scaled":
+        st.caption(
+            "The time is not known yet."
+            if plan.speed is None
+            else "The time is a rough guess from another network and the work of both."
+        )
+        if st.button(
+            "Measure this network on this computer",
+            key="train_measure",
+            icon=":material/speed:",
+            type="tertiary",
+        ):
+            with st.spinner("Training a few steps …"):
+                training_live.measure_speed(app, request.architecture)
+            st.rerun()
+    return plan
+
+
+def facts_sentence(facts: ArchitectureFacts) -> str:
+    """Input, size, work beside the compact network and class maps, in a line."""
+    height, width = facts.input_size
+    work = (
+        "the network that others are compared with"
+        if facts.name == training_plan.REFERENCE
+        else f"about {facts.relative:,.3g} times the work of the compact network for each cell"
+    )
+    return label(
+        f"Sees {width} x {height} pixels · {facts.parameters / 1e6:,.3g} million learned numbers · {work} · "
+        f"{facts.maps}. {facts.source}.",
+        400,
+    )
+
+
+def _options(app: App, data: Data) -> tuple[dict[str, Any], int | None, int]:
+    """Settings, epochs and seed from the folded part of the form."""
+    found = {
+        item.order.name: item
+        for item in search_jobs.searches(app)
+        if item.settings and item.order.architecture == data.architecture
+    }
+    with st.expander("Options", icon=":material/tune:"):
+        left, middle, right = st.columns(3)
+        epochs = left.number_input(
+            "Epochs at most", min_value=1, max_value=1000, value=None, step=1, key="train_epochs",
+            placeholder="chosen", help=_EPOCHS_HELP,
+        )  # fmt: skip
+        seed = middle.number_input(
+            "Seed", min_value=0, max_value=10**6, value=0, step=1, key="train_seed",
+            help="The same seed on the same computer gives the same model; another seed another split and model.",
+        )  # fmt: skip
+        choice = right.selectbox(
+            "Training settings",
+            [DEFAULTS, *found],
+            format_func=lambda name: name if name == DEFAULTS else f"best of the search {plain(name)}",
+            key="train_settings",
+            help="A search for settings on the tab Search settings finds learning rate, batch and so on for your "
+            "cells.",
+        )
+    settings = dict(found[choice].settings) if choice in found else {}
+    return settings, int(epochs) if epochs else None, int(seed or 0)
+
+
+def _name(data: Data) -> str:
+    study = re.sub(r"[^A-Za-z0-9]+", "-", data.studies[0].study.name).strip("-").lower() or "study"
+    suggestion = f"{study[:40]}-{data.architecture}"
+    name: str = st.text_input(
+        "Name of the model",
+        value=suggestion,
+        key=f"train_name_{suggestion}",
+        max_chars=80,
+        width=420,
+        help="Letters without accents, digits and . _ - only. It becomes a folder in the models of the data folder.",
+    )
+    return name.strip()
+
+
+def _cost(plan: TrainingPlan, trials: int) -> list[tuple[str, str, str]]:
+    tiles = [
+        ("Training cells", f"{plan.train_cells:,}", f"{count(len(plan.classes), 'class', 'classes')}"),
+        ("Epochs", f"at most {plan.epochs:,}", "it stops earlier by itself"),
+    ]
+    if trials > 1:
+        tiles.append(("Trials", f"{trials:,}", "poor ones end early"))
+    if plan.speed is not None and plan.seconds is not None:
+        how = {
+            "trained": "as in the last training here",
+            "measured": "measured here",
+            "scaled": "a rough guess",
+        }
+        tiles.append(("Time", f"at most {duration(trials * plan.seconds)}", "and the measuring at the end"))
+        rate = plan.speed.cells_per_second
+        tiles.append(("Speed", f"{rate:,.{0 if rate >= 10 else 1}f} cells/s", how[plan.speed.how]))
+    return tiles
+
+
+def _study_words(item: LabelledStudy) -> str:
+    kind = "simulated cells" if item.study.simulated else "cells"
+    return f"{plain(item.study.name)}: {item.cells:,} {kind}, {count(len(item.classes), 'class', 'classes')}"

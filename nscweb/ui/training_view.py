@@ -1,0 +1,50 @@
+"""The section of the page Models where models are trained: what is at work or done, and the form for a new one."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from nscweb.core.errors import JobNotFound
+from nscweb.jobs import queue
+from nscweb.services import training_jobs
+from nscweb.services.context import App
+from nscweb.ui import figures, session, show, training_progress, training_setup
+
+_ROUND = "nsc_trainings_started"
+TABS = ["Installed models", "Train a model", "Search settings", "Published models and data"]
+_TAB_OF = {"train": TABS[1], "tune": TABS[2], "install": TABS[3], "fetch": TABS[3]}
+
+
+def first_tab(app: App) -> str:
+    """The tab to open first: that of the job in the address, else the installed models."""
+    job_id = session.chosen("job")
+    if not job_id:
+        return TABS[0]
+    try:
+        return _TAB_OF.get(queue.view(app, job_id).kind, TABS[0])
+    except JobNotFound:
+        return TABS[0]
+
+
+def train_a_model(app: App) -> None:
+    """Trainings with their curves and buttons, then the form, folded away while there are any."""
+    figures.choose_picture_format()
+    there = training_progress.draw_all(app)
+    fold = f"new_training_{there == 0}_{st.session_state.get(_ROUND, 0)}"
+    box = st.expander("Train a new model", expanded=there == 0, icon=":material/model_training:", key=fold)
+    with box, show.caught("training"):
+        order = training_setup.new_training(app)
+        if order is not None:
+            training_jobs.new_training(app, order)
+            training_progress.begin(app, order.name)
+            st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+            st.rerun()
+    _let_go_of_ended(app)
+
+
+def _let_go_of_ended(app: App) -> None:
+    """A job that has ended need not stay in the address."""
+    job_id = session.chosen("job")
+    known = {item.order.job_id: item.state for item in training_jobs.trainings(app)}
+    if job_id and known.get(job_id) in ("finished", "stopped", "failed"):
+        session.choose("job", "")
