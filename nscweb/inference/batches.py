@@ -14,6 +14,7 @@ from nscweb.models.cost import count_cost
 LARGEST_BATCH = 64
 # Work of one pass, MFLOP: enough to pay for the call, small enough that its features stay in the cache.
 _MFLOP_PER_PASS = 4_000.0
+_SMALL_INPUT = 64 * 64
 _GPU_MFLOP_PER_PASS = 400_000.0
 _GPU_LARGEST_BATCH = 1024
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
@@ -25,13 +26,14 @@ def default_batch(card: ModelCard, network: CellNetwork | None = None, device: s
     """Cells per pass by the work of one cell: 64 for the default model, 2 for VGG at 224 x 224.
 
     Args:
-        network: counted where the card does not tell its work; without both the smallest batch is taken.
+        network: counted where the card does not tell its work; without both the size of its input decides.
         device: ``cpu``, or the type of an accelerator, which needs more work per call.
     """
     mflop = card.origin.settings.get("mflop_per_cell")
     if isinstance(mflop, bool) or not isinstance(mflop, int | float) or mflop <= 0:
         if network is None:
-            return 2
+            small = card.recipe.resize[0] * card.recipe.resize[1] <= _SMALL_INPUT
+            return 32 if small else 4
         mflop = count_cost(copy.deepcopy(network).to("meta"), card.input_shape).mflop
     if device == "cpu":
         return _power_of_two(_MFLOP_PER_PASS / max(mflop, 1e-3), LARGEST_BATCH)

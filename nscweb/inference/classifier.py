@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nscweb.core.card import CardEntry
-from nscweb.core.errors import WeightsInvalid
+from nscweb.core.errors import WeightsInvalid, WrongUse
 from nscweb.inference.batches import default_batch, keep_freed_memory
 from nscweb.inference.cam import closed_form_maps, gradient_maps
 from nscweb.inference.device import choose_device, describe_device
@@ -120,7 +120,12 @@ class Classifier:
             images: cells (C, h, w).
             class_index: class to explain; None explains the predicted class of each cell.
             pixel_size_um: micrometres per pixel of the images, when known.
+
+        Raises:
+            WrongUse: the network has no class maps.
         """
+        if not self.has_class_maps:
+            raise WrongUse(f"The network of {self.card.name} has no class maps.", "", "E-NO-CLASS-MAPS")
         size = self.card.recipe.resize
         probabilities: list[Floats] = []
         maps: list[Floats] = []

@@ -7,6 +7,7 @@ not used. The bytes that are hashed are the bytes that are loaded.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import CardEntry
-from nscweb.core.errors import CardInvalid, WeightsInvalid
+from nscweb.core.errors import CardInvalid, WeightsInvalid, WrongUse
 
 MAX_EXPORT_BYTES = 2_000_000_000
 _AGAIN = "Make it again with: nscweb models export NAME, or copy the model folder again."
@@ -98,3 +99,30 @@ def read_example(entry: CardEntry) -> NDArray[np.float32]:
             f"The example of {entry.card.name} has the shape {inputs.shape}, not that of the card."
         )
     return inputs
+
+
+def check_fast_offered(entry: CardEntry) -> None:
+    """Raise `WrongUse` with the reason when a model has no fast mode that passed its check."""
+    offered, reason = fast_offered(entry)
+    if not offered:
+        raise WrongUse(
+            f"The model {entry.card.name} has no fast mode. {reason}",
+            "Predict in exact mode, or make the fast form with: nscweb models export NAME.",
+            "E-NO-FAST-MODE",
+        )
+
+
+def fast_offered(entry: CardEntry) -> tuple[bool, str]:
+    """Whether a model may be run in fast mode, and if not, why, as a sentence."""
+    if not has_runtime():
+        return False, "It needs the package onnxruntime, which is not installed."
+    if usable_export(entry, "onnx") and usable_export(entry, "fast"):
+        return True, ""
+    refused = entry.card.origin.settings.get("fast_mode")
+    reason = refused.get("reason") if isinstance(refused, dict) else ""
+    return False, str(reason or "It was not made yet, or the model was changed since.")
+
+
+def has_runtime() -> bool:
+    """Whether ONNX Runtime is installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ("onnxruntime", "onnx"))

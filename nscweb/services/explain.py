@@ -20,7 +20,7 @@ from nscweb.services.pixels import images_of
 from nscweb.services.runs import get_run, prediction_table, study_of
 
 if TYPE_CHECKING:
-    from nscweb.core.card import CardEntry
+    from nscweb.core.card import CardEntry, ModelCard
     from nscweb.inference.classifier import Classifier
     from nscweb.services.context import App
 
@@ -70,10 +70,11 @@ def explain(
         classifier: a loaded model of this run, to save loading it again.
 
     Raises:
-        WrongUse: the class or a cell does not exist.
+        WrongUse: the class or a cell does not exist, or the network has no class maps (E-NO-CLASS-MAPS).
         ModelNotFound: the model of the run is not installed any more.
     """
     found = get_run(app, run)
+    check_has_maps(classifier.card if classifier else model_of_run(app, found).card)
     rows = _rows(app, found, cell_ids)
     explained = explained_classes(found, rows, class_name)
     used = classifier or load_classifier(app, found)
@@ -98,6 +99,7 @@ def maps_on_frames(
     """(h, w) maps on the raw frames of (C, h, w) images, one class per image; and the method used."""
     from nscweb.inference.cam import class_maps, map_on_frame
 
+    check_has_maps(classifier.card)
     closed = method == "closed-form" or (method == "auto" and classifier.closed_form_cam)
     if method == "closed-form" and not classifier.closed_form_cam:
         raise WrongUse(
@@ -120,6 +122,19 @@ def maps_on_frames(
                 found, classifier.card.recipe, (height, width), pixel_size_um, images[index]
             )
     return frames, "closed-form" if closed else "grad-cam"
+
+
+def check_has_maps(card: ModelCard) -> None:
+    """Raise `WrongUse` for a network that keeps no places: a map of it would be an invention."""
+    from nscweb.models.architectures import ARCHITECTURES
+
+    if ARCHITECTURES[card.architecture].class_maps == "none":
+        raise WrongUse(
+            f"The network of {card.name} mixes all pixels in its first layer, so it cannot show which part of a cell "
+            "decided; there are no class maps of it.",
+            "Predict the study with a convolutional network, such as the default model, to see class maps.",
+            "E-NO-CLASS-MAPS",
+        )
 
 
 def check_method(method: str) -> Method:
@@ -148,9 +163,9 @@ def load_classifier(app: App, run: Run) -> Classifier:
     Raises:
         ModelNotFound: it is gone, or another version is installed under its name.
     """
-    from nscweb.inference.classifier import Classifier
+    from nscweb.inference.backends import open_classifier
 
-    return Classifier(model_of_run(app, run), threads=app.settings.threads)
+    return open_classifier(model_of_run(app, run), threads=app.settings.threads)
 
 
 def model_of_run(app: App, run: Run) -> CardEntry:

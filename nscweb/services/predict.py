@@ -12,10 +12,12 @@ from nscweb.services.models import model_by_name
 from nscweb.services.runs import get_run, latest_run, list_runs, prediction_table, table_version
 
 if TYPE_CHECKING:
+    from nscweb.inference.backends import Mode
     from nscweb.services.context import App
 
 __all__ = [
     "export_run",
+    "fast_mode_offered",
     "get_run",
     "latest_run",
     "list_runs",
@@ -35,6 +37,7 @@ def predict_study(
     cancel: CancelAsked = never_cancelled,
     run_key: str | None = None,
     device: str = "auto",
+    mode: Mode = "exact",
 ) -> Run:
     """Predict every cell of a study and keep the result as a run.
 
@@ -47,13 +50,15 @@ def predict_study(
         run_key: names the unfinished run, so that a job that was killed goes on from its last chunk; None
             makes one from study, cells and weights, so that the same command goes on too.
         device: ``auto``, ``cpu`` or ``cuda``.
+        mode: ``exact``, or ``fast`` for the 8-bit form of models whose card offers it (`fast_mode_offered`).
 
     Raises:
+        WrongUse: fast mode is not offered by this model.
         StudyNotFound, ModelNotFound, CardInvalid, WeightsInvalid, JobCancelled, DiskFull.
     """
     from nscweb.services.prediction_run import predict
 
-    return predict(app, study, model, progress, cancel, run_key, device)
+    return predict(app, study, model, progress, cancel, run_key, device, mode)
 
 
 def run_for(
@@ -77,3 +82,10 @@ def run_for(
         if same and not gates_changed(app, run):
             return run
     return predict_study(app, study, model, progress=progress, cancel=cancel, device=device)
+
+
+def fast_mode_offered(app: App, model: str) -> tuple[bool, str]:
+    """Whether a model has a fast mode that passed its check, and a sentence: how good it is, or why not."""
+    from nscweb.services.model_exports import fast_mode_sentence
+
+    return fast_mode_sentence(model_by_name(app, model))

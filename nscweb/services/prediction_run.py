@@ -26,9 +26,14 @@ from nscweb.services.runs import sheet_digest
 from nscweb.services.study import get_study
 
 if TYPE_CHECKING:
+    from nscweb.inference.backends import Mode
+    from nscweb.inference.tuning import Tuning
     from nscweb.services.context import App
     from nscweb.store.cells import CellFile
     from nscweb.store.predictions import PredictionWriter
+
+# Cells from which a measurement of threads and batch on a new machine pays.
+MEASURE_FROM = 20_000
 
 
 def predict(
@@ -39,9 +44,11 @@ def predict(
     cancel: CancelAsked,
     run_key: str | None,
     device: str,
+    mode: Mode = "exact",
 ) -> Run:
     """See `nscweb.services.predict.predict_study`."""
-    from nscweb.inference.classifier import Classifier
+    from nscweb.inference.backends import open_classifier
+    from nscweb.inference.export_files import check_fast_offered
     from nscweb.store.predictions import PredictionWriter
 
     began, started_utc = time.monotonic(), app.clock()
@@ -49,14 +56,18 @@ def predict(
     if not study.cells:
         raise StudyError(f"The study {study.name} has no cells.", "Import images first.", "E-STUDY-EMPTY")
     entry = model_by_name(app, model)
+    if mode == "fast":
+        check_fast_offered(entry)
     channels = fitness.check_channels(study, entry.card)
     gates = put_in_force(app, study, progress)
-    scores_key = _content_key(study, entry)
+    scores_key = _content_key(study, entry, mode)
     copied = regate(app, study, entry.card, gates, scores_key, progress)
     if copied is not None:
         return copied
     progress(0, study.cells, "Checking and loading the model")
-    classifier = Classifier(entry, device=device, threads=app.settings.threads)
+    classifier = open_classifier(
+        entry, device=device, threads=app.settings.threads, mode=mode, tuning=speeds(app, study.cells)
+    )
     work = PredictionWork(app, study, entry, classifier, channels, gates, scores_key, progress, cancel)
     keys = app.catalogue.sample_keys(study.study_id)
     key = f"{run_key or 'command'}-{scores_key}-{gates.digest()}"
@@ -176,9 +187,21 @@ def prediction_rows(
     return pd.DataFrame(columns, index=range(len(rows)))[prediction_columns(class_names)]
 
 
-def _content_key(study: Study, entry: CardEntry) -> str:
-    """The same for the same study, sheet and weights, so that parts of another run are never taken up."""
+def speeds(app: App, cells: int) -> Tuning:
+    """What was measured on this machine; a prediction of few cells does not measure, it would take longer so."""
+    from nscweb.inference.tuning import Tuning
+
+    return Tuning(app.folder.root / "speeds.json", time.perf_counter, cells >= MEASURE_FROM)
+
+
+def _content_key(study: Study, entry: CardEntry, mode: Mode) -> str:
+    """The same for the same study, sheet, weights and mode, so that parts of another run are never taken up.
+
+    Backends of the exact mode agree to 1e-4, so a run may go on with another one.
+    """
     card = entry.card
     text = f"{study.study_id} {card.weights.sha256} {card.recipe} {card.calibration.get('temperature')} "
     text += f"{study.channel} {study.pixel_size_um} {sheet_digest(study.samples)}"
+    if mode == "fast":
+        text += f" fast {entry.card.exports['fast'].get('sha256')}"
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

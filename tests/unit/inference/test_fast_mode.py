@@ -1,0 +1,123 @@
+"""Fast mode is offered only when it gives the labels and shares of the exact network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from random_models import write_random_model
+
+from nscweb.core.card import CardEntry
+from nscweb.inference import fast_mode
+from nscweb.inference.backends import open_classifier
+from nscweb.inference.export_files import fast_offered
+from nscweb.inference.fast_mode import FastClassifier, choose_margin, compare, export_fast, margins
+from nscweb.inference.onnx_export import export_onnx
+from nscweb.preprocess.recipe import apply_recipe
+from nscweb.simulation.labelled import iter_labelled_cells
+
+
+@pytest.fixture(scope="module")
+def cells() -> list[np.ndarray]:
+    drawn = [cell.pixels for cell in iter_labelled_cells(8, 900, replicates=2)]
+    return [drawn[index] for index in np.random.default_rng(0).permutation(len(drawn))]
+
+
+@pytest.fixture(scope="module")
+def entry(tmp_path_factory) -> CardEntry:
+    made = write_random_model(tmp_path_factory.mktemp("models") / "random")
+    return CardEntry(made.folder, replace(made.card, exports={"onnx": export_onnx(made)}))
+
+
+@pytest.fixture(scope="module")
+def inputs(entry, cells) -> np.ndarray:
+    return apply_recipe(entry.card.recipe, cells)
+
+
+@pytest.fixture(scope="module")
+def fast(entry, inputs) -> CardEntry:
+    with pytest.MonkeyPatch.context() as patch:
+        # Scores of a network that has learnt nothing lie close together, so many cells need a second look.
+        patch.setattr(fast_mode, "MOST_SECOND_LOOKS", 0.9)
+        record, figures = export_fast(entry, inputs[:400], inputs[400:])
+    assert record is not None, figures
+    return CardEntry(entry.folder, replace(entry.card, exports={**entry.card.exports, "fast": record}))
+
+
+def test_what_passed_is_written_with_its_figures(fast):
+    record = fast.card.exports["fast"]
+    check = record["check"]
+    assert check["passed"] is True
+    assert check["cells"] == 500
+    assert check["agreement"] >= 0.995
+    assert check["largest_share_difference"] <= 0.002
+    assert (fast.folder / record["file"]).stat().st_size > 1000
+    assert fast_offered(fast) == (True, "")
+
+
+def test_fast_mode_gives_exact_numbers_for_close_calls_and_near_ones_for_others(fast, cells):
+    quick = open_classifier(fast, device="cpu", threads=2, batch=32, mode="fast")
+    exact = open_classifier(fast, device="cpu", threads=1, batch=32)
+    assert isinstance(quick, FastClassifier)
+    assert quick.settings["mode"] == "fast"
+    assert "int8" in quick.settings["precision"]
+    expected, embeddings = exact.predict_and_embed(cells)
+    found, close_embeddings = quick.predict_and_embed(cells)
+    assert np.mean(found.argmax(axis=1) == expected.argmax(axis=1)) >= 0.995
+    assert np.abs(found - expected).max() < 0.3
+    assert close_embeddings.shape == embeddings.shape
+    near = margins(expected) < fast.card.exports["fast"]["margin"] / 4
+    assert near.any()
+    assert np.abs(found[near] - expected[near]).max() < 1e-4
+    assert quick.embed(cells[:5]).shape == embeddings[:5].shape
+    assert quick.predict_with_maps(cells[:5])[1].shape == (5, *fast.card.recipe.resize)
+
+
+def test_too_few_cells_cannot_vouch_for_it(entry, inputs):
+    record, figures = export_fast(entry, inputs[:400], inputs[400:500])
+    assert record is None
+    assert "200" in figures["reason"]
+
+
+def test_a_form_that_fails_is_not_written(entry, inputs, tmp_path, monkeypatch):
+    for name in ("model.onnx", "weights.safetensors", "example.npz", "card.json"):
+        (tmp_path / name).write_bytes((entry.folder / name).read_bytes())
+    monkeypatch.setattr(fast_mode, "LEAST_AGREEMENT", 1.1)
+    record, figures = export_fast(CardEntry(tmp_path, entry.card), inputs[:400], inputs[400:])
+    assert record is None
+    assert figures["passed"] is False
+    assert "another label" in figures["reason"]
+    assert not (tmp_path / "model.int8.onnx").exists()
+
+
+def scores(*labels: int) -> np.ndarray:
+    return np.eye(3, dtype=np.float32)[list(labels)]
+
+
+def test_both_bars_are_needed():
+    exact = scores(*([0] * 500 + [1] * 500))
+    assert not compare(exact, exact, 0.1).reason
+    # Two in a thousand changed one way: labels agree on 99.7 %, the share moves by 0.3 points.
+    one_way = scores(*([0] * 503 + [1] * 497))
+    found = compare(exact, one_way, 0.1)
+    assert found.agreement == pytest.approx(0.997)
+    assert "points" in found.reason
+    # Ten changed, five each way: no share moves, too many labels do.
+    both_ways = scores(*([0] * 495 + [1] * 5 + [0] * 5 + [1] * 495))
+    assert "another label" in compare(exact, both_ways, 0.1).reason
+    assert "saves no time" in compare(exact, exact, 0.9).reason
+
+
+def test_the_margin_covers_the_change_of_margins():
+    rng = np.random.default_rng(0)
+    exact = rng.dirichlet([1, 1, 1], 2000).astype(np.float32)
+    noisy = np.clip(exact + rng.normal(0, 0.01, exact.shape), 0, None).astype(np.float32)
+    noisy /= noisy.sum(axis=1, keepdims=True)
+    margin = choose_margin(exact, noisy)
+    assert 0.01 < margin < 0.1
+    changed = exact.argmax(axis=1) != noisy.argmax(axis=1)
+    assert changed.any()
+    assert np.mean(margins(noisy)[changed] < margin) > 0.9
+    assert choose_margin(exact, exact) == 0
+    assert margins(np.ones((4, 1), np.float32)).tolist() == [1, 1, 1, 1]
