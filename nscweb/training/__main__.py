@@ -1,100 +1,91 @@
 """``python -m nscweb.training``: training on a bare compute node, without the app, its catalogue or its packages.
 
 Needs torch, NumPy, OpenCV, pyarrow and safetensors. The same training as ``nscweb train``, from a list of cell files or
-from simulated cells. A run that was killed goes on when the same command is given again.
+from simulated cells. A run that was killed goes on when the same command is given again. Several GPUs, or several
+CPUs: ``torchrun --nproc_per_node=2 -m nscweb.training ...``; all processes must see the same folders.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.recipe import InputRecipe
-from nscweb.models.architectures import ARCHITECTURES
 from nscweb.training.card_writer import CardText, refuse_existing_model
 from nscweb.training.cell_list import read_cell_list
 from nscweb.training.config import TrainConfig
 from nscweb.training.dataset import TrainingData, classes_of, collect, read_cell_files
-from nscweb.training.run import train
-from nscweb.training.simulated import RECIPE, simulated_data
+from nscweb.training.distributed import Team, team_of
+from nscweb.training.field_store import FILE
+from nscweb.training.options import config_of, parser
+from nscweb.training.run import help_train, train
+from nscweb.training.simulated import simulated_data
+from nscweb.training.sizes import input_size_for
+from nscweb.training.splits import SplitPlan
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options of the command."""
-    made = argparse.ArgumentParser(prog="python -m nscweb.training", description=__doc__)
-    source = made.add_mutually_exclusive_group(required=True)
-    source.add_argument("--cells", type=Path, metavar="LIST.json", help="list of labelled cell files")
-    source.add_argument("--simulated", type=int, metavar="N", help="train on N simulated cells")
-    made.add_argument(
-        "--out", type=Path, required=True, help="folder of the new model; its last part is its name"
-    )
-    made.add_argument("--architecture", choices=list(ARCHITECTURES), default="compact")
-    made.add_argument("--optimiser", choices=["adamw", "adam"], default=TrainConfig.optimiser)
-    made.add_argument("--learning-rate", type=float, default=TrainConfig.learning_rate)
-    made.add_argument("--epochs", type=int, default=TrainConfig.epochs)
-    made.add_argument("--batch", type=int, default=TrainConfig.batch)
-    made.add_argument("--patience", type=int, default=TrainConfig.patience)
-    made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    made.add_argument("--threads", type=int)
-    made.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
-    made.add_argument("--field", type=int, default=RECIPE.resize[0], help="side of the field in pixels")
-    made.add_argument("--split-by", choices=["sample", "cell"], default="sample")
-    made.add_argument("--licence", default="not stated; follows the images that it was trained on")
-    return made
+def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
+    """Train and write the model folder; 0 when done, 1 when refused, 2 for wrong use.
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train and write the model folder; 0 when done, 1 when refused, 2 for wrong use."""
+    Args:
+        arguments: words after the command; those of this process when None.
+        environment: where torchrun says which process this is; that of this process when None.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    given = parser().parse_args(words)
-    shown = _Shown()
+    given = parser(__doc__).parse_args(words)
     try:
         refuse_existing_model(given.out)
-        config = TrainConfig(
-            architecture=given.architecture,
-            epochs=given.epochs,
-            batch=given.batch,
-            optimiser=given.optimiser,
-            learning_rate=given.learning_rate,
-            patience=given.patience,
-            seed=given.seed,
-            device=given.device,
-            threads=given.threads,
-            precision=given.precision,
-        )
-        data = _data(given, shown)
-        text = CardText(
-            title=f"{given.out.name}: {', '.join(data.classes.names)}",
-            summary=f"Trained in nscweb to tell {len(data.classes)} classes apart. {data.description}",
-            command=shlex.join(["python", "-m", "nscweb.training", *words]),
-            created_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            uses=("Cells recorded and prepared like those that it was trained on.",),
-        )
-        entry = train(config, data, given.out, text, split_by=given.split_by, progress=shown)
+        config = config_of(given)
+        with team_of(os.environ if environment is None else environment, config.device) as team:
+            _trained(given, config, team, words)
     except NscwebError as error:
         sys.stderr.write(f"{error} [{error.code}]\n")
         return 2 if isinstance(error, WrongUse) else 1
-    accuracy = entry.card.performance.metric("accuracy")
-    if accuracy is not None:
-        span = f"{accuracy.low:.3f} to {accuracy.high:.3f}"
-        sys.stdout.write(f"{entry.card.name}: accuracy on held-out cells {accuracy.value:.3f} ({span}).\n")
     return 0
 
 
-def _data(given: argparse.Namespace, shown: _Shown) -> TrainingData:
-    side = given.field
-    recipe = InputRecipe(
-        field_px=(side, side), resize=(max(ARCHITECTURES[given.architecture].default_input),) * 2
+def _trained(given: argparse.Namespace, config: TrainConfig, team: Team, words: list[str]) -> None:
+    shown = _Shown(quiet=not team.leads)
+    data = _data(given, config, team, shown)
+    plan = SplitPlan(given.split_by, given.validation, given.held_out)
+    if not team.leads:
+        help_train(config, data, given.out, plan, team, given.pretrained_folder)
+        team.wait()
+        del data
+        (_fields_folder(given, team) / FILE).unlink(missing_ok=True)
+        return
+    text = CardText(
+        title=f"{given.out.name}: {', '.join(data.classes.names)}",
+        summary=f"Trained in nscweb to tell {len(data.classes)} classes apart. {data.description}",
+        command=shlex.join(["python", "-m", "nscweb.training", *words]),
+        created_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        uses=("Cells recorded and prepared like those that it was trained on.",),
     )
+    card = train(
+        config, data, given.out, text,
+        plan=plan, progress=shown, team=team, pretrained_folder=given.pretrained_folder, checks=not given.no_checks,
+    ).card  # fmt: skip
+    team.wait()
+    del data
+    (given.out / FILE).unlink(missing_ok=True)
+    accuracy = card.performance.metric("accuracy")
+    if accuracy is not None:
+        span = f"{accuracy.low:.3f} to {accuracy.high:.3f}"
+        sys.stdout.write(f"{card.name}: accuracy on held-out cells {accuracy.value:.3f} ({span}).\n")
+
+
+def _data(given: argparse.Namespace, config: TrainConfig, team: Team, shown: _Shown) -> TrainingData:
+    field = (given.field, given.field)
+    recipe = InputRecipe(field_px=field, resize=input_size_for(config.architecture, field))
     if given.simulated is not None:
-        return simulated_data(given.simulated, given.seed, recipe, progress=shown)
+        return simulated_data(given.simulated, config.seed, recipe, progress=shown)
     sources, simulated, description = read_cell_list(given.cells)
     classes = classes_of(sources)
     return collect(
@@ -105,18 +96,26 @@ def _data(given: argparse.Namespace, shown: _Shown) -> TrainingData:
         description=description,
         licence=given.licence,
         progress=shown,
+        folder=_fields_folder(given, team),
+        memory_limit=int(given.memory * 2**30),
     )
+
+
+def _fields_folder(given: argparse.Namespace, team: Team) -> Path:
+    """Where this process may put its prepared cells; every process makes its own."""
+    folder: Path = given.out
+    return folder if team.leads else folder / f"process-{team.rank}"
 
 
 class _Shown:
     """Progress on standard error, a line every few seconds and one for each step."""
 
-    def __init__(self) -> None:
-        self._last, self._step = 0.0, ""
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._last, self._step, self._quiet = 0.0, "", quiet
 
     def __call__(self, done: int, total: int, step: str = "") -> None:
         now = time.monotonic()
-        if step == self._step and now - self._last < 5:
+        if self._quiet or (step == self._step and now - self._last < 5):
             return
         self._last, self._step = now, step
         sys.stderr.write(f"{step}: {done:,} of {total:,}\n" if total else f"{step}: {done:,}\n")

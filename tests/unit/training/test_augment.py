@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 import torch
 
 from nscweb.training.augment import AugmentSettings, augment_batch
 
-OFF = AugmentSettings(**{field.name: 0.0 for field in fields(AugmentSettings)})
+OFF = AugmentSettings.off()
 
 
 def batch(count: int = 6, side: int = 36) -> torch.Tensor:
@@ -85,3 +85,29 @@ def test_blur_and_gradient_keep_the_mean_and_noise_follows_the_contrast_of_the_c
 
 def test_an_empty_cell_stays_finite():
     assert torch.isfinite(changed(AugmentSettings(), torch.zeros(3, 2, 36, 36))).all()
+
+
+def test_quarter_turns_are_exact_turns_by_multiples_of_ninety_degrees():
+    cells = batch(1, 24).repeat(40, 1, 1, 1)
+    turned = changed(replace(OFF, quarter_turns=True), cells)
+    expected = [torch.rot90(cells[0], times, (1, 2)) for times in range(4)]
+    found = [
+        next(index for index, one in enumerate(expected) if torch.allclose(one, cell, atol=1e-3))
+        for cell in turned
+    ]
+    assert set(found) == {0, 1, 2, 3}
+
+
+def test_a_random_crop_enlarges_a_part_of_the_field_and_stays_inside_it():
+    ys, xs = torch.meshgrid(torch.arange(36.0), torch.arange(36.0), indexing="ij")
+    ramp = torch.stack((ys, xs))[None].repeat(200, 1, 1, 1)
+    result = changed(replace(OFF, crop=0.08), ramp)
+    # Both planes are coordinates, so corners say which box was shown: inside 6..30, the middle of the image.
+    assert float(result.min()) > 5.4 and float(result.max()) < 29.6
+    high = (result[:, 0, -1, 0] - result[:, 0, 0, 0]) / 23
+    wide = (result[:, 1, 0, -1] - result[:, 1, 0, 0]) / 23
+    area = high * wide
+    assert float(area.min()) > 0.07 and float(area.max()) <= 1.001
+    assert 0.45 < float(area.mean()) < 0.6
+    aspect = (wide / high)[area < 0.7]
+    assert float(aspect.min()) > 0.74 and float(aspect.max()) < 1.35

@@ -6,7 +6,7 @@ import csv
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -21,9 +21,12 @@ from nscweb.inference.embeddings import feature_reference
 from nscweb.inference.familiarity import reference_of
 from nscweb.models.loading import replay_example
 from nscweb.training.__main__ import main
+from nscweb.training.augment import AugmentSettings
 from nscweb.training.card_writer import CardText
-from nscweb.training.config import published_settings
+from nscweb.training.config import TrainConfig, published_settings
 from nscweb.training.loop import CHECKPOINT, fit
+from nscweb.training.options import config_of, parser
+from nscweb.training.published import recipe_settings
 from nscweb.training.run import train
 from nscweb.training.splits import split_by_sample
 
@@ -105,18 +108,25 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data, tmp_
     assert digests[0] == digests[1] != digests[2]
 
 
-@pytest.mark.parametrize("questions", [15, 22])
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(data, tmp_path, questions):
-    unbroken = train(QUICK, data, tmp_path / "a" / "toys", TEXT)
+EVERYTHING = replace(
+    QUICK, average=0.9, mixup=0.3, sampling="balanced", label_smoothing=0.1, schedule="step", step_every=1,
+    optimiser="sgd", learning_rate=0.02,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "questions"), [(QUICK, 15), (QUICK, 22), (EVERYTHING, 15)])
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(data, tmp_path, config, questions):
+    unbroken = train(config, data, tmp_path / "a" / "toys", TEXT, checks=False)
     with pytest.raises(JobCancelled):
-        train(QUICK, data, tmp_path / "b" / "toys", TEXT, cancel=StopAfter(questions))
+        train(config, data, tmp_path / "b" / "toys", TEXT, checks=False, cancel=StopAfter(questions))
     checkpoint = tmp_path / "b" / "toys" / CHECKPOINT
     assert checkpoint.is_file()
     assert not (tmp_path / "b" / "toys" / "card.json").exists()
     seen = []
     resumed = train(
-        QUICK, data, tmp_path / "b" / "toys", TEXT, progress=lambda done, total, step="": seen.append(step)
-    )
+        config, data, tmp_path / "b" / "toys", TEXT, checks=False,
+        progress=lambda done, total, step="": seen.append(step),
+    )  # fmt: skip
     assert not any(step.startswith("Epoch 1 ") for step in seen)
     assert resumed.card.weights.sha256 == unbroken.card.weights.sha256
     history = [
@@ -155,6 +165,59 @@ def test_training_stops_when_validation_no_longer_gets_better_and_keeps_the_best
     assert len(losses) - trained.best_epoch == 2
 
 
+def test_what_is_kept_and_validated_is_the_average(data, tmp_path):
+    split = split_by_sample(data, 4)
+    plain, slow = (
+        fit(replace(QUICK, epochs=1, average=decay), data, split, tmp_path / str(decay))
+        for decay in (0.0, 0.99)
+    )
+    assert plain.history[0]["train_loss"] == slow.history[0]["train_loss"]
+    assert plain.history[0]["validation_loss"] != slow.history[0]["validation_loss"]
+    one, other = (item.model.state_dict()["head.weight"] for item in (plain, slow))
+    assert not torch.equal(one, other)
+
+
+def test_a_gain_that_is_too_small_does_not_keep_a_run_going(data, tmp_path):
+    config = replace(QUICK, epochs=30, patience=2, least_gain=10.0)
+    trained = fit(config, data, split_by_sample(data, 4), tmp_path)
+    assert len(trained.history) == 3
+    assert trained.best_epoch == int(np.argmin([row["validation_loss"] for row in trained.history])) + 1
+
+
+def test_a_split_without_cells_to_watch_is_refused(data, tmp_path):
+    split = replace(split_by_sample(data, 4), validation=np.zeros(0, np.int64))
+    with pytest.raises(WrongUse, match="decide when to stop"):
+        fit(QUICK, data, split, tmp_path)
+
+
+def test_the_card_holds_the_numbers_that_were_chosen(tmp_path):
+    config = replace(QUICK, epochs=1, batch=0)
+    settings = train(config, toy_data(5), tmp_path / "toys", TEXT, checks=False).card.origin.settings
+    assert (settings["batch"], settings["epochs"], settings["patience"]) == (64, 1, 5)
+
+
+def test_every_option_of_the_bare_command_reaches_the_settings():
+    words = (
+        "--simulated 9 --out x --architecture accurate --pretrained none --epochs 5 --batch 16 --optimiser sgd "
+        "--learning-rate 0.1 --weight-decay 0.3 --clip-gradient 0 --schedule step --warmup-steps 4 --step-every 3 "
+        "--step-factor 0.5 --sampling balanced --balance 0.25 --label-smoothing 0.2 --mixup 0.4 --average 0.9 "
+        "--patience 7 --least-gain 0.01 --seed 8 --device cpu --threads 2 --precision float32 --compile "
+        "--quarter-turns --crop 0.5"
+    )
+    config = config_of(parser("").parse_args(words.split()))
+    untouched = {"options", "pretrained", "augment"}
+    for item in fields(TrainConfig):
+        if item.name not in untouched:
+            assert getattr(config, item.name) != getattr(TrainConfig(), item.name), item.name
+    assert config.augment == replace(AugmentSettings(), quarter_turns=True, rotation=0.0, crop=0.5)
+    paper = config_of(
+        parser("").parse_args(["--simulated", "9", "--out", "x", "--recipe", "kim2023", "--seed", "3"])
+    )
+    assert paper == recipe_settings("kim2023", seed=3)
+    still = config_of(parser("").parse_args(["--simulated", "9", "--out", "x", "--no-augment"]))
+    assert still.augment == AugmentSettings.off()
+
+
 def test_settings_of_the_paper_are_adam_at_a_thousandth():
     config = published_settings()
     assert (config.architecture, config.optimiser, config.learning_rate) == ("zhu2021", "adam", 1e-3)
@@ -184,7 +247,19 @@ def test_the_bare_entry_point_needs_nothing_of_the_app(tmp_path):
         "sys.exit(main(sys.argv[1:]))\n"
     )
     out = tmp_path / "sim"
-    words = ["--simulated", "720", "--out", str(out), "--epochs", "1", "--seed", "3", "--threads", "1"]
+    words = [
+        "--simulated",
+        "720",
+        "--out",
+        str(out),
+        "--epochs",
+        "1",
+        "--seed",
+        "3",
+        "--threads",
+        "1",
+        "--no-checks",
+    ]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     card = read_card(out).card
