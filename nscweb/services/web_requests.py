@@ -47,10 +47,10 @@ class Patience:
         clock: monotonic seconds. sleep: waits that many seconds.
     """
 
-    tries: int = 5
+    tries: int = 4
     first_pause_s: float = 1.0
     longest_pause_s: float = 60.0
-    timeout_s: float = 30.0
+    timeout_s: float = 20.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
