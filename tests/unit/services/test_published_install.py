@@ -199,3 +199,32 @@ def test_the_task_takes_its_file_from_the_payload(
         opened, {"name": "zhu2021", "file": str(authors_file)}, lambda *told: None, lambda: False
     )
     assert result["name"] == "zhu2021" and not result["already"] and authors_file.is_file()
+
+
+def test_weights_of_torchvision_go_from_the_server_into_a_network(
+    opened: App, server: Loopback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from nscweb.models.pretrained import load_pretrained
+    from nscweb.models.torchvision_compat import ensure_torchvision
+
+    ensure_torchvision()
+    from torchvision import models
+
+    theirs = models.mobilenet_v2(weights=None)
+    torch.save(theirs.state_dict(), tmp_path / "plain")
+    content = (tmp_path / "plain").read_bytes()
+    file = replace(
+        BACKBONE_FILES["mobilenet_v2"], file=f"mobilenet_v2-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    )
+    monkeypatch.setattr("nscweb.models.backbone_files._SERVER", f"{server.url}/")
+    monkeypatch.setitem(BACKBONE_FILES, "mobilenet_v2", file)
+    server.files[f"/{file.file}"] = Served(content, etag='"m"', cuts=[5_000_000])
+    get = published.backbone_download(opened, patience=Clock().patience())
+    network = ARCHITECTURES["cgrecnet2026-mobilenetv2"].make(2, 3)
+    folder = published.backbones_folder(opened)
+    told = load_pretrained(network, "cgrecnet2026-mobilenetv2", 2, folder=folder, download=get)
+    assert len(told) == len(theirs.state_dict()) - 2 and len(server.asked) == 2
+    first = theirs.features[0][0].weight.sum(dim=1)
+    assert torch.allclose(network.state_dict()["body.0.0.weight"].sum(dim=1), first, atol=1e-5)
+    # Without a downloader the file that is there now is enough.
+    assert load_pretrained(network, "cgrecnet2026-mobilenetv2", 2, folder=folder) == told
