@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -13,10 +14,13 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.training.audit import audit
 from nscweb.training.audit_words import FAILED_MARK
 from nscweb.training.dataset import TrainingData
+from nscweb.training.loop import predict_logits
 from nscweb.training.metrics import Scored
 from nscweb.training.probe import probe_of
 from nscweb.training.robustness import robustness
 from nscweb.training.splits import Split
+
+_PIECE = 4096
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,21 @@ def run_checks(
         )
     finally:
         model.cpu().eval()
+
+
+def scored_held_out(model: nn.Module, data: TrainingData, split: Split, device: torch.device) -> Scored:
+    """What a network says of all held-out cells, in the order of `split.held_out`; it stays on `device`."""
+    model = model.to(device).eval()
+    parts = [
+        predict_logits(model, data.inputs(rows), device)
+        for rows in np.array_split(split.held_out, len(split.held_out) // _PIECE + 1)
+    ]
+    return Scored(
+        data.labels[split.held_out],
+        torch.softmax(torch.from_numpy(np.concatenate(parts)), dim=1).numpy(),
+        data.sample_of[split.held_out],
+        data.times[split.held_out],
+    )
 
 
 def with_checks(card: ModelCard, checks: Checks) -> ModelCard:

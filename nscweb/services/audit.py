@@ -1,0 +1,167 @@
+"""Ask an existing model again for its shortcut audit and its robustness, and write its card anew.
+
+The cells that the model has never seen are found again: simulated ones are drawn again from the seed, those of studies
+are read from their cell files, and both are split as the card says. That they are the same cells is checked before
+anything is written: the model must give them the confusion matrix that is in its card.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nscweb.core.card import CardEntry, ModelCard, read_card
+from nscweb.core.card_json import card_to_dict
+from nscweb.core.errors import InputRefused, WrongUse
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+
+if TYPE_CHECKING:
+    from nscweb.core.samples import Study
+    from nscweb.services.context import App
+    from nscweb.training.dataset import TrainingData
+    from nscweb.training.metrics import Scored
+    from nscweb.training.splits import Split
+
+_SIMULATED = re.compile(r"--simulated[ =](\d+)")
+# Share of the cells whose class may differ from the card: other processors round otherwise.
+_SAME_CELLS = 0.005
+
+
+def audit_model(
+    app: App,
+    entry: CardEntry,
+    studies: Sequence[str] = (),
+    *,
+    device: str = "auto",
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+) -> CardEntry:
+    """Measure shortcut audit and robustness of a model and write them into its card; the weights stay as they are.
+
+    Args:
+        app: services.
+        entry: the model.
+        studies: names of the studies that it was trained on; () looks for them by the cells that the card remembers.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        WrongUse: the training cells are neither simulated by a command nor in studies that are here.
+        InputRefused: the cells that were held out cannot be told any more, or are not those of the card.
+        JobCancelled: somebody asked to stop; the card is as it was.
+    """
+    from nscweb.inference.device import choose_device
+    from nscweb.models.loading import load_model
+    from nscweb.store.files import atomic_write
+    from nscweb.training.checks import run_checks, scored_held_out, with_checks
+
+    card = entry.card
+    model = load_model(entry)
+    data = _data_of(app, card, studies, progress, cancel)
+    split = _split_of(card, data)
+    chosen = choose_device(device, app.settings.threads)
+    progress(0, 0, "Measuring on held-out cells")
+    scored = scored_held_out(model, data, split, chosen)
+    _check_same(card, scored)
+    checks = run_checks(
+        model, data, split, scored, seed=card.origin.seed, device=chosen, progress=progress, cancel=cancel
+    )
+    content = json.dumps(card_to_dict(with_checks(card, checks)), indent=1, ensure_ascii=False) + "\n"
+    with atomic_write(entry.folder / "card.json") as stream:
+        stream.write(content.encode("utf-8"))
+    return read_card(entry.folder)
+
+
+def _data_of(
+    app: App, card: ModelCard, studies: Sequence[str], progress: Progress, cancel: CancelAsked
+) -> TrainingData:
+    """The training cells again, prepared by the recipe of the card."""
+    drawn = _SIMULATED.search(card.origin.command)
+    if drawn and not studies:
+        from nscweb.training.simulated import simulated_data
+
+        data = simulated_data(int(drawn[1]), card.origin.seed, card.recipe, progress=progress, cancel=cancel)
+        if data.classes.names != card.classes.names:
+            raise WrongUse(f"The model {card.name} has other classes than simulated cells have.")
+        return data
+    from nscweb.services.training_data import sources_of
+    from nscweb.training.dataset import collect, read_cell_files
+
+    found = [app.catalogue.study(name) for name in studies] or _studies_of(app, card)
+    channels = () if card.recipe.channels == ("brightfield",) else card.recipe.channels
+    sources = [
+        source
+        for study in found
+        for source in sources_of(app, study, channels)
+        if source.true_class in card.classes.names
+    ]
+    sizes = {study.pixel_size_um for study in found}
+    return collect(
+        read_cell_files(sources, card.classes),
+        card.classes,
+        card.recipe,
+        simulated=card.origin.simulated,
+        description=card.origin.data,
+        licence=card.origin.licence,
+        total=sum(study.cells for study in found),
+        pixel_size_um=sizes.pop() if len(sizes) == 1 else None,
+        progress=progress,
+        cancel=cancel,
+    )
+
+
+def _studies_of(app: App, card: ModelCard) -> list[Study]:
+    """The studies that hold the cells which the card remembers, in the order in which its sentence names them."""
+    from nscweb.services.training_data import sources_of
+    from nscweb.store.cells import CellFile
+
+    known = set(card.origin.settings.get("training_cells_sha256", ()))
+    found = []
+    for study in app.catalogue.studies() if known else ():
+        for source in sources_of(app, study):
+            with CellFile(source.path) as cells:
+                if cells.sha256() in known:
+                    found.append(study)
+                    break
+    if not found:
+        raise WrongUse(
+            f"The cells that {card.name} was trained on are not here.",
+            "Import the studies that it was trained on, or name them in the command.",
+            "E-AUDIT-DATA",
+        )
+    return sorted(found, key=lambda study: card.origin.data.find(study.name))
+
+
+def _split_of(card: ModelCard, data: TrainingData) -> Split:
+    """The split that the card describes, found by its sentence."""
+    from nscweb.training.grouping import CHOICES
+    from nscweb.training.splits import SplitPlan, make_split
+
+    for by in CHOICES:
+        try:
+            split = make_split(data, SplitPlan(by), card.origin.seed)
+        except InputRefused:
+            continue
+        if split.sentence == card.origin.split:
+            return split
+    raise InputRefused(
+        f"The cells that were held out when {card.name} was trained cannot be told any more.",
+        "The studies have changed since, or other ones are meant; train again for a card with an audit.",
+        "E-AUDIT-SPLIT",
+    )
+
+
+def _check_same(card: ModelCard, scored: Scored) -> None:
+    from nscweb.training.metrics import confusion_counts
+
+    known = np.asarray(card.performance.confusion, np.int64)
+    found = confusion_counts(scored, len(card.classes))
+    if known.shape != found.shape or np.abs(known - found).sum() > 2 * _SAME_CELLS * max(1, known.sum()):
+        raise InputRefused(
+            f"The cells found here are not those that {card.name} was measured on: it names other classes for them.",
+            "The simulator or the studies have changed since; train again for a card with an audit.",
+            "E-AUDIT-CELLS",
+        )
