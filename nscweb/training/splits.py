@@ -30,6 +30,8 @@ from nscweb.training.grouping import (
 
 _LEAST_SAMPLES = 3
 _SAMPLE: By = "sample"
+# One of two donors would leave too few cells to learn from; then whole samples decide when to stop.
+_MOST_WATCHED = 0.35
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,9 @@ def held_out_split(data: Labelled, groups: Groups, out: Rows, validation: float,
 def inner_validation(data: Labelled, rows: Rows, by: By, share: float, seed: int) -> tuple[Rows, Rows, By]:
     """Split off from training cells those that decide when to stop: (train, validation, what was kept together).
 
-    Whole groups of `by` where each class is in two or more of them, else whole samples, else single cells: this
-    part never enters a figure, so that cells of one sample on both sides cost at worst a few epochs.
+    Whole groups of `by` where each class is in two or more of them and they are not more than a third of the cells,
+    else whole samples, else single cells: this part never enters a figure, so that cells of one sample on both
+    sides cost at worst a few epochs.
     """
     if share <= 0:
         return rows, rows[:0], by
@@ -155,6 +158,8 @@ def inner_validation(data: Labelled, rows: Rows, by: By, share: float, seed: int
         if lacking(part_of, np.stack([groups.counts[part_of == part].sum(axis=0) for part in (0, 1)])):
             continue
         watched = part_of[groups.of_sample[data.sample_of[rows]]] == 1
+        if level != _SAMPLE and watched.mean() > max(_MOST_WATCHED, share):
+            continue
         return rows[~watched], rows[watched], level
     watched = np.zeros(len(rows), bool)
     generator = np.random.default_rng([seed, 7])
