@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sys
 import time
 import traceback
@@ -166,6 +167,10 @@ def running(as_json: bool = False) -> Iterator[Console]:
         except KeyboardInterrupt:
             console.warn("Stopped. What was finished is kept; give the same command again to go on.")
             raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # The reader of the output has had enough, as `head` does; Python must not complain when it flushes.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise typer.Exit(0) from None
         except (typer.Exit, typer.Abort, typer.exceptions.TyperException):
             raise
         except Exception as error:  # noqa: BLE001 - the last net: a user never sees a traceback

@@ -80,6 +80,7 @@ def train_model(
         InputRefused: too few labelled cells.
         JobCancelled: somebody asked to stop; the same call goes on from the last checkpoint.
     """
+    from nscweb.services.published import backbones_folder
     from nscweb.services.training_data import card_text, collect_data, completed_card
     from nscweb.training.card_writer import refuse_existing_model
     from nscweb.training.loop import unheard
@@ -100,6 +101,7 @@ def train_model(
         split_by=plan.by,
         progress=progress,
         cancel=cancel,
+        pretrained_folder=backbones_folder(app),
         after_epoch=after_epoch or unheard,
     )
     split = make_split(collected.data, plan, config.seed)

@@ -22,6 +22,7 @@ from nscweb.jobs.queue import JobView
 from nscweb.services import demo
 from nscweb.services import study as studies
 from nscweb.services.context import App
+from nscweb.services.downloads import STEP as DOWNLOAD_STEP
 from nscweb.services.field_cells import FIELD_STEP
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, duration, html, label
@@ -228,6 +229,8 @@ def _speed(view: JobView) -> str:
 
 def _thing(view: JobView) -> str:
     """What a job counts."""
+    if view.step.startswith(DOWNLOAD_STEP):
+        return "byte"
     return "field" if view.step.startswith(FIELD_STEP) else "cell"
 
 
