@@ -70,7 +70,7 @@ def run_for(
     cancel: CancelAsked = never_cancelled,
     device: str = "auto",
 ) -> Run:
-    """The newest run of a study by exactly these weights and with its gates, or a fresh one.
+    """The newest exact run of a study by exactly these weights and with its gates, or a fresh one.
 
     What evaluate and explain start from. Where the gates alone changed, the fresh run keeps the scores.
     """
@@ -79,7 +79,8 @@ def run_for(
     for run in list_runs(app, found.study_id):
         made = run.provenance
         same = made.weights_sha256 == digest and run.extra.get("channel") == found.channel
-        if same and not gates_changed(app, run):
+        exact = made.settings.get("mode", "exact") == "exact"
+        if same and exact and not gates_changed(app, run):
             return run
     return predict_study(app, study, model, progress=progress, cancel=cancel, device=device)
 
