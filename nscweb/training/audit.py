@@ -64,11 +64,11 @@ def audit(
         seed: of draws.
 
     Returns:
-        ``passed``, ``level`` (``clear``, ``remark`` or ``failed``), ``sentence``, ``chance``; ``alone``:
-        the plain classifier beside the network, with ``figures``, ``difference`` and ``single``; ``swaps``: rows
-        with ``what``, ``kind``, ``accuracy``, ``low``, ``high``, ``control`` (accuracy after the same swap with a
-        cell of its own class), ``cost`` (of the class alone), ``cost_low``, ``cost_high``, ``limit``, ``decides``; ``accuracy``
-        of the cells as they are. Empty when the training data hold nothing that could be asked.
+        ``passed``, ``level`` (``clear``, ``remark`` or ``failed``), ``sentence``, ``chance``; ``alone``: the plain
+        classifier beside the network, with ``figures``, ``difference`` and ``single``; ``accuracy`` of the cells as
+        they are; ``swaps``: rows with ``what``, ``kind``, ``accuracy``, ``low``, ``high``, ``control`` (accuracy
+        after the same swap with a cell of its own class), ``cost`` (of the class alone), ``cost_low``,
+        ``cost_high``, ``limit``, ``decides``. Empty when the training data hold nothing that could be asked.
     """
     if data.nuisance is None and probe is None:
         return {}

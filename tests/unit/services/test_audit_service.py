@@ -1,0 +1,83 @@
+"""A model that is there is asked again: its own held-out cells are found, and only its card is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from predicted import fresh_app
+from small_studies import simulated_study
+
+from nscweb.core.card import read_card
+from nscweb.core.errors import InputRefused, WrongUse
+from nscweb.services.audit import audit_model
+from nscweb.training.augment import AugmentSettings
+from nscweb.training.card_writer import CardText
+from nscweb.training.config import TrainConfig
+from nscweb.training.run import train
+from nscweb.training.simulated import simulated_data
+
+SMALL = TrainConfig(
+    options={"width": 8, "depth": 1},
+    epochs=1,
+    batch=32,
+    seed=5,
+    device="cpu",
+    threads=1,
+    precision="float32",
+    augment=AugmentSettings.off(),
+)
+
+
+def simulated_model(folder: Path, command: str):
+    text = CardText("Small", "Small.", command, "2026-01-02T03:04:05Z")
+    return train(SMALL, simulated_data(900, 5), folder, text, checks=False)
+
+
+def test_a_model_of_simulated_cells_is_asked_again_from_its_command(tmp_path):
+    app = fresh_app(tmp_path)
+    command = "nscweb train --simulated 900 --seed 5 --out x"
+    entry = simulated_model(tmp_path / "models" / "small", command)
+    assert entry.card.audit == {}
+    weights = entry.weights_path.read_bytes()
+    steps: list[str] = []
+    again = audit_model(app, entry, progress=lambda done, total, step="": steps.append(step))
+    assert again.card == read_card(entry.folder).card
+    assert {"passed", "sentence", "swaps", "alone"} <= set(again.card.audit)
+    assert again.card.robustness[0]["change"] == "unchanged"
+    assert again.card.performance == entry.card.performance
+    assert entry.weights_path.read_bytes() == weights
+    assert any("Robustness" in step for step in steps)
+
+
+def test_other_cells_than_those_of_the_card_are_refused(tmp_path):
+    app = fresh_app(tmp_path)
+    entry = simulated_model(tmp_path / "models" / "small", "nscweb train --simulated 900")
+    before = (entry.folder / "card.json").read_bytes()
+    moved = tuple(tuple(reversed(row)) for row in entry.card.performance.confusion)
+    wrong = replace(entry.card, performance=replace(entry.card.performance, confusion=moved))
+    with pytest.raises(InputRefused, match="not those"):
+        audit_model(app, replace(entry, card=wrong))
+    wrong = replace(entry.card, origin=replace(entry.card.origin, split="By hand."))
+    with pytest.raises(InputRefused, match="cannot be told"):
+        audit_model(app, replace(entry, card=wrong))
+    wrong = replace(entry.card, origin=replace(entry.card.origin, command="nscweb train a"))
+    with pytest.raises(WrongUse, match="not here"):
+        audit_model(app, replace(entry, card=wrong))
+    assert (entry.folder / "card.json").read_bytes() == before
+
+
+def test_a_model_of_studies_finds_its_cells_by_their_digests(tmp_path):
+    from nscweb.services.train import TrainRequest, train_model
+
+    app = fresh_app(tmp_path)
+    simulated_study(app, "other", cells=60, seed=8)
+    simulated_study(app, "training", cells=240, seed=3, replicates=4)
+    request = TrainRequest(("training",), "compact", tmp_path / "models" / "mine", epochs=1)
+    entry = train_model(app, request)
+    again = audit_model(app, entry)
+    assert again.card == entry.card
+    assert audit_model(app, entry, ["training"]).card == entry.card
+    with pytest.raises(InputRefused):
+        audit_model(app, entry, ["other"])
