@@ -33,7 +33,12 @@ def live_curves(history: Sequence[Mapping[str, Any]], *, simulated: bool = False
     figure = training_curves(history, simulated=simulated)
     for annotation in figure.layout.annotations:
         if str(annotation.text).startswith("kept: "):
-            annotation.text = annotation.text.replace("kept: ", "best so far: ")
+            # Inside the panel: above it, an early epoch would stand on the title.
+            annotation.update(
+                text=annotation.text.replace("kept: ", "best so far: "),
+                yanchor="top", yshift=-2, xshift=-4 if annotation.xanchor == "right" else 4,
+                bgcolor="rgba(255,255,255,0.8)",
+            )  # fmt: skip
     last = max(float(row["epoch"]) for row in history)
     figure.update_xaxes(range=[0.5, max(4.0, last) + 0.5], dtick=1 if last <= 12 else None)
     # The same key in every refresh keeps zoom and hidden lines as the user has set them.
@@ -83,7 +88,8 @@ def search_progress(rows: Sequence[Mapping[str, str]], *, simulated: bool = Fals
         )
     _default_line(figure, table)
     finish(figure, height=290, simulated=simulated, legend=names)
-    figure.update_xaxes(title_text="trial", dtick=1 if len(table) <= 15 else None)
+    last = max(4, len(table))
+    figure.update_xaxes(title_text="trial", range=[0.5, last + 0.5], dtick=1 if last <= 15 else None)
     return figure.update_yaxes(title_text="validation loss (cross-entropy)")
 
 

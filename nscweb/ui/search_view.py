@@ -19,9 +19,10 @@ from nscweb.ui import figures, jobs, show, training_setup
 from nscweb.ui.text import duration, html, label, plain
 
 _SECONDS = 3.0
+_EPOCHS = 20
 _ROUND = "nsc_searches_started"
 _SAMPLERS = {
-    "gp": "Gaussian process with expected improvement, as in Kim et al. 2023",
+    "gp": "Gaussian process (Kim et al. 2023)",
     "tpe": "Parzen estimators (TPE)",
 }
 _WHAT = (
@@ -58,8 +59,9 @@ def _form(app: App) -> None:
     left, middle, right = st.columns(3)
     trials = left.number_input("Trials", min_value=2, max_value=500, value=20, step=1, key="search_trials")
     epochs = middle.number_input(
-        "Epochs of each trial at most", min_value=1, max_value=1000, value=None, step=1, key="search_epochs",
-        placeholder="chosen", help="Fewer epochs make a quicker and coarser search. Empty: as in training.",
+        "Epochs of each trial at most", min_value=1, max_value=1000, value=_EPOCHS, step=1, key="search_epochs",
+        placeholder="as in training",
+        help="Fewer epochs make a quicker and coarser search. Empty: as many as training takes.",
     )  # fmt: skip
     sampler = right.selectbox(
         "How the next settings are chosen",
@@ -128,7 +130,7 @@ def _live(app: App, name: str) -> None:
             share = min(view.done / view.total, 1.0) if view.total else 0.0
             st.progress(share, text=label(view.step if view.state == "running" else jobs.headline(view), 200))
             left = duration(view.seconds_left)
-            _result(item, f"about {left} left at most" if left and view.state == "running" else "")
+            _result(item, left if view.state == "running" else "")
             if st.button("Stop", key=f"stop_search_{name}", icon=":material/stop_circle:"):
                 queue.cancel(app, view.job_id)
                 st.rerun(scope="fragment")
@@ -179,7 +181,7 @@ def _result(item: Search, left: str) -> None:
         ("Validation accuracy", f"{100 * item.facts['validation_accuracy']:.1f} %", "in that trial"),
         ("Best trial", f"{item.facts['best_trial']}", f"of {len(item.trials)}"),
     ]
-    show.facts([*tiles, ("Time left", left, "")] if left else tiles)
+    show.facts([*tiles, ("Time left", left, "at most")] if left else tiles)
     figures.show_figure(
         search_progress(item.trials),
         f"{item.order.name}_search",

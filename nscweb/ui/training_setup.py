@@ -223,7 +223,7 @@ def _name(data: Data) -> str:
 def _cost(plan: TrainingPlan, trials: int) -> list[tuple[str, str, str]]:
     tiles = [
         ("Training cells", f"{plan.train_cells:,}", f"{count(len(plan.classes), 'class', 'classes')}"),
-        ("Epochs", f"at most {plan.epochs:,}", "it stops earlier by itself"),
+        ("Epochs", f"up to {plan.epochs:,}", "it stops earlier by itself"),
     ]
     if trials > 1:
         tiles.append(("Trials", f"{trials:,}", "poor ones end early"))
@@ -233,7 +233,7 @@ def _cost(plan: TrainingPlan, trials: int) -> list[tuple[str, str, str]]:
             "measured": "measured here",
             "scaled": "a rough guess",
         }
-        tiles.append(("Time", f"at most {duration(trials * plan.seconds)}", "and the measuring at the end"))
+        tiles.append(("Time", f"up to {duration(trials * plan.seconds)}", "and the measuring at the end"))
         rate = plan.speed.cells_per_second
         tiles.append(("Speed", f"{rate:,.{0 if rate >= 10 else 1}f} cells/s", how[plan.speed.how]))
     return tiles

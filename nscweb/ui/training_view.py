@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from nscweb.core.errors import JobNotFound
@@ -11,19 +13,23 @@ from nscweb.services.context import App
 from nscweb.ui import figures, session, show, training_progress, training_setup
 
 _ROUND = "nsc_trainings_started"
+_TAB = "nsc_models_tab"
 TABS = ["Installed models", "Train a model", "Search settings", "Published models and data"]
 _TAB_OF = {"train": TABS[1], "tune": TABS[2], "install": TABS[3], "fetch": TABS[3]}
 
 
 def first_tab(app: App) -> str:
-    """The tab to open first: that of the job in the address, else the installed models."""
+    """The tab to open first: that of the job in the address, else the one of the last such job.
+
+    It stays when the job has ended, because tabs with another first tab would jump under the user's hands.
+    """
     job_id = session.chosen("job")
-    if not job_id:
-        return TABS[0]
-    try:
-        return _TAB_OF.get(queue.view(app, job_id).kind, TABS[0])
-    except JobNotFound:
-        return TABS[0]
+    if job_id:
+        with suppress(JobNotFound):
+            tab = _TAB_OF.get(queue.view(app, job_id).kind)
+            if tab is not None:
+                st.session_state[_TAB] = tab
+    return str(st.session_state.get(_TAB, TABS[0]))
 
 
 def train_a_model(app: App) -> None:
