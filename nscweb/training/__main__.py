@@ -59,7 +59,10 @@ def _trained(given: argparse.Namespace, config: TrainConfig, team: Team, words: 
         help_train(config, data, given.out, plan, team, given.pretrained_folder)
         team.wait()
         del data
-        (_fields_folder(given, team) / FILE).unlink(missing_ok=True)
+        folder = _fields_folder(given, team)
+        (folder / FILE).unlink(missing_ok=True)
+        if folder.is_dir():
+            folder.rmdir()
         return
     text = CardText(
         title=f"{given.out.name}: {', '.join(data.classes.names)}",

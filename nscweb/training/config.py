@@ -63,10 +63,10 @@ class TrainConfig:
     step_every: int = 7
     step_factor: float = 0.1
     sampling: Literal["natural", "balanced"] = "natural"
-    balance: float = 1.0
-    label_smoothing: float = 0.0
+    balance: float = 0.5
+    label_smoothing: float = 0.05
     mixup: float = 0.0
-    average: float = 0.0
+    average: float = 0.99
     patience: int = 0
     least_gain: float = 0.0
     compile: bool = False

@@ -17,6 +17,7 @@ from nscweb.training import steps
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.average import Average
 from nscweb.training.config import TrainConfig
+from nscweb.training.distributed import ALONE, Team, team_of
 from nscweb.training.inputs import Batch, BatchMaker, ahead, mixed_loss
 from nscweb.training.published import FAMILIES, recipe_settings
 from nscweb.training.rates import class_weight, learning_rate, make_optimiser
@@ -218,3 +219,15 @@ def test_imagenet_weights_are_asked_for_by_name_and_refused_where_there_are_none
     config = TrainConfig(architecture="parthasarathy2024-resnet18", pretrained="imagenet")
     with pytest.raises(InputRefused, match="not on this computer"):
         start_learner(config, data, torch.ones(2), CPU, pretrained_folder=tmp_path)
+
+
+def test_a_team_shares_a_batch_evenly_and_one_process_is_no_team():
+    rows = np.arange(12)
+    parts = [Team(rank, 3).part(rows) for rank in range(3)]
+    assert [len(part) for part in parts] == [4, 4, 4]
+    assert sorted(np.concatenate(parts)) == rows.tolist()
+    with team_of({}, "cpu") as team:
+        assert team == ALONE and team.leads
+        assert team.summed([1.5], CPU) == team.told([1.5], CPU) == [1.5]
+    model = torch.nn.Linear(1, 1)
+    assert ALONE.wrapped(model, CPU) is model
