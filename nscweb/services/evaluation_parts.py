@@ -9,15 +9,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.errors import NscwebError
+from nscweb.core.errors import ModelError, NscwebError, StudyError
 from nscweb.core.runs import Run
 from nscweb.services.explain import model_of_run
 from nscweb.services.pixels import split_id
+from nscweb.services.seen_cells import TrainedCells, trained_cells
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
 Matrix = tuple[tuple[int, ...], ...]
+
+# Beyond this share of trained cells an evaluation is refused.
+MOST_TRAINED = 0.5
 
 # What the shortcut check may see: nothing of the cell itself, only how it was recorded.
 SHORTCUT_FEATURES: tuple[str, ...] = ("background", "height", "width", "mean_intensity")
@@ -115,18 +119,79 @@ def quality_of(app: App, run: Run, table: pd.DataFrame) -> pd.DataFrame | None:
     return pd.concat(parts).sort_index() if parts else None
 
 
-def training_overlap(app: App, run: Run) -> list[str]:
-    """A warning when cells of this study were among the training cells of the model."""
+def training_overlap(app: App, run: Run, table: pd.DataFrame | None = None) -> list[str]:
+    """A warning when cells of this run were among the training cells of the model.
+
+    Args:
+        table: the rows that are judged; all of the run when None.
+    """
+    found = trained_on(app, run, table)
+    return [overlap_sentence(found, run.model)] if found is not None and found.trained else []
+
+
+def refuse_if_trained(app: App, run: Run, allow: bool, table: pd.DataFrame | None = None) -> str:
+    """Refuse to judge a model by the cells that it was trained on.
+
+    Args:
+        allow: the user asked for the figures all the same; then they are marked.
+        table: the rows that are judged; all of the run when None.
+
+    Returns:
+        The mark that belongs beside every figure; "" when half of the cells or fewer were trained on.
+
+    Raises:
+        StudyError: more than half of the cells were, and `allow` is False.
+    """
+    found = trained_on(app, run, table)
+    if found is None or found.share <= MOST_TRAINED:
+        return ""
+    what = overlap_sentence(found, run.model)
+    if not allow:
+        raise StudyError(
+            what,
+            "Evaluate on another study. To see the figures all the same, add --even-if-trained-on; they are then "
+            "marked.",
+            "E-TRAINED-ON-IT",
+        )
+    return f"Scored on training cells ({100 * found.share:.0f} %): too good"
+
+
+def trained_on(app: App, run: Run, table: pd.DataFrame | None = None) -> TrainedCells | None:
+    """How many of the judged cells the model was trained on; None when that cannot be told.
+
+    By the pixels of single cells where the model keeps their fingerprints, else by digests of whole cell files.
+
+    Raises:
+        StoreError: the fingerprints are damaged.
+    """
+    from nscweb.services.runs import prediction_table
+
     try:
-        card = model_of_run(app, run).card
-    except NscwebError:
-        return []
-    trained = set(card.origin.settings.get("training_cells_sha256", ()))
-    scored = set(run.extra.get("cell_files_sha256", ()))
-    both = len(trained & scored)
-    if not both:
-        return []
-    return [
-        f"{both} of {len(scored)} samples of this study were used to train the model {card.name}. Figures on "
-        "training cells come out too good; evaluate on a study that the model has never seen."
-    ]
+        entry = model_of_run(app, run)
+    except ModelError:
+        return None
+    judged = prediction_table(app, run) if table is None else table
+    found = trained_cells(app, run, entry.folder, judged["cell_id"].astype(str).tolist())
+    if found is not None:
+        return found
+    trained = set(entry.card.origin.settings.get("training_cells_sha256", ()))
+    scored = run.extra.get("cell_files_sha256", ())
+    both = sum(digest in trained for digest in scored)
+    if not trained or not scored:
+        return None
+    share = both / len(scored)
+    return TrainedCells(len(judged), round(share * len(judged)), len(scored), both, False)
+
+
+def overlap_sentence(found: TrainedCells, model: str) -> str:
+    """What was trained on, and why the figures are then worth little."""
+    cells = (
+        f"{found.trained:,} of {found.cells:,} cells, in {found.trained_samples} of {found.samples} samples of this "
+        "study,"
+        if found.by_pixels
+        else f"{found.trained_samples} of {found.samples} samples of this study"
+    )
+    return (
+        f"{cells} were used to train the model {model}. Figures on training cells come out too good; evaluate on "
+        "a study that the model has never seen."
+    )

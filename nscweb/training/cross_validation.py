@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import math
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -247,9 +248,9 @@ def _read(place: Path, key: str) -> tuple[dict[str, Any], Floats] | None:
     """A finished fold, or None; one that cannot be read is trained again."""
     try:
         kept = json.loads((place / RESULT).read_text("utf-8"))
-        with np.load(place / SCORES, allow_pickle=False) as arrays:
+        with (place / SCORES).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             probabilities = np.asarray(arrays["probabilities"], np.float32)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     if kept.get("key") != key:
         raise WrongUse(

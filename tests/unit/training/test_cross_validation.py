@@ -100,7 +100,7 @@ def test_finished_folds_are_kept_and_damaged_ones_trained_again(data, tmp_path):
     again = cross_validate(QUICK, data, made, tmp_path, fitter=counting)
     assert whole.rows == again.rows
     assert np.array_equal(whole.probabilities, again.probabilities)
-    for name, text in ((SCORES, "half"), (RESULT, "{")):
+    for name, text in ((SCORES, "half"), (SCORES, "PK\x03\x04"), (RESULT, "{")):
         (tmp_path / "fold-02" / name).write_text(text, "utf-8")
         assert cross_validate(QUICK, data, made, tmp_path, fitter=nearest).rows == whole.rows
     with pytest.raises(WrongUse, match="other data, settings or splits"):
