@@ -148,7 +148,7 @@ def discard_search(app: App, name: str) -> None:
         WrongUse: it is running; stop it first.
     """
     if search(app, name).state in _ACTIVE:
-        raise WrongUse(f"The search {name} is at work.", "Press Stop first.")
+        raise WrongUse(f"The search {name} is at work.", "Stop it first.")
     shutil.rmtree(_folder(app, name))
 
 

@@ -219,7 +219,7 @@ def discard(app: App, name: str) -> None:
         WrongUse: it is running; stop it first.
     """
     if training(app, name).state in _ACTIVE:
-        raise WrongUse(f"The training {name} is at work.", "Press Stop first.")
+        raise WrongUse(f"The training {name} is at work.", "Stop it first.")
     shutil.rmtree(_folder(app, name))
 
 

@@ -131,7 +131,7 @@ def _live(app: App, name: str) -> None:
             st.progress(share, text=label(view.step if view.state == "running" else jobs.headline(view), 200))
             left = duration(view.seconds_left)
             _result(item, left if view.state == "running" else "")
-            if st.button("Stop", key=f"stop_search_{name}", icon=":material/stop_circle:"):
+            if st.button("Stop search", key=f"stop_search_{name}", icon=":material/stop_circle:"):
                 queue.cancel(app, view.job_id)
                 st.rerun(scope="fragment")
 

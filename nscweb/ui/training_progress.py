@@ -63,7 +63,7 @@ def _live(app: App, name: str) -> None:
             show.facts(_numbers(item, view.cells_per_second, view.seconds_left))
             _curves(item)
             with st.container(horizontal=True, vertical_alignment="center"):
-                if st.button("Stop", key=f"stop_{name}", icon=":material/stop_circle:"):
+                if st.button("Stop training", key=f"stop_{name}", icon=":material/stop_circle:"):
                     queue.cancel(app, view.job_id)
                     st.rerun(scope="fragment")
                 st.caption(

@@ -89,7 +89,7 @@ def test_a_name_that_cannot_be_one_and_a_split_that_cannot_be_made_are_told(
 def test_stop_continue_keep_and_the_model_is_in_the_pickers(walk: Walk, data_folder: Path, app: App) -> None:
     job_id = queued(app, order(app))
     test = opened(walk, TABS[1], job=job_id)
-    test = button(test, "Stop").click().run()
+    test = button(test, "Stop training").click().run()
     test = test.run()
     assert training_jobs.training(app, "mine").state == "stopped"
     assert "job" not in test.query_params
