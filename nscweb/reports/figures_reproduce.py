@@ -23,6 +23,7 @@ from nscweb.reports.style import (
     plain,
 )
 
+_WIDE = 6.0
 _PAPER = {"symbol": "diamond-open", "size": 11, "color": INK, "line": {"width": 2}}
 
 
@@ -70,10 +71,10 @@ def figure_by_model(
             x=printed[f"{figure} paper"], y=[order.index(_row_label(row)) for _, row in printed.iterrows()],
             mode="markers", name="paper", marker=_PAPER, hovertemplate="paper: %{x:.3f}",
         )  # fmt: skip
-    finish(drawn, height=90 + 34 * len(order), simulated=simulated, legend=legend, margin={"l": 190})
+    finish(drawn, height=90 + 34 * len(order), simulated=simulated, legend=legend, margin={"l": 200})
     drawn.update_xaxes(title_text=axis)
     return drawn.update_yaxes(
-        tickvals=list(range(len(order))), ticktext=[plain(name, 28) for name in order],
+        tickvals=list(range(len(order))), ticktext=[plain(name, 31) for name in order],
         range=[-0.6, len(order) - 0.4],
     )  # fmt: skip
 
@@ -99,8 +100,12 @@ def loss_curves(
         )  # fmt: skip
     finish(drawn, height=330, simulated=simulated, legend=names)
     drawn.update_xaxes(title_text="epoch")
-    top = max((float(history[column].quantile(0.9)) for _, history in histories), default=1.0)
-    return drawn.update_yaxes(title_text="loss (solid: validation, dotted: training)", range=[0, 1.25 * top])
+    drawn.update_yaxes(title_text="loss (solid: validation, dotted: training)")
+    losses = np.concatenate([history[column].to_numpy(float) for _, history in histories])
+    if losses.max() > _WIDE * np.median(losses):
+        # One network that starts very badly would press all others onto the axis.
+        return drawn.update_yaxes(type="log", exponentformat="power", dtick="D1")
+    return drawn.update_yaxes(rangemode="tozero")
 
 
 def fold_curves(folds: Mapping[int, pd.DataFrame], *, simulated: bool = False) -> go.Figure:

@@ -205,7 +205,7 @@ def parse(given: Mapping[str, Any], quick: bool) -> Protocol:
             recipe=InputRecipe.from_dict({**InputRecipe().as_dict(), **given["recipe"]}),
             variants={name: dict(changes) for name, changes in given.get("variants", {}).items()},
             train=_merged(given["train"], small.get("train", {})),
-            models=tuple(Model(**{k: _tuples(v) for k, v in model.items()}) for model in given["models"]),
+            models=tuple(_model(model, small) for model in given["models"]),
             splits={rule["name"]: SplitRule(**rule) for rule in given["splits"]},
             blocks={block.name: _smaller(block, small) for block in blocks},
             outputs=tuple(_output(item) for item in given["outputs"]),
@@ -274,6 +274,13 @@ def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
         if isinstance(first[key], dict) and isinstance(second[key], dict):
             result[key] = {**first[key], **second[key]}
     return result
+
+
+def _model(given: Mapping[str, Any], small: Mapping[str, Any]) -> Model:
+    """A model, with settings of training of its own at the quick size where the quick section has any."""
+    model = Model(**{key: _tuples(value) for key, value in given.items()})
+    changes = small.get("model_train", {}).get(model.name, {})
+    return replace(model, train=_merged(model.train, changes))
 
 
 def _smaller(block: Block, small: Mapping[str, Any]) -> Block:

@@ -12,6 +12,7 @@ from nscweb.core.errors import InputRefused
 from nscweb.reports.tables_reproduce import Piece, paper_number
 from nscweb.services.reproduce_figures import Finished
 from nscweb.services.reproduce_protocol import Output
+from nscweb.services.reproduce_results import Result
 
 
 def cost(done: Finished, output: Output) -> Piece:
@@ -65,11 +66,13 @@ def inducers(done: Finished, output: Output) -> Piece:
     from nscweb.evaluation.reference import PREDICTED, published_reference
     from nscweb.reports.figures_reproduce import inducer_ratios
 
-    results = [result for result in done.chosen(output) if len(result.independent)]
+    results = done.chosen(output)
     if not results:
-        raise InputRefused("The study has no cells of the paper's inducers at that time point.")
+        raise InputRefused("No training of it was finished.")
     table = published_reference()
-    cells = results[0].independent
+    cells = _early_cells(done, results[0])
+    if cells.empty:
+        raise InputRefused("The study has no cells of the paper's inducers at that time point.")
     rows = []
     for group, part in cells.groupby("group", sort=False):
         known = table[table["group"] == group]
@@ -105,6 +108,20 @@ def inducers(done: Finished, output: Output) -> Piece:
     return Piece(
         output.name, output.title, caption, found, None, inducer_ratios(found, simulated=done.simulated)
     )
+
+
+def _early_cells(done: Finished, result: Result) -> pd.DataFrame:
+    """Cells of every inducer at the early time point that the network was not trained on.
+
+    Media that the network learned from give the held-out cells of their samples.
+    """
+    plan = done.protocol.independent
+    held = result.scores[(result.scores["time_h"] == plan["time_h"]) & done.cells.fits]
+    apart = result.independent
+    known = set(apart["group"]) if len(apart) else set()
+    held = held[held["group"].isin([group for group in plan["groups"] if group not in known])]
+    both: pd.DataFrame = pd.concat([part for part in (apart, held) if len(part)] or [held], ignore_index=True)
+    return both
 
 
 def donors(done: Finished, output: Output) -> Piece:

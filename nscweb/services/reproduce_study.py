@@ -45,7 +45,9 @@ def cells_of_study(
     early = protocol.independent.get("time_h")
     training = [s for s in study.samples if mapped.get(s.name)]
     further = [
-        s for s in study.samples if s.cells and s.time_h == early and _published(s.group).casefold() in asked
+        s
+        for s in study.samples
+        if s.cells and s not in training and s.time_h == early and _published(s.group).casefold() in asked
     ]
     classes = ClassScheme(names, kind=protocol.kind)
     channels = (study.channel, *markers)

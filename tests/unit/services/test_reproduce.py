@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from small_studies import add_study, simulated_study
 
-from nscweb.core.errors import JobCancelled, WrongUse
+from nscweb.core.errors import JobCancelled, StudyNotFound, WrongUse
+from nscweb.core.samples import Sample
+from nscweb.services.context import App
 from nscweb.services.reproduce import Reproduced, ReproduceRequest, narrowed, run_protocol
+from nscweb.services.reproduce_data import cells_of
 from nscweb.services.reproduce_protocol import Protocol, checked, papers, parse, read_protocol
 from nscweb.services.reproduce_runs import units_of
 
@@ -131,6 +137,14 @@ def _tiny() -> Protocol:
     return checked(parse(given, quick=True))
 
 
+def _small(*kinds: str) -> Protocol:
+    """One network, one split, some kinds of outputs."""
+    tiny = _tiny()
+    block = replace(tiny.blocks["published"], models=("mlp",), splits=("paper",))
+    outputs = tuple(output for output in tiny.outputs if output.kind in kinds)
+    return replace(tiny, blocks={"published": block}, outputs=outputs)
+
+
 def _run(folder: Path, **more: Any) -> Reproduced:
     request = ReproduceRequest("zhu2021", quick=True)
     return run_protocol(None, _tiny(), request, folder, created_utc="2026-01-01T00:00:00Z", threads=1, **more)
@@ -179,6 +193,39 @@ def test_finished_trainings_are_not_done_twice(run: Reproduced, monkeypatch: pyt
     again = _run(run.folder)
     assert again.trainings == 4
     assert again.pieces[0].table.equals(run.pieces[0].table)
+
+
+def test_a_study_stands_in_for_the_simulator(opened: App) -> None:
+    study = simulated_study(opened, "mine", cells=96, replicates=4)
+    cells = cells_of(opened, _tiny(), "mine")
+    assert cells.name == study.name and cells.fits and len(cells.labelled) == 96
+    assert cells.classes.names == ("astrocyte", "oligodendrocyte", "neuron")
+    request = ReproduceRequest("zhu2021", quick=True, study="mine", out=opened.settings.data_dir / "again")
+    # A study of a simulator is simulated too; it has brightfield only and no cells of other inducers.
+    only = _small("confusion", "inducers")
+    done = run_protocol(opened, only, request, opened.settings.data_dir / "again", created_utc="", threads=1)
+    assert done.simulated and "study mine" in done.data
+    ratios = next(piece.table for piece in done.pieces if "ratio" in piece.name)
+    assert set(ratios["group"]) <= {"astrocyte medium", "oligodendrocyte medium"}
+
+
+def test_a_study_of_other_classes_has_no_printed_numbers_beside_it(opened: App) -> None:
+    rng = np.random.default_rng(0)
+    samples = [
+        (Sample(f"{name} {number}", true_class=name), list(rng.integers(0, 255, (6, 1, 40, 40), np.uint8)))
+        for name in ("G1", "S")
+        for number in range(3)
+    ]
+    add_study(opened, "cycle", samples, simulated=False)
+    only = _small("figures_table", "inducers")
+    request = ReproduceRequest("zhu2021", quick=True, study="cycle")
+    done = run_protocol(opened, only, request, opened.settings.data_dir / "again", created_utc="", threads=1)
+    assert not done.simulated and done.pieces[0].table["accuracy paper"].isna().all()
+    assert not done.pieces[0].name.startswith("simulated")
+    assert any("inducers" in line for line in done.skipped)
+    assert "other classes than the paper" in (done.folder / "README.md").read_text("utf-8")
+    with pytest.raises(StudyNotFound):
+        cells_of(opened, only, "nobody")
 
 
 def test_a_cancelled_run_stops(tmp_path: Path) -> None:
