@@ -154,9 +154,9 @@ def run_protocol(
             bench.skipped.append(f"{output.title} was left out. {error}")
     result = Reproduced(
         folder, folder / "report.html", tuple(pieces), cells.simulated, cells.description, tuple(bench.skipped),
-        len(results), clock() - started,
+        len(bench.finished), clock() - started,
     )  # fmt: skip
-    write_folder(result, protocol, request, cells, created_utc, [r.device for r in results])
+    write_folder(result, protocol, request, cells, created_utc, [r.device for r in bench.finished])
     return result
 
 

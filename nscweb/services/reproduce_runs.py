@@ -42,6 +42,7 @@ class Bench:
     Attributes:
         protocol, cells: what. folder: keeps each training in a folder of its own. seed: added to the protocol's.
         device, threads: for training. skipped: sentences about trainings that could not be done.
+        finished: every training so far, those of a search too.
     """
 
     protocol: Protocol
@@ -54,6 +55,7 @@ class Bench:
     cancel: CancelAsked = never_cancelled
     clock: Callable[[], float] = time.monotonic
     skipped: list[str] = field(default_factory=list)
+    finished: list[Result] = field(default_factory=list)
     _prepared: OrderedDict[str, tuple[TrainingData, float]] = field(default_factory=OrderedDict)
 
     def run(self, units: Iterable[Unit]) -> list[Result]:
@@ -95,6 +97,7 @@ class Bench:
         mark = fingerprint(config, data, split)
         kept = read_result(folder, mark, unit)
         if kept is not None:
+            self.finished.append(kept)
             return kept
         if (folder / "mark.txt").is_file() and (folder / "mark.txt").read_text("utf-8") != mark:
             # A checkpoint of other cells or settings could not be gone on from.
@@ -122,6 +125,7 @@ class Bench:
             save_model(trained.model, str(folder / "weights.safetensors"))
         write_result(folder, mark, result)
         (folder / CHECKPOINT).unlink(missing_ok=True)
+        self.finished.append(result)
         return result
 
     def prepared(self, unit: Unit) -> tuple[TrainingData, float]:
