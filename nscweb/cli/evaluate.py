@@ -38,6 +38,13 @@ def evaluate(
         str,
         typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks."),
     ] = "auto",
+    even_if_trained_on: Annotated[
+        bool,
+        typer.Option(
+            "--even-if-trained-on",
+            help="Give figures even for cells that trained the model; they are marked.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap behind the intervals.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     as_json: AsJson = False,
@@ -60,7 +67,7 @@ def evaluate(
         if said:
             console.warn(said)
         run = run_for(opened, found.study_id, chosen, progress=console.progress, device=device)
-        result = evaluate_run(opened, run, seed=seed)
+        result = evaluate_run(opened, run, seed=seed, even_if_trained_on=even_if_trained_on)
         log = FindingLog()
         files = write_evaluation(result, out, svg=svg, log=log) if out else {}
         for line in log.by_reason():
@@ -70,6 +77,8 @@ def evaluate(
             f"{result.cells:,} cells of {result.samples} samples of {data['study']}, model {data['model']}, "
             f"run {run.run_id}."
         ]
+        if result.mark:
+            lines.append(f"{result.mark}.")
         lines += [
             f"{item.name.replace('_', ' ')}{' ' + item.class_name if item.class_name else ''}: "
             f"{item.value:.3f} ({item.low:.3f} to {item.high:.3f})"

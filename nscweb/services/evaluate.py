@@ -20,6 +20,7 @@ from nscweb.services.evaluation_parts import (
     confusion_matrix,
     curves,
     diagonal_shares,
+    refuse_if_trained,
     row_percent,
     shortcuts,
     training_overlap,
@@ -71,6 +72,7 @@ class Evaluation:
         table: the evaluated rows of the prediction table.
         gates: which cells were left out for their quality, in plain words.
         gates_brief: the same in short.
+        mark: belongs beside every figure when most of the cells trained the model, else "".
     """
 
     run: Run
@@ -91,6 +93,7 @@ class Evaluation:
     table: pd.DataFrame = field(repr=False)
     gates: str = ""
     gates_brief: str = ""
+    mark: str = ""
 
     def metric(self, name: str, class_name: str = "") -> Metric | None:
         """The overall figure of that name and class, or None."""
@@ -101,27 +104,35 @@ class Evaluation:
 
 
 def evaluate_run(
-    app: App, run: Run | str, *, exclude_flags: tuple[str, ...] = EVALUATION_EXCLUDED, seed: int = 0
+    app: App,
+    run: Run | str,
+    *,
+    exclude_flags: tuple[str, ...] = EVALUATION_EXCLUDED,
+    seed: int = 0,
+    even_if_trained_on: bool = True,
 ) -> Evaluation:
     """Compare a run with the true classes of its samples.
 
     Args:
         exclude_flags: cells with one of these quality flags are left out and counted.
         seed: of the bootstrap.
+        even_if_trained_on: give figures, with a mark, when most of the cells trained the model.
 
     Raises:
-        StudyError: no cell has a true class that the model knows.
+        StudyError: no cell has a true class that the model knows, or most of the cells trained the model and
+            `even_if_trained_on` is False.
     """
     from nscweb.evaluation.confusion import classification_metrics
 
     found = get_run(app, run)
     classes = class_scheme(found)
     table, left_out = _evaluated(prediction_table(app, found), classes, exclude_flags)
+    mark = refuse_if_trained(app, found, even_if_trained_on, table)
     metrics = classification_metrics(table, classes.names, seed=seed)
     matrix = confusion_matrix(table, classes)
     roc, pr, average = curves(table, classes)
     shortcut, remark = shortcuts(app, found, table, seed)
-    warnings = [*warnings_of(app, found), *training_overlap(app, found), *_few_samples(table, classes)]
+    warnings = [*warnings_of(app, found), *training_overlap(app, found, table), *_few_samples(table, classes)]
     return Evaluation(
         run=found,
         classes=classes,
@@ -141,6 +152,7 @@ def evaluate_run(
         table=table,
         gates=gates_of_run(found).sentence(exclude_flags),
         gates_brief=gates_of_run(found).brief(exclude_flags),
+        mark=mark,
     )
 
 

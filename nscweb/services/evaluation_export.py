@@ -38,6 +38,7 @@ def metrics_dict(result: Evaluation) -> dict[str, Any]:
         "simulated_training": made.simulated_training,
         "cells": result.cells,
         "samples": result.samples,
+        "mark": result.mark,
         "left_out": dict(result.left_out),
         "gates": result.gates,
         "classes": list(result.classes.names),
@@ -86,6 +87,8 @@ def write_evaluation(
     drawn = figures(result)
     made = result.run.provenance
     title = f"Evaluation of {made.model} {made.model_version} on {made.study}"
+    if result.mark:
+        title += f". {result.mark}"
     contents["figures.html"] = figure_page(drawn, title, (result.gates, *result.warnings)).encode(
         "utf-8", "replace"
     )

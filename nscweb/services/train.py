@@ -42,6 +42,8 @@ class TrainRequest:
         seed: random seed.
         device: ``auto``, ``cpu`` or ``cuda``.
         simulated: number of simulated cells to train on instead of studies (0: none).
+        checks: False leaves out the shortcut audit, the robustness table, the search for twins and the ONNX forms;
+            for trials, not for models that somebody will use.
         command: what the user typed, kept in the card.
         licence: of the images, and so of the weights made from them.
     """
@@ -58,6 +60,7 @@ class TrainRequest:
     seed: int = 0
     device: str = "auto"
     simulated: int = 0
+    checks: bool = True
     command: str = ""
     licence: str = "not stated; follows the images that it was trained on"
 
@@ -80,8 +83,9 @@ def train_model(
         InputRefused: too few labelled cells.
         JobCancelled: somebody asked to stop; the same call goes on from the last checkpoint.
     """
+    from nscweb.services.finished_model import finish_model
     from nscweb.services.published import backbones_folder
-    from nscweb.services.training_data import card_text, collect_data, completed_card
+    from nscweb.services.training_data import card_text, collect_data
     from nscweb.training.card_writer import refuse_existing_model
     from nscweb.training.loop import unheard
     from nscweb.training.run import train
@@ -99,13 +103,14 @@ def train_model(
         request.out,
         card_text(app, request, collected),
         split_by=plan.by,
+        checks=request.checks,
         progress=progress,
         cancel=cancel,
         pretrained_folder=backbones_folder(app),
         after_epoch=after_epoch or unheard,
     )
     split = make_split(collected.data, plan, config.seed)
-    return completed_card(entry, collected, split)
+    return finish_model(entry, collected, split, checks=request.checks, progress=progress, cancel=cancel)
 
 
 def config_of(request: TrainRequest, threads: int | None) -> TrainConfig:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nscweb.core.card import CardEntry, read_card
-from nscweb.core.card_json import card_to_dict
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress
@@ -23,12 +20,10 @@ if TYPE_CHECKING:
     from nscweb.services.train import TrainRequest
     from nscweb.training.card_writer import CardText
     from nscweb.training.dataset import CellFileSource, TrainingData
-    from nscweb.training.splits import Split
 
 # Samples of each class that a split by sample needs: one to train, one to watch, one never seen.
 _LEAST_SAMPLES = 3
 _FIELD_LIMITS = (24, 128)
-_REFERENCE_CELLS = 6000
 _DAY_COLUMNS = ("acquisition day", "acquisition date", "date", "recorded", "recording day", "run", "batch")
 
 
@@ -41,12 +36,14 @@ class Collected:
         digests: sample name in `data` -> SHA-256 of its cell file; empty for simulated cells made on the fly.
         can_split_by_sample: every class has enough samples.
         remarks: sentences for the limits in the card.
+        sources: the cell files in the order in which they were read; empty for simulated cells made on the fly.
     """
 
     data: TrainingData
     digests: dict[str, str]
     can_split_by_sample: bool
     remarks: tuple[str, ...]
+    sources: tuple[CellFileSource, ...] = ()
 
 
 def collect_data(app: App, request: TrainRequest, progress: Progress, cancel: CancelAsked) -> Collected:
@@ -85,7 +82,7 @@ def collect_data(app: App, request: TrainRequest, progress: Progress, cancel: Ca
         with CellFile(source.path) as cells:
             digests[source.sample.name] = cells.sha256()
     samples = [sum(source.true_class == name for source in sources) for name in classes.names]
-    return Collected(data, digests, min(samples) >= _LEAST_SAMPLES, _remarks(studies))
+    return Collected(data, digests, min(samples) >= _LEAST_SAMPLES, _remarks(studies), tuple(sources))
 
 
 def sources_of(app: App, study: Study, channels: tuple[str, ...] = ()) -> list[CellFileSource]:
@@ -207,45 +204,6 @@ def card_text(app: App, request: TrainRequest, collected: Collected) -> CardText
         uses=("Cells recorded and prepared like those that it was trained on.",),
         limits=collected.remarks,
     )
-
-
-def completed_card(entry: CardEntry, collected: Collected, split: Split) -> CardEntry:
-    """The card with what only this room knows, written again.
-
-    These are the digests of the cell files whose cells were shown in training, so that an evaluation on one of
-    them says that it is too good, and the plain statistics of known inputs, so that unlike images are noticed.
-    """
-    from nscweb.store.files import atomic_write
-
-    seen = np.unique(collected.data.sample_of[np.concatenate((split.train, split.validation))])
-    names = [collected.data.samples[index].name for index in seen]
-    digests = sorted({collected.digests[name] for name in names if name in collected.digests})
-    settings = {**entry.card.origin.settings, "training_cells_sha256": digests}
-    card = replace(
-        entry.card,
-        origin=replace(entry.card.origin, settings=settings),
-        calibration=_with_inputs(entry.card.calibration, collected, split),
-    )
-    with atomic_write(entry.folder / "card.json") as stream:
-        stream.write((json.dumps(card_to_dict(card), indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
-    return read_card(entry.folder)
-
-
-def _with_inputs(calibration: dict[str, Any], collected: Collected, split: Split) -> dict[str, Any]:
-    """The description of known cells with the statistics of their inputs, when there is one already."""
-    from nscweb.inference.embeddings import CALIBRATION_KEY, fit_reference
-    from nscweb.inference.familiarity import input_statistics
-
-    known = calibration.get(CALIBRATION_KEY)
-    if not known or "input" in known:
-        return calibration
-    rows = np.sort(np.concatenate((split.held_out, split.validation)))
-    rows = rows[:: max(1, len(rows) // _REFERENCE_CELLS)]
-    parts = [
-        input_statistics(collected.data.inputs(part)) for part in np.array_split(rows, len(rows) // 512 + 1)
-    ]
-    described = fit_reference(np.concatenate(parts)).as_dict()
-    return {**calibration, CALIBRATION_KEY: {**known, "input": described}}
 
 
 def _description(studies: list[Study], classes: ClassScheme) -> str:

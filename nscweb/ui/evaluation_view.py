@@ -99,6 +99,8 @@ def choose_time(result: Evaluation) -> TimeEvaluation | None:
 
 def numbers(result: Evaluation, part: TimeEvaluation | None) -> None:
     """Accuracy, macro F1 and AUC with their intervals."""
+    if result.mark:
+        st.badge(result.mark, icon=":material/warning:", color="orange")
     metrics = part.metrics if part else result.metrics
     tiles = [
         (metric_word(item.name), f"{item.value:.3f}", f"95 %: {item.low:.3f} to {item.high:.3f}")

@@ -7,7 +7,7 @@ import pytest
 from predicted import fresh_app
 from small_studies import add_study, simulated_study
 
-from nscweb.core.errors import InputRefused, WrongUse
+from nscweb.core.errors import InputRefused, StudyError, WrongUse
 from nscweb.core.samples import Sample
 from nscweb.inference.familiarity import relative_distances
 from nscweb.models.loading import replay_example
@@ -32,6 +32,11 @@ def test_a_model_from_a_study_is_complete_and_remembers_the_cells_it_was_shown(t
     assert "By sample" in card.origin.split
     assert card.performance.metric("accuracy") is not None
     assert replay_example(entry).largest_difference < 1e-4
+    assert set(card.exports) >= {"onnx"}
+    assert isinstance(card.audit["passed"], bool)
+    assert card.audit["duplicates"]["exact"] == 0
+    assert len(card.robustness) > 5
+    assert (entry.folder / "seen.npz").is_file()
     digests = card.origin.settings["training_cells_sha256"]
     assert 0 < len(digests) < len(study.samples)
     assert any("Preparing" in step for step in steps)
@@ -54,7 +59,8 @@ def test_a_folder_per_class_is_split_by_cell_and_says_so(tmp_path):
 
     samples = [(Sample(name, true_class=name), images(level)) for name, level in (("G1", 120), ("S", -300))]
     add_study(app, "folders", samples, simulated=False)
-    entry = train_model(app, TrainRequest(("folders",), "compact", tmp_path / "models" / "cycle", epochs=2))
+    request = TrainRequest(("folders",), "compact", tmp_path / "models" / "cycle", epochs=2, checks=False)
+    entry = train_model(app, request)
     assert entry.card.classes.names == ("G1", "S")
     assert not entry.card.origin.simulated
     assert entry.card.recipe.field_px == (40, 40)
@@ -62,11 +68,15 @@ def test_a_folder_per_class_is_split_by_cell_and_says_so(tmp_path):
     assert any("same acquisitions" in line for line in entry.card.limits)
     result = evaluate_run(app, predict_study(app, "folders", "cycle"))
     assert any("2 of 2 samples" in sentence for sentence in result.warnings)
+    assert result.mark.startswith("Scored on training cells (8")
+    with pytest.raises(StudyError, match="were used to train the model cycle") as refused:
+        evaluate_run(app, predict_study(app, "folders", "cycle"), even_if_trained_on=False)
+    assert refused.value.code == "E-TRAINED-ON-IT"
 
 
 def test_simulated_cells_give_a_model_that_knows_usual_cells(tmp_path):
     app = fresh_app(tmp_path)
-    request = TrainRequest((), "compact", tmp_path / "models" / "sim", epochs=1, simulated=1440, seed=1)
+    request = TrainRequest((), "compact", tmp_path / "models" / "sim", epochs=1, simulated=1440, seed=1, checks=False)
     entry = train_model(app, request)
     assert entry.card.origin.simulated
     assert any("simulated" in line for line in entry.card.limits)
