@@ -1,0 +1,254 @@
+"""What a split would look like and cost before anything is trained: from the catalogue alone, no pixel is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nscweb.core.classes import ClassScheme
+from nscweb.core.errors import InputRefused
+from nscweb.services.training_data import sources_of
+
+if TYPE_CHECKING:
+    from nscweb.core.samples import Study
+    from nscweb.services.context import App
+    from nscweb.training.config import TrainConfig
+    from nscweb.training.dataset import SampleLabel
+    from nscweb.training.grouping import By
+    from nscweb.training.splits import Split, SplitPlan
+
+PARTS: tuple[str, ...] = ("training", "decides when to stop", "held out")
+# Judging a cell costs about a third of learning from it: no gradients.
+_FORWARD = 1 / 3
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class LabelledCells:
+    """Classes and samples of cells as the catalogue knows them, without pixels; see `grouping.Labelled`."""
+
+    labels: NDArray[np.int64]
+    sample_of: NDArray[np.int64]
+    samples: tuple[SampleLabel, ...]
+    classes: ClassScheme
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """One part of a split.
+
+    Attributes:
+        part: one of `PARTS`.
+        samples: samples with at least one cell in it.
+        cells: cells in it.
+        classes: class name -> cells.
+        groups: names of the groups (donors, days...) in it; of samples for a split by sample or by cell.
+    """
+
+    part: str
+    samples: int
+    cells: int
+    classes: dict[str, int]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to split.
+
+    Attributes:
+        by: what would stay together.
+        possible: the data allow it.
+        reason: why not, and what to do, or what to expect of it; one or two sentences.
+        groups: how many donors, days... there are among the labelled samples; samples without one do not count.
+    """
+
+    by: By
+    possible: bool
+    reason: str
+    groups: int
+
+
+@dataclass(frozen=True)
+class SplitPreview:
+    """A split that could be made.
+
+    Attributes:
+        plan: what was asked for.
+        rows: the three parts.
+        sentence: as it would stand in the card.
+        warnings: what is thin about it.
+        cells: cells of all parts; a cell without an image of the channel is counted here and left out of training.
+    """
+
+    plan: SplitPlan
+    rows: tuple[PartRow, ...]
+    sentence: str
+    warnings: tuple[str, ...]
+    cells: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a training would take.
+
+    Attributes:
+        epochs, batch: as the settings choose them for so many cells.
+        shown: training cells shown in all epochs, and validation cells as a third of one each.
+        seconds: at the given speed, when it does not stop early.
+        sentence: in plain words.
+    """
+
+    epochs: int
+    batch: int
+    shown: int
+    seconds: float
+    sentence: str
+
+
+def labelled_cells(app: App, studies: Sequence[str]) -> LabelledCells:
+    """Every cell with a true class of some studies (names or ids), as training would read them.
+
+    Raises:
+        StudyNotFound: no such study.
+        WrongUse: fewer than two true classes.
+    """
+    from nscweb.training.dataset import classes_of
+
+    found = [app.catalogue.study(name) for name in studies]
+    made = [pair for study in found for pair in zip(sources_of(app, study), _cells(study), strict=True)]
+    classes = classes_of([source for source, _ in made])
+    counts = [count for _, count in made]
+    index = [classes.index(source.true_class) for source, _ in made]
+    return LabelledCells(
+        labels=np.repeat(np.asarray(index, np.int64), counts),
+        sample_of=np.repeat(np.arange(len(made)), counts),
+        samples=tuple(source.sample for source, _ in made),
+        classes=classes,
+    )
+
+
+def preview_split(app: App, studies: Sequence[str], plan: SplitPlan, seed: int = 0) -> SplitPreview:
+    """The parts that training with this plan and seed would have.
+
+    Raises:
+        StudyNotFound, WrongUse: see `labelled_cells`.
+        InputRefused: the plan does not fit these samples; the sentences say why.
+    """
+    from nscweb.training.splits import make_split
+
+    data = labelled_cells(app, studies)
+    split = make_split(data, plan, seed)
+    rows = tuple(
+        _row(data, plan, name, part)
+        for name, part in zip(PARTS, (split.train, split.validation, split.held_out), strict=True)
+    )
+    return SplitPreview(plan, rows, split.sentence, _warnings(data, plan, split), len(data.labels))
+
+
+def split_choices(app: App, studies: Sequence[str], seed: int = 0) -> tuple[Choice, ...]:
+    """Every way to split, whether these studies allow it, and why not.
+
+    Raises:
+        StudyNotFound, WrongUse: see `labelled_cells`.
+    """
+    from nscweb.training.grouping import CHOICES, value_of
+    from nscweb.training.splits import SplitPlan, make_split
+
+    data = labelled_cells(app, studies)
+    choices = []
+    for by in CHOICES:
+        values = {value_of(sample, by) for sample in data.samples} - {""}
+        groups = len(values) if by != "cell" else len(data.labels)
+        try:
+            split = make_split(data, SplitPlan(by), seed)
+        except InputRefused as error:
+            choices.append(Choice(by, False, str(error), groups))
+            continue
+        choices.append(Choice(by, True, _expect(by, len(split.groups)), groups))
+    return tuple(choices)
+
+
+def training_cost(preview: SplitPreview, config: TrainConfig, cells_per_second: float) -> Cost:
+    """How many cells a training would show, and how long that takes.
+
+    Args:
+        preview: the split.
+        config: settings; what they leave to choose is chosen for the number of training cells.
+        cells_per_second: measured speed of training steps on this machine.
+    """
+    train, watched = preview.rows[0].cells, preview.rows[1].cells
+    chosen = config.for_cells(train)
+    shown = chosen.epochs * round(train + _FORWARD * watched)
+    seconds = shown / max(cells_per_second, 1e-9)
+    steps = chosen.epochs * -(-train // chosen.batch)
+    sentence = (
+        f"{chosen.epochs} epochs of {train:,} cells are {steps:,} steps of {chosen.batch} cells: {_duration(seconds)} "
+        f"at {cells_per_second:,.0f} cells per second, less when it stops early."
+    )
+    return Cost(chosen.epochs, chosen.batch, shown, seconds, sentence)
+
+
+def _cells(study: Study) -> list[int]:
+    """Cells of the samples that `sources_of` takes, in its order."""
+    return [sample.cells for sample in study.samples if sample.true_class and sample.cells]
+
+
+def _row(data: LabelledCells, plan: SplitPlan, name: str, rows: NDArray[np.int64]) -> PartRow:
+    from nscweb.training.grouping import value_of
+
+    counts = np.bincount(data.labels[rows], minlength=len(data.classes))
+    samples = np.unique(data.sample_of[rows])
+    by: By = "sample" if plan.by == "cell" else plan.by
+    return PartRow(
+        part=name,
+        samples=len(samples),
+        cells=len(rows),
+        classes={name: int(count) for name, count in zip(data.classes.names, counts, strict=True)},
+        groups=tuple(sorted({value_of(data.samples[index], by) for index in samples})),
+    )
+
+
+def _warnings(data: LabelledCells, plan: SplitPlan, split: Split) -> tuple[str, ...]:
+    found = []
+    if plan.by == "cell":
+        found.append(
+            "Cells of one sample lie on both sides, so the figures come out too good. Use it only to see by how much."
+        )
+    elif len(split.groups) == 1:
+        found.append(
+            f"A single {plan.by} is held out ({split.groups[0]}); how the network does on another one may differ "
+            "much. Leaving out one at a time uses all of them."
+        )
+    held = np.bincount(data.labels[split.held_out], minlength=len(data.classes))
+    few = [name for name, count in zip(data.classes.names, held, strict=True) if count < 30]
+    if few:
+        found.append(f"Fewer than 30 held-out cells of: {', '.join(few)}. Their figures will be uncertain.")
+    share = len(split.held_out) / max(1, len(data.labels))
+    if abs(share - plan.held_out) > 0.1:
+        found.append(
+            f"{100 * share:.0f} % of the cells are held out, not {100 * plan.held_out:.0f} %, because a "
+            f"{plan.by} is never divided."
+        )
+    return tuple(found)
+
+
+def _expect(by: By, held_out: int) -> str:
+    if by == "cell":
+        return "Possible always, but its figures are too good: cells of one sample lie on both sides."
+    from nscweb.training.grouping import PLURAL
+
+    what = by if held_out == 1 else PLURAL[by]
+    return f"{held_out} {what} held out: says how good the network is on the next {by}."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
