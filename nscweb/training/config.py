@@ -66,7 +66,7 @@ class TrainConfig:
     balance: float = 0.5
     label_smoothing: float = 0.05
     mixup: float = 0.0
-    average: float = 0.99
+    average: float = 0.995
     patience: int = 0
     least_gain: float = 0.0
     compile: bool = False
