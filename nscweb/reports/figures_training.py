@@ -127,9 +127,11 @@ def search_setting(
     )
     finish(figure, height=290, simulated=simulated, legend=[*names, "best"])
     if name in _LOGARITHMIC:
-        figure.update_xaxes(type="log", dtick=1, exponentformat="power")
+        ticks = [step * 10.0**power for power in range(-6, 3) for step in (1, 3)]
+        figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
     elif name == "batch":
-        figure.update_xaxes(type="log", tickvals=sorted(table[name].unique()), ticktext=None)
+        sizes = sorted(int(size) for size in table[name].unique())
+        figure.update_xaxes(type="log", tickvals=sizes, ticktext=[str(size) for size in sizes])
     figure.update_xaxes(title_text=words)
     return figure.update_yaxes(title_text="validation loss (cross-entropy)")
 

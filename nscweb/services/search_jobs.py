@@ -62,6 +62,7 @@ class Search:
         trials: the table so far, as text.
         settings: the best so far, for training; empty before the first trial.
         facts: validation loss of the best and of the default settings, and so on.
+        simulated: it looks at simulated cells, some at least.
     """
 
     order: SearchOrder
@@ -70,6 +71,7 @@ class Search:
     trials: list[dict[str, str]]
     settings: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    simulated: bool = False
 
 
 def new_search(app: App, order: SearchOrder) -> None:
@@ -119,7 +121,11 @@ def search(app: App, name: str) -> Search:
             state, message = "failed", job.message
     except JobNotFound:
         pass
-    return Search(order, state, message, trials, _json(folder / BEST), _json(folder / FACTS))
+    known = {
+        name for study in app.catalogue.studies() if study.simulated for name in (study.study_id, study.name)
+    }
+    simulated = bool(known & set(order.studies))
+    return Search(order, state, message, trials, _json(folder / BEST), _json(folder / FACTS), simulated)
 
 
 def run_search(

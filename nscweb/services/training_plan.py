@@ -7,18 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
+from nscweb.services.split_preview import PartRow, preview_split, split_choices
 from nscweb.services.training_live import Speed, known_speed
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.services.train import TrainRequest
-    from nscweb.training.dataset import SampleLabel
     from nscweb.training.grouping import By
 
 # What a split may keep together, in words; the page offers them in this order.
@@ -31,7 +27,6 @@ SPLITS = {
     "cell": "Single cells: figures come out too good",
 }
 REFERENCE = "compact"
-_PARTS = ("trains the network", "decides when to stop", "held out, never seen")
 _MAPS = {
     "closed-form": "shows where it looked, together with each prediction",
     "gradient": "shows where it looked, which takes a second pass",
@@ -78,22 +73,12 @@ class ArchitectureFacts:
 
 
 @dataclass(frozen=True)
-class PartRow:
-    """One part of a split: what it is for, samples, cells, and cells of each class."""
-
-    part: str
-    samples: int
-    cells: int
-    per_class: dict[str, int]
-
-
-@dataclass(frozen=True)
 class TrainingPlan:
     """A training before it begins.
 
     Attributes:
         parts: training, validation, held out.
-        sentence: how they are separated.
+        sentence: how they are separated. warnings: what is thin about it.
         classes: of the new model.
         train_cells: cells of one epoch.
         epochs: at most.
@@ -103,21 +88,12 @@ class TrainingPlan:
 
     parts: tuple[PartRow, ...]
     sentence: str
+    warnings: tuple[str, ...]
     classes: tuple[str, ...]
     train_cells: int
     epochs: int
     speed: Speed | None
     seconds: float | None
-
-
-@dataclass(frozen=True)
-class _Table:
-    """Samples and their cells by number alone, as `nscweb.training.grouping.Labelled` wants them."""
-
-    labels: NDArray[np.int64]
-    sample_of: NDArray[np.int64]
-    samples: tuple[SampleLabel, ...]
-    classes: ClassScheme
 
 
 def labelled_studies(app: App) -> list[LabelledStudy]:
@@ -183,51 +159,35 @@ def plan_training(app: App, request: TrainRequest) -> TrainingPlan:
         InputRefused: the split cannot be made; the message says which column of the sheet is missing.
     """
     from nscweb.services.train import config_of
-    from nscweb.training.splits import SplitPlan, make_split
+    from nscweb.training.splits import SplitPlan
 
-    table = _table(app, request)
-    split = make_split(table, SplitPlan(cast("By", request.split_by or "sample")), request.seed)
-    rows = (split.train, split.validation, split.held_out)
-    config = config_of(request, app.settings.threads).for_cells(len(split.train))
+    plan = SplitPlan(cast("By", request.split_by or "sample"))
+    preview = preview_split(app, request.studies, plan, request.seed)
+    train = preview.rows[0].cells
+    config = config_of(request, app.settings.threads).for_cells(train)
     speed = known_speed(app, request.architecture)
     return TrainingPlan(
-        parts=tuple(_part(table, words, part) for words, part in zip(_PARTS, rows, strict=True)),
-        sentence=split.sentence,
-        classes=table.classes.names,
-        train_cells=len(split.train),
+        parts=preview.rows,
+        sentence=preview.sentence,
+        warnings=preview.warnings,
+        classes=tuple(preview.rows[0].classes),
+        train_cells=train,
         epochs=config.epochs,
         speed=speed,
-        seconds=config.epochs * len(split.train) / speed.cells_per_second if speed else None,
+        seconds=config.epochs * train / speed.cells_per_second if speed else None,
     )
 
 
-def _part(table: _Table, words: str, rows: NDArray[np.int64]) -> PartRow:
-    counts = np.bincount(table.labels[rows], minlength=len(table.classes))
-    per_class = {name: int(count) for name, count in zip(table.classes.names, counts, strict=True)}
-    return PartRow(words, len(np.unique(table.sample_of[rows])), len(rows), per_class)
-
-
-def _table(app: App, request: TrainRequest) -> _Table:
-    from nscweb.services.training_data import sources_of
-    from nscweb.training.dataset import classes_of
-
-    studies = [app.catalogue.study(name) for name in request.studies]
-    sources = [source for study in studies for source in sources_of(app, study, request.channels)]
-    cells = [
-        sample.cells for study in studies for sample in study.samples if sample.true_class and sample.cells
-    ]
-    classes = classes_of(sources)
-    labels = [classes.index(source.true_class) for source in sources]
-    return _Table(
-        np.repeat(np.asarray(labels, np.int64), cells),
-        np.repeat(np.arange(len(sources)), cells),
-        tuple(source.sample for source in sources),
-        classes,
-    )
+def impossible_splits(app: App, studies: Sequence[str]) -> dict[str, str]:
+    """Ways to split that these studies do not allow, and why; everything when they have fewer than two classes."""
+    try:
+        return {choice.by: choice.reason for choice in split_choices(app, studies) if not choice.possible}
+    except WrongUse as error:
+        return dict.fromkeys(SPLITS, str(error))
 
 
 def plan_table(plan: TrainingPlan) -> Sequence[dict[str, Any]]:
     """The split as rows for a page: part, samples, cells, cells of each class."""
     return [
-        {"Part": row.part, "Samples": row.samples, "Cells": row.cells, **row.per_class} for row in plan.parts
+        {"Part": row.part, "Samples": row.samples, "Cells": row.cells, **row.classes} for row in plan.parts
     ]

@@ -183,7 +183,7 @@ def _result(item: Search, left: str) -> None:
     ]
     show.facts([*tiles, ("Time left", left, "at most")] if left else tiles)
     figures.show_figure(
-        search_progress(item.trials),
+        search_progress(item.trials, simulated=item.simulated),
         f"{item.order.name}_search",
         export.figure_csv(trials_data(item.trials)),
         key=f"search_figure_{item.order.name}",
@@ -199,7 +199,9 @@ def _result(item: Search, left: str) -> None:
         key=f"search_setting_{item.order.name}",
     )
     figures.show_figure(
-        search_setting(item.trials, str(name), tune_space.WORDS.get(str(name), str(name))),
+        search_setting(
+            item.trials, str(name), tune_space.WORDS.get(str(name), str(name)), simulated=item.simulated
+        ),
         f"{item.order.name}_{name}",
         export.figure_csv(trials_data(item.trials)),
         key=f"search_setting_figure_{item.order.name}",
@@ -228,6 +230,10 @@ def _table(item: Search) -> pd.DataFrame:
         "seconds",
     ]
     table = trials_data(item.trials)
+    for name in ("learning_rate", "weight_decay"):
+        if name in table:
+            # As text, because a table of a page shows four decimals and no more.
+            table[name] = [f"{value:.2g}" for value in table[name]]
     return table[[name for name in columns if name in table]].rename(columns=words)
 
 

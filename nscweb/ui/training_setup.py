@@ -18,6 +18,7 @@ from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, duration, label, plain
 
 DEFAULTS = "the usual ones"
+NOT_YET = " (not possible yet)"
 # Networks that train this fast are measured without asking, the others on request.
 _QUICK_MFLOP = 200.0
 _SPLIT_HELP = (
@@ -83,10 +84,11 @@ def choose_data(app: App, prefix: str) -> Data | None:
         help="The compact network is the usual choice for a computer without a GPU; the accurate one takes longer and "
         "is better. The others repeat what papers used.",
     )
+    impossible = training_plan.impossible_splits(app, chosen) if chosen else {}
     split_by = right.selectbox(
         "Keep together",
         list(training_plan.SPLITS),
-        format_func=lambda key: training_plan.SPLITS.get(key, key),
+        format_func=lambda key: f"{training_plan.SPLITS.get(key, key)}{NOT_YET if key in impossible else ''}",
         key=f"{prefix}_split",
         help=_SPLIT_HELP,
     )
@@ -143,6 +145,7 @@ def draw_plan(app: App, request: TrainRequest, trials: int = 1) -> TrainingPlan 
         plan = training_plan.plan_training(app, request)
     st.dataframe(pd.DataFrame(training_plan.plan_table(plan)), hide_index=True)
     st.caption(label(plan.sentence, 600))
+    show.warnings(plan.warnings)
     show.facts(_cost(plan, trials))
     if plan.speed is None or plan.speed.how == "scaled":
         st.caption(
