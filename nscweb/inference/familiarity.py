@@ -45,10 +45,11 @@ def input_statistics(batch: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     mean = flat.mean(axis=1)
     unit = (flat - mean[:, None]) / (flat.std(axis=1)[:, None] + _TINY)
     border = np.concatenate([planes[:, 0], planes[:, -1], planes[:, :, 0], planes[:, :, -1]], axis=1)
+    squared = unit * unit  # NumPy's powers of floats are ten times as slow as products
     steps = [np.abs(np.diff(planes, axis=axis)).mean(axis=(1, 2)) + _TINY for axis in (1, 2)]
     columns = [
-        np.clip((unit**3).mean(axis=1), -5, 5),
-        np.log((unit**4).mean(axis=1) + 1e-3),
+        np.clip((squared * unit).mean(axis=1), -5, 5),
+        np.log((squared * squared).mean(axis=1) + 1e-3),
         np.log(_extent(planes)),
         np.log(border.std(axis=1) + 1e-3),
         mean,
@@ -77,14 +78,14 @@ def _extent(planes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _bands(planes: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     _, height, width = planes.shape
-    power = np.abs(np.fft.rfft2(planes)) ** 2
+    spectrum = np.fft.rfft2(planes)
+    power = (spectrum.real**2 + spectrum.imag**2).reshape(len(planes), -1)
     radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
-    parts = []
-    for low, high in BANDS:
-        ring = (radius >= low) & (radius < high)
-        # A small input may have no frequency in a ring; a constant then tells nothing and harms nothing.
-        parts.append(np.log(power[:, ring].mean(axis=1) + _TINY) if ring.any() else np.zeros(len(planes)))
-    return parts
+    rings = np.stack([((radius >= low) & (radius < high)).ravel() for low, high in BANDS], axis=1)
+    counts = rings.sum(axis=0)
+    levels = np.log(power @ rings.astype(np.float64) / np.maximum(counts, 1) + _TINY)
+    # A small input may have no frequency in a ring; a constant then tells nothing and harms nothing.
+    return [level if count else np.zeros(len(planes)) for level, count in zip(levels.T, counts, strict=True)]
 
 
 def reference_of(card: ModelCard, kind: str) -> FeatureReference | None:
