@@ -85,9 +85,11 @@ def choose_data(app: App, prefix: str) -> Data | None:
         "is better. The others repeat what papers used.",
     )
     impossible = training_plan.impossible_splits(app, chosen) if chosen else {}
+    ways = list(training_plan.SPLITS)
     split_by = right.selectbox(
         "Keep together",
-        list(training_plan.SPLITS),
+        ways,
+        index=next((place for place, way in enumerate(ways) if way not in impossible), 0),
         format_func=lambda key: f"{training_plan.SPLITS.get(key, key)}{NOT_YET if key in impossible else ''}",
         key=f"{prefix}_split",
         help=_SPLIT_HELP,
