@@ -14,7 +14,7 @@ from nscweb import __version__
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.reports.tables_reproduce import SIMULATED, Piece
-from nscweb.services.reproduce_data import Cells, cells_of
+from nscweb.services.reproduce_data import Cells, cells_of, no_cells
 from nscweb.services.reproduce_protocol import Protocol, read_protocol
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ WARNING = (
     "protocol and say nothing about real cells."
 )
 _QUICK = "Quick size: few cells, small inputs and few epochs, so the figures are far below what the networks can do."
+
+
+# Outputs that look at cells without a training of their own block.
+_ON_CELLS = ("shape_modes", "search")
 
 
 @dataclass(frozen=True)
@@ -135,10 +139,17 @@ def run_protocol(
     started = clock()
     folder.mkdir(parents=True, exist_ok=True)
     blocks = list(dict.fromkeys(name for output in protocol.outputs for name in output.blocks))
-    cells = cells_of(app, protocol, request.study, seed=request.seed, progress=progress, cancel=cancel)
+    if blocks or any(output.kind in _ON_CELLS for output in protocol.outputs):
+        cells = cells_of(app, protocol, request.study, seed=request.seed, progress=progress, cancel=cancel)
+    else:
+        cells = no_cells(protocol)
     bench = Bench(
         protocol, cells, folder / "trainings", request.seed, request.device, threads, progress, cancel, clock
     )
+    if app is not None:
+        from nscweb.services.published import backbones_folder
+
+        bench.backbones = backbones_folder(app)
     units = units_of(protocol, blocks)
     results = bench.run(units)
     by_block = {name: [result for result in results if result.unit.block == name] for name in blocks}

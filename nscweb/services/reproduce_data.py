@@ -79,6 +79,12 @@ class Cells:
         )  # fmt: skip
 
 
+def no_cells(protocol: Protocol) -> Cells:
+    """For outputs that need none, such as the work of a network."""
+    classes = ClassScheme(tuple(protocol.classes), kind=protocol.kind)
+    return Cells("none", False, "No cells were needed.", "", classes, (), [])
+
+
 def cells_of(
     app: App | None,
     protocol: Protocol,

@@ -42,7 +42,8 @@ class Bench:
     Attributes:
         protocol, cells: what. folder: keeps each training in a folder of its own. seed: added to the protocol's.
         device, threads: for training. skipped: sentences about trainings that could not be done.
-        finished: every training so far, those of a search too.
+        finished: every training so far, those of a search too. backbones: folder of ImageNet weights that were
+        downloaded.
     """
 
     protocol: Protocol
@@ -56,6 +57,7 @@ class Bench:
     clock: Callable[[], float] = time.monotonic
     skipped: list[str] = field(default_factory=list)
     finished: list[Result] = field(default_factory=list)
+    backbones: Path | None = None
     _prepared: OrderedDict[str, tuple[TrainingData, float]] = field(default_factory=OrderedDict)
 
     def run(self, units: Iterable[Unit]) -> list[Result]:
@@ -104,7 +106,10 @@ class Bench:
             (folder / CHECKPOINT).unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "mark.txt").write_text(mark, "utf-8")
-        trained = fit(config, data, split, folder, self._said(unit), self.cancel, self.clock)
+        trained = fit(
+            config, data, split, folder, self._said(unit), self.cancel, self.clock,
+            pretrained_folder=self.backbones,
+        )  # fmt: skip
         result = Result(
             unit=unit,
             classes=data.classes.names,

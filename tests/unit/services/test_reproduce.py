@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import tomllib
 from dataclasses import replace
 from importlib import resources
@@ -9,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import typer
 from small_studies import add_study, simulated_study
+from typer.testing import CliRunner
 
+from nscweb.cli.reproduce import register
 from nscweb.core.errors import JobCancelled, StudyNotFound, WrongUse
 from nscweb.core.samples import Sample
 from nscweb.services.context import App
@@ -226,6 +232,26 @@ def test_a_study_of_other_classes_has_no_printed_numbers_beside_it(opened: App) 
     assert "other classes than the paper" in (done.folder / "README.md").read_text("utf-8")
     with pytest.raises(StudyNotFound):
         cells_of(opened, only, "nobody")
+
+
+def test_the_command_prints_where_the_result_is(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    register(app)
+    words = ["reproduce", "cgrecnet2026", "--only", "table_3_cost", "--data-dir", str(tmp_path), "--json"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    # Nothing is simulated, because counting the work of a network needs no cells.
+    assert told["trainings"] == 0 and not told["simulated"] and told["tables"] == ["table_3_cost"]
+    folder = Path(told["folder"])
+    assert folder.is_relative_to(tmp_path)
+    lines = (folder / "table_3_cost.csv").read_text("utf-8").splitlines(keepends=True)
+    table = pd.read_csv(io.StringIO("".join(line for line in lines if not line.lstrip('"').startswith("#"))))
+    ours = table.set_index("model")["parameters, M"]
+    assert ours["CG-RecNet (both)"] == pytest.approx(28.02, abs=0.05)
+    assert table["parameters, M, paper"].tolist()[:4] == [28.02, 27.69, 25.89, 25.51]
+    assert CliRunner().invoke(app, ["reproduce", "nobody", "--data-dir", str(tmp_path)]).exit_code == 2
 
 
 def test_a_cancelled_run_stops(tmp_path: Path) -> None:
