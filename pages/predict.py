@@ -13,6 +13,7 @@ with open_page("predict") as app:
         with st.expander("Run a prediction", expanded=run is None, icon=":material/play_circle:", key=fold):
             model = model_view.pick_model(app, key="predict_model")
             if model:
+                fast = model_view.choose_speed(app, model)
                 with st.container(horizontal=True):
                     if st.button(
                         "Run prediction",
@@ -20,7 +21,7 @@ with open_page("predict") as app:
                         icon=":material/play_arrow:",
                         disabled=not study.cells,
                     ):
-                        jobs.start_prediction(app, study, model)
+                        jobs.start_prediction(app, study, model, fast=fast)
                     if st.button("Model card", icon=":material/description:"):
                         model_view.model_drawer(model)
         jobs.follow_current(app, "predict")

@@ -25,6 +25,10 @@ def predict(
         Path | None,
         typer.Option("--out", help="Folder for cells.csv, samples.csv, groups.csv and provenance.json."),
     ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", help="The 8-bit form of the model, where its card shows the same answers."),
+    ] = False,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     as_json: AsJson = False,
     data_dir: DataDir = None,
@@ -41,7 +45,9 @@ def predict(
 
         opened = console.open(data_dir)
         chosen = model or default_model(opened).card.name
-        run = predict_study(opened, study, chosen, progress=console.progress, device=device)
+        run = predict_study(
+            opened, study, chosen, progress=console.progress, device=device, mode="fast" if fast else "exact"
+        )
         files = export_run(opened, run, out) if out else {}
         data = dashboard_data(opened, run)
         warnings = list(warnings_of(opened, run))
@@ -59,6 +65,7 @@ def predict(
             "simulated_cells": made.simulated_cells,
             "simulated_training": made.simulated_training,
             "seconds": made.seconds,
+            "mode": made.settings.get("mode", "exact"),
             "warnings": warnings,
             "files": {name: str(path) for name, path in files.items()},
         }

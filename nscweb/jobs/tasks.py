@@ -52,7 +52,7 @@ def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAs
 
 
 def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
-    """Predict a study. Payload: study (name or id), model, run_key."""
+    """Predict a study. Payload: study (name or id), model, run_key, mode (exact, or fast)."""
     from nscweb.services.predict import predict_study
 
     run = predict_study(
@@ -62,6 +62,7 @@ def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelA
         progress=progress,
         cancel=cancel,
         run_key=payload.get("run_key"),
+        mode="fast" if payload.get("mode") == "fast" else "exact",
     )
     return {"run_id": run.run_id, "study_id": run.study_id, "cells": run.cells}
 

@@ -67,9 +67,11 @@ def start_import(
     session.choose("job", _submit(app, "import", payload))
 
 
-def start_prediction(app: App, study: Study, model: CardEntry) -> None:
+def start_prediction(app: App, study: Study, model: CardEntry, *, fast: bool = False) -> None:
     """Queue a prediction; pressing twice gives the job that is there already."""
     payload: dict[str, object] = {"study": study.study_id, "model": model.card.name}
+    if fast:
+        payload["mode"] = "fast"
     session.choose("job", _submit(app, "predict", payload))
 
 

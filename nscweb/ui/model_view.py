@@ -11,7 +11,7 @@ from nscweb.core.findings import Finding, FindingLog
 from nscweb.reports.figures_accuracy import accuracy_by_time_data
 from nscweb.reports.figures_evaluate import confusion_data, curves_data
 from nscweb.reports.figures_models import card_curves, card_figures, training_curves_data
-from nscweb.services import export, models
+from nscweb.services import export, models, predict
 from nscweb.services.context import App
 from nscweb.ui import figures, show
 from nscweb.ui.cards import METRIC_HELP, draw_details, draw_intro, headline, origin_sentence
@@ -62,6 +62,14 @@ def pick_model(app: App, key: str) -> CardEntry | None:
     entry = by_name[name]
     st.caption(origin_sentence(entry.card))
     return entry
+
+
+def choose_speed(app: App, entry: CardEntry) -> bool:
+    """Whether to predict in fast mode; the choice is there only where the card of the model offers it."""
+    offered, sentence = predict.fast_mode_offered(app, entry.card.name)
+    if not offered:
+        return False
+    return bool(st.toggle("Fast mode", key=f"fast_{entry.card.name}", help=sentence))
 
 
 def model_drawer(entry: CardEntry) -> None:
