@@ -112,11 +112,9 @@ def probe_of(
     if not len(raw) or not len(lenders):
         return None
     shape = (len(data.recipe.channels), *data.recipe.resize)
-    most = MOST_CELLS
+    most, work = MOST_CELLS, count_cost(model, shape).mflop
     if device.type == "cpu":
-        most = int(
-            np.clip(_WORK_MFLOP / _QUESTIONS / count_cost(model, shape).mflop, FEWEST_CELLS, MOST_CELLS)
-        )
+        most = int(np.clip(_WORK_MFLOP / _QUESTIONS / max(work, 1e-3), FEWEST_CELLS, MOST_CELLS))
     raw, lenders = _spread(data, raw, most, seed), _spread(data, lenders, MOST_CELLS, seed)
     model = model.to(device).eval()
     labels, sample_of = data.labels[raw.rows], data.sample_of[raw.rows]

@@ -26,7 +26,7 @@ class Recording:
     """Light of one image; arrays (C,), in grey values.
 
     Attributes:
-        level, noise: of the border of the frame.
+        level, noise: of the border of the frame, noise without the slope.
         slope_x, slope_y: of the light, right minus left and bottom minus top.
         contrast: the 99th percentile of what the cell adds or takes away.
         reach: (rows, columns) between the middle of the frame and the farthest pixel of the cell.
@@ -44,21 +44,28 @@ def recordings_of(images: Sequence[Array]) -> list[Recording]:
     """The light of images (C, h, w), all with the same number of channels."""
     if not images:
         return []
-    channels = [measure_illumination([image[c] for image in images]) for c in range(images[0].shape[0])]
+    channels = range(images[0].shape[0])
+    lit = [measure_illumination([image[c] for image in images]) for c in channels]
     found = []
-    for place, image in enumerate(images):
-        lights = [channel[place] for channel in channels]
-        level = np.array([light.background for light in lights])
+    for place in range(len(images)):
+        lights = [channel[place] for channel in lit]
         unit = np.array([max(abs(light.background), light.noise) for light in lights])
-        light = Recording(
-            level,
-            np.array([light.noise for light in lights]),
-            np.array([light.gradient_x for light in lights]) * unit,
-            np.array([light.gradient_y for light in lights]) * unit,
-            np.ones(len(lights)),
+        found.append(
+            Recording(
+                np.array([light.background for light in lights]),
+                np.zeros(len(lights)),
+                np.array([light.gradient_x for light in lights]) * unit,
+                np.array([light.gradient_y for light in lights]) * unit,
+                np.ones(len(lights)),
+            )
         )
-        found.append(_with_cell(light, image))
-    return found
+    # The spread of the border holds the slope as well, so noise is measured once more without it.
+    flat = [image - light_of(light, image.shape[1:]) for image, light in zip(images, found, strict=True)]
+    spread = [measure_illumination([image[c] for image in flat]) for c in channels]
+    return [
+        _with_cell(replace(light, noise=np.array([channel[place].noise for channel in spread])), flat[place])
+        for place, light in enumerate(found)
+    ]
 
 
 def light_of(recording: Recording, size: tuple[int, int]) -> Float32:
@@ -71,15 +78,14 @@ def light_of(recording: Recording, size: tuple[int, int]) -> Float32:
     return np.asarray(values + recording.slope_x[:, None, None] * along, np.float32)
 
 
-def _with_cell(light: Recording, image: Array) -> Recording:
-    away = np.abs(image.astype(np.float32) - light_of(light, image.shape[1:]))
+def _with_cell(light: Recording, flat: Array) -> Recording:
+    away = np.abs(flat.astype(np.float32))
     contrast = np.percentile(away.reshape(len(away), -1), 99, axis=1)
     limit = np.maximum(_OF_CELL[0] * light.noise, _OF_CELL[1] * contrast)
-    inside = cv2.morphologyEx(
-        (away > limit[:, None, None]).any(axis=0).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)
-    )
+    seen = np.asarray((away > limit[:, None, None]).any(axis=0), np.uint8)
+    inside = cv2.morphologyEx(seen, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     reach = []
-    for axis, length in ((1, image.shape[1]), (0, image.shape[2])):
-        seen = np.flatnonzero(inside.any(axis=axis))
-        reach.append(round(max(abs(seen - (length - 1) / 2), default=0)))
+    for axis, length in ((1, flat.shape[1]), (0, flat.shape[2])):
+        places = np.flatnonzero(inside.any(axis=axis))
+        reach.append(round(max(abs(places - (length - 1) / 2), default=0)))
     return replace(light, contrast=np.maximum(contrast, 1e-6), reach=(reach[0], reach[1]))

@@ -10,6 +10,7 @@ import streamlit as st
 from nscweb.core.card import Metric, ModelCard
 from nscweb.core.timepoint import TimePoint
 from nscweb.ui import show
+from nscweb.ui.audit_view import draw_checks
 from nscweb.ui.text import count, duration, html, label, when
 
 _METRIC_WORDS = {
@@ -56,6 +57,8 @@ def headline(card: ModelCard) -> list[tuple[str, str, str]]:
 def draw_intro(card: ModelCard) -> None:
     """What it is, how good it is, what it may be used for and where it stops."""
     st.html(f"<h2>{html(card.title)}</h2><div class='nsc-task'>{html(card.summary, 1500)}</div>")
+    if card.mark:
+        show.warnings([f"This model is marked: {card.mark}."])
     if card.origin.simulated:
         show.simulated_banner(origin_sentence(card))
     if headline(card):
@@ -69,7 +72,7 @@ def draw_intro(card: ModelCard) -> None:
 
 
 def draw_details(card: ModelCard) -> None:
-    """Figures by class and time, other models on the same data, input, origin."""
+    """Figures by class and time, other models on the same data, checks, input, origin."""
     if card.performance.comparison:
         st.subheader("Beside other models on the same data", anchor=False)
         st.dataframe(pd.DataFrame(card.performance.comparison), hide_index=True)
@@ -77,6 +80,7 @@ def draw_details(card: ModelCard) -> None:
     if not table.empty:
         st.subheader("Figures by class and time", anchor=False)
         st.dataframe(table, hide_index=True, height=min(420, 36 * (len(table) + 1)))
+    draw_checks(card)
     st.subheader("What it sees", anchor=False)
     show.key_values(_input_rows(card))
     st.subheader("Where it comes from", anchor=False)
