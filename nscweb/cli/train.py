@@ -11,6 +11,7 @@ import typer
 
 from nscweb.cli.assignments import assignments, class_level
 from nscweb.cli.console import AsJson, DataDir, running
+from nscweb.core.card import ModelCard
 
 
 def register(app: typer.Typer) -> None:
@@ -61,6 +62,20 @@ def train(
             help="A step of preprocessing, for example --recipe clahe=[2,8] or --recipe background=none.",
         ),
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            min=0,
+            help="Also cross-validate with that many folds of whole groups; 0: one group at a time.",
+        ),
+    ] = None,
+    compare_splits: Annotated[
+        bool,
+        typer.Option(
+            "--compare-splits", help="Also show how much too good a random split by cell would have looked."
+        ),
+    ] = False,
     class_from: Annotated[
         str,
         typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks."),
@@ -98,6 +113,8 @@ def train(
             settings=assignments(settings or (), settings_file),
             recipe=assignments(recipe or ()),
             split_by=split_by,
+            folds=folds,
+            compare_splits=compare_splits,
             class_level=class_level(class_from),
             seed=seed,
             device=device,
@@ -119,4 +136,17 @@ def train(
                 f"Accuracy on held-out cells: {accuracy['value']:.3f} "
                 f"({accuracy['low']:.3f} to {accuracy['high']:.3f})."
             )
+        lines += further_lines(entry.card)
+        summary["audit"] = {
+            "passed": entry.card.audit.get("passed"),
+            "sentence": entry.card.audit.get("sentence"),
+        }
         console.result(summary, "\n".join(lines))
+
+
+def further_lines(card: ModelCard) -> list[str]:
+    """What else a person should read about a new model."""
+    validated = card.performance.curves.get("cross_validation", {}).get("summary", {}).get("sentence")
+    said = [validated, card.audit.get("gap", {}).get("sentence"), card.audit.get("sentence")]
+    said.append(card.audit.get("duplicates", {}).get("sentence"))
+    return [str(sentence) for sentence in said if sentence]

@@ -99,7 +99,7 @@ def _completed_card(
         calibration=_with_inputs(entry.card.calibration, collected, split),
         audit={**entry.card.audit, "duplicates": duplicates} if duplicates else entry.card.audit,
     )
-    return _written(entry, card)
+    return write_card(entry, card)
 
 
 def _with_inputs(calibration: dict[str, Any], collected: Collected, split: Split) -> dict[str, Any]:
@@ -122,10 +122,11 @@ def _with_inputs(calibration: dict[str, Any], collected: Collected, split: Split
 def _with_setting(entry: CardEntry, name: str, value: object) -> CardEntry:
     settings = {**entry.card.origin.settings, name: value}
     card = replace(entry.card, origin=replace(entry.card.origin, settings=settings))
-    return _written(entry, card)
+    return write_card(entry, card)
 
 
-def _written(entry: CardEntry, card: ModelCard) -> CardEntry:
+def write_card(entry: CardEntry, card: ModelCard) -> CardEntry:
+    """Put another card into the folder of a model; returns it as read back."""
     from nscweb.store.files import atomic_write
 
     with atomic_write(entry.folder / "card.json") as stream:

@@ -38,6 +38,7 @@ class TrainRequest:
         recipe: changes to the preprocessing, attributes of `InputRecipe`, such as ``{"clahe": [2.0, 8]}``.
         split_by: what must not be split: ``sample``, ``replicate``, ``donor``, ``day``, ``instrument``...; "" for
             samples where each class has enough of them and cells otherwise, which the card then says.
+        folds, compare_splits: further trainings on other splits, see `nscweb.services.train_again`.
         class_level: see `nscweb.services.labelled`.
         seed: random seed.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -56,6 +57,8 @@ class TrainRequest:
     settings: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
     split_by: str = ""
+    folds: int | None = None
+    compare_splits: bool = False
     class_level: ClassLevel = "auto"
     seed: int = 0
     device: str = "auto"
@@ -110,7 +113,22 @@ def train_model(
         after_epoch=after_epoch or unheard,
     )
     split = make_split(collected.data, plan, config.seed)
-    return finish_model(entry, collected, split, checks=request.checks, progress=progress, cancel=cancel)
+    done = finish_model(entry, collected, split, checks=request.checks, progress=progress, cancel=cancel)
+    if request.folds is None and not request.compare_splits:
+        return done
+    from nscweb.services.train_again import train_again
+
+    return train_again(
+        done,
+        collected,
+        config,
+        plan,
+        app.settings.data_dir / "training" / f"{request.out.name}-again",
+        folds=request.folds,
+        compare_splits=request.compare_splits,
+        progress=progress,
+        cancel=cancel,
+    )
 
 
 def config_of(request: TrainRequest, threads: int | None) -> TrainConfig:
