@@ -23,7 +23,7 @@ from nscweb.training.splits import Split
 
 Array = NDArray[Any]
 
-MOST_CELLS, FEWEST_CELLS = 2_000, 200
+MOST_CELLS, FEWEST_CELLS = 2_000, 100
 # Work of all questions together on a processor: about half a minute of one core.
 _WORK_MFLOP = 1.6e6
 _QUESTIONS = 40
