@@ -3,10 +3,11 @@
     NSCWEB_THREADS=1 python benchmarks/accuracy_real.py [--minutes 5] [--only compact accurate] [--out docs]
 
 Every network is trained for the same processor time on one core, with the same augmentation, on the same cells, and
-scored on the same held-out cells. Processor time, so that other work on the machine changes nothing. The number of epochs follows from its measured speed, so that the cosine
-schedule ends with the budget; the epoch with the best validation loss is kept. Networks that want 224 pixels see 64
-here: the cells have 40, and at 224 a core would not come through ten epochs. The data do not name their samples, so the
-split is by cell within each phase and all figures are somewhat too good; the order of the networks is what counts.
+scored on the same held-out cells. Processor time, so that other work on the machine changes nothing. The number of
+epochs follows from the measured speed of the network, so that the cosine schedule ends with the budget; the epoch with
+the best validation loss is kept. Networks that want 224 pixels see 64 here: the cells have 40, and at 224 a core would
+not come through ten epochs. The data do not name their samples, so the split is by cell within each phase and all
+figures are somewhat too good; the order of the networks is what counts.
 A finished row is kept in ACCURACY_REAL.json and not run again.
 """
 
@@ -130,10 +131,11 @@ def network_row(entry: Entry, seconds: float) -> dict[str, Any]:
 
 def probe_row(entry: Entry) -> dict[str, Any]:
     """Features of a network that has seen photographs only, and a logistic regression on them."""
-    from nscweb.models.pretrained import load_pretrained
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+
+    from nscweb.models.pretrained import load_pretrained
 
     data = jurkat(entry.side)
     split = split_by_cell(data, SEED)
