@@ -60,8 +60,8 @@ def audit_sentence(
     if worst is None:
         return f"{told}Whether the network uses the recording could not be measured."
     small = (
-        "The network does not use it: in the light or the frame of a cell of another class it names as many cells "
-        f"right as in those of a cell of their own class, within {_points(max(0.0, float(worst['cost'])))}."
+        "The network makes little or no use of it: in the light or the frame of a cell of another class it is right "
+        f"at most {_points(max(0.0, float(worst['cost'])))} less often than in those of its own class."
     )
     if level == "remark":
         return (

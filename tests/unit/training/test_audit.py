@@ -84,7 +84,7 @@ def test_the_same_cells_pass_a_recipe_that_takes_the_background_off(cards):
     assert card.audit["alone"]["single"][0]["feature"] in ("background", "mean_intensity")
     assert card.audit["passed"] and card.audit["level"] == "remark"
     assert abs(swap(card, "background")["cost"]) < 0.02
-    assert "does not use it" in card.audit["sentence"]
+    assert "little or no use of it" in card.audit["sentence"]
     assert card.limits[0] == card.audit["sentence"]
     assert card.mark == ""
 
