@@ -113,11 +113,11 @@ def shown(table: pd.DataFrame, figures: Sequence[str], split_titles: Mapping[str
     if (table["trainings"] > 1).any():
         result["trainings"] = table["trainings"]
     for figure in figures:
-        name = PLAIN_NAMES.get(figure, figure.replace("_", " "))
+        name = PLAIN_NAMES.get(figure, figure.replace("_", " ").replace("f1 ", "F1 "))
         result[f"{name}, ours"] = [_with_spread(row, figure) for _, row in table.iterrows()]
         if table[f"{figure} paper"].notna().any():
             pairs = zip(table[f"{figure} paper"], table[f"{figure} paper sd"], strict=True)
-            result[f"{name}, paper"] = [_plus_minus(value, spread) for value, spread in pairs]
+            result[f"{name}, paper"] = [_printed(value, spread) for value, spread in pairs]
     return result
 
 
@@ -137,6 +137,14 @@ def _with_spread(row: pd.Series, figure: str) -> str:
     if np.isfinite(row[f"{figure} low"]):
         return f"{number(value)} ({number(row[f'{figure} low'], 2)} to {number(row[f'{figure} high'], 2)})"
     return _plus_minus(value, row[f"{figure} sd"])
+
+
+def _printed(value: float, spread: float) -> str:
+    """All digits that a paper prints, three at least."""
+    if not np.isfinite(value):
+        return ""
+    text = f"{value:.4f}".removesuffix("0")
+    return f"{text} ± {spread:.4f}".removesuffix("0") if np.isfinite(spread) else text
 
 
 def _plus_minus(value: float, spread: float) -> str:
@@ -169,6 +177,7 @@ _STYLE = (
     f" p.caption {{color: {MUTED}; margin: .2rem 0 .6rem 0;}} .wide {{overflow-x: auto;}}"
     " table {border-collapse: collapse; font-size: .88rem;} th, td {padding: .25rem .6rem; text-align: left;"
     f" border-bottom: 1px solid {GRID};}} th {{vertical-align: bottom;}}"
+    " td {white-space: nowrap;} td.long {white-space: normal; min-width: 16rem;}"
     " .simulated {background: #fff4d6; border-left: 4px solid #c98a00; padding: .5rem .8rem; font-weight: 600;}"
     " .card {break-inside: avoid;}"
 )
