@@ -99,7 +99,7 @@ def loss_curves(
             line={"color": colour, "dash": "dot", "width": 1.4}, hoverinfo="skip",
         )  # fmt: skip
     finish(drawn, height=330, simulated=simulated, legend=names)
-    drawn.update_xaxes(title_text="epoch")
+    _epoch_axis(drawn, max((float(history["epoch"].max()) for _, history in histories), default=1.0))
     drawn.update_yaxes(title_text="loss (solid: validation, dotted: training)")
     losses = np.concatenate([history[column].to_numpy(float) for _, history in histories])
     if losses.max() > _WIDE * np.median(losses):
@@ -134,7 +134,7 @@ def fold_curves(folds: Mapping[int, pd.DataFrame], *, simulated: bool = False) -
         )  # fmt: skip
         legend.append(name)
     finish(drawn, height=310, simulated=simulated, legend=legend)
-    drawn.update_xaxes(title_text="epoch")
+    _epoch_axis(drawn, float(joined["epoch"].max()))
     return drawn.update_yaxes(title_text="accuracy")
 
 
@@ -186,7 +186,7 @@ def inducer_ratios(table: pd.DataFrame, *, simulated: bool = False) -> go.Figure
         },
     )  # fmt: skip
     legend.append("ours, predicted at day 1")
-    finish(drawn, height=80 + 38 * len(groups), simulated=simulated, legend=legend, margin={"l": 150})
+    finish(drawn, height=80 + 38 * len(groups), simulated=simulated, legend=legend, margin={"l": 172})
     drawn.update_xaxes(title_text="% of cells of the fate", range=[0, 103])
     return drawn.update_yaxes(tickvals=list(y), ticktext=[plain(name) for name in groups])
 
@@ -275,6 +275,11 @@ def shape_modes_figure(
     drawn.update_xaxes(title_text="shape mode, the commonest first", row=2, col=1)
     drawn.add_annotation(**panel_title("mean outline", x=0, y=1.0))
     return drawn.update_yaxes(title_text="% of cells", row=2, col=1)
+
+
+def _epoch_axis(drawn: go.Figure, last: float) -> None:
+    # There is no epoch 1.5.
+    drawn.update_xaxes(title_text="epoch", dtick=max(1, round(last / 10)), tick0=1)
 
 
 def _row_label(row: pd.Series) -> str:
