@@ -28,7 +28,7 @@ from nscweb.inference.familiarity import input_statistics
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.cost import count_cost
 from nscweb.training.checkpoint import copy_of, write_atomically
-from nscweb.training.checks import run_checks, with_checks
+from nscweb.training.checks import run_checks, scored_held_out, with_checks
 from nscweb.training.config import TrainConfig
 from nscweb.training.dataset import TrainingData
 from nscweb.training.loop import Trained, predict_logits
@@ -98,14 +98,7 @@ def write_model_folder(
         JobCancelled: somebody asked to stop; there is no card yet.
     """
     out.mkdir(parents=True, exist_ok=True)
-    logits = predict_logits(trained.model, data.inputs(split.held_out), torch.device("cpu"))
-    probabilities = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
-    scored = Scored(
-        data.labels[split.held_out],
-        probabilities,
-        data.sample_of[split.held_out],
-        data.times[split.held_out],
-    )
+    scored = scored_held_out(trained.model, data, split, torch.device("cpu"))
     # The network was trained with channels last; files hold plain contiguous tensors.
     tensors = {name: tensor.contiguous() for name, tensor in copy_of(trained.model).items()}
     weights = safetensors.torch.save(tensors, {"architecture": config.architecture})

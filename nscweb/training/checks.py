@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -14,13 +13,11 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.training.audit import audit
 from nscweb.training.audit_words import FAILED_MARK
 from nscweb.training.dataset import TrainingData
-from nscweb.training.loop import predict_logits
+from nscweb.training.inputs import predict_rows
 from nscweb.training.metrics import Scored
 from nscweb.training.probe import probe_of
 from nscweb.training.robustness import robustness
 from nscweb.training.splits import Split
-
-_PIECE = 4096
 
 
 @dataclass(frozen=True)
@@ -60,14 +57,10 @@ def run_checks(
 
 def scored_held_out(model: nn.Module, data: TrainingData, split: Split, device: torch.device) -> Scored:
     """What a network says of all held-out cells, in the order of `split.held_out`; it stays on `device`."""
-    model = model.to(device).eval()
-    parts = [
-        predict_logits(model, data.inputs(rows), device)
-        for rows in np.array_split(split.held_out, len(split.held_out) // _PIECE + 1)
-    ]
+    logits = predict_rows(model.to(device), data, split.held_out, device)
     return Scored(
         data.labels[split.held_out],
-        torch.softmax(torch.from_numpy(np.concatenate(parts)), dim=1).numpy(),
+        torch.softmax(torch.from_numpy(logits), dim=1).numpy(),
         data.sample_of[split.held_out],
         data.times[split.held_out],
     )
