@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
@@ -94,10 +95,13 @@ def robustness_figure(rows: Rows, *, simulated: bool = False) -> go.Figure:
         return nothing_to_draw("The card of this model has no robustness table.")
     changed = data[data["change"] != "unchanged"]
     kinds = list(dict.fromkeys(changed["change"]))
-    places = [
-        wrapped(f"{change}, {strength}", 34, 3)
+    names = [
+        wrapped(f"{change}, {strength}", 36, 4)
         for change, strength in zip(changed["change"], changed["strength"], strict=True)
     ]
+    # A row is as high as its name has lines, so that names never lie on one another.
+    heights = np.array([_ROW_HEIGHT + 14 * name.count("<br>") for name in names])
+    places = np.cumsum(heights) - heights / 2
     figure = go.Figure()
     for number, kind in enumerate(kinds):
         part = changed["change"].to_numpy() == kind
@@ -105,23 +109,21 @@ def robustness_figure(rows: Rows, *, simulated: bool = False) -> go.Figure:
         colour, symbol = (SERIES[0], "circle") if number % 2 == 0 else (SERIES[1], "diamond")
         figure.add_scatter(
             x=changed["accuracy"][part],
-            y=[place for place, chosen in zip(places, part, strict=True) if chosen],
+            y=places[part],
+            text=[name for name, chosen in zip(names, part, strict=True) if chosen],
             mode="markers",
             name=plain(kind),
             marker={"symbol": symbol, "size": 8, "color": colour},
             error_x=_interval(changed[part], "accuracy", "low", "high", colour),
             customdata=changed[["cost", "share_shift"]][part],
-            hovertemplate="%{x:.1f} %, loss %{customdata[0]:.1f} points<br>shares move by %{customdata[1]:.1f} points",
+            hovertemplate="%{text}<br>%{x:.1f} %, loss %{customdata[0]:.1f} points, shares %{customdata[1]:.1f}",
         )
-    finish(
-        figure, height=_ROW_HEIGHT * len(changed) + 14 * sum("<br>" in place for place in places) + 60,
-        simulated=simulated, margin={"l": 224, "t": 8},
-    )  # fmt: skip
+    finish(figure, height=int(heights.sum()) + 68, simulated=simulated, margin={"l": 224, "t": 8})
     unchanged = data.loc[data["change"] == "unchanged", "accuracy"]
     _mark_unchanged(figure, None if unchanged.empty else float(unchanged.iloc[0]) / 100)
     figure.update_xaxes(title_text="accuracy, % of held-out cells")
     figure.update_yaxes(
-        autorange="reversed", tickfont={"size": 11}, categoryorder="array", categoryarray=places
+        range=[float(heights.sum()), 0], tickfont={"size": 11}, tickvals=places, ticktext=names, showgrid=True
     )
     return figure
 

@@ -50,6 +50,6 @@ def test_changes_are_drawn_with_intervals_beside_the_unchanged_cells():
     figure = robustness_figure(ROWS)
     assert {trace.marker.symbol for trace in figure.data} == {"circle", "diamond"}
     assert figure.layout.shapes[0].x0 == 80
-    assert "&lt;contrast&gt;" in str(figure.data[1].y)
+    assert "&lt;contrast&gt;" in str(figure.layout.yaxis.ticktext)
     assert round(figure.data[0].error_x.array[0], 6) == 5
     assert len(robustness_figure(()).data) == 0
