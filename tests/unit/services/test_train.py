@@ -76,7 +76,9 @@ def test_a_folder_per_class_is_split_by_cell_and_says_so(tmp_path):
 
 def test_simulated_cells_give_a_model_that_knows_usual_cells(tmp_path):
     app = fresh_app(tmp_path)
-    request = TrainRequest((), "compact", tmp_path / "models" / "sim", epochs=1, simulated=1440, seed=1, checks=False)
+    request = TrainRequest(
+        (), "compact", tmp_path / "models" / "sim", epochs=1, simulated=1440, seed=1, checks=False
+    )
     entry = train_model(app, request)
     assert entry.card.origin.simulated
     assert any("simulated" in line for line in entry.card.limits)
