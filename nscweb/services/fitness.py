@@ -115,12 +115,13 @@ def study_fitness(parts: Sequence[Distances]) -> SampleFitness | None:
 
 def model_warnings(card: ModelCard) -> list[str]:
     """What the card makes us say about every result."""
-    if not card.origin.simulated:
-        return []
-    return [
-        f"The model {card.name} was trained on simulated cells only; its predictions of real cells have no "
-        "known accuracy."
-    ]
+    sentences = [f"The model {card.name} is marked: {card.mark}."] if card.mark else []
+    if card.origin.simulated:
+        sentences.append(
+            f"The model {card.name} was trained on simulated cells only; its predictions of real cells have no "
+            "known accuracy."
+        )
+    return sentences
 
 
 def study_warnings(study: Study, card: ModelCard) -> list[str]:

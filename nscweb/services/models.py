@@ -59,6 +59,7 @@ def model_summary(entry: CardEntry) -> dict[str, Any]:
         "classes": list(card.classes.names),
         "channels": list(card.recipe.channels),
         "simulated_training": card.origin.simulated,
+        "mark": card.mark,
         "training_cells": card.origin.cells,
         "accuracy": None
         if accuracy is None

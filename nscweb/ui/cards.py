@@ -151,7 +151,7 @@ def _origin_rows(card: ModelCard) -> dict[str, object]:
         "Trained on": origin.data,
         "Cells": f"{origin.cells:,}" + (" (simulated)" if origin.simulated else ""),
         "Split": origin.split,
-        "Device and time": f"{origin.device}, {duration(origin.seconds)}",
+        "Device and time": origin.device + (f", {duration(origin.seconds)}" if origin.seconds > 0 else ""),
         "Seed": origin.seed,
         "Made": when(origin.created_utc),
         "Command": origin.command,

@@ -131,7 +131,7 @@ def _figure_data(card: ModelCard) -> dict[str, pd.DataFrame]:
 def _title(card: ModelCard) -> str:
     told = "simulated" in card.title.lower()
     simulated = " (trained on simulated cells)" if card.origin.simulated and not told else ""
-    return plain(card.title) + simulated
+    return plain(card.title) + simulated + (f" ({plain(card.mark)})" if card.mark else "")
 
 
 def _row(card: ModelCard) -> dict[str, object]:

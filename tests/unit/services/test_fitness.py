@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from predicted import fresh_app
 from random_models import write_random_model
@@ -11,6 +13,7 @@ from nscweb.core.samples import Sample
 from nscweb.services.fitness import (
     fitness_warnings,
     measure_fitness,
+    model_warnings,
     spread_rows,
     study_fitness,
 )
@@ -85,3 +88,10 @@ def test_noise_images_are_called_unlike_and_cells_of_the_simulator_are_not(tmp_p
         app, add_study(app, "noise", [(Sample("noise"), noise)], simulated=False).name, "described"
     )
     assert any("unlike the training data" in sentence for sentence in strange.provenance.warnings)
+
+
+def test_the_mark_of_a_card_stands_beside_every_result(tmp_path):
+    card = write_random_model(tmp_path / "marked").card
+    assert not any("is marked" in sentence for sentence in model_warnings(card))
+    marked = replace(card, mark="published, illumination shortcut not excluded")
+    assert "is marked: published, illumination shortcut not excluded." in model_warnings(marked)[0]
