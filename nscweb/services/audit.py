@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +56,7 @@ def audit_model(
     """
     from nscweb.inference.device import choose_device
     from nscweb.models.loading import load_model
+    from nscweb.services.finished_model import look_for_twins
     from nscweb.store.files import atomic_write
     from nscweb.training.checks import run_checks, scored_held_out, with_checks
 
@@ -69,7 +71,10 @@ def audit_model(
     checks = run_checks(
         model, data, split, scored, seed=card.origin.seed, device=chosen, progress=progress, cancel=cancel
     )
-    content = json.dumps(card_to_dict(with_checks(card, checks)), indent=1, ensure_ascii=False) + "\n"
+    twins = look_for_twins(data, split, progress, cancel)
+    checked = with_checks(card, checks)
+    checked = replace(checked, audit={**checked.audit, "duplicates": twins})
+    content = json.dumps(card_to_dict(checked), indent=1, ensure_ascii=False) + "\n"
     with atomic_write(entry.folder / "card.json") as stream:
         stream.write(content.encode("utf-8"))
     return read_card(entry.folder)

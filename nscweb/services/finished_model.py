@@ -15,6 +15,7 @@ from nscweb.core.progress import CancelAsked, Progress
 
 if TYPE_CHECKING:
     from nscweb.services.training_data import Collected
+    from nscweb.training.dataset import TrainingData
     from nscweb.training.splits import Split
 
 _REFERENCE_CELLS = 6000
@@ -46,7 +47,7 @@ def finish_model(
 
     if collected.sources:
         write_seen(entry.folder, trained_fingerprints(collected.sources, split, cancel))
-    duplicates = _duplicates(collected, split, progress, cancel) if checks else {}
+    duplicates = look_for_twins(collected.data, split, progress, cancel) if checks else {}
     done = _completed_card(entry, collected, split, duplicates)
     if not checks:
         return done
@@ -59,18 +60,19 @@ def finish_model(
         return _with_setting(done, "exports_refused", error.what)
 
 
-def _duplicates(
-    collected: Collected, split: Split, progress: Progress, cancel: CancelAsked
+def look_for_twins(
+    data: TrainingData, split: Split, progress: Progress, cancel: CancelAsked
 ) -> dict[str, Any]:
+    """What the card says under ``audit["duplicates"]`` of images that lie on both sides of the split."""
     from nscweb.training.duplicates import duplicates_summary
 
-    cells = len(collected.data)
+    cells = len(data)
     if cells > _MOST_FOR_TWINS:
         return {
             "passed": None,
             "sentence": f"Images on both sides of the split were not looked for among {cells:,} cells.",
         }
-    return duplicates_summary(collected.data, split, progress, cancel)
+    return duplicates_summary(data, split, progress, cancel)
 
 
 def _cells_for_fast(collected: Collected, split: Split) -> tuple[Any, Any]:
