@@ -141,6 +141,8 @@ class ModelCard:
             ``sha256`` and the result of its own check.
         mark: a few words that stand beside the title everywhere, such as "published, illumination shortcut not
             excluded"; empty for most.
+        held_out: the file beside the card with the scores of its held-out cells (``file``, ``sha256``, ``cells``,
+            ``samples``), from which corrected ratios are made; empty for models that came without one.
     """
 
     name: str
@@ -162,6 +164,7 @@ class ModelCard:
     robustness: tuple[dict[str, Any], ...] = ()
     exports: dict[str, dict[str, Any]] = field(default_factory=dict)
     mark: str = ""
+    held_out: dict[str, Any] = field(default_factory=dict)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -54,6 +54,7 @@ def card_to_dict(card: ModelCard) -> dict[str, Any]:
         "robustness": list(card.robustness),
         "exports": card.exports,
         "mark": card.mark,
+        "held_out": card.held_out,
     }
 
 
@@ -90,6 +91,7 @@ def card_from_dict(data: Any) -> ModelCard:
             robustness=tuple(dict(row) for row in data.get("robustness", ())),
             exports={str(kind): dict(value) for kind, value in data.get("exports", {}).items()},
             mark=str(data.get("mark", "")),
+            held_out=dict(data.get("held_out", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CardInvalid(f"The model card misses or misspells a field: {error}.") from error

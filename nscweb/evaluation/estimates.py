@@ -1,0 +1,73 @@
+"""Corrected fate ratios as a table and as bootstrap rounds: what statistics, dashboard and exports share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+# One row per sample and class. `ratio`, `low`, `high` are by `method`; the naive count stands beside them.
+ESTIMATE_COLUMNS: tuple[str, ...] = (
+    "sample_id",
+    "group",
+    "time_h",
+    "replicate",
+    "cells",
+    "class",
+    "count",
+    "naive",
+    "naive_low",
+    "naive_high",
+    "ratio",
+    "low",
+    "high",
+    "method",
+    "recovered",
+    "why",
+)
+# One row per group, time point and class; the unit is the replicate.
+GROUP_ESTIMATE_COLUMNS: tuple[str, ...] = (
+    "group",
+    "time_h",
+    "class",
+    "replicates",
+    "cells",
+    "mean",
+    "sd",
+    "sem",
+    "low",
+    "high",
+    "naive_mean",
+    "method",
+    "interval",
+    "recovered",
+)
+# The names of the ways to count, as stored and exported, and in plain words.
+METHODS: dict[str, str] = {
+    "pacc": "corrected by mean scores (PACC)",
+    "acc": "corrected by the confusion matrix (ACC)",
+    "em": "corrected by maximum likelihood (EM)",
+    "naive": "counted labels, not corrected",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Fate ratios of all samples of a run.
+
+    Attributes:
+        table: columns `ESTIMATE_COLUMNS`, one row per sample and class, samples in the order of the run. `method`
+            is a key of `METHODS`. Where `recovered` is False, `ratio`, `low` and `high` are NaN and `why` is a
+            sentence; the naive columns are always filled.
+        shared: (B, S, K) float32 corrected ratios of each sample when only the held-out cells are drawn again: the
+            error that all samples have in common. Empty (0, S, K) for naive counts.
+        method: key of `METHODS`.
+        sentence: one line for the page: which way of counting, and why.
+    """
+
+    table: pd.DataFrame
+    shared: NDArray[np.float32]
+    method: str
+    sentence: str
