@@ -74,6 +74,7 @@ CARD = {
     "robustness": [{"change": "blur", "accuracy": 0.5}],
     "exports": {"onnx": {"file": "model.onnx"}},
     "mark": "published",
+    "held_out": {"file": "held_out.npz", "sha256": "0" * 64, "cells": 10, "samples": 3},
 }
 
 
@@ -135,7 +136,7 @@ def test_something_else_than_an_object_is_refused(data):
 
 
 def test_every_missing_field_is_refused():
-    optional = {"options", "citation", "calibration", "audit", "robustness", "exports", "mark"}
+    optional = {"options", "citation", "calibration", "audit", "robustness", "exports", "mark", "held_out"}
     for key in CARD.keys() - optional:
         with pytest.raises(CardInvalid):
             card_from_dict({name: value for name, value in CARD.items() if name != key})
