@@ -19,9 +19,12 @@ lint: .venv/.test-stamp
 unit: .venv/.test-stamp
 	$(PY) -m pytest
 
-# The command that made the shipped weights stands in their card; this repeats it beside them.
+# The commands that made the shipped weights stand in their cards; this repeats them.
+WEIGHTS := NSCWEB_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m nscweb train --simulated 150000 --seed 7
 weights: .venv/.run-stamp
-	rm -rf build/weights && NSCWEB_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m nscweb train --simulated 150000 --seed 7 --architecture compact --epochs 7 --out build/weights/nsc-simulated-compact
+	rm -rf build/weights
+	$(WEIGHTS) --architecture compact --epochs 7 --out build/weights/nsc-simulated-compact
+	$(WEIGHTS) --architecture accurate --epochs 4 --out build/weights/nsc-simulated-accurate
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
