@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import ModelError
 from nscweb.core.samples import Study
+from nscweb.services.fitness_lights import GREEN, LIGHTS, RED, YELLOW, lights_of
+
+__all__ = ["GREEN", "LIGHTS", "RED", "YELLOW", "lights_of"]
 
 # A sample is called unlike the training data when this many times more cells than usual lie far out. Samples
 # of one kind of cell differ among themselves, most in the features, where a sample of one fate sits at one end.
