@@ -1,0 +1,50 @@
+"""Since when a group leads: the first time point at which a test shows it, and every later one too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from nscweb.reports.words import Facts
+from nscweb.reports.words_numbers import when
+from nscweb.reports.words_rows import Row, apart, records, shown_name, tests_of, usable
+
+
+def how_early(
+    groups: pd.DataFrame, tests: pd.DataFrame, fate: str, leader: str, facts: Facts | None = None
+) -> str:
+    """Since when `leader` is higher than the control (or than every group tested with it) and stays so.
+
+    "" without a leader, without a test, or with a single time point.
+    """
+    known = facts or Facts()
+    mine = ((groups["class"] == fate) & (groups["group"] == leader)).to_numpy(bool)
+    own = {float(row["time_h"]): row for row in records(groups[mine]) if np.isfinite(row["time_h"])}
+    times = sorted(own)
+    if len(times) < 2 or leader == known.control:
+        return ""
+    tested = [_higher_at(tests, own[hours], fate, hours, known.control) for hours in times]
+    if all(state is None for state in tested):
+        return ""
+    against = shown_name(known.control) if known.control else "every other group"
+    since: float | None = None
+    for hours, state in zip(reversed(times), reversed(tested), strict=True):
+        if not state:
+            break
+        since = hours
+    if since is None:
+        return f"{shown_name(leader)} is not shown to be higher than {against} at the last time point."
+    moment = when(since).removeprefix("at ")
+    if since == times[0]:
+        return f"{shown_name(leader)} is higher than {against} from {when(since).removeprefix('at ')} on, the first time point."
+    return f"{shown_name(leader)} is higher than {against} from {when(since).removeprefix('at ')} on; earlier this is not shown."
+
+
+def _higher_at(tests: pd.DataFrame, row: Row, fate: str, hours: float, control: str) -> bool | None:
+    if row["light"] == "red" or not usable(row):
+        return False
+    found = tests_of(tests, str(row["group"]), fate, hours)
+    if control:
+        found = {name: value for name, value in found.items() if name == control}
+    values = [apart(test) for test in found.values() if np.isfinite(test["p"])]
+    return all(values) if values else None

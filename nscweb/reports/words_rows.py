@@ -1,0 +1,67 @@
+"""Rows of the tables that sentences are made from, as plain dictionaries, and what a test shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+ALPHA = 0.05
+NAMELESS = "the group without a name"
+
+Row = dict[str, Any]
+
+
+def tested(test: Row | None) -> bool:
+    """True where a test gave a p value."""
+    return test is not None and bool(np.isfinite(test["p"]))
+
+
+def tied(test: Row | None) -> bool:
+    """True where a test was made and shows no difference."""
+    return test is not None and tested(test) and not apart(test)
+
+
+def apart(test: Row) -> bool:
+    """True where both the adjusted p value and the interval show that the first group is higher."""
+    return bool(test["p"] < ALPHA and test["low"] > 0)
+
+
+def tests_of(tests: pd.DataFrame, name: str, fate: str, time_h: float) -> dict[str, Row]:
+    """Tests of a group at that time by the other group, turned so that the group comes first."""
+    found: dict[str, Row] = {}
+    for row in at(tests, fate, time_h):
+        if row["group"] == name:
+            found[str(row["other"])] = row
+        elif row["other"] == name:
+            ends = {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
+            found[str(row["group"])] = {**row, **ends}
+    return found
+
+
+def at(table: pd.DataFrame, fate: str, time_h: float) -> list[Row]:
+    """Rows of one class at one time; NaN finds the cells without a time."""
+    hours = table["time_h"].to_numpy(float)
+    here = np.isnan(hours) if np.isnan(time_h) else hours == time_h
+    return records(table[(table["class"] == fate).to_numpy(bool) & here])
+
+
+def records(table: pd.DataFrame) -> list[Row]:
+    """A table as plain dictionaries, which are quicker to ask than rows of pandas."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def usable(row: Row) -> bool:
+    """True where a share could be recovered."""
+    return bool(row["recovered"]) and bool(np.isfinite(row["mean"]))
+
+
+def shown_name(group: object) -> str:
+    """A group's name for a sentence."""
+    return str(group) or NAMELESS
+
+
+def after(moment: str) -> str:
+    """A moment with a space before it, or nothing."""
+    return f" {moment}" if moment else ""

@@ -1,0 +1,171 @@
+"""The sentence on top says what the numbers show, and on worst cases claims nothing that they do not show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nscweb.reports.words import Facts, answer, group_order
+from nscweb.reports.words_early import how_early
+
+DAY = 24.0
+
+
+def group(name: str, mean: float, low: float, high: float, **more: object) -> dict[str, object]:
+    base = {"group": name, "time_h": DAY, "class": "neuron", "replicates": 3, "cells": 900, "light": "green"}
+    return {**base, "mean": mean, "low": low, "high": high, "recovered": True, **more}
+
+
+def compared(
+    one: str, other: str, gap: float, low: float, high: float, p: float, **more: object
+) -> dict[str, object]:
+    base = {"time_h": DAY, "class": "neuron", "group": one, "other": other, "comparisons": 15}
+    return {**base, "difference": gap, "low": low, "high": high, "p": p, **more}
+
+
+def rows_of(*rows: dict[str, object]) -> pd.DataFrame:
+    columns = ["time_h", "class", "group", "other", "difference", "low", "high", "p", "comparisons"]
+    return pd.DataFrame(list(rows), columns=columns)
+
+
+NGF, NT4 = group("NGF", 0.74, 0.70, 0.78), group("NT4", 0.68, 0.64, 0.72)
+
+
+def test_the_sentence_of_the_issue() -> None:
+    said = answer(
+        pd.DataFrame([NT4, NGF]), rows_of(compared("NGF", "NT4", 0.06, 0.01, 0.11, 0.03)), "neuron", DAY
+    )
+    assert said.headline == (
+        "NGF: 74 % neurons at day 1 [70, 78], 3 replicates; higher than NT4 by 6 points [1, 11], "
+        "p = 0.03 adjusted for 15 comparisons."
+    )
+    assert (said.verdict, said.leader, said.order) == ("clear", "NGF", ("NGF", "NT4"))
+
+
+def test_a_test_written_the_other_way_round_says_the_same() -> None:
+    table = pd.DataFrame([NT4, NGF])
+    one = answer(table, rows_of(compared("NGF", "NT4", 0.06, 0.01, 0.11, 0.03)), "neuron", DAY)
+    other = answer(table, rows_of(compared("NT4", "NGF", -0.06, -0.11, -0.01, 0.03)), "neuron", DAY)
+    assert one == other
+
+
+def test_few_replicates_get_no_p_and_no_higher_than() -> None:
+    few = pd.DataFrame([{**NGF, "replicates": 2}, {**NT4, "replicates": 2}])
+    none = compared("NGF", "NT4", 0.06, 0.01, 0.11, np.nan)
+    for table in (rows_of(none), rows_of()):
+        said = answer(few, table, "neuron", DAY).headline
+        assert "not shown to be higher than NT4" in said and "fewer than 3 replicates" in said
+        assert "p =" not in said and "; higher" not in said and "no p value" in said
+
+
+def test_one_replicate_says_that_the_interval_is_about_its_cells() -> None:
+    said = answer(pd.DataFrame([{**NGF, "replicates": 1, "cells": 300}]), rows_of(), "neuron", DAY)
+    assert "1 replicate of 300 cells" in said.headline
+    assert "says nothing about the next culture" in said.headline and said.verdict == "open"
+
+
+def test_a_red_sample_is_not_ranked_and_has_no_number() -> None:
+    table = pd.DataFrame([{**NGF, "light": "red", "mean": 0.9}, NT4])
+    said = answer(table, rows_of(compared("NGF", "NT4", 0.22, 0.2, 0.3, 0.001)), "neuron", DAY)
+    assert said.leader == "NT4" and "90" not in said.headline
+    assert (
+        "Not ranked, because its cells are unlike those that the model knows (red light): NGF."
+        in said.headline
+    )
+
+
+def test_when_all_are_red_no_number_is_said() -> None:
+    table = pd.DataFrame([{**NGF, "light": "red"}, {**NT4, "light": "red"}])
+    said = answer(table, rows_of(compared("NGF", "NT4", 0.06, 0.01, 0.11, 0.03)), "neuron", DAY)
+    assert (said.verdict, said.leader) == ("none", "")
+    assert "can be trusted" in said.headline and "74" not in said.headline and "%" not in said.headline
+
+
+def test_yellow_asks_for_care() -> None:
+    assert (
+        "with care" in answer(pd.DataFrame([{**NGF, "light": "yellow"}]), rows_of(), "neuron", DAY).headline
+    )
+
+
+def test_a_flat_confusion_says_that_it_cannot_be_told() -> None:
+    lost = {"recovered": False, "mean": np.nan, "low": np.nan, "high": np.nan}
+    said = answer(pd.DataFrame([{**NGF, **lost}, {**NT4, **lost}]), rows_of(), "neuron", DAY)
+    assert "cannot be told from these cells" in said.headline and said.verdict == "none"
+    assert "%" not in said.headline
+    one = answer(pd.DataFrame([{**NGF, **lost}, NT4]), rows_of(), "neuron", DAY)
+    assert one.leader == "NT4" and "cannot be recovered: NGF" in one.headline
+
+
+def test_one_tiny_sample_is_called_tiny_and_its_interval_wide() -> None:
+    tiny = group("NGF", 0.75, 0.3, 0.95, replicates=1, cells=8)
+    said = answer(pd.DataFrame([tiny]), rows_of(), "neuron", DAY).headline
+    assert "1 replicate of 8 cells" in said and "wide" in said and "Only 8 cells" in said
+    assert "no other group to compare with" in said
+
+
+def test_ties_are_named_and_nothing_is_called_higher() -> None:
+    table = pd.DataFrame([NGF, group("NT3", 0.73, 0.69, 0.77), NT4])
+    rows = rows_of(
+        compared("NGF", "NT3", 0.01, -0.04, 0.06, 0.8),
+        compared("NGF", "NT4", 0.06, -0.01, 0.11, 0.07),
+        compared("NT3", "NT4", 0.05, -0.02, 0.1, 0.2),
+    )
+    said = answer(table, rows, "neuron", DAY)
+    assert "cannot be told apart from NT3 (1 point [−4, 6], p = 0.80" in said.headline
+    assert "nor from NT4" in said.headline and "higher" not in said.headline and said.verdict == "open"
+
+
+def test_a_small_p_whose_interval_holds_zero_is_no_claim() -> None:
+    said = answer(
+        pd.DataFrame([NGF, NT4]), rows_of(compared("NGF", "NT4", 0.06, -0.01, 0.11, 0.03)), "neuron", DAY
+    )
+    assert "cannot be told apart" in said.headline
+
+
+def test_a_control_is_what_the_leader_is_compared_with() -> None:
+    table = pd.DataFrame([NGF, NT4, group("RA", 0.5, 0.4, 0.6)])
+    rows = rows_of(compared("NGF", "RA", 0.24, 0.1, 0.3, 0.001), compared("NT4", "RA", 0.18, 0.1, 0.3, 0.002))
+    said = answer(table, rows, "neuron", DAY, Facts(control="RA"))
+    assert "higher than the control RA by 24 points" in said.headline
+    assert "not tested against the next, NT4" in said.headline and said.verdict == "open"
+
+
+def test_what_the_cells_and_the_model_are_is_part_of_the_sentence() -> None:
+    table = pd.DataFrame([NGF])
+    assert answer(table, rows_of(), "neuron", DAY, Facts(simulated_cells=True)).headline.startswith(
+        "Simulated cells."
+    )
+    real = answer(table, rows_of(), "neuron", DAY, Facts(simulated_training=True, method="naive")).headline
+    assert "no known accuracy" in real and "not corrected" in real
+
+
+def test_how_early_asks_for_a_difference_that_stays() -> None:
+    table = pd.DataFrame([{**row, "time_h": hours} for row in (NGF, NT4) for hours in (24.0, 72.0, 120.0)])
+    rows = rows_of(
+        compared("NGF", "NT4", 0.02, -0.05, 0.09, 0.4),
+        compared("NGF", "NT4", 0.2, 0.1, 0.3, 0.01, time_h=72.0),
+        compared("NGF", "NT4", 0.2, 0.1, 0.3, 0.01, time_h=120.0),
+    )
+    assert "from day 3 on" in how_early(table, rows, "neuron", "NGF")
+    gone = rows.assign(p=[0.01, 0.01, 0.5], low=[0.01, 0.1, -0.1])
+    assert "not shown" in how_early(table, gone, "neuron", "NGF")
+    assert how_early(table, rows_of(), "neuron", "NGF") == ""
+
+
+def test_the_order_is_trusted_then_red_then_absent_then_lost() -> None:
+    rows = [
+        {**NGF, "recovered": False},
+        {**NT4, "light": "red"},
+        group("A", 0.2, 0.1, 0.3),
+        group("B", 0.4, 0.3, 0.5),
+        group("C", 0.9, 0.8, 1.0, time_h=48.0),
+    ]
+    assert group_order(pd.DataFrame(rows), "neuron", DAY) == ("B", "A", "NT4", "C", "NGF")
+
+
+@pytest.mark.parametrize("hours", [np.nan, 36.0, 12.0])
+def test_any_time_reads_well(hours: float) -> None:
+    said = answer(pd.DataFrame([{**NGF, "time_h": hours}]), rows_of(), "neuron", hours).headline
+    word = {36.0: "at day 1.5 [", 12.0: "at 12 h ["}.get(hours, "neurons [")
+    assert word in said
