@@ -41,7 +41,7 @@ class TrainingOrder:
     Attributes:
         name: of the model to be.
         studies: ids.
-        architecture, split_by, epochs, seed, settings: as in `TrainRequest`.
+        architecture, channels, split_by, epochs, seed, settings: as in `TrainRequest`.
         planned_epochs, planned_cells: from the plan, for the curves of the page.
         job_id: of its last job, "" before the first.
     """
@@ -53,6 +53,7 @@ class TrainingOrder:
     epochs: int | None = None
     seed: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
     planned_epochs: int = 0
     planned_cells: int = 0
     job_id: str = ""
@@ -86,6 +87,7 @@ def request_of(order: TrainingOrder, out: Path) -> TrainRequest:
         studies=order.studies,
         architecture=order.architecture,
         out=out,
+        channels=order.channels,
         epochs=order.epochs,
         settings=order.settings,
         split_by=order.split_by,
@@ -232,7 +234,8 @@ def _folder(app: App, name: str) -> Path:
 def _order(app: App, name: str) -> TrainingOrder:
     try:
         content = json.loads((_folder(app, name) / "order.json").read_text("utf-8"))
-        return TrainingOrder(**{**content, "studies": tuple(content["studies"])})
+        lists = {name: tuple(content.get(name, ())) for name in ("studies", "channels")}
+        return TrainingOrder(**{**content, **lists})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StoreError(
             f"There is no training called {name!r} any more.", "Start it again on the page Models."

@@ -151,6 +151,25 @@ def architecture_facts(name: str) -> ArchitectureFacts:
     )
 
 
+def start_weights(app: App, name: str) -> str:
+    """ImageNet weights to start a network from: ``here``, ``elsewhere`` (can be downloaded) or "" for none."""
+    from nscweb.models.architectures import ARCHITECTURES
+    from nscweb.models.backbone_files import backbone_of
+    from nscweb.services.published import backbones_folder
+
+    source = ARCHITECTURES[name].pretrained if name in ARCHITECTURES else ""
+    if not source:
+        return ""
+    file = backbone_of(source)
+    return "here" if file is None or (backbones_folder(app) / file.file).is_file() else "elsewhere"
+
+
+def common_channels(studies: Sequence[Study]) -> tuple[str, ...]:
+    """Channels that every one of the studies has kept, in the order of the first."""
+    first, *others = studies
+    return tuple(name for name in first.channels if all(name in item.channels for item in others))
+
+
 def plan_training(app: App, request: TrainRequest) -> TrainingPlan:
     """The split that training will make and what it may cost, from the catalogue alone: no cell is read.
 

@@ -109,15 +109,13 @@ def new_training(app: App) -> training_jobs.TrainingOrder | None:
         return None
     if data.simulated:
         show.simulated_banner("The model will know simulated cells only, and its card will say so.")
-    settings, epochs, seed = _options(app, data)
+    chosen = _options(app, data)
     order = training_jobs.TrainingOrder(
         name=_name(data),
         studies=data.ids,
         architecture=data.architecture,
         split_by=data.split_by,
-        epochs=epochs,
-        seed=seed,
-        settings=settings,
+        **chosen,
     )
     plan = draw_plan(app, training_jobs.request_of(order, app.folder.models_dir / "planned"))
     pressed = st.button(
@@ -182,8 +180,8 @@ def facts_sentence(facts: ArchitectureFacts) -> str:
     )
 
 
-def _options(app: App, data: Data) -> tuple[dict[str, Any], int | None, int]:
-    """Settings, epochs and seed from the folded part of the form."""
+def _options(app: App, data: Data) -> dict[str, Any]:
+    """Epochs, seed, settings and channels of an order, from the folded part of the form."""
     found = {
         item.order.name: item
         for item in search_jobs.searches(app)
@@ -207,8 +205,52 @@ def _options(app: App, data: Data) -> tuple[dict[str, Any], int | None, int]:
             help="A search for settings on the tab Search settings finds learning rate, batch and so on for your "
             "cells.",
         )
+        channels = _channels(data)
+        imagenet = _start_from_imagenet(app, data.architecture)
     settings = dict(found[choice].settings) if choice in found else {}
-    return settings, int(epochs) if epochs else None, int(seed or 0)
+    return {
+        "settings": {**settings, "pretrained": "imagenet"} if imagenet else settings,
+        "epochs": int(epochs) if epochs else None,
+        "seed": int(seed or 0),
+        "channels": channels,
+    }
+
+
+def _channels(data: Data) -> tuple[str, ...]:
+    """Channels to learn from; () for the brightfield channel of each study, which is the usual choice."""
+    offered = training_plan.common_channels([item.study for item in data.studies])
+    if len(offered) < 2:
+        return ()
+    chosen = st.multiselect(
+        "Channels",
+        offered,
+        default=[],
+        format_func=plain,
+        key="train_channels",
+        placeholder="the brightfield channel of each study",
+        help="Empty: the brightfield channel alone, so that the model works on cells that were not stained. With "
+        "marker channels the model learns the staining, and every study that it predicts must have these channels.",
+    )
+    return tuple(name for name in offered if name in chosen)
+
+
+def _start_from_imagenet(app: App, architecture: str) -> bool:
+    """Whether to start from weights learnt on photographs, where there are some on this computer."""
+    where = training_plan.start_weights(app, architecture)
+    if where == "here":
+        wanted: bool = st.toggle(
+            "Start from ImageNet weights",
+            key=f"train_imagenet_{architecture}",
+            help="The network begins with what it learnt on photographs (ImageNet) in place of random numbers. "
+            "This often helps when there are fewer than some thousand cells.",
+        )
+        return wanted
+    if where == "elsewhere":
+        st.caption(
+            "ImageNet weights for this network can be downloaded on the tab Published models and data; it then "
+            "can start from them."
+        )
+    return False
 
 
 def _name(data: Data) -> str:

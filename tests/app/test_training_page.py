@@ -158,3 +158,21 @@ def test_a_search_is_started_from_its_form(walk: Walk, data_folder: Path, app: A
     assert is_healthy(test), texts(test)
     (item,) = search_jobs.searches(app)
     assert (item.order.trials, item.order.epochs, item.state) == (3, 20, "queued")
+
+
+def test_a_backbone_with_weights_on_this_computer_can_start_from_them(
+    walk: Walk, data_folder: Path, app: App
+) -> None:
+    test = opened(walk, TABS[1])
+    assert not [item for item in test.toggle if item.label == "Start from ImageNet weights"]
+    test = test.selectbox(key="train_architecture").set_value("efficientnet-lite0").run()
+    test = test.toggle(key="train_imagenet_efficientnet-lite0").set_value(True).run()
+    test = test.number_input(key="train_epochs").set_value(1).run()
+    test = button(test, "Start training").click().run()
+    assert is_healthy(test), texts(test)
+    (item,) = training_jobs.trainings(app)
+    assert item.order.settings["pretrained"] == "imagenet"
+    assert training_jobs.request_of(item.order, data_folder).settings["pretrained"] == "imagenet"
+    test = opened(walk, TABS[1])
+    test = test.selectbox(key="train_architecture").set_value("resnet18").run()
+    assert "can be downloaded on the tab" in texts(test)
