@@ -12,7 +12,7 @@ from nscweb.core.card import Metric
 from nscweb.evaluation.areas import area_metrics
 from nscweb.evaluation.codes import class_codes
 from nscweb.evaluation.intervals import percentile_interval, wilson
-from nscweb.evaluation.resampling import Resampling
+from nscweb.evaluation.judged import Judged, judged
 
 Float64 = NDArray[np.float64]
 ROUNDS = 1000
@@ -50,21 +50,25 @@ def classification_metrics(
         by_time: also per time point; those figures have `time_h` set.
         rounds: of the bootstrap.
     """
-    known = predictions[predictions["true_class"].isin(list(classes)).to_numpy()]
-    found = list(_metrics(known, classes, seed, rounds, None))
+    cells = judged(predictions, classes)
+    found = list(judged_metrics(cells, seed=seed, rounds=rounds))
     if by_time:
-        hours = known["time_h"].to_numpy(np.float64)
+        known = class_codes(predictions["true_class"], classes) >= 0
+        hours = predictions["time_h"].to_numpy(np.float64)[known]
         for hour in np.unique(hours[np.isfinite(hours)]):
-            found.extend(_metrics(known[hours == hour], classes, seed, rounds, float(hour)))
+            part = cells.take(hours == hour)
+            found.extend(judged_metrics(part, seed=seed, rounds=rounds, time_h=float(hour)))
     return found
 
 
-def _metrics(
-    table: pd.DataFrame, classes: Sequence[str], seed: int, rounds: int, time_h: float | None
+def judged_metrics(
+    judged_cells: Judged, *, seed: int, rounds: int = ROUNDS, time_h: float | None = None
 ) -> Iterator[Metric]:
-    if table.empty:
+    """`classification_metrics` of cells that are plain arrays already; nothing for no cells."""
+    if not len(judged_cells):
         return
-    how = Resampling.of(table, classes, rounds=rounds, seed=seed)
+    classes = judged_cells.classes
+    how = judged_cells.resampling(rounds=rounds, seed=seed)
     matrix = how.confusions.sum(axis=0)
     drawn = how.matrices()
     cells = int(matrix.sum())
@@ -95,7 +99,7 @@ def _metrics(
         if support:
             value = float(one[index])
             yield metric("f1", value, percentile_interval(many[:, index], value), support, name)
-    yield from area_metrics(table, classes, how, time_h)
+    yield from area_metrics(judged_cells.scores, how, time_h)
 
 
 def _share(values: Float64, hits: float, total: float) -> tuple[float, float]:

@@ -46,10 +46,25 @@ class Resampling:
         Samples are drawn within their true class, so that no round lacks a class. Where samples hold several
         true classes, they are drawn from all.
         """
+        sample, _ = pd.factorize(table["sample_id"])
+        true, predicted = class_codes(table["true_class"], classes), class_codes(table["predicted"], classes)
+        return cls.of_codes(np.asarray(sample, np.int64), true, predicted, classes, rounds=rounds, seed=seed)
+
+    @classmethod
+    def of_codes(
+        cls,
+        samples: Int64,
+        true: Int64,
+        predicted: Int64,
+        classes: Sequence[str],
+        *,
+        rounds: int,
+        seed: int,
+    ) -> Resampling:
+        """The same from numbers: (N,) sample, (N,) true class 0 to K - 1, (N,) predicted class or -1."""
         names = list(classes)
         size = len(names)
-        sample, found = pd.factorize(table["sample_id"])
-        true, predicted = class_codes(table["true_class"], names), class_codes(table["predicted"], names)
+        sample, found = pd.factorize(samples)
         inside = predicted >= 0
         cell = (sample * size + true) * size + predicted
         flat = np.bincount(cell[inside], minlength=len(found) * size * size)
@@ -75,6 +90,21 @@ class Resampling:
         if not class_name:
             return len(self.confusions)
         return int(np.count_nonzero(self.confusions[:, self.classes.index(class_name)].sum(axis=1)))
+
+    def drawn(self, per_sample: Float64, rng: np.random.Generator) -> Float64:
+        """(B, W) counts of each round from (S, W) counts per sample of cells that are drawn together.
+
+        Args:
+            per_sample: whole numbers.
+            rng: used where cells are drawn.
+        """
+        if self.over_samples:
+            return np.asarray(self.weights.astype(np.float64) @ per_sample, np.float64)
+        counts = per_sample.sum(axis=0)
+        total = counts.sum()
+        if not total:
+            return np.zeros((self.rounds, len(counts)))
+        return rng.multinomial(int(total), counts / total, size=self.rounds).astype(np.float64)
 
     def matrices(self) -> Float64:
         """(B, K, K) confusion matrix of each round."""
