@@ -167,6 +167,11 @@ class ModelCard:
     held_out: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def temperature(self) -> float:
+        """What the logits are divided by before softmax; 1 for a model whose scores were left as they are."""
+        return float(self.calibration.get("temperature", 1.0))
+
+    @property
     def input_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of one network input."""
         return (len(self.recipe.channels), *self.recipe.resize)

@@ -125,6 +125,8 @@ def _check(card: ModelCard) -> None:
     if not _NAME.match(card.name):
         raise CardInvalid(f"The model name {card.name!r} has characters other than letters, digits, . _ -.")
     others = [str(export.get("file", "")) for export in card.exports.values()]
+    if card.held_out:
+        others.append(str(card.held_out.get("file", "")))
     for name in (card.weights.file, card.weights.example, *others):
         if not _FILE.match(name):
             raise CardInvalid(f"The card names the file {name!r}; files must lie beside the card.")
@@ -132,6 +134,15 @@ def _check(card: ModelCard) -> None:
         raise CardInvalid("Weights must be a .safetensors file; pickled weights are never loaded.")
     if not _SHA256.match(card.weights.sha256):
         raise CardInvalid("The card gives no valid SHA-256 of its weights.")
+    temperature = card.calibration.get("temperature", 1.0)
+    if (
+        isinstance(temperature, bool)
+        or not isinstance(temperature, int | float)
+        or not 0.01 <= temperature <= 100
+    ):
+        raise CardInvalid(
+            f"The card gives the temperature {temperature!r}; a number from 0.01 to 100 is possible."
+        )
     if not card.limits:
         raise CardInvalid("The card states no limits; a model without stated limits is not offered.")
     size = len(card.classes)

@@ -25,7 +25,7 @@ _AGAIN = "Make it again with: nscweb models export NAME, or copy the model folde
 
 def temperature_of(entry: CardEntry) -> float:
     """What the scores are divided by before softmax; 1 for an uncalibrated model."""
-    return float(entry.card.calibration.get("temperature", 1.0))
+    return entry.card.temperature
 
 
 def export_record(entry: CardEntry, data: bytes, file: str, check: dict[str, Any]) -> dict[str, Any]:

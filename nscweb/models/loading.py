@@ -88,7 +88,7 @@ def replay_example(entry: CardEntry) -> Replay:
             f"The example of {card.name} has {expected.shape} probabilities, not one per class."
         )
     with torch.inference_mode():
-        found = torch.softmax(load_model(entry)(torch.from_numpy(inputs)), dim=1).numpy()
+        found = torch.softmax(load_model(entry)(torch.from_numpy(inputs)) / card.temperature, dim=1).numpy()
     return Replay(len(inputs), float(np.abs(found - expected).max(initial=0.0)))
 
 

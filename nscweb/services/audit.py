@@ -1,4 +1,4 @@
-"""Ask an existing model again for its shortcut audit and its robustness, and write its card anew.
+"""Ask an existing model again for its audit, its robustness and held-out scores, and write its card anew.
 
 The cells that the model has never seen are found again: simulated ones are drawn again from the seed, those of studies
 are read from their cell files, and both are split as the card says. That they are the same cells is checked before
@@ -59,6 +59,7 @@ def audit_model(
     from nscweb.services.finished_model import look_for_twins
     from nscweb.store.files import atomic_write
     from nscweb.training.checks import run_checks, scored_held_out, with_checks
+    from nscweb.training.held_out_file import write_held_out
 
     card = entry.card
     model = load_model(entry)
@@ -66,14 +67,19 @@ def audit_model(
     split = _split_of(card, data)
     chosen = choose_device(device, app.settings.threads)
     progress(0, 0, "Measuring on held-out cells")
-    scored = scored_held_out(model, data, split, chosen)
+    scored = scored_held_out(model, data, split, chosen, card.temperature)
     _check_same(card, scored)
     checks = run_checks(
         model, data, split, scored, seed=card.origin.seed, device=chosen, progress=progress, cancel=cancel
     )
     twins = look_for_twins(data, split, progress, cancel)
     checked = with_checks(card, checks)
-    checked = replace(checked, audit={**checked.audit, "duplicates": twins})
+    # The temperature stays as it is: the other forms of the network hold it, and runs were made with it.
+    checked = replace(
+        checked,
+        audit={**checked.audit, "duplicates": twins},
+        held_out=write_held_out(entry.folder, scored, data, split),
+    )
     content = json.dumps(card_to_dict(checked), indent=1, ensure_ascii=False) + "\n"
     with atomic_write(entry.folder / "card.json") as stream:
         stream.write(content.encode("utf-8"))

@@ -31,9 +31,12 @@ from nscweb.training.checkpoint import copy_of, write_atomically
 from nscweb.training.checks import run_checks, scored_held_out, with_checks
 from nscweb.training.config import TrainConfig
 from nscweb.training.dataset import TrainingData
+from nscweb.training.held_out_file import write_held_out
+from nscweb.training.inputs import predict_rows
 from nscweb.training.loop import Trained, predict_logits
 from nscweb.training.metrics import Scored, all_metrics, confusion_counts, roc_points
 from nscweb.training.splits import Split
+from nscweb.training.temperature import fit_temperature
 
 WEIGHTS, EXAMPLE, CURVES, HISTORY = "weights.safetensors", "example.npz", "curves.json", "history.csv"
 _EXAMPLES = 16
@@ -98,12 +101,13 @@ def write_model_folder(
         JobCancelled: somebody asked to stop; there is no card yet.
     """
     out.mkdir(parents=True, exist_ok=True)
-    scored = scored_held_out(trained.model, data, split, torch.device("cpu"))
+    temperature = _temperature(data, split, trained)
+    scored = scored_held_out(trained.model, data, split, torch.device("cpu"), temperature)
     # The network was trained with channels last; files hold plain contiguous tensors.
     tensors = {name: tensor.contiguous() for name, tensor in copy_of(trained.model).items()}
     weights = safetensors.torch.save(tensors, {"architecture": config.architecture})
     write_atomically(out / WEIGHTS, weights)
-    write_atomically(out / EXAMPLE, _example(data, split, trained))
+    write_atomically(out / EXAMPLE, _example(data, split, trained, temperature))
     performance = _performance(data, split, scored, trained, config, text)
     write_atomically(out / CURVES, _json(performance.curves))
     write_atomically(out / HISTORY, _history_csv(trained.history))
@@ -122,8 +126,9 @@ def write_model_folder(
         uses=text.uses,
         limits=(*_limits(data, split), *text.limits),
         citation=text.citation,
-        calibration=_calibration(data, split, trained),
+        calibration={"temperature": temperature, **_calibration(data, split, trained)},
         mark=text.mark,
+        held_out=write_held_out(out, scored, data, split),
     )
     if checks:
         card = with_checks(
@@ -228,6 +233,12 @@ def _limits(data: TrainingData, split: Split) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _temperature(data: TrainingData, split: Split, trained: Trained) -> float:
+    """Fitted on the cells that decided when to stop, never on those that the scores are judged on."""
+    logits = predict_rows(trained.model, data, split.validation, torch.device("cpu"))
+    return fit_temperature(logits, data.labels[split.validation])
+
+
 def _calibration(data: TrainingData, split: Split, trained: Trained) -> dict[str, Any]:
     """What known cells look like, to the network and in plain statistics, from cells that were not trained on."""
     rows = np.sort(np.concatenate((split.held_out, split.validation)))
@@ -249,7 +260,7 @@ def _calibration(data: TrainingData, split: Split, trained: Trained) -> dict[str
     }
 
 
-def _example(data: TrainingData, split: Split, trained: Trained) -> bytes:
+def _example(data: TrainingData, split: Split, trained: Trained, temperature: float) -> bytes:
     """A few held-out cells of each class as network inputs, and the probabilities that belong to them."""
     rows: list[int] = []
     per_class = max(1, _EXAMPLES // len(data.classes))
@@ -258,7 +269,7 @@ def _example(data: TrainingData, split: Split, trained: Trained) -> bytes:
     inputs = data.inputs(np.asarray(rows, np.int64))
     logits = predict_logits(trained.model, inputs, torch.device("cpu"))
     buffer = io.BytesIO()
-    probabilities = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
+    probabilities = torch.softmax(torch.from_numpy(logits) / temperature, dim=1).numpy()
     np.savez_compressed(buffer, input=inputs, probabilities=probabilities)
     return buffer.getvalue()
 

@@ -55,12 +55,18 @@ def run_checks(
         model.cpu().eval()
 
 
-def scored_held_out(model: nn.Module, data: TrainingData, split: Split, device: torch.device) -> Scored:
-    """What a network says of all held-out cells, in the order of `split.held_out`; it stays on `device`."""
+def scored_held_out(
+    model: nn.Module, data: TrainingData, split: Split, device: torch.device, temperature: float = 1.0
+) -> Scored:
+    """What a network says of all held-out cells, in the order of `split.held_out`; it stays on `device`.
+
+    Args:
+        temperature: of the card, so that the scores are those that a user's cells get.
+    """
     logits = predict_rows(model.to(device), data, split.held_out, device)
     return Scored(
         data.labels[split.held_out],
-        torch.softmax(torch.from_numpy(logits), dim=1).numpy(),
+        torch.softmax(torch.from_numpy(logits) / temperature, dim=1).numpy(),
         data.sample_of[split.held_out],
         data.times[split.held_out],
     )

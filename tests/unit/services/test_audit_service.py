@@ -11,6 +11,7 @@ from small_studies import simulated_study
 
 from nscweb.core.card import read_card
 from nscweb.core.errors import InputRefused, WrongUse
+from nscweb.inference.held_out_file import read_held_out
 from nscweb.services.audit import audit_model
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.card_writer import CardText
@@ -47,6 +48,11 @@ def test_a_model_of_simulated_cells_is_asked_again_from_its_command(tmp_path):
     assert {"passed", "sentence", "swaps", "alone"} <= set(again.card.audit)
     assert again.card.robustness[0]["change"] == "unchanged"
     assert again.card.performance == entry.card.performance
+    assert again.card.held_out == entry.card.held_out
+    # A model from before held-out scores were kept gets them.
+    (entry.folder / "held_out.npz").unlink()
+    older = replace(entry, card=replace(entry.card, held_out={}))
+    assert read_held_out(audit_model(app, older)) is not None
     assert entry.weights_path.read_bytes() == weights
     assert any("Robustness" in step for step in steps)
 

@@ -75,7 +75,14 @@ def test_a_network_learns_what_can_be_learnt(entry):
 def test_the_folder_is_complete_and_replays_its_example(entry):
     card, folder = entry.card, entry.folder
     names = {path.name for path in folder.iterdir()}
-    assert names == {"card.json", "weights.safetensors", "example.npz", "curves.json", "history.csv"}
+    assert names == {
+        "card.json",
+        "weights.safetensors",
+        "example.npz",
+        "curves.json",
+        "history.csv",
+        "held_out.npz",
+    }
     assert replay_example(entry).largest_difference < 1e-5
     assert card.name == "toys"
     assert card.origin.settings["optimiser"] == "adamw"
