@@ -1,0 +1,161 @@
+"""Replicates of each group in numbers: mean, spread, interval; Welch's ANOVA; normality and variance, shown only.
+
+Shapiro-Wilk and Levene stand beside the results and decide nothing: with three to six replicates they cannot
+see a departure that matters, and choosing the test by them changes its error rate.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nscweb.evaluation.intervals import t_quantile
+from nscweb.evaluation.replicate_rows import (
+    FEWEST,
+    all_the_same,
+    checked_rows,
+    group_words,
+    panels,
+    values_of,
+)
+
+Float64 = NDArray[np.float64]
+
+SUMMARY_COLUMNS: tuple[str, ...] = (
+    "time_h", "class", "group", "n", "lost", "cells", "fewest_cells", "mean", "sd", "sem", "low", "high",
+    "shapiro_p", "note",
+)  # fmt: skip
+ANOVA_COLUMNS: tuple[str, ...] = (
+    "time_h", "class", "groups", "n", "f", "df_between", "df_within", "p", "p_adjusted", "comparisons",
+    "levene_p", "method", "note",
+)  # fmt: skip
+
+
+def summary_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean, SD, SEM and 95 % t interval over replicates, per time point, class and group.
+
+    Args:
+        rows: replicate rows (`replicate_rows.ROW_COLUMNS`).
+
+    Returns:
+        Columns `SUMMARY_COLUMNS`. ``n`` replicates with a ratio, ``lost`` without one; ``cells`` counted in all
+        of them, ``fewest_cells`` in the smallest. The interval is clipped to 0..1, and NaN with one replicate
+        or without spread. ``shapiro_p`` is the p value of Shapiro and Wilk's test of normality (n of 3 or more).
+    """
+    table = checked_rows(rows)
+    lines = []
+    for (hours, name, group), part in table.groupby(["time_h", "class", "group"], dropna=False, sort=True):
+        values = values_of(part)
+        n = len(values)
+        known = part[np.isfinite(part["ratio"].to_numpy())]
+        sd = float(values.std(ddof=1)) if n >= 2 else float("nan")
+        same = all_the_same(values)
+        sd = 0.0 if n >= 2 and same else sd
+        mean = float(values.mean()) if n else float("nan")
+        half = float(t_quantile(n - 1)) * sd / np.sqrt(n) if n >= 2 and not same else float("nan")
+        lines.append(
+            (
+                hours,
+                name,
+                group,
+                n,
+                len(part) - n,
+                int(known["cells"].sum()),
+                int(known["cells"].min()) if n else 0,
+                mean,
+                sd,
+                sd / np.sqrt(n) if n >= 2 else float("nan"),
+                max(0.0, mean - half) if np.isfinite(half) else float("nan"),
+                min(1.0, mean + half) if np.isfinite(half) else float("nan"),
+                _shapiro(values),
+                _note(str(group), values, len(part) - n, known["cells"].to_numpy()),
+            )
+        )
+    return pd.DataFrame(lines, columns=list(SUMMARY_COLUMNS))
+
+
+def anova_table(rows: pd.DataFrame, adjust: str = "holm") -> pd.DataFrame:
+    """Welch's ANOVA over all groups with three or more replicates, per time point and class.
+
+    statsmodels ``anova_oneway(use_var="unequal")``: Welch, Biometrika 38, 330 (1951). Groups whose replicates
+    all agree are left out and named, because Welch's weights would be infinite.
+
+    Args:
+        rows: replicate rows.
+        adjust: ``holm`` or ``fdr_bh``, over all time points and classes of the table.
+
+    Returns:
+        Columns `ANOVA_COLUMNS`; ``p`` is NaN where the note says why.
+    """
+    from scipy.stats import levene
+    from statsmodels.stats.oneway import anova_oneway
+
+    lines = []
+    for hours, name, groups in panels(checked_rows(rows)):
+        few = [group for group, values in groups.items() if len(values) < FEWEST]
+        flat = [group for group, values in groups.items() if len(values) >= FEWEST and all_the_same(values)]
+        used = [groups[group] for group in groups if group not in few and group not in flat]
+        f = between = within = p = spread_p = float("nan")
+        if len(used) >= 2:
+            result = anova_oneway(used, use_var="unequal", welch_correction=True)
+            f, p = float(result.statistic), float(result.pvalue)
+            between, within = (float(value) for value in result.df)
+            spread_p = float(levene(*used, center="median").pvalue)
+        size = sum(len(values) for values in used)
+        note = _anova_note(few, flat, len(used))
+        lines.append(
+            (hours, name, len(used), size, f, between, within, p, np.nan, 0, spread_p, "Welch ANOVA", note)
+        )
+    table = pd.DataFrame(lines, columns=list(ANOVA_COLUMNS))
+    table["p_adjusted"], table["comparisons"] = adjusted(table["p"].to_numpy(np.float64), adjust)
+    return table
+
+
+def adjusted(p: Float64, adjust: str) -> tuple[Float64, int]:
+    """p values adjusted over all that are not NaN, and how many those are (statsmodels multipletests)."""
+    from statsmodels.stats.multitest import multipletests
+
+    known = np.isfinite(p)
+    result = np.full(len(p), np.nan)
+    if known.any():
+        result[known] = multipletests(p[known], method=adjust)[1]
+    return result, int(known.sum())
+
+
+def _shapiro(values: Float64) -> float:
+    from scipy.stats import shapiro
+
+    if len(values) < 3 or all_the_same(values):
+        return float("nan")
+    return float(shapiro(values).pvalue)
+
+
+def _note(group: str, values: Float64, lost: int, cells: NDArray[np.float64]) -> str:
+    sentences = []
+    if lost:
+        sentences.append(
+            f"{lost} of {lost + len(values)} replicates of {group_words(group)} are left out because their ratio "
+            "cannot be recovered."
+        )
+    if len(values) == 1:
+        sentences.append("One replicate: nothing is known about how replicates differ.")
+    if len(values) >= 2 and all_the_same(values):
+        sentences.append("All replicates have the same value; check that they are not copies of one file.")
+    if len(cells) >= 2 and cells.min() * 10 < np.median(cells):
+        sentences.append(
+            f"The smallest replicate has {cells.min():,.0f} cells and the middle one {np.median(cells):,.0f}; "
+            "it counts as much as the others here, see the model of cells within replicates."
+        )
+    return " ".join(sentences)
+
+
+def _anova_note(few: list[str], flat: list[str], used: int) -> str:
+    parts = []
+    if few:
+        parts.append(f"Left out with fewer than three replicates: {', '.join(map(group_words, few))}.")
+    if flat:
+        parts.append(f"Left out without any spread: {', '.join(map(group_words, flat))}.")
+    if used < 2:
+        parts.append("Fewer than two groups are left, so nothing can be compared.")
+    return " ".join(parts)

@@ -1,0 +1,224 @@
+"""Groups compared on replicate means: Welch's t test, Hedges g, Games-Howell, adjusted for all comparisons.
+
+Each comparison stands on the biological replicates of one time point and class. Pooled cells never enter: with no
+true effect they gave a "significant" difference in about four of five comparisons (benchmarks/replicates.py).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nscweb.core.errors import WrongUse
+from nscweb.evaluation.effect_sizes import hedges_g
+from nscweb.evaluation.group_summary import adjusted
+from nscweb.evaluation.power import needed_replicates, pooled_spread
+from nscweb.evaluation.replicate_rows import (
+    FEWEST,
+    all_the_same,
+    checked_rows,
+    group_words,
+    panels,
+    time_words,
+)
+
+Float64 = NDArray[np.float64]
+
+ADJUSTMENTS: dict[str, str] = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg"}
+TEST_COLUMNS: tuple[str, ...] = (
+    "time_h", "class", "group", "control", "difference", "low", "high", "low_all", "high_all",
+    "g", "g_low", "g_high", "p", "p_adjusted", "comparisons", "n_group", "n_control", "method", "note",
+    "p_games_howell",
+)  # fmt: skip
+# The studentised range is slow to compute (35 ms a pair); above this the page would not answer.
+MOST_GAMES_HOWELL = 150
+
+
+def group_tests(
+    rows: pd.DataFrame, control: str | None = None, *, adjust: str = "holm", difference: float = 0.1
+) -> pd.DataFrame:
+    """Every group against the control, or all pairs where there is none, per time point and class.
+
+    Args:
+        rows: replicate rows (`replicate_rows.ROW_COLUMNS`), already narrowed to what is shown: the adjustment
+            counts every comparison in them.
+        control: group that the others are compared with; None compares all pairs.
+        adjust: key of `ADJUSTMENTS`.
+        difference: 0..1, the difference for which the note says how many replicates would be needed.
+
+    Returns:
+        Columns `TEST_COLUMNS`. ``difference`` is group minus control of the mean ratios, -1..1, with the 95 %
+        Welch interval ``low`` to ``high`` of this comparison alone; ``low_all`` to ``high_all`` hold for all
+        comparisons at once (Bonferroni). ``p`` is two-sided of Welch's t test (Biometrika 34, 28 (1947)),
+        ``p_adjusted`` over ``comparisons``. ``p_games_howell`` (all pairs only) is adjusted within one time
+        point and class (Games and Howell, J. Educ. Stat. 1, 113 (1976)). Fewer than three replicates in a group,
+        or no spread in both: p and intervals are NaN and ``note`` says why.
+
+    Raises:
+        WrongUse: another `adjust`, or a control that no row has.
+    """
+    if adjust not in ADJUSTMENTS:
+        raise WrongUse(
+            f"{adjust!r} is not a way to adjust p values.", f"There are: {', '.join(ADJUSTMENTS)}."
+        )
+    table = checked_rows(rows)
+    if control is not None and control not in set(table["group"]):
+        raise WrongUse(f"The control group {control!r} has no cells here.", "Choose another control group.")
+    lines: list[dict[str, Any]] = []
+    samples: list[tuple[Float64, Float64]] = []
+    sizes: list[int] = []
+    for hours, name, groups in panels(table):
+        pairs = _pairs(list(groups), control)
+        compared = sum(len(values) >= FEWEST for values in groups.values())
+        sizes += [compared] * len(pairs)
+        for first, second in pairs:
+            lines.append({"time_h": hours, "class": name, "group": first, "control": second})
+            samples.append((groups[first], groups.get(second, np.zeros(0))))
+    result = pd.DataFrame(lines, columns=list(TEST_COLUMNS[:4]))
+    computed = _welch(samples)
+    for column, values in computed.items():
+        result[column] = values
+    result["p_adjusted"], comparisons = adjusted(computed["p"], adjust)
+    result["comparisons"] = comparisons
+    result["low_all"], result["high_all"] = _simultaneous(result, comparisons)
+    result["p_games_howell"] = np.nan
+    if control is None and 0 < len(result) <= MOST_GAMES_HOWELL:
+        result["p_games_howell"] = _games_howell(samples, sizes)
+    result["method"] = f"Welch t test on replicates, {ADJUSTMENTS[adjust]} over {comparisons} comparisons"
+    keys = zip(lines, samples, strict=True)
+    result["note"] = [_note(line, *pair, comparisons, difference) for line, pair in keys]
+    return result[list(TEST_COLUMNS)]
+
+
+def _pairs(groups: Sequence[str], control: str | None) -> list[tuple[str, str]]:
+    if control is None:
+        return [(second, first) for first, second in combinations(groups, 2)]
+    return [(group, control) for group in groups if group != control]
+
+
+def _welch(samples: Sequence[tuple[Float64, Float64]]) -> dict[str, Any]:
+    """Everything about each pair; comparisons of the same sizes go to SciPy together, which is quick."""
+    count = len(samples)
+    n = np.array([(len(a), len(b)) for a, b in samples], np.int64).reshape(count, 2)
+    mean = np.array([[x.mean() if len(x) else np.nan for x in pair] for pair in samples]).reshape(count, 2)
+    spread = np.array([[_sd(x) for x in pair] for pair in samples]).reshape(count, 2)
+    low, high, p, degrees, error = (np.full(count, np.nan) for _ in range(5))
+    testable = (n.min(axis=1, initial=FEWEST) >= FEWEST) & (np.nan_to_num(spread).sum(axis=1) > 0)
+    for sizes in sorted(set(map(tuple, n[testable].tolist()))):
+        rows = np.flatnonzero(testable & (n == sizes).all(axis=1)).tolist()
+        first = np.stack([samples[row][0] for row in rows], axis=1)
+        second = np.stack([samples[row][1] for row in rows], axis=1)
+        # Replicates that agree but for rounding are made equal, so that SciPy sees a spread of exactly zero.
+        first = np.where(spread[rows, 0] == 0, first[:1], first)
+        second = np.where(spread[rows, 1] == 0, second[:1], second)
+        found = _quiet_welch(first, second)
+        between = found.confidence_interval(0.95)
+        p[rows], degrees[rows] = found.pvalue, found.df
+        low[rows], high[rows] = between.low, between.high
+        error[rows] = (high[rows] - low[rows]) / 2
+    arguments = (mean[:, 0], spread[:, 0], n[:, 0], mean[:, 1], spread[:, 1], n[:, 1])
+    g, g_low, g_high = hedges_g(*arguments)
+    blank = ~testable
+    for values in (g, g_low, g_high):
+        values[blank] = np.nan
+    return {
+        "difference": mean[:, 0] - mean[:, 1],
+        "low": low, "high": high, "degrees": degrees, "half": error,
+        "g": g, "g_low": g_low, "g_high": g_high, "p": p, "n_group": n[:, 0], "n_control": n[:, 1],
+        "sd_group": spread[:, 0], "sd_control": spread[:, 1],
+    }  # fmt: skip
+
+
+def _quiet_welch(first: Float64, second: Float64) -> Any:
+    """scipy.stats.ttest_ind(equal_var=False) over axis 0; one group without any spread is no warning here."""
+    from scipy.stats import ttest_ind
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
+        return ttest_ind(first, second, equal_var=False)
+
+
+def _sd(values: Float64) -> float:
+    if len(values) < 2:
+        return float("nan")
+    return 0.0 if all_the_same(values) else float(values.std(ddof=1))
+
+
+def _simultaneous(result: pd.DataFrame, comparisons: int) -> tuple[Float64, Float64]:
+    """Bonferroni: the 95 % interval stretched to the quantile of 1 - 0.05 / comparisons."""
+    from scipy.stats import t
+
+    free = result["degrees"].to_numpy(np.float64)
+    difference, half = result["difference"].to_numpy(np.float64), result["half"].to_numpy(np.float64)
+    stretch = t.ppf(1 - 0.025 / max(1, comparisons), free) / t.ppf(0.975, free)
+    return np.maximum(difference - half * stretch, -1), np.minimum(difference + half * stretch, 1)
+
+
+def _games_howell(samples: Sequence[tuple[Float64, Float64]], sizes: Sequence[int]) -> Float64:
+    """p values within one time point and class: studentised range with Welch's error and degrees of freedom.
+
+    The same numbers as scipy.stats.tukey_hsd(equal_var=False), which computes every pair twice and is slow.
+    """
+    from scipy.stats import studentized_range
+
+    p = np.full(len(samples), np.nan)
+    for row, ((first, second), groups) in enumerate(zip(samples, sizes, strict=True)):
+        if min(len(first), len(second)) < FEWEST or (all_the_same(first) and all_the_same(second)):
+            continue
+        found = _quiet_welch(first, second)
+        p[row] = studentized_range.sf(abs(found.statistic) * np.sqrt(2), groups, found.df)
+    return p
+
+
+def _note(line: dict[str, Any], first: Float64, second: Float64, comparisons: int, wanted: float) -> str:
+    short = [
+        f"{group_words(name)} has {len(values)}"
+        for name, values in ((line["group"], first), (line["control"], second))
+        if len(values) < FEWEST
+    ]
+    if short:
+        when, few = time_words(line["time_h"]), " and ".join(short)
+        why = f"No p value {when}: it needs three replicates in each group, {few}."
+        return f"{why} {needed_sentence([first, second], wanted, comparisons)}"
+    if all_the_same(first) and all_the_same(second):
+        return (
+            "No p value: the replicates of both groups agree to the last digit, so their spread is not known. "
+            "Check that they are not copies of one file."
+        )
+    flat = [name for name, x in ((line["group"], first), (line["control"], second)) if all_the_same(x)]
+    if flat:
+        return (
+            f"All replicates of {group_words(flat[0])} have the same value; check that they are not copies."
+        )
+    return ""
+
+
+def needed_sentence(groups: Sequence[Float64], difference: float, comparisons: int) -> str:
+    """How many replicates would be needed for a `difference` (0..1), from the spread of these groups."""
+    spread = pooled_spread(groups)
+    points = f"{100 * difference:g} points"
+    if not np.isfinite(spread.sd) or spread.sd == 0:
+        assumed = needed_replicates(0.05, difference)
+        return (
+            f"How replicates differ is not known yet; if by 5 points (standard deviation), {assumed} in each group "
+            f"would show a difference of {points} four times in five."
+        )
+    alone = needed_replicates(spread.sd, difference)
+    sentence = (
+        f"Replicates differed by {100 * spread.sd:.1f} points (standard deviation); "
+        f"{_number(alone)} in each group would show a difference of {points} four times in five"
+    )
+    if comparisons > 1:
+        strict = needed_replicates(spread.sd, difference, alpha=0.05 / comparisons)
+        sentence += f", {_number(strict)} when adjusted for {comparisons} comparisons"
+    return sentence + "."
+
+
+def _number(value: int | None) -> str:
+    return "more than 1,000" if value is None else f"{value}"

@@ -1,0 +1,92 @@
+"""Replicate rows: the frame that every test of this room takes, checked and with technical repeats joined.
+
+One row per group, time point, replicate and class: ``group, time_h, replicate, class, ratio, cells``. The unit is
+the biological replicate; cells never enter a test as if they were independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nscweb.core.errors import WrongUse
+from nscweb.core.timepoint import TimePoint
+
+Float64 = NDArray[np.float64]
+
+ROW_COLUMNS: tuple[str, ...] = ("group", "time_h", "replicate", "class", "ratio", "cells")
+# Ratios that differ by less are the same number: corrected ratios are solved to about 1e-9.
+SAME = 1e-8
+FEWEST = 3  # replicates in a group below which no p value is given
+
+
+def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The replicate rows in plain types; several rows of the same replicate are joined to one.
+
+    Repeats of one replicate (two runs of the same culture) are averaged by their cells: they are not independent.
+
+    Args:
+        rows: columns `ROW_COLUMNS`; ``ratio`` 0..1, NaN where it could not be recovered; ``cells`` counted.
+
+    Raises:
+        WrongUse: a column is missing.
+    """
+    missing = [name for name in ROW_COLUMNS if name not in rows.columns]
+    if missing:
+        raise WrongUse(f"The table of replicates has no column {', '.join(missing)}.")
+    table = pd.DataFrame(
+        {
+            "group": rows["group"].astype(str).to_numpy(object),
+            "time_h": pd.to_numeric(rows["time_h"]).to_numpy(np.float64),
+            "replicate": rows["replicate"].astype(str).to_numpy(object),
+            "class": rows["class"].astype(str).to_numpy(object),
+            "ratio": pd.to_numeric(rows["ratio"]).to_numpy(np.float64),
+            "cells": pd.to_numeric(rows["cells"]).fillna(0).to_numpy(np.float64),
+        }
+    )
+    keys = ["group", "time_h", "replicate", "class"]
+    if not table.duplicated(keys).any():
+        return table
+    known = np.isfinite(table["ratio"].to_numpy())
+    # A replicate with a lost repeat keeps the others; it is lost only when all of them are.
+    table["weight"] = np.where(known, np.maximum(table["cells"], 1e-9), 0.0)
+    table["weighted"] = np.where(known, table["ratio"], 0.0) * table["weight"]
+    joined = (
+        table.groupby(keys, dropna=False, sort=False)[["weight", "weighted", "cells"]].sum().reset_index()
+    )
+    weight = joined["weight"].to_numpy()
+    joined["ratio"] = np.where(weight > 0, joined["weighted"] / np.where(weight > 0, weight, 1.0), np.nan)
+    return joined[list(ROW_COLUMNS)]
+
+
+def values_of(table: pd.DataFrame) -> Float64:
+    """Ratios of the replicates that have one."""
+    values = table["ratio"].to_numpy(np.float64)
+    return np.asarray(values[np.isfinite(values)], np.float64)
+
+
+def panels(table: pd.DataFrame) -> Iterator[tuple[float, str, dict[str, Float64]]]:
+    """Each time point and class with the replicate ratios of every group; times in order, unknown time last."""
+    for key, part in table.groupby(["time_h", "class"], dropna=False, sort=True):
+        hours, name = cast("tuple[float, str]", key)
+        groups = {str(group): values_of(of_group) for group, of_group in part.groupby("group", sort=True)}
+        yield float(hours), str(name), groups
+
+
+def all_the_same(values: Float64) -> bool:
+    """True when replicates agree to the last digit, so that no spread can be estimated."""
+    return bool(len(values) and np.ptp(values) < SAME)
+
+
+def time_words(hours: float) -> str:
+    """ "at 1 d", or "at no given time"."""
+    return f"at {TimePoint(hours).label()}" if np.isfinite(hours) else "with no time given"
+
+
+def group_words(name: str) -> str:
+    """The group as a reader sees it."""
+    return name or "(no group given)"

@@ -1,0 +1,194 @@
+"""Statistics of a run for page and file: the replicate rows in, frames and plain sentences out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from nscweb.core.errors import WrongUse
+from nscweb.core.runs import Run
+from nscweb.services.runs import get_run, study_of
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+
+@dataclass(frozen=True)
+class TestSettings:
+    """What is tested. Hashable, so that it can be part of a cache key.
+
+    Attributes:
+        control: group that the others are compared with; None takes the group whose samples the sheet marks as
+            control, and all pairs where there is none.
+        adjust: ``holm`` (chance of even one false difference at most 5 %) or ``fdr_bh`` (at most 5 % of the
+            differences found are false, in expectation).
+        pairs: all pairs, also where there is a control.
+        margin: 0..1, "no worse than the control by more than this".
+        difference: 0..1, the difference that an experiment should be able to show.
+        classes, times_h: fates and time points compared; empty takes all. Fewer mean a milder adjustment, so
+            they should be chosen before looking.
+    """
+
+    __test__ = False  # not a test class, whatever its name suggests to pytest
+
+    control: str | None = None
+    adjust: str = "holm"
+    pairs: bool = False
+    margin: float = 0.05
+    difference: float = 0.10
+    classes: tuple[str, ...] = ()
+    times_h: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """What `statistics_of` found; every frame has one row per line of a table, ready for CSV.
+
+    Attributes:
+        settings: as asked.
+        control: group that was the control, None for all pairs.
+        summary: columns of `evaluation.group_summary.SUMMARY_COLUMNS`.
+        tests: columns of `evaluation.group_tests.TEST_COLUMNS`.
+        anova: columns of `evaluation.group_summary.ANOVA_COLUMNS`.
+        power: time_h, class, sd, sd_upper, degrees, difference, needed, needed_adjusted, needed_upper,
+            detectable: what experiments of this spread can show.
+        sentences: how it was tested and what to mind, for the page and the methods paragraph.
+    """
+
+    settings: TestSettings
+    control: str | None
+    summary: pd.DataFrame
+    tests: pd.DataFrame
+    anova: pd.DataFrame
+    power: pd.DataFrame
+    sentences: tuple[str, ...]
+
+
+POWER_COLUMNS: tuple[str, ...] = (
+    "time_h", "class", "sd", "sd_upper", "degrees", "difference", "needed", "needed_adjusted", "needed_upper",
+    "detectable",
+)  # fmt: skip
+
+
+def default_control(app: App, run: Run | str) -> str | None:
+    """The one group whose samples the sheet marks as control; None when there is none, or more than one."""
+    study = study_of(app, get_run(app, run))
+    marked = {sample.group for sample in study.samples if sample.control} if study else set()
+    return marked.pop() if len(marked) == 1 else None
+
+
+def statistics_of(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSettings) -> Statistics:
+    """Compare the groups of a run on their replicates.
+
+    Args:
+        rows: replicate rows: group, time_h, replicate, class, ratio (NaN where not recovered), cells.
+        settings: what to compare.
+
+    Raises:
+        WrongUse: a control group without rows, or an unknown way to adjust.
+    """
+    from nscweb.evaluation.group_summary import anova_table, summary_table
+    from nscweb.evaluation.group_tests import group_tests
+
+    shown = _narrowed(rows, settings)
+    control = _control(app, run, shown, settings)
+    tests = group_tests(shown, control, adjust=settings.adjust, difference=settings.difference)
+    return Statistics(
+        settings=settings,
+        control=control,
+        summary=summary_table(shown),
+        tests=tests,
+        anova=anova_table(shown, settings.adjust),
+        power=_power(shown, settings, int(tests["comparisons"].max()) if len(tests) else 0),
+        sentences=tuple(_sentences(shown, tests, control, settings)),
+    )
+
+
+def _narrowed(rows: pd.DataFrame, settings: TestSettings) -> pd.DataFrame:
+    keep = np.ones(len(rows), bool)
+    if settings.classes:
+        keep &= rows["class"].astype(str).isin(settings.classes).to_numpy()
+    if settings.times_h:
+        keep &= rows["time_h"].isin(settings.times_h).to_numpy()
+    return rows[keep]
+
+
+def _control(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSettings) -> str | None:
+    groups = set(rows["group"].astype(str))
+    if settings.pairs:
+        return None
+    if settings.control is not None:
+        if groups and settings.control not in groups:
+            raise WrongUse(
+                f"The control group {settings.control!r} has no cells here.",
+                f"There are: {', '.join(sorted(groups))}.",
+            )
+        return settings.control if groups else None
+    found = default_control(app, run)
+    return found if found in groups else None
+
+
+def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int) -> pd.DataFrame:
+    from nscweb.evaluation.power import detectable_difference, needed_replicates, pooled_spread
+    from nscweb.evaluation.replicate_rows import checked_rows, panels
+
+    lines = []
+    level = 0.05 / max(1, comparisons)
+    for hours, name, groups in panels(checked_rows(rows)):
+        spread = pooled_spread(list(groups.values()))
+        sizes = sorted(len(values) for values in groups.values())
+        few = sizes[:2] if len(sizes) >= 2 else [0, 0]
+        lines.append(
+            (
+                hours,
+                name,
+                spread.sd,
+                spread.upper,
+                spread.degrees,
+                settings.difference,
+                needed_replicates(spread.sd, settings.difference),
+                needed_replicates(spread.sd, settings.difference, alpha=level),
+                needed_replicates(spread.upper, settings.difference),
+                detectable_difference(spread.sd, few[0], few[1]),
+            )
+        )
+    table = pd.DataFrame(lines, columns=list(POWER_COLUMNS))
+    for column in ("needed", "needed_adjusted", "needed_upper"):
+        table[column] = pd.array(table[column].tolist(), dtype="Int64")
+    return table
+
+
+def _sentences(
+    rows: pd.DataFrame, tests: pd.DataFrame, control: str | None, settings: TestSettings
+) -> list[str]:
+    from nscweb.evaluation.group_tests import ADJUSTMENTS
+
+    groups = rows["group"].astype(str).nunique()
+    if groups < 2:
+        return ["There is one group only, so there is nothing to compare it with."]
+    times, classes = rows["time_h"].nunique(dropna=False), rows["class"].nunique()
+    made = int(tests["comparisons"].max()) if len(tests) else 0
+    against = f"against {control or '(no group given)'}" if control is not None else "in all pairs"
+    said = [
+        f"Groups are compared {against} on the ratios of their biological replicates (Welch's t test, two-sided, "
+        "which does not presume equal spread), never on pooled cells.",
+        f"p values are adjusted together for {made} comparisons "
+        f"({groups} groups, time points: {times}, fates: {classes}) by {ADJUSTMENTS[settings.adjust]}: "
+        + (
+            "below 0.05, the chance of even one false difference among all of them is at most 5 %."
+            if settings.adjust == "holm"
+            else "below 0.05, at most one in twenty of the differences found is expected to be false."
+        ),
+    ]
+    without = int(tests["p"].isna().sum())
+    if without:
+        word = "comparison has" if without == 1 else "comparisons have"
+        said.append(f"{without} {word} no p value; the note in the table says why.")
+    lost = int(rows["ratio"].isna().sum())
+    if lost:
+        word = "ratio of a replicate" if lost == 1 else "ratios of replicates"
+        said.append(f"{lost} {word} could not be recovered; left out here.")
+    return said
