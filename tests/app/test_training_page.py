@@ -174,5 +174,5 @@ def test_a_backbone_with_weights_on_this_computer_can_start_from_them(
     assert item.order.settings["pretrained"] == "imagenet"
     assert training_jobs.request_of(item.order, data_folder).settings["pretrained"] == "imagenet"
     test = opened(walk, TABS[1])
-    test = test.selectbox(key="train_architecture").set_value("resnet18").run()
+    test = test.selectbox(key="train_architecture").set_value("zamani2023-resnet18").run()
     assert "can be downloaded on the tab" in texts(test)
