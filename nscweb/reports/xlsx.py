@@ -1,0 +1,151 @@
+"""A workbook with all tables of a report: sheet "About" first, then one sheet per table. Text is never a formula."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pandas as pd
+
+from nscweb.core.progress import Progress, no_progress
+from nscweb.reports.xlsx_rows import FORBIDDEN, LONGEST_TEXT, fill_sheets, sheet_text
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
+# One row of a sheet is the header.
+MOST_ROWS = 1_048_575
+_WIDEST = 60
+
+
+@dataclass(frozen=True)
+class About:
+    """What stands on the first sheet.
+
+    Attributes:
+        title: of the report.
+        notices: what must be read first: simulated cells, research use.
+        facts: heading -> (name, value) lines.
+        columns: sheet name -> (column, meaning with unit) lines.
+    """
+
+    title: str
+    notices: Sequence[str] = ()
+    facts: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    columns: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+
+
+def write_workbook(
+    stream: BinaryIO,
+    about: About,
+    sheets: Mapping[str, pd.DataFrame],
+    *,
+    machine: str = "",
+    progress: Progress = no_progress,
+) -> dict[str, int]:
+    """Write a workbook; returns sheet name -> rows of the tables that were too long for a sheet and left out.
+
+    Numbers stay numbers, times with a zone become text, missing values are empty cells.
+
+    Args:
+        about: the first sheet.
+        sheets: name -> table, in order. A table of more than `MOST_ROWS` rows is left out; About says so.
+        machine: what a program reads to make the tables again, on a hidden sheet ``provenance``, column A.
+    """
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    too_long = {name: len(table) for name, table in sheets.items() if len(table) > MOST_ROWS}
+    _about(book, about, too_long)
+    filled: dict[str, pd.DataFrame] = {}
+    for name, table in sheets.items():
+        if name in too_long:
+            continue
+        sheet: Any = book.create_sheet(name)
+        sheet.freeze_panes = "A2"
+        _widths(sheet, table)
+        sheet.append([_bold(sheet, sheet_text(str(column))) for column in table.columns])
+        filled[f"xl/worksheets/sheet{len(book.worksheets)}.xml"] = table
+    if machine:
+        hidden = book.create_sheet("provenance")
+        hidden.sheet_state = "hidden"
+        # Each piece stands behind a mark, so that none of them begins like a formula.
+        for start in range(0, len(machine), LONGEST_TEXT - 1):
+            hidden.append(["|" + machine[start : start + LONGEST_TEXT - 1].translate(FORBIDDEN)])
+    frame = io.BytesIO()
+    book.save(frame)
+    total = sum(len(table) for table in filled.values())
+    fill_sheets(frame, stream, filled, lambda rows: progress(rows, total, "Writing the workbook"))
+    return too_long
+
+
+def read_workbook(data: BinaryIO, wanted: Sequence[str]) -> tuple[str, dict[str, pd.DataFrame]]:
+    """(what `machine` was, the wanted tables that are there) of a file that `write_workbook` wrote.
+
+    Text that was neutralised keeps its apostrophe, as in the CSV files.
+    """
+    from openpyxl import load_workbook
+
+    book = load_workbook(data, read_only=True, data_only=True)
+    machine = ""
+    if "provenance" in book.sheetnames:
+        rows = book["provenance"].iter_rows(max_col=1, values_only=True)
+        machine = "".join(str(row[0] or "|")[1:] for row in rows)
+    tables = {}
+    for name in wanted:
+        if name in book.sheetnames:
+            rows: list[Any] = list(book[name].iter_rows(values_only=True))
+            tables[name] = pd.DataFrame(rows[1:], columns=[str(column) for column in rows[0]])
+    book.close()
+    return machine, tables
+
+
+def _about(book: Workbook, about: About, too_long: Mapping[str, int]) -> None:
+    sheet = book.create_sheet("About")
+    sheet.column_dimensions["A"].width = 34
+    sheet.column_dimensions["B"].width = 110
+    sheet.append([_bold(sheet, sheet_text(about.title), size=14)])
+    for notice in about.notices:
+        sheet.append([_bold(sheet, sheet_text(notice), colour="FFB00000")])
+    for name, rows in too_long.items():
+        line = f"The table {name} has {rows:,} rows; a sheet holds {MOST_ROWS:,}. It is in the CSV file of its name."
+        sheet.append([_bold(sheet, line)])
+    for heading, lines in about.facts.items():
+        sheet.append([])
+        sheet.append([_bold(sheet, sheet_text(heading), size=12)])
+        for key, value in lines:
+            sheet.append([sheet_text(key), _wrapped(sheet, sheet_text(value)[:LONGEST_TEXT])])
+    for name, lines in about.columns.items():
+        sheet.append([])
+        sheet.append([_bold(sheet, sheet_text(f"Columns of the sheet {name}"), size=12)])
+        for key, value in lines:
+            sheet.append([sheet_text(key), _wrapped(sheet, sheet_text(value))])
+
+
+def _bold(sheet: Any, text: str, *, size: int = 11, colour: str | None = None) -> Any:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+
+    cell = WriteOnlyCell(sheet, value=text)
+    cell.font = Font(bold=True, size=size, color=colour)
+    return cell
+
+
+def _wrapped(sheet: Any, text: str) -> Any:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Alignment
+
+    cell = WriteOnlyCell(sheet, value=text)
+    cell.alignment = Alignment(wrap_text=True, vertical="top")
+    return cell
+
+
+def _widths(sheet: Any, table: pd.DataFrame) -> None:
+    from openpyxl.utils import get_column_letter
+
+    for position, column in enumerate(table.columns):
+        shown = [len(str(value)) for value in table.iloc[:40, position].tolist()]
+        width = max([len(str(column)), *(min(length, 22) for length in shown)]) + 2
+        sheet.column_dimensions[get_column_letter(position + 1)].width = min(width, _WIDEST)
