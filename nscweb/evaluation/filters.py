@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nscweb.core.flags import flag
+from nscweb.evaluation.cell_scores import CellScores
 
 
 @dataclass(frozen=True)
@@ -43,29 +45,68 @@ def filter_predictions(
         min_confidence: rows with a lower confidence are left out, 0..1.
         exclude_flags: names of quality flags; KeyError for an unknown one.
     """
-    keep = np.ones(len(predictions), bool)
-    dropped: dict[str, int] = {}
-
-    def drop(reason: str, hit: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
-        first = hit & keep
-        count = int(first.sum())
-        if count:
-            dropped[reason] = count
-            keep[first] = False
-
+    sieve = _Sieve(len(predictions))
     if groups:
-        drop("other inducer group", ~predictions["group"].isin(list(groups)).to_numpy())
+        sieve.drop("other inducer group", ~predictions["group"].isin(list(groups)).to_numpy())
     if times_h:
-        drop("other time point", ~predictions["time_h"].isin([float(hours) for hours in times_h]).to_numpy())
+        sieve.drop(
+            "other time point", ~predictions["time_h"].isin([float(hours) for hours in times_h]).to_numpy()
+        )
     if replicates:
-        drop("other replicate", ~predictions["replicate"].isin(list(replicates)).to_numpy())
+        sieve.drop("other replicate", ~predictions["replicate"].isin(list(replicates)).to_numpy())
     if exclude_flags:
         mask = predictions["flags"].to_numpy(np.int64)
         for name in exclude_flags:
             item = flag(name)
-            drop(f"quality: {item.label}", (mask & item.bit) > 0)
+            sieve.drop(f"quality: {item.label}", (mask & item.bit) > 0)
     if min_confidence > 0:
         low = predictions["confidence"].to_numpy(np.float64) < min_confidence
-        drop(f"confidence below {min_confidence:.0%}".replace("%", " %"), low)
-    kept = predictions if bool(keep.all()) else predictions[keep]
-    return kept, FilterCounts(len(predictions), int(keep.sum()), dropped)
+        sieve.drop(f"confidence below {min_confidence:.0%}".replace("%", " %"), low)
+    kept = predictions if bool(sieve.keep.all()) else predictions[sieve.keep]
+    return kept, sieve.counts()
+
+
+def kept_cells(
+    cells: CellScores,
+    groups: Sequence[str] = (),
+    times_h: Sequence[float] = (),
+    replicates: Sequence[str] = (),
+    min_confidence: float = 0.0,
+    exclude_flags: Sequence[str] = (),
+) -> tuple[NDArray[np.bool_], FilterCounts]:
+    """The same for the arrays of a run: (N,) True for cells that pass, in milliseconds for 500,000 of them."""
+    sieve = _Sieve(len(cells))
+    for reason, wanted, own in (
+        ("other inducer group", groups, cells.groups),
+        ("other time point", times_h, cells.times_h),
+        ("other replicate", replicates, cells.replicates),
+    ):
+        if wanted:
+            outside = np.array([value not in wanted for value in own], bool)
+            sieve.drop(reason, outside[cells.sample])
+    for name in exclude_flags:
+        item = flag(name)
+        sieve.drop(f"quality: {item.label}", (cells.flags & item.bit) > 0)
+    if min_confidence > 0:
+        # As the table compares them: a float32 confidence against a double.
+        low = cells.scores.max(axis=1, initial=0.0).astype(np.float64) < min_confidence
+        sieve.drop(f"confidence below {min_confidence:.0%}".replace("%", " %"), low)
+    return sieve.keep, sieve.counts()
+
+
+class _Sieve:
+    """Rows that are still kept, and how many were dropped for which first reason."""
+
+    def __init__(self, rows: int) -> None:
+        self.keep: NDArray[np.bool_] = np.ones(rows, bool)
+        self.dropped: dict[str, int] = {}
+
+    def drop(self, reason: str, hit: NDArray[np.bool_]) -> None:
+        first = hit & self.keep
+        count = int(np.count_nonzero(first))
+        if count:
+            self.dropped[reason] = count
+            self.keep &= ~first
+
+    def counts(self) -> FilterCounts:
+        return FilterCounts(len(self.keep), int(np.count_nonzero(self.keep)), self.dropped)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.evaluation.cell_scores import CellScores
 from nscweb.evaluation.codes import class_codes
 from nscweb.evaluation.intervals import t_quantile, wilson
 
@@ -58,7 +59,6 @@ def sample_ratios(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataF
     predicted = class_codes(predictions["predicted"], classes)
     width = len(classes) + 1
     table = np.bincount(sample * width + predicted + 1, minlength=len(names) * width).reshape(-1, width)
-    cells = table.sum(axis=1)
     first = np.full(len(names), len(sample), np.int64)
     np.minimum.at(first, sample, np.arange(len(sample)))
     about = predictions[["group", "time_h", "replicate"]].iloc[first]
@@ -71,10 +71,32 @@ def sample_ratios(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataF
             "row": np.arange(len(names)),
         }
     ).sort_values(["group", "time_h", "replicate", "sample_id"], kind="stable", ignore_index=True)
-    order = samples.pop("row").to_numpy()
-    counts = table[order, 1:].ravel()
+    return _per_class(samples, table[samples.pop("row").to_numpy()], classes)
+
+
+def cell_ratios(cells: CellScores, keep: NDArray[np.bool_] | None = None) -> pd.DataFrame:
+    """The same as `sample_ratios` from the arrays of a run; `keep` (N,) chooses cells. Milliseconds for 500,000."""
+    width, number = len(cells.classes) + 1, len(cells.sample_ids)
+    code = cells.sample * width + cells.predicted + 1
+    table = np.bincount(code if keep is None else code[keep], minlength=number * width).reshape(-1, width)
+    left = np.flatnonzero(table.sum(axis=1) > 0)
+    samples = pd.DataFrame(
+        {
+            "sample_id": [cells.sample_ids[row] for row in left],
+            "group": [cells.groups[row] for row in left],
+            "time_h": np.asarray(cells.times_h, np.float64)[left],
+            "replicate": [cells.replicates[row] for row in left],
+        }
+    )
+    return _per_class(samples, table[left], cells.classes)
+
+
+def _per_class(samples: pd.DataFrame, table: NDArray[np.int64], classes: Sequence[str]) -> pd.DataFrame:
+    """One row per sample and class; `table` (S, 1 + K) counts, the first of cells that are none of the classes."""
+    cells = table.sum(axis=1)
+    counts = table[:, 1:].ravel()
     result = samples.loc[samples.index.repeat(len(classes))].reset_index(drop=True)
-    result["cells"] = cells[order].repeat(len(classes))
+    result["cells"] = cells.repeat(len(classes))
     result["class"] = np.tile(np.asarray(classes, dtype=object), len(samples))
     result["count"] = counts
     result["ratio"] = counts / result["cells"].to_numpy(np.float64)

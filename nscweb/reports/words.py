@@ -145,7 +145,7 @@ def _standing(ranked: list[Row], found: dict[str, Row], known: Facts) -> tuple[s
         rest = [shown_name(row["group"]) for row in ties[1:]]
         more = f", nor from {listed(rest)}" if rest else ""
         return (
-            f"cannot be told apart from {shown_name(ties[0]['group'])} ({_difference(first)}){more}",
+            f"cannot be told apart from {shown_name(ties[0]['group'])} ({_difference(first, False)}){more}",
             "open",
         )
     if without:
@@ -175,18 +175,19 @@ def _against_control(leader: Row, others: list[Row], found: dict[str, Row], cont
         )
     if tied(test):
         return (
-            f"cannot be told apart from the control {shown_name(control)} ({_difference(test)}){also}",
+            f"cannot be told apart from the control {shown_name(control)} ({_difference(test, False)}){also}",
             "open",
         )
     verdict = "open" if also else "clear"
     return f"higher than the control {shown_name(control)} by {_difference(test)}{also}", verdict
 
 
-def _difference(test: Row) -> str:
+def _difference(test: Row, interval: bool = True) -> str:
     number = int(test["comparisons"])
     adjusted = f" adjusted for {number} comparisons" if number > 1 else ""
-    gap = points(test["difference"], test["low"], test["high"])
-    return f"{gap}, {p_value(test['p'])}{adjusted}"
+    ends = (test["low"], test["high"]) if interval else ()
+    gap = points(test["difference"], *ends)
+    return f"{'' if interval else 'difference '}{gap}, {p_value(test['p'])}{adjusted}"
 
 
 def _cautions(leader: Row) -> list[str]:

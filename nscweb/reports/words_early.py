@@ -36,8 +36,8 @@ def how_early(
         return f"{shown_name(leader)} is not shown to be higher than {against} at the last time point."
     moment = when(since).removeprefix("at ")
     if since == times[0]:
-        return f"{shown_name(leader)} is higher than {against} from {when(since).removeprefix('at ')} on, the first time point."
-    return f"{shown_name(leader)} is higher than {against} from {when(since).removeprefix('at ')} on; earlier this is not shown."
+        return f"{shown_name(leader)} is higher than {against} from {moment} on, the first time point."
+    return f"{shown_name(leader)} is higher than {against} from {moment} on; earlier this is not shown."
 
 
 def _higher_at(tests: pd.DataFrame, row: Row, fate: str, hours: float, control: str) -> bool | None:

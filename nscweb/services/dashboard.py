@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from nscweb.core.classes import ClassScheme
@@ -13,9 +14,11 @@ from nscweb.core.runs import Run
 from nscweb.core.samples import Sample
 from nscweb.services.gates import gates_changed
 from nscweb.services.quality import LEFT_OUT
-from nscweb.services.runs import class_scheme, get_run, prediction_table, sheet_changed, study_of
+from nscweb.services.run_cells import run_cells
+from nscweb.services.runs import class_scheme, get_run, sheet_changed, study_of
 
 if TYPE_CHECKING:
+    from nscweb.evaluation.cell_scores import CellScores
     from nscweb.services.context import App
 
 # The focus and singlet gates of the field: out of the statistics unless somebody asks for them, and the same
@@ -102,28 +105,28 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
     Raises:
         StoreError: there is no such run or its table is damaged.
     """
-    from nscweb.evaluation.filters import filter_predictions
-    from nscweb.evaluation.ratios import group_ratios, sample_ratios
+    from nscweb.evaluation.filters import kept_cells
+    from nscweb.evaluation.ratios import cell_ratios, group_ratios
 
     found = get_run(app, run)
     chosen = filters or Filters()
-    table = prediction_table(app, found)
+    cells = run_cells(app, found)
     classes = class_scheme(found)
-    kept, counts = filter_predictions(table, **asdict(chosen))
-    by_sample = sample_ratios(kept, classes.names)
+    keep, counts = kept_cells(cells, **asdict(chosen))
+    by_sample = cell_ratios(cells, keep)
     by_group = group_ratios(by_sample)
     study = study_of(app, found)
     return DashboardData(
         run=found,
         classes=classes,
         filters=chosen,
-        options=filter_options(table),
-        cells=len(table),
-        kept=len(kept),
+        options=filter_options(cells),
+        cells=counts.cells,
+        kept=counts.kept,
         dropped=dict(counts.dropped),
         sample_ratios=by_sample,
         group_ratios=by_group,
-        samples=_wide_samples(table, by_sample, classes, chosen),
+        samples=_wide_samples(cells, by_sample, classes, chosen),
         groups=_wide_groups(by_group, classes),
         warnings=warnings_of(app, found),
         simulated=found.provenance.simulated_cells,
@@ -145,30 +148,40 @@ def warnings_of(app: App, run: Run | str) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def filter_options(table: pd.DataFrame) -> FilterOptions:
-    """What a prediction table can be filtered by."""
-    flags = table["flags"].to_numpy()
+def filter_options(cells: CellScores) -> FilterOptions:
+    """What the cells of a run can be filtered by."""
+    used, counts = np.unique(cells.flags, return_counts=True)
+    times = np.unique(cells.times_h[np.isfinite(cells.times_h)])
     return FilterOptions(
-        groups=tuple(sorted(str(name) for name in table["group"].unique())),
-        times_h=tuple(sorted(float(hours) for hours in table["time_h"].dropna().unique())),
-        replicates=tuple(sorted(str(name) for name in table["replicate"].unique())),
-        flag_counts={item.name: int((flags & item.bit > 0).sum()) for item in FLAGS},
+        groups=tuple(sorted(set(cells.groups))),
+        times_h=tuple(float(hours) for hours in times),
+        replicates=tuple(sorted(set(cells.replicates))),
+        flag_counts={item.name: int(counts[(used & item.bit) > 0].sum()) for item in FLAGS},
     )
 
 
 def _wide_samples(
-    table: pd.DataFrame, ratios: pd.DataFrame, classes: ClassScheme, chosen: Filters
+    cells: CellScores, ratios: pd.DataFrame, classes: ClassScheme, chosen: Filters
 ) -> pd.DataFrame:
     """Every sample that the filters on group, time and replicate let through, also when no cell of it is left."""
-    from nscweb.evaluation.filters import filter_predictions
-
-    keys = ["sample_id", "group", "time_h", "replicate"]
-    asked, _ = filter_predictions(table, chosen.groups, chosen.times_h, chosen.replicates)
-    sizes = asked["sample_id"].value_counts()
-    wide = asked.drop_duplicates("sample_id")[keys].reset_index(drop=True)
-    for column in ("sample_id", "group", "replicate"):
-        wide[column] = wide[column].astype(str)
-    wide["cells_in"] = sizes.reindex(wide["sample_id"]).to_numpy()
+    asked = [
+        row
+        for row, (group, hours, replicate) in enumerate(
+            zip(cells.groups, cells.times_h, cells.replicates, strict=True)
+        )
+        if (not chosen.groups or group in chosen.groups)
+        and (not chosen.times_h or hours in chosen.times_h)
+        and (not chosen.replicates or replicate in chosen.replicates)
+    ]
+    wide = pd.DataFrame(
+        {
+            "sample_id": pd.Series([cells.sample_ids[row] for row in asked], dtype=object),
+            "group": pd.Series([cells.groups[row] for row in asked], dtype=object),
+            "time_h": cells.times_h[asked],
+            "replicate": pd.Series([cells.replicates[row] for row in asked], dtype=object),
+            "cells_in": np.bincount(cells.sample, minlength=len(cells.sample_ids))[asked],
+        }
+    )
     counted = ratios.drop_duplicates("sample_id").set_index("sample_id")["cells"]
     wide["cells"] = counted.reindex(wide["sample_id"]).fillna(0).astype(int).to_numpy()
     for name in classes.names:

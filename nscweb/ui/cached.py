@@ -14,7 +14,7 @@ import streamlit as st
 
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
-from nscweb.services import cells, dashboard, evaluate, explain, illumination, quick_look, runs
+from nscweb.services import cells, dashboard, evaluate, explain, illumination, quick_look, run_cells, runs
 from nscweb.services.context import App, open_app
 from nscweb.settings import Settings
 from nscweb.settings import environment as variables
@@ -94,7 +94,7 @@ def _evaluation(_app: App, _run: Run, key: str) -> evaluate.Evaluation:
 
 @_kept(16)
 def _options(_app: App, _run: Run, key: str) -> dashboard.FilterOptions:
-    return dashboard.filter_options(runs.prediction_table(_app, _run))
+    return dashboard.filter_options(run_cells.run_cells(_app, _run))
 
 
 @_kept(24, "Asking the model where it looked …")

@@ -112,7 +112,7 @@ def test_ties_are_named_and_nothing_is_called_higher() -> None:
         compared("NT3", "NT4", 0.05, -0.02, 0.1, 0.2),
     )
     said = answer(table, rows, "neuron", DAY)
-    assert "cannot be told apart from NT3 (1 point [−4, 6], p = 0.80" in said.headline
+    assert "cannot be told apart from NT3 (difference 1 point, p = 0.80" in said.headline
     assert "nor from NT4" in said.headline and "higher" not in said.headline and said.verdict == "open"
 
 

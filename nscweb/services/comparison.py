@@ -1,0 +1,231 @@
+"""Inducer groups compared: corrected ratios, tests on replicates, traffic lights, and the answer in a sentence."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from nscweb.core.classes import ClassScheme
+from nscweb.core.runs import Run
+from nscweb.services.comparison_tests import group_comparisons
+from nscweb.services.dashboard import DashboardData, Filters, dashboard_data
+from nscweb.services.fitness_lights import lights_of
+from nscweb.services.run_cells import cells_key, filtered_cells, run_cells
+from nscweb.services.runs import get_run
+
+if TYPE_CHECKING:
+    from nscweb.evaluation.estimates import Estimates
+    from nscweb.reports.words import Answer, Facts
+    from nscweb.services.context import App
+
+DEFAULT_METHOD = "pacc"
+# From the best to the worst; "" stands for a sample that was not judged.
+_SEVERITY = {"green": 0, "": 1, "yellow": 2, "red": 3}
+_KEPT = 24
+_kept: OrderedDict[tuple[object, ...], Comparison] = OrderedDict()
+_lock = Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Everything that Predict and Compare show of a run under filters. Read-only.
+
+    Attributes:
+        run, classes, filters: as in `data`.
+        method: way of counting that was asked for; `estimates.method` is the one that was possible.
+        control: group that the others are tested against; "" for every pair.
+        adjust: ``holm`` or ``fdr_bh``.
+        data: counts, naive ratios, filter options and warnings.
+        estimates: corrected ratios, one row per sample and class.
+        replicate_rows: group, time_h, replicate, class, ratio, naive, cells, recovered, light.
+        groups: columns of evaluation.estimates.GROUP_ESTIMATE_COLUMNS, then ``light`` (the worst of the samples),
+            ``lights`` (how many samples have which, in words) and ``why`` (where nothing was recovered).
+        tests: columns of services.comparison_tests.COMPARED_COLUMNS.
+        lights: sample -> ``green``, ``yellow``, ``red``; samples that were not judged are missing.
+        sentences: the answer for the default fate and time point, and what belongs to it.
+    """
+
+    run: Run
+    classes: ClassScheme
+    filters: Filters
+    method: str
+    control: str
+    adjust: str
+    data: DashboardData
+    estimates: Estimates
+    replicate_rows: pd.DataFrame
+    groups: pd.DataFrame
+    tests: pd.DataFrame
+    lights: dict[str, str]
+    sentences: tuple[str, ...]
+
+
+def comparison(
+    app: App,
+    run: Run | str,
+    filters: Filters | None = None,
+    method: str = DEFAULT_METHOD,
+    control: str = "",
+    adjust: str = "holm",
+) -> Comparison:
+    """Groups of a run compared; kept in memory, so that the same question is answered at once.
+
+    Args:
+        method: key of evaluation.estimates.METHODS.
+        control: group that the others are tested against; "" tests every pair.
+        adjust: ``holm`` or ``fdr_bh``.
+
+    Raises:
+        StoreError: there is no such run or its table is damaged.
+        WrongUse: an unknown method or way to adjust.
+    """
+    found = get_run(app, run)
+    chosen = filters or Filters()
+    key = (cells_key(app, found), repr(found.extra.get("fitness")), chosen, method, control, adjust)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = _compare(app, found, chosen, method, control, adjust)
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > _KEPT:
+            _kept.popitem(last=False)
+    return made
+
+
+def _compare(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str) -> Comparison:
+    from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
+
+    data = dashboard_data(app, run, filters)
+    estimates = estimates_of(app, run, filters, method)
+    lights = lights_of(run)
+    rows = replicate_rows(estimates)
+    against = control if control in set(rows["group"]) else ""
+    groups = _with_lights(group_estimates(estimates), estimates.table, lights, ["group", "time_h"])
+    rows = _with_lights(rows, _named(estimates.table), lights, ["group", "time_h", "replicate"])
+    tests = group_comparisons(rows, against, adjust)
+    result = Comparison(
+        run, data.classes, filters, method, against, adjust, data, estimates,
+        rows.drop(columns=["lights", "why"]), groups, tests, lights, (),
+    )  # fmt: skip
+    object.__setattr__(result, "sentences", sentences(result))
+    return result
+
+
+def estimates_of(app: App, run: Run, filters: Filters, method: str) -> Estimates:
+    """Counted labels until the corrected ratios are there."""
+    from nscweb.evaluation.ratio_corrected import estimate
+
+    keep, _ = filtered_cells(app, run, filters)
+    return estimate(run_cells(app, run).take(keep), None, method)
+
+
+def default_fate(classes: ClassScheme) -> str:
+    """The fate that the page asks about first: neurons where the model knows them, else the first class."""
+    return next(
+        (name for name in classes.names if name.casefold() in ("neuron", "neurons")), classes.names[0]
+    )
+
+
+def times_of(found: Comparison) -> tuple[float, ...]:
+    """Time points with counted cells, in order; cells without a time last, as NaN."""
+    return tuple(sorted({float(hours) for hours in found.groups["time_h"]}, key=lambda h: (np.isnan(h), h)))
+
+
+def default_time(found: Comparison) -> float:
+    """The time point at which most groups can be compared; the latest of these."""
+    table = found.groups.drop_duplicates(["group", "time_h"])
+    sizes = {hours: int((table["time_h"] == hours).sum()) for hours in times_of(found)}
+    known = [hours for hours in sizes if not np.isnan(hours)]
+    return max(known, key=lambda hours: (sizes[hours], hours)) if known else float("nan")
+
+
+def answer_of(found: Comparison, fate: str = "", time_h: float | None = None) -> Answer:
+    """Which group gives most of a fate at a time point, how early and how sure, in words."""
+    from nscweb.reports.words import Answer, answer
+    from nscweb.reports.words_early import how_early
+
+    chosen = fate or default_fate(found.classes)
+    hours = default_time(found) if time_h is None else time_h
+    facts = facts_of(found, chosen, hours)
+    said = answer(found.groups, found.tests, chosen, hours, facts)
+    early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.leader else ""
+    return Answer(said.headline, (early,) if early else (), said.verdict, said.leader, said.order)
+
+
+def facts_of(found: Comparison, fate: str, time_h: float) -> Facts:
+    """What stands behind the numbers of one fate and time point."""
+    from nscweb.reports.words import Facts
+
+    table = found.groups
+    hours = table["time_h"].to_numpy(float)
+    here = np.isnan(hours) if np.isnan(time_h) else hours == time_h
+    why = [text for text in table.loc[here & (table["class"] == fate).to_numpy(bool), "why"] if text]
+    return Facts(
+        method=found.estimates.method,
+        control=found.control,
+        simulated_cells=found.run.provenance.simulated_cells,
+        simulated_training=found.run.provenance.simulated_training,
+        why_lost=why[0] if why else "",
+    )
+
+
+def sentences(found: Comparison, fate: str = "", time_h: float | None = None) -> tuple[str, ...]:
+    """The answer, how early, the lights of the samples, and which way of counting, in this order."""
+    if found.groups.empty:
+        return ("No cell is left to count.",)
+    said = answer_of(found, fate, time_h)
+    return (said.headline, *said.details, lights_line(found), found.estimates.sentence)
+
+
+def lights_line(found: Comparison) -> str:
+    """One line on whether the model fits the samples that are counted."""
+    from nscweb.reports.marks import counted_lights
+
+    names = list(dict.fromkeys(found.estimates.table["sample_id"]))
+    if not any(name in found.lights for name in names):
+        return "Whether the model fits these samples was not judged; predict again for a light per sample."
+    return f"Does the model fit? {counted_lights([found.lights.get(name, '') for name in names])}."
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    """Samples with the replicate that they count as: a sample without one stands for itself."""
+    return table.assign(replicate=table["replicate"].where(table["replicate"] != "", table["sample_id"]))
+
+
+def _with_lights(
+    table: pd.DataFrame, samples: pd.DataFrame, lights: dict[str, str], keys: list[str]
+) -> pd.DataFrame:
+    """`table` with ``light``, ``lights`` and ``why`` of the samples behind each row."""
+    from nscweb.reports.marks import counted_lights
+
+    first = samples.drop_duplicates("sample_id")
+    behind: dict[tuple[object, ...], list[str]] = {}
+    why: dict[tuple[object, ...], str] = {}
+    names = [first[name].tolist() for name in keys]
+    told = zip(first["sample_id"], first["why"], zip(*names, strict=True), strict=True)
+    for sample, reason, values in told:
+        key = _key(values)
+        behind.setdefault(key, []).append(lights.get(str(sample), ""))
+        if reason:
+            why.setdefault(key, str(reason))
+    rows = [_key(values) for values in zip(*(table[name].tolist() for name in keys), strict=True)]
+    worst = [max(behind.get(key, [""]), key=_SEVERITY.__getitem__) for key in rows]
+    return table.assign(
+        light=pd.Series(worst, index=table.index, dtype=object),
+        lights=pd.Series(
+            [counted_lights(behind.get(key, [])) for key in rows], index=table.index, dtype=object
+        ),
+        why=pd.Series([why.get(key, "") for key in rows], index=table.index, dtype=object),
+    )
+
+
+def _key(values: tuple[object, ...]) -> tuple[object, ...]:
+    """NaN is not equal to itself and so no key."""
+    return tuple(None if isinstance(value, float) and np.isnan(value) else value for value in values)

@@ -1,0 +1,100 @@
+"""Tests behind the sentence on top: every pair, or each group against a control, adjusted within fate and time point.
+
+The sentence asks one question, say "which group gives most neurons at day 1"; so its p values are adjusted for all
+comparisons of groups at that fate and time point. "Since when" goes backwards from the last time point and stops at
+the first that shows no difference: such a fixed order needs no further adjustment.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+# ``difference`` is ``group`` minus ``other``; ``p`` is adjusted, ``p_single`` is not.
+COMPARED_COLUMNS: tuple[str, ...] = (
+    "time_h",
+    "class",
+    "group",
+    "other",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "p_single",
+    "comparisons",
+    "n_group",
+    "n_other",
+    "g",
+    "method",
+    "note",
+    "light",
+)
+_SEVERITY = {"green": 0, "": 1, "yellow": 2, "red": 3}
+
+
+def group_comparisons(rows: pd.DataFrame, control: str, adjust: str) -> pd.DataFrame:
+    """Welch's t tests on replicates (evaluation.group_tests), adjusted within each fate and time point.
+
+    Args:
+        rows: group, time_h, replicate, class, ratio, cells, light.
+        control: "" for every pair.
+
+    Returns:
+        Columns `COMPARED_COLUMNS`; ``light`` is the worse of the two groups.
+    """
+    from nscweb.evaluation.group_tests import ADJUSTMENTS, group_tests
+
+    if rows.empty or rows["group"].nunique() < 2:
+        return pd.DataFrame(columns=list(COMPARED_COLUMNS))
+    found = group_tests(rows, control or None, adjust=adjust)
+    found = found.rename(columns={"control": "other", "n_control": "n_other", "p": "p_single"})
+    single = found["p_single"].to_numpy(np.float64)
+    p, made = np.full(len(found), np.nan), np.zeros(len(found), np.int64)
+    for places in found.groupby(["class", "time_h"], dropna=False, sort=False).indices.values():
+        p[places] = adjusted(single[places], adjust)
+        made[places] = np.isfinite(single[places]).sum()
+    found["p"], found["comparisons"] = p, made
+    how = (
+        f"Welch t test on replicates, {ADJUSTMENTS[adjust]} over the comparisons of this fate and time point"
+    )
+    found["method"] = how
+    lights = _worst(rows)
+    keys = zip(found["time_h"].fillna(-1.0), found["group"], found["other"], strict=True)
+    found["light"] = [
+        max(lights.get((one, hours), ""), lights.get((other, hours), ""), key=_SEVERITY.__getitem__)
+        for hours, one, other in keys
+    ]
+    return found[list(COMPARED_COLUMNS)]
+
+
+def adjusted(p: NDArray[np.float64], adjust: str) -> NDArray[np.float64]:
+    """p values adjusted over all that are not NaN; the numbers of statsmodels' ``multipletests``.
+
+    That function also collects garbage of the whole program, which takes half a second with a model loaded.
+
+    Args:
+        p: (N,) p values, NaN where there is none.
+        adjust: ``holm`` (Holm, Scand. J. Stat. 6, 65 (1979)) or ``fdr_bh`` (Benjamini and Hochberg, J. R. Stat.
+            Soc. B 57, 289 (1995)).
+    """
+    result = np.full(len(p), np.nan)
+    known = np.flatnonzero(np.isfinite(p))
+    if adjust == "fdr_bh":
+        from scipy.stats import false_discovery_control
+
+        if len(known):
+            result[known] = false_discovery_control(p[known], method="bh")
+        return result
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    result[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return result
+
+
+def _worst(rows: pd.DataFrame) -> dict[tuple[str, float], str]:
+    lights: dict[tuple[str, float], str] = {}
+    for group, hours, light in zip(rows["group"], rows["time_h"].fillna(-1.0), rows["light"], strict=True):
+        key = (str(group), float(hours))
+        lights[key] = max(lights.get(key, "green"), str(light), key=_SEVERITY.__getitem__)
+    return lights

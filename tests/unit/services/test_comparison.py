@@ -1,0 +1,98 @@
+"""Groups compared: numbers, lights and sentences of a run whose scores are drawn from known shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn_runs import drawn_run, grid
+from statsmodels.stats.multitest import multipletests
+
+from nscweb.services.comparison import answer_of, comparison, default_fate, default_time, times_of
+from nscweb.services.comparison_tests import adjusted
+from nscweb.services.context import App, open_app
+from nscweb.services.dashboard import Filters
+from nscweb.settings import Settings
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    return open_app(Settings.from_environment({}, tmp_path))
+
+
+def far_apart(replicates: int = 3) -> dict[tuple[str, float, int], list[float]]:
+    high, low = [0.1, 0.1, 0.8], [0.4, 0.4, 0.2]
+    return {
+        (name, hours, number): share
+        for name, share in (("NGF", high), ("NT4", low))
+        for hours in (24.0, 72.0)
+        for number in range(1, replicates + 1)
+    }
+
+
+def test_a_clear_difference_is_told_and_kept_in_memory(app: App) -> None:
+    run = drawn_run(app, "Clear", far_apart(), cells=400)
+    found = comparison(app, run)
+    assert comparison(app, run) is found
+    said = answer_of(found, "neuron", 24.0)
+    assert said.verdict == "clear" and said.leader == "NGF"
+    assert "higher than NT4" in said.headline and said.headline.startswith("Simulated cells.")
+    assert "from day 1 on" in said.details[0]
+    assert default_fate(found.classes) == "neuron" and default_time(found) == 72.0
+    assert times_of(found) == (24.0, 72.0)
+    assert found.sentences[-1] == found.estimates.sentence
+
+
+def test_two_replicates_give_no_p(app: App) -> None:
+    found = comparison(app, drawn_run(app, "Two", far_apart(2), cells=400))
+    assert found.tests["p"].isna().all()
+    said = answer_of(found, "neuron", 24.0)
+    assert said.verdict == "open" and "p =" not in said.headline and "p <" not in said.headline
+
+
+def test_lights_reach_groups_replicates_tests_and_sentences(app: App) -> None:
+    lights = {"NGF_24h_2": "red", "NT4_72h_1": "yellow"}
+    found = comparison(app, drawn_run(app, "Lights", far_apart(), cells=300, lights=lights))
+    by_group = found.groups.drop_duplicates(["group", "time_h"]).set_index(["group", "time_h"])["light"]
+    assert by_group[("NGF", 24.0)] == "red" and by_group[("NT4", 72.0)] == "yellow"
+    red = found.replicate_rows[found.replicate_rows["light"] == "red"]
+    assert set(red["replicate"]) == {"2"} and set(red["group"]) == {"NGF"}
+    assert set(found.tests.loc[found.tests["time_h"] == 24.0, "light"]) == {"red"}
+    said = answer_of(found, "neuron", 24.0)
+    assert said.leader == "NT4" and "red light): NGF" in said.headline
+    assert "1 ▲ look closer, 1 ■ do not trust" in " ".join(found.sentences)
+
+
+def test_a_run_without_lights_says_so(app: App) -> None:
+    found = comparison(app, drawn_run(app, "Old", far_apart(), cells=50, lights={}))
+    assert set(found.groups["light"]) == {""} and "was not judged" in " ".join(found.sentences)
+
+
+def test_one_tiny_sample_is_not_oversold(app: App) -> None:
+    run = drawn_run(app, "Tiny", {("NGF", 24.0, 1): [0.1, 0.1, 0.8]}, cells=9)
+    said = answer_of(comparison(app, run))
+    assert "1 replicate of 9 cells" in said.headline and "Only 9 cells" in said.headline
+
+
+def test_a_control_narrows_the_tests_and_filters_narrow_the_groups(app: App) -> None:
+    run = drawn_run(app, "Grid", grid(4, (24, 72), 3), cells=200)
+    against = comparison(app, run, control="NT3")
+    assert set(against.tests["other"]) == {"NT3"} and set(against.tests["comparisons"]) == {3}
+    assert set(comparison(app, run).tests["comparisons"]) == {6}
+    two = comparison(app, run, Filters(groups=("NT3", "NT4")), control="RA+SHH")
+    assert two.control == "" and set(two.groups["group"]) == {"NT3", "NT4"}
+    nothing = comparison(app, run, Filters(groups=("nobody",)))
+    assert nothing.sentences == ("No cell is left to count.",) and nothing.groups.empty
+
+
+@pytest.mark.parametrize("adjust", ["holm", "fdr_bh"])
+def test_adjusted_p_values_are_those_of_statsmodels(adjust: str) -> None:
+    p = np.random.default_rng(0).random(40) ** 3
+    p[[3, 17]] = np.nan
+    known = np.isfinite(p)
+    pd.testing.assert_series_equal(
+        pd.Series(adjusted(p, adjust)[known]), pd.Series(multipletests(p[known], method=adjust)[1])
+    )
+    assert np.isnan(adjusted(p, adjust)[~known]).all()
