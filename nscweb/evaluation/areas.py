@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import Metric
 from nscweb.evaluation.curves import auc
-from nscweb.evaluation.intervals import percentile_interval
 from nscweb.evaluation.resampling import Resampling
 from nscweb.evaluation.score_counts import ScoreCounts, quantile_edges, score_counts
 
@@ -35,7 +34,7 @@ def area_metrics(scores: Float64, how: Resampling, time_h: float | None) -> Iter
         score = scores[:, index]
         value = auc(positive, score)
         drawn = _areas(score_counts(positive, score, quantile_edges(score), how))
-        low, high = percentile_interval(drawn, value)
+        low, high = how.interval(drawn, value)
         values.append(value)
         rounds.append(drawn)
         cells = len(positive)
@@ -43,7 +42,7 @@ def area_metrics(scores: Float64, how: Resampling, time_h: float | None) -> Iter
         yield Metric("auc", value, low, high, number, samples, name, time_h, how.label)
     if values:
         mean = float(np.mean(values))
-        low, high = percentile_interval(np.mean(rounds, axis=0), mean)
+        low, high = how.interval(np.mean(rounds, axis=0), mean)
         yield Metric("auc", mean, low, high, cells, how.samples_of(""), "", time_h, how.label)
 
 

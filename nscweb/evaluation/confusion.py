@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from nscweb.core.card import Metric
 from nscweb.evaluation.areas import area_metrics
 from nscweb.evaluation.codes import class_codes
-from nscweb.evaluation.intervals import percentile_interval, wilson
+from nscweb.evaluation.intervals import wilson
 from nscweb.evaluation.judged import Judged, judged
 
 Float64 = NDArray[np.float64]
@@ -39,7 +39,8 @@ def classification_metrics(
 
     Intervals come from a bootstrap over samples within their true class, because cells of one sample are not
     independent. When a class has only one sample, they come from a bootstrap over cells and say so. Those of
-    accuracy, precision and recall are never narrower than Wilson's interval over cells. A figure whose
+    accuracy, precision and recall are never narrower than Wilson's interval over cells. Few samples make them
+    wider (`intervals.interval_ends`). A figure whose
     denominator is zero (precision of a class that was never predicted) is left out.
 
     Args:
@@ -83,29 +84,36 @@ def judged_metrics(
 
     right = float(np.trace(matrix))
     accuracy = np.trace(drawn, axis1=1, axis2=2) / drawn.sum(axis=(1, 2))
-    yield metric("accuracy", right / cells, _share(accuracy, right, cells), cells)
+    yield metric(
+        "accuracy", right / cells, _share(how.interval(accuracy, right / cells), right, cells), cells
+    )
     one, many = _f1(matrix[None])[0], _f1(drawn)
     present = np.flatnonzero(matrix.sum(axis=1) > 0)
     macro = float(one[present].mean())
-    yield metric("macro_f1", macro, percentile_interval(_mean(many[:, present]), macro), cells)
+    yield metric("macro_f1", macro, how.interval(_mean(many[:, present]), macro), cells)
     for index in range(len(classes)):
         name, hits = classes[index], float(matrix[index, index])
         for figure, axis in (("precision", 1), ("recall", 2)):
             called = float(matrix.sum(axis=axis - 1)[index])
             if called:
                 shares = _divide(drawn[:, index, index], drawn.sum(axis=axis)[:, index])
-                yield metric(figure, hits / called, _share(shares, hits, called), int(called), name)
+                yield metric(
+                    figure,
+                    hits / called,
+                    _share(how.interval(shares, hits / called), hits, called),
+                    int(called),
+                    name,
+                )
         support = int(matrix[index].sum())
         if support:
             value = float(one[index])
-            yield metric("f1", value, percentile_interval(many[:, index], value), support, name)
+            yield metric("f1", value, how.interval(many[:, index], value), support, name)
     yield from area_metrics(judged_cells.scores, how, time_h)
 
 
-def _share(values: Float64, hits: float, total: float) -> tuple[float, float]:
-    low, high = percentile_interval(values, hits / total)
+def _share(over_samples: tuple[float, float], hits: float, total: float) -> tuple[float, float]:
     by_cells = wilson(hits, total)
-    return min(low, by_cells[0]), max(high, by_cells[1])
+    return min(over_samples[0], by_cells[0]), max(over_samples[1], by_cells[1])
 
 
 def _divide(over: Float64, under: Float64) -> Float64:
@@ -114,9 +122,13 @@ def _divide(over: Float64, under: Float64) -> Float64:
 
 
 def _f1(matrices: Float64) -> Float64:
-    """(B, K, K) -> (B, K): 2 hits / (2 hits + false alarms + misses); 0 where there is nothing to find."""
+    """(B, K, K) -> (B, K)."""
     hits = np.diagonal(matrices, axis1=1, axis2=2).astype(np.float64)
-    rest = matrices.sum(axis=1) + matrices.sum(axis=2)
+    return f1_of(hits, (matrices.sum(axis=1) + matrices.sum(axis=2)).astype(np.float64))
+
+
+def f1_of(hits: Float64, rest: Float64) -> Float64:
+    """2 hits / (2 hits + false alarms + misses), where `rest` is called plus held; 0 where there is nothing."""
     shares: Float64 = np.divide(2 * hits, rest, out=np.zeros(hits.shape), where=rest > 0)
     return shares
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.evaluation.codes import class_codes
-from nscweb.evaluation.intervals import resampled_counts
+from nscweb.evaluation.intervals import percentile_interval, resampled_counts
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -28,6 +28,7 @@ class Resampling:
         rounds, seed: of the bootstrap.
         classes: names in order.
         label: what a reader is told.
+        fewest: samples of the class that has fewest.
     """
 
     sample: Int64
@@ -38,6 +39,7 @@ class Resampling:
     seed: int
     classes: tuple[str, ...]
     label: str
+    fewest: int = 0
 
     @classmethod
     def of(cls, table: pd.DataFrame, classes: Sequence[str], *, rounds: int, seed: int) -> Resampling:
@@ -79,7 +81,9 @@ class Resampling:
         else:
             weights = np.zeros((0, len(found)), np.int64)
             label = "bootstrap over cells (a class has only one sample)"
-        return cls(np.asarray(sample, np.int64), true, confusions, weights, rounds, seed, tuple(names), label)
+        return cls(
+            np.asarray(sample, np.int64), true, confusions, weights, rounds, seed, tuple(names), label, fewest
+        )
 
     @property
     def over_samples(self) -> bool:
@@ -90,6 +94,15 @@ class Resampling:
         if not class_name:
             return len(self.confusions)
         return int(np.count_nonzero(self.confusions[:, self.classes.index(class_name)].sum(axis=1)))
+
+    @property
+    def units(self) -> int:
+        """Samples of the class that has fewest, from which intervals take their width; 0 where cells are drawn."""
+        return self.fewest if self.over_samples else 0
+
+    def interval(self, values: Float64, value: float) -> tuple[float, float]:
+        """95 % interval of a figure from its `values` in the rounds; never without `value`."""
+        return percentile_interval(values, value, self.units)
 
     def drawn(self, per_sample: Float64, rng: np.random.Generator) -> Float64:
         """(B, W) counts of each round from (S, W) counts per sample of cells that are drawn together.
