@@ -6,6 +6,7 @@ distance that such cells have themselves. A cell far outside them is one the net
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,8 +96,11 @@ def fit_reference(embeddings: Floats) -> FeatureReference:
 def feature_reference(card: ModelCard) -> FeatureReference | None:
     """The description that a card keeps of its known cells, None when it has none."""
     data = card.calibration.get(CALIBRATION_KEY, {}).get("embedding")
-    if not data:
-        return None
+    return reference_from(data) if data else None
+
+
+def reference_from(data: Mapping[str, Any]) -> FeatureReference:
+    """Read back what `FeatureReference.as_dict` wrote."""
     return FeatureReference(
         mean=np.asarray(data["mean"], np.float32),
         axes=np.asarray(data["axes"], np.float32),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,10 @@ class SampleFitness:
         expected: share of such cells among known cells.
         unlike: True when the sample is unlike the training data.
         sentence: plain words with the numbers, "" when there is nothing to say.
+        light: ``green``, ``yellow`` or ``red`` by `services.fitness_rules`, "" when not judged as a sample.
+        reasons, notes, advice: sentences of that judgement.
+        figures: its numbers, see `evaluation.shift.Shift`.
+        shares: share of far cells in each kind of distance.
     """
 
     sample_id: str
@@ -53,6 +57,12 @@ class SampleFitness:
     expected: float
     unlike: bool
     sentence: str = ""
+    light: str = ""
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    figures: dict[str, dict[str, float | int]] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
@@ -60,7 +70,8 @@ class SampleFitness:
         return self.far / self.cells if self.cells else 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "share": self.share}
+        lists = {name: list(getattr(self, name)) for name in ("reasons", "notes", "advice")}
+        return {**asdict(self), **lists, "share": self.share}
 
 
 def measure_fitness(distances: Distances, sample_id: str = "") -> SampleFitness | None:
@@ -83,7 +94,12 @@ def measure_fitness(distances: Distances, sample_id: str = "") -> SampleFitness 
         found = SampleFitness(sample_id, cells, far, kind, EXPECTED, unlike)
         if best is None or (found.unlike, found.share) > (best.unlike, best.share):
             best = found
-    return replace(best, sentence=_sentence(best)) if best is not None and best.unlike else best
+    return with_sentence(best) if best is not None and best.unlike else best
+
+
+def with_sentence(found: SampleFitness) -> SampleFitness:
+    """The judgement called unlike, with the sentence for it."""
+    return replace(found, unlike=True, sentence=_sentence(found))
 
 
 def _sentence(fitness: SampleFitness) -> str:

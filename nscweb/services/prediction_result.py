@@ -15,7 +15,8 @@ from nscweb.core.gates import Gates
 from nscweb.core.progress import CancelAsked, Progress
 from nscweb.core.runs import Provenance, Run
 from nscweb.core.samples import Study
-from nscweb.services import fitness
+from nscweb.services import fitness, fitness_samples
+from nscweb.services.fitness_rules import card_of_rules
 from nscweb.services.regate import gates_as_extra
 from nscweb.services.runs import sheet_digest
 
@@ -63,6 +64,7 @@ def _warnings(work: PredictionWork) -> list[str]:
     sentences += fitness.fitness_warnings(work.measured) or [
         text for text in [_unlike_together(work)] if text
     ]
+    sentences += fitness_samples.light_sentences(work.measured)
     if work.not_predicted:
         sentences.append(
             f"{work.not_predicted} cells have no image in the channel {', '.join(work.channels)} and were "
@@ -102,7 +104,10 @@ def finish(work: PredictionWork, writer: PredictionWriter, started_utc: str, sec
         "model_title": card.title,
         "model_folder": str(work.entry.folder),
         "limits": list(card.limits),
-        "fitness": [item.as_dict() for item in work.measured],
+        "fitness": [
+            item.as_dict() for item in fitness_samples.together(work.measured, bool(_unlike_together(work)))
+        ],
+        "fitness_rules": card_of_rules(card),
         "unlike_together": _unlike_together(work),
         "cell_files_sha256": work.digests,
         "not_predicted": work.not_predicted,

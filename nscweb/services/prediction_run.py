@@ -16,7 +16,7 @@ from nscweb.core.predictions import prediction_columns
 from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
 from nscweb.core.runs import Run
 from nscweb.core.samples import Sample, Study
-from nscweb.services import fitness
+from nscweb.services import fitness, fitness_samples
 from nscweb.services.gate_store import default_flags_of, put_in_force
 from nscweb.services.models import model_by_name
 from nscweb.services.prediction_result import CHUNK, PredictionWork, finish
@@ -81,6 +81,7 @@ def predict(
 
 
 def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Sample, key: str) -> None:
+    from nscweb.inference.export_files import temperature_of
     from nscweb.inference.familiarity import distances_of
     from nscweb.store.cells import CellFile
 
@@ -91,6 +92,7 @@ def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Samp
         # By the default gates, so that other gates never change the judgement, and scores can be taken over.
         looked_at = fitness.spread_rows(default_flags_of(work.app, study.study_id, key, len(cells)))
         embeddings: list[NDArray[np.float32]] = []
+        answers: list[NDArray[np.float32]] = []
         for start in range(0, len(cells), CHUNK):
             stop_if_asked(work.cancel)
             stop = min(start + CHUNK, len(cells))
@@ -99,17 +101,24 @@ def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Samp
             chosen = looked_at[(looked_at >= start) & (looked_at < stop)]
             if writer.has(part):
                 work.resumed += 1
-                embeddings.append(_embed(work, cells, chosen))
+                scores, found = work.classifier.predict_and_embed(
+                    _images(work, cells, chosen), study.pixel_size_um
+                )
             else:
-                table, found = _predict_chunk(work, cells, sample, key, flags, start, stop)
+                table, scores, found = _predict_chunk(work, cells, sample, key, flags, start, stop)
                 writer.write(part, table)
-                embeddings.append(found[chosen - start][~np.isnan(found[chosen - start, 0])])
+                there = chosen[~np.isnan(found[chosen - start, 0])] - start
+                scores, found = scores[there], found[there]
+            answers.append(scores)
+            embeddings.append(found)
             work.done += stop - start
             work.progress(work.done, study.cells, f"Predicting {sample.name}")
         images = _images(work, cells, looked_at)
         distances = distances_of(work.classifier, images, np.concatenate(embeddings), study.pixel_size_um)
     work.distances.append(distances)
-    measured = fitness.measure_fitness(distances, sample.name)
+    measured = fitness_samples.judge_sample(
+        work.entry.card, sample.name, images, distances, np.concatenate(answers), temperature_of(work.entry)
+    )
     if measured is not None:
         work.measured.append(measured)
 
@@ -122,10 +131,10 @@ def _predict_chunk(
     flags: NDArray[np.int64],
     start: int,
     stop: int,
-) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-    """Rows for cells `start` to `stop` of one sample, and their embeddings (stop - start, F).
+) -> tuple[pd.DataFrame, NDArray[np.float32], NDArray[np.float32]]:
+    """Rows for cells `start` to `stop` of one sample, their scores (stop - start, K) and embeddings (stop - start, F).
 
-    Cells without the channel have no row, and NaN for an embedding.
+    Cells without the channel have no row, and NaN for scores and embedding.
     """
     rows = np.arange(start, stop)
     images = cells.images(work.channels, start, stop)
@@ -137,13 +146,14 @@ def _predict_chunk(
         key, sample, rows[there], cells.object_numbers[start:stop][there], cells.sources(start, stop)[there],
         scores, work.entry.card.classes.names, flags[start:stop][there],
     )  # fmt: skip
-    embeddings = np.full((len(rows), found.shape[1]), np.nan, np.float32)
-    embeddings[there] = found
-    return table, embeddings
+    return table, _placed(scores, there), _placed(found, there)
 
 
-def _embed(work: PredictionWork, cells: CellFile, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    return work.classifier.embed(_images(work, cells, rows), work.study.pixel_size_um)
+def _placed(values: NDArray[np.float32], there: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(N, F) with the rows of `values` where something is `there`, NaN elsewhere."""
+    result = np.full((len(there), values.shape[1]), np.nan, np.float32)
+    result[there] = values
+    return result
 
 
 def _images(work: PredictionWork, cells: CellFile, rows: NDArray[np.int64]) -> list[NDArray[Any]]:

@@ -16,6 +16,7 @@ from nscweb.core.gates import Gates
 from nscweb.core.progress import Progress
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
+from nscweb.services.fitness_rules import card_of_rules
 from nscweb.services.quality import flags_of
 
 if TYPE_CHECKING:
@@ -27,14 +28,15 @@ def regate(
 ) -> Run | None:
     """A new run with the scores of an older one and the flags of today; None when there is no such run.
 
-    The older run must rest on the same cells (by digest), sample sheet, model and program versions, and on other
+    The older run must rest on the same cells (by digest), sample sheet, model, card and program versions, and on other
     gates: whoever predicts twice with the same gates wants it done anew.
     """
     from nscweb.store.predictions import read_predictions, write_predictions
     from nscweb.store.provenance import package_versions, write_provenance
 
     began, started_utc = time.monotonic(), app.clock()
-    wanted = (scores_key, card.name, card.version, card.classes.names, package_versions())
+    rules = card_of_rules(card)
+    wanted = (scores_key, card.name, card.version, card.classes.names, package_versions(), rules)
     known = [run for run in app.catalogue.runs(study.study_id) if _made_of(run) == wanted]
     if not known or known[0].extra.get("gates_digest") == gates.digest():
         return None
@@ -74,8 +76,11 @@ def gates_as_extra(gates: Gates) -> dict[str, object]:
 
 
 def _made_of(run: Run) -> tuple[object, ...]:
-    made = run.provenance
-    return run.extra.get("scores_key"), run.model, made.model_version, run.class_names, made.versions
+    made, extra = run.provenance, run.extra
+    return (
+        extra.get("scores_key"), run.model, made.model_version, run.class_names, made.versions,
+        extra.get("fitness_rules"),
+    )  # fmt: skip
 
 
 def _with_these_cells(app: App, study: Study, runs: list[Run]) -> Run | None:

@@ -1,0 +1,108 @@
+"""One sample of a prediction against the samples that a model knows: measured, judged, put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nscweb.core.card import ModelCard
+from nscweb.services.fitness import EXPECTED, SampleFitness, measure_fitness, with_sentence
+from nscweb.services.fitness_lights import GREEN, LIGHTS, RED, YELLOW
+from nscweb.services.fitness_rules import judge
+
+_TOGETHER = (
+    "This sample alone has too few cells to tell, but all samples of this prediction together are unlike the training "
+    "data."
+)
+
+
+def judge_sample(
+    card: ModelCard,
+    sample_id: str,
+    images: Sequence[NDArray[Any]],
+    distances: Mapping[str, NDArray[np.float64]],
+    probabilities: NDArray[np.float32],
+    temperature: float = 1.0,
+) -> SampleFitness | None:
+    """The traffic light of one sample.
+
+    Args:
+        images: (C, h, w) cells that are looked at, as stored.
+        distances: of these cells, from `inference.familiarity.distances_of`.
+        probabilities: (n, K) of these cells.
+        temperature: that these were made with.
+
+    Returns:
+        None when the card says nothing of its known cells, or there are no cells.
+    """
+    from nscweb.inference.sample_figures import (
+        confidences,
+        known_samples,
+        stored_figures,
+        summaries,
+        temperature_of_samples,
+    )
+
+    measured = measure_fitness(distances, sample_id)
+    if measured is None:
+        return None
+    known = known_samples(card)
+    figures: dict[str, NDArray[Any]] = dict(distances)
+    if known:
+        figures |= stored_figures(images)
+        figures["confidence"] = confidences(probabilities, temperature, temperature_of_samples(card))
+    shares = {kind: float(np.mean(values > 1.0)) for kind, values in distances.items() if len(values)}
+    found = judge(card, known, summaries(figures), shares, measured.kind if measured.unlike else "")
+    judged = replace(
+        measured,
+        light=found.light,
+        reasons=found.reasons,
+        notes=found.notes,
+        advice=found.advice,
+        figures=found.figures,
+        shares={kind: round(share, 5) for kind, share in shares.items()},
+    )
+    if found.light != RED or measured.unlike:
+        return judged
+    # The kind of distance that made it red is the one to speak of.
+    worst = max(shares, key=lambda kind: shares[kind])
+    return with_sentence(
+        replace(judged, kind=worst, far=round(shares[worst] * judged.cells), expected=EXPECTED)
+    )
+
+
+def together(measured: Sequence[SampleFitness], unlike: bool) -> list[SampleFitness]:
+    """The samples of a prediction; where all of them together are unlike, none of them stays green."""
+    if not unlike:
+        return list(measured)
+    return [
+        replace(item, light=YELLOW, reasons=(*item.reasons, _TOGETHER)) if item.light == GREEN else item
+        for item in measured
+    ]
+
+
+def light_sentences(measured: Sequence[SampleFitness]) -> list[str]:
+    """One sentence for the samples that are yellow without being called unlike; those have their own."""
+    yellow = [item for item in measured if item.light == YELLOW and not item.unlike]
+    if not yellow:
+        return []
+    names = ", ".join(item.sample_id for item in yellow[:3]) + (", …" if len(yellow) > 3 else "")
+    if len(yellow) == 1:
+        return [
+            f'The sample "{yellow[0].sample_id}" has a yellow light: {yellow[0].reasons[0]}'
+            if yellow[0].reasons
+            else ""
+        ]
+    return [
+        f"{len(yellow)} of {len(measured)} samples have a yellow light ({names}): they differ from the samples that "
+        "the model knows. The reasons stand beside each of them."
+    ]
+
+
+def counted(measured: Sequence[SampleFitness]) -> dict[str, int]:
+    """Light -> samples."""
+    return {light: sum(item.light == light for item in measured) for light in LIGHTS}
