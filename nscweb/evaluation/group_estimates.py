@@ -85,7 +85,7 @@ def group_estimates(estimates: Estimates) -> pd.DataFrame:
     drawn = np.nan_to_num(estimates.shared)
     shared = np.moveaxis(np.tensordot(joined.weight.astype(np.float32), drawn, axes=(1, 1)), 0, 1)
     code = about.groupby(["group", "time_h"], dropna=False, sort=False).ngroup().to_numpy(np.int64)
-    usable = np.isfinite(joined.ratio).all(axis=1)
+    usable: NDArray[np.bool_] = np.isfinite(joined.ratio).min(axis=1)
     size, number = len(joined.classes), int(code.max()) + 1
     figures = np.empty((number, size, 5))
     naive = np.empty((number, size))

@@ -44,7 +44,7 @@ def label_shares(predicted: NDArray[np.integer[Any]], classes: int) -> Float64:
 
 def one_hot(labels: NDArray[np.integer[Any]], classes: int) -> NDArray[np.float32]:
     """(N, K) ones at the label; a label outside 0..K-1 gives a row of zeros."""
-    return (labels[:, None] == np.arange(classes)).astype(np.float32)
+    return np.asarray(labels[:, None] == np.arange(classes), np.float32)
 
 
 def class_means(features: NDArray[Any], labels: NDArray[np.integer[Any]], classes: int) -> Float64:
@@ -97,7 +97,8 @@ def free_shares(matrix: Float64, observed: Float64) -> Float64:
     """
     size = matrix.shape[-1]
     turned = np.linalg.inv(np.asarray(matrix, np.float64) + _RIDGE * np.eye(size))
-    return np.einsum("...j,...jk->...k", observed, turned)
+    result: Float64 = np.einsum("...j,...jk->...k", observed, turned)
+    return result
 
 
 def project_to_simplex(values: Float64) -> Float64:
@@ -107,7 +108,7 @@ def project_to_simplex(values: Float64) -> Float64:
     rank = np.arange(1, values.shape[-1] + 1)
     kept = (ordered - over / rank > 0).sum(axis=-1, keepdims=True)
     lift = np.take_along_axis(over, kept - 1, axis=-1) / kept
-    return np.maximum(values - lift, 0)
+    return np.asarray(np.maximum(values - lift, 0), np.float64)
 
 
 def em_shares(

@@ -8,10 +8,14 @@ Three things make a corrected ratio uncertain, and each is drawn again in every 
 
 (b) cannot be had by drawing cells again, so it is estimated: the covariance between samples of the mean scores, by
 the method of moments of DerSimonian and Laird (Control. Clin. Trials 7, 177 (1986)) in its matrix form, with the
-noise that comes from finite numbers of cells subtracted, and never negative. Samples differ most where cells are
-hardest to tell, so differences are measured in units of the spread between cells of that class and time point, and
-in these units pooled over classes and time points: two or three samples each would say little by themselves. Draws
-are those of Student's t with the pooled degrees of freedom. Without differences between samples nothing is added.
+noise that comes from finite numbers of cells subtracted, and never negative. A light that moves all scores a little
+moves a mean of 0.5 much and a mean of 0.99 hardly, so differences are measured as log odds, and so they are pooled
+over classes and time points: two or three samples each would say little by themselves. How large they are at one
+time point is drawn towards the common size, as moderated variances are (Smyth, Stat. Appl. Genet. Mol. Biol. 3
+(2004)). Draws are those of Student's t with these degrees of freedom. Without differences nothing is added.
+
+In one sample all classes share light and focus, and in simulated samples their deviations were found to be the same
+(docs/RATIOS.md); so a new sample deviates as a whole, and mixing fates does not average that out.
 """
 
 from __future__ import annotations
@@ -27,6 +31,8 @@ Float64 = NDArray[np.float64]
 # A few cells of no particular class are added to each sample when its spread is drawn, as Agresti and Coull do
 # (Am. Stat. 52, 119 (1998)): three cells that all look alike do not prove that no other is there.
 PSEUDO_CELLS = 4.0
+# As many degrees of freedom as the common size of differences counts for beside that of one time point.
+_PRIOR_DEGREES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +45,7 @@ class Known:
         between: (K, F, F) covariance between samples of the mean of a class.
         error_cells, error_between: (K, F, F) covariance of `mean` from finite cells, and from finite samples.
         degrees: degrees of freedom behind `between`; 0 when no class has two samples.
+        common: held-out samples have cells of several classes, so that their deviations go together.
         cells, samples: held-out cells and samples.
     """
 
@@ -48,6 +55,7 @@ class Known:
     error_cells: Float64
     error_between: Float64
     degrees: int
+    common: bool
     cells: int
     samples: int
 
@@ -110,28 +118,25 @@ def known_of(units: Units, strata: NDArray[np.int64], classes: int) -> dict[int,
         strata: (U,) stratum of each line, e.g. its time point; every class must be in every stratum.
         classes: K.
     """
-    width = units.mean.shape[1]
-    cell = np.zeros((width, width))
-    excess, degrees, freedom = cell.copy(), 0, 0.0
-    parts = {}
-    for stratum in np.unique(strata):
-        for label in range(classes):
-            rows = (strata == stratum) & (units.label == label)
-            within, root, inverse = _spread(units.of(rows))
-            count = units.count[rows]
-            deviation = (units.mean[rows] - np.average(units.mean[rows], axis=0, weights=count)) @ inverse
-            solid = root @ inverse
-            excess += (deviation * count[:, None]).T @ deviation - (len(count) - 1) * solid
-            degrees += len(count) - 1
-            freedom += count.sum() - (count**2).sum() / count.sum()
-            parts[int(stratum), label] = (rows, within, root)
-    differ = nearest_covariance(excess / freedom) if degrees else cell
-    rank = max(1, width - 1)
-    typical = float(np.trace(differ)) / rank
+    names = [int(name) for name in np.unique(strata)]
+    parts = [
+        [_part(units, (strata == name) & (units.label == label)) for label in range(classes)]
+        for name in names
+    ]
+    pooled, total = _moments([part for row in parts for part in row])
+    degrees = sum(part.degrees for row in parts for part in row)
+    labels_of = np.bincount(np.unique(units.sample, return_inverse=True)[1].reshape(-1))
+    common = bool(np.mean(labels_of > 1) > 0.5)
     result = {}
-    for stratum in np.unique(strata):
-        chosen = [parts[int(stratum), label] for label in range(classes)]
-        result[int(stratum)] = _known(units, chosen, differ, typical, degrees)
+    for name, row in zip(names, parts, strict=True):
+        free = sum(part.degrees for part in row)
+        _, own = _moments(row)
+        # Samples may differ more at one time than at another; with few samples the common size weighs more.
+        factor = 1.0
+        if len(names) > 1 and total > 0:
+            factor = (_PRIOR_DEGREES + free * own / total) / (_PRIOR_DEGREES + free)
+        behind = degrees if len(names) == 1 else min(degrees, free + _PRIOR_DEGREES)
+        result[name] = _known(units, row, pooled * factor, behind if degrees else 0, common)
     return result
 
 
@@ -162,8 +167,20 @@ def draw_means(known: Known, wide: Float64, rng: np.random.Generator) -> Float64
     """(B, K, F) the mean of each class with its held-out samples and cells drawn again: (a)."""
     shape = (len(wide), *known.mean.shape)
     cells = np.einsum("bkf,kfg->bkg", rng.standard_normal(shape), root_of(known.error_cells))
-    between = np.einsum("bkf,kfg->bkg", rng.standard_normal(shape), root_of(known.error_between))
+    moved = rng.standard_normal((shape[0], 1 if known.common else shape[1], shape[2]))
+    between = np.einsum("bkf,kfg->bkg", np.broadcast_to(moved, shape), root_of(known.error_between))
     result: Float64 = known.mean + cells + wide[:, None, None] * between
+    return result
+
+
+def deviation(known: Known, share: Float64, together: bool) -> Float64:
+    """(S, F, F) covariance of the deviation of samples with `share` (S, K) of each class: for (b).
+
+    Args:
+        together: the cells of a sample were recorded together, so all classes deviate alike; otherwise each class
+            comes from a recording of its own, and deviations partly average out.
+    """
+    result: Float64 = np.einsum("sk,kfg->sfg", share if together else share**2, known.between)
     return result
 
 
@@ -197,36 +214,65 @@ def draw_samples(
     return result
 
 
-def _spread(units: Units) -> tuple[Float64, Float64, Float64]:
-    """Covariance between cells of one class, its root and the inverse of the root on the space that it spans."""
-    free = max(1.0, float((units.count - 1).sum()))
-    within = units.scatter.sum(axis=0) / free
-    values, vectors = np.linalg.eigh(within)
-    solid = values > max(1e-9, 1e-6 * float(values.max()))
-    values = np.where(solid, values, 0)
-    inverse = np.where(solid, 1 / np.sqrt(np.where(solid, values, 1)), 0)
-    return within, (vectors * np.sqrt(values)) @ vectors.T, (vectors * inverse) @ vectors.T
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One class in one stratum: its lines, covariance between cells, and how its mean moves with log odds."""
+
+    rows: NDArray[np.int64]
+    within: Float64
+    slope: Float64
+    excess: Float64
+    freedom: float
+    weight: float
+    degrees: int
 
 
-def _known(
-    units: Units,
-    chosen: list[tuple[NDArray[np.bool_], Float64, Float64]],
-    differ: Float64,
-    typical: float,
-    degrees: int,
-) -> Known:
-    mean, within, between, cells, samples = [], [], [], [], []
-    for rows, spread, root in chosen:
-        count = units.count[rows]
-        weight = 1 / (typical + 1 / count)
+def _part(units: Units, chosen: NDArray[np.bool_]) -> _Part:
+    rows = np.flatnonzero(chosen)
+    count = units.count[rows]
+    within = units.scatter[rows].sum(axis=0) / max(1.0, float((count - 1).sum()))
+    mean = np.average(units.mean[rows], axis=0, weights=count)
+    slope = np.diag(mean) - mean[:, None] * mean
+    inverse = np.linalg.pinv(slope, rcond=1e-4, hermitian=True)
+    odds = (units.mean[rows] - mean) @ inverse
+    noise = inverse @ within @ inverse
+    excess = (odds * count[:, None]).T @ odds - (len(rows) - 1) * noise
+    weight = 1 / max(float(np.trace(noise)), 1e-9)
+    freedom = float(count.sum() - (count**2).sum() / count.sum())
+    return _Part(rows, within, slope, excess, freedom, weight, len(rows) - 1)
+
+
+def _moments(parts: list[_Part]) -> tuple[Float64, float]:
+    """Covariance between samples of the log odds, pooled over `parts`, and its trace before negatives are cut."""
+    freedom = sum(part.weight * part.freedom for part in parts)
+    whole = np.sum([part.weight * part.excess for part in parts], axis=0)
+    if freedom <= 0:
+        return np.zeros_like(whole), 0.0
+    found = nearest_covariance(whole / freedom)
+    return found, float(np.trace(found))
+
+
+def _known(units: Units, parts: list[_Part], differ: Float64, degrees: int, common: bool) -> Known:
+    mean, between, cells, samples = [], [], [], []
+    for part in parts:
+        count = units.count[part.rows]
+        own = part.slope @ differ @ part.slope
+        noise = float(np.trace(part.within)) / count
+        weight = 1 / np.maximum(float(np.trace(own)) + noise, 1e-12)
         weight = weight / weight.sum()
-        mean.append(weight @ units.mean[rows])
-        within.append(spread)
-        between.append(root @ differ @ root)
-        cells.append(spread * float((weight**2 / count).sum()))
-        samples.append(between[-1] * float((weight**2).sum()))
-    rows = np.any([item[0] for item in chosen], axis=0)
+        mean.append(weight @ units.mean[part.rows])
+        between.append(own)
+        cells.append(part.within * float((weight**2 / count).sum()))
+        samples.append(own * float((weight**2).sum()))
+    rows = np.concatenate([part.rows for part in parts])
     return Known(
-        np.stack(mean), np.stack(within), np.stack(between), np.stack(cells), np.stack(samples), degrees,
-        int(units.count[rows].sum()), len(np.unique(units.sample[rows])),
-    )  # fmt: skip
+        mean=np.stack(mean),
+        within=np.stack([part.within for part in parts]),
+        between=np.stack(between),
+        error_cells=np.stack(cells),
+        error_between=np.stack(samples),
+        degrees=degrees,
+        common=common,
+        cells=int(units.count[rows].sum()),
+        samples=len(np.unique(units.sample[rows])),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,51 +13,21 @@ from nscweb.evaluation.cell_scores import CellScores
 from nscweb.evaluation.estimates import ESTIMATE_COLUMNS, METHODS, Estimates
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.evaluation.intervals import wilson
-from nscweb.evaluation.quantification import (
-    Flatness,
-    adjusted_shares,
-    em_shares,
-    flatness,
-    free_shares,
-    one_hot,
-)
-from nscweb.evaluation.ratio_bootstrap import (
-    Known,
-    draw_means,
-    draw_samples,
-    known_of,
-    smoothed,
-    sums,
-    units_of,
-    widening,
-)
+from nscweb.evaluation.ratio_em import em_rounds
+from nscweb.evaluation.ratio_rounds import ALL_TIMES, LEAST_CELLS, Rounds, linear_rounds, strata_of
 from nscweb.evaluation.ratio_words import correction_sentence, flat_sentence
 
 Float64 = NDArray[np.float64]
 
-# Held-out cells that each class must have at a time point, or else those of all time points are used.
-LEAST_CELLS = 50
-ALL_TIMES = -1
-
-
-@dataclass(frozen=True, eq=False)
-class Rounds:
-    """Corrected ratios of S samples, and of B bootstrap rounds.
-
-    Attributes:
-        ratio: (S, K) on the simplex; NaN where it cannot be recovered.
-        all, shared: (B, S, K) all drawn again, and only the held-out cells; not cut at 0 and 1.
-        flat: one judgement per sample.
-    """
-
-    ratio: Float64
-    all: NDArray[np.float32]
-    shared: NDArray[np.float32]
-    flat: tuple[Flatness, ...]
-
 
 def estimate(
-    cells: CellScores, held_out: HeldOut | None, method: str = "pacc", rounds: int = 400, seed: int = 0
+    cells: CellScores,
+    held_out: HeldOut | None,
+    method: str = "pacc",
+    rounds: int = 400,
+    seed: int = 0,
+    *,
+    together: bool = True,
 ) -> Estimates:
     """Share of each class in each sample, corrected for what the model mixes up.
 
@@ -68,6 +38,8 @@ def estimate(
         method: key of `METHODS`.
         rounds: bootstrap rounds of the 95 % intervals.
         seed: of the draws.
+        together: True for real samples; False for mixtures put together from pure samples, whose differences
+            partly average out (`ratio_bootstrap.deviation`).
 
     Returns:
         The table and the shared rounds; ``shared`` may lie a little outside 0..1, so that its spread is right at
@@ -87,7 +59,17 @@ def estimate(
     counts_only = bool(np.isin(known.scores, (0.0, 1.0)).all())
     used = "acc" if counts_only else method
     stratum, strata = strata_of(known, cells.times_h)
-    found = _rounds(cells, known, strata, stratum, used, rounds, np.random.default_rng(seed))
+    draw = em_rounds if used == "em" else linear_rounds
+    found = draw(
+        cells,
+        known,
+        strata,
+        stratum,
+        rounds,
+        np.random.default_rng(seed),
+        by_labels=used == "acc",
+        together=together,
+    )
     elsewhere = sorted(set(cells.times_h[stratum == ALL_TIMES].tolist()))
     single = bool(len(known)) and len(np.unique(known.samples)) <= len(np.unique(strata)) * len(cells.classes)
     sentence = correction_sentence(known, used, used != method, elsewhere, single, LEAST_CELLS)
@@ -108,42 +90,6 @@ def matched(held_out: HeldOut, classes: tuple[str, ...]) -> HeldOut | None:
     )
 
 
-def strata_of(held_out: HeldOut, times_h: Float64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which held-out cells speak for which sample.
-
-    Returns:
-        (S,) stratum of each sample and (N,) stratum of each held-out cell: the number of its time point, or
-        `ALL_TIMES` where a class has fewer than `LEAST_CELLS` held-out cells there.
-    """
-    classes = len(held_out.classes)
-    sample = np.full(len(times_h), ALL_TIMES, np.int64)
-    cell = np.full(len(held_out), ALL_TIMES, np.int64)
-    for number, hours in enumerate(np.unique(held_out.times[~np.isnan(held_out.times)])):
-        here = np.abs(held_out.times - hours) < 1e-6
-        if np.bincount(held_out.labels[here], minlength=classes).min() >= LEAST_CELLS:
-            sample[np.abs(times_h - hours) < 1e-6] = number
-            cell[here] = number
-    return sample, cell
-
-
-def known_by_stratum(
-    features: NDArray[np.float32], held_out: HeldOut, strata: NDArray[np.int64], wanted: NDArray[np.int64]
-) -> dict[int, Known]:
-    """What held-out cells say for each stratum in `wanted`; that of all times counts differences between times."""
-    classes = len(held_out.classes)
-    result: dict[int, Known] = {}
-    if ALL_TIMES in wanted:
-        units = units_of(features, held_out.labels, held_out.samples, held_out.times)
-        result.update(known_of(units, np.full(len(units.label), ALL_TIMES), classes))
-    if (wanted != ALL_TIMES).any():
-        rows = strata != ALL_TIMES
-        units = units_of(
-            features[rows], held_out.labels[rows], held_out.samples[rows], strata[rows].astype(float)
-        )
-        result.update(known_of(units, units.time.astype(np.int64), classes))
-    return result
-
-
 def _filled(cells: CellScores) -> CellScores:
     """Without samples that have no cells, and without cells whose scores are not numbers."""
     usable = np.flatnonzero(np.isfinite(cells.scores).all(axis=1))
@@ -161,49 +107,6 @@ def _filled(cells: CellScores) -> CellScores:
         replicates=tuple(cells.replicates[i] for i in kept),
         times_h=cells.times_h[kept],
     )
-
-
-def _rounds(
-    cells: CellScores,
-    held_out: HeldOut,
-    strata: NDArray[np.int64],
-    stratum: NDArray[np.int64],
-    method: str,
-    rounds: int,
-    rng: np.random.Generator,
-) -> Rounds:
-    size, number = len(cells.classes), len(cells.sample_ids)
-    features, seen = held_out.scores, cells.scores
-    if method == "acc":
-        features, seen = one_hot(held_out.scores.argmax(axis=1), size), one_hot(cells.predicted, size)
-    known = known_by_stratum(features, held_out, strata, np.unique(stratum))
-    count, mean, scatter = sums(seen, cells.sample, number)
-    ratio = np.full((number, size), np.nan)
-    every = np.full((rounds, number, size), np.nan, np.float32)
-    shared = every.copy()
-    flat: list[Flatness] = [Flatness(False, 1.0)] * number
-    wide: dict[int, Float64] = {}
-    for key, of in known.items():
-        rows = np.flatnonzero(stratum == key)
-        if of.degrees not in wide:
-            wide[of.degrees] = widening(rng, rounds, of.degrees)
-        factor = wide[of.degrees]
-        drawn = draw_means(of, factor, rng)
-        judged = flatness(of.mean, drawn, cells.classes)
-        for row in rows:
-            flat[row] = judged
-        if judged.flat or not len(rows):
-            continue
-        share = adjusted_shares(of.mean, mean[rows])
-        if method == "em":
-            share = np.stack([em_shares(seen[cells.sample == row]) for row in rows])
-        centre, error = smoothed(count[rows], mean[rows], scatter[rows], of)
-        between = np.einsum("sk,kfg->sfg", share**2, of.between)
-        draws = draw_samples(centre, error, between, factor, rng)
-        ratio[rows] = share
-        every[:, rows] = free_shares(drawn[:, None], draws)
-        shared[:, rows] = free_shares(drawn[:, None], mean[rows][None])
-    return Rounds(ratio, every, shared, tuple(flat))
 
 
 def _naive(cells: CellScores, method: str, held_out: HeldOut | None) -> Estimates:
