@@ -96,7 +96,8 @@ def detectable_difference(
 
     def missing(effect: float) -> float:
         reached = TTestIndPower().power(effect, n_first, alpha, n_second / n_first)
-        return float(reached) - power
+        # Not a number far out, where power is 1.
+        return (float(reached) if np.isfinite(reached) else 1.0) - power
 
     low, high = 1e-3, 1.0
     while missing(high) < 0 and high < 512:

@@ -1,0 +1,183 @@
+"""Fate against time: bands from replicates, the earliest reliable day, and the first day against the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.intervals import t_quantile
+from nscweb.evaluation.replicate_rows import all_the_same, checked_rows, group_words, values_of
+
+Float64 = NDArray[np.float64]
+
+COURSE_COLUMNS: tuple[str, ...] = ("group", "class", "time_h", "n", "mean", "low", "high")
+EARLIEST_COLUMNS: tuple[str, ...] = ("group", "class", "control", "time_h", "direction", "sentence")
+AGREEMENT_COLUMNS: tuple[str, ...] = (
+    "class", "group", "replicate", "first_h", "last_h", "first", "final", "difference"
+)  # fmt: skip
+_ROUNDS = 1000
+
+
+def time_course(rows: pd.DataFrame, *, rounds: int = _ROUNDS, seed: int = 0) -> pd.DataFrame:
+    """Mean ratio at each time point with a 95 % band by bootstrap over replicates.
+
+    Replicates are drawn with replacement within each group and time point. A plain bootstrap of three replicates
+    is too narrow (it covers about three in four): deviations are therefore stretched by sqrt(n / (n - 1)), for the
+    spread, and by Student's quantile over the normal one, for how little is known of it.
+
+    Args:
+        rows: replicate rows.
+
+    Returns:
+        Columns `COURSE_COLUMNS`; the band is clipped to 0..1 and NaN with one replicate or without spread.
+    """
+    rng = np.random.default_rng(seed)
+    lines = []
+    grouped = checked_rows(rows).groupby(["group", "class", "time_h"], sort=True, dropna=False)
+    for key, part in grouped:
+        values = values_of(part)
+        n = len(values)
+        mean = float(values.mean()) if n else float("nan")
+        low = high = float("nan")
+        if n >= 2 and not all_the_same(values):
+            drawn = values[rng.integers(0, n, (rounds, n))].mean(axis=1) - mean
+            stretch = np.sqrt(n / (n - 1)) * float(t_quantile(n - 1)) / 1.959963984540054
+            down, up = np.percentile(drawn, [2.5, 97.5]) * stretch
+            low, high = max(0.0, mean + float(down)), min(1.0, mean + float(up))
+        lines.append((*key, n, mean, low, high))
+    return pd.DataFrame(lines, columns=list(COURSE_COLUMNS))
+
+
+def earliest_days(tests: pd.DataFrame, *, level: float = 0.05) -> pd.DataFrame:
+    """First time point at which a group differs from the control and stays so, in the same direction, to the end.
+
+    Args:
+        tests: from `group_tests.group_tests` with a control; ``p_adjusted`` decides.
+
+    Returns:
+        Columns `EARLIEST_COLUMNS`, one row per group and class; ``time_h`` is NaN where there is no such time, and
+        the sentence says whether it differs nowhere, not to the end, or was not tested.
+    """
+    lines = []
+    for key, part in tests.groupby(["group", "class", "control"], sort=True):
+        group, name, control = cast("tuple[str, str, str]", key)
+        part = part[np.isfinite(part["time_h"].to_numpy(np.float64))].sort_values("time_h")
+        lines.append((group, name, control, *_earliest(part, group, name, control, level)))
+    return pd.DataFrame(lines, columns=list(EARLIEST_COLUMNS))
+
+
+def _earliest(
+    part: pd.DataFrame, group: str, name: str, control: str, level: float
+) -> tuple[float, str, str]:
+    who = f"{group_words(group)}, {name}"
+    against = group_words(control)
+    hours = part["time_h"].to_numpy(np.float64)
+    p, difference = part["p_adjusted"].to_numpy(np.float64), part["difference"].to_numpy(np.float64)
+    if len(hours) < 2:
+        return float("nan"), "", f"{who}: fewer than two time points, so nothing can be said about staying."
+    if not np.isfinite(p[-1]):
+        return float("nan"), "", f"{who}: the last time point could not be tested."
+    differs = np.where(np.isfinite(p), p < level, False)
+    stays = differs & (np.sign(difference) == np.sign(difference[-1]))
+    if not stays[-1]:
+        word = "not to the end" if differs.any() else "at no time point"
+        return float("nan"), "", f"{who}: differs from {against} {word}."
+    first = len(stays) - int(np.argmin(stays[::-1])) if not stays.all() else 0
+    direction = "more" if difference[-1] > 0 else "less"
+    day = TimePoint(float(hours[first])).label()
+    sentence = f"{who}: {direction} than in {against} from {day} on, at every later time point."
+    if first == len(hours) - 1:
+        sentence = f"{who}: {direction} than in {against} at {day}, the last time point, and not before."
+    if first > 0 and not np.isfinite(p[first - 1]):
+        sentence += " The time point before could not be tested, so it may be earlier."
+    return float(hours[first]), direction, sentence
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Bias and limits of agreement of two ways to say the same (Bland and Altman, Lancet 327, 307 (1986)).
+
+    Attributes:
+        n: pairs.
+        bias, bias_low, bias_high: mean difference with its 95 % t interval.
+        sd: standard deviation of the differences.
+        lower, lower_low, lower_high: lower limit of agreement, bias - 1.96 SD, with its 95 % interval.
+        upper, upper_low, upper_high: the upper one.
+        note: why something is NaN; "" else.
+    """
+
+    n: int
+    bias: float
+    bias_low: float
+    bias_high: float
+    sd: float
+    lower: float
+    lower_low: float
+    lower_high: float
+    upper: float
+    upper_low: float
+    upper_high: float
+    note: str = ""
+
+
+_NO_AGREEMENT = Agreement(
+    0,
+    *(float("nan"),) * 10,
+    "Limits of agreement need three pairs or more.",
+)  # fmt: skip
+
+
+def agreement(first: Float64, final: Float64) -> Agreement:
+    """Agreement of `first` (n,) with `final` (n,); differences are first minus final.
+
+    The limits' intervals use the standard error s sqrt(1/n + 1.96^2 / (2 (n - 1))) and Student's t (Bland and
+    Altman, Stat. Methods Med. Res. 8, 135 (1999), section 2.2).
+    """
+    difference = np.asarray(first, np.float64) - np.asarray(final, np.float64)
+    difference = difference[np.isfinite(difference)]
+    n = len(difference)
+    bias = float(difference.mean()) if n else float("nan")
+    if n < 3:
+        return replace(_NO_AGREEMENT, n=n, bias=bias)
+    sd = float(difference.std(ddof=1))
+    t = float(t_quantile(n - 1))
+    half = t * sd / float(np.sqrt(n))
+    z = 1.959963984540054
+    wide = t * sd * float(np.sqrt(1 / n + z**2 / (2 * (n - 1))))
+    lower, upper = bias - z * sd, bias + z * sd
+    return Agreement(
+        n, bias, bias - half, bias + half, sd, lower, lower - wide, lower + wide, upper, upper - wide, upper + wide
+    )  # fmt: skip
+
+
+def first_against_final(rows: pd.DataFrame) -> pd.DataFrame:
+    """Ratio at the first time point beside that at the last one, per class and group.
+
+    Where a group has the same replicate names at both, each replicate is a pair; else the means of the group are
+    one pair with an empty ``replicate``. Groups with one time point are left out.
+
+    Returns:
+        Columns `AGREEMENT_COLUMNS`.
+    """
+    table = checked_rows(rows)
+    table = table[np.isfinite(table["time_h"].to_numpy()) & np.isfinite(table["ratio"].to_numpy())]
+    lines = []
+    for key, part in table.groupby(["class", "group"], sort=True):
+        start, end = float(part["time_h"].min()), float(part["time_h"].max())
+        if start == end:
+            continue
+        first = part[part["time_h"] == start].set_index("replicate")["ratio"]
+        final = part[part["time_h"] == end].set_index("replicate")["ratio"]
+        both = [name for name in first.index if name in final.index]
+        pairs = (
+            [(name, float(first[name]), float(final[name])) for name in both]
+            if len(both) == len(first) == len(final)
+            else [("", float(first.mean()), float(final.mean()))]
+        )
+        lines += [(*key, name, start, end, a, b, a - b) for name, a, b in pairs]
+    return pd.DataFrame(lines, columns=list(AGREEMENT_COLUMNS))
