@@ -15,6 +15,7 @@ from nscweb.evaluation.cell_scores import CellScores
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.evaluation.quantification import em_shares, flatness, free_shares
 from nscweb.evaluation.ratio_bootstrap import (
+    Known,
     Units,
     deviation,
     draw_means,
@@ -76,7 +77,7 @@ def em_rounds(
         rows = np.flatnonzero(stratum == key)
         wide = widening(rng, rounds, known.degrees)
         judged = flatness(known.mean, draw_means(known, wide, rng), cells.classes)
-        for row in rows:
+        for row in rows.tolist():
             result.flat[row] = judged
         if judged.flat or not len(rows):
             continue

@@ -55,9 +55,11 @@ def correction_sentence(
             "the intervals do not contain that error."
         )
     kind = "simulated " if held_out is not None and held_out.simulated else ""
-    cells = f"{0 if held_out is None else len(held_out):,} held-out {kind}cells"
+    cells = f"{0 if held_out is None else len(held_out):,} held-out {kind}cells of known class"
+    if held_out is not None and held_out.source:
+        cells = held_out.source
     how = {
-        "pacc": f"by the mean scores of {cells} of known class (PACC)",
+        "pacc": f"by the mean scores of {cells} (PACC)",
         "acc": f"by the confusion matrix of {cells} (ACC)",
         "em": f"by maximum likelihood on calibrated scores (EM); the interval rests on {cells}",
     }[method]

@@ -1,0 +1,138 @@
+"""Corrected ratios of a run: which cells of known class measure the model, and which cells are counted."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nscweb.core.errors import ModelError
+from nscweb.core.runs import Run
+from nscweb.services.calibration import known_cells
+from nscweb.services.run_cells import cells_key, filtered_cells, run_cells
+from nscweb.services.runs import get_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nscweb.core.card import CardEntry
+    from nscweb.evaluation.estimates import Estimates
+    from nscweb.evaluation.held_out import HeldOut
+    from nscweb.services.context import App
+    from nscweb.services.dashboard import Filters
+
+_KEPT = 16
+_kept: OrderedDict[tuple[object, ...], Estimates] = OrderedDict()
+_lock = Lock()
+
+
+def held_out_of(app: App, run: Run | str) -> HeldOut | None:
+    """Cells of known class that say what the model of a run mixes up.
+
+    Control samples that the user chose come first, then the held-out scores that came with the model, then its
+    confusion matrix, whose cells have scores of 0 and 1 and no samples. None when there is nothing, or when the file
+    of the model is damaged: the ratio is then counted and says so, rather than not shown at all.
+    """
+    from nscweb.services.explain import model_of_run
+
+    found = get_run(app, run)
+    try:
+        known = known_cells(app, found)
+        return (
+            known
+            if known is not None
+            else held_out_from_confusion(model_of_run(app, found), found.class_names)
+        )
+    except ModelError:
+        return None
+
+
+def held_out_from_confusion(entry: CardEntry, classes: tuple[str, ...]) -> HeldOut | None:
+    """The confusion matrices of a card written out as cells; None when it has none or other classes."""
+    from nscweb.evaluation.held_out import HeldOut
+
+    card = entry.card
+    tables = {float(hours): table for hours, table in card.performance.confusion_by_time.items()}
+    if not tables and card.performance.confusion:
+        tables = {float("nan"): card.performance.confusion}
+    if not tables or card.classes.names != tuple(classes):
+        return None
+    size = len(classes)
+    labels, predicted, times, samples = [], [], [], []
+    for number, (hours, table) in enumerate(tables.items()):
+        counts = np.asarray(table, np.int64).ravel()
+        cell = np.repeat(np.arange(size * size), counts)
+        labels.append(cell // size)
+        predicted.append(cell % size)
+        times.append(np.full(len(cell), hours))
+        samples.append(number * size + cell // size)
+    true = np.concatenate(labels)
+    scores = np.asarray(np.concatenate(predicted)[:, None] == np.arange(size), np.float32)
+    source = (
+        f"{len(true):,} {'simulated ' if card.origin.simulated else ''}cells that {card.name} has never seen"
+    )
+    where = np.concatenate(samples).astype(np.int64)
+    return HeldOut(scores, true, where, np.concatenate(times), tuple(classes), source, card.origin.simulated)
+
+
+def estimates_of(app: App, run: Run | str, filters: Filters | None = None, method: str = "pacc") -> Estimates:
+    """Ratios of the samples of a run under `filters`, kept in memory.
+
+    Corrected ratios do not use the filter by confidence. They answer for all cells of a culture, and unsure cells are
+    not the same share of every fate: leaving them out would bias the ratio, while keeping them costs nothing, because
+    the held-out cells say what unsure cells are. Counted labels do use it.
+
+    Raises:
+        StoreError: there is no such run or its table is damaged.
+        WrongUse: `method` is not one of `nscweb.evaluation.estimates.METHODS`.
+    """
+    from nscweb.evaluation.ratio_corrected import estimate
+    from nscweb.services.dashboard import Filters
+
+    found = get_run(app, run)
+    chosen = filters or Filters()
+    known = held_out_of(app, found)
+    used = chosen if method == "naive" or known is None else replace(chosen, min_confidence=0.0)
+    # The held-out cells are kept in memory by their own service; a new object stands for new content.
+    key = (cells_key(app, found), used, method, None if known is None else _mark(known))
+    with _lock:
+        made = _kept.get(key)
+        if made is not None:
+            _kept.move_to_end(key)
+    if made is None:
+        keep, _ = filtered_cells(app, found, used)
+        cells = run_cells(app, found)
+        made = estimate(cells if bool(keep.all()) else cells.take(np.flatnonzero(keep)), known, method)
+        with _lock:
+            _kept[key] = made
+            while len(_kept) > _KEPT:
+                _kept.popitem(last=False)
+    if chosen.min_confidence > 0 and made.method != "naive":
+        ignored = (
+            f"The filter by confidence ({100 * chosen.min_confidence:.0f} %) is not used for corrected ratios: unsure "
+            "cells are more frequent in some classes, so leaving them out would shift the ratio."
+        )
+        return replace(made, sentence=f"{made.sentence} {ignored}")
+    return made
+
+
+def group_estimates_of(
+    app: App, run: Run | str, filters: Filters | None = None, method: str = "pacc"
+) -> pd.DataFrame:
+    """Mean and interval over replicates of each group and time point; columns `GROUP_ESTIMATE_COLUMNS`."""
+    from nscweb.evaluation.group_estimates import group_estimates
+
+    return group_estimates(estimates_of(app, run, filters, method))
+
+
+def _mark(known: HeldOut) -> str:
+    """A short text that differs when the cells of known class do."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for values in (known.scores, known.labels, known.samples, known.times):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
