@@ -38,6 +38,14 @@ def evaluate(
         str,
         typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks."),
     ] = "auto",
+    against: Annotated[
+        str,
+        typer.Option(
+            "--against",
+            help="A second model, or the id of a run, to compare with on the same cells.",
+            show_default=False,
+        ),
+    ] = "",
     even_if_trained_on: Annotated[
         bool,
         typer.Option(
@@ -53,8 +61,16 @@ def evaluate(
     """Compare predictions with the true classes in the sample sheet; every figure with its interval."""
     with running(as_json) as console:
         from nscweb.core.findings import FindingLog
+        from nscweb.services.compare_models import (
+            MCNEMAR_NOTE,
+            compare_models,
+            comparison_dict,
+            run_or_model,
+            write_comparison,
+        )
         from nscweb.services.evaluate import evaluate_run
         from nscweb.services.evaluation_export import metrics_dict, write_evaluation
+        from nscweb.services.evaluation_split import bands_of, split_evaluation, splits_of
         from nscweb.services.labelled import labelled_study
         from nscweb.services.models import default_model
         from nscweb.services.predict import run_for
@@ -69,7 +85,11 @@ def evaluate(
         run = run_for(opened, found.study_id, chosen, progress=console.progress, device=device)
         result = evaluate_run(opened, run, seed=seed, even_if_trained_on=even_if_trained_on)
         log = FindingLog()
-        files = write_evaluation(result, out, svg=svg, log=log) if out else {}
+        files = {}
+        if out:
+            parts = {by: split_evaluation(opened, result, by, seed=seed) for by in splits_of(opened, result)}
+            bands = bands_of(opened, result, seed=seed)
+            files = write_evaluation(result, out, svg=svg, log=log, parts=parts, bands=bands)
         for line in log.by_reason():
             console.warn(f"Note: {line.message}")
         data = metrics_dict(result)
@@ -86,5 +106,14 @@ def evaluate(
         ]
         lines += [f"Left out: {count:,} cells, {reason}" for reason, count in result.left_out.items()]
         lines += [f"Note: {sentence}" for sentence in result.warnings]
+        if against:
+            other = run_or_model(opened, found.study_id, against, progress=console.progress, device=device)
+            compared = compare_models(opened, run, other, seed=seed)
+            data["against"] = comparison_dict(compared)
+            files |= write_comparison(compared, out) if out else {}
+            lines += [compared.sentence, MCNEMAR_NOTE]
+            lines += [
+                f"Note: {sentence}" for sentence in compared.warnings if sentence not in result.warnings
+            ]
         lines += [f"Written: {path}" for name, path in files.items() if not name.endswith(".csv")]
         console.result(data, "\n".join(lines))

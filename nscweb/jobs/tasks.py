@@ -91,6 +91,14 @@ def tune_task(app: App, payload: Payload, progress: Progress, cancel: CancelAske
     return {"search": payload["name"], "trials": len(result.trials), "loss": result.best.loss}
 
 
+def label_audit_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Judge the labels of a study by held-out scores. Payload: run."""
+    from nscweb.services.label_audit import run_label_audit
+
+    found = run_label_audit(app, payload["run"], progress=progress, cancel=cancel)
+    return {"run_id": found.run.run_id, "study_id": found.run.study_id, "contradicted": found.contradicted}
+
+
 def install_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Install a published model or ImageNet weights. Payload: name, file."""
     from nscweb.services import published
@@ -111,6 +119,7 @@ TASKS: dict[str, Task] = {
     "demo": demo_task,
     "train": train_task,
     "tune": tune_task,
+    "label_audit": label_audit_task,
     "install": install_task,
     "fetch": fetch_task,
 }

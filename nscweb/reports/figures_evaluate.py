@@ -31,8 +31,9 @@ __all__ = [
     "shortcut_bars_data",
 ]
 
-# A figure with or without its interval.
-Area = float | Metric
+# A figure with or without its interval (value, low, high).
+Area = float | Metric | tuple[float, float, float]
+Bands = Mapping[str, pd.DataFrame]
 
 
 def confusion_data(matrix: Any, classes: ClassScheme) -> pd.DataFrame:
@@ -117,14 +118,17 @@ def roc_figure(
     classes: ClassScheme,
     *,
     simulated: bool = False,
+    bands: Bands | None = None,
 ) -> go.Figure:
     """ROC curve of each class against the rest, AUC in the legend with its interval where `areas` holds a `Metric`.
 
     Args:
         curves: class name -> columns fpr, tpr from `evaluation.curves.roc`.
         areas: class name -> AUC.
+        bands: class name -> columns fpr, tpr, low, high from `evaluation.curve_bands`; a name that is no class is
+            drawn as a further curve, the mean of the classes.
     """
-    figure = _curve_figure(curves, areas, classes, ("fpr", "tpr"), "AUC", simulated)
+    figure = _curve_figure(curves, areas, classes, ("fpr", "tpr"), "AUC", simulated, bands or {})
     if not curves:
         return figure
     figure.add_shape(
@@ -140,14 +144,16 @@ def pr_figure(
     classes: ClassScheme,
     *,
     simulated: bool = False,
+    bands: Bands | None = None,
 ) -> go.Figure:
     """Precision-recall curve of each class, average precision (AP) in the legend.
 
     Args:
         curves: class name -> columns recall, precision from `evaluation.curves.pr`.
         areas: class name -> average precision.
+        bands: as in `roc_figure`, columns recall, precision, low, high.
     """
-    figure = _curve_figure(curves, areas, classes, ("recall", "precision"), "AP", simulated)
+    figure = _curve_figure(curves, areas, classes, ("recall", "precision"), "AP", simulated, bands or {})
     if not curves:
         return figure
     figure.update_xaxes(title_text="its cells found (recall)")
@@ -161,11 +167,14 @@ def _curve_figure(
     axes: tuple[str, str],
     area_name: str,
     simulated: bool,
+    bands: Bands,
 ) -> go.Figure:
     if not curves:
         return nothing_to_draw("A curve needs cells of at least two true classes.")
     figure = go.Figure()
     legend: list[str] = []
+    for name, band in bands.items():
+        _add_band(figure, band, classes.colour(name) if name in classes.names else INK)
     for index, name in enumerate(name for name in classes.names if name in curves):
         table = curves[name]
         text = f"{plain(name)}, {area_name} {_area(areas.get(name))}" if name in areas else plain(name)
@@ -186,6 +195,19 @@ def _curve_figure(
             cliponaxis=False,
             hovertemplate=f"{axes[0]} %{{x:.3f}}, {axes[1]} %{{y:.3f}}",
         )
+    for name, band in bands.items():
+        if name not in classes.names:
+            text = f"{plain(name)}, {area_name} {_area(areas.get(name))}" if name in areas else plain(name)
+            legend.append(text)
+            figure.add_scatter(
+                x=band[axes[0]],
+                y=band[axes[1]],
+                mode="lines",
+                name=text,
+                line={"color": INK, "width": 1.6},
+                cliponaxis=False,
+                hovertemplate=f"{axes[0]} %{{x:.2f}}, {axes[1]} %{{y:.3f}}",
+            )
     # One entry per line at any width, so the room below is known.
     finish(figure, height=330, simulated=simulated, legend=_one_per_row(legend), margin={"l": 58, "t": 14})
     figure.update_layout(legend={"orientation": "v"})
@@ -194,11 +216,29 @@ def _curve_figure(
     return figure.update_yaxes(range=[0, 1.005], tickvals=ticks)
 
 
+def _add_band(figure: go.Figure, band: pd.DataFrame, colour: str) -> None:
+    """The 95 % band of a curve behind all lines."""
+    x, low, high = (band[band.columns[index]].to_numpy(float) for index in (0, 2, 3))
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    figure.add_scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=f"rgba({red},{green},{blue},0.15)",
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
 def _one_per_row(legend: list[str]) -> list[str]:
     return [text.ljust(80) for text in legend]
 
 
 def _area(area: Area | None) -> str:
+    if isinstance(area, tuple):
+        return f"{area[0]:.3f} ({area[1]:.3f} to {area[2]:.3f})"
     if isinstance(area, Metric):
         return f"{area.value:.3f} ({area.low:.3f} to {area.high:.3f})"
     return f"{area:.3f}" if area is not None else "not known"

@@ -126,7 +126,7 @@ def evaluate_run(
 
     found = get_run(app, run)
     classes = class_scheme(found)
-    table, left_out = _evaluated(prediction_table(app, found), classes, exclude_flags)
+    table, left_out = evaluated_rows(prediction_table(app, found), classes, exclude_flags)
     mark = refuse_if_trained(app, found, even_if_trained_on, table)
     metrics = classification_metrics(table, classes.names, seed=seed)
     matrix = confusion_matrix(table, classes)
@@ -156,8 +156,8 @@ def evaluate_run(
     )
 
 
-def _evaluated(
-    table: pd.DataFrame, classes: ClassScheme, exclude_flags: tuple[str, ...]
+def evaluated_rows(
+    table: pd.DataFrame, classes: ClassScheme, exclude_flags: tuple[str, ...] = EVALUATION_EXCLUDED
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Rows that can be judged, and why the others cannot."""
     truth = table["true_class"].astype(str)

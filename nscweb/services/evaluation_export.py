@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.evaluation_parts import Matrix
+from nscweb.services.evaluation_split import CurveBands, PartEvaluation, bands_table, parts_table
 from nscweb.services.export import figure_csv
 
 if TYPE_CHECKING:
@@ -71,12 +73,20 @@ def metrics_dict(result: Evaluation) -> dict[str, Any]:
 
 
 def write_evaluation(
-    result: Evaluation, out_dir: Path, *, svg: bool = False, log: FindingLog | None = None
+    result: Evaluation,
+    out_dir: Path,
+    *,
+    svg: bool = False,
+    log: FindingLog | None = None,
+    parts: Mapping[str, tuple[PartEvaluation, ...]] | None = None,
+    bands: CurveBands | None = None,
 ) -> dict[str, Path]:
     """Write ``metrics.json``, ``figures.html`` and the data of the figures as CSV; returns file name -> path.
 
     Args:
         svg: also one SVG per figure, drawn by Chrome or Chromium; a finding in `log` when there is none.
+        parts: what the study was split by -> its parts; ``metrics_by_<what>.csv`` each.
+        bands: of the curves; ``curve_bands.csv``, and drawn in the figures.
     """
     from nscweb.reports.figure_files import draw, figure_page
     from nscweb.store.files import atomic_write
@@ -84,7 +94,11 @@ def write_evaluation(
     out_dir.mkdir(parents=True, exist_ok=True)
     text = json.dumps(metrics_dict(result), indent=2, ensure_ascii=False, allow_nan=False)
     contents = {"metrics.json": text.encode("utf-8"), **_data(result)}
-    drawn = figures(result)
+    for by, found in (parts or {}).items():
+        contents[f"metrics_by_{by}.csv"] = figure_csv(parts_table(found).assign(gates=result.gates))
+    if bands is not None:
+        contents["curve_bands.csv"] = figure_csv(bands_table(bands).assign(gates=result.gates_brief))
+    drawn = figures(result, bands)
     made = result.run.provenance
     title = f"Evaluation of {made.model} {made.model_version} on {made.study}"
     if result.mark:
@@ -105,8 +119,8 @@ def write_evaluation(
     return paths
 
 
-def figures(result: Evaluation) -> dict[str, Figure]:
-    """Name -> figure."""
+def figures(result: Evaluation, bands: CurveBands | None = None) -> dict[str, Figure]:
+    """Name -> figure; curves with their bands where they are given."""
     from nscweb.reports.figures_accuracy import accuracy_by_time, shortcut_bars
     from nscweb.reports.figures_evaluate import confusion_figure, pr_figure, roc_figure
 
@@ -114,9 +128,19 @@ def figures(result: Evaluation) -> dict[str, Figure]:
     areas = {name: item for name in result.roc if (item := result.metric("auc", name))}
     drawn = {
         "confusion": confusion_figure(result.confusion, result.classes, simulated=simulated),
-        "roc": roc_figure(result.roc, areas, result.classes, simulated=simulated),
+        "roc": roc_figure(
+            result.roc,
+            areas,
+            result.classes,
+            simulated=simulated,
+            bands=bands.roc_band if bands else None,
+        ),
         "precision_recall": pr_figure(
-            result.pr, result.average_precision, result.classes, simulated=simulated
+            result.pr,
+            bands.average_precision if bands else result.average_precision,
+            result.classes,
+            simulated=simulated,
+            bands=bands.pr_band if bands else None,
         ),
     }
     if result.by_time:

@@ -33,6 +33,7 @@ _KINDS = {
     "demo": "Demo study",
     "train": "Training",
     "tune": "Search for settings",
+    "label_audit": "Check of the labels",
     "install": "Installation of a model",
     "fetch": "Download of public data",
 }
@@ -42,6 +43,7 @@ _PAGES = {
     "demo": "home",
     "train": "models",
     "tune": "models",
+    "label_audit": "evaluate",
     "install": "models",
     "fetch": "models",
 }

@@ -1,0 +1,342 @@
+"""Cells whose label the scores of held-out cells contradict: computed as a job, kept, looked at, decided about."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nscweb.core.classes import ClassScheme
+from nscweb.core.errors import InputRefused
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.core.runs import Run
+from nscweb.services.cells import GalleryCell, gallery_cells
+from nscweb.services.evaluate import evaluated_rows
+from nscweb.services.evaluation_parts import trained_on
+from nscweb.services.explain import model_of_run, run_channels
+from nscweb.services.label_decisions import WORDS, audit_folder
+from nscweb.services.pixels import images_of
+from nscweb.services.runs import class_scheme, get_run, prediction_table, study_of, table_version
+
+if TYPE_CHECKING:
+    from nscweb.evaluation.label_audit import LabelAudit
+    from nscweb.services.context import App
+
+# More cells than these are drawn from, evenly over the samples.
+MOST_CELLS = 60_000
+# An audit by a fit that gets less than this share of the way from guessing to perfect says nothing.
+WEAK = 0.5
+_CHUNK = 512
+_FORMAT = 1
+# Where the labels are those of whole samples, this is what an audit can and cannot tell.
+MEDIUM = (
+    "The labels of this study are those of whole samples, for example of the medium. The audit can find single cells "
+    "that look like another class than their neighbours under the same label. It cannot tell why: the medium did not "
+    "work on this cell, a cell came from elsewhere, or the model errs. And it is blind to what all samples of a label "
+    "have in common: where a third of the cells in every neuron medium never become neurons, these are what the "
+    "fit learns as neurons too. So the share of wrong labels is an estimate of visible contradictions, not of purity."
+)
+POPULATION = (
+    "The labels of this study are given cell by cell. The audit can find cells that look like another class than "
+    "others with their label; it cannot tell whether the label or the model is wrong. Look at each before deciding."
+)
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """A finished label audit.
+
+    Attributes:
+        run: the run whose model computed the features.
+        classes: ordered classes.
+        table: one row per judged cell: cell_id, sample_id, object_number, label, ``p_<class>`` (out-of-fold),
+            suggested ("" where no class is confident), margin (0 contradicts most), contradicted.
+        audit: the numbers of confident learning; `order` are rows of `table`.
+        cells, samples: judged.
+        how: how the scores were made, a sentence.
+        caveats: what the audit can and cannot tell.
+        made_utc: when.
+        agreement: share of each label that the fit names as labelled, averaged over labels; guessing gives one over
+            their number.
+    """
+
+    run: Run
+    classes: ClassScheme
+    table: pd.DataFrame = field(repr=False)
+    audit: LabelAudit = field(repr=False)
+    cells: int
+    samples: int
+    how: str
+    caveats: tuple[str, ...]
+    made_utc: str
+    agreement: float = 0.0
+
+    @property
+    def contradicted(self) -> int:
+        """Cells whose label is contradicted."""
+        return len(self.audit.order)
+
+    @property
+    def weak(self) -> bool:
+        """Whether the fit is too close to guessing for the audit to mean anything."""
+        guessing = 1 / max(1, int((~np.isnan(self.audit.thresholds)).sum()))
+        return self.agreement - guessing < WEAK * (1 - guessing)
+
+    @property
+    def sentence(self) -> str:
+        """The result in words."""
+        if self.weak:
+            return (
+                f"These features tell the classes too badly apart for a check of labels: on held-out cells "
+                f"{100 * self.agreement:.0f} % are named as labelled. {self.contradicted:,} of {self.cells:,} labels "
+                "are contradicted, mostly by error of the fit."
+            )
+        value, low, high = (100 * number for number in self.audit.share)
+        return (
+            f"The label of {self.contradicted:,} of {self.cells:,} cells is contradicted. Estimated share of wrong "
+            f"labels: {value:.1f} % [{low:.1f}, {high:.1f}] ({self.audit.label})."
+        )
+
+
+def run_label_audit(
+    app: App,
+    run: Run | str,
+    *,
+    seed: int = 0,
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+) -> AuditResult:
+    """Judge every label of a study by scores of cells that were held out, and keep the result.
+
+    The features are those of the run's model; a logistic regression on them is fitted to four fifths of the
+    samples and judges the rest, five times. No network is trained, so that it takes about as long as a prediction
+    of the same cells.
+
+    Raises:
+        StudyError: no cell has a true class that the model knows.
+        InputRefused: fewer than two classes with two cells each.
+        ModelError, StoreError, JobCancelled.
+    """
+    from nscweb.evaluation.probe import deal_folds, out_of_fold
+
+    found = get_run(app, run)
+    classes = class_scheme(found)
+    table, _ = evaluated_rows(prediction_table(app, found), classes)
+    whole = len(table)
+    table = _drawn(table, seed)
+    labels = _codes(table["true_class"], classes)
+    samples = np.asarray(pd.factorize(table["sample_id"])[0], np.int64)
+    fold, by = deal_folds(labels, samples, seed=seed)
+    features = _features(app, found, table["cell_id"].astype(str).tolist(), progress, cancel)
+
+    def told(done: int, total: int, step: str = "") -> None:
+        progress(len(table), len(table), step)
+
+    scores = out_of_fold(features, labels, fold, len(classes), seed=seed, progress=told, cancel=cancel)
+    sentences = _sentences(app, found, table, len(np.unique(fold)), by, whole, features.shape[1])
+    kept = pd.DataFrame(
+        {
+            "cell_id": table["cell_id"].astype(str).to_numpy(),
+            "sample_id": table["sample_id"].astype(str).to_numpy(),
+            "object_number": table["object_number"].to_numpy(np.int64),
+            "label": table["true_class"].astype(str).to_numpy(),
+            **{f"p_{name}": scores[:, index] for index, name in enumerate(classes.names)},
+        }
+    )
+    info = {
+        "format": _FORMAT,
+        "labels": table_version(app, found),
+        "seed": seed,
+        "how": sentences[0],
+        "caveats": sentences[1:],
+        "made_utc": app.clock(),
+    }
+    _write(app, found, kept, info)
+    return _result(found, kept, info)
+
+
+def read_label_audit(app: App, run: Run | str) -> AuditResult | None:
+    """The kept audit of a run; None when there is none, or when labels were changed after it."""
+    found = get_run(app, run)
+    folder = audit_folder(app, found.study_id)
+    try:
+        info = json.loads((folder / f"{found.run_id}.json").read_text("utf-8"))
+        if info["format"] != _FORMAT or info["labels"] != table_version(app, found):
+            return None
+        kept = pd.read_parquet(folder / f"{found.run_id}.parquet")
+    except (OSError, ValueError, KeyError, TypeError):
+        # Not there, or not readable: it can be made again.
+        return None
+    return _result(found, kept, info)
+
+
+def audit_version(app: App, run: Run) -> str:
+    """Changes when an audit of the run is made, and when labels change: for caches."""
+    path = audit_folder(app, run.study_id) / f"{run.run_id}.json"
+    stamp = path.stat().st_mtime_ns if path.exists() else 0
+    return f"{table_version(app, run)}-{stamp}"
+
+
+def contradicted_cells(
+    app: App, found: AuditResult, *, label: str = "", suggested: str = "", limit: int = 12, offset: int = 0
+) -> tuple[list[tuple[GalleryCell, dict[str, Any]]], int]:
+    """One page of contradicted cells, the strongest contradiction first, with their rows; and how many there are."""
+    rows = found.table.iloc[found.audit.order]
+    if label:
+        rows = rows[rows["label"] == label]
+    if suggested:
+        rows = rows[rows["suggested"] == suggested]
+    page = rows.iloc[offset : offset + limit]
+    table = prediction_table(app, found.run)
+    place = pd.Index(table["cell_id"]).get_indexer(pd.Index(page["cell_id"]))
+    cells = gallery_cells(app, found.run, table.iloc[place])
+    records = [{str(key): value for key, value in row.items()} for row in page.to_dict("records")]
+    return list(zip(cells, records, strict=True)), len(rows)
+
+
+def audit_table(found: AuditResult, decided: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """Contradicted cells, and all others that somebody decided about, with the decision: what the CSV holds.
+
+    Decisions about cells whose label was changed since are kept and marked in `label_now`.
+    """
+    order = found.audit.order
+    asked = found.table["cell_id"].isin(list(decided)).to_numpy() & ~found.audit.contradicted
+    rows = pd.concat([found.table.iloc[order], found.table[asked]], ignore_index=True)
+    said = [decided.get(str(cell), {}) for cell in rows["cell_id"]]
+    return rows.assign(
+        decision=[WORDS.get(str(item.get("decision", "")), "") for item in said],
+        decided_label=[str(item.get("label", "")) for item in said],
+        decided_utc=[str(item.get("decided_utc", "")) for item in said],
+        run=found.run.run_id,
+        model=f"{found.run.provenance.model} {found.run.provenance.model_version}",
+        cells_are="simulated" if found.run.provenance.simulated_cells else "measured",
+    )
+
+
+def _result(run: Run, kept: pd.DataFrame, info: dict[str, Any]) -> AuditResult:
+    from nscweb.evaluation.label_audit import audit_labels
+
+    classes = class_scheme(run)
+    scores = kept[classes.columns()].to_numpy(np.float64)
+    labels = _codes(kept["label"], classes)
+    agreement, said = _agreement(scores, labels)
+    samples = np.asarray(pd.factorize(kept["sample_id"])[0], np.int64)
+    audit = audit_labels(
+        scores, _codes(kept["label"], classes), samples, classes.names, seed=int(info["seed"])
+    )
+    names = np.asarray([*classes.names, ""], object)
+    return AuditResult(
+        run=run,
+        classes=classes,
+        table=kept.assign(
+            suggested=names[audit.suggested], margin=audit.margin, contradicted=audit.contradicted
+        ),
+        audit=audit,
+        cells=len(kept),
+        samples=int(kept["sample_id"].nunique()),
+        how=str(info["how"]),
+        caveats=(said, *info["caveats"]),
+        made_utc=str(info["made_utc"]),
+        agreement=agreement,
+    )
+
+
+def _agreement(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, str]:
+    """Share of held-out cells that are named as labelled (mean over labels), and what that means for the audit."""
+    present = np.unique(labels)
+    right = scores.argmax(axis=1) == labels
+    share = float(np.mean([right[labels == label].mean() for label in present]))
+    guessing = 1 / len(present)
+    text = f"On held-out cells the fit names {100 * share:.0f} % as labelled (guessing would be {100 * guessing:.0f} %)."
+    if share - guessing < WEAK * (1 - guessing):
+        return share, (
+            f"{text} That is too little for an audit: most contradictions are errors of the fit, not wrong labels, and "
+            "the estimated shares say nothing. Try another model, or later time points."
+        )
+    return share, f"{text} Where it errs it contradicts right labels too, so look at each cell."
+
+
+def _write(app: App, run: Run, kept: pd.DataFrame, info: dict[str, Any]) -> None:
+    from nscweb.store.files import atomic_write
+
+    folder = audit_folder(app, run.study_id)
+    stream = io.BytesIO()
+    kept.to_parquet(stream)
+    # The description is written last: without it there is no audit.
+    for name, content in (
+        (f"{run.run_id}.parquet", stream.getvalue()),
+        (f"{run.run_id}.json", json.dumps(info, indent=1).encode("utf-8")),
+    ):
+        with atomic_write(folder / name) as target:
+            target.write(content)
+
+
+def _features(
+    app: App, run: Run, cell_ids: list[str], progress: Progress, cancel: CancelAsked
+) -> NDArray[np.float32]:
+    from nscweb.inference.classifier import Classifier
+
+    progress(0, len(cell_ids), "Checking and loading the model")
+    classifier = Classifier(model_of_run(app, run), threads=app.settings.threads)
+    study = study_of(app, run)
+    size = study.pixel_size_um if study else None
+    parts = []
+    for start in range(0, len(cell_ids), _CHUNK):
+        stop_if_asked(cancel)
+        images = images_of(app, run, cell_ids[start : start + _CHUNK], run_channels(run))
+        if len(images) != len(cell_ids[start : start + _CHUNK]):
+            raise InputRefused("Some cells of this run have no image any more.", "Predict the study again.")
+        parts.append(classifier.embed(images, size))
+        progress(min(start + _CHUNK, len(cell_ids)), len(cell_ids), "Computing features")
+    return np.concatenate(parts)
+
+
+def _drawn(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """All cells, or `MOST_CELLS` of them, in turn from every sample."""
+    if len(table) <= MOST_CELLS:
+        return table
+    order = np.random.default_rng([seed, 22]).permutation(len(table))
+    turn = table.iloc[order].groupby("sample_id", sort=False).cumcount().to_numpy()
+    return table.iloc[np.sort(order[np.argsort(turn, kind="stable")[:MOST_CELLS]])]
+
+
+def _codes(names: pd.Series, classes: ClassScheme) -> NDArray[np.int64]:
+    from nscweb.evaluation.codes import class_codes
+
+    return class_codes(names, classes.names)
+
+
+def _sentences(
+    app: App, run: Run, table: pd.DataFrame, folds: int, by: str, whole: int, features: int
+) -> list[str]:
+    """How the scores were made, then what the audit can and cannot tell."""
+    together = (
+        "all cells of a sample are in one fold, so that no fit saw the sample it judges"
+        if by == "sample"
+        else "a class has one sample only, so that cells of the same sample are in several folds"
+    )
+    sentences = [
+        f"Scores of held-out cells: a logistic regression on the {features} features that {run.model} computes from "
+        f"each image, {folds} folds; {together}."
+    ]
+    if len(table) < whole:
+        sentences[0] += f" {len(table):,} of {whole:,} cells were judged, drawn evenly from the samples."
+    pure = bool(table.groupby("sample_id")["true_class"].nunique().max() <= 1)
+    sentences.append(MEDIUM if pure else POPULATION)
+    if by == "cell":
+        sentences.append(
+            "A class has one sample only. What that sample has in common (light, focus, day) helps to name the label, "
+            "so that wrong labels are missed. Add a second sample of each class."
+        )
+    seen = trained_on(app, run, table)
+    if seen is not None and seen.trained:
+        sentences.append(
+            f"{seen.trained:,} of these cells trained the model, with these very labels; its features may hide wrong "
+            "labels. A model that was trained on other cells finds more."
+        )
+    return sentences
