@@ -15,6 +15,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import StoreError, StudyNotFound
 from nscweb.core.runs import Run
 from nscweb.core.samples import Sample, Study, sample_as_dict
+from nscweb.services.control_store import chosen_controls
 from nscweb.services.gate_store import get_gates
 from nscweb.services.populations import populations_digest, true_classes
 
@@ -67,13 +68,15 @@ def sheet_digest(samples: tuple[Sample, ...]) -> str:
 
 
 def table_version(app: App, run: Run | str) -> str:
-    """Key for caches: changes when the run, or the sample sheet or the gates of its study do."""
+    """Key for caches: changes when the run, or the sample sheet, gates or controls of its study do."""
     found = get_run(app, run)
     study = study_of(app, found)
     if study is None:
         return f"{found.run_id}-deleted"
     said = f"{sheet_digest(study.samples)}{populations_digest(app, study.study_id)}"
-    return f"{found.run_id}-{said}-{get_gates(app, study.study_id).digest()}"
+    controls = chosen_controls(app, study.study_id)
+    also = f"-{hashlib.sha256(repr(controls).encode('utf-8')).hexdigest()[:8]}" if controls else ""
+    return f"{found.run_id}-{said}-{get_gates(app, study.study_id).digest()}{also}"
 
 
 def sheet_changed(app: App, run: Run) -> bool:

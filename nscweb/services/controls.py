@@ -1,0 +1,202 @@
+"""Calibrate on my control samples: pure samples of the same experiment take the place of the model's held-out cells.
+
+The model's own held-out cells come from other cultures, and often from another instrument. Where a user has samples of
+known class in the same study, they say better what the model mixes up here. Such samples then only serve as the
+measure: they are left out of what is compared, or marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nscweb.core.errors import StudyError, WrongUse
+from nscweb.core.runs import Run
+from nscweb.core.samples import Sample, Study
+from nscweb.core.timepoint import TimePoint
+from nscweb.services.control_store import chosen_controls, keep_controls
+from nscweb.services.populations import classes_of_populations, known_classes
+from nscweb.services.runs import get_run, study_of
+
+if TYPE_CHECKING:
+    from nscweb.evaluation.held_out import HeldOut
+    from nscweb.services.context import App
+
+# Cells of each class below which a confusion is not known well enough to correct anything.
+LEAST_CELLS = 50
+
+
+@dataclass(frozen=True)
+class ControlSample:
+    """One sample of a study as a control.
+
+    Attributes:
+        name, group, time, replicate, cells: as in the sheet; `time` in words.
+        true_class: of all its cells; "by population" where populations say it for each cell.
+        control: marked as control in the sheet.
+        chosen: serves as control now.
+    """
+
+    name: str
+    group: str
+    time: str
+    replicate: str
+    cells: int
+    true_class: str
+    control: bool
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class ControlChoice:
+    """What a user can choose from.
+
+    Attributes:
+        samples: every sample whose cells have a known class.
+        chosen: names of those in use; () when the model's own held-out cells are.
+        classes: known classes of all samples that can be chosen.
+        without_class: samples that are marked as control in the sheet but have no true class there.
+    """
+
+    samples: tuple[ControlSample, ...]
+    chosen: tuple[str, ...]
+    classes: tuple[str, ...]
+    without_class: tuple[str, ...]
+
+
+def control_choice(app: App, study: str) -> ControlChoice:
+    """The samples of a study (name or id) that can serve as controls.
+
+    Raises:
+        StudyNotFound: no such study.
+    """
+    found = app.catalogue.study(study)
+    chosen = chosen_controls(app, found.study_id)
+    by_population = bool(classes_of_populations(app, found.study_id))
+    offered = [
+        ControlSample(
+            sample.name,
+            sample.group,
+            "" if sample.time_h is None else TimePoint(sample.time_h).label(),
+            sample.replicate,
+            sample.cells,
+            "by population" if by_population else sample.true_class,
+            sample.control,
+            sample.name in chosen,
+        )
+        for sample in found.samples
+        if _has_class(sample, by_population)
+    ]
+    return ControlChoice(
+        tuple(offered),
+        tuple(item.name for item in offered if item.chosen),
+        tuple(sorted(known_classes(app, found.study_id))) if offered else (),
+        tuple(s.name for s in found.samples if s.control and not _has_class(s, by_population)),
+    )
+
+
+def use_controls(app: App, study_id: str, names: Sequence[str] | None) -> None:
+    """Take these samples as the measure for corrected ratios and sets of this study; None goes back to the model's own.
+
+    Raises:
+        StudyNotFound: no such study.
+        WrongUse: a sample is not in the study, or its class is not known.
+    """
+    choice = control_choice(app, study_id)
+    study = app.catalogue.study(study_id)
+    offered = {item.name for item in choice.samples}
+    for name in names or ():
+        if name not in offered:
+            there = any(sample.name == name for sample in study.samples)
+            what = "has no true class in the sample sheet" if there else "is not in the study"
+            raise WrongUse(
+                f"The sample {name} {what} {study.name if not there else ''}".rstrip() + ".",
+                "Enter the true class of pure control samples on the Study page, or choose other samples.",
+                "E-CONTROL",
+            )
+    keep_controls(app, study.study_id, tuple(dict.fromkeys(names or ())))
+
+
+def control_names(app: App, run: Run | str) -> tuple[str, ...]:
+    """Samples of a run that serve as its controls, to be left out of comparisons or marked; () when none do."""
+    found = get_run(app, run)
+    return chosen_controls(app, found.study_id) if held_out_from_controls(app, found) is not None else ()
+
+
+def held_out_from_controls(app: App, run: Run | str) -> HeldOut | None:
+    """The cells of the chosen controls as this run scored them; None when there are none, or too few of some class.
+
+    Cells that the quality gates leave out by default are left out here as well, as they are where ratios are counted.
+
+    Raises:
+        StoreError: the table of the run is damaged.
+    """
+    held, _ = _controls(app, get_run(app, run))
+    return held
+
+
+def controls_sentence(app: App, run: Run | str) -> str:
+    """What the page says about controls: in use, or chosen but not usable and why; "" when none were chosen."""
+    return _controls(app, get_run(app, run))[1]
+
+
+def _controls(app: App, run: Run) -> tuple[HeldOut | None, str]:
+    from nscweb.evaluation.held_out import HeldOut
+    from nscweb.services.dashboard import Filters
+    from nscweb.services.run_cells import filtered_cells, run_cells
+
+    names, study = chosen_controls(app, run.study_id), study_of(app, run)
+    if not names or study is None:
+        return None, ""
+    cells = run_cells(app, run)
+    wanted = np.asarray([name in names for name in cells.sample_ids], bool)
+    keep, _ = filtered_cells(app, run, Filters())
+    rows = np.flatnonzero(wanted[cells.sample] & (cells.true >= 0) & keep)
+    counts = np.bincount(cells.true[rows], minlength=len(cells.classes))
+    lacking = [name for name, count in zip(cells.classes, counts, strict=True) if count < LEAST_CELLS]
+    if lacking:
+        return None, (
+            f"The control samples cannot be used for this run: they have fewer than {LEAST_CELLS} cells of "
+            f"{', '.join(lacking)}. Every class of the model needs a control; until then the model's own held-out "
+            "cells are used."
+        )
+    there, sample = np.unique(cells.sample[rows], return_inverse=True)
+    source = f"{len(rows):,} cells of {len(there)} control samples of {study.name}"
+    held = HeldOut(
+        cells.scores[rows],
+        cells.true[rows],
+        sample.reshape(-1).astype(np.int64),
+        cells.times_h[cells.sample[rows]],
+        cells.classes,
+        source,
+        study.simulated,
+    )
+    sentence = (
+        f"Calibrated on {source} ({', '.join(cells.sample_ids[index] for index in there)}). These samples are the "
+        "measure and take no part in comparisons."
+    )
+    return held, sentence
+
+
+def _has_class(sample: Sample, by_population: bool) -> bool:
+    return sample.cells > 0 and (by_population or bool(sample.true_class))
+
+
+def check_all_classes(app: App, study: Study, names: Sequence[str], classes: Sequence[str]) -> None:
+    """Say before anything is stored that chosen samples do not hold every class.
+
+    Raises:
+        StudyError: with the classes that no chosen sample holds.
+    """
+    if classes_of_populations(app, study.study_id):
+        return
+    lacking = [name for name in classes if name not in {study.sample(item).true_class for item in names}]
+    if lacking:
+        raise StudyError(
+            f"No chosen control sample is of the class {', '.join(lacking)}.",
+            "Choose one pure sample of every class, better two or more.",
+            "E-CONTROL-CLASS",
+        )

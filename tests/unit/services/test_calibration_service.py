@@ -1,0 +1,145 @@
+"""Sets and reliability of a run: counted right, in words, from the model's held-out cells or the user's controls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from known_model import drawn_cells, with_held_out
+from predicted import fresh_app
+from small_studies import simulated_study
+
+from nscweb.core.errors import InputRefused, ModelError, WrongUse
+from nscweb.services import calibration, controls
+from nscweb.services.dashboard import Filters
+from nscweb.services.models import model_by_name
+from nscweb.services.predict import predict_study
+from nscweb.services.runs import prediction_table, table_version
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A data folder with a predicted study of 420 cells and a model with held-out cells."""
+    app = fresh_app(tmp_path_factory.mktemp("data"))
+    study = simulated_study(app, cells=420)
+    run = predict_study(app, study.name, "random")
+    entry = model_by_name(app, "random")
+    held = replace(drawn_cells(6000), classes=entry.card.classes.names)
+    return app, study, run, with_held_out(entry, held)
+
+
+def test_shares_of_sets_add_up_and_agree_with_the_words_of_the_cells(made):
+    app, _, run, _ = made
+    found = calibration.sets_of(app, run, Filters(exclude_flags=()), 0.2)
+    assert found.cells == 420
+    totals = found.shares.groupby("sample_id")["share"].sum()
+    np.testing.assert_allclose(totals, 1)
+    assert found.shares["count"].sum() == 420
+    words = calibration.set_words(app, run, 0.2)
+    table = prediction_table(app, run)
+    assert words.index.equals(table.index)
+    counted = words.groupby([table["sample_id"].astype(str), words]).size()
+    for row in found.shares.itertuples():
+        assert counted.get((row.sample_id, row.set), 0) == row.count
+    assert set(found.groups["set"]) == set(found.sets)
+    assert found.groups["replicates"].max() == 2
+    assert (found.groups["low"].dropna() <= found.groups["share"][found.groups["low"].notna()]).all()
+
+
+def test_smaller_error_rates_give_larger_sets_and_the_promise_is_shown(made):
+    app, _, run, _ = made
+    sizes = []
+    for alpha in (0.3, 0.1, 0.02):
+        found = calibration.sets_of(app, run, None, alpha)
+        assert found.coverage is not None
+        assert np.abs(found.coverage.kept - (1 - alpha)).max() < 0.03
+        assert any("Tried out" in line for line in found.sentences)
+        many = found.shares["set"].str.count(",| or ") + (found.shares["set"] != "none of these")
+        sizes.append(float((many * found.shares["count"]).sum()))
+    assert sizes == sorted(sizes)
+    with pytest.raises(WrongUse):
+        calibration.sets_of(app, run, None, 1.0)
+
+
+def test_the_filter_by_confidence_does_not_hide_unsure_cells(made):
+    app, _, run, _ = made
+    one = calibration.sets_of(app, run, Filters(min_confidence=0.0))
+    other = calibration.sets_of(app, run, Filters(min_confidence=0.9))
+    assert one.shares.equals(other.shares)
+    day = calibration.sets_of(app, run, Filters(times_h=(24.0,)))
+    assert set(day.shares["time_h"]) == {24.0}
+
+
+def test_reliability_is_that_of_the_held_out_cells(made):
+    app, _, run, entry = made
+    found = calibration.reliability_of(entry)
+    assert found[0].cells == 6000
+    assert [item.class_name for item in found[1:4]] == list(entry.card.classes.names)
+    rows = calibration.reliability_rows(found)
+    assert rows["cells"].sum() == 6000 * 5
+    assert calibration.reliability_of_run(app, run)[0].ece == found[0].ece
+    assert calibration.reliability_of(replace(entry, card=replace(entry.card, held_out={}))) == []
+    assert calibration.problem_of(entry) is None
+
+
+def test_a_model_without_or_with_damaged_scores(made, tmp_path, monkeypatch):
+    app, _, run, entry = made
+    bare = replace(entry, card=replace(entry.card, held_out={}))
+    monkeypatch.setattr("nscweb.services.explain.model_of_run", lambda app, run: bare)
+    with pytest.raises(InputRefused, match="control samples"):
+        calibration.sets_of(app, run)
+    assert (calibration.set_words(app, run) == "").all()
+    damaged = replace(entry, folder=tmp_path)
+    monkeypatch.setattr("nscweb.services.explain.model_of_run", lambda app, run: damaged)
+    with pytest.raises(ModelError, match="nscweb models audit"):
+        calibration.sets_of(app, run)
+    assert calibration.problem_of(damaged) is not None
+
+
+def test_control_samples_take_the_place_of_the_held_out_cells(made):
+    app, study, run, _ = made
+    choice = controls.control_choice(app, study.name)
+    assert len(choice.samples) == 12
+    assert choice.chosen == ()
+    assert len(choice.classes) == 3
+    assert controls.held_out_from_controls(app, run) is None
+    before = table_version(app, run)
+    names = [item.name for item in choice.samples if item.replicate == "1"]
+    controls.use_controls(app, study.study_id, names)
+    try:
+        assert table_version(app, run) != before
+        held = controls.held_out_from_controls(app, run)
+        assert held is not None
+        assert len(np.unique(held.samples)) == len(names)
+        assert held.simulated
+        assert controls.control_names(app, run) == tuple(names)
+        found = calibration.sets_of(app, run)
+        assert not set(found.shares["sample_id"]) & set(names)
+        assert found.left_out == tuple(names)
+        assert "control samples" in found.source
+        assert "measure" in found.sentences[0]
+        table = prediction_table(app, run)
+        chosen = table[table["sample_id"].astype(str).isin(names) & (table["flags"] == 0)]
+        assert len(held) >= len(chosen)
+        controls.use_controls(app, study.study_id, names[:1])
+        assert controls.held_out_from_controls(app, run) is None
+        assert "cannot be used" in controls.controls_sentence(app, run)
+        assert controls.control_names(app, run) == ()
+    finally:
+        controls.use_controls(app, study.study_id, None)
+    assert table_version(app, run) == before
+
+
+def test_only_samples_of_known_class_can_be_controls(made):
+    app, study, _, _ = made
+    with pytest.raises(WrongUse, match="not in the study"):
+        controls.use_controls(app, study.study_id, ["nobody"])
+    unknown = simulated_study(app, "Unknown", cells=30, truth=False)
+    name = unknown.samples[0].name
+    assert controls.control_choice(app, unknown.name).samples == ()
+    with pytest.raises(WrongUse, match="no true class"):
+        controls.use_controls(app, unknown.study_id, [name])
+    first = study.samples[0]
+    with pytest.raises(Exception, match="No chosen control"):
+        controls.check_all_classes(app, study, [first.name], ("neuron", "astrocyte", "oligodendrocyte"))
