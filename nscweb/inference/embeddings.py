@@ -53,6 +53,11 @@ class FeatureReference:
         total = ((along / self.spread) ** 2).sum(axis=1) + outside / self.rest**2
         return np.asarray(np.sqrt(total / centred.shape[1]), np.float32)
 
+    def standardised(self, embeddings: Floats) -> Floats:
+        """(N, P) deviation of embeddings (N, F) along each axis, in standard deviations of known cells."""
+        centred = np.asarray(embeddings, np.float64) - self.mean
+        return np.asarray(centred @ self.axes.T / self.spread, np.float32)
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, rounded to five digits; `feature_reference` reads it back from a card."""
         return {

@@ -6,7 +6,7 @@ card describes its known cells twice: by the pooled features of the network and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -115,12 +115,33 @@ def distances_of(
     pixel_size_um: float | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Same as `relative_distances` where the embeddings (N, F) came with the prediction."""
+    return distances_from(classifier.card, values_of(classifier, images, embeddings, pixel_size_um))
+
+
+def values_of(
+    classifier: Classifier,
+    images: Sequence[NDArray[Any]],
+    embeddings: NDArray[np.float32],
+    pixel_size_um: float | None = None,
+) -> dict[str, NDArray[np.float32]]:
+    """Kind -> (N, F) numbers of cells that the card describes: `embeddings`, and `input_statistics`."""
+    if not len(images):
+        return {}
+    found = {"embedding": embeddings} if reference_of(classifier.card, "embedding") else {}
+    if reference_of(classifier.card, "input"):
+        found["input"] = input_statistics(classifier.prepare(images, pixel_size_um))
+    return found
+
+
+def distances_from(
+    card: ModelCard, values: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float64]]:
+    """Same as `relative_distances` of numbers that are at hand (`values_of`)."""
     found: dict[str, NDArray[np.float64]] = {}
-    for kind in KINDS if len(images) else ():
-        reference = reference_of(classifier.card, kind)
-        if reference is None:
-            continue
-        embedded = kind == "embedding"
-        values = embeddings if embedded else input_statistics(classifier.prepare(images, pixel_size_um))
-        found[kind] = np.asarray(reference.distance(values) / reference.quantiles[FAR_QUANTILE], np.float64)
+    for kind, numbers in values.items():
+        reference = reference_of(card, kind)
+        if reference is not None:
+            found[kind] = np.asarray(
+                reference.distance(numbers) / reference.quantiles[FAR_QUANTILE], np.float64
+            )
     return found

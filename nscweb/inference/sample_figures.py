@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
 from nscweb.evaluation.shift import Known, Summary, known, known_of, summarise
+from nscweb.evaluation.shift_pattern import Pattern, pattern, pattern_of
+from nscweb.inference.familiarity import reference_of
 from nscweb.preprocess.quality import measure_many
 from nscweb.preprocess.steps import full_scale
 
@@ -76,12 +78,15 @@ def summaries(figures: Mapping[str, NDArray[Any]]) -> dict[str, Summary]:
 
 
 def reference_of_samples(
-    samples: Sequence[Mapping[str, Summary]], temperature: float = 1.0
+    samples: Sequence[Mapping[str, Summary]],
+    standardised: Mapping[str, Sequence[NDArray[Any]]],
+    temperature: float = 1.0,
 ) -> dict[str, Any]:
     """What a card keeps of known samples, JSON-ready; `known_samples` reads it back.
 
     Args:
         samples: of each known sample those numbers that are known of it.
+        standardised: kind -> of each known sample (n, P) deviations from known cells.
         temperature: that the scores behind ``confidence`` were made with.
     """
     names = [name for name in (*SEEN, *STORED) if any(name in sample for sample in samples)]
@@ -89,9 +94,11 @@ def reference_of_samples(
         name: known([sample[name] for sample in samples if name in sample], name in RELATIVE)
         for name in names
     }
+    patterns = {kind: pattern(parts) for kind, parts in standardised.items()}
     return {
         "temperature": temperature,
         "figures": {name: item.as_dict() for name, item in found.items() if item.values},
+        "patterns": {kind: item.as_dict() for kind, item in patterns.items() if item is not None},
     }
 
 
@@ -99,6 +106,18 @@ def known_samples(card: ModelCard) -> dict[str, Known]:
     """Name -> numbers of known samples; empty for cards that were written before these were kept."""
     kept = card.calibration.get(SAMPLES_KEY, {}).get("figures", {})
     return {name: known_of(data) for name, data in kept.items()}
+
+
+def pattern_chances(card: ModelCard, values: Mapping[str, NDArray[np.float32]]) -> dict[str, float]:
+    """Kind -> chance that a known sample lies as far out as the cells with these numbers (`familiarity.values_of`)."""
+    kept = card.calibration.get(SAMPLES_KEY, {}).get("patterns", {})
+    found = {}
+    for kind, numbers in values.items():
+        reference = reference_of(card, kind)
+        if kind in kept and reference is not None:
+            known_pattern: Pattern = pattern_of(kept[kind])
+            found[kind] = known_pattern.chance(reference.standardised(numbers))
+    return found
 
 
 def temperature_of_samples(card: ModelCard) -> float:

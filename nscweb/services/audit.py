@@ -1,4 +1,4 @@
-"""Ask an existing model again for its audit, its robustness and held-out scores, and write its card anew.
+"""Ask an existing model again for audit, robustness, held-out scores and known samples, and write its card anew.
 
 The cells that the model has never seen are found again: simulated ones are drawn again from the seed, those of studies
 are read from their cell files, and both are split as the card says. That they are the same cells is checked before
@@ -59,6 +59,7 @@ def audit_model(
     from nscweb.services.finished_model import look_for_twins
     from nscweb.store.files import atomic_write
     from nscweb.training.checks import run_checks, scored_held_out, with_checks
+    from nscweb.training.fitness_reference import with_known_samples
     from nscweb.training.held_out_file import write_held_out
 
     card = entry.card
@@ -78,6 +79,7 @@ def audit_model(
     checked = replace(
         checked,
         audit={**checked.audit, "duplicates": twins},
+        calibration=with_known_samples(card.calibration, model.cpu().eval(), data, split, cancel),
         held_out=write_held_out(entry.folder, scored, data, split),
     )
     content = json.dumps(card_to_dict(checked), indent=1, ensure_ascii=False) + "\n"

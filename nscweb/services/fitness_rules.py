@@ -27,15 +27,16 @@ RULES_VERSION = 1
 YELLOW_P = 0.002
 # Red: beyond any doubt that chance could leave, and...
 RED_P = 1e-5
-# ...a good part of the cells is far out as well (5 % are among known cells), so that a small but certain shift of a
-# large sample stays yellow.
-RED_SHARE = 0.25
+# ...a good part of the cells is far out as well (5 % of known cells are), so that a small but certain shift of a large
+# sample stays yellow. What the network is given may differ without harm to its answer, so nearly all cells must be far
+# out in that; all sets of foreign cells that are at hand are so with all of theirs.
+RED_SHARE = {"embedding": 0.25, "input": 0.75}
 # The numbers of the camera are many and their tails are heavy (a lamp is changed, not drawn from a normal
 # distribution), so more is asked of them...
 STORED_P = 2e-4
 # ...and that the shift is visible: half a standard deviation of single cells (Cohen's medium effect).
 STORED_EFFECT = 0.5
-# The network does not look at something when swapping it costs no more than this much accuracy (upper end of the 95 %
+# The network does not look at something when its recipe evens that out, when swapping it costs no more than this much accuracy (upper end of the 95 %
 # interval in the audit)...
 INDIFFERENT_SWAP = 0.03
 # ...and no strength of it that was tried costs more than this.
@@ -77,6 +78,7 @@ def judge(
     known: Mapping[str, Known],
     found: Mapping[str, Summary],
     shares: Mapping[str, float],
+    chances: Mapping[str, float] | None = None,
     unlike: str = "",
 ) -> Judgement:
     """The light of one sample.
@@ -85,15 +87,17 @@ def judge(
         known: numbers of known samples; empty for cards without them.
         found: numbers of this sample.
         shares: kind (``embedding``, ``input``) -> share of cells farther out than 95 % of known cells.
+        chances: kind -> chance that a known sample differs as much in the pattern of many numbers.
         unlike: kind in which the rule for single cells (`services.fitness`) finds the sample unlike, "" for none.
     """
     shifts = {name: known[name].shift(found[name]) for name in found if name in known and found[name].cells}
     grounds: list[tuple[str, str, str]] = []  # light, number, sentence
     notes: list[str] = []
     for name in ("embedding", "input"):
-        light = _decided(shifts.get(name), shares.get(name, 0.0))
+        share = shares.get(name, 0.0)
+        light, chance = _decided(name, shifts.get(name), (chances or {}).get(name, 1.0), share)
         if light != GREEN:
-            grounds.append((light, name, decided_words(name, shares.get(name, 0.0))))
+            grounds.append((light, name, decided_words(name, share, chance)))
     if unlike and all(name != unlike for _, name, _ in grounds):
         alone = unlike not in shifts or shifts[unlike].samples < FEWEST_SAMPLES
         red = alone and shares.get(unlike, 0.0) >= RED_SHARE_ALONE
@@ -107,7 +111,8 @@ def judge(
             continue
         if indifferent(card, name):
             notes.append(
-                shift_words(name, shift)[:-1] + "; tests showed that this model does not depend on it."
+                shift_words(name, shift)[:-1]
+                + "; this model evens it out, and tests showed that it does not matter to it."
             )
         else:
             grounds.append((YELLOW, name, shift_words(name, shift)))
@@ -118,13 +123,18 @@ def judge(
         tuple(sentence for _, _, sentence in grounds),
         (*notes, *_not_asked(shifts)),
         advice_for(light, [name for _, name, _ in grounds]),
-        {name: shift.as_dict() for name, shift in shifts.items()},
+        {
+            **{name: shift.as_dict() for name, shift in shifts.items()},
+            **{f"{name}_pattern": {"p": float(f"{chance:.5g}")} for name, chance in (chances or {}).items()},
+        },
     )
 
 
 def indifferent(card: ModelCard, name: str) -> bool:
     """Whether the card shows that the network does not look at a number of `STORED`."""
-    if name not in _SPOKEN_OF:
+    recipe = card.recipe
+    removed = recipe.background != "none" if name in ("background", "slope") else recipe.contrast != "none"
+    if name not in _SPOKEN_OF or not removed:
         return False
     swap, kinds = _SPOKEN_OF[name]
     swaps = [row for row in card.audit.get("swaps", ()) if row.get("kind") == swap]
@@ -136,11 +146,14 @@ def indifferent(card: ModelCard, name: str) -> bool:
     )
 
 
-def _decided(shift: Shift | None, share: float) -> str:
+def _decided(name: str, shift: Shift | None, chance: float, share: float) -> tuple[str, float]:
+    """Light and chance by one kind of distance: how far out its cells are, and the pattern in which they differ."""
     # Closer to the middle than known samples is no fault.
-    if shift is None or shift.t <= 0 or shift.p >= YELLOW_P:
-        return GREEN
-    return RED if shift.p < RED_P and share >= RED_SHARE else YELLOW
+    far = shift.p if shift is not None and shift.t > 0 else 1.0
+    least = min(far, chance)
+    if least >= YELLOW_P:
+        return GREEN, least
+    return RED if least < RED_P and share >= RED_SHARE[name] else YELLOW, least
 
 
 def _not_asked(shifts: Mapping[str, Shift]) -> list[str]:

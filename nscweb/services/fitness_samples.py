@@ -24,7 +24,7 @@ def judge_sample(
     card: ModelCard,
     sample_id: str,
     images: Sequence[NDArray[Any]],
-    distances: Mapping[str, NDArray[np.float64]],
+    values: Mapping[str, NDArray[np.float32]],
     probabilities: NDArray[np.float32],
     temperature: float = 1.0,
 ) -> SampleFitness | None:
@@ -32,21 +32,24 @@ def judge_sample(
 
     Args:
         images: (C, h, w) cells that are looked at, as stored.
-        distances: of these cells, from `inference.familiarity.distances_of`.
+        values: of these cells, from `inference.familiarity.values_of`.
         probabilities: (n, K) of these cells.
         temperature: that these were made with.
 
     Returns:
         None when the card says nothing of its known cells, or there are no cells.
     """
+    from nscweb.inference.familiarity import distances_from
     from nscweb.inference.sample_figures import (
         confidences,
         known_samples,
+        pattern_chances,
         stored_figures,
         summaries,
         temperature_of_samples,
     )
 
+    distances = distances_from(card, values)
     measured = measure_fitness(distances, sample_id)
     if measured is None:
         return None
@@ -56,7 +59,14 @@ def judge_sample(
         figures |= stored_figures(images)
         figures["confidence"] = confidences(probabilities, temperature, temperature_of_samples(card))
     shares = {kind: float(np.mean(values > 1.0)) for kind, values in distances.items() if len(values)}
-    found = judge(card, known, summaries(figures), shares, measured.kind if measured.unlike else "")
+    found = judge(
+        card,
+        known,
+        summaries(figures),
+        shares,
+        pattern_chances(card, values),
+        measured.kind if measured.unlike else "",
+    )
     judged = replace(
         measured,
         light=found.light,

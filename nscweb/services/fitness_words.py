@@ -42,6 +42,8 @@ _CHECKS: dict[str, str] = {
     "slope": "Check that the light is even across the frame.",
     "depth": "Export the images with the bit depth of the training images, if you can.",
 }
+# From three times the expected share on, the cells themselves tell why.
+FAR_SHARE = 0.15
 _LOOK = {
     RED: "Do not use the ratio of this sample. Check that cells, channel and magnification are those the model was "
     "made for; if they are, train a model on samples like this one.",
@@ -50,15 +52,29 @@ _LOOK = {
 }
 
 
-def decided_words(name: str, share: float) -> str:
-    """Why a kind of distance speaks against a sample."""
+def decided_words(name: str, share: float, chance: float = 0.0) -> str:
+    """Why a kind of distance speaks against a sample.
+
+    Args:
+        share: of its cells farther out than 95 % of known cells.
+        chance: that a known sample differs as much.
+    """
     what = (
         "The network sees something else here than in the samples it was tested on"
         if name == "embedding"
         else "The images differ from the training images in brightness, texture or size, even after background and "
         "contrast were evened out"
     )
-    return f"{what}: {100 * share:.0f} % of the cells lie farther out than 95 % of known cells do (5 % expected)."
+    cells = f"{100 * share:.0f} % of the cells lie farther out than 95 % of known cells do (5 % expected)"
+    if share >= FAR_SHARE:
+        return f"{what}: {cells}."
+    odds = f"fewer than 1 in {_odds(chance):,} good samples differ so much" if chance else ""
+    return f"{what}: single cells do so by little ({cells}), but all together in one direction; {odds}."
+
+
+def _odds(chance: float) -> int:
+    """The round number of samples among which less than one is so far out, at most a million."""
+    return int(10 ** min(6, np.floor(-np.log10(max(chance, 1e-9)))))
 
 
 def shift_words(name: str, shift: Shift) -> str:
@@ -107,7 +123,7 @@ def _number(name: str, value: float) -> str:
     if name in ("focus", "confidence"):
         return f"{value:.2f}"
     if name == "depth":
-        return f"{value:.0f} bit"
+        return f"{value:.0f} bit" if value > 1 else "numbers from 0 to 1"
     if name == "area":
         return f"{value:.0f} px"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -82,7 +82,7 @@ def predict(
 
 def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Sample, key: str) -> None:
     from nscweb.inference.export_files import temperature_of
-    from nscweb.inference.familiarity import distances_of
+    from nscweb.inference.familiarity import distances_from, values_of
     from nscweb.store.cells import CellFile
 
     study = work.study
@@ -114,10 +114,10 @@ def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Samp
             work.done += stop - start
             work.progress(work.done, study.cells, f"Predicting {sample.name}")
         images = _images(work, cells, looked_at)
-        distances = distances_of(work.classifier, images, np.concatenate(embeddings), study.pixel_size_um)
-    work.distances.append(distances)
+        values = values_of(work.classifier, images, np.concatenate(embeddings), study.pixel_size_um)
+    work.distances.append(distances_from(work.entry.card, values))
     measured = fitness_samples.judge_sample(
-        work.entry.card, sample.name, images, distances, np.concatenate(answers), temperature_of(work.entry)
+        work.entry.card, sample.name, images, values, np.concatenate(answers), temperature_of(work.entry)
     )
     if measured is not None:
         work.measured.append(measured)

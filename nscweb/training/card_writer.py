@@ -31,6 +31,7 @@ from nscweb.training.checkpoint import copy_of, write_atomically
 from nscweb.training.checks import run_checks, scored_held_out, with_checks
 from nscweb.training.config import TrainConfig
 from nscweb.training.dataset import TrainingData
+from nscweb.training.fitness_reference import with_known_samples
 from nscweb.training.held_out_file import write_held_out
 from nscweb.training.inputs import predict_rows
 from nscweb.training.loop import Trained, predict_logits
@@ -126,7 +127,9 @@ def write_model_folder(
         uses=text.uses,
         limits=(*_limits(data, split), *text.limits),
         citation=text.citation,
-        calibration={"temperature": temperature, **_calibration(data, split, trained)},
+        calibration=with_known_samples(
+            {"temperature": temperature, **_calibration(data, split, trained)}, trained.model, data, split
+        ),
         mark=text.mark,
         held_out=write_held_out(out, scored, data, split),
     )

@@ -64,13 +64,19 @@ def with_known_samples(
         known = {**known, "input": _described(data, split)}
     references = {kind: reference_from(known[kind]) for kind in ("embedding", "input")}
     temperature = float(calibration.get("temperature", 1.0))
-    found = []
+    found: list[dict[str, Summary]] = []
+    standardised: dict[str, list[NDArray[Any]]] = {}
     for sample, images in _samples(data, raw, unseen):
         stop_if_asked(cancel)
-        found.append(_sample(model, data, images, references, temperature, sample in unseen))
+        figures, values = _sample(model, data, images, temperature, sample in unseen)
+        for kind, numbers in values.items():
+            figures[kind] = _relative(references[kind], numbers)
+            standardised.setdefault(kind, []).append(references[kind].standardised(numbers))
+        found.append(summaries(figures))
     if not found:
         return calibration
-    return {**calibration, CALIBRATION_KEY: known, SAMPLES_KEY: reference_of_samples(found, temperature)}
+    described = reference_of_samples(found, standardised, temperature)
+    return {**calibration, CALIBRATION_KEY: known, SAMPLES_KEY: described}
 
 
 def _samples(data: TrainingData, raw: RawCells, unseen: set[int]) -> list[tuple[int, list[NDArray[Any]]]]:
@@ -89,23 +95,18 @@ def _samples(data: TrainingData, raw: RawCells, unseen: set[int]) -> list[tuple[
 
 
 def _sample(
-    model: nn.Module,
-    data: TrainingData,
-    images: list[NDArray[Any]],
-    references: dict[str, FeatureReference],
-    temperature: float,
-    unseen: bool,
-) -> dict[str, Summary]:
+    model: nn.Module, data: TrainingData, images: list[NDArray[Any]], temperature: float, unseen: bool
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float32]]]:
+    """Plain numbers of the cells of one sample, and those that are compared with a description of known cells."""
     inputs = apply_recipe(data.recipe, images, pixel_size_um=data.pixel_size_um)
-    figures = {**stored_figures(images), "input": _relative(references["input"], input_statistics(inputs))}
+    figures, values = stored_figures(images), {"input": input_statistics(inputs)}
     if unseen:
+        tensor = torch.from_numpy(np.ascontiguousarray(inputs))
         with torch.inference_mode():
-            features = model.forward_features(torch.from_numpy(inputs))  # type: ignore[operator]
-            logits = model(torch.from_numpy(inputs)) / temperature
-        pooled = features.mean(dim=(2, 3)).numpy()
-        figures["embedding"] = _relative(references["embedding"], pooled)
+            values["embedding"] = model.forward_features(tensor).mean(dim=(2, 3)).numpy()  # type: ignore[operator]
+            logits = model(tensor) / temperature
         figures["confidence"] = confidences(torch.softmax(logits, dim=1).numpy())
-    return summaries(figures)
+    return figures, values
 
 
 def _relative(reference: FeatureReference, values: NDArray[np.float32]) -> NDArray[np.float64]:
