@@ -107,6 +107,36 @@ def statistics_of(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSe
     )
 
 
+def equivalence_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
+    """ "No worse than the control by more than the margin": evaluation.equivalence; empty without a control.
+
+    Args:
+        rows: the same replicate rows as for `statistics_of`.
+    """
+    from nscweb.evaluation.equivalence import EQUIVALENCE_COLUMNS, equivalence_table
+
+    if found.control is None:
+        return pd.DataFrame(columns=list(EQUIVALENCE_COLUMNS))
+    shown, settings = _narrowed(rows, found.settings), found.settings
+    return equivalence_table(shown, found.control, settings.margin, adjust=settings.adjust)
+
+
+def odds_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
+    """Logit model of cells within replicates: evaluation.mixed_model; empty without a control."""
+    from nscweb.evaluation.mixed_model import MODEL_COLUMNS, odds_ratios
+
+    if found.control is None:
+        return pd.DataFrame(columns=list(MODEL_COLUMNS))
+    return odds_ratios(_narrowed(rows, found.settings), found.control, adjust=found.settings.adjust)
+
+
+def sizes_differ(rows: pd.DataFrame) -> bool:
+    """True when the largest replicate has more than three times the cells of the smallest."""
+    cells = rows["cells"].to_numpy(np.float64)
+    cells = cells[cells > 0]
+    return bool(len(cells) and cells.max() > 3 * cells.min())
+
+
 def _narrowed(rows: pd.DataFrame, settings: TestSettings) -> pd.DataFrame:
     keep = np.ones(len(rows), bool)
     if settings.classes:

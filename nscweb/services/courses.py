@@ -1,0 +1,193 @@
+"""Time course and dose response of a run, for page and file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pandas as pd
+
+from nscweb.core.runs import Run
+from nscweb.services.runs import get_run, study_of
+
+if TYPE_CHECKING:
+    from nscweb.evaluation.dose_response import DoseCurve
+    from nscweb.evaluation.time_course import Agreement
+    from nscweb.services.context import App
+
+_DOSE = re.compile(r"^(dose|concentration|conc)\b\.?\s*[\(\[]?\s*([^\)\]]*?)\s*[\)\]]?$", re.IGNORECASE)
+_UNIT = re.compile(r"^(dose|concentration|conc)?[ _]?unit$", re.IGNORECASE)
+_NUMBER = re.compile(r"^\s*([0-9]+(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(.*?)\s*$")
+DOSE_COLUMNS: tuple[str, ...] = (
+    "series", "time_h", "class", "unit", "bottom", "top", "ec50", "low", "high", "slope", "p", "n", "doses",
+    "note",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Courses:
+    """Fate against time.
+
+    Attributes:
+        course: columns of `evaluation.time_course.COURSE_COLUMNS`.
+        earliest: columns of `EARLIEST_COLUMNS`; empty without a control.
+        pairs: columns of `AGREEMENT_COLUMNS`: the first time point beside the last.
+        agreements: class -> bias and limits of agreement over the pairs.
+    """
+
+    course: pd.DataFrame
+    earliest: pd.DataFrame
+    pairs: pd.DataFrame
+    agreements: dict[str, Agreement]
+
+
+@dataclass(frozen=True, eq=False)
+class Doses:
+    """Ratios against the doses of the sheet.
+
+    Attributes:
+        unit: as the sheet says it; "" when it does not.
+        points: series, time_h, class, dose, replicate, ratio: one row per replicate.
+        curves: columns `DOSE_COLUMNS`, one row per series, time and class.
+        fits: the same curves by (series, time_h, class).
+        sentence: why there is nothing, or what to mind; "" else.
+    """
+
+    unit: str
+    points: pd.DataFrame
+    curves: pd.DataFrame
+    fits: dict[tuple[str, float, str], DoseCurve]
+    sentence: str
+
+
+def courses_of(rows: pd.DataFrame, tests: pd.DataFrame) -> Courses:
+    """Bands, earliest reliable day, and the first day against the last.
+
+    Args:
+        rows: replicate rows.
+        tests: from `services.statistics.statistics_of`, against a control; tests of all pairs give no earliest day.
+    """
+    from nscweb.evaluation.time_course import agreement, earliest_days, first_against_final, time_course
+
+    pairs = first_against_final(rows)
+    found = {
+        str(name): agreement(part["first"].to_numpy(np.float64), part["final"].to_numpy(np.float64))
+        for name, part in pairs.groupby("class", sort=True)
+    }
+    against = tests if tests["control"].nunique() <= 1 else tests.iloc[:0]
+    return Courses(time_course(rows), earliest_days(against), pairs, found)
+
+
+def doses_of(app: App, run: Run | str) -> tuple[dict[str, float], str, str]:
+    """Dose of each sample by the sheet's column named dose or concentration.
+
+    Returns:
+        (sample name -> dose, unit, sentence). The unit is that of the column's name, as in ``dose (ng/ml)``, or of
+        a column ``unit``, or of the numbers. The sentence says why a dose could not be read, "" else.
+    """
+    study = study_of(app, get_run(app, run))
+    found: dict[str, float] = {}
+    units: set[str] = set()
+    wrong: list[str] = []
+    for sample in study.samples if study else ():
+        extra = {name.strip(): value for name, value in sample.extra}
+        heads = [(name, match) for name in extra if (match := _DOSE.match(name)) and not _UNIT.match(name)]
+        if not heads or not extra[heads[0][0]].strip():
+            continue
+        name, match = heads[0]
+        number = _NUMBER.match(extra[name])
+        if number is None:
+            wrong.append(sample.name)
+            continue
+        found[sample.name] = float(number.group(1).replace(",", "."))
+        unit = number.group(2) or match.group(2) or next((v for k, v in extra.items() if _UNIT.match(k)), "")
+        # A dose of zero has no need of a unit.
+        if unit or found[sample.name] > 0:
+            units.add(unit.strip())
+    if len(units) > 1:
+        listed = ", ".join(sorted(unit or "none" for unit in units))
+        return {}, "", f"The doses of the sheet have different units ({listed}); write them all in one unit."
+    sentence = f"The dose of {', '.join(wrong[:5])} is not a number and is left out." if wrong else ""
+    return found, (units.pop() if units else ""), sentence
+
+
+def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
+    """A curve per fate, time point and series of doses.
+
+    Samples of one group form a series where that group has several doses; groups with one dose each (such as
+    "NGF 10") form one series together, named by what their names share.
+
+    Args:
+        samples: one row per sample and class: sample_id, group, time_h, replicate, class, ratio
+            (`Estimates.table`).
+    """
+    from nscweb.evaluation.dose_response import dose_curve
+
+    doses, unit, sentence = doses_of(app, run)
+    columns = ["series", "time_h", "class", "dose", "replicate", "ratio"]
+    nothing = pd.DataFrame(columns=columns), pd.DataFrame(columns=list(DOSE_COLUMNS))
+    if not doses:
+        why = sentence or (
+            "The sample sheet has no doses. Add a column called dose, with its unit in brackets, such as "
+            "dose (ng/ml), and one number per sample."
+        )
+        return Doses("", *nothing, {}, why)
+    table = samples[samples["sample_id"].isin(list(doses))].copy()
+    table["dose"] = [doses[str(name)] for name in table["sample_id"]]
+    table = _with_shared_zero(table.assign(series=_series(table)))
+    named = table["replicate"].astype(str)
+    table["replicate"] = named.where(named != "", table["sample_id"].astype(str))
+    keys = ["series", "time_h", "class", "dose", "replicate"]
+    points = table.groupby(keys, dropna=False, sort=True, observed=True)["ratio"].mean().reset_index()
+    lines, fits = [], {}
+    for key, part in points.groupby(["series", "time_h", "class"], dropna=False, sort=True):
+        series, hours, name = cast("tuple[str, float, str]", key)
+        curve = dose_curve(part["dose"], part["ratio"])
+        fits[(series, hours, name)] = curve
+        lines.append(
+            (
+                series, hours, name, unit, curve.bottom, curve.top, curve.ec50, curve.low, curve.high,
+                curve.slope, curve.p, curve.n, curve.doses, curve.note,
+            )
+        )  # fmt: skip
+    return Doses(unit, points[columns], pd.DataFrame(lines, columns=list(DOSE_COLUMNS)), fits, sentence)
+
+
+def _series(table: pd.DataFrame) -> list[str]:
+    several = table[table["dose"] > 0].groupby("group", observed=True)["dose"].nunique()
+    own = {str(name) for name, number in several.items() if number > 1}
+    largest = table.groupby("group", observed=True)["dose"].max()
+    own |= {str(name) for name, dose in largest.items() if dose == 0}
+    rest = [str(name) for name in dict.fromkeys(table["group"]) if str(name) not in own]
+    together = _shared_start(rest) or "all groups together"
+    return [str(name) if str(name) in own else together for name in table["group"]]
+
+
+def _with_shared_zero(table: pd.DataFrame) -> pd.DataFrame:
+    """Untreated groups (dose 0 only) give their zero to every series that has none of its own."""
+    largest = table.groupby("series")["dose"].max()
+    untreated = [name for name, dose in largest.items() if dose == 0]
+    if not untreated or len(untreated) == len(largest):
+        return table
+    zero = table[table["series"].isin(untreated)]
+    rest = table[~table["series"].isin(untreated)]
+    parts = [rest]
+    for name, part in rest.groupby("series", sort=True):
+        if not (part["dose"] == 0).any():
+            parts.append(zero.assign(series=name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _shared_start(names: list[str]) -> str:
+    """ "NGF" for "NGF 1" and "NGF 10"; the one name where there is one."""
+    if len(names) <= 1:
+        return "".join(names)
+    first = [name.split() for name in names]
+    shared = []
+    for words in zip(*first, strict=False):
+        if len(set(words)) > 1:
+            break
+        shared.append(words[0])
+    return " ".join(shared)
