@@ -36,14 +36,15 @@ RED_SHARE = {"embedding": 0.25, "input": 0.75}
 STORED_P = 2e-4
 # ...and that the shift is visible: half a standard deviation of single cells (Cohen's medium effect).
 STORED_EFFECT = 0.5
-# The network does not look at something when its recipe evens that out, when swapping it costs no more than this much accuracy (upper end of the 95 %
-# interval in the audit)...
+# The network does not look at something when its recipe evens that out, when swapping it costs no more than this much
+# accuracy (upper end of the 95 % interval in the audit)...
 INDIFFERENT_SWAP = 0.03
 # ...and no strength of it that was tried costs more than this.
 INDIFFERENT_COST = 0.02
 # Cells far out by the rule for single cells, where the card knows nothing of whole samples.
 RED_SHARE_ALONE = 0.5
 
+_HARMLESS = "; this model evens it out, and tests showed that it does not matter to it."
 # Number -> kinds of change in the audit (`swaps`) and in the robustness table that speak of it.
 _SPOKEN_OF: dict[str, tuple[str, tuple[str, ...]]] = {
     "background": ("background", ("light",)),
@@ -110,10 +111,7 @@ def judge(
         if shift is None or shift.p >= STORED_P or abs(shift.effect) < STORED_EFFECT:
             continue
         if indifferent(card, name):
-            notes.append(
-                shift_words(name, shift)[:-1]
-                + "; this model evens it out, and tests showed that it does not matter to it."
-            )
+            notes.append(shift_words(name, shift)[:-1] + _HARMLESS)
         else:
             grounds.append((YELLOW, name, shift_words(name, shift)))
     grounds.sort(key=lambda ground: -LIGHTS.index(ground[0]))
