@@ -133,7 +133,7 @@ def em_shares(
     taken = np.full(size, 1 / size) if prior is None else np.asarray(prior, np.float64)
     likely = np.asarray(scores, np.float64) / taken
     each = np.ones(len(likely)) if weights is None else np.asarray(weights, np.float64)
-    flat = each.reshape(-1, len(likely))
+    flat = each.reshape(int(np.prod(each.shape[:-1])), len(likely))
     total = flat.sum(axis=1, keepdims=True)
     shares = np.where(total > 0, np.full((len(flat), size), 1 / size), np.nan)
     active = np.flatnonzero(total[:, 0] > 0)
