@@ -2,8 +2,19 @@
 
 import streamlit as st
 
-from nscweb.ui import cached, dashboard_view, figures, filters, jobs, model_view, picker, show
-from nscweb.ui.frame import open_page
+from nscweb.ui import (
+    cached,
+    compare_controls,
+    compare_view,
+    dashboard_view,
+    figures,
+    filters,
+    jobs,
+    model_view,
+    picker,
+    show,
+)
+from nscweb.ui.frame import open_page, page_link
 
 with open_page("predict") as app:
     study = picker.pick_study(app)
@@ -31,19 +42,22 @@ with open_page("predict") as app:
             "Press Run prediction. It runs on this computer, and you may close the tab meanwhile.",
         )
     if study and run:
-        data_of = f"predict_{run.run_id}"
-        chosen = filters.dashboard_filters(cached.filter_options(app, run), data_of)
-        data = cached.dashboard_data(app, run, chosen)
+        options = cached.filter_options(app, run)
+        chosen = filters.dashboard_filters(options, filters.shared_key(run))
+        asked = compare_controls.ask(app, run, options, chosen)
+        data = asked.found.data
         show.warnings(data.warnings)
-        dashboard_view.numbers(data)
         if not data.kept:
             show.empty("No cell is left", "The filters leave out every cell. Widen them above.")
-        elif data.group_ratios.empty:
+        elif asked.found.groups.empty:
             show.empty(
                 "Nothing to draw", "Fill inducer group and time in the sample sheet on the page Study."
             )
         else:
+            compare_view.answer(asked)
+            page_link("compare", "Compare the groups: replicates, tests, time course, fit of the model")
+        dashboard_view.numbers(data)
+        if data.kept and not asked.found.groups.empty:
             figures.choose_picture_format()
-            dashboard_view.stacked(data)
-            dashboard_view.lines(data)
-            dashboard_view.tables(app, data)
+            dashboard_view.stacked(asked)
+            dashboard_view.tables(asked)

@@ -15,6 +15,7 @@ COMMANDS: tuple[str, ...] = (
     "simulate",
     "study",
     "predict",
+    "compare",
     "evaluate",
     "explain",
     "train",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
@@ -9,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from nscweb.core.classes import ClassScheme
 from nscweb.reports.figures_ratio_lines import ratio_lines, ratio_lines_data
+from nscweb.reports.marks import mark, mark_colour, symbol
 from nscweb.reports.style import (
     NO_GROUP,
     finish,
@@ -27,19 +30,25 @@ __all__ = ["ratio_lines", "ratio_lines_data", "stacked_ratios", "stacked_ratios_
 NOTHING = "No cell is left to count. Loosen the filters."
 
 
-def stacked_ratios_data(group_ratios: pd.DataFrame, classes: ClassScheme) -> pd.DataFrame:
-    """What `stacked_ratios` draws: group, time_h, time, class, percent, replicates, cells; classes in order."""
+def stacked_ratios_data(
+    group_ratios: pd.DataFrame, classes: ClassScheme, order: Sequence[str] = ()
+) -> pd.DataFrame:
+    """What `stacked_ratios` draws: group, time_h, time, class, percent, replicates, cells; classes in order.
+
+    Where the table has lights, they stand in ``light``; ``percent`` is NaN where a ratio is not known.
+    """
     table = group_ratios[group_ratios["class"].isin(list(classes.names))]
-    order = pd.DataFrame(
+    places = {name: f"{index:06d}" for index, name in enumerate(order)}
+    ordered = pd.DataFrame(
         {
-            "group": table["group"].astype(str).str.casefold(),
+            "group": [places.get(name, name.casefold()) for name in table["group"].astype(str)],
             "time_h": table["time_h"].astype(float),
             "class": [classes.index(name) for name in table["class"]],
         },
         index=table.index,
     )
-    table = table.loc[order.sort_values(["group", "time_h", "class"], kind="stable").index]
-    return pd.DataFrame(
+    table = table.loc[ordered.sort_values(["group", "time_h", "class"], kind="stable").index]
+    data = pd.DataFrame(
         {
             "group": table["group"].astype(str),
             "time_h": table["time_h"].astype(float),
@@ -49,18 +58,24 @@ def stacked_ratios_data(group_ratios: pd.DataFrame, classes: ClassScheme) -> pd.
             "replicates": table["replicates"].astype(int),
             "cells": table["cells"].astype(int),
         }
-    ).reset_index(drop=True)
+    )
+    if "light" in table:
+        data["light"] = [mark(str(light)) for light in table["light"]]
+    return data.reset_index(drop=True)
 
 
-def stacked_ratios(group_ratios: pd.DataFrame, classes: ClassScheme, *, simulated: bool = False) -> go.Figure:
+def stacked_ratios(
+    group_ratios: pd.DataFrame, classes: ClassScheme, *, order: Sequence[str] = (), simulated: bool = False
+) -> go.Figure:
     """Stacked mean ratios over time, one small panel per inducer group.
 
     Args:
-        group_ratios: from `evaluation.ratios.group_ratios`.
+        group_ratios: from `evaluation.ratios.group_ratios` or of services.comparison.
         classes: order and colours.
+        order: groups in the order wanted; by name without it.
         simulated: say so on the figure.
     """
-    data = stacked_ratios_data(group_ratios, classes)
+    data = stacked_ratios_data(group_ratios, classes, order)
     if data.empty:
         return nothing_to_draw(NOTHING)
     groups = list(dict.fromkeys(data["group"]))
@@ -86,11 +101,17 @@ def stacked_ratios(group_ratios: pd.DataFrame, classes: ClassScheme, *, simulate
                 legendgroup=name,
                 showlegend=index == 0,
                 marker={"color": classes.colour(name), "line": {"color": "white", "width": 1}},
-                customdata=np.stack([bars["time"], bars["replicates"], bars["cells"]], axis=1),
-                hovertemplate="%{customdata[0]}: %{y:.1f} %<br>%{customdata[1]} replicates, %{customdata[2]} cells",
+                customdata=np.stack([bars["time"], bars["replicates"], bars["cells"], _said(bars)], axis=1),
+                hovertemplate="%{customdata[0]}: %{y:.1f} %<br>%{customdata[1]} replicates, %{customdata[2]} cells"
+                "%{customdata[3]}",
                 row=row,
                 col=column,
             )
+        for text, hours, light in _marks(data[data["group"] == group]):
+            figure.add_annotation(
+                text=text, x=tick(hours, unit), y=101, yanchor="bottom", showarrow=False,
+                font={"size": 12, "color": mark_colour(light)}, row=row, col=column,
+            )  # fmt: skip
         axes = figure.get_subplot(row, column)
         figure.add_annotation(
             panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12)
@@ -114,9 +135,29 @@ def stacked_ratios(group_ratios: pd.DataFrame, classes: ClassScheme, *, simulate
         ticks="",
         tickangle=0,
     )
-    figure.update_yaxes(range=[0, 100], tickvals=[0, 50, 100])
+    above = 122 if any(_marks(data[data["group"] == group]) for group in groups) else 100
+    figure.update_yaxes(range=[0, above], tickvals=[0, 50, 100])
     figure.update_yaxes(title_text="% of cells", col=1)
     figure.add_annotation(
         text=axis_title, x=0.5, y=0, xref="paper", yref="paper", showarrow=False, yanchor="top", yshift=-24
     )
     return figure
+
+
+def _marks(rows: pd.DataFrame) -> list[tuple[str, float, str]]:
+    """(text, hours, light) above the bars of a group: its warning, and a question mark where no ratio is known."""
+    found = []
+    lights = rows["light"] if "light" in rows else [""] * len(rows)
+    seen = zip(rows["time_h"], lights, rows["percent"], strict=True)
+    for hours, said, percent in dict.fromkeys(
+        (hours, str(said), np.isnan(percent)) for hours, said, percent in seen
+    ):
+        light = next((name for name in ("yellow", "red") if said == mark(name)), "")
+        text = symbol(light) + ("?" if percent else "")
+        if text:
+            found.append((text, float(hours), light))
+    return found
+
+
+def _said(rows: pd.DataFrame) -> list[str]:
+    return [f"<br>model: {light}" for light in rows["light"]] if "light" in rows else [""] * len(rows)

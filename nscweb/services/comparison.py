@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
@@ -12,10 +13,12 @@ import pandas as pd
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.runs import Run
+from nscweb.services import dashboard
 from nscweb.services.comparison_tests import group_comparisons
-from nscweb.services.dashboard import DashboardData, Filters, dashboard_data
+from nscweb.services.dashboard import DashboardData, Filters
 from nscweb.services.fitness_lights import lights_of
-from nscweb.services.run_cells import cells_key, filtered_cells, run_cells
+from nscweb.services.ratios import estimates_of, held_out_of
+from nscweb.services.run_cells import cells_key
 from nscweb.services.runs import get_run
 
 if TYPE_CHECKING:
@@ -86,7 +89,8 @@ def comparison(
     """
     found = get_run(app, run)
     chosen = filters or Filters()
-    key = (cells_key(app, found), repr(found.extra.get("fitness")), chosen, method, control, adjust)
+    lights = tuple(lights_of(found).items())
+    key = (cells_key(app, found), _known(app, found), lights, chosen, method, control, adjust)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
@@ -102,7 +106,7 @@ def comparison(
 def _compare(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str) -> Comparison:
     from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
 
-    data = dashboard_data(app, run, filters)
+    data = dashboard.dashboard_data(app, run, filters)
     estimates = estimates_of(app, run, filters, method)
     lights = lights_of(run)
     rows = replicate_rows(estimates)
@@ -118,12 +122,15 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     return result
 
 
-def estimates_of(app: App, run: Run, filters: Filters, method: str) -> Estimates:
-    """Counted labels until the corrected ratios are there."""
-    from nscweb.evaluation.ratio_corrected import estimate
-
-    keep, _ = filtered_cells(app, run, filters)
-    return estimate(run_cells(app, run).take(keep), None, method)
+def _known(app: App, run: Run) -> str:
+    """Changes with the cells of known class: other controls give other ratios."""
+    known = held_out_of(app, run)
+    if known is None:
+        return ""
+    digest = hashlib.sha256()
+    for values in (known.scores, known.labels, known.samples, known.times):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def default_fate(classes: ClassScheme) -> str:

@@ -15,6 +15,7 @@ import streamlit as st
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
 from nscweb.services import cells, dashboard, evaluate, explain, illumination, quick_look, run_cells, runs
+from nscweb.services import comparison as comparisons
 from nscweb.services.context import App, open_app
 from nscweb.settings import Settings
 from nscweb.settings import environment as variables
@@ -40,6 +41,14 @@ def app() -> App:
 def dashboard_data(app: App, run: Run, filters: dashboard.Filters) -> dashboard.DashboardData:
     """Counts and ratios of a run under filters."""
     return _dashboard(app, run, _key(app, run), filters)
+
+
+def comparison(
+    app: App, run: Run, filters: dashboard.Filters, method: str, control: str, adjust: str
+) -> comparisons.Comparison:
+    """Groups of a run compared under filters; services keep the last ones, this adds the spinner."""
+    with st.spinner("Counting …", show_time=False):
+        return comparisons.comparison(app, run, filters, method, control, adjust)
 
 
 def evaluation(app: App, run: Run) -> evaluate.Evaluation:

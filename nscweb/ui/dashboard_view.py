@@ -1,22 +1,24 @@
-"""The dashboard: what was counted, ratios over time as bars and as lines, and the table behind them."""
+"""The dashboard: what was counted, ratios over time as bars, and the table behind them."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
-from nscweb.evaluation.reference import published_reference
-from nscweb.reports.figures_ratio_lines import ratio_lines, ratio_lines_data
 from nscweb.reports.figures_ratios import stacked_ratios, stacked_ratios_data
+from nscweb.reports.marks import MARK_HELP, mark
 from nscweb.services import export
-from nscweb.services.context import App
+from nscweb.services.comparison import Comparison
 from nscweb.services.dashboard import DashboardData
-from nscweb.ui import figures, show
+from nscweb.ui import compare_view, figures, show
+from nscweb.ui.compare_controls import Asked
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import count, percent
 
 RATIO_HELP = (
-    "A ratio is the share of the counted cells of a sample that were predicted as this class. "
+    "A ratio is the share of the counted cells that are of this class, corrected for what the model mixes up. "
     "The replicate is the unit: mean and 95 % interval are taken over replicates, never over pooled cells."
 )
 
@@ -38,57 +40,24 @@ def numbers(data: DashboardData) -> None:
         st.caption(f"Left out: {count(left_out, 'cell')} ({reasons}). Change it in the filters above.")
 
 
-def stacked(data: DashboardData) -> None:
+def stacked(asked: Asked) -> None:
     """Stacked mean ratios over time, one panel per group."""
-    st.subheader("Ratios over time in each inducer group", anchor=False, help=RATIO_HELP)
-    figure = stacked_ratios(data.group_ratios, data.classes, simulated=data.simulated)
+    found, order = asked.found, compare_view.order_of(asked)
+    st.subheader("Ratios over time in each inducer group", anchor=False, help=f"{RATIO_HELP} {MARK_HELP}")
+    figure = stacked_ratios(found.groups, found.classes, order=order, simulated=found.data.simulated)
     figures.show_figure(
         figure,
-        _file(data, "ratios_stacked"),
-        export.with_gates(stacked_ratios_data(data.group_ratios, data.classes), data.run, data.filters),
+        _file(found.data, "ratios_stacked"),
+        export.with_gates(stacked_ratios_data(found.groups, found.classes, order), found.run, found.filters),
         key="stacked",
         alt="Stacked bars: mean share of each predicted class over time, one panel per inducer group",
     )
 
 
-def lines(data: DashboardData) -> None:
-    """Lines per class with 95 % intervals and one point per replicate; the published reference on demand."""
-    st.subheader("The same with intervals and replicates", anchor=False, help=RATIO_HELP)
-    reference = None
-    if st.toggle(
-        "Lay the published immunofluorescence over it",
-        key="with_reference",
-        help="Shares of marker-positive cells counted by immunofluorescence in Zhu et al. 2021 "
-        "(NeuN for neurons, GFAP for astrocytes, Olig2 for oligodendrocytes). They come from another "
-        "laboratory, "
-        "other cultures and another method, so they are a landmark and not the truth for your cells.",
-    ):
-        reference = published_reference()
-        show.note(
-            "Open diamonds: per cent of marker-positive cells by immunofluorescence as printed in Zhu et "
-            "al. 2021. Another "
-            "laboratory and another method: a landmark, not the truth for these cells. Shown where group "
-            "names agree."
-        )
-    figure = ratio_lines(
-        data.group_ratios, data.sample_ratios, data.classes, reference=reference, simulated=data.simulated
-    )
-    figures.show_figure(
-        figure,
-        _file(data, "ratios_lines"),
-        export.with_gates(
-            ratio_lines_data(data.group_ratios, data.sample_ratios, data.classes, reference=reference),
-            data.run,
-            data.filters,
-        ),
-        key="lines",
-        alt="Lines: share of each predicted class over time with 95 % intervals, one point per replicate",
-    )
-
-
-def tables(app: App, data: DashboardData) -> None:
-    """Group, time, replicate, cells and ratios, for groups or for samples."""
-    st.subheader("Table", anchor=False, help=RATIO_HELP)
+def tables(asked: Asked) -> None:
+    """Group, time, replicate, cells, light and ratios, for groups or for samples."""
+    found = asked.found
+    st.subheader("Table", anchor=False, help=f"{RATIO_HELP} {MARK_HELP}")
     level = st.segmented_control(
         "One row for each",
         ["group and time", "sample"],
@@ -97,69 +66,89 @@ def tables(app: App, data: DashboardData) -> None:
         key="table_level",
     )
     if level == "sample":
-        st.dataframe(samples_table(data), hide_index=True)
-        st.download_button(
-            "Samples (CSV)",
-            export.samples_csv(data),
-            file_name=f"{_file(data, 'samples')}.csv",
-            mime="text/csv",
-            icon=":material/table:",
-            key="samples_csv",
-            on_click="ignore",
-        )
-    else:
-        st.dataframe(groups_table(data), hide_index=True)
-        st.caption(
-            "Brackets: 95 % interval over replicates (t). With a single replicate the interval comes "
-            "from the cells "
-            "alone (Wilson), is marked *, and says nothing about how replicates differ."
-        )
-        st.download_button(
-            "Groups (CSV)",
-            export.groups_csv(data),
-            file_name=f"{_file(data, 'groups')}.csv",
-            mime="text/csv",
-            icon=":material/table:",
-            key="groups_csv",
-            on_click="ignore",
-        )
+        st.dataframe(samples_table(found, compare_view.order_of(asked), asked.naive), hide_index=True)
+        _download("Samples (CSV)", export.samples_csv(found), _file(found.data, "samples"), "samples_csv")
+        return
+    st.dataframe(groups_table(found, compare_view.order_of(asked), asked.naive), hide_index=True)
+    beside = " After the bar: counted labels, not corrected." if asked.naive else ""
+    st.caption(
+        "Brackets: 95 % interval over replicates. With a single replicate the interval is about its cells, is marked "
+        f"*, and says nothing about how replicates differ.{beside}"
+    )
+    _download("Groups (CSV)", export.groups_csv(found), _file(found.data, "groups"), "groups_csv")
 
 
-def samples_table(data: DashboardData) -> pd.DataFrame:
-    """One row per sample for people."""
-    table = data.samples
+def samples_table(found: Comparison, order: Sequence[str], naive: bool = False) -> pd.DataFrame:
+    """One row per sample for people, groups in the order of the answer."""
+    data = found.data
+    place = {name: index for index, name in enumerate(order)}
+    keys = data.samples["group"].astype(str).map(lambda name: place.get(name, len(place)))
+    table = data.samples.assign(place=keys).sort_values(
+        ["place", "time_h", "replicate", "sample_id"], kind="stable"
+    )
+    names = table["sample_id"].astype(str).tolist()
     shown = pd.DataFrame(
         {
-            "Sample": table["sample_id"].astype(str),
-            "Group": table["group"].astype(str),
+            "Sample": names,
+            "Group": table["group"].astype(str).tolist(),
             "Time": [_time(hours) for hours in table["time_h"]],
-            "Replicate": table["replicate"].astype(str),
-            "Cells": table["cells"],
+            "Replicate": table["replicate"].astype(str).tolist(),
+            "Cells": table["cells"].tolist(),
+            "Does the model fit?": [mark(found.lights.get(name, "")) for name in names],
         }
     )
-    for name in data.classes.names:
-        shown[f"{name} %"] = (100 * table[f"ratio_{name}"]).round(1)
+    estimates = found.estimates.table
+    for fate in found.classes.names:
+        rows = estimates[estimates["class"] == fate].set_index("sample_id").reindex(names)
+        shown[fate] = _ratios(rows, "ratio", "naive", [""] * len(rows), naive)
     return shown
 
 
-def groups_table(data: DashboardData) -> pd.DataFrame:
+def groups_table(found: Comparison, order: Sequence[str], naive: bool = False) -> pd.DataFrame:
     """One row per group and time point for people; ratios with their interval in one cell."""
-    table = data.groups
+    place = {name: index for index, name in enumerate(order)}
+    rows = found.groups.assign(place=found.groups["group"].map(place))
+    rows = rows.sort_values(["place", "time_h"], kind="stable")
+    first = rows[rows["class"] == found.classes.names[0]]
     shown = pd.DataFrame(
         {
-            "Group": table["group"].astype(str),
-            "Time": [_time(hours) for hours in table["time_h"]],
-            "Replicates": table["replicates"],
-            "Cells": table["cells"],
+            "Group": first["group"].astype(str).tolist(),
+            "Time": [_time(hours) for hours in first["time_h"]],
+            "Replicates": first["replicates"].tolist(),
+            "Cells": first["cells"].tolist(),
+            "Does the model fit?": [mark(str(light)) for light in first["light"]],
         }
     )
-    star = ["*" if count < 2 else "" for count in table["replicates"]]
-    for name in data.classes.names:
-        columns = zip(table[f"mean_{name}"], table[f"low_{name}"], table[f"high_{name}"], star, strict=True)
-        shown[name] = [
-            f"{percent(mean)} [{100 * low:.1f}–{100 * high:.1f}]{mark}" for mean, low, high, mark in columns
-        ]
+    for fate in found.classes.names:
+        own = rows[rows["class"] == fate]
+        star = ["*" if count == 1 else "" for count in own["replicates"]]
+        shown[fate] = _ratios(own, "mean", "naive_mean", star, naive)
     return shown
+
+
+def _ratios(rows: pd.DataFrame, value: str, counted: str, star: Sequence[str], naive: bool) -> list[str]:
+    said = []
+    columns = zip(rows[value], rows["low"], rows["high"], rows["recovered"], rows[counted], star, strict=True)
+    for mean, low, high, recovered, other, mark_of in columns:
+        if pd.isna(other):
+            said.append("")
+            continue
+        known = bool(recovered) and not pd.isna(mean)
+        text = f"{percent(mean)} [{100 * low:.1f}–{100 * high:.1f}]{mark_of}" if known else "cannot be told"
+        said.append(f"{text} | {percent(other)}" if naive else text)
+    return said
+
+
+def _download(label: str, content: bytes, name: str, key: str) -> None:
+    st.download_button(
+        label,
+        content,
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        icon=":material/table:",
+        key=key,
+        on_click="ignore",
+    )
 
 
 def _time(hours: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from nscweb.core.classes import ClassScheme
@@ -26,6 +28,8 @@ _TRUTHS: dict[Truth, str] = {
     "wrong": "wrong",
     "unknown": "truth not known",
 }
+# Streamlit forgets what a page does not draw; these widgets are drawn on two pages and keep what they hold.
+_KEPT: dict[str, Any] = {"persist_state": "session"}
 CONFIDENCE_HELP = (
     "Confidence is the highest of the class scores of a cell, 0 to 1. "
     "It says how sure the model is, not how right it is."
@@ -40,22 +44,49 @@ def time_word(hours: float) -> str:
     return TimePoint(hours).label()
 
 
+def shared_key(run: Run) -> str:
+    """Predict and Compare narrow a run together: what is chosen on one page holds on the other."""
+    return f"filters_{run.run_id}"
+
+
 def dashboard_filters(options: FilterOptions, key: str) -> Filters:
-    """Groups, time points, replicates, least confidence and quality flags."""
+    """Groups, time points, replicates, least confidence and quality flags; kept for the session under `key`."""
     with st.expander("Filters", icon=":material/filter_alt:"):
         left, middle, right = st.columns([2, 1, 1])
         groups = left.multiselect(
-            "Inducer groups", options.groups, format_func=_name, key=f"{key}_groups", placeholder="all groups"
+            "Inducer groups",
+            options.groups,
+            format_func=_name,
+            key=f"{key}_groups",
+            **_KEPT,
+            placeholder="all groups",
         )
         times = middle.multiselect(
-            "Time points", options.times_h, format_func=time_word, key=f"{key}_times", placeholder="all"
+            "Time points",
+            options.times_h,
+            format_func=time_word,
+            key=f"{key}_times",
+            **_KEPT,
+            placeholder="all",
         )
         replicates = right.multiselect(
-            "Replicates", options.replicates, format_func=_name, key=f"{key}_replicates", placeholder="all"
+            "Replicates",
+            options.replicates,
+            format_func=_name,
+            key=f"{key}_replicates",
+            **_KEPT,
+            placeholder="all",
         )
         left, right = st.columns(2)
         confidence = left.slider(
-            "Least confidence", 0.0, 1.0, 0.0, 0.05, key=f"{key}_confidence", help=CONFIDENCE_HELP
+            "Least confidence",
+            0.0,
+            1.0,
+            0.0,
+            0.05,
+            key=f"{key}_confidence",
+            **_KEPT,
+            help=CONFIDENCE_HELP,
         )
         flags = right.multiselect(
             "Leave out cells that are",
@@ -63,6 +94,7 @@ def dashboard_filters(options: FilterOptions, key: str) -> Filters:
             default=list(DEFAULT_EXCLUDED),
             format_func=lambda name: f"{flag(name).label} ({options.flag_counts.get(name, 0):,})",
             key=f"{key}_flags",
+            **_KEPT,
             placeholder="leave out none",
             help=FLAGS_HELP,
         )

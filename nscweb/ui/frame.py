@@ -63,6 +63,13 @@ PAGES: tuple[PageRow, ...] = (
         "Predict the class of each cell and see the ratios over time.",
     ),
     PageRow(
+        "compare",
+        "pages/compare.py",
+        "Compare",
+        "leaderboard",
+        "Which inducer gives most of a fate, how early, and how sure.",
+    ),
+    PageRow(
         "cells",
         "pages/cells.py",
         "Cells",

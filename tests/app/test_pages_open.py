@@ -11,7 +11,13 @@ from nscweb.services.context import App
 from nscweb.ui.frame import PAGES, RESEARCH_USE
 
 PATHS = [row.path for row in PAGES]
-NEED_A_STUDY = ["pages/predict.py", "pages/cells.py", "pages/evaluate.py", "pages/report.py"]
+NEED_A_STUDY = [
+    "pages/predict.py",
+    "pages/compare.py",
+    "pages/cells.py",
+    "pages/evaluate.py",
+    "pages/report.py",
+]
 
 
 def id_of(app: App, name: str) -> str:
@@ -56,7 +62,9 @@ def test_an_address_of_a_deleted_study_is_told(walk: Walk, data_folder: Path, pa
     assert "does not exist any more" in texts(test)
 
 
-@pytest.mark.parametrize("path", ["pages/predict.py", "pages/cells.py", "pages/evaluate.py"])
+@pytest.mark.parametrize(
+    "path", ["pages/predict.py", "pages/compare.py", "pages/cells.py", "pages/evaluate.py"]
+)
 def test_a_lost_prediction_table_is_told_in_plain_words(
     walk: Walk, data_folder: Path, app: App, path: str
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
 
-from nscweb.services import cells, dashboard, evaluate
+from nscweb.services import cells, comparison, evaluate
 from nscweb.services.context import App
 from nscweb.services.predict import predict_study
 
@@ -24,13 +24,19 @@ def run_of(app: App):
 
 def test_the_dashboard_table_is_that_of_the_service(walk: Walk, data_folder: Path, app: App) -> None:
     test = opened(walk, app, "predict")
-    data = dashboard.dashboard_data(app, run_of(app))
+    found = comparison.comparison(app, run_of(app))
     shown = test.dataframe[0].value
-    assert list(shown["Cells"]) == list(data.groups["cells"])
-    first = data.groups.iloc[0]
-    assert shown["neuron"].iloc[0].startswith(f"{100 * first['mean_neuron']:.1f} %")
-    assert f"{data.kept:,}" in texts(test)
-    for sentence in data.warnings:
+    order = comparison.answer_of(found).order
+    assert list(dict.fromkeys(shown["Group"])) == [
+        name for name in order if name in set(found.groups["group"])
+    ]
+    row = found.groups[(found.groups["group"] == order[0]) & (found.groups["class"] == "neuron")].iloc[0]
+    said = shown[shown["Group"] == order[0]].iloc[0]
+    assert said["Cells"] == row["cells"]
+    expected = f"{100 * row['mean']:.1f} % [{100 * row['low']:.1f}" if row["recovered"] else "cannot be told"
+    assert said["neuron"].startswith(expected)
+    assert f"{found.data.kept:,}" in texts(test)
+    for sentence in found.data.warnings:
         assert sentence.split(";")[0] in texts(test)
 
 
@@ -46,7 +52,7 @@ def test_filters_narrow_the_dashboard(walk: Walk, data_folder: Path, app: App) -
 
 
 def test_the_published_reference_comes_with_a_plain_note(walk: Walk, data_folder: Path, app: App) -> None:
-    test = opened(walk, app, "predict")
+    test = opened(walk, app, "compare")
     toggle = next(item for item in test.toggle if "immunofluorescence" in item.label)
     assert "Zhu et al. 2021" in texts(toggle.set_value(True).run())
 

@@ -1,0 +1,259 @@
+"""Groups over time: one small panel each, and a heat map with the values written into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from nscweb.core.classes import ClassScheme
+from nscweb.reports.figures_compare import LEFT, NOTHING, group_label
+from nscweb.reports.figures_compare_data import group_data, outline, point_data
+from nscweb.reports.marks import mark_colour, symbol
+from nscweb.reports.style import (
+    INK,
+    MUTED,
+    NO_GROUP,
+    finish,
+    nothing_to_draw,
+    ordered_times,
+    panel_title,
+    plain,
+    tick,
+    time_unit,
+    wrapped,
+)
+
+_SHADE = "rgba(91,103,117,0.18)"
+REFERENCE = "published immunofluorescence"
+# Light to dark of one hue, so that the order survives a black and white print.
+_SCALE = [[0.0, "#f3f7fb"], [0.5, "#6aa6d1"], [1.0, "#08306b"]]
+
+
+def over_time(
+    groups: pd.DataFrame,
+    rows: pd.DataFrame,
+    bins: pd.DataFrame,
+    classes: ClassScheme,
+    order: Sequence[str],
+    fate: str,
+    *,
+    reference: pd.DataFrame | None = None,
+    naive: bool = False,
+    simulated: bool = False,
+) -> go.Figure:
+    """One small panel per group in the order of the answer: mean with interval, replicates, cells behind.
+
+    Args:
+        groups, rows: of services.comparison.
+        bins: of services.comparison_scores.
+        reference: group, time_h, percent of this fate by immunofluorescence, to lay over as open diamonds.
+        naive: lay the uncorrected means beside.
+    """
+    data, points = group_data(groups, order, [fate]), point_data(rows, order, [fate])
+    if data.empty:
+        return nothing_to_draw(NOTHING)
+    names = [name for name in order if name in set(data["group"])]
+    times = ordered_times(data["time_h"])
+    unit, axis_title = time_unit(times)
+    place = {_key(hours): index for index, hours in enumerate(times)}
+    columns = 1 if len(names) == 1 else 2
+    count = -(-len(names) // columns)
+    titles = [wrapped(name or NO_GROUP, 22) for name in names]
+    title_px = 34 if any("<br>" in title for title in titles) else 20
+    gap, panel = title_px + 26, 128
+    inner = count * panel + (count - 1) * gap
+    figure = make_subplots(
+        count,
+        columns,
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        vertical_spacing=gap / inner if count > 1 else 0,
+    )
+    lights = {(name, _key(hours)): str(light) for name, hours, light in zip(
+        groups["group"], groups["time_h"], groups["light"], strict=True)}  # fmt: skip
+    for index, name in enumerate(names):
+        where = {"row": index // columns + 1, "col": index % columns + 1}
+        means, own = data[data["group"] == name], points[points["group"] == name]
+        first = index == 0
+        figure.add_trace(_shapes(bins, name, times, fate, first), **where)
+        figure.add_trace(_replicates(own, place, classes.colour(fate), first), **where)
+        if naive:
+            figure.add_trace(_naive(means, place, first), **where)
+        if reference is not None:
+            landmark = reference[reference["group"] == name]
+            figure.add_trace(_landmark(landmark, place, first), **where)
+        figure.add_trace(_means(means, place, first), **where)
+        for row in means.to_dict("records"):
+            light = lights.get((name, _key(row["time_h"])), "")
+            text = symbol(light) + ("" if np.isfinite(row["percent"]) else "?")
+            if text:
+                figure.add_annotation(
+                    text=text, x=place[_key(row["time_h"])], y=103, yanchor="bottom", showarrow=False,
+                    font={"size": 12, "color": mark_colour(light)}, **where,
+                )  # fmt: skip
+        axes = figure.get_subplot(where["row"], where["col"])
+        figure.add_annotation(
+            panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=13)
+        )
+    legend = ["replicate", "mean, 95 % interval", "scores of the cells"]
+    legend += ["counted labels"] if naive else []
+    legend += [REFERENCE] if reference is not None else []
+    margin = {"t": title_px + 8, "b": 50, "l": 50}
+    finish(figure, height=inner + margin["t"] + 50, simulated=simulated, legend=legend, margin=margin)
+    figure.update_xaxes(
+        range=[-0.6, len(times) - 0.4],
+        tickvals=list(range(len(times))),
+        ticktext=[tick(hours, unit) for hours in times],
+        showgrid=False,
+    )
+    figure.update_yaxes(range=[0, 122], tickvals=[0, 50, 100])
+    figure.update_yaxes(title_text="% of cells", col=1)
+    figure.add_annotation(
+        text=axis_title, x=0.5, y=0, xref="paper", yref="paper", showarrow=False, yanchor="top", yshift=-24
+    )
+    return figure
+
+
+def heat_map(
+    groups: pd.DataFrame,
+    classes: ClassScheme,
+    order: Sequence[str],
+    fate: str,
+    *,
+    simulated: bool = False,
+) -> go.Figure:
+    """Mean per cent of one fate, groups down in the order of the answer, times across, values in the fields."""
+    data = group_data(groups, order, [fate])
+    if data.empty:
+        return nothing_to_draw(NOTHING)
+    names = [name for name in order if name in set(data["group"])]
+    times = ordered_times(data["time_h"])
+    unit, axis_title = time_unit(times)
+    column = {_key(hours): index for index, hours in enumerate(times)}
+    lights = {
+        (name, _key(hours)): str(light)
+        for name, hours, light in zip(groups["group"], groups["time_h"], groups["light"], strict=True)
+    }
+    shape = (len(names), len(times))
+    value = np.full(shape, np.nan)
+    hover = np.full(shape, "", object)
+    figure = go.Figure()
+    for row in data.to_dict("records"):
+        y, x = names.index(row["group"]), column[_key(row["time_h"])]
+        light = lights[(row["group"], _key(row["time_h"]))]
+        value[y, x] = row["percent"]
+        said = "?" if np.isnan(row["percent"]) else f"{row['percent']:.0f}"
+        hover[y, x] = (
+            f"{plain(row['group'] or NO_GROUP)}, {row['time']}: {said} %<br>95 % interval {row['low']:.1f} to "
+            f"{row['high']:.1f}<br>{row['replicates']} replicates, {row['cells']:,} cells<br>counted by "
+            f"{row['method']}<br>model: {row['light']}"
+        )
+        dark = np.isfinite(row["percent"]) and row["percent"] > 55
+        figure.add_annotation(
+            text=f"{said} {symbol(light)}".strip(), x=x, y=y, showarrow=False,
+            font={"size": 13, "color": "white" if dark else INK},
+        )  # fmt: skip
+    figure.add_heatmap(
+        z=value, zmin=0, zmax=100, colorscale=_SCALE, showscale=False, xgap=2, ygap=2, text=hover,
+        hovertemplate="%{text}<extra></extra>", hoverongaps=False,
+    )  # fmt: skip
+    finish(figure, height=30 * len(names) + 60, simulated=simulated, margin={"t": 6, "b": 50, "l": LEFT})
+    figure.update_xaxes(
+        tickvals=list(range(len(times))), ticktext=[tick(hours, unit) for hours in times],
+        title_text=f"{axis_title}; % {plain(fate, 24)}", showgrid=False,
+    )  # fmt: skip
+    return figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=[group_label(name) for name in names],
+        autorange="reversed", showgrid=False,
+    )  # fmt: skip
+
+
+def _shapes(bins: pd.DataFrame, name: str, times: Sequence[float], fate: str, first: bool) -> go.Scatter:
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for index, hours in enumerate(times):
+        places, heights = outline(bins, name, hours, fate)
+        x += [*(index + 0.42 * heights).tolist(), *(index - 0.42 * heights[::-1]).tolist(), None]
+        y += [*places.tolist(), *places[::-1].tolist(), None]
+    return go.Scatter(
+        x=x, y=y, mode="lines", fill="toself", fillcolor=_SHADE, line={"width": 0}, hoverinfo="skip",
+        name="scores of the cells", legendgroup="cells", legendrank=3, showlegend=first,
+    )  # fmt: skip
+
+
+def _replicates(own: pd.DataFrame, place: dict[float, int], colour: str, first: bool) -> go.Scatter:
+    number = own.groupby("time_h", sort=False, dropna=False).cumcount().to_numpy(float)
+    most = own.groupby("time_h", sort=False, dropna=False)["group"].transform("size").to_numpy(float)
+    beside = np.where(most > 1, (number / np.maximum(most - 1, 1) - 0.5) * 0.4, 0.0)
+    red = own["light"].str.contains("do not trust").to_numpy(bool)
+    return go.Scatter(
+        x=np.array([place[_key(hours)] for hours in own["time_h"]], float) + beside,
+        y=own["percent"],
+        mode="markers",
+        marker={
+            "size": 6, "color": colour, "symbol": np.where(red, "x", "circle").tolist(),
+            "line": {"color": "white", "width": 0.6},
+        },
+        customdata=np.stack(
+            [own["time"], [plain(item, 30) for item in own["replicate"]], own["cells"], own["light"]], axis=1
+        )
+        if len(own)
+        else None,
+        hovertemplate="%{customdata[0]}, replicate %{customdata[1]}: %{y:.1f} %<br>%{customdata[2]} cells<br>model: "
+        "%{customdata[3]}<extra></extra>",
+        name="replicate", legendgroup="replicate", legendrank=1, showlegend=first,
+    )  # fmt: skip
+
+
+def _means(means: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
+    value = means["percent"].to_numpy(float)
+    return go.Scatter(
+        x=[place[_key(hours)] for hours in means["time_h"]],
+        y=value,
+        mode="lines+markers",
+        line={"color": INK, "width": 1.4},
+        marker={"size": 10, "color": INK, "symbol": "line-ew", "line": {"color": INK, "width": 2.5}},
+        error_y={
+            "type": "data", "symmetric": False, "thickness": 1.5, "width": 4, "color": INK,
+            "array": means["high"].to_numpy(float) - value, "arrayminus": value - means["low"].to_numpy(float),
+        },
+        customdata=np.stack(
+            [means["time"], means["low"].round(1), means["high"].round(1), means["replicates"], means["cells"],
+             means["interval"], means["light"], means["method"]],
+            axis=1,
+        ),
+        hovertemplate="%{customdata[0]}: %{y:.1f} %, 95 % interval %{customdata[1]} to %{customdata[2]}<br>"
+        "%{customdata[3]} replicates, %{customdata[4]} cells, counted by %{customdata[7]}<br>%{customdata[5]}<br>"
+        "model: %{customdata[6]}<extra></extra>",
+        name="mean, 95 % interval", legendgroup="mean", legendrank=2, showlegend=first,
+    )  # fmt: skip
+
+
+def _naive(means: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
+    return go.Scatter(
+        x=[place[_key(hours)] + 0.3 for hours in means["time_h"]], y=means["naive_percent"], mode="markers",
+        marker={"size": 8, "color": MUTED, "symbol": "diamond-open", "line": {"width": 1.5}},
+        hovertemplate="counted labels, not corrected: %{y:.1f} %<extra></extra>",
+        name="counted labels", legendgroup="naive", legendrank=4, showlegend=first,
+    )  # fmt: skip
+
+
+def _landmark(rows: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
+    known = rows[[_key(hours) in place for hours in rows["time_h"]]]
+    return go.Scatter(
+        # A legend needs a point, also where this group has none.
+        x=[place[_key(hours)] - 0.3 for hours in known["time_h"]] or [np.nan],
+        y=known["percent"].tolist() or [np.nan],
+        mode="markers",
+        marker={"size": 10, "color": "#b23a00", "symbol": "diamond-open", "line": {"width": 1.8}},
+        hovertemplate="%{y:.1f} % marker-positive<br>immunofluorescence, Zhu et al. 2021<extra></extra>",
+        name=REFERENCE, legendgroup="reference", legendrank=5, showlegend=first,
+    )  # fmt: skip
+
+
+def _key(hours: float) -> float:
+    return float(hours) if np.isfinite(hours) else -1.0

@@ -1,0 +1,67 @@
+"""How the scores of the counted cells of each group are spread: the light shapes behind the replicates."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from nscweb.core.runs import Run
+from nscweb.services.dashboard import Filters
+from nscweb.services.run_cells import cells_key, filtered_cells, run_cells
+from nscweb.services.runs import get_run
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+BINS = 20
+SCORE_COLUMNS = ("group", "time_h", "class", "low", "high", "cells")
+_KEPT = 12
+_kept: OrderedDict[tuple[object, ...], pd.DataFrame] = OrderedDict()
+_lock = Lock()
+
+
+def score_bins(app: App, run: Run | str, filters: Filters | None = None) -> pd.DataFrame:
+    """Cells per bin of their score: columns `SCORE_COLUMNS`, for every group, time point and class."""
+    found, chosen = get_run(app, run), filters or Filters()
+    key = (cells_key(app, found), chosen)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = _count(app, found, chosen)
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > _KEPT:
+            _kept.popitem(last=False)
+    return made
+
+
+def _count(app: App, run: Run, filters: Filters) -> pd.DataFrame:
+    cells = run_cells(app, run)
+    keep, _ = filtered_cells(app, run, filters)
+    keys = list(zip(cells.groups, np.nan_to_num(cells.times_h, nan=-1.0).tolist(), strict=True))
+    names = sorted(set(keys))
+    place = np.array([names.index(key) for key in keys], np.int64)[cells.sample[keep]]
+    edges = np.linspace(0, 1, BINS + 1)
+    parts = []
+    for number, fate in enumerate(cells.classes):
+        score = np.minimum((cells.scores[keep, number] * BINS).astype(np.int64), BINS - 1)
+        counted = np.bincount(place * BINS + score, minlength=len(names) * BINS).reshape(-1, BINS)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "group": np.repeat(np.array([group for group, _ in names], object), BINS),
+                    "time_h": np.repeat([np.nan if hours < 0 else hours for _, hours in names], BINS),
+                    "class": fate,
+                    "low": np.tile(edges[:-1], len(names)),
+                    "high": np.tile(edges[1:], len(names)),
+                    "cells": counted.ravel(),
+                }
+            )
+        )
+    table = pd.concat(parts, ignore_index=True)[list(SCORE_COLUMNS)]
+    return table[table.groupby(["group", "time_h"], dropna=False)["cells"].transform("sum") > 0]

@@ -1,0 +1,114 @@
+"""What is asked of a comparison: which fate and when, against which group, counted how. Kept for the session."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import streamlit as st
+
+from nscweb.core.runs import Run
+from nscweb.evaluation.estimates import METHODS
+from nscweb.services import comparison as comparisons
+from nscweb.services import runs, statistics
+from nscweb.services.comparison import Comparison
+from nscweb.services.context import App
+from nscweb.services.dashboard import FilterOptions, Filters
+from nscweb.ui import cached
+from nscweb.ui.filters import time_word
+from nscweb.ui.text import plain
+
+EVERY_PAIR = ""
+_ADJUST = {
+    "holm": "Holm: at most 5 % chance of even one false difference",
+    "fdr_bh": "Benjamini-Hochberg: at most 5 % of the differences are false",
+}
+METHOD_HELP = (
+    "Counting predicted labels is biased, because the model takes some cells of one class for another, and more so "
+    "for rare classes. The corrected ways undo this with held-out cells whose class is known. PACC uses the mean of "
+    "the scores, ACC the confusion matrix, EM the scores that are most likely together."
+)
+CONTROL_HELP = (
+    "Every group is tested against this one. Without a control every pair is tested, which asks more questions and so "
+    "needs clearer differences."
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Answers to the controls.
+
+    Attributes:
+        found: the comparison under these controls.
+        fate: class that the answer is about.
+        time_h: time point that it is about; NaN for cells without a time.
+        naive: show counted labels beside.
+    """
+
+    found: Comparison
+    fate: str
+    time_h: float
+    naive: bool
+
+
+def ask(app: App, run: Run, options: FilterOptions, filters: Filters) -> Asked:
+    """Draw the controls and compare; the same on Predict and Compare."""
+    key = f"compare_{run.run_id}"
+    groups = [name for name in options.groups if not filters.groups or name in filters.groups]
+    classes = runs.class_scheme(run)
+    top = st.container(horizontal=True, vertical_alignment="bottom")
+    with st.expander("How it is counted and tested", icon=":material/calculate:"):
+        left, right = st.columns(2)
+        method = left.selectbox(
+            "Ratios are", list(METHODS), format_func=METHODS.__getitem__, key=f"{key}_method", help=METHOD_HELP,
+            persist_state="session",
+        )  # fmt: skip
+        adjust = right.selectbox(
+            "p values are adjusted by", list(_ADJUST), format_func=_ADJUST.__getitem__, key=f"{key}_adjust",
+            help="Whoever compares many groups finds some difference by chance; the adjustment accounts for it.",
+            persist_state="session",
+        )  # fmt: skip
+        naive = left.toggle(
+            "Show counted labels beside",
+            key=f"{key}_naive",
+            help="The share of predicted labels without any correction, as an open diamond in figures and in brackets "
+            "in tables.",
+            persist_state="session",
+        )
+    fate = top.selectbox(
+        f"Which {plain(classes.kind)}",
+        list(classes.names),
+        index=list(classes.names).index(comparisons.default_fate(classes)),
+        format_func=plain,
+        key=f"{key}_fate",
+        persist_state="session",
+        width=190,
+    )
+    control = top.selectbox(
+        "Compared with",
+        [EVERY_PAIR, *groups],
+        index=_start(app, run, groups),
+        format_func=lambda name: plain(name) if name else "each other (every pair)",
+        key=f"{key}_control_{len(groups)}",
+        help=CONTROL_HELP,
+        persist_state="session",
+        width=230,
+    )
+    found = cached.comparison(app, run, filters, method, control, adjust)
+    times = [-1.0 if math.isnan(hours) else hours for hours in comparisons.times_of(found)]
+    start = comparisons.default_time(found)
+    hours = top.selectbox(
+        "At",
+        times or [-1.0],
+        index=times.index(start) if start in times else 0,
+        format_func=lambda value: time_word(value) if value >= 0 else "no time given",
+        key=f"{key}_time_{'_'.join(f'{value:g}' for value in times)}",
+        persist_state="session",
+        width=130,
+    )
+    return Asked(found, fate, hours if hours >= 0 else float("nan"), naive)
+
+
+def _start(app: App, run: Run, groups: list[str]) -> int:
+    marked = statistics.default_control(app, run)
+    return groups.index(marked) + 1 if marked in groups else 0

@@ -1,0 +1,29 @@
+"""Compare: which inducer gives most of a fate, how early, and how sure."""
+
+from nscweb.ui import cached, compare_controls, compare_view, figures, filters, picker, show
+from nscweb.ui.frame import open_page
+
+with open_page("compare") as app:
+    study = picker.pick_study(app)
+    run = picker.pick_run(app, study) if study else None
+    if study and not run:
+        show.empty("Not predicted yet", "Run a prediction on the page Predict first.")
+    if study and run:
+        options = cached.filter_options(app, run)
+        chosen = filters.dashboard_filters(options, filters.shared_key(run))
+        asked = compare_controls.ask(app, run, options, chosen)
+        found = asked.found
+        show.warnings(found.data.warnings)
+        if not found.data.kept:
+            show.empty("No cell is left", "The filters leave out every cell. Widen them above.")
+        elif found.groups.empty:
+            show.empty(
+                "Nothing to compare", "Fill inducer group and time in the sample sheet on the page Study."
+            )
+        else:
+            compare_view.answer(asked)
+            figures.choose_picture_format()
+            compare_view.side_by_side(app, asked)
+            compare_view.differences(asked)
+            compare_view.heat_map(asked)
+            compare_view.over_time(app, asked)
