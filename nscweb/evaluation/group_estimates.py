@@ -152,7 +152,8 @@ def _interval(ratio: Float64, low: Float64, high: Float64, shared: NDArray[np.fl
     common = shared.mean(axis=1).var(axis=0, ddof=1) if len(shared) > 1 else np.zeros(size)
     own = error**2
     both = own + common
-    degrees = (number - 1) * (both / np.maximum(own, 1e-300)) ** 2
+    # Never fewer than those of the replicates; the maximum matters where they agree exactly.
+    degrees = np.maximum(number - 1, (number - 1) * (both / np.maximum(own, 1e-300)) ** 2)
     half = t_quantile(np.minimum(degrees, 1e6)) * np.sqrt(both)
     below, above = np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1)
     # Replicates that agree exactly (all 0, or all 1) have no spread: then the intervals of the samples speak.
