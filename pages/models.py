@@ -27,6 +27,7 @@ with open_page("models") as app:
                     cards.draw_intro(entry.card)
                     figures.choose_picture_format()
                     model_view.draw_figures(entry.card)
+                    model_view.draw_scores(app, entry)
                     cards.draw_details(entry.card)
     if train.open:
         with train:

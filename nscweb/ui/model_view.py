@@ -13,7 +13,7 @@ from nscweb.reports.figures_evaluate import confusion_data, curves_data
 from nscweb.reports.figures_models import card_curves, card_figures, training_curves_data
 from nscweb.services import export, models, predict
 from nscweb.services.context import App
-from nscweb.ui import figures, show
+from nscweb.ui import figures, mixtures_view, scores_view, show
 from nscweb.ui.cards import METRIC_HELP, draw_details, draw_intro, headline, origin_sentence
 from nscweb.ui.text import plain
 
@@ -114,6 +114,12 @@ def draw_figures(card: ModelCard) -> None:
                     key=f"model_{card.name}_{name}",
                     alt=_FIGURES[name],
                 )
+
+
+def draw_scores(app: App, entry: CardEntry) -> None:
+    """Whether its scores are honest, and whether it recovers known mixtures."""
+    scores_view.show_reliability(entry)
+    mixtures_view.show_mixtures(app, entry)
 
 
 def _figure_data(card: ModelCard) -> dict[str, pd.DataFrame]:

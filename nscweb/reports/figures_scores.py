@@ -1,0 +1,260 @@
+"""Figures of honest scores: reliability diagrams, shares of class sets, recovered against true ratios of mixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from nscweb.core.classes import ClassScheme
+from nscweb.reports.style import (
+    AXIS,
+    MUTED,
+    NO_GROUP,
+    SERIES,
+    SYMBOLS,
+    finish,
+    nothing_to_draw,
+    ordered_times,
+    panel_title,
+    plain,
+    tick,
+    time_label,
+    time_unit,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from nscweb.evaluation.calibration import Reliability
+
+MANY, NONE = "three or more classes", "none of these"
+_NOT_SURE = "#8a949f"
+
+
+def reliability_figure(found: Reliability, *, simulated: bool = False) -> go.Figure:
+    """Share of cells that are right against the score, with intervals; honest scores lie on the dashed line.
+
+    Args:
+        found: of `nscweb.evaluation.calibration`.
+        simulated: say so on the figure.
+    """
+    what = "cells named rightly" if not found.class_name else f"cells that are {plain(found.class_name)}"
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 100], y=[0, 100], mode="lines", name="honest scores", line={"color": MUTED, "dash": "dash", "width": 1.5},
+        hoverinfo="skip",
+    )  # fmt: skip
+    share = 100 * found.share
+    figure.add_scatter(
+        x=100 * found.score,
+        y=share,
+        mode="lines+markers",
+        name="this model",
+        line={"color": SERIES[0], "width": 2},
+        marker={"size": 8, "color": SERIES[0]},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": 100 * found.share_high - share,
+            "arrayminus": share - 100 * found.share_low,
+            "color": SERIES[0],
+            "thickness": 1.3,
+            "width": 4,
+        },
+        customdata=np.stack([found.count, 100 * found.share_low, 100 * found.share_high], axis=1),
+        hovertemplate="score %{x:.1f} %: %{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f})<br>"
+        "%{customdata[0]:,} cells<extra></extra>",
+    )
+    finish(figure, height=340, simulated=simulated, legend=["honest scores", "this model"])
+    start = (
+        0.0
+        if found.class_name
+        else 10 * np.floor(10 * min(float(found.score.min()), float(found.share_low.min())))
+    )
+    figure.update_xaxes(title_text="score that the model gives, %", range=[start, 101])
+    figure.update_yaxes(title_text=f"{what}, %", range=[start, 102])
+    return figure
+
+
+def sets_data(groups: pd.DataFrame, sets: Sequence[str]) -> pd.DataFrame:
+    """What `sets_figure` draws: group, time_h, time, set, percent, low, high, replicates, cells; sets in order."""
+    table = groups[groups["set"].isin(list(sets))]
+    order = {name: place for place, name in enumerate(sets)}
+    keys = pd.DataFrame(
+        {
+            "group": table["group"].astype(str).str.casefold(),
+            "time": table["time_h"].astype(float),
+            "set": table["set"].map(order),
+        },
+        index=table.index,
+    )
+    table = table.loc[keys.sort_values(["group", "time", "set"], kind="stable").index]
+    return pd.DataFrame(
+        {
+            "group": table["group"].astype(str),
+            "time_h": table["time_h"].astype(float),
+            "time": [time_label(hours) for hours in table["time_h"]],
+            "set": table["set"].astype(str),
+            "percent": 100 * table["share"].astype(float),
+            "low": 100 * table["low"].astype(float),
+            "high": 100 * table["high"].astype(float),
+            "replicates": table["replicates"].astype(int),
+            "cells": table["cells"].astype(int),
+        }
+    ).reset_index(drop=True)
+
+
+def sets_figure(
+    groups: pd.DataFrame, sets: Sequence[str], classes: ClassScheme, *, simulated: bool = False
+) -> go.Figure:
+    """Stacked mean shares of class sets over time, one small panel per inducer group.
+
+    Single classes have their own colour, pairs both colours as stripes; sets of three or more are joined.
+
+    Args:
+        groups: of `services.calibration.RunSets`.
+        sets: words in order.
+        classes: colours.
+        simulated: say so on the figure.
+    """
+    data = sets_data(groups, sets)
+    if data.empty:
+        return nothing_to_draw("No cell is left to count. Loosen the filters.")
+    data["shown"] = [name if _members(name, classes) is not None else MANY for name in data["set"]]
+    keys = ["group", "time_h", "time", "shown", "replicates", "cells"]
+    data = data.groupby(keys, sort=False, dropna=False).agg(percent=("percent", "sum")).reset_index()
+    shown = list(dict.fromkeys(name if _members(name, classes) is not None else MANY for name in sets))
+    names = list(dict.fromkeys(data["group"]))
+    times = ordered_times(data["time_h"])
+    unit, axis_title = time_unit(times)
+    columns = 1 if len(names) == 1 else 2 if len(names) in (2, 4) else 3
+    rows = -(-len(names) // columns)
+    panel, gap = 150, 50
+    inner = rows * panel + (rows - 1) * gap
+    figure = make_subplots(
+        rows, columns, shared_yaxes=True, horizontal_spacing=0.035, vertical_spacing=gap / inner
+    )
+    for index, group in enumerate(names):
+        row, column = index // columns + 1, index % columns + 1
+        for name in shown:
+            bars = data[(data["group"] == group) & (data["shown"] == name)]
+            figure.add_bar(
+                x=[tick(hours, unit) for hours in bars["time_h"]],
+                y=bars["percent"],
+                name=plain(name),
+                legendgroup=name,
+                showlegend=index == 0,
+                marker=_marker(name, classes),
+                customdata=np.stack([bars["time"], bars["replicates"], bars["cells"]], axis=1),
+                hovertemplate="%{customdata[0]}: %{y:.1f} %<br>%{customdata[1]} samples, %{customdata[2]} cells",
+                row=row,
+                col=column,
+            )
+        axes = figure.get_subplot(row, column)
+        title = wrapped(group or NO_GROUP, 46 // columns, 1)
+        figure.add_annotation(panel_title(title, x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12))
+        figure.update_xaxes(showticklabels=True, row=row, col=column)
+    figure.update_layout(barmode="stack", bargap=0.2 if len(times) > 1 else 0.6)
+    finish(figure, height=inner + 86, simulated=simulated, legend=shown, margin={"t": 28, "b": 58, "l": 58})
+    figure.update_xaxes(
+        type="category", categoryorder="array", categoryarray=[tick(hours, unit) for hours in times]
+    )
+    for column in range(1, columns + 1):
+        lowest = max(r for r in range(1, rows + 1) if (r - 1) * columns + column <= len(names))
+        figure.update_xaxes(title_text=axis_title, row=lowest, col=column)
+    figure.update_yaxes(range=[0, 100.5])
+    for row in range(1, rows + 1):
+        figure.update_yaxes(title_text="cells, %", row=row, col=1)
+    return figure
+
+
+def mixtures_data(table: pd.DataFrame) -> pd.DataFrame:
+    """What `mixtures_figure` draws, in per cent: the columns of the table, and the time in words."""
+    data = table.copy()
+    data.insert(2, "time", [time_label(hours) for hours in data["time_h"]])
+    for name in ("true", "recovered", "low", "high", "naive"):
+        data[name] = 100 * data[name].astype(float)
+    return data.reset_index(drop=True)
+
+
+def mixtures_figure(
+    table: pd.DataFrame, classes: ClassScheme, *, naive: bool = False, simulated: bool = False
+) -> go.Figure:
+    """Recovered against true shares of known mixtures; a perfect answer lies on the dashed line.
+
+    Args:
+        table: of `services.mixtures.MixtureTest`.
+        classes: order and colours.
+        naive: draw the counted labels as well.
+        simulated: say so on the figure.
+    """
+    data = mixtures_data(table)
+    drawn = data[np.isfinite(data["recovered"])]
+    if drawn.empty and not naive:
+        return nothing_to_draw("No mixture could be recovered.")
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 100], y=[0, 100], mode="lines", name="perfect", line={"color": MUTED, "dash": "dash", "width": 1.5},
+        hoverinfo="skip",
+    )  # fmt: skip
+    legend = ["perfect"]
+    # Intervals of many mixtures hide one another; thinner lines keep the points in view.
+    thin = 1.2 if len(drawn) <= 90 else 0.7
+    for index, name in enumerate(classes.names):
+        own = drawn[drawn["class"] == name]
+        colour = classes.colour(name)
+        figure.add_scatter(
+            x=own["true"],
+            y=own["recovered"],
+            mode="markers",
+            name=plain(name),
+            marker={"color": colour, "symbol": SYMBOLS[index % len(SYMBOLS)], "size": 7},
+            error_y={
+                "type": "data", "symmetric": False, "array": own["high"] - own["recovered"],
+                "arrayminus": own["recovered"] - own["low"], "color": colour, "thickness": thin, "width": 0,
+            },
+            customdata=np.stack([own["mixture"], own["time"], own["low"], own["high"], own["naive"]], axis=1),
+            hovertemplate="mixture %{customdata[0]}, %{customdata[1]}<br>true %{x:.1f} %, recovered %{y:.1f} % "
+            "(%{customdata[2]:.1f} to %{customdata[3]:.1f})<br>counted %{customdata[4]:.1f} %",
+        )  # fmt: skip
+        legend.append(name)
+        if naive:
+            counted = data[data["class"] == name]
+            figure.add_scatter(
+                x=counted["true"], y=counted["naive"], mode="markers", name=f"{plain(name)}, counted",
+                marker={"color": colour, "symbol": f"{SYMBOLS[index % len(SYMBOLS)]}-open", "size": 7, "opacity": 0.6},
+                hovertemplate="true %{x:.1f} %, counted %{y:.1f} %",
+            )  # fmt: skip
+            legend.append(f"{name}, counted")
+    finish(figure, height=400, simulated=simulated, legend=legend)
+    figure.update_xaxes(title_text="true share, %", range=[-2, 102])
+    figure.update_yaxes(title_text="recovered share, %", range=[-2, 102])
+    return figure
+
+
+def _members(name: str, classes: ClassScheme) -> tuple[str, ...] | None:
+    """The classes of a set of at most two; None for larger sets. Names are compared whole, whatever is in them."""
+    if name == NONE:
+        return ()
+    if name in classes.names:
+        return (name,)
+    pairs = ((one, other) for one in classes.names for other in classes.names)
+    return next(((one, other) for one, other in pairs if name == f"{one} or {other}"), None)
+
+
+def _marker(name: str, classes: ClassScheme) -> Mapping[str, Any]:
+    """One colour for a class, stripes of two for a pair, grey for more, white for none."""
+    members, white = _members(name, classes), {"color": "white", "width": 1}
+    if members is None:
+        return {"color": _NOT_SURE, "line": white}
+    if not members:
+        return {"color": "white", "line": {"color": AXIS, "width": 1.5}}
+    colours = [classes.colour(member) for member in members]
+    if len(colours) == 1:
+        return {"color": colours[0], "line": white}
+    pattern = {"shape": "/", "size": 7, "solidity": 0.5, "fgcolor": colours[1], "bgcolor": colours[0]}
+    return {"color": colours[0], "pattern": pattern, "line": white}
