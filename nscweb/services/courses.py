@@ -76,7 +76,8 @@ def courses_of(rows: pd.DataFrame, tests: pd.DataFrame) -> Courses:
         str(name): agreement(part["first"].to_numpy(np.float64), part["final"].to_numpy(np.float64))
         for name, part in pairs.groupby("class", sort=True)
     }
-    against = tests if tests["control"].nunique() <= 1 else tests.iloc[:0]
+    one = tests["control"].nunique() == 1 and not tests["p_games_howell"].notna().any()
+    against = tests if one else tests.iloc[:0]
     return Courses(time_course(rows), earliest_days(against), pairs, found)
 
 
@@ -144,6 +145,8 @@ def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
     lines, fits = [], {}
     for key, part in points.groupby(["series", "time_h", "class"], dropna=False, sort=True):
         series, hours, name = cast("tuple[str, float, str]", key)
+        # One and the same NaN, so that a key is found again.
+        hours = hours if np.isfinite(hours) else np.nan
         curve = dose_curve(part["dose"], part["ratio"])
         fits[(series, hours, name)] = curve
         lines.append(

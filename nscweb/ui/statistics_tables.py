@@ -1,0 +1,221 @@
+"""The tables of the statistics for people, and the help behind each statistical word."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from nscweb.ui.filters import time_word
+from nscweb.ui.text import plain
+
+HELP: dict[str, str] = {
+    "Group": "Inducer group of the sample sheet.",
+    "Control": "The group that it is compared with.",
+    "Time": "Time since induction.",
+    "Fate": "Predicted class.",
+    "Difference": "Mean ratio of the group minus that of the control, in points (per cent of cells).",
+    "95 % interval": "True differences that fit these replicates: of 100 such intervals, about 95 hold the truth. "
+    "It is about this comparison alone.",
+    "p": "Chance to see a difference at least this large if there were none, for this comparison alone.",
+    "p adjusted": "p after correction for the number of comparisons. This one decides.",
+    "Games-Howell p": "p adjusted for all pairs of groups within one time point and fate, for unequal spread.",
+    "Hedges g": "The difference in units of the spread between replicates, corrected for few replicates. "
+    "About 0.2 is small, 0.8 large.",
+    "g interval": "95 % interval of Hedges g (noncentral t).",
+    "Replicates": "Biological replicates of the group and of the control behind the comparison.",
+    "Note": "Why a number is missing, or what to mind.",
+    "n": "Biological replicates with a ratio.",
+    "Mean": "Mean ratio over replicates, each with the same weight.",
+    "SD": "Standard deviation: how much replicates differ, in points.",
+    "SEM": "Standard error of the mean: SD divided by the square root of n, in points.",
+    "Shapiro p": "Shapiro-Wilk test of normality. Shown only: with so few replicates it can hardly see anything, so "
+    "it decides nothing.",
+    "F": "Welch's F: spread of the group means over the spread within groups.",
+    "Levene p": "Levene's test of equal spread. Shown only: the tests used here do not need equal spread.",
+    "No worse, p": "Chance to see this if the group were worse than the control by the margin. Below 0.05, it is "
+    "shown to be no worse. Adjusted for all comparisons.",
+    "Equal, p": "The same in both directions (two one-sided tests). Adjusted for all comparisons.",
+    "90 % interval": "If it lies within the margins, both one-sided tests are below 0.05.",
+    "Verdict": "What the adjusted p values say.",
+    "Odds ratio": "Odds of the fate in the group over those in the control; 1 means no difference.",
+    "rho": "Intra-class correlation: how much more alike cells of one replicate are than cells of two (0 to 1).",
+    "Spread (SD)": "Standard deviation between replicates, joined over all groups, in points.",
+    "Needed": "Replicates in each group that find the difference four times in five (power 80 %, p below 0.05).",
+    "Needed, adjusted": "The same when p is adjusted for all comparisons (Bonferroni).",
+    "Needed, if spread is larger": "The same with the upper 80 % limit of the spread: few replicates tell little "
+    "about it.",
+    "Can be shown now": "The smallest true difference that the two smallest groups find four times in five.",
+    "Predicted": "Mean predicted ratio over replicates with its 95 % interval.",
+    "Counted": "The share counted by hand; in brackets its own interval, where cells were counted.",
+    "Counted n": "How many were counted, and what.",
+    "Source": "Where the count is from.",
+    "Marker": "Marker that was counted.",
+}
+
+
+def show_table(table: pd.DataFrame, name: str, data: pd.DataFrame, *, key: str) -> None:
+    """A table for people with a help text on every column, and the full frame as CSV below it."""
+    settings = {column: st.column_config.Column(help=HELP.get(str(column), "")) for column in table.columns}
+    st.dataframe(table, hide_index=True, column_config=settings)
+    st.download_button(
+        "This table (CSV)",
+        data.to_csv(index=False).encode("utf-8"),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        icon=":material/table:",
+        key=key,
+        on_click="ignore",
+        type="tertiary",
+    )
+
+
+def tests_for_people(tests: pd.DataFrame) -> pd.DataFrame:
+    """Comparisons: difference with interval, p, g, replicates, note."""
+    shown = _keys(tests)
+    shown.insert(3, "Control", [_name(value) for value in tests["control"]])
+    shown["Difference"] = [points(value, sign=True) for value in tests["difference"]]
+    shown["95 % interval"] = between(tests["low"], tests["high"])
+    shown["p adjusted"] = [p_word(value) for value in tests["p_adjusted"]]
+    shown["p"] = [p_word(value) for value in tests["p"]]
+    if tests["p_games_howell"].notna().any():
+        shown["Games-Howell p"] = [p_word(value) for value in tests["p_games_howell"]]
+    shown["Hedges g"] = [_number(value, "+.2f") for value in tests["g"]]
+    shown["g interval"] = between(tests["g_low"], tests["g_high"], 1.0, ".2f")
+    sizes = zip(tests["n_group"], tests["n_control"], strict=True)
+    shown["Replicates"] = [f"{first} and {second}" for first, second in sizes]
+    return _noted(shown, tests["note"])
+
+
+def summary_for_people(summary: pd.DataFrame) -> pd.DataFrame:
+    """Groups: mean, spread, interval, normality."""
+    shown = _keys(summary)
+    shown["n"] = summary["n"]
+    shown["Mean"] = [_number(100 * value, ".1f", " %") for value in summary["mean"]]
+    shown["95 % interval"] = between(summary["low"], summary["high"])
+    shown["SD"] = [points(value) for value in summary["sd"]]
+    shown["SEM"] = [points(value) for value in summary["sem"]]
+    shown["Cells"] = summary["cells"]
+    shown["Shapiro p"] = [p_word(value) for value in summary["shapiro_p"]]
+    return _noted(shown, summary["note"])
+
+
+def anova_for_people(anova: pd.DataFrame) -> pd.DataFrame:
+    """Welch's ANOVA per time point and fate."""
+    shown = _keys(anova)
+    freedom = zip(anova["df_between"], anova["df_within"], strict=True)
+    shown["Groups"], shown["n"] = anova["groups"], anova["n"]
+    shown["F"] = [_number(value, ".2f") for value in anova["f"]]
+    shown["Degrees of freedom"] = [f"{a:.0f} and {b:.1f}" if np.isfinite(b) else "" for a, b in freedom]
+    shown["p adjusted"] = [p_word(value) for value in anova["p_adjusted"]]
+    shown["p"] = [p_word(value) for value in anova["p"]]
+    shown["Levene p"] = [p_word(value) for value in anova["levene_p"]]
+    return _noted(shown, anova["note"])
+
+
+def equivalence_for_people(table: pd.DataFrame) -> pd.DataFrame:
+    """No worse than control by more than the margin."""
+    shown = _keys(table)
+    shown["Verdict"] = table["verdict"].to_numpy()
+    shown["Difference"] = [points(value, sign=True) for value in table["difference"]]
+    shown["90 % interval"] = between(table["low"], table["high"])
+    shown["No worse, p"] = [p_word(value) for value in table["p_no_worse_adjusted"]]
+    shown["Equal, p"] = [p_word(value) for value in table["p_equivalent_adjusted"]]
+    return _noted(shown, table["note"])
+
+
+def odds_for_people(table: pd.DataFrame) -> pd.DataFrame:
+    """The model of cells within replicates."""
+    shown = _keys(table)
+    shown["Odds ratio"] = [_number(value, ".3g") for value in table["odds_ratio"]]
+    shown["95 % interval"] = between(table["low"], table["high"], 1.0, ".3g")
+    shown["p adjusted"] = [p_word(value) for value in table["p_adjusted"]]
+    shown["p"] = [p_word(value) for value in table["p"]]
+    shown["rho"] = [_number(value, ".3f") for value in table["rho"]]
+    return _noted(shown, table["note"])
+
+
+def power_for_people(power: pd.DataFrame) -> pd.DataFrame:
+    """How many replicates would be needed."""
+    shown = _keys(power)
+    shown["Spread (SD)"] = [points(value) for value in power["sd"]]
+    names = {
+        "needed": "Needed",
+        "needed_adjusted": "Needed, adjusted",
+        "needed_upper": "Needed, if spread is larger",
+    }
+    for column, title in names.items():
+        known = np.isfinite(power["sd"].to_numpy(np.float64))
+        shown[title] = [
+            "" if not there else "over 1,000" if pd.isna(value) else f"{value}"
+            for value, there in zip(power[column], known, strict=True)
+        ]
+    shown["Can be shown now"] = [points(value) for value in power["detectable"]]
+    return shown
+
+
+def compared_counts_for_people(table: pd.DataFrame) -> pd.DataFrame:
+    """Predicted against counted."""
+    shown = _keys(table)
+    ranges = between(table["low"], table["high"])
+    counted = between(table["counted_low"], table["counted_high"])
+    shown["Predicted"] = [
+        f"{_number(100 * value, '.1f', ' %')} {said}".strip()
+        for value, said in zip(table["predicted"], ranges, strict=True)
+    ]
+    shown["Counted"] = [
+        f"{100 * value:.1f} % {said}".strip() for value, said in zip(table["counted"], counted, strict=True)
+    ]
+    units = zip(table["counted_n"], table["unit"], strict=True)
+    shown["Counted n"] = ["" if pd.isna(n) else f"{n:,} {unit}" for n, unit in units]
+    shown["Difference"] = [points(value, sign=True) for value in table["difference"]]
+    shown["p adjusted"] = [p_word(value) for value in table["p_adjusted"]]
+    shown["p"] = [p_word(value) for value in table["p"]]
+    shown["Replicates"] = table["n"]
+    shown["Source"] = [plain(value) for value in table["source"]]
+    return _noted(shown, table["note"])
+
+
+def p_word(value: float) -> str:
+    """ "0.034", "< 0.0001"; "" where there is none."""
+    if not np.isfinite(value):
+        return ""
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.001 else f"{value:.3f}"
+
+
+def points(value: float, *, sign: bool = False) -> str:
+    """A share as points: "6.2", "+6.2"; "" where there is none."""
+    return _number(100 * value, "+.1f" if sign else ".1f")
+
+
+def between(low: pd.Series, high: pd.Series, factor: float = 100.0, form: str = ".1f") -> list[str]:
+    """ "[1.2, 3.4]"; "" where there is none."""
+    values = zip(low, high, strict=True)
+    return [
+        "" if pd.isna(a) or pd.isna(b) else f"[{format(factor * a, form)}, {format(factor * b, form)}]"
+        for a, b in values
+    ]
+
+
+def _number(value: float, form: str, unit: str = "") -> str:
+    return f"{format(value, form)}{unit}" if np.isfinite(value) else ""
+
+
+def _name(value: object) -> str:
+    return plain(value) or "(no group given)"
+
+
+def _keys(table: pd.DataFrame) -> pd.DataFrame:
+    shown = {
+        "Time": ["" if pd.isna(hours) else time_word(float(hours)) for hours in table["time_h"]],
+        "Fate": [plain(name) for name in table["class"]],
+    }
+    if "group" in table:
+        shown["Group"] = [_name(value) for value in table["group"]]
+    return pd.DataFrame(shown)
+
+
+def _noted(shown: pd.DataFrame, notes: pd.Series) -> pd.DataFrame:
+    if notes.astype(bool).any():
+        shown["Note"] = notes.to_numpy()
+    return shown

@@ -1,0 +1,250 @@
+"""The tab Statistics: groups compared on their replicates, in tables with plain words."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pandas as pd
+import streamlit as st
+
+from nscweb.core.classes import ClassScheme
+from nscweb.core.runs import Run
+from nscweb.reports.figures_statistics import differences, differences_data
+from nscweb.services import statistics
+from nscweb.services.context import App
+from nscweb.services.statistics import Statistics, TestSettings
+from nscweb.ui import counts_view, figures, show
+from nscweb.ui import statistics_tables as tables
+from nscweb.ui.filters import time_word
+from nscweb.ui.text import plain
+
+_PAIRS = "\x00pairs"
+ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
+_ADJUST = {"holm": "Holm (strict)", "fdr_bh": "Benjamini-Hochberg (milder)"}
+REPLICATE_HELP = (
+    "One biological replicate is one number here, however many cells it has. Cells of one culture are alike, so "
+    "a test on pooled cells finds differences that are not there in most experiments."
+)
+CONTROL_HELP = "The group that every other group is compared with. Without one, all pairs are compared."
+ADJUST_HELP = (
+    "With many comparisons some look different by chance. Holm keeps the chance of even one false difference "
+    "below 5 %. Benjamini-Hochberg keeps the expected share of false ones among those found below 5 %."
+)
+FAMILY_HELP = (
+    "p values are adjusted for every comparison chosen here. Fewer fates or times mean a milder adjustment, so "
+    "choose them before looking at the numbers."
+)
+MARGIN_HELP = 'The largest difference that would not matter to you, for "no worse than the control".'
+DIFFERENCE_HELP = (
+    "The difference that your experiment should be able to show, for the number of replicates needed."
+)
+
+
+class HasReplicates(Protocol):
+    """What the views need of a comparison."""
+
+    @property
+    def replicate_rows(self) -> pd.DataFrame:
+        """group, time_h, replicate, class, ratio, cells."""
+
+    @property
+    def classes(self) -> ClassScheme:
+        """Ordered classes with colours."""
+
+
+def show_statistics(app: App, run: Run, data: HasReplicates) -> None:
+    """Everything about differences between groups.
+
+    Args:
+        data: replicate rows and classes of the run, under the filters of the page.
+    """
+    rows = data.replicate_rows
+    if rows.empty:
+        show.empty("Nothing to compare", "The filters leave out every cell. Widen them above.")
+        return
+    rows = rows[ROWS]
+    settings = _ask(app, run, data)
+    found = _statistics(app, run.run_id, rows, settings)
+    if found.tests.empty:
+        show.bullets(found.sentences)
+        _summary(run, found)
+        return
+    show.bullets(found.sentences)
+    _differences(run, found)
+    st.subheader("All comparisons", anchor=False, help=REPLICATE_HELP)
+    tables.show_table(
+        tables.tests_for_people(found.tests), f"{run.run_id}_tests", found.tests, key="statistics_tests_csv"
+    )
+    _summary(run, found)
+    _equivalence(run, rows, found)
+    _power(run, found)
+    _odds(run, rows, found)
+    counts_view.show_counts(app, run, rows, data.classes)
+
+
+@st.cache_resource(max_entries=24, show_spinner="Comparing groups …")  # type: ignore[untyped-decorator,unused-ignore]
+def _statistics(_app: App, run_id: str, rows: pd.DataFrame, settings: TestSettings) -> Statistics:
+    return statistics.statistics_of(_app, run_id, rows, settings)
+
+
+def _ask(app: App, run: Run, data: HasReplicates) -> TestSettings:
+    rows = data.replicate_rows
+    groups = sorted({str(name) for name in rows["group"]})
+    times = sorted({float(hours) for hours in rows["time_h"].dropna()})
+    wanted = getattr(data, "control", "") or statistics.default_control(app, run)
+    first, second = st.columns(2)
+    control = first.selectbox(
+        "Compare with",
+        [_PAIRS, *groups],
+        index=1 + groups.index(wanted) if wanted in groups else 0,
+        format_func=lambda name: (
+            "no control: all pairs" if name == _PAIRS else plain(name) or "(no group given)"
+        ),
+        key=f"statistics_control_{run.run_id}",
+        help=CONTROL_HELP,
+    )
+    adjust = second.selectbox(
+        "Adjust p values by",
+        list(_ADJUST),
+        format_func=_ADJUST.__getitem__,
+        key="statistics_adjust",
+        help=ADJUST_HELP,
+    )
+    with st.expander("Fates, times, margin", icon=":material/tune:"):
+        first, second = st.columns(2)
+        classes = first.multiselect(
+            "Fates compared",
+            list(data.classes.names),
+            format_func=plain,
+            key="statistics_classes",
+            placeholder="all",
+            help=FAMILY_HELP,
+        )
+        hours = second.multiselect(
+            "Times compared",
+            times,
+            format_func=time_word,
+            key="statistics_times",
+            placeholder="all",
+            help=FAMILY_HELP,
+        )
+        margin = first.number_input(
+            "Margin for “no worse” (points)", 0.5, 50.0, 5.0, 0.5, key="statistics_margin", help=MARGIN_HELP
+        )
+        difference = second.number_input(
+            "Difference to show (points)",
+            0.5,
+            90.0,
+            10.0,
+            0.5,
+            key="statistics_difference",
+            help=DIFFERENCE_HELP,
+        )
+    pairs = control == _PAIRS
+    return TestSettings(
+        control=None if pairs else control,
+        adjust=adjust,
+        pairs=pairs,
+        margin=float(margin) / 100,
+        difference=float(difference) / 100,
+        classes=tuple(classes),
+        times_h=tuple(hours),
+    )
+
+
+def _differences(run: Run, found: Statistics) -> None:
+    tests = found.tests
+    title = "Difference from the control" if found.control is not None else "Difference of each pair"
+    st.subheader(
+        title, anchor=False, help="A difference whose line does not touch zero is unlikely to be chance."
+    )
+    left, right = st.columns(2)
+    fates = list(dict.fromkeys(tests["class"]))
+    start = next((place for place, name in enumerate(fates) if str(name).casefold().startswith("neuron")), 0)
+    fate = left.selectbox("Fate", fates, index=start, format_func=plain, key="statistics_fate")
+    times = list(dict.fromkeys(tests["time_h"].fillna(-1.0)))
+    time = right.selectbox(
+        "Time",
+        times,
+        format_func=lambda hours: time_word(hours) if hours >= 0 else "no time given",
+        key="statistics_time",
+    )
+    here = tests[(tests["class"] == fate) & (tests["time_h"].fillna(-1.0) == time)]
+    figures.show_figure(
+        differences(here, simulated=run.provenance.simulated_cells),
+        _file(run, "differences"),
+        differences_data(here).to_csv(index=False),
+        key="statistics_differences",
+        alt="Estimation plot: difference of each group from the control with its 95 % interval",
+    )
+    notes = list(dict.fromkeys(note for note in here["note"] if note))
+    if notes:
+        show.warnings(notes[:6])
+
+
+def _summary(run: Run, found: Statistics) -> None:
+    with st.expander("Means, spread, normality; ANOVA over all groups", icon=":material/table_rows:"):
+        tables.show_table(
+            tables.summary_for_people(found.summary),
+            _file(run, "groups_summary"),
+            found.summary,
+            key="statistics_summary_csv",
+        )
+        st.markdown(
+            "**Welch's ANOVA**: do the groups differ at all?",
+            help="One test over all groups of a time point and fate, which does not need equal spread.",
+        )
+        tables.show_table(
+            tables.anova_for_people(found.anova), _file(run, "anova"), found.anova, key="statistics_anova_csv"
+        )
+
+
+def _equivalence(run: Run, rows: pd.DataFrame, found: Statistics) -> None:
+    if found.control is None:
+        return
+    with st.expander("No worse than the control?", icon=":material/balance:"):
+        st.caption(
+            "That no difference was found does not show that there is none. Here the question is turned round: "
+            f"is the group shown to be no worse than {100 * found.settings.margin:g} points below the control? "
+            "“Worse” means a lower ratio of the fate."
+        )
+        table = statistics.equivalence_of(rows, found)
+        tables.show_table(
+            tables.equivalence_for_people(table),
+            _file(run, "equivalence"),
+            table,
+            key="statistics_equivalence_csv",
+        )
+
+
+def _power(run: Run, found: Statistics) -> None:
+    with st.expander("How many replicates would be needed?", icon=":material/groups:"):
+        st.caption(
+            f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates "
+            "that was seen here. Two-sided Welch t test, power 80 %."
+        )
+        tables.show_table(
+            tables.power_for_people(found.power), _file(run, "power"), found.power, key="statistics_power_csv"
+        )
+
+
+def _odds(run: Run, rows: pd.DataFrame, found: Statistics) -> None:
+    if found.control is None:
+        return
+    differ = statistics.sizes_differ(rows)
+    with st.expander("Replicates of different size: cells within replicates", icon=":material/scatter_plot:"):
+        st.caption(
+            ("Replicates differ more than threefold in cells here. " if differ else "")
+            + "This model weighs each replicate by what its cells can tell, given how alike cells of one replicate are."
+        )
+        if st.toggle(
+            "Show the model", value=differ and len(found.tests) <= 60, key=f"statistics_odds_{run.run_id}"
+        ):
+            table = statistics.odds_of(rows, found)
+            tables.show_table(
+                tables.odds_for_people(table), _file(run, "odds"), table, key="statistics_odds_csv"
+            )
+
+
+def _file(run: Run, what: str) -> str:
+    return f"{run.run_id}_{what}" + ("_simulated" if run.provenance.simulated_cells else "")
