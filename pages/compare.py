@@ -1,6 +1,8 @@
 """Compare: which inducer gives most of a fate, how early, and how sure."""
 
-from nscweb.ui import cached, compare_controls, compare_view, figures, filters, picker, show
+import streamlit as st
+
+from nscweb.ui import cached, compare_controls, compare_tabs, compare_view, filters, picker, show
 from nscweb.ui.frame import open_page
 
 with open_page("compare") as app:
@@ -22,8 +24,9 @@ with open_page("compare") as app:
             )
         else:
             compare_view.answer(asked)
-            figures.choose_picture_format()
-            compare_view.side_by_side(app, asked)
-            compare_view.differences(asked)
-            compare_view.heat_map(asked)
-            compare_view.over_time(app, asked)
+            # Only the tab that is open is computed, so that a click on a filter stays quick.
+            tabs = st.tabs(list(compare_tabs.TABS), key=f"compare_tab_{run.run_id}", on_change="rerun")
+            for tab, show_tab in zip(tabs, compare_tabs.TABS.values(), strict=True):
+                if tab.open:
+                    with tab:
+                        show_tab(app, run, asked)

@@ -26,7 +26,7 @@ def how_early(
     tested = [_higher_at(tests, own[hours], fate, hours, known.control) for hours in times]
     if all(state is None for state in tested):
         return ""
-    against = shown_name(known.control) if known.control else "every other group"
+    against = shown_name(known.control) if known.control else "every other group that can be trusted"
     since: float | None = None
     for hours, state in zip(reversed(times), reversed(tested), strict=True):
         if not state:
@@ -46,5 +46,8 @@ def _higher_at(tests: pd.DataFrame, row: Row, fate: str, hours: float, control: 
     found = tests_of(tests, str(row["group"]), fate, hours)
     if control:
         found = {name: value for name, value in found.items() if name == control}
-    values = [apart(test) for test in found.values() if np.isfinite(test["p"])]
+    # A group that the model does not know at that time is no yardstick.
+    values = [
+        apart(test) for test in found.values() if np.isfinite(test["p"]) and test.get("light", "") != "red"
+    ]
     return all(values) if values else None

@@ -151,6 +151,7 @@ def test_how_early_asks_for_a_difference_that_stays() -> None:
     gone = rows.assign(p=[0.01, 0.01, 0.5], low=[0.01, 0.1, -0.1])
     assert "not shown" in how_early(table, gone, "neuron", "NGF")
     assert how_early(table, rows_of(), "neuron", "NGF") == ""
+    assert how_early(table, rows.assign(light="red"), "neuron", "NGF") == ""
 
 
 def test_the_order_is_trusted_then_red_then_absent_then_lost() -> None:

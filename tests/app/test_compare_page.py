@@ -1,0 +1,96 @@
+"""Compare and Predict: the answer in words, the same numbers on both and in the files, every tab has content."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from app_walk import Walk, is_healthy, texts
+from drawn_runs import drawn_run
+
+from nscweb.core.runs import Run
+from nscweb.services import comparison as comparisons
+from nscweb.services import export
+from nscweb.services.context import App
+from nscweb.ui.compare_tabs import TABS
+
+SHARES = {
+    (name, hours, number): share
+    for name, share in (("NGF", [0.1, 0.1, 0.8]), ("NT4", [0.4, 0.4, 0.2]), ("MT", [0.3, 0.3, 0.4]))
+    for hours in (24.0, 72.0)
+    for number in (1, 2, 3)
+}
+
+
+@pytest.fixture
+def run(app: App) -> Run:
+    return drawn_run(app, "Compared (simulated)", SHARES, cells=150, lights={"MT_24h_1": "red"})
+
+
+def opened(walk: Walk, run: Run, page: str):
+    return walk(f"pages/{page}.py", study=run.study_id, run=run.run_id)
+
+
+def test_both_pages_say_the_same_sentence(walk: Walk, data_folder: Path, app: App, run: Run) -> None:
+    answer = comparisons.answer_of(comparisons.comparison(app, run))
+    assert answer.leader == "NGF"
+    for page in ("predict", "compare"):
+        test = opened(walk, run, page)
+        assert is_healthy(test), texts(test)
+        said = texts(test)
+        assert "NGF: " in said and "% neurons at day 3" in said and "Simulated cells." in said
+        assert "Does the model fit? 17 of 18 samples ● fits, 1 ■ do not trust" in said
+
+
+def test_the_table_of_the_page_is_the_file(walk: Walk, data_folder: Path, app: App, run: Run) -> None:
+    found = comparisons.comparison(app, run)
+    shown = opened(walk, run, "predict").dataframe[0].value
+    written = pd.read_csv(io.BytesIO(export.groups_csv(found)))
+    assert len(shown) == 6
+    for _, row in shown.iterrows():
+        own = written[(written["group"] == row["Group"]) & (written["time"] == row["Time"])]
+        assert (own["cells"] == row["Cells"]).all() and (own["replicates"] == row["Replicates"]).all()
+        for fate in found.classes.names:
+            line = own[own["class"] == fate].iloc[0]
+            expected = f"{100 * line['mean']:.1f} % [{100 * line['low']:.1f}–{100 * line['high']:.1f}]"
+            assert row[fate] == expected
+        marked = "■" in row["Does the model fit?"]
+        assert marked == (row["Group"] == "MT" and row["Time"] == "1 d") == (own["light"] == "red").all()
+
+
+def test_the_sample_table_shows_corrected_and_on_demand_counted(
+    walk: Walk, data_folder: Path, app: App, run: Run
+) -> None:
+    found = comparisons.comparison(app, run)
+    test = opened(walk, run, "predict")
+    toggle = next(item for item in test.toggle if item.label == "Show counted labels beside")
+    test = toggle.set_value(True).run()
+    assert " | " in test.dataframe[0].value["neuron"].iloc[0]
+    level = next(item for item in test.segmented_control if item.label == "One row for each")
+    test = level.set_value("sample").run()
+    shown = test.dataframe[0].value.set_index("Sample")
+    for _, row in found.estimates.table.iterrows():
+        text = shown.loc[row["sample_id"], row["class"]]
+        assert text.startswith(f"{100 * row['ratio']:.1f} %") and text.endswith(f"{100 * row['naive']:.1f} %")
+    assert "■ do not trust" in set(shown["Does the model fit?"])
+
+
+def test_a_filter_and_a_question_change_the_answer(walk: Walk, data_folder: Path, run: Run) -> None:
+    test = opened(walk, run, "compare")
+    fate = next(item for item in test.selectbox if item.label == "Which fate")
+    test = fate.select("astrocyte").run()
+    assert "% astrocytes at day 3" in texts(test)
+    groups = next(item for item in test.multiselect if item.label == "Inducer groups")
+    test = groups.select("NGF").run()
+    assert "no other group to compare with" in texts(test) and is_healthy(test)
+
+
+@pytest.mark.parametrize("name", list(TABS))
+def test_every_tab_has_content(walk: Walk, data_folder: Path, run: Run, name: str) -> None:
+    test = opened(walk, run, "compare")
+    test.session_state[f"compare_tab_{run.run_id}"] = name
+    test = test.run()
+    assert is_healthy(test), texts(test)
+    assert len(texts(test)) > 1500

@@ -1,0 +1,158 @@
+"""Figures of a comparison: one order everywhere, marks on yellow and red, room for 12 groups x 6 times."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn_runs import drawn_run, grid
+
+from nscweb.reports import figures_compare, figures_compare_data, figures_compare_time, figures_ratios
+from nscweb.services.comparison import Comparison, answer_of, comparison
+from nscweb.services.comparison_scores import score_bins
+from nscweb.services.context import open_app
+from nscweb.settings import Settings
+
+LIGHTS = {"NT3_24h_2": "yellow", "EGF_24h_1": "red", "NGF_120h_3": "red"}
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Comparison, pd.DataFrame]:
+    app = open_app(Settings.from_environment({}, tmp_path_factory.mktemp("large")))
+    run = drawn_run(app, "Large", grid(12, (12, 24, 48, 72, 96, 120), 5), cells=25, lights=LIGHTS)
+    return comparison(app, run), score_bins(app, run)
+
+
+def test_every_figure_has_the_order_of_the_answer(large: tuple[Comparison, pd.DataFrame]) -> None:
+    found, bins = large
+    order = answer_of(found, "neuron", 24.0).order
+    assert len(order) == 12
+    means = figures_compare_data.group_data(found.groups, order, ["neuron"])
+    assert list(dict.fromkeys(means["group"])) == list(order)
+    assert list(means["time_h"][:6]) == [12.0, 24.0, 48.0, 72.0, 96.0, 120.0]
+    stacked = figures_ratios.stacked_ratios_data(found.groups, found.classes, order)
+    assert list(dict.fromkeys(stacked["group"])) == list(order)
+    side = figures_compare.superplot(found.groups, found.replicate_rows, bins, found.classes, order, 24.0)
+    shown = [text.split("<")[0] for text in reversed(sorted_ticks(side))]
+    assert shown == list(order)
+    heat = figures_compare_time.heat_map(found.groups, found.classes, order, "neuron")
+    assert list(heat.layout.yaxis.ticktext) == list(order)
+
+
+def sorted_ticks(figure: object) -> list[str]:
+    axis = figure.layout.yaxis
+    return [text for _, text in sorted(zip(axis.tickvals, axis.ticktext, strict=True))]
+
+
+def test_panels_of_the_largest_study_keep_readable_heights(large: tuple[Comparison, pd.DataFrame]) -> None:
+    found, bins = large
+    order = answer_of(found).order
+    side = figures_compare.superplot(found.groups, found.replicate_rows, bins, found.classes, order, 24.0)
+    domain = side.layout.yaxis.domain
+    inner = side.layout.height - side.layout.margin.t - side.layout.margin.b
+    # A row holds a name and, below it, a mark: two lines of text.
+    assert (domain[1] - domain[0]) * inner / 12 >= 28
+    small = figures_compare_time.over_time(
+        found.groups, found.replicate_rows, bins, found.classes, order, "neuron"
+    )
+    inner = small.layout.height - small.layout.margin.t - small.layout.margin.b
+    assert (small.layout.yaxis.domain[1] - small.layout.yaxis.domain[0]) * inner >= 110
+    heat = figures_compare_time.heat_map(found.groups, found.classes, order, "neuron")
+    assert (heat.layout.height - heat.layout.margin.t - heat.layout.margin.b) / 12 >= 24
+
+
+def test_yellow_and_red_are_marked_in_every_figure_and_table(large: tuple[Comparison, pd.DataFrame]) -> None:
+    found, bins = large
+    order = answer_of(found).order
+    side = figures_compare.superplot(found.groups, found.replicate_rows, bins, found.classes, order, 24.0)
+    ticks = " ".join(side.layout.yaxis.ticktext)
+    assert "■ do not trust" in ticks and "▲ look closer" in ticks
+    heat = figures_compare_time.heat_map(found.groups, found.classes, order, "neuron")
+    written = [note.text for note in heat.layout.annotations]
+    assert sum("■" in text for text in written) == 2 and sum("▲" in text for text in written) == 1
+    small = figures_compare_time.over_time(
+        found.groups, found.replicate_rows, bins, found.classes, order, "neuron"
+    )
+    assert sum("■" in str(note.text) for note in small.layout.annotations) == 2
+    bars = figures_ratios.stacked_ratios(found.groups, found.classes, order=order)
+    assert sum(str(note.text) == "■" for note in bars.layout.annotations) == 2
+    gaps = figures_compare.differences(found.tests, found.groups, order, "neuron", 24.0, order[0])
+    assert "■ do not trust" in " ".join(gaps.layout.yaxis.ticktext)
+    for table in (
+        figures_compare_data.group_data(found.groups, order, ["neuron"]),
+        figures_compare_data.point_data(found.replicate_rows, order, ["neuron"]),
+        figures_compare_data.difference_data(found.tests, order, "neuron", 24.0, order[0]),
+    ):
+        assert table["light"].str.contains("do not trust").any()
+
+
+def test_hover_tells_cells_replicates_method_and_light(large: tuple[Comparison, pd.DataFrame]) -> None:
+    found, bins = large
+    order = answer_of(found).order
+    side = figures_compare.superplot(found.groups, found.replicate_rows, bins, found.classes, order, 24.0)
+    mean = next(trace for trace in side.data if trace.name == "mean, 95 % interval")
+    for word in ("replicates", "cells", "counted by", "model:"):
+        assert word in mean.hovertemplate
+    heat = figures_compare_time.heat_map(found.groups, found.classes, order, "neuron")
+    said = next(trace for trace in heat.data if trace.type == "heatmap").text[0][0]
+    assert "5 replicates" in said and "cells" in said and "counted by" in said and "model:" in said
+
+
+def test_a_ratio_that_cannot_be_recovered_is_words_and_no_number(
+    large: tuple[Comparison, pd.DataFrame],
+) -> None:
+    found, bins = large
+    lost = found.groups.assign(recovered=False, mean=np.nan, low=np.nan, high=np.nan)
+    order = answer_of(found).order
+    side = figures_compare.superplot(lost, found.replicate_rows, bins, found.classes, order, 24.0)
+    assert sum(note.text == figures_compare.LOST for note in side.layout.annotations) == 36
+    heat = figures_compare_time.heat_map(lost, found.classes, order, "neuron")
+    assert all(note.text.startswith("?") for note in heat.layout.annotations)
+    assert all(
+        str(note.text).strip("■▲") == "?"
+        for note in figures_ratios.stacked_ratios(lost, found.classes, order=order).layout.annotations
+        if "?" in str(note.text)
+    )
+
+
+def test_a_difference_is_turned_so_that_the_control_comes_second(
+    large: tuple[Comparison, pd.DataFrame],
+) -> None:
+    found, _ = large
+    order = answer_of(found, "neuron", 24.0).order
+    means = found.groups[(found.groups["class"] == "neuron") & (found.groups["time_h"] == 24.0)]
+    mean = means.set_index("group")["mean"]
+    for against in (order[0], order[-1]):
+        table = figures_compare_data.difference_data(found.tests, order, "neuron", 24.0, against)
+        assert len(table) == 11 and set(table["other"]) == {against}
+        expected = 100 * (mean[list(table["group"])].to_numpy() - mean[against])
+        np.testing.assert_allclose(table["difference_points"], expected, atol=1e-9)
+        assert (table["low"] <= table["difference_points"]).all()
+        assert (table["high"] >= table["difference_points"]).all()
+
+
+def test_names_of_users_are_text_and_empty_tables_say_so(large: tuple[Comparison, pd.DataFrame]) -> None:
+    found, bins = large
+    evil = "<b>x</b>"
+    groups = found.groups.replace({"group": {"NT3": evil}})
+    rows = found.replicate_rows.replace({"group": {"NT3": evil}})
+    figure = figures_compare.superplot(groups, rows, bins, found.classes, [evil], 24.0)
+    assert evil not in figure.to_json()
+    nothing = found.groups.iloc[:0]
+    assert "Loosen" in figures_compare_time.heat_map(nothing, found.classes, [], "neuron").to_json()
+    assert (
+        "no second group"
+        in figures_compare.differences(found.tests.iloc[:0], nothing, [], "neuron", 24.0, "x").to_json()
+    )
+
+
+def test_score_bins_count_every_kept_cell(tmp_path: Path) -> None:
+    app = open_app(Settings.from_environment({}, tmp_path))
+    run = drawn_run(app, "Small", grid(2, (24,), 2), cells=50)
+    bins = score_bins(app, run)
+    kept = comparison(app, run).data.kept
+    assert bins.groupby("class")["cells"].sum().tolist() == [kept] * 3
+    places, heights = figures_compare_data.outline(bins, "NT3", 24.0, "neuron")
+    assert places[0] == 0 and places[-1] == 100 and heights.max() == 1
