@@ -18,6 +18,7 @@ COMMANDS: tuple[str, ...] = (
     "compare",
     "evaluate",
     "explain",
+    "report",
     "train",
     "tune",
     "reproduce",

@@ -91,8 +91,8 @@ def read_workbook(data: BinaryIO, wanted: Sequence[str]) -> tuple[str, dict[str,
     book = load_workbook(data, read_only=True, data_only=True)
     machine = ""
     if "provenance" in book.sheetnames:
-        rows = book["provenance"].iter_rows(max_col=1, values_only=True)
-        machine = "".join(str(row[0] or "|")[1:] for row in rows)
+        pieces = book["provenance"].iter_rows(max_col=1, values_only=True)
+        machine = "".join(str(piece[0] or "|")[1:] for piece in pieces)
     tables = {}
     for name in wanted:
         if name in book.sheetnames:

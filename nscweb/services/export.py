@@ -1,4 +1,9 @@
-"""Tables of a run as files: cells, samples, groups and provenance, with the numbers that the page shows."""
+"""Tables of a run as files: cells, samples, groups, tests and provenance, with the numbers that the page shows.
+
+A CSV is nothing but one header line and rows, so that pandas, R and a double click in Excel all read it. What made the
+numbers stands in columns at the end of every line, where it survives copying a part; the whole story lies beside
+it in ``provenance.json``. `with_header` puts it in front as comment lines for those who want one file.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +18,30 @@ from numpy.typing import NDArray
 
 from nscweb.core.flags import unpack
 from nscweb.core.runs import Run
-from nscweb.core.timepoint import TimePoint
-from nscweb.services.dashboard import DashboardData, Filters, dashboard_data, warnings_of
-from nscweb.services.gates import gates_changed, gates_of_run
-from nscweb.services.runs import get_run, prediction_table, sheet_changed
+from nscweb.services.comparison import DEFAULT_METHOD, Comparison, comparison
+from nscweb.services.dashboard import DashboardData, Filters
+from nscweb.services.export_provenance import NOTICE, provenance_dict
+from nscweb.services.export_tables import groups_frame, samples_frame, tests_frame, time_labels
+from nscweb.services.gates import gates_of_run
+from nscweb.services.runs import get_run, prediction_table
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-NOTICE = "Research use only. Predicted by a computer, not measured by a marker."
-GROUP_COLUMNS = (
-    "group", "time_h", "class", "replicates", "cells", "mean", "sd", "sem", "low", "high", "method",
-)  # fmt: skip
+__all__ = [
+    "NOTICE", "cells_csv", "cells_frame", "counted", "export_run", "figure_csv", "groups_csv", "provenance_json",
+    "samples_csv", "stated", "tables", "tests_csv", "with_gates", "with_header",
+]  # fmt: skip
 
 
-def export_run(app: App, run: Run | str, out_dir: Path, filters: Filters | None = None) -> dict[str, Path]:
-    """Write ``cells.csv``, ``samples.csv``, ``groups.csv`` and ``provenance.json`` into `out_dir`.
+def export_run(
+    app: App, run: Run | str, out_dir: Path, filters: Filters | None = None, method: str = DEFAULT_METHOD
+) -> dict[str, Path]:
+    """Write ``cells.csv``, ``samples.csv``, ``groups.csv``, ``tests.csv`` and ``provenance.json`` into `out_dir`.
 
     Args:
         filters: of the dashboard; None takes its defaults, so the numbers are those that the page opens with.
+        method: way of counting, key of evaluation.estimates.METHODS.
 
     Returns:
         file name -> path.
@@ -41,27 +51,29 @@ def export_run(app: App, run: Run | str, out_dir: Path, filters: Filters | None 
     found = get_run(app, run)
     out_dir.mkdir(parents=True, exist_ok=True)
     paths = {}
-    for name, content in tables(app, found, filters).items():
+    for name, content in tables(app, found, filters, method).items():
         paths[name] = out_dir / name
         with atomic_write(paths[name]) as stream:
             stream.write(content)
     return paths
 
 
-def tables(app: App, run: Run | str, filters: Filters | None = None) -> dict[str, bytes]:
-    """The four files of `export_run` as bytes."""
-    found = get_run(app, run)
-    data = dashboard_data(app, found, filters)
+def tables(
+    app: App, run: Run | str, filters: Filters | None = None, method: str = DEFAULT_METHOD
+) -> dict[str, bytes]:
+    """The files of `export_run` as bytes."""
+    found = comparison(app, run, filters, method)
     return {
-        "cells.csv": cells_csv(app, found, data.filters),
-        "samples.csv": samples_csv(data),
-        "groups.csv": groups_csv(data),
-        "provenance.json": provenance_json(app, found, data.filters),
+        "cells.csv": cells_csv(app, found.run, found.filters),
+        "samples.csv": samples_csv(found),
+        "groups.csv": groups_csv(found),
+        "tests.csv": tests_csv(found),
+        "provenance.json": provenance_json(app, found),
     }
 
 
-def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes:
-    """One line per cell of the run, whether or not it is in the statistics; ``counted`` says so.
+def cells_frame(app: App, run: Run | str, filters: Filters | None = None) -> pd.DataFrame:
+    """One row per cell of the run, whether or not it is in the statistics; ``counted`` says so.
 
     Columns: cell_id, sample, object_number, group, time_h, time, replicate, p_<class>, predicted, confidence,
     flags (names), counted (yes or no), true_class, source, then what the cells and the model are.
@@ -72,7 +84,7 @@ def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes
     out = table[["cell_id", "sample_id", "object_number", "group", "time_h"]].rename(
         columns={"sample_id": "sample"}
     )
-    out["time"] = _time_labels(table["time_h"])
+    out["time"] = time_labels(table["time_h"])
     out["replicate"] = table["replicate"]
     for column in scores:
         out[column] = table[column]
@@ -84,9 +96,14 @@ def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes
     out["true_class"] = table["true_class"]
     out["source"] = table["source"]
     # The long hash and the sentence would be half of a big file; samples, groups and provenance carry them in full.
-    stated = _with_statement(out, found, filters or Filters()).drop(columns="weights_sha256")
+    said = stated(out, found, filters or Filters()).drop(columns="weights_sha256")
     brief = gates_of_run(found).brief((filters or Filters()).exclude_flags)
-    return figure_csv(stated.assign(gates=pd.Categorical([brief]).repeat(len(stated))))
+    return said.assign(gates=pd.Categorical([brief]).repeat(len(said)))
+
+
+def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes:
+    """`cells_frame` as a file."""
+    return figure_csv(cells_frame(app, run, filters))
 
 
 def counted(table: pd.DataFrame, filters: Filters) -> NDArray[np.bool_]:
@@ -97,27 +114,27 @@ def counted(table: pd.DataFrame, filters: Filters) -> NDArray[np.bool_]:
     return np.asarray(table.index.isin(kept.index), bool)
 
 
-def samples_csv(data: DashboardData) -> bytes:
-    """One line per sample: what the sheet says, cells, counts and ratios of each class."""
-    out = data.samples.rename(columns={"sample_id": "sample"})
-    out.insert(3, "time", _time_labels(out["time_h"]))
-    if data.sheet:
-        by_name = {sample.name: sample for sample in data.sheet}
-        sheet = [by_name.get(str(name)) for name in out["sample"]]
-        out["donor"] = [sample.donor if sample else "" for sample in sheet]
-        out["instrument"] = [sample.instrument if sample else "" for sample in sheet]
-        out["control"] = ["yes" if sample and sample.control else "no" for sample in sheet]
-        out["true_class"] = [sample.true_class if sample else "" for sample in sheet]
-    unlike = {item["sample_id"] for item in data.run.extra.get("fitness", ()) if item["unlike"]}
-    # Samples of a few cells cannot be judged alone; the judgement of all together then holds for each of them.
-    other = "yes, all samples together" if data.run.extra.get("unlike_together") else "no"
-    out["unlike_training_data"] = ["yes" if name in unlike else other for name in out["sample"]]
-    return figure_csv(_with_statement(out, data.run, data.filters))
+def samples_csv(found: Comparison | DashboardData) -> bytes:
+    """One line per sample: what the sheet says, cells, counts and ratios of each class with intervals.
+
+    Of a `DashboardData` the naive counts alone.
+    """
+    if isinstance(found, DashboardData):
+        frame = found.samples.rename(columns={"sample_id": "sample"})
+        return figure_csv(stated(frame, found.run, found.filters))
+    return figure_csv(stated(samples_frame(found), found.run, found.filters))
 
 
-def groups_csv(data: DashboardData) -> bytes:
+def groups_csv(found: Comparison | DashboardData) -> bytes:
     """One line per group, time point and class: mean, SD, SEM and 95 % interval over replicates."""
-    return figure_csv(_with_statement(data.group_ratios[list(GROUP_COLUMNS)].copy(), data.run, data.filters))
+    if isinstance(found, DashboardData):
+        return figure_csv(stated(found.group_ratios, found.run, found.filters))
+    return figure_csv(stated(groups_frame(found), found.run, found.filters))
+
+
+def tests_csv(found: Comparison) -> bytes:
+    """One line per comparison of two groups: difference, interval, adjusted p."""
+    return figure_csv(stated(tests_frame(found), found.run, found.filters))
 
 
 def with_gates(frame: pd.DataFrame, run: Run, filters: Filters | None = None) -> bytes:
@@ -133,50 +150,38 @@ def figure_csv(frame: pd.DataFrame) -> bytes:
     return csv_bytes(frame)
 
 
-def provenance_json(app: App, run: Run, filters: Filters) -> bytes:
-    """Everything that made the numbers, as one JSON object."""
-    data = {
-        "run": run.run_id,
-        **run.provenance.as_dict(),
-        "created_utc": run.created_utc,
-        "cells": run.cells,
-        "not_predicted": run.extra.get("not_predicted", 0),
-        "classes": list(run.class_names),
-        "warnings": list(warnings_of(app, run)),
-        "limits": list(run.extra.get("limits", ())),
-        "fitness": list(run.extra.get("fitness", ())),
-        "pixel_size_um": run.extra.get("pixel_size_um"),
-        "filters": {
-            "groups": list(filters.groups),
-            "times_h": list(filters.times_h),
-            "replicates": list(filters.replicates),
-            "min_confidence": filters.min_confidence,
-            "exclude_flags": list(filters.exclude_flags),
-        },
-        "gates": {
-            "limits": gates_of_run(run).as_dict(),
-            "digest": gates_of_run(run).digest(),
-            "sentence": gates_of_run(run).sentence(filters.exclude_flags),
-            "changed_after_run": gates_changed(app, run),
-        },
-        "sample_sheet_edited_after_run": sheet_changed(app, run),
+def with_header(csv: bytes, run: Run) -> bytes:
+    """A CSV with lines ``# key: value`` in front (``pandas.read_csv(path, comment="#")`` passes over them)."""
+    from nscweb.reports.tables import csv_bytes
+
+    made = run.provenance
+    said = {
         "notice": NOTICE,
+        "cells are": "SIMULATED" if made.simulated_cells else "measured",
+        "study": made.study,
+        "run": run.run_id,
+        "model": f"{made.model} {made.model_version}",
+        "weights SHA-256": made.weights_sha256,
+        "versions": " ".join(f"{name} {version}" for name, version in made.versions.items()),
     }
-    return json.dumps(data, indent=2, ensure_ascii=False).encode("utf-8")
+    header = csv_bytes(pd.DataFrame(), said).decode("utf-8").rstrip("\n") + "\n"
+    # No comma in a comment, or pandas would not pass over its quotation mark.
+    return header.replace('"', "").replace(",", ";").encode("utf-8") + csv
 
 
-def _with_statement(frame: pd.DataFrame, run: Run, filters: Filters) -> pd.DataFrame:
+def provenance_json(app: App, found: Comparison) -> bytes:
+    """Everything that made the numbers, as one JSON object; `nscweb rerun` reads it."""
+    return json.dumps(provenance_dict(app, found), indent=2, ensure_ascii=False).encode("utf-8")
+
+
+def stated(frame: pd.DataFrame, run: Run, filters: Filters) -> pd.DataFrame:
     """What the cells, the model and the gates are stands in every line, so that a copied part still says it."""
     made = run.provenance
-    frame["cells_are"] = "simulated" if made.simulated_cells else "measured"
-    frame["model_trained_on"] = "simulated cells" if made.simulated_training else "measured cells"
-    frame["model"] = f"{made.model} {made.model_version}"
-    frame["weights_sha256"] = made.weights_sha256
-    frame["gates"] = gates_of_run(run).sentence(filters.exclude_flags)
-    frame["run"] = run.run_id
-    return frame
-
-
-def _time_labels(hours: pd.Series) -> pd.Series:
-    labels = {value: TimePoint(float(value)).label() for value in hours.dropna().unique()}
-    return pd.Series([labels.get(value, "") for value in hours.tolist()], index=hours.index, dtype=object)
+    out = frame.copy()
+    out["cells_are"] = "simulated" if made.simulated_cells else "measured"
+    out["model_trained_on"] = "simulated cells" if made.simulated_training else "measured cells"
+    out["model"] = f"{made.model} {made.model_version}"
+    out["weights_sha256"] = made.weights_sha256
+    out["gates"] = gates_of_run(run).sentence(filters.exclude_flags)
+    out["run"] = run.run_id
+    return out

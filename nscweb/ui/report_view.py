@@ -2,86 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pandas as pd
 import streamlit as st
 
 from nscweb.core.flags import flag
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
-from nscweb.services import dashboard, export, report, runs
+from nscweb.services import dashboard, runs
 from nscweb.services.context import App
-from nscweb.ui import cached, show
+from nscweb.ui import report_files, show
 from nscweb.ui.text import duration, when
-
-CSV = "text/csv"
 
 
 def downloads(app: App, run: Run) -> None:
-    """Cells, samples, groups, provenance and the zip with all of it; made when the button is pressed."""
-    data = cached.dashboard_data(app, run, dashboard.Filters())
-    prefix = run.run_id + ("_simulated" if data.simulated else "")
-    items: list[tuple[str, str, Callable[[], bytes], str, str, str]] = [
-        (
-            "Everything (ZIP)",
-            f"{prefix}.zip",
-            lambda: report.run_zip(app, run).read_bytes(),
-            "application/zip",
-            ":material/folder_zip:",
-            "All tables below, the model card, the findings, the sample sheet and the provenance.",
-        ),
-        (
-            "Cells (CSV)",
-            f"{prefix}_cells.csv",
-            lambda: export.cells_csv(app, run),
-            CSV,
-            ":material/table:",
-            "One line per cell: object number, file, score of each class, predicted class, flags.",
-        ),
-        (
-            "Samples (CSV)",
-            f"{prefix}_samples.csv",
-            lambda: export.samples_csv(data),
-            CSV,
-            ":material/table:",
-            "One line per sample: counts and ratios of each class with 95 % intervals.",
-        ),
-        (
-            "Groups (CSV)",
-            f"{prefix}_groups.csv",
-            lambda: export.groups_csv(data),
-            CSV,
-            ":material/table:",
-            "One line per inducer group, time point and class: mean, SD, SEM and 95 "
-            "% interval over replicates.",
-        ),
-        (
-            "Provenance (JSON)",
-            f"{prefix}_provenance.json",
-            lambda: export.provenance_json(app, run, dashboard.Filters()),
-            "application/json",
-            ":material/history:",
-            "Model, hash of the weights, versions, settings and warnings of this run.",
-        ),
-    ]
-    with st.container(horizontal=True):
-        for label, name, make, mime, icon, tip in items:
-            st.download_button(
-                label,
-                make,
-                file_name=name,
-                mime=mime,
-                icon=icon,
-                help=tip,
-                key=f"report_{name}",
-                on_click="ignore",
-                type="primary" if mime == "application/zip" else "secondary",
-            )
+    """Everything that can be taken away, and how it is counted."""
+    chosen = report_files.choose(app, run)
+    report_files.files(app, run, chosen)
+    st.subheader("Single tables", anchor=False)
+    report_files.tables(app, run, chosen)
     words = ", ".join(flag(name).label for name in dashboard.DEFAULT_EXCLUDED)
     st.caption(
-        f"The tables hold the numbers that the dashboard opens with. Cells that are flagged ({words}) are listed "
-        "in the cells table, but not counted."
+        f"The numbers are those that the page Predict opens with. Cells that are flagged ({words}) are listed in the "
+        "cells table, but not counted. Every line says what made it. To check a report later, or on another computer "
+        "with the same study: nscweb rerun and the name of its HTML, ZIP or XLSX file."
     )
 
 

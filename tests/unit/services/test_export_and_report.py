@@ -13,6 +13,7 @@ from predicted import fresh_app, predicted
 from small_studies import add_study, simulated_study
 
 from nscweb.core.samples import Sample
+from nscweb.services.comparison import comparison
 from nscweb.services.dashboard import DEFAULT_EXCLUDED, Filters, dashboard_data
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import write_evaluation
@@ -25,10 +26,10 @@ def _read(data: bytes) -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""])
 
 
-def test_export_writes_the_four_files(tmp_path):
+def test_export_writes_the_five_files(tmp_path):
     found = predicted()
     paths = export_run(found.app, found.run, tmp_path / "out")
-    assert set(paths) == {"cells.csv", "samples.csv", "groups.csv", "provenance.json"}
+    assert set(paths) == {"cells.csv", "samples.csv", "groups.csv", "tests.csv", "provenance.json"}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(paths)
     made = json.loads(paths["provenance.json"].read_text("utf-8"))
     assert made["run"] == found.run.run_id
@@ -41,29 +42,31 @@ def test_export_writes_the_four_files(tmp_path):
 
 def test_ratios_counted_from_cells_csv_equal_samples_groups_and_page():
     found = predicted()
-    data = dashboard_data(found.app, found.run)
+    made = comparison(found.app, found.run)
+    data = made.data
     cells = _read(cells_csv(found.app, found.run))
     assert len(cells) == found.run.cells
     counted = cells[cells["counted"] == "yes"]
     assert len(counted) == data.kept
-    samples = _read(samples_csv(data)).set_index("sample")
-    groups = _read(groups_csv(data))
+    samples = _read(samples_csv(made)).set_index("sample")
+    groups = _read(groups_csv(made))
     for name in found.run.class_names:
         share = (counted["predicted"] == name).groupby(counted["sample"]).mean()
-        np.testing.assert_allclose(samples[f"ratio_{name}"], share.reindex(samples.index), atol=1e-12)
+        np.testing.assert_allclose(samples[f"naive_{name}"], share.reindex(samples.index), atol=1e-12)
         keyed = share.rename("ratio").to_frame().join(samples[["group", "time_h"]])
         mean = keyed.groupby(["group", "time_h"])["ratio"].mean()
         rows = groups[groups["class"] == name].set_index(["group", "time_h"])
-        np.testing.assert_allclose(rows["mean"], mean.reindex(rows.index), atol=1e-12)
+        np.testing.assert_allclose(rows["naive_mean"], mean.reindex(rows.index), atol=1e-12)
         assert (rows["replicates"] == 2).all()
-    assert list(groups.columns[:11]) == [
-        "group", "time_h", "class", "replicates", "cells", "mean", "sd", "sem", "low", "high", "method",
+    assert list(groups.columns[:13]) == [
+        "group", "time_h", "time", "class", "replicates", "cells", "mean", "sd", "sem", "low", "high", "naive_mean",
+        "method",
     ]  # fmt: skip
 
 
 def test_every_table_says_what_is_simulated_and_which_weights_made_it():
     found = predicted()
-    data = dashboard_data(found.app, found.run)
+    data = comparison(found.app, found.run)
     for content in (cells_csv(found.app, found.run), samples_csv(data), groups_csv(data)):
         table = _read(content)
         assert set(table["cells_are"]) == {"simulated"}
@@ -78,7 +81,7 @@ def test_text_of_users_is_neutralised_and_numbers_are_not(tmp_path):
     images = [np.random.default_rng(0).integers(0, 255, (1, 45, 60)).astype(np.uint8)] * 3
     evil = Sample("=HYPERLINK(1)", group="+1", time_h=24.0, replicate="-2", donor="@x")
     run = predict_study(app, add_study(app, "evil", [(evil, images)], simulated=False).name, "random")
-    text = (cells_csv(app, run) + samples_csv(dashboard_data(app, run, Filters(exclude_flags=())))).decode()
+    text = (cells_csv(app, run) + samples_csv(comparison(app, run, Filters(exclude_flags=())))).decode()
     for part in text.replace("\n", ",").split(","):
         assert not part.startswith(("=", "+", "@"))
     assert "'=HYPERLINK(1)" in text
@@ -111,7 +114,8 @@ def test_a_sample_that_loses_all_its_cells_stays_listed(tmp_path):
     assert rows.loc["blank", ["cells_in", "cells"]].tolist() == [4, 0]
     assert np.isnan(rows.loc["blank", "ratio_neuron"])
     assert rows.loc["good", ["cells_in", "cells"]].tolist() == [4, 4]
-    assert len(_read(samples_csv(data))) == 2
+    table = _read(samples_csv(comparison(app, data.run, Filters(exclude_flags=("constant",)))))
+    assert table.set_index("sample").loc["blank", "why"] == "No cell of this sample is counted."
 
 
 def test_dashboard_shares_add_to_one():

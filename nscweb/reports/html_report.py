@@ -1,0 +1,152 @@
+"""A report as one HTML file: no script, nothing loaded from anywhere, made for the screen and for paper.
+
+Every text is escaped where it is written. The notices stand in the head of a table around everything, which every
+browser repeats on each printed page.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from nscweb.reports.html_report_style import STYLE
+
+# Nothing but the styles of this file may be used: a browser would refuse a picture or a script from elsewhere.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_DATA_ID = "nscweb-report"
+
+
+@dataclass(frozen=True)
+class Html:
+    """Markup that is safe to write as it is; made by the functions of this module alone."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One heading with what stands below it.
+
+    Attributes:
+        title: plain text.
+        parts: markup from the functions of this module.
+        new_page: begins on a new sheet of paper.
+    """
+
+    title: str
+    parts: Sequence[Html]
+    new_page: bool = False
+
+
+def report_page(
+    title: str,
+    subtitle: str,
+    notices: Sequence[str],
+    sections: Sequence[Section],
+    machine: Mapping[str, Any],
+) -> str:
+    """The whole file.
+
+    Args:
+        title, subtitle: plain text.
+        notices: what must be read first, the gravest first; repeated on every printed page.
+        sections: in order.
+        machine: what `nscweb rerun` reads, as JSON inside the page; see `machine_part`.
+    """
+    contents = "".join(
+        f'<li><a href="#s{number}">{escape(section.title)}</a></li>'
+        for number, section in enumerate(sections, start=1)
+    )
+    body = "".join(_section(number, section) for number, section in enumerate(sections, start=1))
+    head = "".join(f"<strong>{escape(text)}</strong> " for text in notices)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY, quote=True)}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta name="robots" content="noindex"><title>{escape(title)}</title><style>{STYLE}</style></head><body>'
+        f'<table class="sheet"><thead><tr><td><div class="notice" role="note">{head}</div></td></tr></thead>'
+        f"<tbody><tr><td><header><h1>{escape(title)}</h1><p>{escape(subtitle)}</p></header>"
+        f'<nav aria-label="Contents"><ol>{contents}</ol></nav>{body}</td></tr></tbody></table>'
+        f'<script type="application/json" id="{_DATA_ID}">{_json(machine)}</script></body></html>\n'
+    )
+
+
+def machine_part(page: str) -> dict[str, Any] | None:
+    """What `report_page` was given as `machine`; None when the text is no such page or was damaged."""
+    start = page.rfind(f'<script type="application/json" id="{_DATA_ID}">')
+    end = page.find("</script>", start)
+    if start < 0 or end < 0:
+        return None
+    try:
+        found = json.loads(page[page.index(">", start) + 1 : end])
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """JSON that cannot end the element around it, whatever a user called a sample."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _section(number: int, section: Section) -> str:
+    new = ' class="new"' if section.new_page else ""
+    inner = "".join(part.text for part in section.parts)
+    return f'<section id="s{number}"{new}><h2>{number}. {escape(section.title)}</h2>{inner}</section>'
+
+
+def paragraph(text: str, kind: str = "") -> Html:
+    """Plain text; `kind` is a style of ours: ``lead``, ``small``, ``warn``."""
+    return Html(f'<p class="{escape(kind)}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>")
+
+
+def heading(text: str) -> Html:
+    """A heading inside a section."""
+    return Html(f"<h3>{escape(text)}</h3>")
+
+
+def bullets(sentences: Iterable[str], kind: str = "") -> Html:
+    """A list; nothing for no sentences."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in sentences)
+    return Html(f'<ul class="{escape(kind)}">{items}</ul>' if items else "")
+
+
+def numbered(sentences: Iterable[str]) -> Html:
+    """A numbered list, for references."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in sentences)
+    return Html(f'<ol class="references">{items}</ol>' if items else "")
+
+
+def facts(lines: Iterable[tuple[str, str]]) -> Html:
+    """Names and values."""
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in lines)
+    return Html(f'<table class="facts"><tbody>{rows}</tbody></table>')
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> Html:
+    """A table with its head repeated on each page.
+
+    Args:
+        rows: text or numbers, written as `str` says.
+        numbers: positions of columns that are set to the right.
+    """
+    right = set(numbers)
+
+    def cell(tag: str, position: int, value: object) -> str:
+        kind = ' class="n"' if position in right else ""
+        return f"<{tag}{kind}>{escape(str(value))}</{tag}>"
+
+    head = "".join(cell("th", i, name) for i, name in enumerate(columns))
+    body = "".join("<tr>" + "".join(cell("td", i, v) for i, v in enumerate(row)) + "</tr>" for row in rows)
+    return Html(
+        f'<div class="wide"><table class="data"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def figure(svg: Html, caption: str) -> Html:
+    """A drawing with the words below it."""
+    return Html(f"<figure>{svg.text}<figcaption>{escape(caption)}</figcaption></figure>")

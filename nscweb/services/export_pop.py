@@ -1,0 +1,76 @@
+"""Cells of a run as IDEAS populations: one ``.pop`` per sample and class, lists of object numbers."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING, BinaryIO
+
+import pandas as pd
+
+from nscweb.core.progress import Progress, no_progress
+from nscweb.core.runs import Run
+from nscweb.services.dashboard import Filters
+from nscweb.services.export import counted
+from nscweb.services.export_fcs import file_name
+from nscweb.services.runs import get_run, prediction_table
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+_STAMP = (1980, 1, 1, 0, 0, 0)
+LEFT_OUT = "left_out"
+
+
+def write_pop_zip(
+    app: App, run: Run | str, out: BinaryIO, filters: Filters | None = None, progress: Progress = no_progress
+) -> int:
+    """A zip with a folder per sample; returns the lists written."""
+    found = get_run(app, run)
+    with zipfile.ZipFile(out, "w") as archive:
+        return add_populations(app, found, archive, filters, progress)
+
+
+def add_populations(
+    app: App,
+    run: Run,
+    archive: zipfile.ZipFile,
+    filters: Filters | None = None,
+    progress: Progress = no_progress,
+    folder: str = "",
+) -> int:
+    """Put the lists into a zip that is being written: the counted cells by class, and those that are left out.
+
+    Object numbers are those of the export that the cells came from, unchanged, so that IDEAS finds the same cells.
+    ``populations.csv`` says how many cells each list has, and where one number stands for several cells of a
+    sample, because then the list names more cells than were meant.
+    """
+    from nscweb.reports.tables import csv_bytes
+
+    table = prediction_table(app, run)
+    made = table[["sample_id", "object_number", "predicted"]].assign(
+        counted=counted(table, filters or Filters())
+    )
+    lines, lists, done = [], 0, 0
+    for number, (sample, part) in enumerate(made.groupby("sample_id", sort=False, observed=True), start=1):
+        place = f"{folder}{file_name(number, str(sample))}"
+        twice = int(part["object_number"].duplicated().sum())
+        parts = [
+            (name, part[part["counted"] & (part["predicted"] == name).to_numpy()]) for name in run.class_names
+        ]
+        for position, (name, cells) in enumerate([*parts, (LEFT_OUT, part[~part["counted"]])], start=1):
+            path = f"{place}/{LEFT_OUT if name == LEFT_OUT else file_name(position, name)}.pop"
+            numbers = sorted(set(cells["object_number"].tolist()))
+            info = zipfile.ZipInfo(path, _STAMP)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, "".join(f"{value}\r\n" for value in numbers))
+            lists += 1
+            lines.append(
+                {
+                    "sample": str(sample), "population": name, "cells": len(cells), "object_numbers": len(numbers),
+                    "numbers_twice_in_sample": twice, "file": path[len(folder) :],
+                }
+            )  # fmt: skip
+        done += len(part)
+        progress(done, len(table), "Writing populations")
+    archive.writestr(zipfile.ZipInfo(f"{folder}populations.csv", _STAMP), csv_bytes(pd.DataFrame(lines)))
+    return lists

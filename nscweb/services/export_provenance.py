@@ -1,0 +1,89 @@
+"""What made the numbers of a report, for people and for `nscweb rerun`: inputs, settings, hashes, versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nscweb.core.samples import sample_as_dict
+from nscweb.services.comparison import Comparison
+from nscweb.services.dashboard import Filters, warnings_of
+from nscweb.services.gates import gates_changed, gates_of_run
+from nscweb.services.runs import sheet_changed
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+FORMAT = "nscweb report 1"
+NOTICE = "Research use only. Predicted by a computer, not measured by a marker."
+SIMULATED = "THE CELLS OF THIS STUDY ARE SIMULATED. They say nothing about real cultures."
+SIMULATED_TRAINING = (
+    "The model was trained on simulated cells only; its accuracy for real cells is not known."
+)
+
+
+def notices(found: Comparison) -> tuple[str, ...]:
+    """What must be read before any number, on every page of paper."""
+    made = found.run.provenance
+    said = [SIMULATED] if made.simulated_cells else []
+    if made.simulated_training:
+        said.append(SIMULATED_TRAINING)
+    return (*said, NOTICE)
+
+
+def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
+    """Everything that made the numbers, ready for JSON."""
+    run, filters = found.run, found.filters
+    gates = gates_of_run(run)
+    return {
+        "format": FORMAT,
+        "run": run.run_id,
+        **run.provenance.as_dict(),
+        "created_utc": run.created_utc,
+        "cells": run.cells,
+        "not_predicted": run.extra.get("not_predicted", 0),
+        "classes": list(run.class_names),
+        "warnings": list(warnings_of(app, run)),
+        "limits": list(run.extra.get("limits", ())),
+        "fitness": list(run.extra.get("fitness", ())),
+        "brightfield": run.extra.get("channel", ""),
+        "pixel_size_um": run.extra.get("pixel_size_um"),
+        "filters": filters_as_dict(filters),
+        "gates": {
+            "limits": gates.as_dict(),
+            "digest": gates.digest(),
+            "sentence": gates.sentence(filters.exclude_flags),
+            "changed_after_run": gates_changed(app, run),
+        },
+        "counting": {
+            "asked": found.method,
+            "method": found.estimates.method,
+            "sentence": found.estimates.sentence,
+            "control": found.control,
+            "adjust": found.adjust,
+        },
+        "sheet": [sample_as_dict(sample) for sample in found.data.sheet],
+        "sample_sheet_edited_after_run": sheet_changed(app, run),
+        "notice": NOTICE,
+    }
+
+
+def filters_as_dict(filters: Filters) -> dict[str, Any]:
+    """Ready for JSON."""
+    return {
+        "groups": list(filters.groups),
+        "times_h": list(filters.times_h),
+        "replicates": list(filters.replicates),
+        "min_confidence": filters.min_confidence,
+        "exclude_flags": list(filters.exclude_flags),
+    }
+
+
+def filters_from_dict(data: dict[str, Any]) -> Filters:
+    """Inverse of `filters_as_dict`."""
+    return Filters(
+        groups=tuple(str(name) for name in data.get("groups", ())),
+        times_h=tuple(float(hours) for hours in data.get("times_h", ())),
+        replicates=tuple(str(name) for name in data.get("replicates", ())),
+        min_confidence=float(data.get("min_confidence", 0.0)),
+        exclude_flags=tuple(str(name) for name in data.get("exclude_flags", ())),
+    )

@@ -1,0 +1,204 @@
+"""The tables that leave the program: samples, groups, tests and lights, as the page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from nscweb.core.runs import Run
+from nscweb.core.samples import Sample
+from nscweb.core.timepoint import TimePoint
+
+if TYPE_CHECKING:
+    from nscweb.services.comparison import Comparison
+
+# What is said of a ratio, by class: column of the estimates -> beginning of the column in the wide table.
+_BY_CLASS = {
+    "count": "n",
+    "ratio": "ratio",
+    "low": "low",
+    "high": "high",
+    "naive": "naive",
+    "naive_low": "naive_low",
+    "naive_high": "naive_high",
+}
+_MEANINGS: dict[str, str] = {
+    "cell_id": "key of the cell in this program: sample key and row",
+    "sample": "name of the sample",
+    "object_number": "number of the object as the instrument's software exported it",
+    "group": "inducer group",
+    "time_h": "hours since induction",
+    "time": "the same as text",
+    "replicate": "biological replicate",
+    "cells_in": "cells predicted",
+    "cells": "cells counted, behind the ratios",
+    "predicted": "class with the highest score",
+    "confidence": "highest score, 0 to 1",
+    "flags": "quality flags that the cell carries",
+    "counted": "yes when the cell is behind the ratios",
+    "true_class": "class known from the sample sheet or a population, if any",
+    "source": "file that the image came from",
+    "class": "class that the line is about",
+    "replicates": "replicates behind the line; the unit of all statistics",
+    "mean": "mean share over replicates, 0 to 1",
+    "sd": "standard deviation over replicates",
+    "sem": "standard error of the mean over replicates",
+    "low": "lower end of the 95 % interval",
+    "high": "upper end of the 95 % interval",
+    "naive_mean": "mean share of counted labels, not corrected, 0 to 1",
+    "method": "way of counting (pacc, acc, em: corrected; naive: counted labels), or name of the test",
+    "interval": "how the interval was made",
+    "recovered": "yes when the ratio could be recovered from the scores; where not, no ratio is given",
+    "why": "why the ratio could not be recovered",
+    "light": "does the model fit: green fits, yellow look closer, red do not trust, empty not judged",
+    "lights": "the lights of the samples behind the line, counted",
+    "reasons": "what the light rests on",
+    "other": "group that is compared with",
+    "difference": "mean of group minus mean of other, as a share (0.05 is 5 percentage points)",
+    "p": "p value, adjusted for all comparisons of this class; empty with fewer than three replicates",
+    "p_single": "p value before the adjustment",
+    "comparisons": "comparisons that p is adjusted for",
+    "n_group": "replicates of group",
+    "n_other": "replicates of other",
+    "g": "Hedges g, difference in units of the spread between replicates",
+    "note": "what must be known of this comparison",
+    "donor": "donor or animal",
+    "instrument": "instrument",
+    "control": "yes for a control sample",
+    "unlike_training_data": "yes when the cells are unlike those that the model learnt from",
+    "cells_are": "simulated or measured",
+    "model_trained_on": "simulated or measured cells",
+    "model": "name and version of the model",
+    "weights_sha256": "SHA-256 of its weights",
+    "gates": "which cells are left out for their quality",
+    "run": "id of the run",
+    "imported": "cells imported",
+    "kept": "cells left after all gates",
+    "kept_percent": "the same in per cent of the imported",
+    "far": "cells farther from the training cells than 95 % of known cells are",
+    "share": "far cells as a share of those looked at, 0 to 1",
+    "level": "how grave a finding is",
+    "code": "stable code of a finding",
+    "message": "what was found",
+    "where": "file and place",
+}
+_BEGINNINGS: tuple[tuple[str, str], ...] = (
+    ("p_", "calibrated score of {}, 0 to 1"),
+    ("n_", "counted cells predicted as {}"),
+    ("ratio_", "share of {}, 0 to 1, by the method of the column method; empty where it cannot be recovered"),
+    ("naive_low_", "lower end of the 95 % interval of naive_{}, over cells"),
+    ("naive_high_", "upper end of the 95 % interval of naive_{}, over cells"),
+    ("naive_", "share of {} among counted labels, not corrected, 0 to 1"),
+    ("low_", "lower end of the 95 % interval of ratio_{}"),
+    ("high_", "upper end of the 95 % interval of ratio_{}"),
+)
+
+
+def meanings(columns: Sequence[str]) -> list[tuple[str, str]]:
+    """(column, meaning with its unit), in order; "" for a column of the user's own."""
+    found = []
+    for column in columns:
+        said = _MEANINGS.get(column, "")
+        if not said:
+            said = next(
+                (
+                    text.format(column[len(start) :])
+                    for start, text in _BEGINNINGS
+                    if column.startswith(start)
+                ),
+                "",
+            )
+        found.append((column, said))
+    return found
+
+
+def samples_frame(found: Comparison) -> pd.DataFrame:
+    """One row per sample: the sheet, cells, and of each class count, ratio and interval, corrected and naive."""
+    data, table = found.data, found.estimates.table
+    leading = ["sample_id", "group", "time_h", "replicate", "cells_in", "cells"]
+    out = data.samples[leading].rename(columns={"sample_id": "sample"})
+    out.insert(3, "time", time_labels(out["time_h"]))
+    names = out["sample"].tolist()
+    for name in found.classes.names:
+        rows = table[table["class"] == name].set_index("sample_id").reindex(names)
+        for column, start in _BY_CLASS.items():
+            values = rows[column].to_numpy(float)
+            out[f"{start}_{name}"] = np.nan_to_num(values).astype(int) if column == "count" else values
+    first = table.drop_duplicates("sample_id").set_index("sample_id").reindex(names)
+    out["method"] = found.estimates.method
+    out["recovered"] = yes_no(first["recovered"].fillna(False).astype(bool).tolist())
+    out["why"] = first["why"].fillna("No cell of this sample is counted.").astype(str).tolist()
+    out["light"] = [found.lights.get(name, "") for name in names]
+    out["unlike_training_data"] = _unlike(found.run, names)
+    return _with_sheet(out, data.sheet)
+
+
+def groups_frame(found: Comparison) -> pd.DataFrame:
+    """One row per group, time point and class; the unit is the replicate."""
+    out = found.groups.copy()
+    out.insert(2, "time", time_labels(out["time_h"]))
+    out["recovered"] = yes_no(out["recovered"].tolist())
+    return out
+
+
+def tests_frame(found: Comparison) -> pd.DataFrame:
+    """One row per comparison of two groups at one time point in one class."""
+    out = found.tests.copy()
+    out.insert(1, "time", time_labels(out["time_h"]))
+    return out
+
+
+def replicates_frame(found: Comparison) -> pd.DataFrame:
+    """One row per replicate and class: the points of the figures."""
+    out = found.replicate_rows.copy()
+    out.insert(2, "time", time_labels(out["time_h"]))
+    out["recovered"] = yes_no(out["recovered"].tolist())
+    return out
+
+
+def fit_frame(run: Run) -> pd.DataFrame:
+    """One row per sample that was judged: its light, the reasons, and the numbers behind them."""
+    rows = []
+    for item in run.extra.get("fitness", ()):
+        plain = {key: value for key, value in item.items() if isinstance(value, str | int | float | bool)}
+        reasons = " ".join(str(reason) for reason in item.get("reasons", ())) or str(item.get("sentence", ""))
+        leading = {
+            "sample": str(item.get("sample_id", "")),
+            "light": str(item.get("light", "")),
+            "reasons": reasons,
+        }
+        rest = {key: value for key, value in plain.items() if key not in ("sample_id", "light", "sentence")}
+        rows.append({**leading, **rest})
+    return pd.DataFrame(rows, columns=None if rows else ["sample", "light", "reasons"])
+
+
+def time_labels(hours: pd.Series) -> pd.Series:
+    """ "12 h", "3 d"; "" where no time is known."""
+    labels = {value: TimePoint(float(value)).label() for value in hours.dropna().unique()}
+    return pd.Series([labels.get(value, "") for value in hours.tolist()], index=hours.index, dtype=object)
+
+
+def yes_no(values: Sequence[bool]) -> list[str]:
+    """Truth as words, because a spreadsheet translates TRUE."""
+    return ["yes" if value else "no" for value in values]
+
+
+def _unlike(run: Run, names: Sequence[str]) -> list[str]:
+    unlike = {item["sample_id"] for item in run.extra.get("fitness", ()) if item.get("unlike")}
+    # Samples of a few cells cannot be judged alone; the judgement of all together then holds for each of them.
+    other = "yes, all samples together" if run.extra.get("unlike_together") else "no"
+    return ["yes" if name in unlike else other for name in names]
+
+
+def _with_sheet(out: pd.DataFrame, sheet: Sequence[Sample]) -> pd.DataFrame:
+    if sheet:
+        by_name = {sample.name: sample for sample in sheet}
+        said = [by_name.get(str(name)) for name in out["sample"]]
+        out["donor"] = [sample.donor if sample else "" for sample in said]
+        out["instrument"] = [sample.instrument if sample else "" for sample in said]
+        out["control"] = yes_no([bool(sample and sample.control) for sample in said])
+        out["true_class"] = [sample.true_class if sample else "" for sample in said]
+    return out

@@ -1,0 +1,106 @@
+"""A report as one workbook: what must be read first, then samples, groups, tests, lights, findings and cells."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, BinaryIO
+
+import pandas as pd
+
+from nscweb.core.progress import Progress, no_progress
+from nscweb.services.export import cells_frame
+from nscweb.services.export_tables import meanings
+from nscweb.services.report_data import ReportData
+from nscweb.services.report_methods import methods_text
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+_SHEETS = ("Samples", "Groups", "Tests", "Replicates", "Fit", "Funnel", "Findings", "Sample sheet")
+
+
+def write_xlsx(
+    app: App, data: ReportData, out: BinaryIO, *, cells: bool = True, progress: Progress = no_progress
+) -> dict[str, int]:
+    """Write the workbook of a report; returns tables that were too long for a sheet -> their rows.
+
+    Args:
+        cells: also one row per cell, where a sheet can hold them; None of the other sheets needs them.
+    """
+    from nscweb.reports.xlsx import About, write_workbook
+
+    sheets = {name: data.tables[name] for name in _SHEETS if name in data.tables}
+    if cells:
+        progress(0, data.run.cells, "Gathering the cells")
+        sheets["Cells"] = cells_frame(app, data.run, data.found.filters)
+    about = About(
+        title=data.title,
+        notices=data.notices,
+        facts=about_facts(data) if cells else {**about_facts(data), "Cells": [_NOT_HERE]},
+        columns={name: said for name, table in sheets.items() if (said := _meanings(table))},
+    )
+    machine = json.dumps(data.provenance, ensure_ascii=False)
+    return write_workbook(out, about, sheets, machine=machine, progress=progress)
+
+
+_NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
+
+
+def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
+    """heading -> (name, value) lines: what made the numbers, for people."""
+    made, found, said = data.run.provenance, data.found, data.provenance
+    methods, references = methods_text(data)
+    gates = said["gates"]
+    filters = [
+        f"{key}: {', '.join(map(str, value))}" for key, value in said["filters"].items() if _is_set(value)
+    ]
+    lines = {
+        "Answer": [(f"{number}", sentence) for number, sentence in enumerate(found.sentences, start=1)],
+        "Read this before the numbers": [("", sentence) for sentence in said["warnings"]],
+        "Study": [
+            ("study", f"{made.study} ({made.study_id})"),
+            ("cells are", "SIMULATED" if made.simulated_cells else "measured"),
+            ("cells predicted", f"{found.data.cells:,}"),
+            ("cells counted", f"{found.data.kept:,}"),
+            *((f"left out: {reason}", f"{count:,}") for reason, count in found.data.dropped.items()),
+            ("channel", made.channel),
+            ("pixel size", "not known" if not said["pixel_size_um"] else f"{said['pixel_size_um']:g} µm"),
+            ("SHA-256 of the cells", made.cells_sha256),
+        ],
+        "Model": [
+            ("model", f"{made.model} {made.model_version}"),
+            ("trained on", "simulated cells" if made.simulated_training else "measured cells"),
+            ("classes", ", ".join(data.run.class_names)),
+            ("SHA-256 of the weights", made.weights_sha256),
+            *(("limit", sentence) for sentence in said["limits"]),
+        ],
+        "How it was counted": [
+            ("method", f"{found.estimates.method}: {found.estimates.sentence}"),
+            ("quality gates", gates["sentence"]),
+            ("gates digest", gates["digest"]),
+            ("filters", "; ".join(filters) or "none"),
+            ("compared with", found.control or "every pair of groups"),
+            ("adjusted by", found.adjust),
+        ],
+        "Methods, ready for a paper": [("text", " ".join(methods)), *(_numbered(references))],
+        "Run": [
+            ("run", data.run.run_id),
+            ("made", data.run.created_utc),
+            ("settings", "; ".join(f"{key} {value}" for key, value in made.settings.items())),
+            ("versions", "; ".join(f"{key} {value}" for key, value in made.versions.items())),
+            ("make it again", "nscweb rerun and the name of this file"),
+        ],
+    }
+    return {heading: rows for heading, rows in lines.items() if rows}
+
+
+def _numbered(references: list[str]) -> list[tuple[str, str]]:
+    return [(f"[{number}]", text) for number, text in enumerate(references, start=1)]
+
+
+def _is_set(value: object) -> bool:
+    return bool(value)
+
+
+def _meanings(table: pd.DataFrame) -> list[tuple[str, str]]:
+    return [(column, said) for column, said in meanings([str(name) for name in table.columns]) if said]

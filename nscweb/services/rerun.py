@@ -1,0 +1,180 @@
+"""`nscweb rerun`: make the tables of a report again from the same inputs, and say whether they are the same.
+
+Everything is made in a folder of its own beside the data: the cells are read where they are, sheet, gates, filters
+and way of counting are those that the report wrote down, so what was changed in the study since does not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nscweb.core.card import CardEntry
+from nscweb.core.errors import ModelNotFound, StudyNotFound
+from nscweb.core.progress import Progress, no_progress
+from nscweb.core.runs import Run
+from nscweb.core.samples import Study
+from nscweb.services.export_provenance import filters_from_dict
+from nscweb.services.models import list_models
+from nscweb.services.report_data import COMPARED, report_data
+from nscweb.services.rerun_compare import EXACT, TableCheck, compare_tables
+from nscweb.services.rerun_folder import same_inputs
+from nscweb.services.rerun_reading import Statement, read_report
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+
+@dataclass(frozen=True)
+class RerunResult:
+    """What came out.
+
+    Attributes:
+        study, model: what was predicted again, with which model.
+        run: id of the run in the report.
+        checks: one per table.
+        reasons: what is not as it was, the likely reason first; empty when everything is.
+        cells: predicted again.
+    """
+
+    study: str
+    model: str
+    run: str
+    checks: tuple[TableCheck, ...]
+    reasons: tuple[str, ...]
+    cells: int
+
+    @property
+    def same(self) -> bool:
+        """All tables are the same, rounding apart."""
+        return all(check.same for check in self.checks)
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in a sentence or two."""
+        numbers, rows = sum(c.numbers for c in self.checks), sum(c.rows for c in self.checks)
+        if not self.same:
+            names = ", ".join(check.name for check in self.checks if not check.same)
+            why = f" What is not as it was: {' '.join(self.reasons)}" if self.reasons else ""
+            return f"Not the same: numbers differ in {names}.{why}"
+        largest = max((check.largest for check in self.checks), default=0.0)
+        how = "digit by digit" if largest <= EXACT else f"to {largest:.1g}, which is rounding"
+        return f"The same: {numbers:,} values in {rows:,} rows of {len(self.checks)} tables agree {how}."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "same": self.same,
+            "sentence": self.sentence,
+            "study": self.study,
+            "model": self.model,
+            "run": self.run,
+            "cells": self.cells,
+            "reasons": list(self.reasons),
+            "tables": [
+                {
+                    "name": check.name, "rows": check.rows, "values": check.numbers, "largest": check.largest,
+                    "same": check.same, "different": list(check.different),
+                }
+                for check in self.checks
+            ],
+        }  # fmt: skip
+
+
+def rerun(
+    app: App, report: Path, *, out: Path | None = None, progress: Progress = no_progress, device: str = "auto"
+) -> RerunResult:
+    """Predict the study of a report again with its gates, sheet and way of counting, and compare the tables.
+
+    Args:
+        report: HTML, ZIP or XLSX file of a report.
+        out: also write the new report, as a ZIP file.
+
+    Raises:
+        InputRefused: the file is no report.
+        StudyNotFound: its study is not in this data folder.
+        ModelNotFound: neither its weights nor another version of its model are installed.
+    """
+    from nscweb.services.predict import predict_study
+    from nscweb.services.report import write_report
+
+    stated = read_report(report)
+    made = stated.provenance
+    study = _study(app, made)
+    entry = _model(app, made)
+    counting = made["counting"]
+    chosen = (filters_from_dict(made["filters"]), counting["asked"], counting["control"], counting["adjust"])
+    with same_inputs(app, study, made) as (beside, its_study):
+        mode = "fast" if made["settings"].get("mode") == "fast" else "exact"
+        run = predict_study(
+            beside, its_study, str(entry.folder), progress=progress, device=device, mode=mode
+        )  # fmt: skip
+        data = report_data(beside, run, *chosen)
+        checks = tuple(
+            compare_tables(name, stated.tables[name], data.tables[name])
+            for name in COMPARED
+            if name in stated.tables
+        )
+        if out is not None:
+            filters, method, control, adjust = chosen
+            write_report(
+                beside, run, "zip", out, filters=filters, method=method, control=control, adjust=adjust
+            )
+    reasons = _reasons(stated, run, study)
+    return RerunResult(
+        made["study"], f"{run.model} {run.provenance.model_version}", made["run"], checks, reasons, run.cells
+    )
+
+
+def _study(app: App, made: dict[str, Any]) -> Study:
+    studies = app.catalogue.studies()
+    for same in (
+        [study for study in studies if (study.study_id, study.name) == (made["study_id"], made["study"])],
+        [study for study in studies if study.name == made["study"]],
+        [study for study in studies if study.study_id == made["study_id"]],
+    ):
+        if same:
+            return same[0]
+    raise StudyNotFound(
+        f"The study {made['study']!r} of this report is not in this data folder.",
+        "Choose its data folder with --data-dir, or import its files again under this name.",
+    )
+
+
+def _model(app: App, made: dict[str, Any]) -> CardEntry:
+    entries = list_models(app)
+    for entry in entries:
+        if entry.card.weights.sha256 == made["weights_sha256"]:
+            return entry
+    for entry in entries:
+        if entry.card.name == made["model"]:
+            return entry
+    raise ModelNotFound(
+        f"The model {made['model']} {made['model_version']} of this report is not installed.",
+        f"Install the weights with the SHA-256 {made['weights_sha256']}.",
+    )
+
+
+def _reasons(stated: Statement, run: Run, study: Study) -> tuple[str, ...]:
+    was, now = stated.provenance, run.provenance
+    found = []
+    if was["weights_sha256"] != now.weights_sha256:
+        found.append(
+            f"Other weights: the report used {was['model']} {was['model_version']} "
+            f"({was['weights_sha256'][:12]}…), installed is {now.model_version} ({now.weights_sha256[:12]}…)."
+        )
+    if was["cells_sha256"] != now.cells_sha256:
+        found.append(
+            f"Other cells: the cell files are not those of the report ({was['cells']:,} cells then, {run.cells:,} now)."
+        )
+    if was.get("brightfield") and was["brightfield"] != study.channel:
+        found.append(f"Another brightfield channel: {was['brightfield']} then, {study.channel} now.")
+    versions = [
+        f"{name} {old} then, {now.versions.get(name, 'not installed')} now"
+        for name, old in was["versions"].items()
+        if now.versions.get(name) != old
+    ]
+    if versions:
+        found.append(f"Other versions: {'; '.join(versions)}.")
+    return tuple(found)

@@ -1,0 +1,192 @@
+"""A report in every form says the same numbers as the services that the pages show, and other programs read it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+
+import flowio
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from predicted import fresh_app, predicted
+from small_studies import add_study
+
+from nscweb.core.errors import WrongUse
+from nscweb.core.flags import flag
+from nscweb.core.samples import Sample
+from nscweb.io.feature_tables import read_population
+from nscweb.reports.html_report import machine_part
+from nscweb.services.dashboard import Filters
+from nscweb.services.export import cells_csv, with_header
+from nscweb.services.export_provenance import NOTICE, SIMULATED
+from nscweb.services.predict import predict_study
+from nscweb.services.report import write_report
+from nscweb.services.report_data import COMPARED, report_data
+from nscweb.services.rerun_compare import compare_tables
+from nscweb.services.rerun_reading import read_report
+from nscweb.services.runs import prediction_table
+
+EVIL = '<img src=x onerror="alert(1)">&</script><b>'
+
+
+@pytest.fixture(scope="module")
+def data():
+    found = predicted()
+    return report_data(found.app, found.run)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """form -> path."""
+    found, folder = predicted(), tmp_path_factory.mktemp("forms")
+    forms = ("html", "xlsx", "zip", "fcs-one")
+    return {form: write_report(found.app, found.run, form, folder / f"report.{form}") for form in forms}
+
+
+@pytest.mark.parametrize("form", ["html", "xlsx", "zip"])
+def test_the_file_says_what_the_page_shows(data, written, form):
+    stated = read_report(written[form])
+    assert set(stated.tables) == set(COMPARED)
+    assert stated.provenance["run"] == data.run.run_id
+    assert stated.provenance["weights_sha256"] == data.run.provenance.weights_sha256
+    assert len(stated.provenance["sheet"]) == 12
+    for name in COMPARED:
+        check = compare_tables(name, stated.tables[name], data.tables[name])
+        assert check.different == (), check.different
+        assert check.largest == 0.0
+        assert check.rows == len(data.tables[name]) > 0
+
+
+def test_the_tables_are_those_of_the_page(data):
+    shares = data.found.estimates.table.pivot(index="sample_id", columns="class", values="ratio")
+    samples = data.tables["Samples"].set_index("sample")
+    for name in data.run.class_names:
+        np.testing.assert_array_equal(samples[f"ratio_{name}"], shares[name].reindex(samples.index))
+    np.testing.assert_array_equal(data.tables["Groups"]["mean"], data.found.groups["mean"])
+    np.testing.assert_array_equal(data.tables["Tests"]["difference"], data.found.tests["difference"])
+
+
+def test_the_numbers_that_people_read_in_the_page_are_those_of_the_table(data, written):
+    page = written["html"].read_text("utf-8")
+    for row in data.tables["Groups"].to_dict("records"):
+        line = f'<td class="n">{100 * row["mean"]:.1f}</td><td class="n">[{100 * row["low"]:.1f}, '
+        assert line in page
+
+
+def test_the_page_is_complete_in_itself_and_says_first_what_must_be_read_first(data, written):
+    page = written["html"].read_text("utf-8")
+    assert len(page) < 500_000
+    assert not re.search(r"(src|href)\s*=\s*[\"'](?!#)", page)
+    assert not re.search(r"url\(|@import", page)
+    assert re.findall(r"<script[^>]*>", page) == ['<script type="application/json" id="nscweb-report">']
+    assert "default-src &#x27;none&#x27;" in page
+    body = page[page.index("<body>") :]
+    assert body.index("<thead>") < body.index(SIMULATED) < body.index(NOTICE) < body.index("<h1>")
+    for title in (
+        "The answer",
+        "Groups compared",
+        "Does the model fit",
+        "quality gates",
+        "Model card",
+        "Methods",
+    ):
+        assert title in body
+    assert "[1]" in body and "Wilson EB (1927)" in body
+
+
+def test_names_of_users_stay_text(tmp_path):
+    app = fresh_app(tmp_path)
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 255, (1, 45, 60)).astype(np.uint8) for _ in range(4)]
+    samples = [(Sample(f"{EVIL}{i}", group=EVIL, time_h=24.0, replicate=EVIL), images) for i in range(2)]
+    study = add_study(app, EVIL, samples, simulated=False)
+    path = write_report(
+        app,
+        predict_study(app, study.name, "random"),
+        "html",
+        tmp_path / "r.html",
+        filters=Filters(exclude_flags=()),
+    )
+    page = path.read_text("utf-8")
+    assert "<img" not in page and "<b>" not in page
+    assert page.count("</script>") == 1
+    made = machine_part(page)
+    assert made is not None and made["provenance"]["study"] == EVIL
+    assert "&lt;img src=x" in page
+    assert SIMULATED not in page and NOTICE in page
+
+
+def test_the_workbook_begins_with_what_made_it(data, written):
+    book = openpyxl.load_workbook(written["xlsx"])
+    assert book.sheetnames[:4] == ["About", "Samples", "Groups", "Tests"]
+    assert len(list(book["Cells"].iter_rows())) == data.run.cells + 1
+    text = [str(value) for row in book["About"].iter_rows(values_only=True) for value in row if value]
+    assert text[1] == SIMULATED
+    for wanted in (data.run.provenance.weights_sha256, data.run.provenance.cells_sha256, "naive_neuron"):
+        assert wanted in text
+    assert book["provenance"].sheet_state == "hidden"
+
+
+def test_scores_and_gates_of_every_cell_are_in_the_fcs_file(written):
+    found = predicted()
+    table = prediction_table(found.app, found.run)
+    read = flowio.FlowData(str(written["fcs-one"]))
+    values = pd.DataFrame(np.reshape(read.events, (-1, read.channel_count)), columns=read.pnn_labels)
+    assert not any("_" in name for name in read.pnn_labels)
+    np.testing.assert_array_equal(values["ObjectNumber"], table["object_number"])
+    for name in found.run.class_names:
+        np.testing.assert_array_equal(
+            values[f"Score{name.capitalize()}"].astype(np.float32), table[f"p_{name}"]
+        )
+    names = np.array(["", *found.run.class_names])[values["PredictedClass"].astype(int)]
+    np.testing.assert_array_equal(names, table["predicted"].astype(str))
+    np.testing.assert_array_equal(values["GateBorder"] == 1, table["flags"] & flag("border").bit > 0)
+    assert int(values["Counted"].sum()) == report_data(found.app, found.run).found.data.kept
+    np.testing.assert_array_equal(values["HoursInduced"], table["time_h"])
+    assert read.text["nscsimulated"] == "yes"
+    assert read.text["nscweightssha256"] == found.run.provenance.weights_sha256
+
+
+def test_the_zip_holds_populations_and_fcs_files_of_each_sample(written):
+    found = predicted()
+    table = prediction_table(found.app, found.run)
+    with zipfile.ZipFile(written["zip"]) as archive:
+        lists = pd.read_csv(io.BytesIO(archive.read("pop/populations.csv")))
+        assert set(lists["population"]) == {*found.run.class_names, "left_out"}
+        assert lists["cells"].sum() == found.run.cells
+        for row in lists.to_dict("records"):
+            numbers, broken = read_population(archive.read(f"pop/{row['file']}"), row["file"])
+            assert (len(numbers), broken) == (row["object_numbers"], 0)
+            if row["population"] != "left_out":
+                here = table[
+                    (table["sample_id"] == row["sample"]) & (table["predicted"] == row["population"])
+                ]
+                assert numbers <= set(here["object_number"])
+        parts = pd.read_csv(io.BytesIO(archive.read("fcs/samples.csv")))
+        read = flowio.FlowData(io.BytesIO(archive.read(f"fcs/{parts['file'][0]}")))
+        assert read.event_count == parts["cells"][0] == (table["sample_id"] == parts["sample"][0]).sum()
+        assert {"report.html", "report.xlsx", "tests.csv", "fit.csv", "replicates.csv"} <= set(
+            archive.namelist()
+        )
+        assert any(name.startswith("figures/") for name in archive.namelist())
+        assert len(pd.read_csv(io.BytesIO(archive.read("cells.csv")))) == found.run.cells
+        assert json.loads(archive.read("provenance.json"))["counting"]["asked"] == "pacc"
+
+
+def test_a_header_of_comments_can_be_passed_over():
+    found = predicted()
+    plain = cells_csv(found.app, found.run)
+    text = with_header(plain, found.run)
+    assert text.startswith(b"# notice: Research use only.")
+    again = pd.read_csv(io.BytesIO(text), comment="#")
+    pd.testing.assert_frame_equal(again, pd.read_csv(io.BytesIO(plain)))
+
+
+def test_an_unknown_form_is_refused(tmp_path):
+    found = predicted()
+    with pytest.raises(WrongUse, match="'pdf'"):
+        write_report(found.app, found.run, "pdf", tmp_path / "x.pdf")

@@ -1,0 +1,94 @@
+"""A report can be made again: the same numbers from the same inputs, or what differs and why."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from predicted import fresh_app, predicted
+from random_models import write_random_model
+from small_studies import simulated_study
+
+from nscweb.core.errors import InputRefused, StudyNotFound
+from nscweb.services.gate_store import get_gates, set_gates
+from nscweb.services.predict import predict_study
+from nscweb.services.report import write_report
+from nscweb.services.rerun import rerun
+from nscweb.services.rerun_compare import compare_tables
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory):
+    """(program, its reports): a study that was reported, and whose gates and sheet were changed afterwards."""
+    folder = tmp_path_factory.mktemp("rerun")
+    app = fresh_app(folder / "data")
+    study = simulated_study(app, cells=48)
+    set_gates(app, study.study_id, get_gates(app, study.study_id).changed(focus=0.9))
+    run = predict_study(app, study.study_id, "random")
+    report = write_report(app, run, "html", folder / "report.html")
+    write_report(app, run, "zip", folder / "report.zip")
+    set_gates(app, study.study_id, get_gates(app, study.study_id).changed(focus=0.1))
+    app.catalogue.update_samples(study.study_id, [s.with_changes(group="other") for s in study.samples])
+    return app, report
+
+
+def test_the_same_inputs_give_the_same_tables_whatever_was_changed_since(changed):
+    app, report = changed
+    before = sorted(path.name for path in app.folder.root.iterdir())
+    runs = [run.run_id for run in app.catalogue.runs("s000001")]
+    result = rerun(app, report, out=report.parent / "again.zip")
+    assert result.same, [check.different for check in result.checks]
+    assert result.reasons == ()
+    assert result.cells == 48
+    assert "agree digit by digit" in result.sentence
+    assert {check.name for check in result.checks} == {"Samples", "Groups", "Tests"}
+    assert sum(check.numbers for check in result.checks) > 300
+    assert sorted(path.name for path in app.folder.root.iterdir()) == before
+    assert [run.run_id for run in app.catalogue.runs("s000001")] == runs
+    assert (report.parent / "again.zip").exists()
+
+
+def test_other_weights_are_found_out(changed):
+    app, report = changed
+    folder = app.settings.weights_dirs[0]
+    shutil.move(folder / "random", folder.parent / "away")
+    try:
+        write_random_model(folder / "random", seed=5)
+        result = rerun(app, report.with_suffix(".zip"))
+    finally:
+        shutil.rmtree(folder / "random")
+        shutil.move(folder.parent / "away", folder / "random")
+    assert not result.same
+    assert result.reasons[0].startswith("Other weights")
+    assert result.sentence.startswith("Not the same: numbers differ in Samples")
+    assert any(" was " in line and " and is " in line for check in result.checks for line in check.different)
+    assert result.as_dict()["same"] is False
+
+
+def test_a_study_that_is_not_there_is_named(changed, tmp_path):
+    with pytest.raises(StudyNotFound, match="Small"):
+        rerun(fresh_app(tmp_path), changed[1])
+
+
+@pytest.mark.parametrize("content", [b"", b"<html></html>", b"PK\x03\x04 nothing", b"\xff\xfe\x00"])
+def test_other_files_are_refused(tmp_path, content):
+    path = tmp_path / "report.html"
+    path.write_bytes(content)
+    with pytest.raises(InputRefused, match=r"report\.html"):
+        rerun(predicted().app, path)
+
+
+def test_rounding_is_told_from_another_number():
+    was = pd.DataFrame({"sample": ["a", "b"], "cells": [3, 4], "share": [0.5, np.nan], "why": ["", "x"]})
+    now = was.assign(share=[0.5 + 1e-6, np.nan])
+    check = compare_tables("Samples", was.astype(str).replace("nan", ""), now)
+    assert check.same and check.largest == pytest.approx(1e-6, rel=0.01)
+    check = compare_tables("Samples", was, was.assign(share=[0.52, 0.1]).iloc[::-1])
+    assert check.different == (
+        "Samples: sample 'b': share was empty and is 0.1.",
+        "Samples: sample 'a': share was 0.5 and is 0.52.",
+    )
+    missing = compare_tables("Samples", was.iloc[:1], was)
+    assert missing.different == ("Samples: sample 'b' is not in the report.",)
