@@ -154,7 +154,7 @@ def _interval(ratio: Float64, low: Float64, high: Float64, shared: NDArray[np.fl
     both = own + common
     # Never fewer than those of the replicates; the maximum matters where they agree exactly.
     degrees = np.maximum(number - 1, (number - 1) * (both / np.maximum(own, 1e-300)) ** 2)
-    half = t_quantile(np.minimum(degrees, 1e6)) * np.sqrt(both)
+    half = t_quantile(np.clip(degrees, 1.0, 1e6)) * np.sqrt(both)
     below, above = np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1)
     # Replicates that agree exactly (all 0, or all 1) have no spread: then the intervals of the samples speak.
     exact = error < 1e-12
