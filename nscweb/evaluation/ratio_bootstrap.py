@@ -124,19 +124,19 @@ def known_of(units: Units, strata: NDArray[np.int64], classes: int) -> dict[int,
         for name in names
     ]
     pooled, total = _moments([part for row in parts for part in row])
+    shape = pooled / max(float(np.trace(pooled)), 1e-300)
     degrees = sum(part.degrees for row in parts for part in row)
     labels_of = np.bincount(np.unique(units.sample, return_inverse=True)[1].reshape(-1))
     common = bool(np.mean(labels_of > 1) > 0.5)
     result = {}
     for name, row in zip(names, parts, strict=True):
         free = sum(part.degrees for part in row)
-        _, own = _moments(row)
-        # Samples may differ more at one time than at another; with few samples the common size weighs more.
-        factor = 1.0
-        if len(names) > 1 and total > 0:
-            factor = (_PRIOR_DEGREES + free * own / total) / (_PRIOR_DEGREES + free)
+        size = total
+        if len(names) > 1:
+            # Samples may differ more at one time than at another; with few samples the common size weighs more.
+            size = (_PRIOR_DEGREES * total + free * _moments(row)[1]) / (_PRIOR_DEGREES + free)
         behind = degrees if len(names) == 1 else min(degrees, free + _PRIOR_DEGREES)
-        result[name] = _known(units, row, pooled * factor, behind if degrees else 0, common)
+        result[name] = _known(units, row, shape * max(0.0, size), behind if degrees else 0, common)
     return result
 
 
@@ -248,8 +248,7 @@ def _moments(parts: list[_Part]) -> tuple[Float64, float]:
     whole = np.sum([part.weight * part.excess for part in parts], axis=0)
     if freedom <= 0:
         return np.zeros_like(whole), 0.0
-    found = nearest_covariance(whole / freedom)
-    return found, float(np.trace(found))
+    return nearest_covariance(whole / freedom), float(np.trace(whole)) / freedom
 
 
 def _known(units: Units, parts: list[_Part], differ: Float64, degrees: int, common: bool) -> Known:
