@@ -1,6 +1,17 @@
 """Evaluate: compare predictions with the true classes of a study."""
 
-from nscweb.ui import cached, evaluation_view, figures, picker, show
+from nscweb.ui import (
+    cached,
+    evaluation_cached,
+    evaluation_labels_view,
+    evaluation_models_view,
+    evaluation_sorting_view,
+    evaluation_split_view,
+    evaluation_view,
+    figures,
+    picker,
+    show,
+)
 from nscweb.ui.frame import open_page
 
 with open_page("evaluate") as app:
@@ -11,13 +22,25 @@ with open_page("evaluate") as app:
     if study and run and not evaluation_view.has_truth(app, study, run):
         evaluation_view.explain_missing_truth(app, study, run)
     elif study and run:
+        section = evaluation_view.choose_section(run)
         result = cached.evaluation(app, run)
         show.warnings(result.warnings)
-        part = evaluation_view.choose_time(result)
-        evaluation_view.numbers(result, part)
-        figures.choose_picture_format()
-        evaluation_view.confusion(result, part)
-        evaluation_view.per_class(result, part)
-        evaluation_view.curves(result, part)
-        evaluation_view.over_time(result)
-        evaluation_view.shortcuts(result)
+        if section == evaluation_view.FIGURES:
+            by, name = evaluation_split_view.choose(app, result, "evaluate")
+            part = evaluation_split_view.part_of(app, result, by, name)
+            bands = evaluation_cached.bands(app, result, by if name else "", name)
+            evaluation_view.numbers(result, part)
+            if by and not name:
+                evaluation_split_view.table(app, result, by)
+            figures.choose_picture_format()
+            evaluation_view.confusion(result, part)
+            evaluation_view.per_class(result, part, bands)
+            evaluation_view.curves(result, part, bands)
+            evaluation_view.over_time(result)
+            evaluation_view.shortcuts(result)
+        elif section == evaluation_view.SORTING:
+            evaluation_sorting_view.draw(app, result)
+        elif section == evaluation_view.MODELS:
+            evaluation_models_view.draw(app, run)
+        else:
+            evaluation_labels_view.draw(app, run)

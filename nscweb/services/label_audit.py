@@ -98,8 +98,9 @@ class AuditResult:
             )
         value, low, high = (100 * number for number in self.audit.share)
         return (
-            f"The label of {self.contradicted:,} of {self.cells:,} cells is contradicted. Estimated share of wrong "
-            f"labels: {value:.1f} % [{low:.1f}, {high:.1f}] ({self.audit.label})."
+            f"The label of {self.contradicted:,} of {self.cells:,} cells is contradicted. If the fit never erred, "
+            f"{value:.1f} % [{low:.1f}, {high:.1f}] of the labels would be wrong ({self.audit.label}); its errors are "
+            "in that number, so the true share is likely smaller."
         )
 
 
@@ -252,7 +253,9 @@ def _agreement(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[
     right = scores.argmax(axis=1) == labels
     share = float(np.mean([right[labels == label].mean() for label in present]))
     guessing = 1 / len(present)
-    text = f"On held-out cells the fit names {100 * share:.0f} % as labelled (guessing would be {100 * guessing:.0f} %)."
+    text = (
+        f"On held-out cells the fit names {100 * share:.0f} % as labelled (guessing: {100 * guessing:.0f} %)."
+    )
     if share - guessing < WEAK * (1 - guessing):
         return share, (
             f"{text} That is too little for an audit: most contradictions are errors of the fit, not wrong labels, and "

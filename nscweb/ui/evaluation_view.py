@@ -17,23 +17,30 @@ from nscweb.reports.figures_accuracy import (
     shortcut_bars_data,
 )
 from nscweb.reports.figures_evaluate import (
+    Area,
     confusion_data,
     confusion_figure,
-    curves_data,
     pr_figure,
     roc_figure,
 )
 from nscweb.services import export
 from nscweb.services.context import App
-from nscweb.services.evaluate import Evaluation, TimeEvaluation
+from nscweb.services.evaluate import Evaluation
 from nscweb.services.evaluation_export import metrics_table
-from nscweb.services.evaluation_parts import curves as curves_of
+from nscweb.services.evaluation_split import MACRO, CurveBands, PartEvaluation, curves_with_bands
 from nscweb.services.populations import known_classes
 from nscweb.ui import figures, frame, show
 from nscweb.ui.cards import METRIC_HELP, metric_word
-from nscweb.ui.filters import time_word
 from nscweb.ui.text import count, plain
 
+FIGURES, SORTING, MODELS, LABELS = "Figures", "Threshold for sorting", "Two models", "Check of the labels"
+SECTIONS: tuple[str, ...] = (FIGURES, SORTING, MODELS, LABELS)
+INTERVAL_HELP = (
+    "Intervals are made by drawing whole samples again, within each true class, 1,000 times: cells of one sample are "
+    "alike, so that many cells of few samples say less than they seem to. Few samples make intervals wider (Student's "
+    "t). Where a class has one sample only, cells are drawn instead; such an interval says nothing about the next "
+    "experiment."
+)
 CONFUSION_HELP = (
     "Each row is a true class, each column a prediction. The numbers in a row say what the cells of that "
     "class were "
@@ -80,24 +87,20 @@ def explain_missing_truth(app: App, study: Study, run: Run) -> None:
     frame.page_link("study", "Open the sample sheet")
 
 
-def choose_time(result: Evaluation) -> TimeEvaluation | None:
-    """All time points together (None), or one of them."""
-    if not result.by_time:
-        return None
-    names = ["all together", *(_time(part) for part in result.by_time)]
-    picked = st.pills(
-        "Time point",
-        names,
-        default=names[0],
+def choose_section(run: Run) -> str:
+    """What the page shows; only the chosen section is computed."""
+    picked = st.segmented_control(
+        "Show",
+        list(SECTIONS),
+        default=FIGURES,
         required=True,
-        key=f"evaluate_time_{result.run.run_id}",
-        help="Cells soon after induction look alike; a figure over all time points can hide that.",
+        key=f"evaluate_section_{run.run_id}",
+        label_visibility="collapsed",
     )
-    position = names.index(picked) if picked in names else 0
-    return result.by_time[position - 1] if position else None
+    return str(picked or FIGURES)
 
 
-def numbers(result: Evaluation, part: TimeEvaluation | None) -> None:
+def numbers(result: Evaluation, part: PartEvaluation | None) -> None:
     """Accuracy, macro F1 and AUC with their intervals."""
     if result.mark:
         st.badge(result.mark, icon=":material/warning:", color="orange")
@@ -113,10 +116,12 @@ def numbers(result: Evaluation, part: TimeEvaluation | None) -> None:
     left_out = "; ".join(f"{reason}: {number:,}" for reason, number in result.left_out.items() if number)
     said = [f"Intervals: {how}"] if how else []
     said += [f"Not used: {left_out}"] if left_out else []
-    st.caption(". ".join(said) or "Every cell of this run is used.", help=METRIC_HELP)
+    st.caption(". ".join(said) or "Every cell of this run is used.", help=f"{METRIC_HELP} {INTERVAL_HELP}")
+    if part and part.remark:
+        show.note(part.remark)
 
 
-def confusion(result: Evaluation, part: TimeEvaluation | None) -> None:
+def confusion(result: Evaluation, part: PartEvaluation | None) -> None:
     """Confusion matrix as counts with row per cent."""
     st.header("Confusion", anchor=False, help=CONFUSION_HELP)
     matrix = part.confusion if part else result.confusion
@@ -129,8 +134,8 @@ def confusion(result: Evaluation, part: TimeEvaluation | None) -> None:
     )
 
 
-def per_class(result: Evaluation, part: TimeEvaluation | None) -> None:
-    """Precision, recall, F1 and AUC of each class with intervals."""
+def per_class(result: Evaluation, part: PartEvaluation | None, bands: CurveBands) -> None:
+    """Precision, recall, F1, AUC and average precision of each class with intervals."""
     st.subheader("Each class", anchor=False, help=METRIC_HELP)
     metrics = [item for item in (part.metrics if part else result.metrics) if item.class_name]
     kinds = list(dict.fromkeys(item.name for item in metrics))
@@ -140,8 +145,9 @@ def per_class(result: Evaluation, part: TimeEvaluation | None) -> None:
         for kind in kinds:
             found = next((item for item in metrics if (item.name, item.class_name) == (kind, name)), None)
             row[metric_word(kind)] = _with_interval(found)
-        if not part and name in result.average_precision:
-            row["Average precision"] = f"{result.average_precision[name]:.3f}"
+        if name in bands.average_precision:
+            value, low, high = bands.average_precision[name]
+            row["Average precision"] = f"{value:.3f} [{low:.3f}–{high:.3f}]"
         rows.append(row)
     st.dataframe(pd.DataFrame(rows), hide_index=True)
     st.download_button(
@@ -155,31 +161,40 @@ def per_class(result: Evaluation, part: TimeEvaluation | None) -> None:
     )
 
 
-def curves(result: Evaluation, part: TimeEvaluation | None) -> None:
-    """ROC and precision-recall curves with their areas, for all time points or one of them."""
+def curves(result: Evaluation, part: PartEvaluation | None, bands: CurveBands) -> None:
+    """ROC and precision-recall curves with their bands and areas, of everything or of one part."""
     st.header("Curves", anchor=False, help=CURVE_HELP)
-    roc, pr, average = result.roc, result.pr, result.average_precision
-    if part:
-        roc, pr, average = curves_of(rows_of(result, part), result.classes)
     metrics = part.metrics if part else result.metrics
-    areas = {item.class_name: item for item in metrics if item.name == "auc" and item.class_name in roc}
+    areas: dict[str, Area] = {
+        item.class_name or MACRO: item
+        for item in metrics
+        if item.name == "auc" and (not item.class_name or item.class_name in bands.roc)
+    }
     left, right = st.columns(2)
     with left:
         figures.show_figure(
-            roc_figure(roc, areas, result.classes, simulated=_simulated(result)),
+            roc_figure(bands.roc, areas, result.classes, simulated=_simulated(result), bands=bands.roc_band),
             _file(result, "roc", part),
-            export.figure_csv(curves_data(roc)),
+            export.figure_csv(curves_with_bands(bands, "roc")),
             key="roc",
-            alt="ROC curve of each class",
+            alt="ROC curve of each class with its 95 % band",
         )
     with right:
         figures.show_figure(
-            pr_figure(pr, average, result.classes, simulated=_simulated(result)),
+            pr_figure(
+                bands.pr,
+                bands.average_precision,
+                result.classes,
+                simulated=_simulated(result),
+                bands=bands.pr_band,
+            ),
             _file(result, "precision_recall", part),
-            export.figure_csv(curves_data(pr)),
+            export.figure_csv(curves_with_bands(bands, "precision_recall")),
             key="pr",
-            alt="Precision-recall curve of each class",
+            alt="Precision-recall curve of each class with its 95 % band",
         )
+    if bands.label:
+        st.caption(f"Shaded: 95 % of the rounds at each place, {bands.label}.", help=INTERVAL_HELP)
 
 
 def over_time(result: Evaluation) -> None:
@@ -195,13 +210,6 @@ def over_time(result: Evaluation) -> None:
         key="by_time",
         alt="Lines: accuracy and recall of each class at each time point with 95 % intervals",
     )
-    rows = []
-    for part in result.by_time:
-        row: dict[str, object] = {"Time": _time(part), "Cells": part.cells, "Samples": part.samples}
-        overall = {item.name: item for item in part.metrics if not item.class_name}
-        row.update({metric_word(name): _with_interval(item) for name, item in overall.items()})
-        rows.append(row)
-    st.dataframe(pd.DataFrame(rows), hide_index=True)
 
 
 def shortcuts(result: Evaluation) -> None:
@@ -222,12 +230,6 @@ def shortcuts(result: Evaluation) -> None:
     )
 
 
-def rows_of(result: Evaluation, part: TimeEvaluation) -> pd.DataFrame:
-    """The evaluated cells of one time point."""
-    times = result.table["time_h"]
-    return result.table[times.isna() if part.time_h is None else times == part.time_h]
-
-
 def _simulated(result: Evaluation) -> bool:
     return result.run.provenance.simulated_cells
 
@@ -236,12 +238,8 @@ def _with_interval(metric: Metric | None) -> str:
     return f"{metric.value:.3f} [{metric.low:.3f}–{metric.high:.3f}]" if metric else ""
 
 
-def _time(part: TimeEvaluation) -> str:
-    return "no time given" if part.time_h is None else time_word(part.time_h)
-
-
-def _file(result: Evaluation, what: str, part: TimeEvaluation | None) -> str:
-    when = f"_{_time(part).replace(' ', '')}" if part else ""
-    return f"{result.run.run_id}_{what}{when}" + (
-        "_simulated" if result.run.provenance.simulated_cells else ""
-    )
+def _file(result: Evaluation, what: str, part: PartEvaluation | None) -> str:
+    # Names of groups never become names of files.
+    which = f"_{part.by}_{part.name.replace(' ', '')}" if part and part.by == "time" else ""
+    which = which or (f"_one_{part.by}" if part else "")
+    return f"{result.run.run_id}_{what}{which}" + ("_simulated" if _simulated(result) else "")

@@ -175,7 +175,7 @@ def test_features_that_tell_nothing_are_said_to_tell_nothing(tmp_path):
     found = run_label_audit(app, predict_study(app, simulated_study(app, cells=60).name, "random"))
     assert found.weak and found.agreement < 0.6
     assert "too badly apart" in found.sentence and "too little for an audit" in found.caveats[0]
-    assert "Estimated share" not in found.sentence
+    assert "never erred" not in found.sentence
 
 
 def test_decisions_are_kept_taken_back_and_exported(tmp_path):

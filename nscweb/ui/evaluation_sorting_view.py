@@ -1,0 +1,90 @@
+"""A threshold for sorting: class, slider, expected share, a sentence, two figures and the table as CSV."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from nscweb.reports.figures_evaluate_sorting import enrichment_figure, sorting_figure
+from nscweb.services import export
+from nscweb.services.context import App
+from nscweb.services.evaluate import Evaluation
+from nscweb.services.sorting import sortable, sorting_sentence, sorting_table
+from nscweb.ui import evaluation_cached, evaluation_split_view, figures, show
+from nscweb.ui.text import count
+
+SORTING_HELP = (
+    "A sorter keeps a cell when its score for the wanted class is at least the threshold. Precision: how many of the "
+    "sorted cells are of the class. Recall: how many of the class are kept. Yield: how many of all cells are sorted. "
+    "Enrichment: precision over the share of the class before sorting. A high threshold gives purer and fewer cells."
+)
+SHARE_HELP = (
+    "Precision depends on how common the class is. Enter the share that you expect in your own sample; recall stays "
+    "the same, precision, yield and enrichment are computed for it. The other classes are taken to be mixed with one "
+    "another as in the cells judged here."
+)
+
+
+def draw(app: App, result: Evaluation) -> None:
+    """The section."""
+    st.header("Threshold for sorting", anchor=False, help=SORTING_HELP)
+    if result.mark:
+        st.badge(result.mark, icon=":material/warning:", color="orange")
+    by, part = evaluation_split_view.choose(app, result, "sorting")
+    by = by if part else ""
+    offered = sortable(app, result, by, part)
+    if not offered:
+        show.empty(
+            "A threshold cannot be judged here",
+            "It needs cells of the wanted class and cells of another class; these cells are all of one class. "
+            "Choose all cells together, or another part.",
+        )
+        return
+    left, right = st.columns([1, 1], vertical_alignment="bottom")
+    wanted = left.selectbox("Class to sort", offered, key=f"sorting_class_{result.run.run_id}")
+    threshold = right.slider(
+        "Least score",
+        0.0,
+        1.0,
+        0.8,
+        0.01,
+        key="sorting_threshold",
+        help="Cells with this score or more are sorted.",
+    )
+    left, right = st.columns([1, 1], vertical_alignment="bottom")
+    other = left.toggle("My sample has another share of this class", key="sorting_other", help=SHARE_HELP)
+    share = right.number_input(
+        "Share expected in your sample, in %",
+        min_value=0.1,
+        max_value=99.9,
+        value=20.0,
+        step=1.0,
+        key="sorting_share",
+        disabled=not other,
+    )
+    prevalence = float(share) / 100 if other else None
+    curve = evaluation_cached.sorting(app, result, str(wanted), prevalence, by, part)
+    show.note(sorting_sentence(curve.at(float(threshold)), curve))
+    st.caption(
+        f"Measured on {count(curve.cells, 'cell')} of {count(curve.samples, 'sample')}, {curve.positives:,} of them "
+        f"{wanted}. Brackets and bands: 95 %, {curve.label}."
+    )
+    simulated = result.run.provenance.simulated_cells
+    name = f"{result.run.run_id}_sorting" + ("_simulated" if simulated else "")
+    data = export.figure_csv(sorting_table(curve).assign(mark=result.mark))
+    left, right = st.columns(2)
+    with left:
+        figures.show_figure(
+            sorting_figure(curve.table, curve.class_name, float(threshold), simulated=simulated),
+            name,
+            data,
+            key="sorting",
+            alt="Precision, recall and yield against the least score, with 95 % bands",
+        )
+    with right:
+        figures.show_figure(
+            enrichment_figure(curve.table, curve.class_name, float(threshold), simulated=simulated),
+            f"{name}_enrichment",
+            data,
+            key="enrichment",
+            alt="Enrichment against the least score, with its 95 % band",
+        )
