@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawn_scores import NAMES, drawn_cells, drawn_held_out
 
 from nscweb.core.errors import WrongUse
 from nscweb.evaluation.cell_scores import CellScores
@@ -13,7 +14,6 @@ from nscweb.evaluation.estimates import ESTIMATE_COLUMNS
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.evaluation.quantification import one_hot
 from nscweb.evaluation.ratio_corrected import estimate
-from tests.drawn_scores import NAMES, drawn_cells, drawn_held_out
 
 
 def test_intervals_cover_and_errors_shrink() -> None:

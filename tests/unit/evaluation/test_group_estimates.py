@@ -1,0 +1,111 @@
+"""Ratios over replicates: what is joined, what is shared, and how often the interval holds the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn_scores import drawn_cells, drawn_held_out
+
+from nscweb.evaluation.estimates import ESTIMATE_COLUMNS, GROUP_ESTIMATE_COLUMNS, Estimates
+from nscweb.evaluation.group_estimates import REPLICATE_COLUMNS, group_estimates, replicate_rows
+from nscweb.evaluation.ratio_corrected import estimate
+
+
+def made(
+    ratios: list[float], replicates: list[str], cells: list[int], shared: np.ndarray | None = None
+) -> Estimates:
+    """Two classes, one group; `ratios` of the first class."""
+    rows = []
+    for number, (ratio, replicate, count) in enumerate(zip(ratios, replicates, cells, strict=True)):
+        for name, share in (("a", ratio), ("b", 1 - ratio)):
+            low, high = max(0, share - 0.1), min(1, share + 0.1)
+            about = (f"s{number}", "NGF", 24.0, replicate, count, name, 0, share / 2, 0.0, 1.0)
+            rows.append((*about, share, low, high, "pacc", bool(np.isfinite(share)), ""))
+    drawn = np.zeros((0, len(ratios), 2), np.float32) if shared is None else shared
+    return Estimates(pd.DataFrame(rows, columns=list(ESTIMATE_COLUMNS)), drawn, "pacc", "")
+
+
+def test_samples_of_a_replicate_are_joined_by_their_cells() -> None:
+    rows = replicate_rows(made([0.2, 0.4, 0.6], ["1", "1", ""], [100, 300, 50]))
+    assert tuple(rows.columns) == REPLICATE_COLUMNS
+    first = rows[rows["class"] == "a"]
+    assert first["replicate"].tolist() == ["1", "s2"]
+    np.testing.assert_allclose(first["ratio"], [0.35, 0.6])
+    np.testing.assert_allclose(first["naive"], [0.175, 0.3])
+    assert first["cells"].tolist() == [400, 50]
+    assert first["recovered"].all()
+
+
+def test_mean_and_spread_are_those_of_replicates() -> None:
+    found = group_estimates(made([0.2, 0.3, 0.4], ["1", "2", "3"], [100, 1000, 10]))
+    assert tuple(found.columns) == GROUP_ESTIMATE_COLUMNS
+    row = found[found["class"] == "a"].iloc[0]
+    assert row["mean"] == pytest.approx(0.3)
+    assert row["sd"] == pytest.approx(0.1)
+    # Student's t for two degrees of freedom is 4.303.
+    assert row["high"] == pytest.approx(0.3 + 4.3027 * 0.1 / 3**0.5, abs=1e-4)
+    assert row["replicates"] == 3
+    assert row["cells"] == 1110
+
+
+def test_the_shared_error_widens_and_adds_degrees_of_freedom() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.2, (4000, 1, 1))
+    shared = (0.3 + np.tile(noise, (1, 3, 2)) * [1, -1]).astype(np.float32)
+    row = group_estimates(made([0.45, 0.5, 0.55], ["1", "2", "3"], [100] * 3, shared)).iloc[0]
+    error = (0.05**2 / 3 + 0.2**2) ** 0.5
+    assert row["high"] - row["mean"] == pytest.approx(1.96 * error, rel=0.05)
+    assert "share" in row["interval"]
+
+
+def test_one_replicate_says_what_its_interval_is_about() -> None:
+    row = group_estimates(made([0.3], ["1"], [100])).iloc[0]
+    assert (row["low"], row["high"]) == pytest.approx((0.2, 0.4))
+    assert np.isnan(row["sd"])
+    assert "nothing of the next replicate" in row["interval"]
+
+
+def test_replicates_that_agree_exactly_have_the_intervals_of_their_samples() -> None:
+    row = group_estimates(made([0.0, 0.0, 0.0], ["1", "2", "3"], [100] * 3)).iloc[0]
+    assert row["low"] == 0
+    assert row["high"] == pytest.approx(0.1)
+
+
+def test_what_cannot_be_recovered_is_left_out_or_told() -> None:
+    nan = float("nan")
+    some = group_estimates(made([0.2, nan, 0.4], ["1", "2", "3"], [100] * 3)).iloc[0]
+    assert some["replicates"] == 2
+    assert some["mean"] == pytest.approx(0.3)
+    none = group_estimates(made([nan, nan], ["1", "2"], [100] * 2))
+    assert not none["recovered"].any()
+    assert none[["mean", "low", "high"]].isna().all(axis=None)
+    rows = replicate_rows(made([nan, 0.5, 0.5], ["1", "1", "2"], [100] * 3))
+    assert rows["recovered"].tolist() == [False, False, True, True]
+
+
+def test_times_that_are_not_known_are_a_group_and_nothing_gives_nothing() -> None:
+    given = made([0.2, 0.3], ["1", "2"], [100] * 2)
+    given.table["time_h"] = np.nan
+    found = group_estimates(given)
+    assert len(found) == 2
+    assert found["time_h"].isna().all()
+    empty = Estimates(given.table.iloc[:0], given.shared[:, :0], "pacc", "")
+    assert group_estimates(empty).empty
+    assert replicate_rows(empty).empty
+
+
+def test_group_intervals_cover() -> None:
+    """Three replicates around a group mean, each in a light of its own."""
+    inside, width = [], []
+    for world in range(12):
+        rng = np.random.default_rng([7, world])
+        known = drawn_held_out(rng, samples=3, cells=300, light=0.15)
+        means = rng.dirichlet(np.full(3, 3.0), 12)
+        share = np.concatenate([rng.dirichlet(60 * mean, 3) for mean in means])
+        groups = [f"g{number:02d}" for number in range(12) for _ in range(3)]
+        cells = drawn_cells(rng, share, 400, 0.15, groups=groups, replicates=["1", "2", "3"] * 12)
+        found = group_estimates(estimate(cells, known, rounds=200, seed=world))
+        inside.append((found["low"] <= means.ravel()) & (means.ravel() <= found["high"]))
+        width.append(found["high"] - found["low"])
+    assert 0.92 <= np.mean(inside) <= 0.995
+    assert np.mean(width) < 0.5
