@@ -56,7 +56,7 @@ def judged(classifier: Classifier, images: Images) -> tuple[SampleFitness, NDArr
     scores, embeddings = classifier.predict_and_embed(images)
     chosen = [images[int(row)] for row in rows]
     values = values_of(classifier, chosen, embeddings[rows])
-    found = judge_sample(classifier.card, "", chosen, values, scores[rows])
+    found = judge_sample(classifier.card, "", chosen, values, scores[rows], classifier.card.temperature)
     if found is None:
         raise SystemExit("The card of this model says nothing of its known cells.")
     return found, scores
@@ -83,9 +83,10 @@ def mixed_samples(seed: int, samples: int) -> list[list[NDArray[Any]]]:
     return found
 
 
-def changed_rows(classifier: Classifier, seed: int, samples: int, cells: int) -> list[dict[str, Any]]:
-    """Lights of each change, and the accuracy that it costs."""
-    drawn = pure_samples(seed, cells)
+def changed_rows(
+    classifier: Classifier, drawn: dict[str, list[NDArray[Any]]], samples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Lights of each change of some of the samples, and the accuracy that it costs."""
     names = sorted(drawn)[:: max(1, len(drawn) // samples)][:samples]
     lights = {name: recordings_of(drawn[name]) for name in names}
     labels = {name: classifier.card.classes.names.index(name.split("_")[0]) for name in names}
@@ -211,9 +212,10 @@ def main() -> None:
         app = open_app(Settings(**{**vars(settings), "weights_dirs": (options.weights.resolve(),)}))
         real = real_rows(app, options.model, options.real) if options.real.is_dir() else []
     classifier = Classifier(entry, device="cpu", threads=1)
-    fresh = [judged(classifier, images)[0] for images in pure_samples(90_001, options.cells).values()]
+    drawn = pure_samples(90_001, options.cells)
+    fresh = [judged(classifier, images)[0] for images in drawn.values()]
     fresh += [judged(classifier, images)[0] for images in mixed_samples(90_002, options.fresh)]
-    changed = changed_rows(classifier, 90_003, options.samples, options.cells)
+    changed = changed_rows(classifier, drawn, options.samples, 90_003)
     text = report(options.model, fresh, changed, real)
     if options.out:
         options.out.write_text(text, "utf-8")

@@ -41,14 +41,15 @@ def fitness_dots(table: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
         part = table[table["light"] == light]
         if part.empty:
             continue
-        shown.append(mark(light))
+        word = mark(light).partition(" ")[2]
+        shown.append(word)
         places = part["title"].map(rows.index).to_numpy(float)
         many = part["sample_id"].nunique() > 8
         figure.add_scatter(
             x=part["deviations"].clip(-EDGE, EDGE),
             y=places + (rng.uniform(-0.25, 0.25, len(part)) if many else 0.0),
             mode="markers",
-            name=mark(light),
+            name=word,
             marker={"symbol": _SYMBOLS[light], "color": mark_colour(light), "size": 7, "opacity": 0.75},
             text=[
                 f"{plain(name)}<br>{title}: {_number(value)} {unit}, known samples {_number(typical)}"
@@ -59,7 +60,7 @@ def fitness_dots(table: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
             customdata=part["deviations"],
             hovertemplate="%{text}<br>%{customdata:.1f} deviations<extra></extra>",
         )
-    left = 24 + int(6.4 * max(len(row) for row in _labels(rows)))
+    left = 20 + int(6.4 * max(len(row) for row in rows))
     finish(
         figure,
         height=70 + _ROW_PX * len(rows),
@@ -69,27 +70,18 @@ def fitness_dots(table: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
     )
     ticks = [-EDGE, -5, 0, 5, EDGE]
     figure.update_xaxes(
-        title_text="deviations of known samples (shaded: where they lie)",
+        title_text="deviations from known samples",
         range=[-EDGE - 0.6, EDGE + 0.6],
         tickvals=ticks,
         ticktext=[f"≤ −{EDGE:.0f}", "−5", "0", "5", f"≥ {EDGE:.0f}"],
     )
     return figure.update_yaxes(
         tickvals=list(range(len(rows))),
-        ticktext=_labels(rows),
+        ticktext=rows,
         range=[len(rows) - 0.4, -0.6],
         showgrid=True,
         ticks="",
     )
-
-
-def _labels(rows: list[str]) -> list[str]:
-    """Two short lines where one would be long."""
-    found = []
-    for row in rows:
-        words = row.split(" in ", 1)
-        found.append(row if len(row) <= 26 or len(words) < 2 else f"{words[0]} in<br>{words[1]}")
-    return found
 
 
 def _number(value: float) -> str:

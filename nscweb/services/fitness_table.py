@@ -16,8 +16,8 @@ TABLE_COLUMNS = (
     "deviations", "effect", "p", "known_samples",
 )  # fmt: skip
 _PATTERN = {
-    "embedding_pattern": "pattern in what the network sees",
-    "input_pattern": "pattern in brightness, texture or size",
+    "embedding_pattern": "network: pattern",
+    "input_pattern": "images: pattern",
 }
 _FARTHEST = 99.0
 

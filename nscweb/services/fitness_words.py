@@ -10,8 +10,8 @@ from nscweb.evaluation.shift import Shift
 from nscweb.services.fitness_lights import GREEN, RED, YELLOW
 
 TITLES: dict[str, str] = {
-    "embedding": "distance in what the network sees",
-    "input": "distance in brightness, texture or size",
+    "embedding": "network: distance",
+    "input": "images: distance",
     "confidence": "score of the chosen class",
     "background": "background level",
     "contrast": "contrast of the cells",
@@ -68,8 +68,8 @@ def decided_words(name: str, share: float, chance: float = 0.0) -> str:
     cells = f"{100 * share:.0f} % of the cells lie farther out than 95 % of known cells do (5 % expected)"
     if share >= FAR_SHARE:
         return f"{what}: {cells}."
-    odds = f"fewer than 1 in {_odds(chance):,} good samples differ so much" if chance else ""
-    return f"{what}: single cells do so by little ({cells}), but all together in one direction; {odds}."
+    odds = f"fewer than 1 in {_odds(chance):,} good samples differ so much"
+    return f"{what}: by little in single cells, but by all of them in one direction; {odds}."
 
 
 def _odds(chance: float) -> int:

@@ -21,8 +21,10 @@ from nscweb.ui.text import count, html
 OPEN_CARDS = 4
 _TEXT = 900
 _FIGURE_HELP = (
-    "Every sample is compared with samples that the model knows: cells of its training that were kept aside. Shaded: "
-    "where such samples lie. A dot at the edge lies farther out than the axis reaches."
+    "Every sample is compared with samples that the model knows. Shaded: where such samples lie. A dot at the edge "
+    "lies farther out than the axis reaches. Network: what the network sees in the cells. Images: brightness, texture and "
+    "size after background and contrast were evened out. Distance: how far out the cells lie. Pattern: whether all "
+    "differ in the same way. The other rows are of the images as they were stored."
 )
 
 

@@ -72,7 +72,7 @@ def test_images_alone_make_red_only_when_nearly_all_cells_differ(card):
 def test_a_pattern_in_many_numbers_makes_yellow_and_says_that_single_cells_do_not_show_it(card):
     found = _judge(card, chances={"input": 1e-4})
     assert found.light == "yellow"
-    assert "all together in one direction; fewer than 1 in 10,000 good samples" in found.reasons[0]
+    assert "by all of them in one direction; fewer than 1 in 10,000 good samples" in found.reasons[0]
 
 
 @pytest.mark.parametrize(
