@@ -19,6 +19,9 @@ from nscweb.evaluation.ratio_words import correction_sentence, flat_sentence
 
 Float64 = NDArray[np.float64]
 
+# Cells of each class, at all times together, under which nothing is corrected.
+LEAST_OF_ALL = 20
+
 
 def estimate(
     cells: CellScores,
@@ -82,7 +85,7 @@ def matched(held_out: HeldOut, classes: tuple[str, ...]) -> HeldOut | None:
         return None
     order = np.array([held_out.classes.index(name) for name in classes])
     labels = np.argsort(order)[held_out.labels]
-    if np.bincount(labels, minlength=len(classes)).min() < 2:
+    if np.bincount(labels, minlength=len(classes)).min() < LEAST_OF_ALL:
         return None
     usable = np.flatnonzero(np.isfinite(held_out.scores).all(axis=1))
     return replace(held_out, scores=held_out.scores[:, order], labels=labels, classes=tuple(classes)).take(

@@ -48,7 +48,7 @@ def correction_sentence(
         reason = (
             "this model came without held-out cells"
             if held_out is None
-            else "the held-out cells of this model do not have all of its classes"
+            else "the held-out cells of this model are too few of some of its classes"
         )
         return (
             f"Ratios are counted labels: {reason}, so they cannot be corrected for what the model mixes up, and "
