@@ -22,8 +22,8 @@ OPEN_CARDS = 4
 _TEXT = 900
 _FIGURE_HELP = (
     "Every sample is compared with samples that the model knows. Shaded: where such samples lie. A dot at the edge "
-    "lies farther out than the axis reaches. Network: what the network sees in the cells. Images: brightness, texture and "
-    "size after background and contrast were evened out. Distance: how far out the cells lie. Pattern: whether all "
+    "lies farther out than the axis reaches. Network: what the network sees in the cells. Images: brightness, texture "
+    "and size after background and contrast were evened out. Distance: how far out the cells lie. Pattern: whether all "
     "differ in the same way. The other rows are of the images as they were stored."
 )
 
