@@ -133,7 +133,9 @@ def sets_figure(
     unit, axis_title = time_unit(times)
     columns = 1 if len(names) == 1 else 2 if len(names) in (2, 4) else 3
     rows = -(-len(names) // columns)
-    panel, gap = 150, 50
+    titles = [wrapped(group or NO_GROUP, 46 // columns) for group in names]
+    above = 34 if any("<br>" in title for title in titles) else 20
+    panel, gap = 150, above + 30
     inner = rows * panel + (rows - 1) * gap
     figure = make_subplots(
         rows, columns, shared_yaxes=True, horizontal_spacing=0.035, vertical_spacing=gap / inner
@@ -155,17 +157,24 @@ def sets_figure(
                 col=column,
             )
         axes = figure.get_subplot(row, column)
-        title = wrapped(group or NO_GROUP, 46 // columns, 1)
+        title = titles[index]
         figure.add_annotation(panel_title(title, x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12))
         figure.update_xaxes(showticklabels=True, row=row, col=column)
     figure.update_layout(barmode="stack", bargap=0.2 if len(times) > 1 else 0.6)
-    finish(figure, height=inner + 86, simulated=simulated, legend=shown, margin={"t": 28, "b": 58, "l": 58})
+    finish(
+        figure,
+        height=inner + above + 96,
+        simulated=simulated,
+        legend=shown,
+        margin={"t": above + 8, "b": 58, "l": 58},
+    )
     figure.update_xaxes(
         type="category", categoryorder="array", categoryarray=[tick(hours, unit) for hours in times]
     )
-    for column in range(1, columns + 1):
-        lowest = max(r for r in range(1, rows + 1) if (r - 1) * columns + column <= len(names))
-        figure.update_xaxes(title_text=axis_title, row=lowest, col=column)
+    # One title for all columns: on a phone those of neighbours would run into one another.
+    figure.add_annotation(
+        text=axis_title, x=0.5, y=0, xref="paper", yref="paper", showarrow=False, yanchor="top", yshift=-26
+    )
     figure.update_yaxes(range=[0, 100.5])
     for row in range(1, rows + 1):
         figure.update_yaxes(title_text="cells, %", row=row, col=1)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import CardEntry
 from nscweb.core.classes import ClassScheme
-from nscweb.core.errors import InputRefused, ModelError, ModelNotFound
+from nscweb.core.errors import InputRefused, ModelNotFound
 from nscweb.core.runs import Run
+from nscweb.services.calibration_words import coverage_sentence
 from nscweb.services.controls import control_names, controls_sentence, held_out_from_controls
 from nscweb.services.runs import class_scheme, get_run, prediction_table
 
@@ -206,43 +207,6 @@ def set_words(app: App, run: Run | str, alpha: float = DEFAULT_ALPHA) -> pd.Seri
     )
 
 
-def reliability_rows(found: list[Reliability]) -> pd.DataFrame:
-    """One row per bin, for files: class, time_h, ece, ece_low, ece_high, by_chance, cells, score, share, low, high."""
-    return pd.DataFrame(
-        [
-            {
-                "class": item.class_name or "named class",
-                "time_h": item.time_h,
-                "ece": item.ece,
-                "ece_low": item.low,
-                "ece_high": item.high,
-                "by_chance": item.by_chance,
-                "cells": int(item.count[index]),
-                "score": float(item.score[index]),
-                "share": float(item.share[index]),
-                "low": float(item.share_low[index]),
-                "high": float(item.share_high[index]),
-            }
-            for item in found
-            for index in range(len(item.count))
-        ]
-    )
-
-
-def coverage_sentence(coverage: Coverage | None, classes: tuple[str, ...], alpha: float) -> str:
-    """What the promise came to, in words."""
-    if coverage is None:
-        return (
-            "The promise could not be tried out on held-out samples of its own: a class has a single one. Take the "
-            "error rate with care."
-        )
-    parts = [f"{name} {100 * kept:.1f} %" for name, kept in zip(classes, coverage.kept, strict=True)]
-    return (
-        f"Tried out on held-out samples that the thresholds did not know: promised {100 * (1 - alpha):.0f} %, "
-        f"kept for {', '.join(parts)}."
-    )
-
-
 def _sentences(app: App, run: Run, held: HeldOut, limits: Thresholds, alpha: float) -> tuple[str, ...]:
     lines = [controls_sentence(app, run), coverage_sentence(_coverage(held, alpha), held.classes, alpha)]
     never = [
@@ -292,12 +256,3 @@ def _coverage(held: HeldOut, alpha: float) -> Coverage | None:
     if np.bincount(pairs[0], minlength=len(held.classes)).min() < 2:
         return None
     return checked_coverage(held, alpha)
-
-
-def problem_of(entry: CardEntry) -> ModelError | None:
-    """What is wrong with the held-out scores of a model, for a page that goes on without them; None if nothing."""
-    try:
-        held_out_of_model(entry)
-    except ModelError as error:
-        return error
-    return None

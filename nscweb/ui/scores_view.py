@@ -13,7 +13,7 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.runs import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.reports.figures_scores import reliability_figure, sets_data, sets_figure
-from nscweb.services import calibration, export, runs
+from nscweb.services import calibration, calibration_words, export, runs
 from nscweb.services.context import App
 from nscweb.services.dashboard import Filters
 from nscweb.ui import controls_view, figures, show
@@ -100,10 +100,13 @@ def draw_reliability(found: list[Reliability], key: str, simulated: bool) -> Non
         ]
     )  # fmt: skip
     show.note(item.sentence)
+    by_time = calibration_words.times_sentence(found)
+    if by_time:
+        show.note(by_time)
     figures.show_figure(
         reliability_figure(item, simulated=simulated),
         f"{key}_reliability",
-        export.figure_csv(calibration.reliability_rows(found)),
+        export.figure_csv(calibration_words.reliability_rows(found)),
         key=f"reliability_figure_{key}",
         alt="Reliability diagram: share of cells that are right against the score of the model",
     )

@@ -11,7 +11,8 @@ from predicted import fresh_app
 from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, ModelError, WrongUse
-from nscweb.services import calibration, controls
+from nscweb.evaluation.calibration import reliabilities
+from nscweb.services import calibration, calibration_words, controls
 from nscweb.services.dashboard import Filters
 from nscweb.services.models import model_by_name
 from nscweb.services.predict import predict_study
@@ -76,11 +77,10 @@ def test_reliability_is_that_of_the_held_out_cells(made):
     found = calibration.reliability_of(entry)
     assert found[0].cells == 6000
     assert [item.class_name for item in found[1:4]] == list(entry.card.classes.names)
-    rows = calibration.reliability_rows(found)
+    rows = calibration_words.reliability_rows(found)
     assert rows["cells"].sum() == 6000 * 5
     assert calibration.reliability_of_run(app, run)[0].ece == found[0].ece
     assert calibration.reliability_of(replace(entry, card=replace(entry.card, held_out={}))) == []
-    assert calibration.problem_of(entry) is None
 
 
 def test_a_model_without_or_with_damaged_scores(made, tmp_path, monkeypatch):
@@ -94,7 +94,6 @@ def test_a_model_without_or_with_damaged_scores(made, tmp_path, monkeypatch):
     monkeypatch.setattr("nscweb.services.explain.model_of_run", lambda app, run: damaged)
     with pytest.raises(ModelError, match="nscweb models audit"):
         calibration.sets_of(app, run)
-    assert calibration.problem_of(damaged) is not None
 
 
 def test_control_samples_take_the_place_of_the_held_out_cells(made):
@@ -143,3 +142,15 @@ def test_only_samples_of_known_class_can_be_controls(made):
     first = study.samples[0]
     with pytest.raises(Exception, match="No chosen control"):
         controls.check_all_classes(app, study, [first.name], ("neuron", "astrocyte", "oligodendrocyte"))
+
+
+def test_faults_that_cancel_over_time_are_told():
+    held = drawn_cells(6000)
+    late = held.times == 72.0
+    scores = held.scores ** np.where(late, 0.4, 3.0)[:, None]
+    both = replace(held, scores=(scores / scores.sum(axis=1, keepdims=True)).astype(np.float32))
+    said = calibration_words.times_sentence(reliabilities(both, rounds=50))
+    assert "1 d" in said
+    assert "too sure" in said
+    assert "too careful" in said
+    assert calibration_words.times_sentence(reliabilities(held.take(late), rounds=50)) == ""
