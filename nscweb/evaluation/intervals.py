@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 Float64 = NDArray[np.float64]
 
 LEVEL = 0.95
+# With fewer samples of a class, intervals over samples are said to be too narrow.
+FEW_SAMPLES = 5
 _Z = 1.959963984540054  # 97.5 % point of the normal distribution
 
 
@@ -89,6 +91,18 @@ def interval_ends(units: int = 0) -> tuple[float, float]:
 
     low = 100 * float(ndtr(-np.sqrt(units / (units - 1)) * float(t_quantile(units - 1))))
     return low, 100 - low
+
+
+def samples_label(samples: int, fewest: int) -> str:
+    """What a reader is told of a bootstrap over samples.
+
+    Args:
+        samples: drawn, of all classes.
+        fewest: of any class. With 3 that differ as simulated samples do, 82 % of the intervals of accuracy held the
+            truth, with 6 and with 12 94 %.
+    """
+    few = f", too few for a full 95 %: only {fewest} of a class" if fewest < FEW_SAMPLES else ""
+    return f"bootstrap over {samples} samples{few}"
 
 
 def percentile_interval(values: Float64, value: float, units: int = 0) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.intervals import percentile_interval, resampled_counts
+from nscweb.evaluation.intervals import percentile_interval, resampled_counts, samples_label
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -153,7 +153,7 @@ def _rounds(per_sample: Int64, rounds: int, seed: int) -> tuple[Float64, str, in
     if fewest >= 2:
         weights = resampled_counts(strata, rounds, seed).astype(np.float64)
         flat = weights @ per_sample.reshape(samples, -1).astype(np.float64)
-        return flat.reshape(rounds, size, size), f"bootstrap over {samples} samples", fewest
+        return flat.reshape(rounds, size, size), samples_label(samples, fewest), fewest
     rng = np.random.default_rng(seed)
     parts = [
         rng.multinomial(int(row.sum()), row / row.sum(), size=rounds)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.evaluation.codes import class_codes
-from nscweb.evaluation.intervals import percentile_interval, resampled_counts
+from nscweb.evaluation.intervals import percentile_interval, resampled_counts, samples_label
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -77,7 +77,7 @@ class Resampling:
         fewest = int(np.bincount(strata)[np.unique(strata)].min()) if len(found) else 0
         if fewest >= 2:
             weights = resampled_counts(strata, rounds, seed)
-            label = f"bootstrap over {len(found)} samples"
+            label = samples_label(len(found), fewest)
         else:
             weights = np.zeros((0, len(found)), np.int64)
             label = "bootstrap over cells (a class has only one sample)"

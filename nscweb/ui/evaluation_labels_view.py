@@ -23,7 +23,7 @@ LABELS_HELP = (
     "Each cell is judged by a fit that never saw its sample. Where the fit is confident of another class than the "
     "label, the cell is shown. Method: confident learning (Northcutt, Jiang and Chuang 2021)."
 )
-_SHORT = {"wrong": "label wrong", "right": "label right"}
+_SHORT = {"wrong": "wrong", "right": "right"}
 
 
 def draw(app: App, run: Run) -> None:
@@ -121,9 +121,9 @@ def _gallery(app: App, found: AuditResult) -> None:
     study = study_of(app, found.run)
     with st.container(horizontal=True, gap="small"):
         for cell, row in cells:
-            with st.container(width=212, border=True):
+            with st.container(width=168, gap="small"):
                 gallery.grid(
-                    [_tile(found, cell, row)], width=170, pixel_size_um=study.pixel_size_um if study else None
+                    [_tile(found, cell, row)], width=150, pixel_size_um=study.pixel_size_um if study else None
                 )
                 _decision(app, found, row, str(decided.get(cell.cell_id, {}).get("decision", "")))
     said = [item["decision"] for item in decided.values()]
@@ -176,12 +176,11 @@ def _decision(app: App, found: AuditResult, row: dict[str, Any], now: str) -> No
             )
 
     st.segmented_control(
-        f"Decision for object {row['object_number']}",
+        "This label is",
         list(WORDS),
         format_func=_SHORT.__getitem__,
         key=key,
         on_change=changed,
-        label_visibility="collapsed",
     )
 
 

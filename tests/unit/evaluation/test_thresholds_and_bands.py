@@ -76,6 +76,12 @@ def test_one_sample_per_class_is_drawn_by_cells_and_said():
     assert curve.at(0.5)["precision_low"] < curve.at(0.5)["precision_high"]
 
 
+def test_few_samples_are_said_to_be_few():
+    few, many = (sorting_curve(cells(samples=n), "neuron", seed=0, rounds=20).label for n in (6, 20))
+    assert "too few for a full 95 %: only 3 of a class" in few
+    assert many == "bootstrap over 20 samples"
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.2, 7.0])
 def test_a_share_that_cannot_be_is_refused(share):
     with pytest.raises(WrongUse, match="between 0 and 100 %"):
