@@ -7,12 +7,12 @@ import streamlit as st
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import NscwebError
-from nscweb.core.runs import Run
 from nscweb.services import counts
 from nscweb.services.context import App
 from nscweb.services.runs import study_of
 from nscweb.ui import show
 from nscweb.ui import statistics_tables as tables
+from nscweb.ui.statistics_tables import Origin
 from nscweb.ui.text import plain
 
 COUNT_HELP = (
@@ -21,9 +21,9 @@ COUNT_HELP = (
 )
 
 
-def show_counts(app: App, run: Run, rows: pd.DataFrame, classes: ClassScheme) -> None:
+def show_counts(app: App, origin: Origin, rows: pd.DataFrame, classes: ClassScheme) -> None:
     """The counts of the study, editable, and the comparison below them."""
-    study = study_of(app, run)
+    study = study_of(app, origin.run)
     if study is None:
         return
     st.subheader("Against immunofluorescence counts", anchor=False, help=COUNT_HELP)
@@ -35,9 +35,7 @@ def show_counts(app: App, run: Run, rows: pd.DataFrame, classes: ClassScheme) ->
             show.note("No counts are entered for this study yet.")
             return
         table = counts.compare_with_counts(rows, kept)
-        tables.show_table(
-            tables.compared_counts_for_people(table), f"{run.run_id}_counts", table, key="counts_csv"
-        )
+        tables.show_table(tables.compared_counts_for_people(table), "counts", table, origin, key="counts_csv")
         st.caption(
             "A large p does not show that prediction and count agree: with few replicates it only says that they "
             "could not be told apart. Fields of one culture are not independent cultures."

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from nscweb.core.runs import Run
+from nscweb.services import export
+from nscweb.services.dashboard import Filters
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain
 
@@ -54,14 +59,40 @@ HELP: dict[str, str] = {
 }
 
 
-def show_table(table: pd.DataFrame, name: str, data: pd.DataFrame, *, key: str) -> None:
+@dataclass(frozen=True)
+class Origin:
+    """Run and filters behind the tables, for names of files and for what each line of a CSV says."""
+
+    run: Run
+    filters: Filters
+
+    @property
+    def simulated(self) -> bool:
+        return self.run.provenance.simulated_cells
+
+    def file(self, what: str) -> str:
+        """Name of a download without its ending."""
+        return f"{self.run.run_id}_{what}" + ("_simulated" if self.simulated else "")
+
+    def csv(self, frame: pd.DataFrame) -> bytes:
+        """CSV in which every line says what cells, model and gates were; no text of it is a formula."""
+        return export.figure_csv(export.stated(frame, self.run, self.filters))
+
+
+def origin_of(run: Run, data: object) -> Origin:
+    """The run with the filters of a comparison, or none where it has none."""
+    found = getattr(data, "filters", None)
+    return Origin(run, found if isinstance(found, Filters) else Filters())
+
+
+def show_table(table: pd.DataFrame, what: str, data: pd.DataFrame, origin: Origin, *, key: str) -> None:
     """A table for people with a help text on every column, and the full frame as CSV below it."""
     settings = {column: st.column_config.Column(help=HELP.get(str(column), "")) for column in table.columns}
     st.dataframe(table, hide_index=True, column_config=settings)
     st.download_button(
         "This table (CSV)",
-        data.to_csv(index=False).encode("utf-8"),
-        file_name=f"{name}.csv",
+        origin.csv(data),
+        file_name=f"{origin.file(what)}.csv",
         mime="text/csv",
         icon=":material/table:",
         key=key,

@@ -16,6 +16,7 @@ from nscweb.services.statistics import Statistics, TestSettings
 from nscweb.ui import counts_view, figures, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word
+from nscweb.ui.statistics_tables import Origin
 from nscweb.ui.text import plain
 
 _PAIRS = "\x00pairs"
@@ -63,23 +64,23 @@ def show_statistics(app: App, run: Run, data: HasReplicates) -> None:
         show.empty("Nothing to compare", "The filters leave out every cell. Widen them above.")
         return
     rows = rows[ROWS]
-    settings = _ask(app, run, data)
+    settings, origin = _ask(app, run, data), tables.origin_of(run, data)
     found = _statistics(app, run.run_id, rows, settings)
     if found.tests.empty:
         show.bullets(found.sentences)
-        _summary(run, found)
+        _summary(origin, found)
         return
     show.bullets(found.sentences)
-    _differences(run, found)
+    _differences(origin, found)
     st.subheader("All comparisons", anchor=False, help=REPLICATE_HELP)
     tables.show_table(
-        tables.tests_for_people(found.tests), f"{run.run_id}_tests", found.tests, key="statistics_tests_csv"
+        tables.tests_for_people(found.tests), "tests", found.tests, origin, key="statistics_tests_csv"
     )
-    _summary(run, found)
-    _equivalence(run, rows, found)
-    _power(run, found)
-    _odds(run, rows, found)
-    counts_view.show_counts(app, run, rows, data.classes)
+    _summary(origin, found)
+    _equivalence(origin, rows, found)
+    _power(origin, found)
+    _odds(origin, rows, found)
+    counts_view.show_counts(app, origin, rows, data.classes)
 
 
 @st.cache_resource(max_entries=24, show_spinner="Comparing groups …")  # type: ignore[untyped-decorator,unused-ignore]
@@ -152,7 +153,7 @@ def _ask(app: App, run: Run, data: HasReplicates) -> TestSettings:
     )
 
 
-def _differences(run: Run, found: Statistics) -> None:
+def _differences(origin: Origin, found: Statistics) -> None:
     tests = found.tests
     title = "Difference from the control" if found.control is not None else "Difference of each pair"
     st.subheader(
@@ -171,9 +172,9 @@ def _differences(run: Run, found: Statistics) -> None:
     )
     here = tests[(tests["class"] == fate) & (tests["time_h"].fillna(-1.0) == time)]
     figures.show_figure(
-        differences(here, simulated=run.provenance.simulated_cells),
-        _file(run, "differences"),
-        differences_data(here).to_csv(index=False),
+        differences(here, simulated=origin.simulated),
+        origin.file("differences"),
+        origin.csv(differences_data(here)),
         key="statistics_differences",
         alt="Estimation plot: difference of each group from the control with its 95 % interval",
     )
@@ -182,12 +183,13 @@ def _differences(run: Run, found: Statistics) -> None:
         show.warnings(notes[:6])
 
 
-def _summary(run: Run, found: Statistics) -> None:
+def _summary(origin: Origin, found: Statistics) -> None:
     with st.expander("Means, spread, normality; ANOVA over all groups", icon=":material/table_rows:"):
         tables.show_table(
             tables.summary_for_people(found.summary),
-            _file(run, "groups_summary"),
+            "groups_summary",
             found.summary,
+            origin,
             key="statistics_summary_csv",
         )
         st.markdown(
@@ -195,11 +197,11 @@ def _summary(run: Run, found: Statistics) -> None:
             help="One test over all groups of a time point and fate, which does not need equal spread.",
         )
         tables.show_table(
-            tables.anova_for_people(found.anova), _file(run, "anova"), found.anova, key="statistics_anova_csv"
+            tables.anova_for_people(found.anova), "anova", found.anova, origin, key="statistics_anova_csv"
         )
 
 
-def _equivalence(run: Run, rows: pd.DataFrame, found: Statistics) -> None:
+def _equivalence(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
     if found.control is None:
         return
     with st.expander("No worse than the control?", icon=":material/balance:"):
@@ -211,24 +213,25 @@ def _equivalence(run: Run, rows: pd.DataFrame, found: Statistics) -> None:
         table = statistics.equivalence_of(rows, found)
         tables.show_table(
             tables.equivalence_for_people(table),
-            _file(run, "equivalence"),
+            "equivalence",
             table,
+            origin,
             key="statistics_equivalence_csv",
         )
 
 
-def _power(run: Run, found: Statistics) -> None:
+def _power(origin: Origin, found: Statistics) -> None:
     with st.expander("How many replicates would be needed?", icon=":material/groups:"):
         st.caption(
             f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates "
             "that was seen here. Two-sided Welch t test, power 80 %."
         )
         tables.show_table(
-            tables.power_for_people(found.power), _file(run, "power"), found.power, key="statistics_power_csv"
+            tables.power_for_people(found.power), "power", found.power, origin, key="statistics_power_csv"
         )
 
 
-def _odds(run: Run, rows: pd.DataFrame, found: Statistics) -> None:
+def _odds(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
     if found.control is None:
         return
     differ = statistics.sizes_differ(rows)
@@ -238,13 +241,9 @@ def _odds(run: Run, rows: pd.DataFrame, found: Statistics) -> None:
             + "This model weighs each replicate by what its cells can tell, given how alike cells of one replicate are."
         )
         if st.toggle(
-            "Show the model", value=differ and len(found.tests) <= 60, key=f"statistics_odds_{run.run_id}"
+            "Show the model",
+            value=differ and len(found.tests) <= 60,
+            key=f"statistics_odds_{origin.run.run_id}",
         ):
             table = statistics.odds_of(rows, found)
-            tables.show_table(
-                tables.odds_for_people(table), _file(run, "odds"), table, key="statistics_odds_csv"
-            )
-
-
-def _file(run: Run, what: str) -> str:
-    return f"{run.run_id}_{what}" + ("_simulated" if run.provenance.simulated_cells else "")
+            tables.show_table(tables.odds_for_people(table), "odds", table, origin, key="statistics_odds_csv")

@@ -16,6 +16,7 @@ from nscweb.services.statistics import TestSettings
 from nscweb.ui import figures, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word
+from nscweb.ui.statistics_tables import Origin
 from nscweb.ui.statistics_view import ROWS, HasReplicates
 from nscweb.ui.text import plain
 
@@ -50,7 +51,7 @@ def show_time_course(app: App, run: Run, data: HasReplicates) -> None:
     if rows.empty:
         show.empty("Nothing to show", "The filters leave out every cell. Widen them above.")
         return
-    rows = rows[ROWS]
+    rows, origin = rows[ROWS], tables.origin_of(run, data)
     groups = sorted({str(name) for name in rows["group"]})
     names = list(data.classes.names)
     start = next((place for place, name in enumerate(names) if name.casefold().startswith("neuron")), 0)
@@ -67,10 +68,10 @@ def show_time_course(app: App, run: Run, data: HasReplicates) -> None:
         help="The group that the earliest reliable day is told against.",
     )
     found = _courses(app, run.run_id, rows, control, getattr(data, "adjust", "") or "holm")
-    _bands(run, found, rows, groups, fate)
-    _earliest(run, found, control)
-    _first_and_last(run, found, fate)
-    _doses(app, run, data)
+    _bands(origin, found, rows, groups, fate)
+    _earliest(origin, found, control)
+    _first_and_last(origin, found, fate)
+    _doses(app, origin, data)
 
 
 @st.cache_resource(max_entries=24, show_spinner="Drawing replicates again …")  # type: ignore[untyped-decorator,unused-ignore]
@@ -88,7 +89,7 @@ def _dose_curves(_app: App, run_id: str, samples: pd.DataFrame, doses: str) -> D
     return courses.dose_response_of(_app, run_id, samples)
 
 
-def _bands(run: Run, found: Courses, rows: pd.DataFrame, groups: list[str], fate: str) -> None:
+def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str], fate: str) -> None:
     st.subheader("Against time", anchor=False, help=BAND_HELP)
     chosen = groups
     if len(groups) > _MOST_LINES:
@@ -99,23 +100,23 @@ def _bands(run: Run, found: Courses, rows: pd.DataFrame, groups: list[str], fate
             groups,
             default=[str(name) for name in order.index[:_MOST_LINES]],
             format_func=lambda name: plain(name) or "(no group given)",
-            key=f"course_groups_{run.run_id}",
+            key=f"course_groups_{origin.run.run_id}",
             help=f"More than {_MOST_LINES} bands hide one another.",
         )
     course = found.course[(found.course["class"] == fate) & found.course["group"].isin(chosen)]
     figure = drawn.course_bands(
-        course, rows[rows["class"] == fate], chosen, simulated=run.provenance.simulated_cells, fate=fate
+        course, rows[rows["class"] == fate], chosen, simulated=origin.simulated, fate=fate
     )
     figures.show_figure(
         figure,
-        _file(run, "time_course"),
-        course.to_csv(index=False),
+        origin.file("time_course"),
+        origin.csv(course),
         key="course_bands",
         alt="Lines: mean ratio of the fate against time, one line per group, with bands over replicates",
     )
 
 
-def _earliest(run: Run, found: Courses, control: str) -> None:
+def _earliest(origin: Origin, found: Courses, control: str) -> None:
     st.subheader("Earliest reliable day", anchor=False, help=EARLIEST_HELP)
     if not control:
         show.note("Choose a control group above: the day is told against it.")
@@ -133,10 +134,10 @@ def _earliest(run: Run, found: Courses, control: str) -> None:
             "In words": [plain(text, 300) for text in table["sentence"]],
         }
     )
-    tables.show_table(shown, _file(run, "earliest_day"), table, key="course_earliest_csv")
+    tables.show_table(shown, "earliest_day", table, origin, key="course_earliest_csv")
 
 
-def _first_and_last(run: Run, found: Courses, fate: str) -> None:
+def _first_and_last(origin: Origin, found: Courses, fate: str) -> None:
     st.subheader("Does the first day tell the last?", anchor=False, help=AGREEMENT_HELP)
     pairs = found.pairs[found.pairs["class"] == fate]
     agreed = found.agreements.get(fate)
@@ -145,9 +146,9 @@ def _first_and_last(run: Run, found: Courses, fate: str) -> None:
         return
     st.markdown(_agreement_words(agreed, bool((pairs["replicate"] != "").all())))
     figures.show_figure(
-        drawn.bland_altman(pairs, agreed, simulated=run.provenance.simulated_cells, fate=fate),
-        _file(run, "first_against_last"),
-        pairs.to_csv(index=False),
+        drawn.bland_altman(pairs, agreed, simulated=origin.simulated, fate=fate),
+        origin.file("first_against_last"),
+        origin.csv(pairs),
         key="course_agreement",
         alt="Bland-Altman plot: ratio at the first time point minus that at the last, against their mean",
     )
@@ -168,7 +169,8 @@ def _agreement_words(found: Agreement, by_replicate: bool) -> str:
     )
 
 
-def _doses(app: App, run: Run, data: HasReplicates) -> None:
+def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
+    run = origin.run
     st.subheader("Against dose", anchor=False, help=DOSE_HELP)
     estimates = getattr(data, "estimates", None)
     if estimates is None:
@@ -196,11 +198,9 @@ def _doses(app: App, run: Run, data: HasReplicates) -> None:
     mine = (points["series"] == series) & np.isclose(points["time_h"], hours, equal_nan=True)
     fits = {name: curve for (first, when, name), curve in found.fits.items() if (first, when) == keys[chosen]}
     figures.show_figure(
-        drawn.dose_figure(
-            points[mine], fits, data.classes, unit=found.unit, simulated=run.provenance.simulated_cells
-        ),
-        _file(run, "dose_response"),
-        points[mine].to_csv(index=False),
+        drawn.dose_figure(points[mine], fits, data.classes, unit=found.unit, simulated=origin.simulated),
+        origin.file("dose_response"),
+        origin.csv(points[mine]),
         key="dose_curve",
         alt="Ratio of each replicate against dose with the fitted curve of each fate",
     )
@@ -218,8 +218,4 @@ def _doses(app: App, run: Run, data: HasReplicates) -> None:
             "Note": table["note"],
         }
     )
-    tables.show_table(shown, _file(run, "dose_curves"), table, key="dose_curves_csv")
-
-
-def _file(run: Run, what: str) -> str:
-    return f"{run.run_id}_{what}" + ("_simulated" if run.provenance.simulated_cells else "")
+    tables.show_table(shown, "dose_curves", table, origin, key="dose_curves_csv")
