@@ -1,0 +1,155 @@
+"""Does the truth of simulated mixed cultures lie inside the intervals that the page shows, as often as promised?
+
+    python benchmarks/truth.py [--studies 2] [--cells 12150] [--seed 900] [--model nsc-simulated-compact]
+
+Every study is planned like the demo (nine inducer groups, three time points, three replicates, mixed fates), drawn by
+the simulator, measured, gated and predicted by the road of the program, and counted by the default way. Seeds are not
+those of training. The truth of a sample is the share that its cells were drawn with; that of a group is the mean of
+its replicates (what the samples at hand were) and the mean that the group was planned with (what the next replicates
+would be). Also: how often the leader of a time point is named rightly, and how often "higher than" is false.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nscweb.core.card import CardEntry, read_card
+from nscweb.core.flags import pack
+from nscweb.evaluation.cell_scores import CellScores, cell_scores
+from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
+from nscweb.evaluation.ratio_corrected import estimate
+from nscweb.inference.classifier import Classifier
+from nscweb.inference.held_out_file import read_held_out
+from nscweb.preprocess.quality import measure, quality_flags
+from nscweb.reports.words import answer
+from nscweb.services.comparison_tests import group_comparisons
+from nscweb.services.dashboard import DEFAULT_EXCLUDED
+from nscweb.simulation.camera import PROFILES
+from nscweb.simulation.cells import draw_sample
+from nscweb.simulation.design import GROUPS, SimulatedSample, StudyDesign, plan_study
+from nscweb.simulation.traits import FATES
+from nscweb.simulation.writer import sample_illumination
+
+PROJECT = Path(__file__).resolve().parents[1]
+METHODS = ("pacc", "naive")
+
+
+def drawn(design: StudyDesign, model: Classifier) -> Iterator[pd.DataFrame]:
+    """The prediction table of each sample."""
+
+    unwanted = pack(DEFAULT_EXCLUDED)
+    for sample in design.samples:
+        light = sample_illumination(design.seed, sample, "flowsight", False)[0]
+        rng = np.random.default_rng([design.seed, 3, sample.index])
+        cells = draw_sample(
+            rng, sample.cells, sample.ratios, sample.time_h, PROFILES["flowsight"], light, channels=("Ch1",)
+        )
+        planes = [cell.pixels for cell in cells]
+        flags = np.asarray(
+            quality_flags(pd.DataFrame([measure(plane[0])._asdict() for plane in planes])), int
+        )
+        yield _table(sample, model.predict(planes), flags).loc[(flags & unwanted) == 0]
+
+
+def _table(sample: SimulatedSample, scores: np.ndarray, flags: np.ndarray) -> pd.DataFrame:
+    table = pd.DataFrame({f"p_{fate}": scores[:, index] for index, fate in enumerate(FATES)})
+    about = {
+        "sample_id": sample.name, "group": sample.group, "time_h": sample.time_h,
+        "replicate": str(sample.replicate), "true_class": "", "flags": flags,
+    }  # fmt: skip
+    return table.assign(**about, predicted=np.asarray(FATES, object)[scores.argmax(axis=1)])
+
+
+def covered(cells: CellScores, design: StudyDesign, entry: CardEntry, method: str) -> pd.DataFrame:
+    """One row per interval: level (sample, group_now, group_planned), time_h, width, error, inside."""
+    found = estimate(cells, read_held_out(entry), method)
+    true = {
+        (item.name, fate): item.ratios[index] for item in design.samples for index, fate in enumerate(FATES)
+    }
+    rows = []
+    for row in found.table.to_dict("records"):
+        rows.append(("sample", row, row["ratio"], true[(row["sample_id"], row["class"])]))
+    planned = {group.name: group for group in GROUPS}
+    for row in group_estimates(found).to_dict("records"):
+        place = FATES.index(row["class"])
+        own = [
+            item.ratios
+            for item in design.samples
+            if (item.group, item.time_h) == (row["group"], row["time_h"])
+        ]
+        rows.append(
+            ("group, these replicates", row, row["mean"], float(np.mean([ratios[place] for ratios in own])))
+        )
+        group = planned[row["group"]]
+        share = group.percent[row["time_h"]] / 100
+        rest = group.rest[place] * (1 - share)
+        rows.append(("group, as planned", row, row["mean"], share if place == group.fate else rest))
+    return pd.DataFrame(
+        [
+            {
+                "level": level, "method": method, "time_h": row["time_h"], "class": row["class"],
+                "recovered": bool(row["recovered"]), "width": row["high"] - row["low"],
+                "error": abs(value - truth), "inside": bool(row["low"] <= truth <= row["high"]),
+            }
+            for level, row, value, truth in rows
+        ]
+    )  # fmt: skip
+
+
+def claims(cells: CellScores, design: StudyDesign, entry: CardEntry) -> pd.DataFrame:
+    """The sentence on neurons at each time point against the planned means."""
+    found = estimate(cells, read_held_out(entry), "pacc")
+    tests = group_comparisons(replicate_rows(found).assign(light="green"), "", "holm")
+    groups = group_estimates(found).assign(light="green")
+    rows = []
+    for hours in sorted({item.time_h for item in design.samples}):
+        said = answer(groups, tests, "neuron", hours)
+        planned = {
+            group.name: share if group.fate == 2 else group.rest[2] * (1 - share)
+            for group in GROUPS
+            for share in [group.percent.get(hours, np.nan) / 100]
+            if np.isfinite(share)
+        }
+        others = [value for name, value in planned.items() if name != said.leader]
+        clear = said.verdict == "clear"
+        rows.append((hours, said.verdict, clear and planned[said.leader] <= max(others, default=-1.0)))
+    return pd.DataFrame(rows, columns=["time_h", "verdict", "false_claim"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--studies", type=int, default=2)
+    parser.add_argument("--cells", type=int, default=12_150)
+    parser.add_argument("--seed", type=int, default=900)
+    parser.add_argument("--model", default="nsc-simulated-compact")
+    asked = parser.parse_args()
+    entry = read_card(PROJECT / "weights" / asked.model)
+    model = Classifier(entry, threads=1)
+    parts, said = [], []
+    for seed in range(asked.seed, asked.seed + asked.studies):
+        start = time.process_time()
+        design = plan_study(asked.cells, seed)
+        cells = cell_scores(pd.concat(drawn(design, model), ignore_index=True), FATES)
+        parts += [covered(cells, design, entry, method) for method in METHODS]
+        said.append(claims(cells, design, entry))
+        print(f"study {seed}: {len(cells):,} cells counted, {time.process_time() - start:.0f} s", flush=True)
+    table = pd.concat(parts, ignore_index=True)
+    columns = {"intervals": ("inside", "size"), "inside": ("inside", "mean"), "error": ("error", "mean"),
+               "width": ("width", "mean"), "recovered": ("recovered", "mean")}  # fmt: skip
+    print(table.groupby(["level", "method"]).agg(**columns).round(3).to_string())
+    print(table[table["method"] == "pacc"].groupby(["level", "time_h"]).agg(**columns).round(3).to_string())
+    verdicts = pd.concat(said, ignore_index=True)
+    print(f"sentences: {len(verdicts)}, with a claim: {(verdicts['verdict'] == 'clear').sum()}, "
+          f"false claims: {verdicts['false_claim'].sum()}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
