@@ -23,6 +23,7 @@ from nscweb.services.rerun_folder import same_inputs
 from nscweb.services.rerun_reading import Statement, read_report
 
 if TYPE_CHECKING:
+    from nscweb.inference.backends import Mode
     from nscweb.services.context import App
 
 
@@ -106,7 +107,7 @@ def rerun(
     counting = made["counting"]
     chosen = (filters_from_dict(made["filters"]), counting["asked"], counting["control"], counting["adjust"])
     with same_inputs(app, study, made) as (beside, its_study):
-        mode = "fast" if made["settings"].get("mode") == "fast" else "exact"
+        mode: Mode = "fast" if made["settings"].get("mode") == "fast" else "exact"
         run = predict_study(
             beside, its_study, str(entry.folder), progress=progress, device=device, mode=mode
         )  # fmt: skip
