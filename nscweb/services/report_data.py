@@ -118,11 +118,12 @@ def _of_the_study(app: App, run: Run, study: Study | None) -> dict[str, pd.DataF
 
     if study is None:
         return {}
+    gates = gates_of_run(run)
     text = studies.skipped_csv(app, study.study_id)
     sheet = studies.export_sheet(app, study.study_id)
     return {
         # As the run left cells out, whatever was set for the study since.
-        "Funnel": funnel(app, study.study_id, gates_of_run(run)),
+        "Funnel": funnel(app, study.study_id, gates).assign(gates=gates.sentence()),
         "Findings": _text_table(text),
         "Sample sheet": _text_table(sheet),
     }
