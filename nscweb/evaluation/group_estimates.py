@@ -152,9 +152,9 @@ def _interval(ratio: Float64, low: Float64, high: Float64, shared: NDArray[np.fl
     common = shared.mean(axis=1).var(axis=0, ddof=1) if len(shared) > 1 else np.zeros(size)
     own = error**2
     both = own + common
-    # Never fewer than those of the replicates; the maximum matters where they agree exactly.
-    degrees = np.maximum(number - 1, (number - 1) * (both / np.maximum(own, 1e-300)) ** 2)
-    half = t_quantile(np.clip(degrees, 1.0, 1e6)) * np.sqrt(both)
+    # The error of the correction is known from many rounds: the smaller the part of the replicates, the more degrees.
+    part = np.maximum(own / np.maximum(both, 1e-300), 1e-3)
+    half = t_quantile((number - 1) / part**2) * np.sqrt(both)
     below, above = np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1)
     # Replicates that agree exactly (all 0, or all 1) have no spread: then the intervals of the samples speak.
     exact = error < 1e-12
