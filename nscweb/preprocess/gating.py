@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.flags import flag
 from nscweb.core.gates import DEFAULT_GATES, Gates
+
+if TYPE_CHECKING:
+    import pandas as pd  # training, which measures images as well, runs on machines without it
 
 _NEEDED = (
     "background", "noise", "contrast", "focus", "area_px", "n_objects", "border_contact", "saturated_share",

@@ -7,11 +7,10 @@ sample into the flags of `core.flags`, because "out of focus" only makes sense b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.preprocess.gating import quality_flags
@@ -19,6 +18,9 @@ from nscweb.preprocess.illumination import measure_illumination
 from nscweb.preprocess.inside import measure_inside
 from nscweb.preprocess.shape import find_objects, measure_shape, objects_of, touching
 from nscweb.preprocess.steps import Array, Float32, full_scale
+
+if TYPE_CHECKING:
+    import pandas as pd  # training, which measures images as well, runs on machines without it
 
 
 class QualityFeatures(NamedTuple):
@@ -163,6 +165,8 @@ def measure_all(
     images: Iterable[Array], masks: Sequence[NDArray[np.bool_] | None] | None = None
 ) -> pd.DataFrame:
     """Feature table of a sample: one row per image (h, w), columns `FEATURE_NAMES` and ``flags``."""
+    import pandas as pd
+
     table = pd.DataFrame(measure_many(list(images), masks), columns=list(FEATURE_NAMES))
     table["flags"] = quality_flags(table)
     return table
