@@ -18,6 +18,8 @@ from nscweb.ui.text import plain
 
 # Up to this many cells a file is ready before anybody wonders; above, a button makes it and a bar shows how far.
 _AT_ONCE = 20_000
+# Of every button, pixels, so that the words beside them begin in one line.
+_WIDE = 250
 _ZIP = "application/zip"
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -44,20 +46,20 @@ class _File:
 
 _FILES = (
     _File("html", "Report (HTML)", ":material/description:", "text/html",
-          "To read, print or save as PDF, without a network: the answer, ratios with intervals, tests, fit of the "
-          "model, gates, model card, and a methods paragraph for a paper.", 120_000, 0.0),
+          "To read, print or keep: the answer, ratios, tests, fit, gates, model card, and methods for a paper.",
+          120_000, 0.0),
     _File("zip", "Everything (ZIP)", ":material/folder_zip:", _ZIP,
           "The report, all tables as CSV, the data behind the figures, FCS and IDEAS files, the model card, the "
-          "provenance.", 200_000, 120.0),
+          "provenance.", 200_000, 55.0),
     _File("xlsx", "Workbook (XLSX)", ":material/table_view:", _XLSX,
-          "All tables as sheets of one workbook; the first sheet says what they are and what made them.", 50_000, 55.0),
+          "All tables as sheets of one workbook; the first sheet says what they are and what made them.", 50_000, 42.0),
     _File("fcs", "Cytometry (FCS, ZIP)", ":material/bubble_chart:", _ZIP,
           "For FlowJo, FCS Express and the like: scores, class and gates of each cell as channels, a file per sample.",
-          20_000, 30.0),
+          20_000, 20.0),
     _File("fcs-one", "Cytometry (FCS, one file)", ":material/bubble_chart:", "application/octet-stream",
-          "The same with all samples in one file; the sample is a channel.", 2_000, 76.0),
+          "The same with all samples in one file; the sample is a channel.", 2_000, 72.0),
     _File("pop", "Populations (IDEAS, ZIP)", ":material/filter_alt:", _ZIP,
-          "One .pop file per sample and class: object numbers, to open the cells of a class in IDEAS.", 10_000, 3.0),
+          "One .pop file per sample and class: object numbers, to open the cells of a class in IDEAS.", 10_000, 2.5),
 )  # fmt: skip
 
 
@@ -148,7 +150,7 @@ def _two_steps(app: App, run: Run, item: _File, name: str, chosen: Choices) -> s
     if place.exists():
         _download(item, name, place.read_bytes)
         return _size(place.stat().st_size)
-    if st.button(f"Make: {item.label}", icon=item.icon, key=f"make_{item.key}"):
+    if st.button(f"Make: {item.label}", icon=item.icon, key=f"make_{item.key}", width=_WIDE):
         bar = st.progress(0.0, text="Counting …")
 
         def progress(done: int, total: int, step: str = "") -> None:
@@ -164,6 +166,7 @@ def _download(item: _File, name: str, make: Any) -> None:
     st.download_button(
         item.label, make, file_name=name, mime=item.mime, icon=item.icon, key=f"report_{item.key}",
         on_click="ignore", type="primary" if item.key in ("html", "zip") else "secondary",
+        width=_WIDE,
     )  # fmt: skip
 
 
