@@ -64,7 +64,7 @@ def over_time(
     count = -(-len(names) // columns)
     titles = [wrapped(name or NO_GROUP, 22) for name in names]
     title_px = 34 if any("<br>" in title for title in titles) else 20
-    gap, panel = title_px + 26, 128
+    gap, panel = title_px + 34, 128
     inner = count * panel + (count - 1) * gap
     figure = make_subplots(
         count,

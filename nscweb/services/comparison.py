@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,7 @@ class Comparison:
         tests: columns of services.comparison_tests.COMPARED_COLUMNS.
         lights: sample -> ``green``, ``yellow``, ``red``; samples that were not judged are missing.
         sentences: the answer for the default fate and time point, and what belongs to it.
+        answers: those that were asked for already, see `answer_of`.
     """
 
     run: Run
@@ -66,6 +67,7 @@ class Comparison:
     tests: pd.DataFrame
     lights: dict[str, str]
     sentences: tuple[str, ...]
+    answers: dict[tuple[str, float], Answer] = field(default_factory=dict)
 
 
 def comparison(
@@ -154,12 +156,19 @@ def default_time(found: Comparison) -> float:
 
 
 def answer_of(found: Comparison, fate: str = "", time_h: float | None = None) -> Answer:
-    """Which group gives most of a fate at a time point, how early and how sure, in words."""
+    """Which group gives most of a fate at a time point, how early and how sure, in words; kept once made."""
+    chosen = fate or default_fate(found.classes)
+    hours = default_time(found) if time_h is None else time_h
+    key = (chosen, -1.0 if np.isnan(hours) else hours)
+    if key not in found.answers:
+        found.answers[key] = _answer(found, chosen, hours)
+    return found.answers[key]
+
+
+def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
     from nscweb.reports.words import Answer, answer
     from nscweb.reports.words_early import how_early
 
-    chosen = fate or default_fate(found.classes)
-    hours = default_time(found) if time_h is None else time_h
     facts = facts_of(found, chosen, hours)
     said = answer(found.groups, found.tests, chosen, hours, facts)
     early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.leader else ""

@@ -93,6 +93,7 @@ def differences(asked: Asked) -> None:
         against,
         simulated=found.data.simulated,
     )
+    st.caption("Each bar is the 95 % interval of its pair alone; the p value accounts for all comparisons.")
     table = figures_compare_data.difference_data(found.tests, said.order, asked.fate, asked.time_h, against)
     _draw(asked, figure, table, "differences",
           f"Difference of each group from {plain(against)} in points with 95 % interval and adjusted p")  # fmt: skip
