@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nscweb.core.flags import unpack
 from nscweb.core.runs import Run
 from nscweb.services.comparison import DEFAULT_METHOD, Comparison, comparison
-from nscweb.services.dashboard import DashboardData, Filters
+from nscweb.services.dashboard import Filters
 from nscweb.services.export_provenance import NOTICE, provenance_dict
 from nscweb.services.export_tables import groups_frame, samples_frame, tests_frame, time_labels
 from nscweb.services.gates import gates_of_run
@@ -114,21 +114,13 @@ def counted(table: pd.DataFrame, filters: Filters) -> NDArray[np.bool_]:
     return np.asarray(table.index.isin(kept.index), bool)
 
 
-def samples_csv(found: Comparison | DashboardData) -> bytes:
-    """One line per sample: what the sheet says, cells, counts and ratios of each class with intervals.
-
-    Of a `DashboardData` the naive counts alone.
-    """
-    if isinstance(found, DashboardData):
-        frame = found.samples.rename(columns={"sample_id": "sample"})
-        return figure_csv(stated(frame, found.run, found.filters))
+def samples_csv(found: Comparison) -> bytes:
+    """One line per sample: what the sheet says, cells, counts and ratios of each class with intervals."""
     return figure_csv(stated(samples_frame(found), found.run, found.filters))
 
 
-def groups_csv(found: Comparison | DashboardData) -> bytes:
+def groups_csv(found: Comparison) -> bytes:
     """One line per group, time point and class: mean, SD, SEM and 95 % interval over replicates."""
-    if isinstance(found, DashboardData):
-        return figure_csv(stated(found.group_ratios, found.run, found.filters))
     return figure_csv(stated(groups_frame(found), found.run, found.filters))
 
 
