@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,33 +91,25 @@ def stacked_ratios(
     figure = make_subplots(
         rows, columns, shared_yaxes=True, horizontal_spacing=0.035, vertical_spacing=gap / inner
     )
+    # Traces and notes are added all at once: one by one, Plotly checks everything again for each.
+    bars, notes = [], []
     for index, group in enumerate(groups):
-        row, column = index // columns + 1, index % columns + 1
+        axes = figure.get_subplot(index // columns + 1, index % columns + 1)
+        x, y = (axis.plotly_name.replace("axis", "") for axis in (axes.xaxis, axes.yaxis))
+        own = data[data["group"] == group]
         for name in classes.names:
-            bars = data[(data["group"] == group) & (data["class"] == name)]
-            figure.add_bar(
-                x=[tick(hours, unit) for hours in bars["time_h"]],
-                y=bars["percent"],
-                name=plain(name),
-                legendgroup=name,
-                showlegend=index == 0,
-                marker={"color": classes.colour(name), "line": {"color": "white", "width": 1}},
-                customdata=np.stack([bars["time"], bars["replicates"], bars["cells"], _said(bars)], axis=1),
-                hovertemplate="%{customdata[0]}: %{y:.1f} %<br>%{customdata[1]} replicates, %{customdata[2]} cells"
-                "%{customdata[3]}",
-                row=row,
-                col=column,
-            )
-        for text, hours, light in _marks(data[data["group"] == group]):
-            figure.add_annotation(
-                text=text, x=tick(hours, unit), y=101, yanchor="bottom", showarrow=False,
-                font={"size": 12, "color": mark_colour(light)}, row=row, col=column,
-            )  # fmt: skip
-        axes = figure.get_subplot(row, column)
-        figure.add_annotation(
-            panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12)
-        )
-        figure.update_xaxes(showticklabels=True, row=row, col=column)
+            bars.append(_bars(own[own["class"] == name], classes, name, unit, x, y, index == 0))
+        for text, hours, light in _marks(own):
+            font = {"size": 12, "color": mark_colour(light)}
+            where = {"x": tick(hours, unit), "y": 101, "xref": x, "yref": y, "yanchor": "bottom"}
+            notes.append({"text": text, "showarrow": False, "font": font, **where})
+        notes.append(panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12))
+    notes.append(
+        {"text": axis_title, "x": 0.5, "y": 0, "xref": "paper", "yref": "paper", "showarrow": False,
+         "yanchor": "top", "yshift": -24}
+    )  # fmt: skip
+    figure.add_traces(bars)
+    figure.update_layout(annotations=notes)
     figure.update_layout(barmode="stack", bargap=0.2 if len(times) > 1 else 0.6)
     margin = {"t": title_px + 8, "b": 50, "l": 56}
     finish(
@@ -127,6 +120,7 @@ def stacked_ratios(
         margin=margin,
     )
     figure.update_xaxes(
+        showticklabels=True,
         type="category",
         categoryorder="array",
         categoryarray=[tick(hours, unit) for hours in times],
@@ -138,9 +132,6 @@ def stacked_ratios(
     above = 122 if any(_marks(data[data["group"] == group]) for group in groups) else 100
     figure.update_yaxes(range=[0, above], tickvals=[0, 50, 100])
     figure.update_yaxes(title_text="% of cells", col=1)
-    figure.add_annotation(
-        text=axis_title, x=0.5, y=0, xref="paper", yref="paper", showarrow=False, yanchor="top", yshift=-24
-    )
     return figure
 
 
@@ -161,3 +152,22 @@ def _marks(rows: pd.DataFrame) -> list[tuple[str, float, str]]:
 
 def _said(rows: pd.DataFrame) -> list[str]:
     return [f"<br>model: {light}" for light in rows["light"]] if "light" in rows else [""] * len(rows)
+
+
+def _bars(
+    rows: pd.DataFrame, classes: ClassScheme, name: str, unit: float, x: str, y: str, first: bool
+) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "x": [tick(hours, unit) for hours in rows["time_h"]],
+        "y": rows["percent"].to_numpy(float),
+        "name": plain(name),
+        "legendgroup": name,
+        "showlegend": first,
+        "marker": {"color": classes.colour(name), "line": {"color": "white", "width": 1}},
+        "customdata": np.stack([rows["time"], rows["replicates"], rows["cells"], _said(rows)], axis=1),
+        "hovertemplate": "%{customdata[0]}: %{y:.1f} %<br>%{customdata[1]} replicates, %{customdata[2]} cells"
+        "%{customdata[3]}",
+        "xaxis": x,
+        "yaxis": y,
+    }
