@@ -2,7 +2,7 @@
 
     python benchmarks/ratios.py [--worlds 30] [--cells /tmp/ratio-cells.npz] [--write docs/RATIOS.md]
 
-(a) and (b) draw cells from a plain model of three overlapping classes whose recalls are near those of the shipped model at
+(a) and (b) draw cells from a plain model of three overlapping classes with recalls near those of the shipped model at
 12, 24 and 72 h, (a) all alike, (b) with a light of its own for every sample, which moves the scores of all its
 classes. The held-out cells are drawn anew for each world, as many as come with the shipped model. (c) is the shipped
 model on simulated images; make its cells first with `benchmarks/ratios_cells.py`.
