@@ -93,16 +93,16 @@ def _counts(table: pd.DataFrame) -> str:
 
 def _cards(table: pd.DataFrame) -> str:
     parts = []
-    for row in table.itertuples(index=False):
-        colour = mark_colour(str(row.light))
-        reasons = "".join(f"<li>{html(text, _TEXT)}</li>" for text in row.reasons)
-        advice = " ".join(html(text, _TEXT) for text in row.advice)
+    for row in table.to_dict("records"):
+        colour = mark_colour(str(row["light"]))
+        reasons = "".join(f"<li>{html(text, _TEXT)}</li>" for text in row["reasons"])
+        advice = " ".join(html(text, _TEXT) for text in row["advice"])
         todo = f"<div><b>What to do:</b> {advice}</div>" if advice else ""
         parts.append(
             f'<div style="border:1px solid #dfe4ea;border-left:5px solid {colour};border-radius:6px;'
             'padding:.45rem .8rem;margin:.35rem 0;font-size:.93rem;overflow-wrap:anywhere">'
-            f'<b style="color:{colour}">{html(mark(str(row.light)))}</b> &nbsp;<b>{html(row.sample_id)}</b> '
-            f'<small style="color:#5b6775">{count(int(row.cells), "cell")} looked at</small>'
+            f'<b style="color:{colour}">{html(mark(str(row["light"])))}</b> &nbsp;<b>{html(row["sample_id"])}</b> '
+            f'<small style="color:#5b6775">{count(int(row["cells"]), "cell")} looked at</small>'
             f'<ul class="nsc-list">{reasons}</ul>{todo}</div>'
         )
     return "".join(parts) or "<span></span>"
@@ -111,9 +111,9 @@ def _cards(table: pd.DataFrame) -> str:
 def _notes(table: pd.DataFrame) -> list[str]:
     """Notes with the samples that they hold for; the same sentence is said once."""
     where: dict[str, list[str]] = {}
-    for row in table.itertuples(index=False):
-        for note in row.notes:
-            where.setdefault(str(note), []).append(str(row.sample_id))
+    for row in table.to_dict("records"):
+        for note in row["notes"]:
+            where.setdefault(str(note), []).append(str(row["sample_id"]))
     total = len(table)
     lines = []
     for note, names in list(where.items())[:12]:
