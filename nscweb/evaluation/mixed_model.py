@@ -11,7 +11,7 @@ its replicates (HC2, which for one row per replicate is Kauermann and Carroll's 
 Why not the likelihood of a mixed model: with three replicates in a group its tests are asymptotic and find too much
 (a model-based test of these weights: 5 to 9 % false positives), and statsmodels' BinomialBayesMixedGLM reports
 posterior deviations of a variational fit, which are too small. With HC2 and degrees of freedom from the effective
-number of replicates it stays at or below 5 % (benchmarks/replicates.py).
+number of replicates it is 2 to 5 % (benchmarks/replicates.py).
 """
 
 from __future__ import annotations

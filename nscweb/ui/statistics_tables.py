@@ -85,6 +85,34 @@ def origin_of(run: Run, data: object) -> Origin:
     return Origin(run, found if isinstance(found, Filters) else Filters())
 
 
+def minded(data: object, rows: pd.DataFrame) -> list[str]:
+    """Sentences that belong above every test: samples that the model may not fit, and the shared error.
+
+    Args:
+        rows: replicate rows, with the column ``light`` where samples were judged.
+    """
+    said = []
+    if "light" in rows:
+        marked = rows[rows["light"].isin(["yellow", "red"])].drop_duplicates(["group", "time_h", "light"])
+        places = [
+            f"{_name(group)}{'' if pd.isna(hours) else ' at ' + time_word(float(hours))} ({light})"
+            for group, hours, light in zip(marked["group"], marked["time_h"], marked["light"], strict=True)
+        ]
+        if places:
+            more = f" and {len(places) - 8} more" if len(places) > 8 else ""
+            said.append(
+                "The model may not fit some samples, and they count in everything below: "
+                f"{', '.join(places[:8])}{more}."
+            )
+    method = getattr(getattr(data, "estimates", None), "method", "naive")
+    if method != "naive":
+        said.append(
+            "Ratios are corrected with the held-out cells of the model. What those cells leave uncertain is common "
+            "to all samples; it is in the intervals of the ratios, not in those of the differences below."
+        )
+    return said
+
+
 def show_table(table: pd.DataFrame, what: str, data: pd.DataFrame, origin: Origin, *, key: str) -> None:
     """A table for people with a help text on every column, and the full frame as CSV below it."""
     settings = {column: st.column_config.Column(help=HELP.get(str(column), "")) for column in table.columns}

@@ -66,6 +66,7 @@ def show_statistics(app: App, run: Run, data: HasReplicates) -> None:
     rows = rows[ROWS]
     settings, origin = _ask(app, run, data), tables.origin_of(run, data)
     found = _statistics(app, run.run_id, rows, settings)
+    show.warnings(tables.minded(data, data.replicate_rows))
     if found.tests.empty:
         show.bullets(found.sentences)
         _summary(origin, found)

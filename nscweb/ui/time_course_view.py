@@ -68,6 +68,7 @@ def show_time_course(app: App, run: Run, data: HasReplicates) -> None:
         help="The group that the earliest reliable day is told against.",
     )
     found = _courses(app, run.run_id, rows, control, getattr(data, "adjust", "") or "holm")
+    show.warnings(tables.minded(data, data.replicate_rows))
     _bands(origin, found, rows, groups, fate)
     _earliest(origin, found, control)
     _first_and_last(origin, found, fate)

@@ -1,0 +1,145 @@
+"""Statistics, time course, doses and counts as a reader sees them, on replicates made up for the purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from app_walk import LABELLED, is_healthy, texts
+from streamlit.testing.v1 import AppTest
+
+from nscweb.services import counts
+from nscweb.services.context import App
+from nscweb.services.counts import Count
+
+PAGE = """
+from types import SimpleNamespace
+import numpy as np, pandas as pd
+from nscweb.services.runs import class_scheme, latest_run
+from nscweb.ui import cached
+from nscweb.ui.statistics_view import show_statistics
+from nscweb.ui.time_course_view import show_time_course
+
+app = cached.app()
+run = latest_run(app, {study!r})
+classes = class_scheme(run)
+rng = np.random.default_rng(1)
+rows = []
+for group, start, number in {groups!r}:
+    for hours in (24.0, 72.0, 120.0):
+        for replicate in range(number):
+            neuron = start + 0.1 * (hours - 24) / 96 + rng.normal(0, 0.02)
+            shares = (neuron, (1 - neuron) * 0.7, (1 - neuron) * 0.3)
+            for name, share in zip(("neuron", "astrocyte", "oligodendrocyte"), shares):
+                rows.append((group, hours, str(replicate), name, share, int(rng.integers(200, 9000))))
+columns = ["group", "time_h", "replicate", "class", "ratio", "cells"]
+table = pd.DataFrame(rows, columns=columns)
+table["light"] = np.where((table["group"] == "NGF") & (table["time_h"] == 24), "red", "green")
+data = SimpleNamespace(replicate_rows=table, classes=classes)
+if {doses!r}:
+    names = [sample.name for sample in app.catalogue.study({study!r}).samples]
+    drawn = [(name, "g", 24.0, "", c, 0.1 + 0.06 * i, 100) for i, name in enumerate(names) for c in classes.names]
+    data.estimates = SimpleNamespace(table=pd.DataFrame(drawn, columns=["sample_id", *columns]))
+{view}(app, run, data)
+"""
+FULL = (("RA", 0.45, 4), ("NGF", 0.65, 4), ("=NT4 <b>x</b>", 0.46, 3))
+
+
+def shown(view: str, groups=FULL, doses: bool = False) -> AppTest:
+    script = PAGE.format(study=LABELLED, groups=groups, view=view, doses=doses)
+    test = AppTest.from_string(script, default_timeout=120).run()
+    assert not test.exception
+    return test
+
+
+def choose(test: AppTest, label: str, value: object) -> AppTest:
+    return next(item for item in test.selectbox if item.label == label).set_value(value).run()
+
+
+def frames(test: AppTest) -> dict[str, object]:
+    return {column: item.value for item in test.dataframe for column in item.value.columns}
+
+
+def test_groups_are_compared_with_the_control_and_words_say_how(data_folder: Path, app: App) -> None:
+    test = choose(shown("show_statistics"), "Compare with", "RA")
+    assert is_healthy(test)
+    said = texts(test)
+    assert "18 comparisons" in said and "never on pooled cells" in said
+    assert "may not fit" in said and "NGF at 1 d (red)" in said
+    table = frames(test)["p adjusted"]
+    tests = test.dataframe[0].value
+    ngf = tests[(tests["Group"] == "NGF") & (tests["Fate"] == "neuron") & (tests["Time"] == "1 d")].iloc[0]
+    assert ngf["Control"] == "RA" and float(ngf["Difference"]) == pytest.approx(20, abs=6)
+    assert ngf["Replicates"] == "4 and 4" and table is not None
+    verdicts = frames(test)["Verdict"]["Verdict"]
+    assert "no worse than control by more than 5 points" in set(verdicts)
+    assert "Odds ratio" in frames(test)
+    assert "<b>x</b>" not in said
+
+
+def test_all_pairs_without_a_control(data_folder: Path) -> None:
+    test = shown("show_statistics")
+    assert is_healthy(test)
+    assert "27 comparisons" in texts(test)
+    assert "Games-Howell p" in test.dataframe[0].value.columns
+
+
+def test_two_replicates_give_no_p_and_a_sentence(data_folder: Path) -> None:
+    test = shown("show_statistics", groups=(("RA", 0.45, 2), ("NGF", 0.65, 2)))
+    assert is_healthy(test)
+    assert set(test.dataframe[0].value["p adjusted"]) == {""}
+    assert "three replicates in each group" in texts(test)
+    alone = shown("show_statistics", groups=(("RA", 0.45, 2),))
+    assert is_healthy(alone) and "one group only" in texts(alone)
+
+
+def test_counts_entered_are_kept_and_compared(data_folder: Path, app: App) -> None:
+    counts.set_counts(
+        app,
+        LABELLED,
+        [Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own"), Count("X", 24.0, "neuron")],
+    )
+    test = shown("show_statistics")
+    assert is_healthy(test)
+    table = frames(test)["Counted"]
+    row = table[table["Group"] == "NGF"].iloc[0]
+    assert row["Counted"].startswith("65.0 % [60") and row["Counted n"] == "400 cells" and row["p"]
+    assert "Nothing was predicted" in table[table["Group"] == "X"].iloc[0]["Note"]
+
+
+def test_published_counts_are_offered_and_kept_only_when_saved(data_folder: Path, app: App) -> None:
+    test = shown("show_statistics")
+    test = next(item for item in test.button if item.label.startswith("Fill in")).click().run()
+    assert counts.counts_of(app, LABELLED) == ()
+    test = next(item for item in test.button if item.label == "Save counts").click().run()
+    assert not test.exception
+    kept = counts.counts_of(app, LABELLED)
+    assert {item.group for item in kept} == {"RA", "NGF"} and {item.unit for item in kept} == {"fields"}
+
+
+def test_time_course_tells_the_earliest_day_and_the_agreement(data_folder: Path) -> None:
+    test = shown("show_time_course")
+    assert "Choose a control group" in texts(test)
+    test = choose(test, "Control group", "RA")
+    assert is_healthy(test)
+    table = test.dataframe[0].value
+    ngf = table[(table["Group"] == "NGF") & (table["Fate"] == "neuron")].iloc[0]
+    assert ngf["Reliable from"] == "1 d" and ngf["Direction"] == "more"
+    words = "\n".join(item.value for item in test.markdown)
+    assert "Limits of agreement" in words and "11 replicates" in words
+    assert "The sample sheet has no doses" in texts(test)
+
+
+def test_doses_of_the_sheet_become_a_curve_or_a_sentence(data_folder: Path, app: App) -> None:
+    study = app.catalogue.study(LABELLED)
+    doses = ["0", "1", "2", "4", "8", "16", "32", "64", "128", "256", "512", "1024"]
+    changed = [
+        sample.with_changes(extra=(("dose (ng/ml)", dose),))
+        for sample, dose in zip(study.samples, doses, strict=True)
+    ]
+    app.catalogue.update_samples(study.study_id, changed)
+    test = shown("show_time_course", doses=True)
+    assert is_healthy(test)
+    table = frames(test)["EC50"]
+    assert table["EC50"].str.endswith("ng/ml").any()
+    assert "two replicates" in table["Note"].iloc[0]
