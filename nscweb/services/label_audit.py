@@ -17,8 +17,8 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.core.runs import Run
 from nscweb.services.cells import GalleryCell, gallery_cells
 from nscweb.services.evaluate import evaluated_rows
-from nscweb.services.evaluation_parts import trained_on
 from nscweb.services.explain import model_of_run, run_channels
+from nscweb.services.label_audit_words import WEAK, agreement_of, audit_sentences
 from nscweb.services.label_decisions import WORDS, audit_folder
 from nscweb.services.pixels import images_of
 from nscweb.services.runs import class_scheme, get_run, prediction_table, study_of, table_version
@@ -29,22 +29,8 @@ if TYPE_CHECKING:
 
 # More cells than these are drawn from, evenly over the samples.
 MOST_CELLS = 60_000
-# An audit by a fit that gets less than this share of the way from guessing to perfect says nothing.
-WEAK = 0.5
 _CHUNK = 512
 _FORMAT = 1
-# Where the labels are those of whole samples, this is what an audit can and cannot tell.
-MEDIUM = (
-    "The labels of this study are those of whole samples, for example of the medium. The audit can find single cells "
-    "that look like another class than their neighbours under the same label. It cannot tell why: the medium did not "
-    "work on this cell, a cell came from elsewhere, or the model errs. And it is blind to what all samples of a label "
-    "have in common: where a third of the cells in every neuron medium never become neurons, these are what the "
-    "fit learns as neurons too. So the share of wrong labels is an estimate of visible contradictions, not of purity."
-)
-POPULATION = (
-    "The labels of this study are given cell by cell. The audit can find cells that look like another class than "
-    "others with their label; it cannot tell whether the label or the model is wrong. Look at each before deciding."
-)
 
 
 @dataclass(frozen=True)
@@ -139,7 +125,7 @@ def run_label_audit(
         progress(len(table), len(table), step)
 
     scores = out_of_fold(features, labels, fold, len(classes), seed=seed, progress=told, cancel=cancel)
-    sentences = _sentences(app, found, table, len(np.unique(fold)), by, whole, features.shape[1])
+    sentences = audit_sentences(app, found, table, len(np.unique(fold)), by, whole, features.shape[1])
     kept = pd.DataFrame(
         {
             "cell_id": table["cell_id"].astype(str).to_numpy(),
@@ -225,7 +211,7 @@ def _result(run: Run, kept: pd.DataFrame, info: dict[str, Any]) -> AuditResult:
     classes = class_scheme(run)
     scores = kept[classes.columns()].to_numpy(np.float64)
     labels = _codes(kept["label"], classes)
-    agreement, said = _agreement(scores, labels)
+    agreement, said = agreement_of(scores, labels)
     samples = np.asarray(pd.factorize(kept["sample_id"])[0], np.int64)
     audit = audit_labels(
         scores, _codes(kept["label"], classes), samples, classes.names, seed=int(info["seed"])
@@ -245,23 +231,6 @@ def _result(run: Run, kept: pd.DataFrame, info: dict[str, Any]) -> AuditResult:
         made_utc=str(info["made_utc"]),
         agreement=agreement,
     )
-
-
-def _agreement(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, str]:
-    """Share of held-out cells that are named as labelled (mean over labels), and what that means for the audit."""
-    present = np.unique(labels)
-    right = scores.argmax(axis=1) == labels
-    share = float(np.mean([right[labels == label].mean() for label in present]))
-    guessing = 1 / len(present)
-    text = (
-        f"On held-out cells the fit names {100 * share:.0f} % as labelled (guessing: {100 * guessing:.0f} %)."
-    )
-    if share - guessing < WEAK * (1 - guessing):
-        return share, (
-            f"{text} That is too little for an audit: most contradictions are errors of the fit, not wrong labels, and "
-            "the estimated shares say nothing. Try another model, or later time points."
-        )
-    return share, f"{text} Where it errs it contradicts right labels too, so look at each cell."
 
 
 def _write(app: App, run: Run, kept: pd.DataFrame, info: dict[str, Any]) -> None:
@@ -312,34 +281,3 @@ def _codes(names: pd.Series, classes: ClassScheme) -> NDArray[np.int64]:
     from nscweb.evaluation.codes import class_codes
 
     return class_codes(names, classes.names)
-
-
-def _sentences(
-    app: App, run: Run, table: pd.DataFrame, folds: int, by: str, whole: int, features: int
-) -> list[str]:
-    """How the scores were made, then what the audit can and cannot tell."""
-    together = (
-        "all cells of a sample are in one fold, so that no fit saw the sample it judges"
-        if by == "sample"
-        else "a class has one sample only, so that cells of the same sample are in several folds"
-    )
-    sentences = [
-        f"Scores of held-out cells: a logistic regression on the {features} features that {run.model} computes from "
-        f"each image, {folds} folds; {together}."
-    ]
-    if len(table) < whole:
-        sentences[0] += f" {len(table):,} of {whole:,} cells were judged, drawn evenly from the samples."
-    pure = bool(table.groupby("sample_id")["true_class"].nunique().max() <= 1)
-    sentences.append(MEDIUM if pure else POPULATION)
-    if by == "cell":
-        sentences.append(
-            "A class has one sample only. What that sample has in common (light, focus, day) helps to name the label, "
-            "so that wrong labels are missed. Add a second sample of each class."
-        )
-    seen = trained_on(app, run, table)
-    if seen is not None and seen.trained:
-        sentences.append(
-            f"{seen.trained:,} of these cells trained the model, with these very labels; its features may hide wrong "
-            "labels. A model that was trained on other cells finds more."
-        )
-    return sentences

@@ -32,12 +32,12 @@ from nscweb.services.evaluation_split import (
     wide_table,
 )
 from nscweb.services.label_audit import (
-    MEDIUM,
     audit_table,
     contradicted_cells,
     read_label_audit,
     run_label_audit,
 )
+from nscweb.services.label_audit_words import MEDIUM
 from nscweb.services.label_decisions import audit_folder, decide, decisions
 from nscweb.services.predict import predict_study
 
