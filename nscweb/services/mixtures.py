@@ -122,7 +122,7 @@ def run_mixtures(
         rows = np.arange(half, mixtures, halves)
         drawn = _mix(held.take(apart), truth[rows], [hours[row] for row in rows], cells, generator)
         known = held.take(~apart)
-        table = estimate(drawn, known, method=method, rounds=rounds, seed=seed + half).table
+        table = estimate(drawn, known, method=method, rounds=rounds, seed=seed + half, together=False).table
         found.append(_compared(table, truth, rows))
     progress(halves, halves, "Mixtures done")
     return _result(

@@ -32,7 +32,7 @@ def model_by_name(app: App, model: str) -> CardEntry:
 
 
 def default_model(app: App) -> CardEntry:
-    """The model that pages offer first: ``nsc-fate-compact`` when it is there, else the first of the list.
+    """The model that pages offer first: one of the name ``compact`` when there is one, else the first of the list.
 
     Raises:
         ModelNotFound: no model is installed.

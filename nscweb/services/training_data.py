@@ -226,8 +226,10 @@ def _simulated_text(app: App, request: TrainRequest, collected: Collected) -> Ca
     """What a person would say about a model that has seen nothing but the simulator."""
     from nscweb.training.card_writer import CardText
 
+    # The default network goes without its name; others carry it, so that a list tells them apart.
+    network = "" if request.architecture == "compact" else f" (network {request.architecture})"
     return CardText(
-        title="Fates of neural stem cells, trained on simulated cells",
+        title=f"Fates of neural stem cells, trained on simulated cells{network}",
         summary=(
             "Names the fate of a brightfield image: astrocyte, oligodendrocyte or neuron. "
             f"{collected.data.description} Young cells of different fate look alike to it, as the figures by "

@@ -82,7 +82,7 @@ def choose_data(app: App, prefix: str) -> Data | None:
         format_func=lambda name: training_plan.architecture_title(name) if name in names else name,
         key=f"{prefix}_architecture",
         help="The compact network is the usual choice for a computer without a GPU; the accurate one takes longer and "
-        "is better. The others repeat what papers used.",
+        "can learn more from many cells. The others repeat what papers used.",
     )
     impossible = training_plan.impossible_splits(app, chosen) if chosen else {}
     ways = list(training_plan.SPLITS)
