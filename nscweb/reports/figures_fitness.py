@@ -60,7 +60,7 @@ def fitness_dots(table: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
             customdata=part["deviations"],
             hovertemplate="%{text}<br>%{customdata:.1f} deviations<extra></extra>",
         )
-    left = 20 + int(6.4 * max(len(row) for row in rows))
+    left = 16 + int(5.9 * max(len(row) for row in rows))
     finish(
         figure,
         height=70 + _ROW_PX * len(rows),
@@ -70,7 +70,7 @@ def fitness_dots(table: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
     )
     ticks = [-EDGE, -5, 0, 5, EDGE]
     figure.update_xaxes(
-        title_text="deviations from known samples",
+        title_text="standard deviations",
         range=[-EDGE - 0.6, EDGE + 0.6],
         tickvals=ticks,
         ticktext=[f"≤ −{EDGE:.0f}", "−5", "0", "5", f"≥ {EDGE:.0f}"],
