@@ -72,7 +72,7 @@ def report(
         )  # fmt: skip
         size = path.stat().st_size
         data = {"run": found.run_id, "format": form, "file": str(path), "bytes": size}
-        console.result(data, f"Written: {path} ({size / 1e6:.1f} MB).")
+        console.result(data, f"Written: {path} ({size / 1e6:.2f} MB).")
 
 
 def rerun(
