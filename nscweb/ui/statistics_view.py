@@ -72,6 +72,10 @@ def show_statistics(app: App, run: Run, data: HasReplicates) -> None:
         _summary(origin, found)
         return
     show.bullets(found.sentences)
+    st.caption(
+        "An answer about one fate and one time point alone is adjusted for fewer comparisons than this table, so its "
+        "p values can be smaller than those here."
+    )
     _differences(origin, found)
     st.subheader("All comparisons", anchor=False, help=REPLICATE_HELP)
     tables.show_table(
