@@ -113,7 +113,7 @@ def _counting(data: ReportData, used: list[str]) -> list[str]:
         poor = sum(light != "green" for light in lights)
         said.append(
             f"Whether the model fits each sample was judged from the distance of its cells to the training cells; "
-            f"{poor} of {len(lights)} samples were marked as doubtful."
+            f"{poor} of {len(lights)} samples got a doubtful mark."
         )
     return said
 
@@ -132,11 +132,14 @@ def _tests(data: ReportData, used: list[str]) -> list[str]:
     adjust = {"holm": "Holm's method", "fdr_bh": "the method of Benjamini and Hochberg"}[data.found.adjust]
     said = [
         f"Groups were compared {against} at each time point by Welch's t test on replicates {_cite(used, 'welch')}; "
-        f"p values were adjusted by {adjust} {_cite(used, data.found.adjust)} over all comparisons of a class "
+        f"p values were adjusted by {adjust} {_cite(used, data.found.adjust)} over the comparisons of a class at a time point "
         f"({_numbers(tests['comparisons'])}); effect sizes are Hedges g {_cite(used, 'hedges')}."
     ]
     if without:
-        said.append(f"{without} of {len(tests)} comparisons have too few replicates, so no p value is given.")
+        said.append(
+            f"For {without} of {len(tests)} comparisons no p value is given, because replicates are too few or do not "
+            "differ at all."
+        )
     return said
 
 
