@@ -3,13 +3,14 @@
 import streamlit as st
 
 from nscweb.ui import cached, compare_controls, compare_tabs, compare_view, filters, picker, show
-from nscweb.ui.frame import open_page
+from nscweb.ui.frame import open_page, page_link
 
 with open_page("compare") as app:
     study = picker.pick_study(app)
     run = picker.pick_run(app, study) if study else None
     if study and not run:
-        show.empty("Not predicted yet", "Run a prediction on the page Predict first.")
+        show.empty("This study has not been predicted yet", "Run a prediction on the page Predict first.")
+        page_link("predict", "Go to Predict")
     if study and run:
         options = cached.filter_options(app, run)
         chosen = filters.dashboard_filters(options, filters.shared_key(run))

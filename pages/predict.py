@@ -55,7 +55,7 @@ with open_page("predict") as app:
             )
         else:
             compare_view.answer(asked)
-            page_link("compare", "Compare the groups: replicates, tests, time course, fit of the model")
+            page_link("compare", "Compare the groups")
         dashboard_view.numbers(data)
         if data.kept and not asked.found.groups.empty:
             figures.choose_picture_format()
