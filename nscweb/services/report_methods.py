@@ -132,8 +132,8 @@ def _tests(data: ReportData, used: list[str]) -> list[str]:
     adjust = {"holm": "Holm's method", "fdr_bh": "the method of Benjamini and Hochberg"}[data.found.adjust]
     said = [
         f"Groups were compared {against} at each time point by Welch's t test on replicates {_cite(used, 'welch')}; "
-        f"p values were adjusted by {adjust} {_cite(used, data.found.adjust)} over the comparisons of a class at a time point "
-        f"({_numbers(tests['comparisons'])}); effect sizes are Hedges g {_cite(used, 'hedges')}."
+        f"p values were adjusted by {adjust} {_cite(used, data.found.adjust)} over the comparisons of a class at a "
+        f"time point ({_numbers(tests['comparisons'])}); effect sizes are Hedges g {_cite(used, 'hedges')}."
     ]
     if without:
         said.append(
