@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.evaluation import adjusting
 from nscweb.evaluation.intervals import t_quantile
 from nscweb.evaluation.replicate_rows import (
     FEWEST,
@@ -113,14 +114,8 @@ def anova_table(rows: pd.DataFrame, adjust: str = "holm") -> pd.DataFrame:
 
 
 def adjusted(p: Float64, adjust: str) -> tuple[Float64, int]:
-    """p values adjusted over all that are not NaN, and how many those are (statsmodels multipletests)."""
-    from statsmodels.stats.multitest import multipletests
-
-    known = np.isfinite(p)
-    result = np.full(len(p), np.nan)
-    if known.any():
-        result[known] = multipletests(p[known], method=adjust)[1]
-    return result, int(known.sum())
+    """p values adjusted over all that are not NaN (`nscweb.evaluation.adjusting`), and how many those are."""
+    return adjusting.adjusted(p, adjust), int(np.isfinite(p).sum())
 
 
 def _shapiro(values: Float64) -> float:

@@ -10,8 +10,8 @@ import pytest
 from drawn_runs import drawn_run, grid
 from statsmodels.stats.multitest import multipletests
 
+from nscweb.evaluation.adjusting import adjusted
 from nscweb.services.comparison import answer_of, comparison, default_fate, default_time, times_of
-from nscweb.services.comparison_tests import adjusted
 from nscweb.services.context import App, open_app
 from nscweb.services.dashboard import Filters
 from nscweb.settings import Settings
