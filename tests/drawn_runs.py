@@ -152,5 +152,6 @@ def _fitness(sample: Sample, light: str) -> dict[str, object]:
     return {
         "sample_id": sample.name, "cells": sample.cells, "far": 0, "kind": "embedding", "expected": 0.05,
         "unlike": light == "red", "sentence": "", "share": 0.0, "light": light,
-        "reasons": ["Drawn."] if light != "green" else [], "notes": [], "advice": [], "shares": {"embedding": 0.05}, "figures": {},
+        "reasons": ["Drawn."] if light != "green" else [], "notes": [], "advice": [],
+        "shares": {"embedding": 0.05}, "figures": {},
     }  # fmt: skip

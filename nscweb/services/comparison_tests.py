@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from nscweb.evaluation.adjusting import adjusted
+
 # ``difference`` is ``group`` minus ``other``; ``p`` is adjusted, ``p_single`` is not.
 COMPARED_COLUMNS: tuple[str, ...] = (
     "time_h",
