@@ -127,8 +127,9 @@ def main() -> int:
     print(
         f"naive / ours, counts only: {first[1] / counts[1]:.1f} (processor), {first[0] / counts[0]:.1f} (wall)"
     )
-    slow = max(service[1], page[1])
-    print(f"slowest click {slow:.3f} s processor; limit {LIMIT} s: {'held' if slow < LIMIT else 'NOT held'}")
+    # What a user waits for is wall time; run it on a machine that does nothing else.
+    slow = max(service[0], page[0])
+    print(f"slowest click {slow:.3f} s wall; limit {LIMIT} s: {'held' if slow < LIMIT else 'NOT held'}")
     return int(slow > LIMIT)
 
 

@@ -15,6 +15,7 @@ from nscweb.reports.figures_ratio_lines import ratio_lines, ratio_lines_data
 from nscweb.reports.marks import mark, mark_colour, symbol
 from nscweb.reports.style import (
     NO_GROUP,
+    every_axis,
     finish,
     nothing_to_draw,
     ordered_times,
@@ -119,18 +120,18 @@ def stacked_ratios(
         legend=classes.names,
         margin=margin,
     )
-    figure.update_xaxes(
-        showticklabels=True,
-        type="category",
-        categoryorder="array",
-        categoryarray=[tick(hours, unit) for hours in times],
-        range=[-0.5, len(times) - 0.5],
-        showgrid=False,
-        ticks="",
-        tickangle=0,
-    )
+    across = {
+        "showticklabels": True,
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": [tick(hours, unit) for hours in times],
+        "range": [-0.5, len(times) - 0.5],
+        "showgrid": False,
+        "ticks": "",
+        "tickangle": 0,
+    }
     above = 122 if any(_marks(data[data["group"] == group]) for group in groups) else 100
-    figure.update_yaxes(range=[0, above], tickvals=[0, 50, 100])
+    every_axis(figure, across, {"range": [0, above], "tickvals": [0, 50, 100]})
     figure.update_yaxes(title_text="% of cells", col=1)
     return figure
 

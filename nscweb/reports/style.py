@@ -176,8 +176,7 @@ def finish(
         },
         separators=".,",
     )
-    figure.update_xaxes(**_AXIS)
-    figure.update_yaxes(**_AXIS)
+    every_axis(figure, _AXIS, _AXIS)
     lines = [f"<b>{title}</b>"] if title else []
     if simulated:
         lines.append('<span style="color:#8a6100;font-size:12px">simulated cells</span>')
@@ -196,6 +195,12 @@ def finish(
             }
         )
     return figure
+
+
+def every_axis(figure: go.Figure, x: dict[str, Any], y: dict[str, Any]) -> None:
+    """Change all axes in one go; `update_xaxes` goes through the whole layout for each, which 20 panels feel."""
+    names = [str(name) for name in figure.layout if str(name)[:5] in ("xaxis", "yaxis")]
+    figure.update_layout({name: x if name[0] == "x" else y for name in names or ("xaxis", "yaxis")})
 
 
 _AXIS: dict[str, Any] = {

@@ -19,7 +19,7 @@ from nscweb.services.dashboard import DashboardData, Filters
 from nscweb.services.fitness_lights import lights_of
 from nscweb.services.ratios import estimates_of, held_out_of
 from nscweb.services.run_cells import cells_key
-from nscweb.services.runs import get_run
+from nscweb.services.runs import get_run, one_look
 
 if TYPE_CHECKING:
     from nscweb.evaluation.estimates import Estimates
@@ -89,8 +89,13 @@ def comparison(
         StoreError: there is no such run or its table is damaged.
         WrongUse: an unknown method or way to adjust.
     """
-    found = get_run(app, run)
-    chosen = filters or Filters()
+    with one_look():
+        return _kept_or_made(app, get_run(app, run), filters or Filters(), method, control, adjust)
+
+
+def _kept_or_made(
+    app: App, found: Run, chosen: Filters, method: str, control: str, adjust: str
+) -> Comparison:
     lights = tuple(lights_of(found).items())
     key = (cells_key(app, found), _known(app, found), lights, chosen, method, control, adjust)
     with _lock:

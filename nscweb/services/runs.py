@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 # What the sample sheet says about a cell; filled in again from the sheet whenever a table is read.
 _SHEET_COLUMNS = ("group", "time_h", "replicate", "true_class")
+# Versions that were asked for already within `one_look`.
+_look: ContextVar[dict[tuple[str, str], str] | None] = ContextVar("look", default=None)
 
 
 def get_run(app: App, run: Run | str) -> Run:
@@ -61,6 +66,7 @@ def class_scheme(run: Run) -> ClassScheme:
     return ClassScheme(run.class_names, tuple(kept.get("colours", ())), str(kept.get("kind", "fate")))
 
 
+@lru_cache(maxsize=32)
 def sheet_digest(samples: tuple[Sample, ...]) -> str:
     """Short digest of what a sample sheet says; changes when somebody edits it."""
     text = json.dumps([sample_as_dict(sample) for sample in samples], sort_keys=True)
@@ -70,6 +76,26 @@ def sheet_digest(samples: tuple[Sample, ...]) -> str:
 def table_version(app: App, run: Run | str) -> str:
     """Key for caches: changes when the run, or the sample sheet, gates or controls of its study do."""
     found = get_run(app, run)
+    seen = _look.get()
+    place = (str(app.settings.data_dir), found.run_id)
+    if seen is None:
+        return _version(app, found)
+    if place not in seen:
+        seen[place] = _version(app, found)
+    return seen[place]
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Within it `table_version` asks the catalogue once: all parts of one answer rest on the same sheet, quickly."""
+    token = _look.set({} if _look.get() is None else _look.get())
+    try:
+        yield
+    finally:
+        _look.reset(token)
+
+
+def _version(app: App, found: Run) -> str:
     study = study_of(app, found)
     if study is None:
         return f"{found.run_id}-deleted"
