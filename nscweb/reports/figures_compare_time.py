@@ -243,7 +243,8 @@ def _naive(means: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scat
 
 
 def _landmark(rows: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
-    known = rows[[_key(hours) in place for hours in rows["time_h"]]]
+    # As an array: an empty list would choose no columns instead of no rows.
+    known = rows[np.array([_key(hours) in place for hours in rows["time_h"]], bool)]
     return go.Scatter(
         # A legend needs a point, also where this group has none.
         x=[place[_key(hours)] - 0.3 for hours in known["time_h"]] or [np.nan],

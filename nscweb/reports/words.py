@@ -156,7 +156,8 @@ def _standing(ranked: list[Row], found: dict[str, Row], known: Facts) -> tuple[s
             if few < LEAST_REPLICATES
             else "there is no test"
         )
-        return f"not shown to be higher than {shown_name(without[0]['group'])} ({gap} less): {why}", "open"
+        other = shown_name(without[0]["group"])
+        return f"not shown to be higher than {other}, which has {gap} less: {why}", "open"
     first = found[str(others[0]["group"])]
     more = ", and higher than every other group" if len(others) > 1 else ""
     return f"higher than {shown_name(others[0]['group'])} by {_difference(first)}{more}", "clear"

@@ -109,9 +109,6 @@ def test_prediction_runs_as_a_job_and_survives_a_reload(walker: Walker) -> None:
     walker.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
     walker.settle()
     walker.shot("07_dashboard")
-    walker.page.get_by_text("Lay the published immunofluorescence over it").click()
-    walker.sees("a landmark, not the truth")
-    walker.shot("08_dashboard_reference")
 
 
 def test_a_figure_is_saved_with_its_data(walker: Walker, tmp_path: Path) -> None:
@@ -124,6 +121,18 @@ def test_a_figure_is_saved_with_its_data(walker: Walker, tmp_path: Path) -> None
     picture = tmp_path / waiting.value.suggested_filename
     waiting.value.save_as(picture)
     assert picture.suffix == ".svg" and "<svg" in picture.read_text("utf-8")
+
+
+def test_groups_are_compared_in_every_tab(walker: Walker) -> None:
+    walker.go("Compare")
+    walker.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
+    walker.page.get_by_text("Lay the published immunofluorescence over it").click()
+    walker.sees("a landmark, not the truth")
+    walker.settle()
+    walker.shot("08_compare_reference")
+    for number, tab in enumerate(("Replicates and tests", "Time course", "Scores", "Fit of the model")):
+        walker.tab(tab)
+        walker.shot(f"08_compare_{number}")
 
 
 def test_cells_are_shown_with_maps(walker: Walker, tmp_path: Path) -> None:
