@@ -114,9 +114,14 @@ def follow_current(app: App, kind: str, then: str = "") -> None:
     session.choose("job", "")
     _ended(view)
     if view.state == "done":
+        before = session.chosen("run")
         _take_result(app, view)
         if then:
             frame.switch_to(then)
+        if session.chosen("run") != before:
+            # The boxes above were drawn for the run of before; numbers of another run must not stand under this one.
+            st.toast(f"Finished: run {session.chosen('run')} is shown.", icon=":material/check:")
+            st.rerun()
 
 
 def is_following() -> bool:

@@ -31,6 +31,23 @@ def test_run_prediction_queues_a_job_and_shows_its_result(walk: Walk, data_folde
     assert test.query_params["run"] == app.catalogue.last_run(study.study_id).run_id
 
 
+def test_a_further_run_is_shown_in_place_of_the_one_before(walk: Walk, data_folder: Path, app: App) -> None:
+    study = app.catalogue.study(PLAIN)
+    queue.submit(app, "predict", {"study": study.study_id, "model": "random-compact"})
+    work(app)
+    first = app.catalogue.last_run(study.study_id).run_id
+    again = {"study": study.study_id, "model": "random-compact", "mode": "exact"}
+    job = queue.submit(app, "predict", again)
+    work(app)
+    second = app.catalogue.last_run(study.study_id).run_id
+    assert second != first
+    test = walk("pages/predict.py", study=study.study_id, run=first, job=job.job_id)
+    assert is_healthy(test), texts(test)
+    assert test.query_params["run"] == second and "job" not in test.query_params
+    assert test.selectbox(key="nsc_run_box").value == second
+    assert f"run {second}" in texts(test) and f"run {first}" not in texts(test)
+
+
 def test_pressing_twice_or_in_two_tabs_gives_one_run(walk: Walk, data_folder: Path, app: App) -> None:
     study = app.catalogue.study(PLAIN)
     first, second = (walk("pages/predict.py", study=study.study_id) for _ in range(2))
