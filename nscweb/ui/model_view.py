@@ -6,7 +6,6 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.card import CardEntry, ModelCard
-from nscweb.core.errors import ModelNotFound
 from nscweb.core.findings import Finding, FindingLog
 from nscweb.reports.figures_accuracy import accuracy_by_time_data
 from nscweb.reports.figures_evaluate import confusion_data, curves_data
@@ -31,9 +30,11 @@ TRAINING_HELP = (
 
 
 def all_models(app: App) -> tuple[list[CardEntry], list[Finding]]:
-    """Every usable model, and why others are not offered."""
+    """Every usable model, the default first, and why others are not offered."""
     log = FindingLog()
-    return models.list_models(app, log), list(log)
+    entries = models.list_models(app, log)
+    first = models.default_model(app).card.name if entries else ""
+    return sorted(entries, key=lambda entry: entry.card.name != first), list(log)
 
 
 def pick_model(app: App, key: str) -> CardEntry | None:
@@ -46,18 +47,15 @@ def pick_model(app: App, key: str) -> CardEntry | None:
             "Copy a model folder (card.json with its weights) into the folder models of the data folder.",
         )
         return None
-    try:
-        first = models.default_model(app).card.name
-    except ModelNotFound:
-        first = entries[0].card.name
     by_name = {entry.card.name: entry for entry in entries}
+    first = entries[0].card.name
     name = st.selectbox(
         "Model",
         list(by_name),
-        index=list(by_name).index(first) if first in by_name else 0,
-        format_func=lambda item: _title(by_name[item].card) if item in by_name else item,
+        format_func=lambda item: _title(by_name[item].card, item == first) if item in by_name else item,
         key=key,
-        width=560,
+        width=720,
+        help="The first is the usual choice. How the others compare, in accuracy and in work, is on the page Models.",
     )
     entry = by_name[name]
     st.caption(origin_sentence(entry.card))
@@ -134,19 +132,23 @@ def _figure_data(card: ModelCard) -> dict[str, pd.DataFrame]:
     }
 
 
-def _title(card: ModelCard) -> str:
-    told = "simulated" in card.title.lower()
+def _title(card: ModelCard, usual: bool = False) -> str:
+    told = "simulated" in f"{card.title} {card.name}".lower()
     simulated = " (trained on simulated cells)" if card.origin.simulated and not told else ""
-    return plain(card.title) + simulated + (f" ({plain(card.mark)})" if card.mark else "")
+    first = " (usual choice)" if usual else ""
+    mark = f" ({plain(card.mark)})" if card.mark else ""
+    return f"{plain(card.name)}{first}: {plain(card.title)}{simulated}{mark}"
 
 
 def _row(card: ModelCard) -> dict[str, object]:
     row: dict[str, object] = {
-        "Model": plain(card.title),
+        "Model": plain(card.name),
         "Classes": ", ".join(card.classes.names),
         "Trained on": f"{card.origin.cells:,} {'simulated ' if card.origin.simulated else ''}cells",
     }
     for name, value, interval in headline(card):
         row[name] = f"{value} ({interval.split(' · ')[0].removeprefix('95 %: ')})"
     row["Architecture"] = card.architecture
+    work = card.origin.settings.get("mflop_per_cell")
+    row["Work per cell (million operations)"] = f"{work:,.0f}" if isinstance(work, int | float) else ""
     return row
