@@ -117,6 +117,10 @@ def numbers(result: Evaluation, part: PartEvaluation | None) -> None:
     said = [f"Intervals: {how}"] if how else []
     said += [f"Not used: {left_out}"] if left_out else []
     st.caption(". ".join(said) or "Every cell of this run is used.", help=f"{METRIC_HELP} {INTERVAL_HELP}")
+    st.caption(
+        "Blurred cells and doublets are judged here too, because leaving hard cells out makes figures too good; the "
+        "ratios on Predict and Compare leave them out."
+    )
     if part and part.remark:
         show.note(part.remark)
 
