@@ -96,6 +96,10 @@ def _result(entry: CardEntry, found: mixtures.MixtureTest, key: str) -> None:
                 ("Intervals that hold the truth", f"{100 * found.coverage:.0f} %", "95 % are promised"),
             ]
         )
+    st.caption(
+        "No cell stands on both sides: half of the held-out samples correct, the other half is mixed. More than 95 % "
+        "means intervals wider than they need to be, fewer means too narrow."
+    )
     naive = st.toggle("Show counted labels as well", key=f"{key}_naive")
     figures.show_figure(
         mixtures_figure(found.table, entry.card.classes, naive=naive, simulated=found.simulated),
