@@ -17,6 +17,7 @@ Float64 = NDArray[np.float64]
 
 COURSE_COLUMNS: tuple[str, ...] = ("group", "class", "time_h", "n", "mean", "low", "high")
 EARLIEST_COLUMNS: tuple[str, ...] = ("group", "class", "control", "time_h", "direction", "sentence")
+ENDS_COLUMNS: tuple[str, ...] = ("class", "group", "first_h", "last_h", "used")
 AGREEMENT_COLUMNS: tuple[str, ...] = (
     "class", "group", "replicate", "first_h", "last_h", "first", "final", "difference"
 )  # fmt: skip
@@ -85,8 +86,11 @@ def _earliest(
     differs = np.where(np.isfinite(p), p < level, False)
     stays = differs & (np.sign(difference) == np.sign(difference[-1]))
     if not stays[-1]:
-        word = "not to the end" if differs.any() else "at no time point"
-        return float("nan"), "", f"{who}: differs from {against} {word}."
+        if differs.any():
+            return float("nan"), "", f"{who}: differs from {against}, but not to the end."
+        # Absence of proof: with few replicates a difference can be there and not be shown.
+        where = "any time point" if np.isfinite(p).all() else "any time point that could be tested"
+        return float("nan"), "", f"{who}: not shown to differ from {against} at {where}."
     first = len(stays) - int(np.argmin(stays[::-1])) if not stays.all() else 0
     direction = "more" if difference[-1] > 0 else "less"
     day = TimePoint(float(hours[first])).label()
@@ -132,8 +136,10 @@ _NO_AGREEMENT = Agreement(
 )  # fmt: skip
 
 
-def agreement(first: Float64, final: Float64) -> Agreement:
+def agreement(first: Float64, final: Float64, *, most: float = np.inf) -> Agreement:
     """Agreement of `first` (n,) with `final` (n,); differences are first minus final.
+
+    Limits and intervals are cut at -`most` and `most`, the largest difference that is possible (1 for ratios).
 
     The limits' intervals use the standard error s sqrt(1/n + 1.96^2 / (2 (n - 1))) and Student's t (Bland and
     Altman, Stat. Methods Med. Res. 8, 135 (1999), section 2.2).
@@ -150,27 +156,29 @@ def agreement(first: Float64, final: Float64) -> Agreement:
     z = 1.959963984540054
     wide = t * sd * float(np.sqrt(1 / n + z**2 / (2 * (n - 1))))
     lower, upper = bias - z * sd, bias + z * sd
-    return Agreement(
-        n, bias, bias - half, bias + half, sd, lower, lower - wide, lower + wide, upper, upper - wide, upper + wide
-    )  # fmt: skip
+    ends = np.array([lower, lower - wide, lower + wide, upper, upper - wide, upper + wide])
+    low, high = (float(np.clip(value, -most, most)) for value in (bias - half, bias + half))
+    return Agreement(n, bias, low, high, sd, *(float(value) for value in np.clip(ends, -most, most)))
 
 
 def first_against_final(rows: pd.DataFrame) -> pd.DataFrame:
     """Ratio at the first time point beside that at the last one, per class and group.
 
     Where a group has the same replicate names at both, each replicate is a pair; else the means of the group are
-    one pair with an empty ``replicate``. Groups with one time point are left out.
+    one pair with an empty ``replicate``. Only groups marked ``used`` by `shared_ends` take part: day 1 against
+    day 2 of one group and day 1 against day 5 of another are different questions.
 
     Returns:
         Columns `AGREEMENT_COLUMNS`.
     """
-    table = checked_rows(rows)
-    table = table[np.isfinite(table["time_h"].to_numpy()) & np.isfinite(table["ratio"].to_numpy())]
+    table = _timed(rows)
+    ends = shared_ends(rows)
+    used = {(name, group): (a, b) for name, group, a, b, yes in ends.itertuples(index=False) if yes}
     lines = []
     for key, part in table.groupby(["class", "group"], sort=True):
-        start, end = float(part["time_h"].min()), float(part["time_h"].max())
-        if start == end:
+        if key not in used:
             continue
+        start, end = used[key]
         first = part[part["time_h"] == start].set_index("replicate")["ratio"]
         final = part[part["time_h"] == end].set_index("replicate")["ratio"]
         both = [name for name in first.index if name in final.index]
@@ -181,3 +189,26 @@ def first_against_final(rows: pd.DataFrame) -> pd.DataFrame:
         )
         lines += [(*key, name, start, end, a, b, a - b) for name, a, b in pairs]
     return pd.DataFrame(lines, columns=list(AGREEMENT_COLUMNS))
+
+
+def shared_ends(rows: pd.DataFrame) -> pd.DataFrame:
+    """First and last time point of each group, and whether it has those that most groups of the class share.
+
+    Of equally common pairs the one with the longest time between counts. A group with one time point is never used.
+
+    Returns:
+        Columns `ENDS_COLUMNS`, one row per class and group with a ratio.
+    """
+    ends = _timed(rows).groupby(["class", "group"], sort=True)["time_h"].agg(["min", "max"]).reset_index()
+    ends.columns = pd.Index(ENDS_COLUMNS[:4])
+    ends["used"] = False
+    for _, part in ends[ends["first_h"] < ends["last_h"]].groupby("class", sort=True):
+        pairs = list(zip(part["first_h"], part["last_h"], strict=True))
+        chosen = max(pairs, key=lambda pair: (pairs.count(pair), pair[1] - pair[0], -pair[0]))
+        ends.loc[part.index, "used"] = [pair == chosen for pair in pairs]
+    return ends
+
+
+def _timed(rows: pd.DataFrame) -> pd.DataFrame:
+    table = checked_rows(rows)
+    return table[np.isfinite(table["time_h"].to_numpy()) & np.isfinite(table["ratio"].to_numpy())]

@@ -21,6 +21,8 @@ TESTS_READ = ("time_h", "class", "group", "other", "difference", "low", "high", 
 LEAST_REPLICATES = 3
 # An interval of more points than this says little; fewer cells than this are called few.
 WIDE, FEW_CELLS = 0.4, 50
+# Fewer cells than this are too few for any claim (see services.fitness_rules.FEWEST_CELLS).
+TOO_FEW_CELLS = 20
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Answer:
     Attributes:
         headline: may be read alone.
         details: further sentences: how early, what was left out.
-        verdict: ``clear`` (a test tells the leader from all others that were ranked), ``open`` (it does not), or
-            ``none`` (there is no number to rely on).
+        verdict: ``clear`` (a test tells the leader from all others that were ranked, or from the control where that
+            is the next), ``control`` (a test tells it from the control; others were not tested), ``open`` (no test
+            does), or ``none`` (there is no number to rely on).
         leader: group named first; "" where there is none.
         order: all groups in the order of the answer.
     """
@@ -101,7 +104,7 @@ def answer(
     unit = f"{number} replicates" if number > 1 else f"1 replicate of {int(leader['cells']):,} cells"
     share = interval.replace(" %", f" % {many}{after(moment)}", 1)
     parts = [f"{shown_name(leader['group'])}: {share}, {unit}; {said}."]
-    parts += _cautions(leader)
+    parts += _cautions(leader) + _few_cells(leader, rows)
     parts += _left_out(lost, red)
     return Answer(_framed(parts, known), (), verdict, str(leader["group"]), order)
 
@@ -179,7 +182,7 @@ def _against_control(leader: Row, others: list[Row], found: dict[str, Row], cont
             f"cannot be told apart from the control {shown_name(control)} ({_difference(test, False)}){also}",
             "open",
         )
-    verdict = "open" if also else "clear"
+    verdict = "control" if also else "clear"
     return f"higher than the control {shown_name(control)} by {_difference(test)}{also}", verdict
 
 
@@ -200,12 +203,26 @@ def _cautions(leader: Row) -> list[str]:
     if float(leader["high"]) - float(leader["low"]) > WIDE:
         said.append("The interval is wide: little is known yet.")
     if int(leader["cells"]) < FEW_CELLS:
-        said.append(f"Only {int(leader['cells'])} cells were counted.")
+        judged = ": too few to rely on" if int(leader["cells"]) < TOO_FEW_CELLS else ""
+        said.append(f"Only {_cells(leader)} counted{judged}.")
     if leader["light"] == "yellow":
         said.append(
-            "Some of its cells differ from those that the model knows (yellow light): take it with care."
+            "A yellow light: some of its samples differ from those that the model knows or have few cells; "
+            "take it with care."
         )
     return said
+
+
+def _few_cells(leader: Row, rows: Sequence[Row]) -> list[str]:
+    """Other groups at that time that rest on too few cells."""
+    few = [row for row in rows if row is not leader and int(row["cells"]) < TOO_FEW_CELLS]
+    names = [f"{shown_name(row['group'])} ({int(row['cells'])})" for row in few]
+    return [f"Too few cells to rely on in {listed(names)}."] if names else []
+
+
+def _cells(row: Row) -> str:
+    number = int(row["cells"])
+    return "1 cell was" if number == 1 else f"{number} cells were"
 
 
 def _left_out(lost: list[Row], red: list[Row]) -> tuple[str, ...]:

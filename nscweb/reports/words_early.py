@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.reports.words import Facts
-from nscweb.reports.words_numbers import when
+from nscweb.reports.words_numbers import listed, when
 from nscweb.reports.words_rows import Row, apart, records, shown_name, tests_of, usable
 
 
@@ -33,11 +33,25 @@ def how_early(
             break
         since = hours
     if since is None:
-        return f"{shown_name(leader)} is not shown to be higher than {against} at the last time point."
+        return _not_shown(tests, own[times[-1]], fate, times[-1], known.control)
     moment = when(since).removeprefix("at ")
     if since == times[0]:
         return f"{shown_name(leader)} is higher than {against} from {moment} on, the first time point."
     return f"{shown_name(leader)} is higher than {against} from {moment} on; earlier this is not shown."
+
+
+def _not_shown(tests: pd.DataFrame, row: Row, fate: str, hours: float, control: str) -> str:
+    """What the last time point of a group leaves open, with its day and the groups by name."""
+    name = shown_name(row["group"])
+    start = f"{when(hours).capitalize()}, the last time point of {name},"
+    if row["light"] == "red" or not usable(row):
+        return f"{start} its share cannot be relied on, so nothing is shown."
+    found = tests_of(tests, str(row["group"]), fate, hours)
+    others = [control] if control else sorted(found)
+    left = [shown_name(other) for other in others if other not in found or not apart(found[other])]
+    if len(left) == len(others) and len(left) > 1:
+        return f"{start} it is shown to be higher than none of the other {len(left)} groups."
+    return f"{start} it is not shown to be higher than {listed(left)}." if left else ""
 
 
 def _higher_at(tests: pd.DataFrame, row: Row, fate: str, hours: float, control: str) -> bool | None:

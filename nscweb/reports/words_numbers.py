@@ -25,7 +25,8 @@ def share_with_interval(mean: float, low: float, high: float) -> str:
 def points(difference: float, low: float = math.nan, high: float = math.nan) -> str:
     """ "6 points [1, 11]": a difference in percentage points; the interval keeps its side of zero in print."""
     digits = 0
-    ends = [100 * end for end in (low, high) if np.isfinite(end)]
+    # No difference of two shares lies beyond 100 points; a t interval of few replicates knows nothing of that.
+    ends = [100 * min(max(end, -1.0), 1.0) for end in (low, high) if np.isfinite(end)]
     # Rounding outwards must not move an end onto zero, which would read as "no difference".
     if any(end != 0 and abs(end) < 1 for end in ends) or 0 < abs(100 * difference) < 0.95:
         digits = 1

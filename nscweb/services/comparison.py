@@ -153,11 +153,35 @@ def times_of(found: Comparison) -> tuple[float, ...]:
 
 
 def default_time(found: Comparison) -> float:
-    """The time point at which most groups can be compared; the latest of these."""
+    """The last time point at which at least two groups can be compared, with the control where there is one."""
+    return _choice(found)[0]
+
+
+def _choice(found: Comparison) -> tuple[float, str]:
+    """The default time point, and why."""
+    known = found.groups[found.groups["time_h"].notna()]
+    if known.empty:
+        return float("nan"), ""
+    sure = known["recovered"].astype(bool) & known["mean"].notna() & (known["light"] != "red")
+    with_control = f"the last with {found.control} and another group to compare"
+    two = "the last with at least two groups to compare"
+    asked = [(known[sure], found.control, with_control)] if found.control else []
+    for table, control, why in [*asked, (known[sure], "", two), (known, "", "the last with at least two groups")]:
+        names = table.groupby("time_h")["group"].agg(set)
+        times = [float(hours) for hours, here in names.items() if len(here) > 1 and control in {"", *here}]
+        if times:
+            return max(times), why
+    return float(known["time_h"].max()), "the last; at no time point are there two groups"
+
+
+def time_line(found: Comparison, time_h: float | None = None) -> str:
+    """Which time points there are and why the answer is about this one; "" with a single time point."""
+    from nscweb.reports.words_times import time_choice
+
+    default, why = _choice(found)
     table = found.groups.drop_duplicates(["group", "time_h"])
     sizes = {hours: int((table["time_h"] == hours).sum()) for hours in times_of(found)}
-    known = [hours for hours in sizes if not np.isnan(hours)]
-    return max(known, key=lambda hours: (sizes[hours], hours)) if known else float("nan")
+    return time_choice(sizes, default if time_h is None else time_h, default, why)
 
 
 def answer_of(found: Comparison, fate: str = "", time_h: float | None = None) -> Answer:
@@ -173,11 +197,14 @@ def answer_of(found: Comparison, fate: str = "", time_h: float | None = None) ->
 def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
     from nscweb.reports.words import Answer, answer
     from nscweb.reports.words_early import how_early
+    from nscweb.reports.words_times import over_times
 
     facts = facts_of(found, chosen, hours)
     said = answer(found.groups, found.tests, chosen, hours, facts)
     early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.leader else ""
-    return Answer(said.headline, (early,) if early else (), said.verdict, said.leader, said.order)
+    every = over_times(found.groups, found.tests, chosen, found.control)
+    details = tuple(text for text in (early, every, time_line(found, hours)) if text)
+    return Answer(said.headline, details, said.verdict, said.leader, said.order)
 
 
 def facts_of(found: Comparison, fate: str, time_h: float) -> Facts:

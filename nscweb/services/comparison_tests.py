@@ -60,6 +60,8 @@ def group_comparisons(rows: pd.DataFrame, control: str, adjust: str) -> pd.DataF
         f"Welch t test on replicates, {ADJUSTMENTS[adjust]} over the comparisons of this fate and time point"
     )
     found["method"] = how
+    # A difference of two shares lies within -1 and 1; the t interval of few replicates may reach beyond.
+    found["low"], found["high"] = found["low"].clip(-1.0, 1.0), found["high"].clip(-1.0, 1.0)
     lights = _worst(rows)
     keys = zip(found["time_h"].fillna(-1.0), found["group"], found["other"], strict=True)
     found["light"] = [

@@ -32,14 +32,14 @@ class Courses:
 
     Attributes:
         course: columns of `evaluation.time_course.COURSE_COLUMNS`.
-        earliest: columns of `EARLIEST_COLUMNS`; empty without a control.
         pairs: columns of `AGREEMENT_COLUMNS`: the first time point beside the last.
+        ends: columns of `ENDS_COLUMNS`: which groups take part in `pairs`, and why others do not.
         agreements: class -> bias and limits of agreement over the pairs.
     """
 
     course: pd.DataFrame
-    earliest: pd.DataFrame
     pairs: pd.DataFrame
+    ends: pd.DataFrame
     agreements: dict[str, Agreement]
 
 
@@ -62,23 +62,51 @@ class Doses:
     sentence: str
 
 
-def courses_of(rows: pd.DataFrame, tests: pd.DataFrame) -> Courses:
-    """Bands, earliest reliable day, and the first day against the last.
+def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None) -> Courses:
+    """Bands, and the first day against the last.
 
     Args:
         rows: replicate rows.
-        tests: from `services.statistics.statistics_of`, against a control; tests of all pairs give no earliest day.
+        groups: columns of `evaluation.estimates.GROUP_ESTIMATE_COLUMNS`; gives the interval where a group has one
+            replicate at a time.
     """
-    from nscweb.evaluation.time_course import agreement, earliest_days, first_against_final, time_course
+    from nscweb.evaluation.time_course import agreement, first_against_final, shared_ends, time_course
 
     pairs = first_against_final(rows)
     found = {
-        str(name): agreement(part["first"].to_numpy(np.float64), part["final"].to_numpy(np.float64))
+        str(name): agreement(part["first"].to_numpy(np.float64), part["final"].to_numpy(np.float64), most=1.0)
         for name, part in pairs.groupby("class", sort=True)
     }
-    one = tests["control"].nunique() == 1 and not tests["p_games_howell"].notna().any()
-    against = tests if one else tests.iloc[:0]
-    return Courses(time_course(rows), earliest_days(against), pairs, found)
+    return Courses(_with_own_intervals(time_course(rows), groups), pairs, shared_ends(rows), found)
+
+
+def earliest_of(tests: pd.DataFrame) -> pd.DataFrame:
+    """The earliest reliable day of each group: columns of `evaluation.time_course.EARLIEST_COLUMNS`.
+
+    Args:
+        tests: from `services.statistics.statistics_of`, against a control.
+    """
+    from nscweb.evaluation.time_course import earliest_days
+
+    return earliest_days(tests)
+
+
+def _with_own_intervals(course: pd.DataFrame, groups: pd.DataFrame | None) -> pd.DataFrame:
+    """One replicate has no band over replicates; it gets the interval of its own cells, and ``interval`` says so."""
+    course = course.assign(interval=np.where(course["low"].notna(), "replicates", ""))
+    if groups is None or groups.empty:
+        return course
+    keys = ["group", "class", "time_h"]
+    own = groups[[*keys, "low", "high"]].copy()
+    for name in ("group", "class"):
+        own[name] = own[name].astype(str)
+    own["time_h"] = own["time_h"].astype(np.float64)
+    joined = course[keys].merge(own.drop_duplicates(keys), on=keys, how="left")
+    single = (course["n"] == 1).to_numpy() & joined["low"].notna().to_numpy() & joined["high"].notna().to_numpy()
+    for name in ("low", "high"):
+        course[name] = np.where(single, joined[name].to_numpy(np.float64), course[name].to_numpy(np.float64))
+    course.loc[single, "interval"] = "cells of the one replicate"
+    return course
 
 
 def doses_of(app: App, run: Run | str) -> tuple[dict[str, float], str, str]:

@@ -130,6 +130,19 @@ def odds_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
     return odds_ratios(_narrowed(rows, found.settings), found.control, adjust=found.settings.adjust)
 
 
+def family_words(rows: pd.DataFrame, found: Statistics) -> str:
+    """Over what the p values of a table were adjusted together, for the line of a file.
+
+    Args:
+        rows: the same replicate rows as for `statistics_of`.
+    """
+    shown = _narrowed(rows, found.settings)
+    groups = shown["group"].astype(str).nunique()
+    against = "in all pairs" if found.control is None else f"against {found.control or '(no group given)'}"
+    times, classes = shown["time_h"].nunique(dropna=False), shown["class"].nunique()
+    return f"{groups} groups {against}; time points: {times}; fates: {classes}"
+
+
 def sizes_differ(rows: pd.DataFrame) -> bool:
     """True when the largest replicate has more than three times the cells of the smallest."""
     cells = rows["cells"].to_numpy(np.float64)
@@ -202,19 +215,22 @@ def _sentences(
     times, classes = rows["time_h"].nunique(dropna=False), rows["class"].nunique()
     made = int(tests["comparisons"].max()) if len(tests) else 0
     against = f"against {control or '(no group given)'}" if control is not None else "in all pairs"
-    said = [
-        f"Groups are compared {against} on the ratios of their biological replicates (Welch's t test, two-sided, "
-        "which does not presume equal spread), never on pooled cells.",
+    adjusted = (
         f"p values are adjusted together for {made} comparisons "
         f"({groups} groups, time points: {times}, fates: {classes}) by {ADJUSTMENTS[settings.adjust]}: "
         + (
             "below 0.05, the chance of even one false difference among all of them is at most 5 %."
             if settings.adjust == "holm"
             else "below 0.05, at most one in twenty of the differences found is expected to be false."
-        ),
+        )
+    )
+    said = [
+        f"Groups are compared {against} on the ratios of their biological replicates (Welch's t test, two-sided, "
+        "which does not presume equal spread), never on pooled cells.",
+        adjusted if made else "No comparison could be tested, so there is no p value; the notes in the table say why.",
     ]
     without = int(tests["p"].isna().sum())
-    if without:
+    if without and made:
         word = "comparison has" if without == 1 else "comparisons have"
         said.append(f"{without} {word} no p value; the note in the table says why.")
     lost = int(rows["ratio"].isna().sum())

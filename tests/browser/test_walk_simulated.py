@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def test_prediction_runs_as_a_job_and_survives_a_reload(walker: Walker) -> None:
     walker.sees("Where it stops")
     walker.page.keyboard.press("Escape")
     walker.press("Run prediction")
-    walker.page.wait_for_timeout(400)
+    walker.page.wait_for_url(re.compile(r"job=j|run=r"), timeout=60_000)
     walker.page.reload()
     walker.sees("Ratios over time in each inducer group", timeout=JOB)
     walker.sees("trained on simulated cells only")

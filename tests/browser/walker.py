@@ -44,7 +44,8 @@ class Walker:
     def settle(self) -> None:
         """Wait until the script has run and no error stands on the page."""
         self.page.wait_for_selector("h1", timeout=MINUTE)
-        expect(self.page.locator(".nsc-foot")).to_be_visible(timeout=MINUTE)
+        # While a page gives way to the next, the foot of both may stand there for a moment.
+        expect(self.page.locator(".nsc-foot").last).to_be_visible(timeout=MINUTE)
         self.page.wait_for_selector(IDLE, timeout=MINUTE)
         self.page.wait_for_timeout(150)
         self.page.wait_for_selector(IDLE, timeout=MINUTE)

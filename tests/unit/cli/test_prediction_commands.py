@@ -44,14 +44,14 @@ def answer(result: Result) -> dict[str, Any]:
     return found
 
 
-def test_predict_writes_the_four_files_and_one_json_object(tmp_path):
+def test_predict_writes_its_files_and_one_json_object(tmp_path):
     result = nscweb("predict", STUDY, "--model", "random", "--out", tmp_path / "out", "--json")
     assert result.exit_code == 0, result.stderr
     found = answer(result)
     assert (found["study"], found["model"], found["cells"]) == (STUDY, "random", 240)
     assert found["simulated_cells"] is True
     assert found["simulated_training"] is True
-    assert set(found["files"]) == {"cells.csv", "samples.csv", "groups.csv", "provenance.json"}
+    assert set(found["files"]) == {"cells.csv", "samples.csv", "groups.csv", "tests.csv", "provenance.json"}
     with (tmp_path / "out" / "cells.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 240
