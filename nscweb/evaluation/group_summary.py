@@ -89,7 +89,6 @@ def anova_table(rows: pd.DataFrame, adjust: str = "holm") -> pd.DataFrame:
     Returns:
         Columns `ANOVA_COLUMNS`; ``p`` is NaN where the note says why.
     """
-    from scipy.stats import levene
     from statsmodels.stats.oneway import anova_oneway
 
     lines = []
@@ -102,7 +101,7 @@ def anova_table(rows: pd.DataFrame, adjust: str = "holm") -> pd.DataFrame:
             result = anova_oneway(used, use_var="unequal", welch_correction=True)
             f, p = float(result.statistic), float(result.pvalue)
             between, within = (float(value) for value in result.df)
-            spread_p = float(levene(*used, center="median").pvalue)
+            spread_p = _levene(used)
         size = sum(len(values) for values in used)
         note = _anova_note(few, flat, len(used))
         lines.append(
@@ -124,6 +123,15 @@ def _shapiro(values: Float64) -> float:
     if len(values) < 3 or all_the_same(values):
         return float("nan")
     return float(shapiro(values).pvalue)
+
+
+def _levene(groups: list[Float64]) -> float:
+    from scipy.stats import levene
+
+    # Where all values of each group lie equally far from its median, Levene's statistic is nought by nought.
+    if all(all_the_same(np.abs(values - np.median(values))) for values in groups):
+        return float("nan")
+    return float(levene(*groups, center="median").pvalue)
 
 
 def _note(group: str, values: Float64, lost: int, cells: NDArray[np.float64]) -> str:

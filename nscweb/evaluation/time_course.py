@@ -156,9 +156,10 @@ def agreement(first: Float64, final: Float64, *, most: float = np.inf) -> Agreem
     z = 1.959963984540054
     wide = t * sd * float(np.sqrt(1 / n + z**2 / (2 * (n - 1))))
     lower, upper = bias - z * sd, bias + z * sd
-    ends = np.array([lower, lower - wide, lower + wide, upper, upper - wide, upper + wide])
     low, high = (float(np.clip(value, -most, most)) for value in (bias - half, bias + half))
-    return Agreement(n, bias, low, high, sd, *(float(value) for value in np.clip(ends, -most, most)))
+    wanted = (lower, lower - wide, lower + wide, upper, upper - wide, upper + wide)
+    ends = [float(np.clip(value, -most, most)) for value in wanted]
+    return Agreement(n, bias, low, high, sd, ends[0], ends[1], ends[2], ends[3], ends[4], ends[5])
 
 
 def first_against_final(rows: pd.DataFrame) -> pd.DataFrame:
@@ -211,4 +212,6 @@ def shared_ends(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _timed(rows: pd.DataFrame) -> pd.DataFrame:
     table = checked_rows(rows)
-    return table[np.isfinite(table["time_h"].to_numpy()) & np.isfinite(table["ratio"].to_numpy())]
+    known = np.isfinite(table["time_h"].to_numpy()) & np.isfinite(table["ratio"].to_numpy())
+    timed: pd.DataFrame = table.loc[known]
+    return timed

@@ -1,8 +1,6 @@
-"""Figures of the statistics: differences with intervals, first day against last, dose curves."""
+"""Figures of the statistics: differences with intervals, dose curves."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +8,6 @@ from plotly import graph_objects as go
 
 from nscweb.core.classes import ClassScheme
 from nscweb.evaluation.dose_response import DoseCurve, four_parameters
-from nscweb.evaluation.time_course import Agreement
 from nscweb.reports.style import (
     GRID,
     INK,
@@ -21,8 +18,6 @@ from nscweb.reports.style import (
     finish,
     nothing_to_draw,
     plain,
-    time_label,
-    time_unit,
     wrapped,
 )
 
@@ -32,7 +27,18 @@ _MARK = {"size": 9, "line": {"width": 1, "color": "white"}}
 
 def differences_data(tests: pd.DataFrame) -> pd.DataFrame:
     """What `differences` draws, in points (per cent of cells): one row per comparison of one fate and time."""
-    columns = ["time_h", "class", "group", "control", "n_group", "n_control", "p", "p_adjusted", "note"]
+    columns = [
+        "time_h",
+        "class",
+        "group",
+        "control",
+        "n_group",
+        "n_control",
+        "p",
+        "p_adjusted",
+        "comparisons",
+        "note",
+    ]
     table = tests[columns].copy()
     for name in ("difference", "low", "high", "low_all", "high_all"):
         table[f"{name}_points"] = 100 * tests[name].to_numpy(np.float64)
@@ -100,58 +106,6 @@ def differences(tests: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
     return figure.update_xaxes(title_text=title)
 
 
-def bland_altman(
-    pairs: pd.DataFrame, found: Agreement, *, simulated: bool = False, fate: str = ""
-) -> go.Figure:
-    """First time point against the last: difference over mean, bias and limits of agreement.
-
-    Args:
-        pairs: rows of `first_against_final` of one class.
-        found: bias and limits of these pairs.
-        fate: for the axis.
-    """
-    if pairs.empty:
-        return nothing_to_draw("Every group has one time point only, so first and last cannot be compared.")
-    figure = go.Figure()
-    middle = 50 * (pairs["first"] + pairs["final"])
-    for number, group in enumerate(dict.fromkeys(pairs["group"])):
-        rows = (pairs["group"] == group).to_numpy()
-        figure.add_scatter(
-            x=middle[rows],
-            y=100 * pairs["difference"][rows],
-            mode="markers",
-            name=plain(group or NO_GROUP, 30),
-            marker={**_MARK, "color": SERIES[number % len(SERIES)], "symbol": SYMBOLS[number % len(SYMBOLS)]},
-            customdata=[time_label(hours) for hours in pairs["first_h"][rows]],
-            hovertemplate="mean %{x:.1f} %<br>%{customdata} minus last: %{y:.1f} points<extra>%{fullData.name}</extra>",
-        )
-    figure.add_hline(y=0, line={"color": GRID, "width": 1.5})
-    lines = (
-        ("bias", found.bias, found.bias_low, found.bias_high, "solid"),
-        ("upper limit", found.upper, found.upper_low, found.upper_high, "dash"),
-        ("lower limit", found.lower, found.lower_low, found.lower_high, "dash"),
-    )
-    for name, value, low, high, dash in lines:
-        if not np.isfinite(value):
-            continue
-        if np.isfinite(low):
-            figure.add_hrect(y0=100 * low, y1=100 * high, fillcolor=MUTED, opacity=0.10, line_width=0)
-        figure.add_hline(
-            y=100 * value,
-            line={"color": INK, "width": 1.5, "dash": dash},
-            annotation={"text": f"{name} {100 * value:.1f}", "font": {"size": 12}, "xanchor": "right"},
-        )
-    finish(
-        figure,
-        height=340,
-        simulated=simulated,
-        legend=[trace.name for trace in figure.data],
-        margin={"b": 54, "l": 64},
-    )
-    figure.update_xaxes(title_text=f"mean of first and last, {plain(fate, 24)} (% of cells)")
-    return figure.update_yaxes(title_text="first minus last (points)")
-
-
 def dose_figure(
     points: pd.DataFrame,
     fits: dict[str, DoseCurve],
@@ -214,61 +168,6 @@ def dose_figure(
     return figure.update_yaxes(title_text="% of cells", range=[0, 100])
 
 
-def course_bands(
-    course: pd.DataFrame,
-    rows: pd.DataFrame,
-    groups: Sequence[str],
-    *,
-    simulated: bool = False,
-    fate: str = "",
-) -> go.Figure:
-    """One fate against time: mean of each group, band over replicates, replicates as points.
-
-    Args:
-        course: rows of `time_course` of one class; rows: replicate rows of the same class.
-        groups: those to draw, in order.
-    """
-    table = course[course["group"].isin(list(groups)) & np.isfinite(course["time_h"].to_numpy(np.float64))]
-    if table.empty:
-        return nothing_to_draw("No group has a time point. Fill in the times in the sample sheet.")
-    scale, axis = time_unit(sorted(set(table["time_h"])))
-    figure = go.Figure()
-    for number, group in enumerate(groups):
-        part = table[table["group"] == group].sort_values("time_h")
-        if part.empty:
-            continue
-        colour, name = SERIES[number % len(SERIES)], plain(group or NO_GROUP, 30)
-        x = part["time_h"].to_numpy(np.float64) / scale
-        low = part["low"].fillna(part["mean"]).to_numpy(np.float64)
-        high = part["high"].fillna(part["mean"]).to_numpy(np.float64)
-        figure.add_scatter(
-            x=np.concatenate([x, x[::-1]]), y=100 * np.concatenate([high, low[::-1]]), fill="toself",
-            fillcolor=colour, opacity=0.15, line={"width": 0}, hoverinfo="skip", showlegend=False,
-            legendgroup=group,
-        )  # fmt: skip
-        figure.add_scatter(
-            x=x, y=100 * part["mean"], mode="lines+markers", name=name, legendgroup=group,
-            line={"color": colour, "width": 2}, marker={"symbol": SYMBOLS[number % len(SYMBOLS)], "size": 9},
-            customdata=part["n"],
-            hovertemplate=f"%{{y:.1f}} %, %{{customdata}} replicates<extra>{name}</extra>",
-        )  # fmt: skip
-        dots = rows[(rows["group"] == group).to_numpy(bool) & np.isfinite(rows["ratio"].to_numpy(np.float64))]
-        figure.add_scatter(
-            x=dots["time_h"].to_numpy(np.float64) / scale, y=100 * dots["ratio"], mode="markers",
-            marker={"color": colour, "size": 5, "opacity": 0.6}, showlegend=False, legendgroup=group,
-            hoverinfo="skip",
-        )  # fmt: skip
-    finish(
-        figure,
-        height=360,
-        simulated=simulated,
-        legend=[plain(group or NO_GROUP, 30) for group in groups],
-        margin={"b": 54, "l": 56},
-    )
-    figure.update_xaxes(title_text=axis, tickvals=sorted(set(table["time_h"] / scale)))
-    return figure.update_yaxes(title_text=f"{plain(fate, 24)} (% of cells)", rangemode="tozero")
-
-
 def _pair(group: str, control: str) -> str:
     return f"{wrapped(group or NO_GROUP, 18, 1)}<br>against {wrapped(control or NO_GROUP, 14, 1)}"
 
@@ -279,5 +178,5 @@ def _hover(row: object) -> str:
     if np.isfinite(value["low_points"]):
         text += f" [{value['low_points']:.1f}, {value['high_points']:.1f}]"
     p = float(getattr(row, "p_adjusted", np.nan))
-    text += f"<br>p adjusted {p:.2g}" if np.isfinite(p) else "<br>no p value"
+    text += f"<br>p, adjusted {p:.2g}" if np.isfinite(p) else "<br>no p value"
     return f"{text}<br>replicates {getattr(row, 'n_group', 0)} and {getattr(row, 'n_control', 0)}"

@@ -102,7 +102,9 @@ def _with_own_intervals(course: pd.DataFrame, groups: pd.DataFrame | None) -> pd
         own[name] = own[name].astype(str)
     own["time_h"] = own["time_h"].astype(np.float64)
     joined = course[keys].merge(own.drop_duplicates(keys), on=keys, how="left")
-    single = (course["n"] == 1).to_numpy() & joined["low"].notna().to_numpy() & joined["high"].notna().to_numpy()
+    single = (
+        (course["n"] == 1).to_numpy() & joined["low"].notna().to_numpy() & joined["high"].notna().to_numpy()
+    )
     for name in ("low", "high"):
         course[name] = np.where(single, joined[name].to_numpy(np.float64), course[name].to_numpy(np.float64))
     course.loc[single, "interval"] = "cells of the one replicate"

@@ -143,6 +143,28 @@ def family_words(rows: pd.DataFrame, found: Statistics) -> str:
     return f"{groups} groups {against}; time points: {times}; fates: {classes}"
 
 
+def for_file(frame: pd.DataFrame, family: str = "") -> pd.DataFrame:
+    """The frame with p values named as in the files of Report: ``p_single``, ``p_adjusted``, never a bare ``p``.
+
+    Args:
+        family: over what they were adjusted together; "" where it is every test of this table.
+
+    Returns:
+        The same rows; ``comparisons`` counts the tests of the family and ``family`` says in words what they are.
+    """
+    named = frame.rename(columns={"p": "p_single"})
+    adjusted = [
+        name for name in named.columns if str(name).startswith("p_") and str(name).endswith("_adjusted")
+    ]
+    if "p_single" in named and not adjusted:
+        return named.assign(family="not adjusted")
+    if not adjusted:
+        return named
+    if "comparisons" not in named:
+        named["comparisons"] = int(named[adjusted[0]].notna().sum())
+    return named.assign(family=family or "every test of this table that has a p value")
+
+
 def sizes_differ(rows: pd.DataFrame) -> bool:
     """True when the largest replicate has more than three times the cells of the smallest."""
     cells = rows["cells"].to_numpy(np.float64)
@@ -227,7 +249,9 @@ def _sentences(
     said = [
         f"Groups are compared {against} on the ratios of their biological replicates (Welch's t test, two-sided, "
         "which does not presume equal spread), never on pooled cells.",
-        adjusted if made else "No comparison could be tested, so there is no p value; the notes in the table say why.",
+        adjusted
+        if made
+        else "No comparison could be tested, so there is no p value; the notes in the table say why.",
     ]
     without = int(tests["p"].isna().sum())
     if without and made:

@@ -19,11 +19,11 @@ def _overview(app: App, run: Run, asked: Asked) -> None:
 
 
 def _replicates(app: App, run: Run, asked: Asked) -> None:
-    statistics_view.show_statistics(app, run, asked.found)
+    statistics_view.show_statistics(app, run, asked.found, asked.found.control, asked.time_h, asked.fate)
 
 
 def _time_course(app: App, run: Run, asked: Asked) -> None:
-    time_course_view.show_time_course(app, run, asked.found)
+    time_course_view.show_time_course(app, run, asked.found, asked.found.control, asked.fate)
 
 
 def _scores(app: App, run: Run, asked: Asked) -> None:

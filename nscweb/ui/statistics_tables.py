@@ -11,9 +11,11 @@ import streamlit as st
 from nscweb.core.runs import Run
 from nscweb.services import export
 from nscweb.services.dashboard import Filters
+from nscweb.services.statistics import for_file
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain
 
+PAIR, ALONE = "p, this pair alone", "p, this test alone"
 HELP: dict[str, str] = {
     "Group": "Inducer group of the sample sheet.",
     "Control": "The group that it is compared with.",
@@ -22,8 +24,9 @@ HELP: dict[str, str] = {
     "Difference": "Mean ratio of the group minus that of the control, in points (per cent of cells).",
     "95 % interval": "True differences that fit these replicates: of 100 such intervals, about 95 hold the truth. "
     "It is about this comparison alone.",
-    "p": "Chance to see a difference at least this large if there were none, for this comparison alone.",
-    "p adjusted": "p after correction for the number of comparisons. This one decides.",
+    PAIR: "Chance to see a difference at least this large if there were none, for this comparison alone.",
+    ALONE: "Chance to see this if there were no difference, for this one test, not adjusted.",
+    "p, adjusted": "p after correction for the number of comparisons. This one decides.",
     "Games-Howell p": "p adjusted for all pairs of groups within one time point and fate, for unequal spread.",
     "Hedges g": "The difference in units of the spread between replicates, corrected for few replicates. "
     "About 0.2 is small, 0.8 large.",
@@ -113,13 +116,19 @@ def minded(data: object, rows: pd.DataFrame) -> list[str]:
     return said
 
 
-def show_table(table: pd.DataFrame, what: str, data: pd.DataFrame, origin: Origin, *, key: str) -> None:
-    """A table for people with a help text on every column, and the full frame as CSV below it."""
+def show_table(
+    table: pd.DataFrame, what: str, data: pd.DataFrame, origin: Origin, *, key: str, family: str = ""
+) -> None:
+    """A table for people with a help text on every column, and the full frame as CSV below it.
+
+    Args:
+        family: over what its p values were adjusted together, see `services.statistics.for_file`.
+    """
     settings = {column: st.column_config.Column(help=HELP.get(str(column), "")) for column in table.columns}
     st.dataframe(table, hide_index=True, column_config=settings)
     st.download_button(
         "This table (CSV)",
-        origin.csv(data),
+        origin.csv(for_file(data, family)),
         file_name=f"{origin.file(what)}.csv",
         mime="text/csv",
         icon=":material/table:",
@@ -135,8 +144,8 @@ def tests_for_people(tests: pd.DataFrame) -> pd.DataFrame:
     shown.insert(3, "Control", [_name(value) for value in tests["control"]])
     shown["Difference"] = [points(value, sign=True) for value in tests["difference"]]
     shown["95 % interval"] = between(tests["low"], tests["high"])
-    shown["p adjusted"] = [p_word(value) for value in tests["p_adjusted"]]
-    shown["p"] = [p_word(value) for value in tests["p"]]
+    shown["p, adjusted"] = [p_word(value) for value in tests["p_adjusted"]]
+    shown[PAIR] = [p_word(value) for value in tests["p"]]
     if tests["p_games_howell"].notna().any():
         shown["Games-Howell p"] = [p_word(value) for value in tests["p_games_howell"]]
     shown["Hedges g"] = [_number(value, "+.2f") for value in tests["g"]]
@@ -166,8 +175,8 @@ def anova_for_people(anova: pd.DataFrame) -> pd.DataFrame:
     shown["Groups"], shown["n"] = anova["groups"], anova["n"]
     shown["F"] = [_number(value, ".2f") for value in anova["f"]]
     shown["Degrees of freedom"] = [f"{a:.0f} and {b:.1f}" if np.isfinite(b) else "" for a, b in freedom]
-    shown["p adjusted"] = [p_word(value) for value in anova["p_adjusted"]]
-    shown["p"] = [p_word(value) for value in anova["p"]]
+    shown["p, adjusted"] = [p_word(value) for value in anova["p_adjusted"]]
+    shown[ALONE] = [p_word(value) for value in anova["p"]]
     shown["Levene p"] = [p_word(value) for value in anova["levene_p"]]
     return _noted(shown, anova["note"])
 
@@ -188,8 +197,8 @@ def odds_for_people(table: pd.DataFrame) -> pd.DataFrame:
     shown = _keys(table)
     shown["Odds ratio"] = [_number(value, ".3g") for value in table["odds_ratio"]]
     shown["95 % interval"] = between(table["low"], table["high"], 1.0, ".3g")
-    shown["p adjusted"] = [p_word(value) for value in table["p_adjusted"]]
-    shown["p"] = [p_word(value) for value in table["p"]]
+    shown["p, adjusted"] = [p_word(value) for value in table["p_adjusted"]]
+    shown[ALONE] = [p_word(value) for value in table["p"]]
     shown["rho"] = [_number(value, ".3f") for value in table["rho"]]
     return _noted(shown, table["note"])
 
@@ -228,8 +237,8 @@ def compared_counts_for_people(table: pd.DataFrame) -> pd.DataFrame:
     units = zip(table["counted_n"], table["unit"], strict=True)
     shown["Counted n"] = ["" if pd.isna(n) else f"{n:,} {unit}" for n, unit in units]
     shown["Difference"] = [points(value, sign=True) for value in table["difference"]]
-    shown["p adjusted"] = [p_word(value) for value in table["p_adjusted"]]
-    shown["p"] = [p_word(value) for value in table["p"]]
+    shown["p, adjusted"] = [p_word(value) for value in table["p_adjusted"]]
+    shown[ALONE] = [p_word(value) for value in table["p"]]
     shown["Replicates"] = table["n"]
     shown["Source"] = [plain(value) for value in table["source"]]
     return _noted(shown, table["note"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -53,18 +54,27 @@ class HasReplicates(Protocol):
         """Ordered classes with colours."""
 
 
-def show_statistics(app: App, run: Run, data: HasReplicates) -> None:
+def show_statistics(
+    app: App,
+    run: Run,
+    data: HasReplicates,
+    control: str | None = None,
+    time_h: float = float("nan"),
+    fate: str = "",
+) -> None:
     """Everything about differences between groups.
 
     Args:
         data: replicate rows and classes of the run, under the filters of the page.
+        control: group that the page compares with, "" for every pair, None takes the one that the sheet marks.
+        time_h, fate: time point and class that the page asks about; the boxes here start from them and follow.
     """
     rows = data.replicate_rows
     if rows.empty:
         show.empty("Nothing to compare", "The filters leave out every cell. Widen them above.")
         return
     rows = rows[ROWS]
-    settings, origin = _ask(app, run, data), tables.origin_of(run, data)
+    settings, origin = _ask(app, run, data, control), tables.origin_of(run, data)
     found = _statistics(app, run.run_id, rows, settings)
     show.warnings(tables.minded(data, data.replicate_rows))
     if found.tests.empty:
@@ -76,11 +86,13 @@ def show_statistics(app: App, run: Run, data: HasReplicates) -> None:
         "An answer about one fate and one time point alone is adjusted for fewer comparisons than this table, so its "
         "p values can be smaller than those here."
     )
-    _differences(origin, found)
+    tests, family = _pairs_with(origin, found), statistics.family_words(rows, found)
+    _differences(origin, found, tests, time_h, fate, family)
     st.subheader("All comparisons", anchor=False, help=REPLICATE_HELP)
     tables.show_table(
-        tables.tests_for_people(found.tests), "tests", found.tests, origin, key="statistics_tests_csv"
-    )
+        tables.tests_for_people(tests), "tests", tests, origin, key="statistics_tests_csv",
+        family=family,
+    )  # fmt: skip
     _summary(origin, found)
     _equivalence(origin, rows, found)
     _power(origin, found)
@@ -93,20 +105,21 @@ def _statistics(_app: App, run_id: str, rows: pd.DataFrame, settings: TestSettin
     return statistics.statistics_of(_app, run_id, rows, settings)
 
 
-def _ask(app: App, run: Run, data: HasReplicates) -> TestSettings:
+def _ask(app: App, run: Run, data: HasReplicates, asked: str | None) -> TestSettings:
     rows = data.replicate_rows
     groups = sorted({str(name) for name in rows["group"]})
     times = sorted({float(hours) for hours in rows["time_h"].dropna()})
-    wanted = getattr(data, "control", "") or statistics.default_control(app, run)
+    wanted = statistics.default_control(app, run) if asked is None else asked
     first, second = st.columns(2)
     control = first.selectbox(
         "Compare with",
         [_PAIRS, *groups],
-        index=1 + groups.index(wanted) if wanted in groups else 0,
+        index=1 + groups.index(wanted) if wanted and wanted in groups else 0,
         format_func=lambda name: (
             "no control: all pairs" if name == _PAIRS else plain(name) or "(no group given)"
         ),
-        key=f"statistics_control_{run.run_id}",
+        # Another choice above makes another box, which starts from it.
+        key=f"statistics_control_{run.run_id}_{wanted}",
         help=CONTROL_HELP,
     )
     adjust = second.selectbox(
@@ -158,8 +171,26 @@ def _ask(app: App, run: Run, data: HasReplicates) -> TestSettings:
     )
 
 
-def _differences(origin: Origin, found: Statistics) -> None:
+def _pairs_with(origin: Origin, found: Statistics) -> pd.DataFrame:
+    """All comparisons, or those of one group where all pairs were compared."""
     tests = found.tests
+    names = sorted({*tests["group"].astype(str), *tests["control"].astype(str)})
+    if found.control is not None or len(names) < 3:
+        return tests
+    one = st.selectbox(
+        "Show only pairs with",
+        [_PAIRS, *names],
+        format_func=lambda name: "any group" if name == _PAIRS else plain(name) or "(no group given)",
+        key=f"statistics_only_{origin.run.run_id}",
+        help="Hides the other pairs in the plot and in the table. p values stay adjusted for all pairs; choose a "
+        "control group above to ask fewer questions.",
+    )
+    return tests if one == _PAIRS else tests[(tests["group"] == one) | (tests["control"] == one)]
+
+
+def _differences(
+    origin: Origin, found: Statistics, tests: pd.DataFrame, time_h: float, asked: str, family: str
+) -> None:
     title = "Difference from the control" if found.control is not None else "Difference of each pair"
     st.subheader(
         title, anchor=False, help="A difference whose line does not touch zero is unlikely to be chance."
@@ -167,25 +198,40 @@ def _differences(origin: Origin, found: Statistics) -> None:
     left, right = st.columns(2)
     fates = list(dict.fromkeys(tests["class"]))
     start = next((place for place, name in enumerate(fates) if str(name).casefold().startswith("neuron")), 0)
-    fate = left.selectbox("Fate", fates, index=start, format_func=plain, key="statistics_fate")
+    start = fates.index(asked) if asked in fates else start
+    fate = left.selectbox("Fate", fates, index=start, format_func=plain, key=f"statistics_fate_{asked}")
     times = list(dict.fromkeys(tests["time_h"].fillna(-1.0)))
     time = right.selectbox(
         "Time",
         times,
+        index=times.index(_first_time(tests, time_h)),
         format_func=lambda hours: time_word(hours) if hours >= 0 else "no time given",
-        key="statistics_time",
+        key=f"statistics_time_{origin.run.run_id}_{time_h:g}",
     )
     here = tests[(tests["class"] == fate) & (tests["time_h"].fillna(-1.0) == time)]
     figures.show_figure(
         differences(here, simulated=origin.simulated),
         origin.file("differences"),
-        origin.csv(differences_data(here)),
+        origin.csv(statistics.for_file(differences_data(here), family)),
         key="statistics_differences",
         alt="Estimation plot: difference of each group from the control with its 95 % interval",
     )
     notes = list(dict.fromkeys(note for note in here["note"] if note))
     if notes:
         show.warnings(notes[:6])
+
+
+def _first_time(tests: pd.DataFrame, time_h: float) -> float:
+    """Time to start from: the page's where there is something to see, else the latest one with a p value."""
+    hours = tests["time_h"].fillna(-1.0)
+    wanted = -1.0 if np.isnan(time_h) else float(time_h)
+    if tests.loc[hours == wanted, "difference"].notna().any():
+        return wanted
+    for known in ("p", "difference"):
+        there = hours[tests[known].notna()]
+        if len(there):
+            return float(there.max())
+    return wanted if wanted in set(hours) else float(hours.iloc[0])
 
 
 def _summary(origin: Origin, found: Statistics) -> None:

@@ -7,13 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.runs import Run
-from nscweb.evaluation.time_course import Agreement
 from nscweb.reports import figures_statistics as drawn
+from nscweb.reports import figures_statistics_time as drawn_time
 from nscweb.services import courses, statistics
 from nscweb.services.context import App
 from nscweb.services.courses import Courses, Doses
-from nscweb.services.statistics import TestSettings
-from nscweb.ui import figures, show
+from nscweb.services.statistics import Statistics, TestSettings
+from nscweb.ui import figures, first_day_view, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word
 from nscweb.ui.statistics_tables import Origin
@@ -23,16 +23,13 @@ from nscweb.ui.text import plain
 _MOST_LINES = 6
 BAND_HELP = (
     "The band is a 95 % interval of the mean at each time, by drawing the replicates again and again (bootstrap), "
-    "stretched because few replicates understate their spread. Points are replicates."
+    "stretched because few replicates understate their spread. Points are replicates. An open marker is a single "
+    "replicate; its whisker is the 95 % interval from its own cells, which says nothing of another replicate."
 )
 EARLIEST_HELP = (
-    "The first time point at which a group differs from the control (p adjusted for all comparisons below 0.05) and "
-    "keeps differing in the same direction at every later one. A later day can also mean that there were too few "
-    "replicates to see it earlier."
-)
-AGREEMENT_HELP = (
-    "Bland-Altman plot. Bias: mean of first minus last. Limits of agreement: about 95 of 100 new pairs differ by no "
-    "more than this. Grey: 95 % intervals of the three lines."
+    "The first time point at which a group differs from the control (p below 0.05, adjusted for all comparisons of the "
+    "table) and keeps differing in the same direction at every later one. A later day can also mean that there were "
+    "too few replicates to see it earlier."
 )
 DOSE_HELP = (
     "Four-parameter logistic curve on replicates. EC50 is the dose of half the effect; its 95 % interval (thick bar) "
@@ -40,12 +37,16 @@ DOSE_HELP = (
 )
 
 
-def show_time_course(app: App, run: Run, data: HasReplicates) -> None:
+def show_time_course(
+    app: App, run: Run, data: HasReplicates, control: str | None = None, fate: str = ""
+) -> None:
     """Fates against time and against dose.
 
     Args:
         data: replicate rows and classes of the run, under the filters of the page; ``estimates`` where it has one
-            gives the single samples for the doses.
+            gives the single samples for the doses, ``groups`` the interval of a group with one replicate.
+        control: group that the page compares with, "" for every pair, None takes the one that the sheet marks.
+        fate: class that the page asks about; the boxes here start from these and follow.
     """
     rows = data.replicate_rows
     if rows.empty:
@@ -56,33 +57,37 @@ def show_time_course(app: App, run: Run, data: HasReplicates) -> None:
     names = list(data.classes.names)
     start = next((place for place, name in enumerate(names) if name.casefold().startswith("neuron")), 0)
     left, right = st.columns(2)
-    fate = left.selectbox("Fate", names, index=start, format_func=plain, key=f"course_fate_{run.run_id}")
-    wanted = getattr(data, "control", "") or statistics.default_control(app, run)
+    chosen = left.selectbox(
+        "Fate", names, index=names.index(fate) if fate in names else start, format_func=plain,
+        key=f"course_fate_{run.run_id}_{fate}",
+    )  # fmt: skip
+    wanted = statistics.default_control(app, run) if control is None else control
     choices = ["", *(name for name in groups if name)]
-    control = right.selectbox(
+    against = right.selectbox(
         "Control group",
         choices,
         index=choices.index(wanted) if wanted in choices else 0,
         format_func=lambda name: plain(name) or "none",
-        key=f"course_control_{run.run_id}",
+        # Another choice above makes another box, which starts from it.
+        key=f"course_control_{run.run_id}_{wanted}",
         help="The group that the earliest reliable day is told against.",
     )
-    found = _courses(app, run.run_id, rows, control, getattr(data, "adjust", "") or "holm")
+    found = _courses(run.run_id, rows[rows["class"] == chosen], getattr(data, "groups", None))
     show.warnings(tables.minded(data, data.replicate_rows))
-    _bands(origin, found, rows, groups, fate)
-    _earliest(origin, found, control)
-    _first_and_last(origin, found, fate)
+    _bands(origin, found, rows, groups, chosen)
+    _earliest(app, origin, rows, chosen, against, getattr(data, "adjust", "") or "holm")
+    first_day_view.show_first_day(origin, found, chosen)
     _doses(app, origin, data)
 
 
 @st.cache_resource(max_entries=24, show_spinner="Drawing replicates again …")  # type: ignore[untyped-decorator,unused-ignore]
-def _courses(_app: App, run_id: str, rows: pd.DataFrame, control: str, adjust: str) -> Courses:
-    settings = TestSettings(control=control or None, adjust=adjust, pairs=not control)
-    if not control:
-        from nscweb.evaluation.group_tests import TEST_COLUMNS
+def _courses(run_id: str, rows: pd.DataFrame, groups: pd.DataFrame | None) -> Courses:
+    return courses.courses_of(rows, groups)
 
-        return courses.courses_of(rows, pd.DataFrame(columns=list(TEST_COLUMNS)))
-    return courses.courses_of(rows, statistics.statistics_of(_app, run_id, rows, settings).tests)
+
+@st.cache_resource(max_entries=24, show_spinner="Comparing groups …")  # type: ignore[untyped-decorator,unused-ignore]
+def _compared(_app: App, run_id: str, rows: pd.DataFrame, settings: TestSettings) -> Statistics:
+    return statistics.statistics_of(_app, run_id, rows, settings)
 
 
 @st.cache_resource(max_entries=12, show_spinner="Fitting dose curves …")  # type: ignore[untyped-decorator,unused-ignore]
@@ -105,7 +110,7 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
             help=f"More than {_MOST_LINES} bands hide one another.",
         )
     course = found.course[(found.course["class"] == fate) & found.course["group"].isin(chosen)]
-    figure = drawn.course_bands(
+    figure = drawn_time.course_bands(
         course, rows[rows["class"] == fate], chosen, simulated=origin.simulated, fate=fate
     )
     figures.show_figure(
@@ -115,17 +120,44 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
         key="course_bands",
         alt="Lines: mean ratio of the fate against time, one line per group, with bands over replicates",
     )
+    if (course["n"] == 1).any():
+        st.caption(
+            "Open marker: 1 replicate, not joined by a line. Its whisker is the interval of its own cells and tells "
+            "nothing of the next replicate."
+        )
 
 
-def _earliest(origin: Origin, found: Courses, control: str) -> None:
+def _earliest(app: App, origin: Origin, rows: pd.DataFrame, fate: str, control: str, adjust: str) -> None:
     st.subheader("Earliest reliable day", anchor=False, help=EARLIEST_HELP)
     if not control:
         show.note("Choose a control group above: the day is told against it.")
         return
-    if found.earliest.empty:
+    every = st.toggle(
+        "All fates in this table", key=f"course_every_{origin.run.run_id}",
+        help="Otherwise the fate chosen above only. More fates are more questions, so p values are adjusted for more "
+        "comparisons and a difference is harder to show.",
+    )  # fmt: skip
+    settings = TestSettings(control=control, adjust=adjust, classes=() if every else (fate,))
+    if control not in set(rows.loc[rows["class"] == fate, "group"]):
+        show.note("The control group has no ratio of this fate.")
+        return
+    found = _compared(app, origin.run.run_id, rows, settings)
+    table = courses.earliest_of(found.tests)
+    if table.empty:
         show.note("There is no other group to compare with the control.")
         return
-    table = found.earliest
+    made = int(found.tests["comparisons"].max())
+    which = "all fates" if every else f"the fate {plain(fate)}"
+    adjusted = (
+        f"p values are adjusted together for {made} {'comparison' if made == 1 else 'comparisons'}: "
+        f"{which}, every group and every time point shown here."
+        if made
+        else "No comparison could be tested: it needs three replicates in a group and in the control."
+    )
+    st.caption(
+        f"{adjusted} The sentence at the top of the page asks about one fate and one time point only, which is fewer "
+        "comparisons, so it can find a difference that this table does not show."
+    )
     shown = pd.DataFrame(
         {
             "Group": [plain(name) or "(no group given)" for name in table["group"]],
@@ -135,39 +167,8 @@ def _earliest(origin: Origin, found: Courses, control: str) -> None:
             "In words": [plain(text, 300) for text in table["sentence"]],
         }
     )
-    tables.show_table(shown, "earliest_day", table, origin, key="course_earliest_csv")
-
-
-def _first_and_last(origin: Origin, found: Courses, fate: str) -> None:
-    st.subheader("Does the first day tell the last?", anchor=False, help=AGREEMENT_HELP)
-    pairs = found.pairs[found.pairs["class"] == fate]
-    agreed = found.agreements.get(fate)
-    if pairs.empty or agreed is None:
-        show.note("Every group has one time point only, so first and last cannot be compared.")
-        return
-    st.markdown(_agreement_words(agreed, bool((pairs["replicate"] != "").all())))
-    figures.show_figure(
-        drawn.bland_altman(pairs, agreed, simulated=origin.simulated, fate=fate),
-        origin.file("first_against_last"),
-        origin.csv(pairs),
-        key="course_agreement",
-        alt="Bland-Altman plot: ratio at the first time point minus that at the last, against their mean",
-    )
-
-
-def _agreement_words(found: Agreement, by_replicate: bool) -> str:
-    unit = "replicates" if by_replicate else "groups"
-    direction = "below" if found.bias < 0 else "above"
-    text = (
-        f"Ratios at the first time point lie {abs(100 * found.bias):.1f} points {direction} those at the last"
-    )
-    if not np.isfinite(found.lower):
-        return f"{text} ({found.n} {unit}). {found.note}"
-    low, high = sorted((100 * found.bias_low, 100 * found.bias_high))
-    return (
-        f"{text} on average (bias {100 * found.bias:+.1f}, 95 % interval {low:+.1f} to {high:+.1f}; {found.n} {unit}). "
-        f"Limits of agreement: {100 * found.lower:+.1f} to {100 * found.upper:+.1f} points."
-    )
+    told = table.assign(comparisons=made, family=statistics.family_words(rows, found))
+    tables.show_table(shown, "earliest_day", told, origin, key="course_earliest_csv")
 
 
 def _doses(app: App, origin: Origin, data: HasReplicates) -> None:

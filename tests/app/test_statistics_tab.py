@@ -66,7 +66,7 @@ def test_groups_are_compared_with_the_control_and_words_say_how(data_folder: Pat
     said = texts(test)
     assert "18 comparisons" in said and "never on pooled cells" in said
     assert "may not fit" in said and "NGF at 1 d (red)" in said
-    table = frames(test)["p adjusted"]
+    table = frames(test)["p, adjusted"]
     tests = test.dataframe[0].value
     ngf = tests[(tests["Group"] == "NGF") & (tests["Fate"] == "neuron") & (tests["Time"] == "1 d")].iloc[0]
     assert ngf["Control"] == "RA" and float(ngf["Difference"]) == pytest.approx(20, abs=6)
@@ -87,7 +87,7 @@ def test_all_pairs_without_a_control(data_folder: Path) -> None:
 def test_two_replicates_give_no_p_and_a_sentence(data_folder: Path) -> None:
     test = shown("show_statistics", groups=(("RA", 0.45, 2), ("NGF", 0.65, 2)))
     assert is_healthy(test)
-    assert set(test.dataframe[0].value["p adjusted"]) == {""}
+    assert set(test.dataframe[0].value["p, adjusted"]) == {""}
     assert "three replicates in each group" in texts(test)
     alone = shown("show_statistics", groups=(("RA", 0.45, 2),))
     assert is_healthy(alone) and "one group only" in texts(alone)
@@ -103,7 +103,11 @@ def test_counts_entered_are_kept_and_compared(data_folder: Path, app: App) -> No
     assert is_healthy(test)
     table = frames(test)["Counted"]
     row = table[table["Group"] == "NGF"].iloc[0]
-    assert row["Counted"].startswith("65.0 % [60") and row["Counted n"] == "400 cells" and row["p"]
+    assert (
+        row["Counted"].startswith("65.0 % [60")
+        and row["Counted n"] == "400 cells"
+        and row["p, this test alone"]
+    )
     assert "Nothing was predicted" in table[table["Group"] == "X"].iloc[0]["Note"]
 
 
