@@ -26,7 +26,9 @@ def how_early(
     tested = [_higher_at(tests, own[hours], fate, hours, known.control) for hours in times]
     if all(state is None for state in tested):
         return ""
-    against = shown_name(known.control) if known.control else "every other group that can be trusted and tested"
+    against = (
+        shown_name(known.control) if known.control else "every other group that can be trusted and tested"
+    )
     since: float | None = None
     for hours, state in zip(reversed(times), reversed(tested), strict=True):
         if not state:

@@ -16,10 +16,10 @@ _ALPHA = 0.05
 
 def share_with_interval(mean: float, low: float, high: float) -> str:
     """ "74 % [70, 78]": per cent, the interval rounded outwards, so that it never looks narrower than it is."""
-    shown, below, above = _percent(mean), math.floor(100 * low + 1e-9), math.ceil(100 * high - 1e-9)
+    shown = _percent(mean)
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{shown} %"
-    return f"{shown} % [{below}, {above}]"
+    return f"{shown} % [{math.floor(100 * low + 1e-9)}, {math.ceil(100 * high - 1e-9)}]"
 
 
 def points(difference: float, low: float = math.nan, high: float = math.nan) -> str:

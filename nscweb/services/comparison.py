@@ -166,9 +166,17 @@ def _choice(found: Comparison) -> tuple[float, str]:
     with_control = f"the last with {found.control} and another group to compare"
     two = "the last with at least two groups to compare"
     asked = [(known[sure], found.control, with_control)] if found.control else []
-    for table, control, why in [*asked, (known[sure], "", two), (known, "", "the last with at least two groups")]:
+    for table, control, why in [
+        *asked,
+        (known[sure], "", two),
+        (known, "", "the last with at least two groups"),
+    ]:
         names = table.groupby("time_h")["group"].agg(set)
-        times = [float(hours) for hours, here in names.items() if len(here) > 1 and control in {"", *here}]
+        times = [
+            float(hours)
+            for hours, here in zip(names.index.to_list(), names, strict=True)
+            if len(here) > 1 and control in {"", *here}
+        ]
         if times:
             return max(times), why
     return float(known["time_h"].max()), "the last; at no time point are there two groups"

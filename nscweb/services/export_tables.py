@@ -58,7 +58,8 @@ _MEANINGS: dict[str, str] = {
     "reasons": "what the light rests on",
     "other": "group that is compared with",
     "difference": "mean of group minus mean of other, as a share (0.05 is 5 percentage points)",
-    "p": "p value, adjusted (see method); empty with fewer than three replicates, or none that differ",
+    "p": "p value, adjusted for the comparisons of this fate and time point (see method); empty with fewer than three "
+    "replicates, or none that differ",
     "p_single": "p value before the adjustment",
     "comparisons": "comparisons that p is adjusted for",
     "n_group": "replicates of group",

@@ -27,6 +27,11 @@ P_VALUE = 0.001
 EXPECTED = 0.05
 # Cells per sample that are looked at; enough to see a difference, cheap beside the prediction.
 LOOKED_AT = 400
+# The red light alone forbids; everything else asks for a look, as the words of the lights do (reports.marks).
+_END = {
+    True: "Do not trust {} predictions (red light).",
+    False: "Look closer before you rely on {} predictions: compare them with a count of your own.",
+}
 _WORDS = {"embedding": "in what the network sees", "input": "in brightness, texture or size"}
 
 Distances = Mapping[str, NDArray[np.float64]]
@@ -107,22 +112,27 @@ def _sentence(fitness: SampleFitness) -> str:
     return (
         f"{what} is unlike the training data {_WORDS[fitness.kind]}: {fitness.far} of {fitness.cells} cells "
         f"looked at ({100 * fitness.share:.0f} %) lie farther out than 95 % of known cells do (5 % expected). "
-        "Do not trust its predictions without a check."
+        + _END[fitness.light == RED].format("its")
     )
 
 
 def fitness_warnings(measured: Sequence[SampleFitness]) -> list[str]:
-    """One sentence for all unlike samples: named when they are few, counted when they are many."""
+    """A sentence for unlike samples with a red light, and one for others: named when few, counted when many."""
     unlike = [item for item in measured if item.unlike]
-    if len(unlike) < 2:
-        return [item.sentence for item in unlike]
+    parts = [[item for item in unlike if (item.light == RED) is red] for red in (True, False)]
+    return [_sentence_of_many(part, len(measured)) for part in parts if part]
+
+
+def _sentence_of_many(unlike: Sequence[SampleFitness], samples: int) -> str:
+    if len(unlike) == 1:
+        return unlike[0].sentence
     cells, far = sum(item.cells for item in unlike), sum(item.far for item in unlike)
     names = ", ".join(item.sample_id for item in unlike[:3]) + (", …" if len(unlike) > 3 else "")
-    return [
-        f"{len(unlike)} of {len(measured)} samples are unlike the training data ({names}): {far} of {cells} "
+    return (
+        f"{len(unlike)} of {samples} samples are unlike the training data ({names}): {far} of {cells} "
         f"cells looked at ({100 * far / cells:.0f} %) lie farther out than 95 % of known cells do "
-        "(5 % expected). Do not trust their predictions without a check."
-    ]
+        f"(5 % expected). {_END[unlike[0].light == RED].format('their')}"
+    )
 
 
 def study_fitness(parts: Sequence[Distances]) -> SampleFitness | None:

@@ -18,10 +18,10 @@ from nscweb.core.card import ModelCard
 from nscweb.evaluation.shift import FEWEST_SAMPLES, Known, Shift, Summary
 from nscweb.inference.sample_figures import STORED
 from nscweb.services.fitness_lights import GREEN, LIGHTS, RED, YELLOW
-from nscweb.services.fitness_words import advice_for, decided_words, shift_words
+from nscweb.services.fitness_words import advice_for, decided_words, few_cells_words, shift_words
 
 # A new version makes predictions whose scores are taken over from an older run judge their samples again.
-RULES_VERSION = 1
+RULES_VERSION = 2
 # Chance that a further sample of known cells lies as far out (two-sided). Yellow: with three numbers that decide, about
 # three of a thousand good samples; the numbers hang together, so fewer in truth.
 YELLOW_P = 0.002
@@ -41,6 +41,10 @@ STORED_EFFECT = 0.5
 INDIFFERENT_SWAP = 0.03
 # ...and no strength of it that was tried costs more than this.
 INDIFFERENT_COST = 0.02
+# Of fewer cells than this no sample is called fitting: were a quarter of its cells foreign, which makes a large sample
+# red, the test for single cells (one in a thousand by chance) would miss it more often than not: it asks for 4 of 5,
+# 5 of 10 or 6 of 20 cells far out, where 1, 3 or 5 are to be expected.
+FEWEST_CELLS = 20
 # Cells far out by the rule for single cells, where the card knows nothing of whole samples.
 RED_SHARE_ALONE = 0.5
 
@@ -81,6 +85,7 @@ def judge(
     shares: Mapping[str, float],
     chances: Mapping[str, float] | None = None,
     unlike: str = "",
+    cells: int = FEWEST_CELLS,
 ) -> Judgement:
     """The light of one sample.
 
@@ -90,6 +95,7 @@ def judge(
         shares: kind (``embedding``, ``input``) -> share of cells farther out than 95 % of known cells.
         chances: kind -> chance that a known sample differs as much in the pattern of many numbers.
         unlike: kind in which the rule for single cells (`services.fitness`) finds the sample unlike, "" for none.
+        cells: that were looked at.
     """
     shifts = {name: known[name].shift(found[name]) for name in found if name in known and found[name].cells}
     grounds: list[tuple[str, str, str]] = []  # light, number, sentence
@@ -114,6 +120,8 @@ def judge(
             notes.append(shift_words(name, shift)[:-1] + _HARMLESS)
         else:
             grounds.append((YELLOW, name, shift_words(name, shift)))
+    if cells < FEWEST_CELLS:
+        grounds.append((YELLOW, "cells", few_cells_words(cells)))
     grounds.sort(key=lambda ground: -LIGHTS.index(ground[0]))
     light = grounds[0][0] if grounds else GREEN
     return Judgement(

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.services.fitness import EXPECTED, SampleFitness, measure_fitness, with_sentence
 from nscweb.services.fitness_lights import GREEN, LIGHTS, RED, YELLOW
-from nscweb.services.fitness_rules import judge
+from nscweb.services.fitness_rules import FEWEST_CELLS, judge
+from nscweb.services.fitness_words import FEW_CELLS_START
 
 _TOGETHER = (
     "This sample alone has too few cells to tell, but all samples of this prediction together are unlike the training "
@@ -66,6 +67,7 @@ def judge_sample(
         shares,
         pattern_chances(card, values),
         measured.kind if measured.unlike else "",
+        measured.cells,
     )
     judged = replace(
         measured,
@@ -76,7 +78,10 @@ def judge_sample(
         figures=found.figures,
         shares={kind: round(share, 5) for kind, share in shares.items()},
     )
-    if found.light != RED or measured.unlike:
+    if measured.unlike:
+        # The sentence says what the light says, and the light is known only now.
+        return with_sentence(judged)
+    if found.light != RED:
         return judged
     # The kind of distance that made it red is the one to speak of.
     worst = max(shares, key=lambda kind: shares[kind])
@@ -90,14 +95,37 @@ def together(measured: Sequence[SampleFitness], unlike: bool) -> list[SampleFitn
     if not unlike:
         return list(measured)
     return [
-        replace(item, light=YELLOW, reasons=(*item.reasons, _TOGETHER)) if item.light == GREEN else item
+        replace(item, light=YELLOW, reasons=(*item.reasons, _TOGETHER))
+        if item.light == GREEN or only_few_cells(item)
+        else item
         for item in measured
     ]
 
 
+def only_few_cells(item: SampleFitness) -> bool:
+    """Whether nothing speaks against a sample but that it has too few cells to judge."""
+    return len(item.reasons) == 1 and item.reasons[0].startswith(FEW_CELLS_START)
+
+
 def light_sentences(measured: Sequence[SampleFitness]) -> list[str]:
-    """One sentence for the samples that are yellow without being called unlike; those have their own."""
-    yellow = [item for item in measured if item.light == YELLOW and not item.unlike]
+    """Sentences for the samples that are yellow without being called unlike (those have their own), and tiny ones."""
+    few = [item for item in measured if only_few_cells(item)]
+    said = _yellow_sentences(
+        [item for item in measured if item.light == YELLOW and not item.unlike and not only_few_cells(item)],
+        len(measured),
+    )
+    if few:
+        named = ", ".join(f"{item.sample_id}: {item.cells}" for item in few[:3])
+        more = ", …" if len(few) > 3 else ""
+        said.append(
+            f"{len(few)} of {len(measured)} {'sample has' if len(measured) == 1 else 'samples have'} too few cells "
+            f"to judge whether the model fits (fewer than {FEWEST_CELLS}; {named}{more}). Record more cells, or do not "
+            "rely on their ratios."
+        )
+    return said
+
+
+def _yellow_sentences(yellow: Sequence[SampleFitness], samples: int) -> list[str]:
     if not yellow:
         return []
     names = ", ".join(item.sample_id for item in yellow[:3]) + (", …" if len(yellow) > 3 else "")
@@ -108,7 +136,7 @@ def light_sentences(measured: Sequence[SampleFitness]) -> list[str]:
             else ""
         ]
     return [
-        f"{len(yellow)} of {len(measured)} samples have a yellow light ({names}): they differ from the samples that "
+        f"{len(yellow)} of {samples} samples have a yellow light ({names}): they differ from the samples that "
         "the model knows. The reasons stand beside each of them."
     ]
 

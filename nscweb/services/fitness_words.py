@@ -40,10 +40,13 @@ _CHECKS: dict[str, str] = {
     "focus": "Check the focus of this acquisition: other sharpness changes what a network sees.",
     "area": "Check the magnification, and the pixel size on the Study page.",
     "slope": "Check that the light is even across the frame.",
+    "cells": "Record more cells of this sample, or pool it with others of its culture in the sample sheet; the ratio "
+    "of so few cells says little.",
     "depth": "Export the images with the bit depth of the training images, if you can.",
 }
 # From three times the expected share on, the cells themselves tell why.
 FAR_SHARE = 0.15
+FEW_CELLS_START = "Too few cells to judge"
 _LOOK = {
     RED: "Do not use the ratio of this sample. Check that cells, channel and magnification are those the model was "
     "made for; if they are, train a model on samples like this one.",
@@ -70,6 +73,11 @@ def decided_words(name: str, share: float, chance: float = 0.0) -> str:
         return f"{what}: {cells}."
     odds = f"fewer than 1 in {_odds(chance):,} good samples differ so much"
     return f"{what}: by little in single cells, but by all of them in one direction; {odds}."
+
+
+def few_cells_words(cells: int) -> str:
+    """Why a sample of few cells is not called fitting."""
+    return f"{FEW_CELLS_START} ({cells}): so few that foreign cells among them would not show."
 
 
 def _odds(chance: float) -> int:
@@ -107,6 +115,8 @@ def advice_for(light: str, names: Sequence[str]) -> tuple[str, ...]:
     """What to do about a sample with this light; `names` are the numbers that speak against it."""
     if light == GREEN:
         return ()
+    if set(names) == {"cells"}:
+        return (_CHECKS["cells"],)
     return (_LOOK[light], *[_CHECKS[name] for name in dict.fromkeys(names) if name in _CHECKS])
 
 

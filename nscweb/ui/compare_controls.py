@@ -32,6 +32,10 @@ CONTROL_HELP = (
     "Every group is tested against this one. Without a control every pair is tested, which asks more questions and so "
     "needs clearer differences."
 )
+TIME_HELP = (
+    "The time point that the answer on top and the differences are about. It starts at the last one at which at least "
+    "two groups can be compared (with the control, if one is chosen); groups may end earlier, so look at others too."
+)
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ def ask(app: App, run: Run, options: FilterOptions, filters: Filters) -> Asked:
         index=times.index(start) if start in times else 0,
         format_func=lambda value: time_word(value) if value >= 0 else "no time given",
         key=f"{key}_time_{'_'.join(f'{value:g}' for value in times)}",
+        help=TIME_HELP,
         persist_state="session",
         width=130,
     )

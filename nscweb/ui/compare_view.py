@@ -19,6 +19,7 @@ from nscweb.ui.text import html, plain
 # Words and symbol of a verdict; colour is not the only sign.
 _VERDICTS = {
     "clear": ("#009E73", "✓ Shown by a test"),
+    "control": ("#009E73", "✓ Shown by a test"),
     "open": ("#E69F00", "? Not shown"),
     "none": ("#D55E00", "✕ No answer"),
 }
@@ -33,16 +34,24 @@ def answer(asked: Asked) -> None:
     """The sentences on top of Predict and Compare."""
     found = asked.found
     said = comparisons.answer_of(found, asked.fate, asked.time_h)
-    colour, words = _VERDICTS[said.verdict]
+    colour, words = _VERDICTS[said.verdict][0], badge(said.verdict, said.leader, found.control)
     more = [*said.details, comparisons.lights_line(found), found.estimates.sentence]
     lines = "".join(f"<li>{html(sentence, 2000)}</li>" for sentence in more if sentence)
     st.html(
         f'<div class="nsc-answer" role="status" style="border:1px solid #dfe4ea;border-left:6px solid {colour};'
         'border-radius:8px;padding:0.7rem 1rem;background:#fff">'
-        f'<div style="font-size:0.82rem;font-weight:650;color:#44505d">{words}</div>'
+        f'<div style="font-size:0.82rem;font-weight:650;color:#44505d">{html(words)}</div>'
         f'<div style="font-size:1.12rem;line-height:1.45;color:#1d2733">{html(said.headline, 3000)}</div>'
         f'<ul class="nsc-list" style="color:#44505d;margin-top:0.4rem">{lines}</ul></div>'
     )
+
+
+def badge(verdict: str, leader: str, control: str) -> str:
+    """Words of the verdict: what was asked, against the control or against all, is what they speak of."""
+    words = _VERDICTS[verdict][1]
+    if not control or verdict == "none" or leader == control:
+        return words
+    return f"✓ Shown against {control}" if verdict != "open" else f"? Not shown against {control}"
 
 
 def order_of(asked: Asked) -> tuple[str, ...]:

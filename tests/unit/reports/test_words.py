@@ -128,7 +128,7 @@ def test_a_control_is_what_the_leader_is_compared_with() -> None:
     rows = rows_of(compared("NGF", "RA", 0.24, 0.1, 0.3, 0.001), compared("NT4", "RA", 0.18, 0.1, 0.3, 0.002))
     said = answer(table, rows, "neuron", DAY, Facts(control="RA"))
     assert "higher than the control RA by 24 points" in said.headline
-    assert "not tested against the next, NT4" in said.headline and said.verdict == "open"
+    assert "not tested against the next, NT4" in said.headline and said.verdict == "control"
 
 
 def test_what_the_cells_and_the_model_are_is_part_of_the_sentence() -> None:
