@@ -172,11 +172,8 @@ def _choice(found: Comparison) -> tuple[float, str]:
         (known, "", "the last with at least two groups"),
     ]:
         names = table.groupby("time_h")["group"].agg(set)
-        times = [
-            float(hours)
-            for hours, here in zip(names.index.to_list(), names, strict=True)
-            if len(here) > 1 and control in {"", *here}
-        ]
+        several = names[[len(here) > 1 and control in {"", *here} for here in names]]
+        times = [float(hours) for hours in several.index.to_list()]
         if times:
             return max(times), why
     return float(known["time_h"].max()), "the last; at no time point are there two groups"

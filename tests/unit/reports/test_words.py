@@ -8,6 +8,8 @@ import pytest
 
 from nscweb.reports.words import Facts, answer, group_order
 from nscweb.reports.words_early import how_early
+from nscweb.reports.words_numbers import points
+from nscweb.reports.words_times import over_times
 
 DAY = 24.0
 
@@ -149,7 +151,11 @@ def test_how_early_asks_for_a_difference_that_stays() -> None:
     )
     assert "from day 3 on" in how_early(table, rows, "neuron", "NGF")
     gone = rows.assign(p=[0.01, 0.01, 0.5], low=[0.01, 0.1, -0.1])
-    assert "not shown" in how_early(table, gone, "neuron", "NGF")
+    assert how_early(table, gone, "neuron", "NGF") == (
+        "At day 5, the last time point of NGF, it is not shown to be higher than NT4."
+    )
+    every = over_times(table, gone, "neuron")
+    assert "day 3: NGF 74 %, higher than NT4; day 5: NGF 74 %, not shown to be higher than NT4." in every
     assert how_early(table, rows_of(), "neuron", "NGF") == ""
     assert how_early(table, rows.assign(light="red"), "neuron", "NGF") == ""
 
@@ -170,3 +176,12 @@ def test_any_time_reads_well(hours: float) -> None:
     said = answer(pd.DataFrame([{**NGF, "time_h": hours}]), rows_of(), "neuron", hours).headline
     word = {36.0: "at day 1.5 [", 12.0: "at 12 h ["}.get(hours, "neurons [")
     assert word in said
+
+
+def test_groups_of_too_few_cells_are_named() -> None:
+    said = answer(pd.DataFrame([NGF, {**NT4, "cells": 5}]), rows_of(), "neuron", DAY).headline
+    assert "Too few cells to rely on in NT4 (5)." in said
+
+
+def test_a_difference_ends_at_a_hundred_points() -> None:
+    assert points(0.96, 0.9, 1.02) == "96 points [90, 100]"

@@ -45,6 +45,16 @@ def test_a_clear_difference_is_told_and_kept_in_memory(app: App) -> None:
     assert found.sentences[-1] == found.estimates.sentence
 
 
+def test_the_default_time_is_the_last_at_which_two_groups_can_be_compared(app: App) -> None:
+    shares = {**far_apart(), **{("SHH", 24.0, n): [0.4, 0.3, 0.3] for n in (1, 2, 3)}}
+    shares[("NGF", 120.0, 1)] = [0.1, 0.1, 0.8]
+    found = comparison(app, drawn_run(app, "Ends", shares, cells=60))
+    assert default_time(found) == 72.0
+    text = " ".join(found.sentences)
+    assert "day 3, the last with at least two groups to compare" in text and "day 5 (1 group)" in text
+    assert default_time(comparison(app, found.run, control="SHH")) == 24.0
+
+
 def test_two_replicates_give_no_p(app: App) -> None:
     found = comparison(app, drawn_run(app, "Two", far_apart(2), cells=400))
     assert found.tests["p"].isna().all()

@@ -174,3 +174,10 @@ def test_all_samples_together_and_yellow_ones_are_said(card):
     assert light_sentences([green, yellow]) == ['The sample "a" has a yellow light: Why.']
     assert "2 of 2 samples have a yellow light (a, a)" in light_sentences([yellow, yellow])[0]
     assert light_sentences([green]) == []
+
+
+def test_a_sample_of_few_cells_is_never_green(card):
+    found = judge(card, KNOWN, {}, {"embedding": 0.05}, cells=5)
+    assert (found.light, len(found.advice)) == ("yellow", 1)
+    assert found.reasons[0].startswith("Too few cells to judge (5)")
+    assert judge(card, KNOWN, {}, {"embedding": 0.05}, cells=20).light == "green"
