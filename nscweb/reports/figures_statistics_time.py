@@ -120,6 +120,7 @@ def bland_altman(
             x=middle[rows],
             y=100 * pairs["difference"][rows],
             mode="markers",
+            cliponaxis=False,
             name=plain(group or NO_GROUP, 30),
             marker={**_MARK, "color": SERIES[number % len(SERIES)], "symbol": SYMBOLS[number % len(SYMBOLS)]},
             customdata=[time_label(hours) for hours in pairs["first_h"][rows]],
@@ -193,14 +194,14 @@ def _with_gaps(
             line_x.append(float(x[place]))
             line_y.append(float("nan"))
             marks.append(bool(one))
-            below.append(0.0)
-            above.append(0.0)
+            below.append(float("nan"))
+            above.append(float("nan"))
         known = bool(one) and bool(np.isfinite(low[place]) and np.isfinite(high[place]))
         line_x.append(float(x[place]))
         line_y.append(float(mean[place]))
         marks.append(bool(one))
-        below.append(max(0.0, float(mean[place] - low[place])) if known else 0.0)
-        above.append(max(0.0, float(high[place] - mean[place])) if known else 0.0)
+        below.append(max(0.0, float(mean[place] - low[place])) if known else float("nan"))
+        above.append(max(0.0, float(high[place] - mean[place])) if known else float("nan"))
     return line_x, line_y, marks, (below, above)
 
 

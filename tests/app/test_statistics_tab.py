@@ -147,3 +147,36 @@ def test_doses_of_the_sheet_become_a_curve_or_a_sentence(data_folder: Path, app:
     table = frames(test)["EC50"]
     assert table["EC50"].str.endswith("ng/ml").any()
     assert "two replicates" in table["Note"].iloc[0]
+
+
+def box(test: AppTest, label: str):
+    return next(item for item in test.selectbox if item.label == label)
+
+
+def test_the_boxes_start_from_the_page_and_pairs_can_be_narrowed(data_folder: Path) -> None:
+    script = PAGE.format(study=LABELLED, groups=FULL, doses=False, view="show_statistics")
+    asked = script.replace("(app, run, data)", "(app, run, data, 'NGF', 72.0, 'astrocyte')")
+    test = AppTest.from_string(asked, default_timeout=120).run()
+    assert is_healthy(test)
+    assert [box(test, name).value for name in ("Compare with", "Time", "Fate")] == ["NGF", 72.0, "astrocyte"]
+    test = choose(test, "Compare with", "RA")
+    assert box(test, "Time").value == 72.0
+    test = choose(shown("show_statistics"), "Show only pairs with", "NGF")
+    table = test.dataframe[0].value
+    assert len(table) == 18 and ((table["Group"] == "NGF") | (table["Control"] == "NGF")).all()
+    assert "p, this pair alone" in table.columns and "27 comparisons" in texts(test)
+
+
+def test_the_family_of_the_earliest_day_is_the_fate_chosen(data_folder: Path) -> None:
+    test = choose(shown("show_time_course"), "Control group", "RA")
+    assert set(test.dataframe[0].value["Fate"]) == {"neuron"} and "for 6 comparisons" in texts(test)
+    toggle = next(item for item in test.toggle if item.label == "All fates in this table")
+    test = toggle.set_value(True).run()
+    assert len(set(test.dataframe[0].value["Fate"])) == 3 and "for 18 comparisons" in texts(test)
+
+
+def test_one_replicate_is_not_joined_and_no_comparison_is_said(data_folder: Path) -> None:
+    single = (("RA", 0.45, 1), ("NGF", 0.65, 1))
+    said = texts(shown("show_time_course", groups=single))
+    assert "not joined by a line" in said
+    assert "No comparison could be tested" in texts(shown("show_statistics", groups=single))
