@@ -77,7 +77,7 @@ def course_bands(
                 "type": "data", "symmetric": False, "array": whiskers[1], "arrayminus": whiskers[0],
                 "color": colour, "thickness": 1.5, "width": 4, "visible": bool(single.any()),
             },
-            connectgaps=False,
+            connectgaps=False, cliponaxis=False,
             customdata=[_hover(row) for row in _gapped_rows(part, single)],
             hovertemplate=f"%{{customdata}}<extra>{name}</extra>",
         )  # fmt: skip
@@ -174,7 +174,7 @@ def _band(
 ) -> None:
     low, high = np.where(np.isfinite(low), low, mean), np.where(np.isfinite(high), high, mean)
     figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself",
+        x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), mode="lines", fill="toself",
         fillcolor=colour, opacity=0.15, line={"width": 0}, hoverinfo="skip", showlegend=False,
         legendgroup=group,
     )  # fmt: skip
