@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -26,7 +27,7 @@ def nobody_watches(position: int) -> None:
     """The usual `at` of a reader."""
 
 
-class CellReader:
+class CellReader(ABC):
     """An iterator over the cells of one sample that counts files as it goes.
 
     Attributes:
@@ -45,8 +46,9 @@ class CellReader:
     def __init__(self) -> None:
         self.at: Callable[[int], None] = nobody_watches
 
+    @abstractmethod
     def __iter__(self) -> Iterator[CellImage]:
-        raise NotImplementedError
+        """The cells, in the order of the sample."""
 
     def _skip_deadly(self, log: FindingLog, where: str) -> None:
         message = "The process that read this image ended each time (a crash, or no memory); it was left out."

@@ -17,7 +17,7 @@ from nscweb.reports.figures_accuracy import (
     shortcut_bars,
     shortcut_bars_data,
 )
-from nscweb.reports.style import AXIS, DASHES, INK, finish, hyphenated, nothing_to_draw, plain
+from nscweb.reports.style import AXIS, DASHES, INK, add_band, finish, hyphenated, nothing_to_draw, plain
 
 __all__ = [
     "accuracy_by_time",
@@ -174,7 +174,8 @@ def _curve_figure(
     figure = go.Figure()
     legend: list[str] = []
     for name, band in bands.items():
-        _add_band(figure, band, classes.colour(name) if name in classes.names else INK)
+        x, low, high = (band[band.columns[index]].to_numpy(float) for index in (0, 2, 3))
+        add_band(figure, x, low, high, classes.colour(name) if name in classes.names else INK)
     for index, name in enumerate(name for name in classes.names if name in curves):
         table = curves[name]
         text = f"{plain(name)}, {area_name} {_area(areas.get(name))}" if name in areas else plain(name)
@@ -214,22 +215,6 @@ def _curve_figure(
     ticks: Sequence[float] = (0, 0.2, 0.4, 0.6, 0.8, 1)
     figure.update_xaxes(range=[0, 1], tickvals=ticks, constrain="domain")
     return figure.update_yaxes(range=[0, 1.005], tickvals=ticks)
-
-
-def _add_band(figure: go.Figure, band: pd.DataFrame, colour: str) -> None:
-    """The 95 % band of a curve behind all lines."""
-    x, low, high = (band[band.columns[index]].to_numpy(float) for index in (0, 2, 3))
-    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([high, low[::-1]]),
-        mode="lines",
-        line={"width": 0},
-        fill="toself",
-        fillcolor=f"rgba({red},{green},{blue},0.15)",
-        hoverinfo="skip",
-        showlegend=False,
-    )
 
 
 def _one_per_row(legend: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
-from nscweb.reports.style import AXIS, INK, SERIES, finish, nothing_to_draw, plain
+from nscweb.reports.style import AXIS, INK, SERIES, add_band, finish, nothing_to_draw, plain
 
 _LINES: tuple[tuple[str, str, str], ...] = (
     ("precision", "right among the sorted (precision)", "solid"),
@@ -60,17 +60,7 @@ def _line(
     value, low, high = (
         factor * rows[key].to_numpy(float) for key in (column, f"{column}_low", f"{column}_high")
     )
-    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([high, low[::-1]]),
-        mode="lines",
-        line={"width": 0},
-        fill="toself",
-        fillcolor=f"rgba({red},{green},{blue},0.16)",
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    add_band(figure, x, low, high, colour)
     unit = " %" if factor > 1 else ""
     figure.add_scatter(
         x=x,

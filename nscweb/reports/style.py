@@ -8,9 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from nscweb.core.timepoint import TimePoint
+
+Values = NDArray[np.float64]
 
 INK = "#1d2733"
 MUTED = "#5b6775"
@@ -215,6 +218,25 @@ _AXIS: dict[str, Any] = {
     "title": {"standoff": 8, "font": {"size": 13}},
     "automargin": False,
 }
+
+
+def add_band(figure: go.Figure, x: Values, low: Values, high: Values, colour: str) -> None:
+    """A pale band between `low` and `high` (N,) at `x` (N,), in the units of the axes; no hover, no legend.
+
+    Args:
+        colour: ``#rrggbb`` of the line that the band belongs to.
+    """
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    figure.add_scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=f"rgba({red},{green},{blue},0.15)",
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def panel_title(text: str, *, x: float, y: float, size: int = 13) -> dict[str, Any]:
