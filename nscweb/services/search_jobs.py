@@ -6,25 +6,23 @@ A search has the folder ``searches/<name>/`` of the data folder: ``order.json`` 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nscweb.core.errors import JobNotFound, StoreError, WrongUse
+from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.services.orders import ACTIVE, NAME, NAME_RULE, Orders, any_simulated, job_standing
 from nscweb.services.tune import TuneRequest, tune
 from nscweb.services.tune_files import BEST, FACTS, TuneResult, read_trials
 from nscweb.services.tune_space import SPACE
-from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
 JOB_KIND = "tune"
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
-_ACTIVE = ("queued", "running", "interrupted")
+_ORDERS = Orders("searches", "search")
 
 
 @dataclass(frozen=True)
@@ -80,12 +78,9 @@ def new_search(app: App, order: SearchOrder) -> None:
     Raises:
         WrongUse: a name that cannot be one, or that is taken; nothing to search.
     """
-    if not _NAME.match(order.name):
-        raise WrongUse(
-            f"{order.name!r} cannot be the name of a search.",
-            "Use letters without accents, digits and . _ - only, at most 80.",
-        )
-    if (_folder(app, order.name) / "order.json").exists():
+    if not NAME.match(order.name):
+        raise WrongUse(f"{order.name!r} cannot be the name of a search.", NAME_RULE)
+    if _ORDERS.exists(app, order.name):
         raise WrongUse(f"A search called {order.name} is there already.", "Choose another name.")
     if not order.searched:
         raise WrongUse("Nothing is to be searched.", "Choose at least one setting.")
@@ -99,9 +94,7 @@ def search_started(app: App, name: str, job_id: str) -> None:
 
 def searches(app: App) -> list[Search]:
     """Every search, in the order of their names."""
-    place = app.folder.root / "searches"
-    names = sorted(path.parent.name for path in place.glob("*/order.json")) if place.is_dir() else []
-    return [search(app, name) for name in names]
+    return [search(app, name) for name in _ORDERS.names(app)]
 
 
 def search(app: App, name: str) -> Search:
@@ -110,21 +103,11 @@ def search(app: App, name: str) -> Search:
     Raises:
         StoreError: there is none of this name.
     """
-    order, folder = _order(app, name), _folder(app, name)
+    order, folder = _order(app, name), _ORDERS.folder(app, name)
     trials = read_trials(folder)
-    state, message = ("finished" if len(trials) >= order.trials else "stopped"), ""
-    try:
-        job = app.catalogue.job(order.job_id)
-        if job.state in _ACTIVE:
-            state = job.state
-        elif job.state == "failed":
-            state, message = "failed", job.message
-    except JobNotFound:
-        pass
-    known = {
-        name for study in app.catalogue.studies() if study.simulated for name in (study.study_id, study.name)
-    }
-    simulated = bool(known & set(order.studies))
+    state, message = job_standing(app, order.job_id)
+    state = state or ("finished" if len(trials) >= order.trials else "stopped")
+    simulated = any_simulated(app, order.studies)
     return Search(order, state, message, trials, _json(folder / BEST), _json(folder / FACTS), simulated)
 
 
@@ -136,7 +119,7 @@ def run_search(
     request = TuneRequest(
         studies=order.studies,
         architecture=order.architecture,
-        out=_folder(app, name),
+        out=_ORDERS.folder(app, name),
         trials=order.trials,
         sampler=order.sampler,
         epochs=order.epochs,
@@ -153,31 +136,21 @@ def discard_search(app: App, name: str) -> None:
     Raises:
         WrongUse: it is running; stop it first.
     """
-    if search(app, name).state in _ACTIVE:
+    if search(app, name).state in ACTIVE:
         raise WrongUse(f"The search {name} is at work.", "Stop it first.")
-    shutil.rmtree(_folder(app, name))
-
-
-def _folder(app: App, name: str) -> Path:
-    if not _NAME.match(name):
-        raise StoreError(f"There is no search called {name!r}.", "Start one on the page Models.")
-    return app.folder.root / "searches" / name
+    shutil.rmtree(_ORDERS.folder(app, name))
 
 
 def _order(app: App, name: str) -> SearchOrder:
-    content = _json(_folder(app, name) / "order.json")
+    fields = _ORDERS.read(app, name, ("studies", "searched"))
     try:
-        lists = {key: tuple(content[key]) for key in ("studies", "searched")}
-        return SearchOrder(**{**content, **lists})
-    except (TypeError, KeyError) as error:
-        raise StoreError(
-            f"There is no search called {name!r} any more.", "Start it again on the page Models."
-        ) from error
+        return SearchOrder(**fields)
+    except TypeError as error:
+        raise _ORDERS.gone(name) from error
 
 
 def _write(app: App, order: SearchOrder) -> None:
-    with atomic_write(_folder(app, order.name) / "order.json") as stream:
-        stream.write((json.dumps(asdict(order), indent=1) + "\n").encode())
+    _ORDERS.write(app, order.name, asdict(order))
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -12,7 +12,6 @@ are never offered for predictions:
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from nscweb.core.card import CardEntry, read_card
 from nscweb.core.card_json import card_to_dict
-from nscweb.core.errors import JobNotFound, StoreError, WrongUse
+from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.services.orders import ACTIVE, NAME, NAME_RULE, Orders, any_simulated, job_standing
 from nscweb.services.train import TrainRequest, train_model
 from nscweb.services.training_live import Live, LiveWriter, keep_speed, mean_speed, read_live
 from nscweb.store.files import atomic_write, sync_folder
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 JOB_KIND = "train"
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
-_ACTIVE = ("queued", "running", "interrupted")
+_ORDERS = Orders("training", "training")
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def new_training(app: App, order: TrainingOrder) -> None:
         WrongUse: a name that cannot be one, or that is taken by a model or another training.
     """
     check_name(app, order.name)
-    if (_folder(app, order.name) / "order.json").exists():
+    if _ORDERS.exists(app, order.name):
         raise WrongUse(
             f"A training called {order.name} is there already.",
             "Let it go on, discard it, or choose another name.",
@@ -114,12 +113,8 @@ def new_training(app: App, order: TrainingOrder) -> None:
 
 def check_name(app: App, name: str) -> None:
     """Raise `WrongUse` when a new model cannot have this name."""
-    if not _NAME.match(name):
-        raise WrongUse(
-            f"{name!r} cannot be the name of a model.",
-            "Use letters without accents, digits and . _ - only, at most 80, and begin with a letter or a digit.",
-            "E-MODEL-NAME",
-        )
+    if not NAME.match(name):
+        raise WrongUse(f"{name!r} cannot be the name of a model.", NAME_RULE, "E-MODEL-NAME")
     if any((place / name).exists() for place in app.settings.weights_dirs):
         raise WrongUse(f"A model called {name} is installed already.", "Choose another name.", "E-MODEL-NAME")
 
@@ -131,9 +126,7 @@ def started(app: App, name: str, job_id: str) -> None:
 
 def trainings(app: App) -> list[Training]:
     """Every training whose model was neither kept nor thrown away, in the order of their names."""
-    place = app.folder.root / "training"
-    names = sorted(path.parent.name for path in place.glob("*/order.json")) if place.is_dir() else []
-    return [training(app, name) for name in names]
+    return [training(app, name) for name in _ORDERS.names(app)]
 
 
 def training(app: App, name: str) -> Training:
@@ -142,24 +135,13 @@ def training(app: App, name: str) -> Training:
     Raises:
         StoreError: there is none of this name.
     """
-    order, folder = _order(app, name), _folder(app, name)
-    state, message = "stopped", ""
-    try:
-        job = app.catalogue.job(order.job_id)
-        if job.state in _ACTIVE:
-            state = job.state
-        elif job.state == "failed":
-            state, message = "failed", job.message
-    except JobNotFound:
-        pass
+    order, folder = _order(app, name), _ORDERS.folder(app, name)
+    state, message = job_standing(app, order.job_id)
+    state = state or "stopped"
     model = None
     if (folder / "finished").exists():
         state, message, model = "finished", "", read_card(folder / name)
-    simulated = any(
-        study.simulated
-        for study in app.catalogue.studies()
-        if {study.study_id, study.name} & set(order.studies)
-    )
+    simulated = any_simulated(app, order.studies)
     return Training(order, state, message, read_live(folder), model, simulated)
 
 
@@ -173,7 +155,7 @@ def run_training(
         StoreError: it was discarded.
         WrongUse, InputRefused: see `train_model`.
     """
-    order, folder = _order(app, name), _folder(app, name)
+    order, folder = _order(app, name), _ORDERS.folder(app, name)
     out = folder / name
     if (folder / "finished").exists():
         return read_card(out)
@@ -195,7 +177,7 @@ def keep(app: App, name: str, new_name: str = "") -> CardEntry:
     Raises:
         WrongUse: it is not finished, or the name is taken.
     """
-    order, folder = _order(app, name), _folder(app, name)
+    order, folder = _order(app, name), _ORDERS.folder(app, name)
     wanted = new_name or order.name
     if not (folder / "finished").exists():
         raise WrongUse(f"The training {name} is not finished.", "Let it go on first.")
@@ -220,31 +202,21 @@ def discard(app: App, name: str) -> None:
     Raises:
         WrongUse: it is running; stop it first.
     """
-    if training(app, name).state in _ACTIVE:
+    if training(app, name).state in ACTIVE:
         raise WrongUse(f"The training {name} is at work.", "Stop it first.")
-    shutil.rmtree(_folder(app, name))
-
-
-def _folder(app: App, name: str) -> Path:
-    if not _NAME.match(name):
-        raise StoreError(f"There is no training called {name!r}.", "Start one on the page Models.")
-    return app.folder.root / "training" / name
+    shutil.rmtree(_ORDERS.folder(app, name))
 
 
 def _order(app: App, name: str) -> TrainingOrder:
+    fields = _ORDERS.read(app, name, ("studies", "channels"))
     try:
-        content = json.loads((_folder(app, name) / "order.json").read_text("utf-8"))
-        lists = {name: tuple(content.get(name, ())) for name in ("studies", "channels")}
-        return TrainingOrder(**{**content, **lists})
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise StoreError(
-            f"There is no training called {name!r} any more.", "Start it again on the page Models."
-        ) from error
+        return TrainingOrder(**fields)
+    except TypeError as error:
+        raise _ORDERS.gone(name) from error
 
 
 def _write(app: App, order: TrainingOrder) -> None:
-    with atomic_write(_folder(app, order.name) / "order.json") as stream:
-        stream.write((json.dumps(asdict(order), indent=1) + "\n").encode())
+    _ORDERS.write(app, order.name, asdict(order))
 
 
 def _told(order: TrainingOrder) -> dict[str, Any]:
