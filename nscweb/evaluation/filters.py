@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from nscweb.core.flags import flag
 from nscweb.evaluation.cell_scores import CellScores
 
+# Said of cells, and of samples in tables, that measure the model and so are no results.
+USED_FOR_CALIBRATION = "control sample, used for calibration"
+
 
 @dataclass(frozen=True)
 class FilterCounts:
@@ -35,6 +38,7 @@ def filter_predictions(
     replicates: Sequence[str] = (),
     min_confidence: float = 0.0,
     exclude_flags: Sequence[str] = (),
+    controls: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, FilterCounts]:
     """Rows of a prediction table that pass, and why the others do not. Empty sequences keep everything.
 
@@ -44,8 +48,11 @@ def filter_predictions(
         replicates: replicates kept.
         min_confidence: rows with a lower confidence are left out, 0..1.
         exclude_flags: names of quality flags; KeyError for an unknown one.
+        controls: samples that the ratios are calibrated on.
     """
     sieve = _Sieve(len(predictions))
+    if controls:
+        sieve.drop(USED_FOR_CALIBRATION, predictions["sample_id"].astype(str).isin(list(controls)).to_numpy())
     if groups:
         sieve.drop("other inducer group", ~predictions["group"].isin(list(groups)).to_numpy())
     if times_h:
@@ -73,9 +80,13 @@ def kept_cells(
     replicates: Sequence[str] = (),
     min_confidence: float = 0.0,
     exclude_flags: Sequence[str] = (),
+    controls: Sequence[str] = (),
 ) -> tuple[NDArray[np.bool_], FilterCounts]:
     """The same for the arrays of a run: (N,) True for cells that pass, in milliseconds for 500,000 of them."""
     sieve = _Sieve(len(cells))
+    if controls:
+        measures = np.array([name in controls for name in cells.sample_ids], bool)
+        sieve.drop(USED_FOR_CALIBRATION, measures[cells.sample])
     for reason, wanted, own in (
         ("other inducer group", groups, cells.groups),
         ("other time point", times_h, cells.times_h),

@@ -154,9 +154,6 @@ def sets_of(
     limits = _limits(held, alpha)
     cells = run_cells(app, found)
     keep, _ = filtered_cells(app, found, replace(filters or Filters(), min_confidence=0.0))
-    left_out = control_names(app, found)
-    if left_out:
-        keep = keep & ~np.isin(np.asarray(cells.sample_ids, object), left_out)[cells.sample]
     sample = cells.sample[keep]
     codes = set_codes(prediction_sets(cells.scores[keep], limits, cells.times_h[sample]))
     order = ordered_codes(codes, len(cells.classes))
@@ -180,7 +177,7 @@ def sets_of(
     coverage = _coverage(held, alpha)
     return RunSets(
         found, class_scheme(found), alpha, words, table, _by_group(table), len(sample), coverage, held.source,
-        left_out, _sentences(app, found, held, limits, alpha),
+        control_names(app, found), _sentences(app, found, held, limits, alpha),
     )  # fmt: skip
 
 

@@ -2,13 +2,16 @@
 
 The model's own held-out cells come from other cultures, and often from another instrument. Where a user has samples of
 known class in the same study, they say better what the model mixes up here. Such samples then only serve as the
-measure: they are left out of what is compared, or marked.
+measure: a ratio that is corrected by itself would confirm itself, so they are left out of everything that is counted
+or compared, and marked in tables.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
     from nscweb.evaluation.held_out import HeldOut
     from nscweb.services.context import App
 
+_NAMED = 6  # control samples that a sentence names
+_KEPT = 4
+_kept: OrderedDict[tuple[object, ...], tuple[HeldOut | None, str]] = OrderedDict()
+_lock = Lock()
 # Cells of each class below which a confusion is not known well enough to correct anything.
 LEAST_CELLS = 50
 
@@ -121,9 +128,24 @@ def use_controls(app: App, study_id: str, names: Sequence[str] | None) -> None:
 
 
 def control_names(app: App, run: Run | str) -> tuple[str, ...]:
-    """Samples of a run that serve as its controls, to be left out of comparisons or marked; () when none do."""
+    """Samples of a run that serve as its controls: left out of what is counted, and marked; () when none do."""
     found = get_run(app, run)
-    return chosen_controls(app, found.study_id) if held_out_from_controls(app, found) is not None else ()
+    names = chosen_controls(app, found.study_id)
+    return names if names and held_out_from_controls(app, found) is not None else ()
+
+
+def left_out_sentence(app: App, run: Run | str) -> str:
+    """How many samples are left out of ratios and comparisons because they are the controls, and why; "" for none."""
+    names = control_names(app, run)
+    if not names:
+        return ""
+    listed = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    one = len(names) == 1
+    return (
+        f"{len(names)} control {'sample is' if one else 'samples are'} left out of ratios, comparisons and tests "
+        f"({listed}): {'it is' if one else 'they are'} the measure by which the other samples are corrected, so a "
+        "result from it would only confirm itself."
+    )
 
 
 def held_out_from_controls(app: App, run: Run | str) -> HeldOut | None:
@@ -144,16 +166,35 @@ def controls_sentence(app: App, run: Run | str) -> str:
 
 
 def _controls(app: App, run: Run) -> tuple[HeldOut | None, str]:
+    """Kept in memory: every click asks for it."""
+    from nscweb.services.run_cells import cells_key
+
+    names = chosen_controls(app, run.study_id)
+    study = study_of(app, run) if names else None
+    if study is None:
+        return None, ""
+    key = (cells_key(app, run), names)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = _read(app, run, study, names)
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > _KEPT:
+            _kept.popitem(last=False)
+    return made
+
+
+def _read(app: App, run: Run, study: Study, names: Sequence[str]) -> tuple[HeldOut | None, str]:
+    from nscweb.evaluation.filters import kept_cells
     from nscweb.evaluation.held_out import HeldOut
     from nscweb.services.dashboard import Filters
-    from nscweb.services.run_cells import filtered_cells, run_cells
+    from nscweb.services.run_cells import run_cells
 
-    names, study = chosen_controls(app, run.study_id), study_of(app, run)
-    if not names or study is None:
-        return None, ""
     cells = run_cells(app, run)
     wanted = np.asarray([name in names for name in cells.sample_ids], bool)
-    keep, _ = filtered_cells(app, run, Filters())
+    keep, _ = kept_cells(cells, **asdict(Filters()))
     rows = np.flatnonzero(wanted[cells.sample] & (cells.true >= 0) & keep)
     counts = np.bincount(cells.true[rows], minlength=len(cells.classes))
     lacking = [name for name, count in zip(cells.classes, counts, strict=True) if count < LEAST_CELLS]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from nscweb.core.runs import Run
 from nscweb.core.samples import Sample
 from nscweb.services.gates import gates_changed
 from nscweb.services.quality import LEFT_OUT
-from nscweb.services.run_cells import run_cells
+from nscweb.services.run_cells import filtered_cells, run_cells
 from nscweb.services.runs import class_scheme, get_run, sheet_changed, study_of
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class DashboardData:
         warnings: sentences that belong beside every number.
         simulated: the cells of the study are simulated.
         sheet: samples as the sheet has them now; empty when the study was deleted.
+        controls: samples that the ratios are calibrated on; in `samples` with 0 cells, and in nothing else.
     """
 
     run: Run
@@ -97,6 +98,7 @@ class DashboardData:
     warnings: tuple[str, ...]
     simulated: bool
     sheet: tuple[Sample, ...] = ()
+    controls: tuple[str, ...] = ()
 
 
 def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> DashboardData:
@@ -105,14 +107,14 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
     Raises:
         StoreError: there is no such run or its table is damaged.
     """
-    from nscweb.evaluation.filters import kept_cells
     from nscweb.evaluation.ratios import cell_ratios, group_ratios
+    from nscweb.services.controls import control_names
 
     found = get_run(app, run)
     chosen = filters or Filters()
     cells = run_cells(app, found)
     classes = class_scheme(found)
-    keep, counts = kept_cells(cells, **asdict(chosen))
+    keep, counts = filtered_cells(app, found, chosen)
     by_sample = cell_ratios(cells, keep)
     by_group = group_ratios(by_sample)
     study = study_of(app, found)
@@ -131,11 +133,14 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
         warnings=warnings_of(app, found),
         simulated=found.provenance.simulated_cells,
         sheet=study.samples if study else (),
+        controls=control_names(app, found),
     )
 
 
 def warnings_of(app: App, run: Run | str) -> tuple[str, ...]:
     """Sentences that belong beside every number of a run, those of the run first."""
+    from nscweb.services.controls import left_out_sentence
+
     found = get_run(app, run)
     sentences = list(found.provenance.warnings)
     if sheet_changed(app, found):
@@ -145,6 +150,7 @@ def warnings_of(app: App, run: Run | str) -> tuple[str, ...]:
         )
     if gates_changed(app, found):
         sentences.append(GATES_CHANGED)
+    sentences += [said for said in [left_out_sentence(app, found)] if said]
     return tuple(sentences)
 
 

@@ -8,6 +8,7 @@ it in ``provenance.json``. `with_header` puts it in front as comment lines for t
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from nscweb.core.flags import unpack
 from nscweb.core.runs import Run
 from nscweb.services.comparison import DEFAULT_METHOD, Comparison, comparison
+from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
 from nscweb.services.export_provenance import NOTICE, provenance_dict
 from nscweb.services.export_tables import groups_frame, samples_frame, tests_frame, time_labels
@@ -92,7 +94,7 @@ def cells_frame(app: App, run: Run | str, filters: Filters | None = None) -> pd.
     out["confidence"] = table["confidence"]
     names = {int(mask): " ".join(unpack(int(mask))) for mask in table["flags"].unique()}
     out["flags"] = table["flags"].map(names)
-    out["counted"] = np.where(counted(table, filters or Filters()), "yes", "no")
+    out["counted"] = np.where(counted(table, filters or Filters(), control_names(app, found)), "yes", "no")
     out["true_class"] = table["true_class"]
     out["source"] = table["source"]
     # The long hash and the sentence would be half of a big file; samples, groups and provenance carry them in full.
@@ -106,11 +108,11 @@ def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes
     return figure_csv(cells_frame(app, run, filters))
 
 
-def counted(table: pd.DataFrame, filters: Filters) -> NDArray[np.bool_]:
-    """(N,) whether a cell is behind the ratios under these filters."""
+def counted(table: pd.DataFrame, filters: Filters, controls: Sequence[str] = ()) -> NDArray[np.bool_]:
+    """(N,) whether a cell is behind the ratios under these filters; `controls`: samples used for calibration."""
     from nscweb.evaluation.filters import filter_predictions
 
-    kept, _ = filter_predictions(table, **asdict(filters))
+    kept, _ = filter_predictions(table, **asdict(filters), controls=controls)
     return np.asarray(table.index.isin(kept.index), bool)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from nscweb.core.flags import FLAGS
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.runs import Run
+from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
 from nscweb.services.export import counted
 from nscweb.services.export_provenance import NOTICE, SIMULATED
@@ -111,7 +112,7 @@ def file_name(number: int, name: str) -> str:
 
 def _table(app: App, run: Run, filters: Filters | None) -> pd.DataFrame:
     table = prediction_table(app, run)
-    made = table.assign(counted=counted(table, filters or Filters()))
+    made = table.assign(counted=counted(table, filters or Filters(), control_names(app, run)))
     codes, _ = pd.factorize(made["sample_id"])
     return made.assign(sample_number=codes + 1)
 

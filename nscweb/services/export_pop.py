@@ -9,6 +9,7 @@ import pandas as pd
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.runs import Run
+from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
 from nscweb.services.export import counted
 from nscweb.services.export_fcs import file_name
@@ -48,7 +49,7 @@ def add_populations(
 
     table = prediction_table(app, run)
     made = table[["sample_id", "object_number", "predicted"]].assign(
-        counted=counted(table, filters or Filters())
+        counted=counted(table, filters or Filters(), control_names(app, run))
     )
     lines, lists, done = [], 0, 0
     for number, (sample, part) in enumerate(made.groupby("sample_id", sort=False, observed=True), start=1):

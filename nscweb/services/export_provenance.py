@@ -59,6 +59,7 @@ def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
             "method": found.estimates.method,
             "sentence": found.estimates.sentence,
             "control": found.control,
+            "calibrated_on": list(found.data.controls),
             "adjust": found.adjust,
         },
         "sheet": [sample_as_dict(sample) for sample in found.data.sheet],

@@ -11,6 +11,7 @@ import pandas as pd
 from nscweb.core.runs import Run
 from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.filters import USED_FOR_CALIBRATION
 
 if TYPE_CHECKING:
     from nscweb.services.comparison import Comparison
@@ -25,6 +26,7 @@ _BY_CLASS = {
     "naive_low": "naive_low",
     "naive_high": "naive_high",
 }
+CONTROL = f"{USED_FOR_CALIBRATION.capitalize()}; no result is taken from it."
 _MEANINGS: dict[str, str] = {
     "cell_id": "key of the cell in this program: sample key and row",
     "sample": "name of the sample",
@@ -52,7 +54,7 @@ _MEANINGS: dict[str, str] = {
     "method": "way of counting (pacc, acc, em: corrected; naive: counted labels), or name of the test",
     "interval": "how the interval was made",
     "recovered": "yes when the ratio could be recovered from the scores; where not, no ratio is given",
-    "why": "why the ratio could not be recovered",
+    "why": "why there is no ratio: not recovered, no cell counted, or a control sample used for calibration",
     "light": "does the model fit: green fits, yellow look closer, red do not trust, empty not judged",
     "lights": "the lights of the samples behind the line, counted",
     "reasons": "what the light rests on",
@@ -131,7 +133,8 @@ def samples_frame(found: Comparison) -> pd.DataFrame:
     first = table.drop_duplicates("sample_id").set_index("sample_id").reindex(names)
     out["method"] = found.estimates.method
     out["recovered"] = yes_no(first["recovered"].fillna(False).astype(bool).tolist())
-    out["why"] = first["why"].fillna("No cell of this sample is counted.").astype(str).tolist()
+    said = first["why"].fillna("No cell of this sample is counted.").astype(str)
+    out["why"] = [CONTROL if name in data.controls else why for name, why in zip(names, said, strict=True)]
     out["light"] = [found.lights.get(name, "") for name in names]
     out["unlike_training_data"] = _unlike(found.run, names)
     return _with_sheet(out, data.sheet)

@@ -17,7 +17,7 @@ from nscweb.services.context import App, open_app
 if TYPE_CHECKING:
     from nscweb.store.files import DataFolder
 
-_GATES, _IN_FORCE = "gates", "gates_in_force"
+_GATES, _IN_FORCE, _CONTROLS = "gates", "gates_in_force", "controls_for_ratios"
 
 
 @contextmanager
@@ -49,6 +49,7 @@ def same_inputs(app: App, study: Study, made: dict[str, Any]) -> Iterator[tuple[
 def _copy(app: App, beside: App, study: Study, made: dict[str, Any]) -> str:
     info = {key: value for key, value in app.catalogue.study_info(study.study_id).items() if key != _IN_FORCE}
     info[_GATES] = made["gates"]["limits"]
+    info[_CONTROLS] = list(made["counting"].get("calibrated_on", ()))
     channel = made.get("brightfield") or study.channel
     study_id = beside.catalogue.create_study(
         study.name,

@@ -60,7 +60,11 @@ def cells_key(app: App, run: Run | str) -> str:
 
 
 def filtered_cells(app: App, run: Run | str, filters: Filters) -> tuple[NDArray[np.bool_], FilterCounts]:
-    """Which of `run_cells` pass the filters, and why the others do not."""
-    from nscweb.evaluation.filters import kept_cells
+    """Which of `run_cells` are counted, and why the others are not.
 
-    return kept_cells(run_cells(app, run), **asdict(filters))
+    Samples that the ratios are calibrated on are never counted: a result that is also its own measure says nothing.
+    """
+    from nscweb.evaluation.filters import kept_cells
+    from nscweb.services.controls import control_names
+
+    return kept_cells(run_cells(app, run), **asdict(filters), controls=control_names(app, run))

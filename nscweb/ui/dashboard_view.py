@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from nscweb.evaluation.filters import USED_FOR_CALIBRATION
 from nscweb.reports.figures_ratios import stacked_ratios, stacked_ratios_data
 from nscweb.reports.marks import MARK_HELP, mark
 from nscweb.services import export
@@ -30,7 +31,11 @@ def numbers(data: DashboardData) -> None:
     show.facts(
         [
             ("Cells counted", f"{data.kept:,}", f"of {data.cells:,}"),
-            ("Samples", f"{len(data.samples):,}", ""),
+            (
+                "Samples",
+                f"{len(data.samples):,}",
+                f"{len(data.controls):,} for calibration" if data.controls else "",
+            ),
             ("Inducer groups", f"{groups:,}", ""),
             ("Model", data.run.model, f"run {data.run.run_id}"),
         ]
@@ -101,6 +106,8 @@ def samples_table(found: Comparison, order: Sequence[str], naive: bool = False) 
     for fate in found.classes.names:
         rows = estimates[estimates["class"] == fate].set_index("sample_id").reindex(names)
         shown[fate] = _ratios(rows, "ratio", "naive", [""] * len(rows), naive)
+    if data.controls:
+        shown["Note"] = [USED_FOR_CALIBRATION if name in data.controls else "" for name in names]
     return shown
 
 
