@@ -9,10 +9,11 @@ Three things make a corrected ratio uncertain, and each is drawn again in every 
 (b) cannot be had by drawing cells again, so it is estimated: the covariance between samples of the mean scores, by
 the method of moments of DerSimonian and Laird (Control. Clin. Trials 7, 177 (1986)) in its matrix form, with the
 noise that comes from finite numbers of cells subtracted, and never negative. A light that moves all scores a little
-moves a mean of 0.5 much and a mean of 0.99 hardly, so differences are measured as log odds, and so they are pooled
-over classes and time points: two or three samples each would say little by themselves. How large they are at one
-time point is drawn towards the common size, as moderated variances are (Smyth, Stat. Appl. Genet. Mol. Biol. 3
-(2004)). Draws are those of Student's t with these degrees of freedom. Without differences nothing is added.
+moves a cell with a score of 0.5 much and one with 0.99 hardly, so differences are measured as log odds of cells, and
+so they are pooled over classes and time points: two or three samples each would say little by themselves. How large
+they are at one time point is drawn towards the common size, as moderated variances are (Smyth, Stat. Appl. Genet.
+Mol. Biol. 3 (2004)). Draws are those of Student's t with these degrees of freedom. Without differences nothing is
+added.
 
 In one sample all classes share light and focus, and in simulated samples their deviations were found to be the same
 (docs/RATIOS.md); so a new sample deviates as a whole, and mixing fates does not average that out.
@@ -33,6 +34,8 @@ Float64 = NDArray[np.float64]
 PSEUDO_CELLS = 4.0
 # As many degrees of freedom as the common size of differences counts for beside that of one time point.
 _PRIOR_DEGREES = 8
+# Part of the spread of cells' scores that must be left for the slope of scores; labels leave none.
+_LEAST_SLOPE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,14 +235,30 @@ def _part(units: Units, chosen: NDArray[np.bool_]) -> _Part:
     count = units.count[rows]
     within = units.scatter[rows].sum(axis=0) / max(1.0, float((count - 1).sum()))
     mean = np.average(units.mean[rows], axis=0, weights=count)
-    slope = np.diag(mean) - mean[:, None] * mean
+    apart = units.mean[rows] - mean
+    slope = slope_of(
+        mean, (units.scatter[rows].sum(axis=0) + (apart * count[:, None]).T @ apart) / count.sum()
+    )
     inverse = np.linalg.pinv(slope, rcond=1e-4, hermitian=True)
-    odds = (units.mean[rows] - mean) @ inverse
+    odds = apart @ inverse
     noise = inverse @ within @ inverse
     excess = (odds * count[:, None]).T @ odds - (len(rows) - 1) * noise
     weight = 1 / max(float(np.trace(noise)), 1e-9)
     freedom = float(count.sum() - (count**2).sum() / count.sum())
     return _Part(rows, within, slope, excess, freedom, weight, len(rows) - 1)
+
+
+def slope_of(mean: Float64, spread: Float64) -> Float64:
+    """(F, F) by how much the mean score of a class moves when the log odds of its cells move.
+
+    For one cell with scores p it is diag(p) - p p^T, and its mean over the cells is diag(m) - m m^T - `spread`, with
+    the covariance of all cells. Leaving that out holds cells that are sure either way for unsure ones, and makes
+    differences too large where classes are far apart. Labels, 0 or 1, have no slope of their own: there the slope
+    of cells that are all as unsure as their mean stands for it.
+    """
+    whole = np.diag(mean) - mean[:, None] * mean
+    slope = whole - spread
+    return np.asarray(slope if np.trace(slope) > _LEAST_SLOPE * np.trace(whole) else whole, np.float64)
 
 
 def _moments(parts: list[_Part]) -> tuple[Float64, float]:

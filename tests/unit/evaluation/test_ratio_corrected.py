@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn_scores import NAMES, drawn_cells, drawn_held_out
+from drawn_scores import NAMES, drawn_cells, drawn_held_out, drawn_scores
 
 from nscweb.core.errors import WrongUse
 from nscweb.evaluation.cell_scores import CellScores
 from nscweb.evaluation.estimates import ESTIMATE_COLUMNS
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.evaluation.quantification import one_hot
+from nscweb.evaluation.ratio_bootstrap import slope_of
 from nscweb.evaluation.ratio_corrected import estimate
 
 
@@ -47,6 +48,22 @@ def test_intervals_cover_when_samples_differ(method: str) -> None:
         narrow.append((blind["low"] <= share.ravel()) & (share.ravel() <= blind["high"]))
     assert np.mean(inside) >= 0.89
     assert np.mean(narrow) < np.mean(inside) - 0.1
+
+
+@pytest.mark.parametrize("apart", [0.7, 1.5, 3.0])
+def test_the_slope_is_how_far_a_light_moves_the_mean_score(apart: float) -> None:
+    """Where classes lie far apart most cells are sure, and a light moves them less than one cell in the middle."""
+    labels = np.zeros(20_000, np.int64)
+    scores = drawn_scores(np.random.default_rng(20), labels, (apart,) * 3).astype(float)
+    slope = slope_of(scores.mean(axis=0), np.cov(scores.T, bias=True))
+    for light in np.eye(3) * 1e-4:
+        moved = scores * np.exp(light)
+        moved = (moved / moved.sum(axis=1, keepdims=True)).mean(axis=0) - scores.mean(axis=0)
+        np.testing.assert_allclose(slope @ light, moved, atol=1e-8)
+    certain = one_hot(scores.argmax(axis=1), 3)
+    mean = certain.mean(axis=0)
+    expected = np.diag(mean) - np.outer(mean, mean)
+    np.testing.assert_allclose(slope_of(mean, np.cov(certain.T, bias=True)), expected, atol=1e-6)
 
 
 def test_the_table_and_the_rounds() -> None:
