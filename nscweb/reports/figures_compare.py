@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,14 @@ from nscweb.reports.figures_compare_data import (
     outline,
     point_data,
 )
-from nscweb.reports.marks import mark_colour, warning_mark
+from nscweb.reports.figures_compare_marks import (
+    LEFT,
+    add_mark_legend,
+    counted_how,
+    group_label,
+    methods_by_group,
+    point_style,
+)
 from nscweb.reports.style import (
     AXIS,
     INK,
@@ -32,20 +39,9 @@ from nscweb.reports.style import (
 from nscweb.reports.words_numbers import p_value
 
 NOTHING = "No cell is left to count. Loosen the filters."
-# Room for a group's name and its mark on the left, the same in all figures of a comparison.
-LEFT = 132
 _ROW = 30
 _SHADE = "rgba(91,103,117,0.18)"
 LOST = "cannot be told"
-
-
-def group_label(name: str, light: str = "") -> str:
-    """The name of a group on an axis, with the mark of a yellow or red light below it."""
-    shown = plain(name or NO_GROUP, 18)
-    said = warning_mark(light)
-    return (
-        f'{shown}<br><span style="color:{mark_colour(light)};font-size:11px">{said}</span>' if said else shown
-    )
 
 
 def superplot(
@@ -56,6 +52,7 @@ def superplot(
     order: Sequence[str],
     time_h: float,
     *,
+    first: str = "",
     naive: bool = False,
     simulated: bool = False,
 ) -> go.Figure:
@@ -67,6 +64,7 @@ def superplot(
         groups, rows: of services.comparison.
         bins: of services.comparison_scores.
         order: groups in the order of the answer.
+        first: fate of the panel on top, the one that was asked about; the others follow in their own order.
         naive: lay the uncorrected mean beside the corrected one, as an open circle.
     """
     here = at_time(groups, time_h)
@@ -76,14 +74,16 @@ def superplot(
     points = point_data(at_time(rows, time_h), order, classes.names)
     names = [name for name in order if name in set(data["group"])]
     lights = dict(zip(here["group"], here["light"], strict=True))
+    fates = sorted(classes.names, key=lambda fate: fate != first)
     count, gap, panel = len(classes), 34, _ROW * len(names) + 12
     inner = count * panel + (count - 1) * gap
     figure = make_subplots(count, 1, shared_xaxes=True, vertical_spacing=gap / inner if count > 1 else 0)
     line = {name: len(names) - 1 - index for index, name in enumerate(names)}
-    for row, fate in enumerate(classes.names, start=1):
+    for row, fate in enumerate(fates, start=1):
         means = data[data["class"] == fate]
         own = points[points["class"] == fate]
-        traces = [_shapes(bins, names, line, time_h, fate), _replicates(own, line, classes.colour(fate))]
+        traces = [_shapes(bins, names, line, time_h, fate)]
+        traces += [_replicates(own, line, classes.colour(fate), methods_by_group(means))]
         traces += [_naive(means, line)] if naive else []
         for trace in (*traces, _means(means, line)):
             figure.add_trace(trace.update(showlegend=row == 1), row=row, col=1)
@@ -100,6 +100,7 @@ def superplot(
         "mean, 95 % interval",
         "scores of the cells",
         *(["counted labels"] if naive else []),
+        *add_mark_legend(figure, data, points),
     ]
     finish(figure, height=inner + 74, simulated=simulated, legend=legend, margin=margin)
     figure.update_xaxes(range=[-1, 101], tickvals=[0, 25, 50, 75, 100])
@@ -131,11 +132,13 @@ def differences(
     names = list(data["group"])
     place = np.arange(len(names))[::-1]
     value, low, high = (data[name].to_numpy(float) for name in ("difference_points", "low", "high"))
+    cells = dict(zip(here["group"], here["cells"], strict=True))
     shown = [p_value(p) if np.isfinite(p) else "no test" for p in data["p_adjusted"]]
     hover = [
         f"{plain(row['group'] or NO_GROUP)} minus {plain(against or NO_GROUP)}: {row['difference_points']:.1f} points"
-        f"<br>{text}, adjusted for {row['comparisons']} comparisons<br>{row['n_group']} and {row['n_other']} "
-        f"replicates<br>{plain(row['method'], 90)}<br>model: {row['light']}"
+        f"<br>95 % interval {row['low']:.1f} to {row['high']:.1f}<br>{text}, adjusted for {row['comparisons']} "
+        f"comparisons<br>{row['n_group']} and {row['n_other']} replicates, {cells.get(row['group'], 0):,} and "
+        f"{cells.get(against, 0):,} cells<br>{plain(row['method'], 90)}<br>trust light: {row['light']}"
         for row, text in zip(data.to_dict("records"), shown, strict=True)
     ]
     known = np.isfinite(low) & np.isfinite(high)
@@ -163,13 +166,15 @@ def differences(
         figure.add_annotation(
             text=text, x=1, y=y, xref="paper", xanchor="left", showarrow=False, xshift=6, font={"size": 12}
         )
-    reach = np.concatenate([np.abs(value), np.abs(low[known]), np.abs(high[known]), [5.0]])
+    ends = np.concatenate([value, low[known], high[known]])
     # A wide interval of one pair must not press all others together; it runs out of the picture.
-    end = 1.08 * min(float(np.nanmax(reach)), 100.0)
-    margin = {"t": 8, "b": 50, "l": LEFT, "r": 82}
-    finish(figure, height=_ROW * len(names) + 70, simulated=simulated, margin=margin)
-    title = f"points of {plain(fate, 24)} more than {plain(against or NO_GROUP, 24)}"
-    figure.update_xaxes(range=[-end, end], title_text=title)
+    left, right = (float(np.clip(end, -100, 100)) for end in (np.nanmin([*ends, -5]), np.nanmax([*ends, 5])))
+    air = 0.06 * (right - left)
+    margin = {"t": 8, "b": 68, "l": LEFT, "r": 82}
+    legend = add_mark_legend(figure, data)
+    finish(figure, height=_ROW * len(names) + 88, simulated=simulated, legend=legend, margin=margin)
+    title = f"% {plain(fate, 24)}: difference in points from<br>{plain(against or NO_GROUP, 40)}"
+    figure.update_xaxes(range=[left - air, right + air], title_text=title)
     return figure.update_yaxes(
         range=[-0.6, len(names) - 0.4],
         tickvals=place,
@@ -194,25 +199,26 @@ def _shapes(
     )  # fmt: skip
 
 
-def _replicates(own: pd.DataFrame, line: dict[str, int], colour: str) -> go.Scatter:
+def _replicates(
+    own: pd.DataFrame, line: dict[str, int], colour: str, counted: Mapping[tuple[str, str], str]
+) -> go.Scatter:
     # Replicates of equal value stand side by side instead of on one another.
     order = own.groupby("group", sort=False).cumcount().to_numpy(float)
     most = own.groupby("group", sort=False)["group"].transform("size").to_numpy(float)
     beside = np.where(most > 1, (order / np.maximum(most - 1, 1) - 0.5) * 0.4, 0.0)
-    red = own["light"].str.contains("do not trust").to_numpy(bool)
+    said = [
+        f"{plain(row['group'] or NO_GROUP)}, replicate {plain(row['replicate'], 30)}: {row['percent']:.1f} %<br>"
+        f"{row['cells']:,} cells, {counted.get((row['group'], row['time']), '')}<br>"
+        f"trust light: {row['light']}"
+        for row in own.to_dict("records")
+    ]
     return go.Scatter(
         x=own["percent"],
         y=[line[name] for name in own["group"]] - beside,
         mode="markers",
-        marker={
-            "size": 8, "color": colour, "opacity": 0.9, "symbol": np.where(red, "x", "circle").tolist(),
-            "line": {"color": "white", "width": 1},
-        },
-        customdata=np.stack([[plain(name, 30) for name in own["replicate"]], own["cells"], own["light"]], axis=1)
-        if len(own)
-        else None,
-        hovertemplate="replicate %{customdata[0]}: %{x:.1f} %<br>%{customdata[1]} cells<br>model: %{customdata[2]}"
-        "<extra></extra>",
+        marker=point_style(own["light"], colour, 8),
+        text=said,
+        hovertemplate="%{text}<extra></extra>",
         name="replicate", legendgroup="replicate", legendrank=1,
     )  # fmt: skip
 
@@ -230,11 +236,11 @@ def _means(means: pd.DataFrame, line: dict[str, int]) -> go.Scatter:
         },
         customdata=np.stack(
             [means["low"].round(1), means["high"].round(1), means["replicates"], means["cells"], means["interval"],
-             means["light"], means["method"]],
+             means["light"], [counted_how(method) for method in means["method"]]],
             axis=1,
         ),
         hovertemplate="mean %{x:.1f} %, 95 % interval %{customdata[0]} to %{customdata[1]}<br>%{customdata[2]} "
-        "replicates, %{customdata[3]} cells, counted by %{customdata[6]}<br>%{customdata[4]}<br>model: "
+        "replicates, %{customdata[3]:,} cells<br>%{customdata[6]}<br>%{customdata[4]}<br>trust light: "
         "%{customdata[5]}<extra></extra>",
         name="mean, 95 % interval", legendgroup="mean", legendrank=2,
     )  # fmt: skip

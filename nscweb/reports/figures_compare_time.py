@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,16 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from nscweb.core.classes import ClassScheme
-from nscweb.reports.figures_compare import LEFT, NOTHING, group_label
+from nscweb.reports.figures_compare import NOTHING
 from nscweb.reports.figures_compare_data import group_data, outline, point_data
+from nscweb.reports.figures_compare_marks import (
+    LEFT,
+    add_mark_legend,
+    counted_how,
+    group_label,
+    methods_by_group,
+    point_style,
+)
 from nscweb.reports.marks import mark_colour, symbol
 from nscweb.reports.style import (
     INK,
@@ -80,7 +88,8 @@ def over_time(
         means, own = data[data["group"] == name], points[points["group"] == name]
         first = index == 0
         figure.add_trace(_shapes(bins, name, times, fate, first), **where)
-        figure.add_trace(_replicates(own, place, classes.colour(fate), first), **where)
+        dots = _replicates(own, place, classes.colour(fate), methods_by_group(means), first)
+        figure.add_trace(dots, **where)
         if naive:
             figure.add_trace(_naive(means, place, first), **where)
         if reference is not None:
@@ -102,6 +111,7 @@ def over_time(
     legend = ["replicate", "mean, 95 % interval", "scores of the cells"]
     legend += ["counted labels"] if naive else []
     legend += [REFERENCE] if reference is not None else []
+    legend += add_mark_legend(figure, data, points)
     margin = {"t": title_px + 8, "b": 50, "l": 50}
     finish(figure, height=inner + margin["t"] + 50, simulated=simulated, legend=legend, margin=margin)
     figure.update_xaxes(
@@ -149,8 +159,8 @@ def heat_map(
         said = "?" if np.isnan(row["percent"]) else f"{row['percent']:.0f}"
         hover[y, x] = (
             f"{plain(row['group'] or NO_GROUP)}, {row['time']}: {said} %<br>95 % interval {row['low']:.1f} to "
-            f"{row['high']:.1f}<br>{row['replicates']} replicates, {row['cells']:,} cells<br>counted by "
-            f"{row['method']}<br>model: {row['light']}"
+            f"{row['high']:.1f}<br>{row['replicates']} replicates, {row['cells']:,} cells<br>"
+            f"{counted_how(row['method'])}<br>trust light: {row['light']}"
         )
         dark = np.isfinite(row["percent"]) and row["percent"] > 55
         figure.add_annotation(
@@ -161,7 +171,9 @@ def heat_map(
         z=value, zmin=0, zmax=100, colorscale=_SCALE, showscale=False, xgap=2, ygap=2, text=hover,
         hovertemplate="%{text}<extra></extra>", hoverongaps=False,
     )  # fmt: skip
-    finish(figure, height=30 * len(names) + 60, simulated=simulated, margin={"t": 6, "b": 50, "l": LEFT})
+    legend = add_mark_legend(figure, data)
+    margin = {"t": 6, "b": 50, "l": LEFT}
+    finish(figure, height=30 * len(names) + 60, simulated=simulated, legend=legend, margin=margin)
     figure.update_xaxes(
         tickvals=list(range(len(times))), ticktext=[tick(hours, unit) for hours in times],
         title_text=f"{axis_title}; % {plain(fate, 24)}", showgrid=False,
@@ -185,26 +197,28 @@ def _shapes(bins: pd.DataFrame, name: str, times: Sequence[float], fate: str, fi
     )  # fmt: skip
 
 
-def _replicates(own: pd.DataFrame, place: dict[float, int], colour: str, first: bool) -> go.Scatter:
+def _replicates(
+    own: pd.DataFrame,
+    place: dict[float, int],
+    colour: str,
+    counted: Mapping[tuple[str, str], str],
+    first: bool,
+) -> go.Scatter:
     number = own.groupby("time_h", sort=False, dropna=False).cumcount().to_numpy(float)
     most = own.groupby("time_h", sort=False, dropna=False)["group"].transform("size").to_numpy(float)
     beside = np.where(most > 1, (number / np.maximum(most - 1, 1) - 0.5) * 0.4, 0.0)
-    red = own["light"].str.contains("do not trust").to_numpy(bool)
+    said = [
+        f"{row['time']}, replicate {plain(row['replicate'], 30)}: {row['percent']:.1f} %<br>{row['cells']:,} cells, "
+        f"{counted.get((row['group'], row['time']), '')}<br>trust light: {row['light']}"
+        for row in own.to_dict("records")
+    ]
     return go.Scatter(
         x=np.array([place[_key(hours)] for hours in own["time_h"]], float) + beside,
         y=own["percent"],
         mode="markers",
-        marker={
-            "size": 6, "color": colour, "symbol": np.where(red, "x", "circle").tolist(),
-            "line": {"color": "white", "width": 0.6},
-        },
-        customdata=np.stack(
-            [own["time"], [plain(item, 30) for item in own["replicate"]], own["cells"], own["light"]], axis=1
-        )
-        if len(own)
-        else None,
-        hovertemplate="%{customdata[0]}, replicate %{customdata[1]}: %{y:.1f} %<br>%{customdata[2]} cells<br>model: "
-        "%{customdata[3]}<extra></extra>",
+        marker=point_style(own["light"], colour, 6),
+        text=said,
+        hovertemplate="%{text}<extra></extra>",
         name="replicate", legendgroup="replicate", legendrank=1, showlegend=first,
     )  # fmt: skip
 
@@ -223,12 +237,12 @@ def _means(means: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scat
         },
         customdata=np.stack(
             [means["time"], means["low"].round(1), means["high"].round(1), means["replicates"], means["cells"],
-             means["interval"], means["light"], means["method"]],
+             means["interval"], means["light"], [counted_how(method) for method in means["method"]]],
             axis=1,
         ),
         hovertemplate="%{customdata[0]}: %{y:.1f} %, 95 % interval %{customdata[1]} to %{customdata[2]}<br>"
-        "%{customdata[3]} replicates, %{customdata[4]} cells, counted by %{customdata[7]}<br>%{customdata[5]}<br>"
-        "model: %{customdata[6]}<extra></extra>",
+        "%{customdata[3]} replicates, %{customdata[4]:,} cells<br>%{customdata[7]}<br>%{customdata[5]}<br>"
+        "trust light: %{customdata[6]}<extra></extra>",
         name="mean, 95 % interval", legendgroup="mean", legendrank=2, showlegend=first,
     )  # fmt: skip
 

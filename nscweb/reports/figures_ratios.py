@@ -11,6 +11,7 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from nscweb.core.classes import ClassScheme
+from nscweb.reports.figures_compare_marks import add_mark_legend, counted_how
 from nscweb.reports.figures_ratio_lines import ratio_lines, ratio_lines_data
 from nscweb.reports.marks import mark, mark_colour, symbol
 from nscweb.reports.style import (
@@ -37,7 +38,8 @@ def stacked_ratios_data(
 ) -> pd.DataFrame:
     """What `stacked_ratios` draws: group, time_h, time, class, percent, replicates, cells; classes in order.
 
-    Where the table has lights, they stand in ``light``; ``percent`` is NaN where a ratio is not known.
+    Where the table has lights, intervals and a way of counting, they stand in ``light``, ``low``, ``high`` and
+    ``method``; ``percent`` is NaN where a ratio is not known.
     """
     table = group_ratios[group_ratios["class"].isin(list(classes.names))]
     places = {name: f"{index:06d}" for index, name in enumerate(order)}
@@ -61,6 +63,9 @@ def stacked_ratios_data(
             "cells": table["cells"].astype(int),
         }
     )
+    if "method" in table:
+        data["low"], data["high"] = 100 * table["low"].astype(float), 100 * table["high"].astype(float)
+        data["method"] = table["method"].astype(str)
     if "light" in table:
         data["light"] = [mark(str(light)) for light in table["light"]]
     return data.reset_index(drop=True)
@@ -83,7 +88,8 @@ def stacked_ratios(
     groups = list(dict.fromkeys(data["group"]))
     times = ordered_times(data["time_h"])
     unit, axis_title = time_unit(times)
-    columns = 1 if len(groups) == 1 else 2 if len(groups) in (2, 4) else 3
+    # Three columns of many bars are too narrow for their labels on a phone.
+    columns = 1 if len(groups) == 1 else 2 if len(groups) in (2, 4) or len(times) > 5 else 3
     rows = -(-len(groups) // columns)
     titles = [wrapped(group or NO_GROUP, 46 // columns) for group in groups]
     title_px = 34 if any("<br>" in title for title in titles) else 20
@@ -110,6 +116,7 @@ def stacked_ratios(
          "yanchor": "top", "yshift": -24}
     )  # fmt: skip
     figure.add_traces(bars)
+    marks = add_mark_legend(figure, data) if "light" in data else []
     figure.update_layout(annotations=notes)
     figure.update_layout(barmode="stack", bargap=0.2 if len(times) > 1 else 0.6)
     margin = {"t": title_px + 8, "b": 50, "l": 56}
@@ -117,7 +124,7 @@ def stacked_ratios(
         figure,
         height=inner + margin["t"] + margin["b"],
         simulated=simulated,
-        legend=classes.names,
+        legend=[*classes.names, *marks],
         margin=margin,
     )
     across = {
@@ -152,7 +159,17 @@ def _marks(rows: pd.DataFrame) -> list[tuple[str, float, str]]:
 
 
 def _said(rows: pd.DataFrame) -> list[str]:
-    return [f"<br>model: {light}" for light in rows["light"]] if "light" in rows else [""] * len(rows)
+    """What the hover adds where it is known: interval, way of counting, trust light."""
+    said = [""] * len(rows)
+    if "method" in rows:
+        ends = zip(rows["low"], rows["high"], rows["method"], strict=True)
+        said = [
+            f"<br>95 % interval {low:.1f} to {high:.1f}<br>{counted_how(method)}"
+            for low, high, method in ends
+        ]
+    if "light" in rows:
+        said = [f"{text}<br>trust light: {light}" for text, light in zip(said, rows["light"], strict=True)]
+    return said
 
 
 def _bars(
@@ -167,7 +184,7 @@ def _bars(
         "showlegend": first,
         "marker": {"color": classes.colour(name), "line": {"color": "white", "width": 1}},
         "customdata": np.stack([rows["time"], rows["replicates"], rows["cells"], _said(rows)], axis=1),
-        "hovertemplate": "%{customdata[0]}: %{y:.1f} %<br>%{customdata[1]} replicates, %{customdata[2]} cells"
+        "hovertemplate": "%{customdata[0]}: %{y:.1f} %<br>%{customdata[1]} replicates, %{customdata[2]:,} cells"
         "%{customdata[3]}",
         "xaxis": x,
         "yaxis": y,

@@ -169,7 +169,9 @@ def finish(
         showlegend=bool(legend),
         legend={
             "orientation": "h",
-            "x": 0,
+            # From the edge of the picture, not of the panels: on a narrow page names of groups take half of it.
+            "x": 0.01,
+            "xref": "container",
             "xanchor": "left",
             # In units of the panels: Plotly then makes room when a narrow page needs more rows.
             "y": -(sides["b"] - below) / (full - sides["t"] - sides["b"]),

@@ -10,6 +10,7 @@ import pytest
 from drawn_runs import drawn_run, grid
 
 from nscweb.reports import figures_compare, figures_compare_data, figures_compare_time, figures_ratios
+from nscweb.reports.figures_compare_marks import group_label
 from nscweb.services.comparison import Comparison, answer_of, comparison
 from nscweb.services.comparison_scores import score_bins
 from nscweb.services.context import open_app
@@ -91,13 +92,66 @@ def test_yellow_and_red_are_marked_in_every_figure_and_table(large: tuple[Compar
 def test_hover_tells_cells_replicates_method_and_light(large: tuple[Comparison, pd.DataFrame]) -> None:
     found, bins = large
     order = answer_of(found).order
-    side = figures_compare.superplot(found.groups, found.replicate_rows, bins, found.classes, order, 24.0)
-    mean = next(trace for trace in side.data if trace.name == "mean, 95 % interval")
-    for word in ("replicates", "cells", "counted by", "model:"):
-        assert word in mean.hovertemplate
+    args = (found.groups, found.replicate_rows, bins, found.classes, order)
+    side = figures_compare.superplot(*args, 24.0)
+    small = figures_compare_time.over_time(*args, "neuron")
+    for figure in (side, small):
+        mean = next(trace for trace in figure.data if trace.name == "mean, 95 % interval")
+        for word in ("replicates", "cells", "trust light:"):
+            assert word in mean.hovertemplate
+        assert "counted labels, not corrected" in mean.customdata[0]
+        point = next(trace for trace in figure.data if trace.name == "replicate").text[0]
+        for word in ("one of 5 replicates", "cells", "counted labels, not corrected", "trust light: "):
+            assert word in point
     heat = figures_compare_time.heat_map(found.groups, found.classes, order, "neuron")
-    said = next(trace for trace in heat.data if trace.type == "heatmap").text[0][0]
-    assert "5 replicates" in said and "cells" in said and "counted by" in said and "model:" in said
+    gaps = figures_compare.differences(found.tests, found.groups, order, "neuron", 24.0, order[0])
+    bars = figures_ratios.stacked_ratios(found.groups, found.classes, order=order)
+    assert "counted labels" in bars.data[0].customdata[0][3] and "replicates" in bars.data[0].hovertemplate
+    for said in (
+        next(trace for trace in heat.data if trace.type == "heatmap").text[0][0],
+        gaps.data[0].text[0],
+    ):
+        assert (
+            "replicates" in said and "cells" in said and "trust light: " in said and "95 % interval" in said
+        )
+
+
+def test_marks_stand_in_the_legend_and_on_the_points(large: tuple[Comparison, pd.DataFrame]) -> None:
+    found, bins = large
+    order = answer_of(found).order
+    args = (found.groups, found.replicate_rows, bins, found.classes, order)
+    side = figures_compare.superplot(*args, 24.0)
+    figures = (
+        side,
+        figures_compare_time.over_time(*args, "neuron"),
+        figures_compare_time.heat_map(found.groups, found.classes, order, "neuron"),
+        figures_compare.differences(found.tests, found.groups, order, "neuron", 24.0, order[0]),
+        figures_ratios.stacked_ratios(found.groups, found.classes, order=order),
+    )
+    for figure in figures:
+        assert {"look closer", "do not trust"} <= {trace.name for trace in figure.data}
+        assert figure.layout.showlegend
+    forms = [form for trace in side.data if trace.name == "replicate" for form in trace.marker.symbol]
+    assert forms.count("square") == 3 and forms.count("triangle-up") == 3
+    green = found.groups.assign(light="green"), found.replicate_rows.assign(light="green")
+    plain_one = figures_compare.superplot(*green, bins, found.classes, order, 24.0)
+    assert "do not trust" not in {trace.name for trace in plain_one.data}
+
+
+def test_long_names_keep_two_lines_and_the_sign(large: tuple[Comparison, pd.DataFrame]) -> None:
+    label = group_label("Retinoic acid + SHH 100 nM", "red")
+    assert label.count("<br>") == 1 and "100 nM" in label and "■" in label
+    assert group_label("Layered double hydroxide NT3 50 ng/mL").endswith("hydroxide NT3 50 ng/mL</span>")
+
+
+def test_the_fate_asked_about_stands_on_top(large: tuple[Comparison, pd.DataFrame]) -> None:
+    found, bins = large
+    order = answer_of(found).order
+    figure = figures_compare.superplot(
+        found.groups, found.replicate_rows, bins, found.classes, order, 24.0, first="neuron"
+    )
+    titles = [note.text for note in figure.layout.annotations if "■</span>" in str(note.text)]
+    assert ["neuron" in text for text in titles] == [True, False, False]
 
 
 def test_a_ratio_that_cannot_be_recovered_is_words_and_no_number(
