@@ -65,9 +65,11 @@ class Estimates:
             error that all samples have in common. Empty (0, S, K) for naive counts.
         method: key of `METHODS`.
         sentence: one line for the page: which way of counting, and why.
+        elsewhere: times of samples, hours or NaN, that were corrected with held-out cells of all times.
     """
 
     table: pd.DataFrame
     shared: NDArray[np.float32]
     method: str
     sentence: str
+    elsewhere: tuple[float, ...] = ()

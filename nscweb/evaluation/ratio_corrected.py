@@ -73,10 +73,11 @@ def estimate(
         by_labels=used == "acc",
         together=together,
     )
-    elsewhere = sorted(set(cells.times_h[stratum == ALL_TIMES].tolist()))
+    # NaN is not equal to itself, so a set would hold it once for each sample.
+    elsewhere = np.unique(cells.times_h[stratum == ALL_TIMES]).tolist()
     single = bool(len(known)) and len(np.unique(known.samples)) <= len(np.unique(strata)) * len(cells.classes)
     sentence = correction_sentence(known, used, used != method, elsewhere, single, LEAST_CELLS)
-    return Estimates(_table(cells, found, used), found.shared, used, sentence)
+    return Estimates(_table(cells, found, used), found.shared, used, sentence, tuple(elsewhere))
 
 
 def matched(held_out: HeldOut, classes: tuple[str, ...]) -> HeldOut | None:

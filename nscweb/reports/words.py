@@ -12,36 +12,36 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nscweb.reports.words_numbers import listed, p_value, plural, points, share_with_interval, when
-from nscweb.reports.words_rows import Row, after, at, shown_name, tested, tests_of, tied, usable
+from nscweb.reports.words_cautions import UNLIKE, cautions, left_out, not_seen
+from nscweb.reports.words_facts import Facts as Facts
+from nscweb.reports.words_numbers import (
+    listed,
+    p_value,
+    plural,
+    points,
+    sentence_start,
+    share_with_interval,
+    when,
+)
+from nscweb.reports.words_rows import (
+    LEAST_REPLICATES,
+    Row,
+    after,
+    at,
+    enough,
+    ranked_of,
+    shown_name,
+    tested,
+    tests_of,
+    tied,
+    trusted,
+    usable,
+)
 
 # What `answer` reads; more columns may stand beside them.
 GROUPS_READ = ("group", "time_h", "class", "replicates", "cells", "mean", "low", "high", "recovered", "light")
 TESTS_READ = ("time_h", "class", "group", "other", "difference", "low", "high", "p", "comparisons")
-LEAST_REPLICATES = 3
-# An interval of more points than this says little; fewer cells than this are called few.
-WIDE, FEW_CELLS = 0.4, 50
-# Fewer cells than this are too few for any claim (see services.fitness_rules.FEWEST_CELLS).
-TOO_FEW_CELLS = 20
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What stands behind the numbers and belongs into the sentence.
-
-    Attributes:
-        method: key of evaluation.estimates.METHODS.
-        control: group that the others were tested against; "" when every pair was tested.
-        simulated_cells: the cells are simulated.
-        simulated_training: the model has learnt from simulated cells only.
-        why_lost: a sentence on why ratios could not be recovered; "" for our own.
-    """
-
-    method: str = "pacc"
-    control: str = ""
-    simulated_cells: bool = False
-    simulated_training: bool = False
-    why_lost: str = ""
+_LOST = "The ratio cannot be recovered: "
 
 
 @dataclass(frozen=True)
@@ -81,41 +81,43 @@ def answer(
     rows = at(groups, fate, time_h)
     moment = when(time_h)
     if not rows:
-        return Answer(f"No cell is left to count{after(moment)}.", (), "none", "", order)
+        unseen = not_seen(known)
+        return Answer(" ".join([f"No cell is left to count{after(moment)}.", *unseen]), (), "none", "", order)
     many = plural(fate)
-    lost = [row for row in rows if not usable(row)]
-    red = [row for row in rows if usable(row) and row["light"] == "red"]
-    ranked = [row for row in rows if usable(row) and row["light"] != "red"]
-    ranked.sort(key=lambda row: -float(row["mean"]))
-    if len(lost) == len(rows):
-        reason = known.why_lost or "the model confuses the fates too much to work the true shares out."
+    ranked = ranked_of(rows)
+    if not any(usable(row) for row in rows):
+        reason = known.why_lost.removeprefix(_LOST) or (
+            "the model confuses the fates too much to work the true shares out."
+        )
         text = f"The share of {many}{after(moment)} cannot be told from these cells: {reason}"
         return Answer(_framed([text], known), (), "none", "", order)
     if not ranked:
-        text = (
-            f"No share of {many}{after(moment)} can be trusted: the cells of every group are unlike those that the "
-            "model knows (red light)."
-        )
-        return Answer(_framed([text], known), _left_out(lost, []), "none", "", order)
+        red = [row for row in rows if usable(row)]
+        partly = any(_some_red(known, row) for row in red)
+        why = f"{'samples' if partly else 'the cells'} of every group are {UNLIKE}"
+        if len(red) < len(rows):
+            why = f"cells are {UNLIKE}, or the ratio cannot be recovered"
+        text = f"No share of {many}{after(moment)} can be trusted: {why}."
+        return Answer(_framed([text, *not_seen(known)], known), (), "none", "", order)
     leader = ranked[0]
-    said, verdict = _standing(ranked, tests_of(tests, str(leader["group"]), fate, time_h), known)
+    said, verdict = _standing(rows, ranked, tests_of(tests, str(leader["group"]), fate, time_h), known)
     interval = share_with_interval(leader["mean"], leader["low"], leader["high"])
-    number = int(leader["replicates"])
+    number, name = int(leader["replicates"]), shown_name(leader["group"])
     unit = f"{number} replicates" if number > 1 else f"1 replicate of {int(leader['cells']):,} cells"
     share = interval.replace(" %", f" % {many}{after(moment)}", 1)
-    parts = [f"{shown_name(leader['group'])}: {share}, {unit}; {said}."]
-    parts += _cautions(leader) + _few_cells(leader, rows)
-    parts += _left_out(lost, red)
+    parts = [f"{name if leader['group'] else sentence_start(name)}: {share}, {unit}; {said}."]
+    parts += cautions(ranked, known) + left_out(rows, ranked, known)
     return Answer(_framed(parts, known), (), verdict, str(leader["group"]), order)
 
 
 def group_order(groups: pd.DataFrame, fate: str, time_h: float) -> tuple[str, ...]:
-    """Groups in the order of the answer: numbers that can be trusted, highest first, then red, then no number.
+    """Groups in the order of the answer: numbers that can be trusted, highest first, too few cells, red, no number.
 
-    Groups without cells at that time follow those that can be trusted or are red, by their mean over other times.
+    Groups without cells at that time follow those that have some, by their mean over other times.
     """
     names = sorted(dict.fromkeys(groups["group"].astype(str)), key=lambda name: (name.casefold(), name))
     here = {str(row["group"]): row for row in at(groups, fate, time_h)}
+    ranked = {str(row["group"]) for row in ranked_of(list(here.values()))}
     own = (groups["class"] == fate).to_numpy(bool)
     elsewhere: dict[str, list[float]] = {}
     for name, value in zip(groups["group"].to_numpy()[own], groups["mean"].to_numpy(float)[own], strict=True):
@@ -125,21 +127,26 @@ def group_order(groups: pd.DataFrame, fate: str, time_h: float) -> tuple[str, ..
     def key(name: str) -> tuple[int, float]:
         row = here.get(name)
         if row is None:
-            return 2, -float(np.mean(elsewhere.get(name, [-1.0])))
+            return 3, -float(np.mean(elsewhere.get(name, [-1.0])))
         if not usable(row):
-            return 3, 0.0
-        return (1 if row["light"] == "red" else 0), -float(row["mean"])
+            return 4, 0.0
+        place = 0 if name in ranked else 1 if trusted(row) else 2
+        return place, -float(row["mean"])
 
     return tuple(sorted(names, key=key))
 
 
-def _standing(ranked: list[Row], found: dict[str, Row], known: Facts) -> tuple[str, str]:
+def _standing(rows: list[Row], ranked: list[Row], found: dict[str, Row], known: Facts) -> tuple[str, str]:
     """What may be said of the leader beside the others, and the verdict."""
     leader, others = ranked[0], ranked[1:]
-    if not others:
+    if len(rows) == 1 and not known.emptied and not known.control:
         return "no other group to compare with", "open"
+    if not enough(leader):
+        return "too few cells to compare with anything", "open"
     if known.control:
-        return _against_control(leader, others, found, known.control)
+        return _against_control(rows, ranked, found, known)
+    if not others:
+        return "no other group can be compared with it", "open"
     # A test needs the spread between replicates; without one nothing is claimed.
     without = [row for row in others if not tested(found.get(str(row["group"])))]
     ties = [row for row in others if tied(found.get(str(row["group"])))]
@@ -154,11 +161,7 @@ def _standing(ranked: list[Row], found: dict[str, Row], known: Facts) -> tuple[s
     if without:
         few = int(min(leader["replicates"], *(row["replicates"] for row in without)))
         gap = points(float(leader["mean"]) - float(without[0]["mean"]))
-        why = (
-            f"with fewer than {LEAST_REPLICATES} replicates there is no test"
-            if few < LEAST_REPLICATES
-            else "there is no test"
-        )
+        why = _no_test(few)
         other = shown_name(without[0]["group"])
         return f"not shown to be higher than {other}, which has {gap} less: {why}", "open"
     first = found[str(others[0]["group"])]
@@ -166,17 +169,22 @@ def _standing(ranked: list[Row], found: dict[str, Row], known: Facts) -> tuple[s
     return f"higher than {shown_name(others[0]['group'])} by {_difference(first)}{more}", "clear"
 
 
-def _against_control(leader: Row, others: list[Row], found: dict[str, Row], control: str) -> tuple[str, str]:
+def _against_control(
+    rows: list[Row], ranked: list[Row], found: dict[str, Row], known: Facts
+) -> tuple[str, str]:
+    leader, others = ranked[0], ranked[1:]
+    control = known.control
     if str(leader["group"]) == control:
         return "the control itself; no group is shown to be higher", "open"
     test = found.get(control)
-    next_one = str(others[0]["group"])
+    next_one = str(others[0]["group"]) if others else control
     also = "" if next_one == control else f"; not tested against the next, {shown_name(next_one)}"
+    if control not in {str(row["group"]) for row in others}:
+        return f"not compared with the control {shown_name(control)}, {_missing(rows, control)}{also}", "open"
     if not tested(test) or test is None:
-        return (
-            f"not shown to be higher than the control {shown_name(control)}: there is no test{also}",
-            "open",
-        )
+        row = next(row for row in others if str(row["group"]) == control)
+        why = _no_test(int(min(leader["replicates"], row["replicates"])))
+        return f"not shown to be higher than the control {shown_name(control)}: {why}{also}", "open"
     if tied(test):
         return (
             f"cannot be told apart from the control {shown_name(control)} ({_difference(test, False)}){also}",
@@ -194,49 +202,26 @@ def _difference(test: Row, interval: bool = True) -> str:
     return f"{'' if interval else 'difference '}{gap}, {p_value(test['p'])}{adjusted}"
 
 
-def _cautions(leader: Row) -> list[str]:
-    said = []
-    if int(leader["replicates"]) == 1:
-        said.append("One replicate: the interval is about its cells and says nothing about the next culture.")
-    elif int(leader["replicates"]) < LEAST_REPLICATES:
-        said.append(f"Only {int(leader['replicates'])} replicates: no p value is given.")
-    if float(leader["high"]) - float(leader["low"]) > WIDE:
-        said.append("The interval is wide: little is known yet.")
-    if int(leader["cells"]) < FEW_CELLS:
-        judged = ": too few to rely on" if int(leader["cells"]) < TOO_FEW_CELLS else ""
-        said.append(f"Only {_cells(leader)} counted{judged}.")
-    if leader["light"] == "yellow":
-        said.append(
-            "A yellow light: some of its samples differ from those that the model knows or have few cells; "
-            "take it with care."
-        )
-    return said
+def _no_test(replicates: int) -> str:
+    """Why two groups were not tested."""
+    if replicates < LEAST_REPLICATES:
+        return f"with fewer than {LEAST_REPLICATES} replicates there is no test"
+    return "there is no test, because it needs replicates that differ a little"
 
 
-def _few_cells(leader: Row, rows: Sequence[Row]) -> list[str]:
-    """Other groups at that time that rest on too few cells."""
-    few = [row for row in rows if row is not leader and int(row["cells"]) < TOO_FEW_CELLS]
-    names = [f"{shown_name(row['group'])} ({int(row['cells'])})" for row in few]
-    return [f"Too few cells to rely on in {listed(names)}."] if names else []
+def _missing(rows: list[Row], control: str) -> str:
+    """Why there is no number of the control that can be relied on."""
+    row = next((row for row in rows if str(row["group"]) == control), None)
+    if row is None:
+        return "which has no cells then"
+    if not usable(row):
+        return "whose ratio cannot be recovered"
+    return f"whose cells are {UNLIKE}" if not trusted(row) else "which has too few cells"
 
 
-def _cells(row: Row) -> str:
-    number = int(row["cells"])
-    return "1 cell was" if number == 1 else f"{number} cells were"
-
-
-def _left_out(lost: list[Row], red: list[Row]) -> tuple[str, ...]:
-    said = []
-    if red:
-        names = [shown_name(row["group"]) for row in red]
-        whose = "its cells are" if len(names) == 1 else "their cells are"
-        said.append(
-            f"Not ranked, because {whose} unlike those that the model knows (red light): {listed(names)}."
-        )
-    if lost:
-        names = [shown_name(row["group"]) for row in lost]
-        said.append(f"Not ranked, because the ratio cannot be recovered: {listed(names)}.")
-    return tuple(said)
+def _some_red(known: Facts, row: Row) -> bool:
+    red, whole = known.red.get(str(row["group"]), (1, 1))
+    return red < whole
 
 
 def _framed(parts: Sequence[str], known: Facts) -> str:
@@ -245,6 +230,15 @@ def _framed(parts: Sequence[str], known: Facts) -> str:
     after = []
     if known.method == "naive":
         after.append("Counted labels, not corrected for the model's mistakes.")
+        if known.least_score > 0:
+            after.append(
+                f"Only cells with a score of at least {100 * known.least_score:g} % are counted, which may shift the "
+                "share."
+            )
+    elif known.other_times:
+        after.append(
+            "The model was not measured at this time point; the share is corrected by its mistakes at others."
+        )
     if known.simulated_training and not known.simulated_cells:
         after.append(
             "The model has learnt from simulated cells only: on real cells its numbers have no known accuracy."

@@ -76,6 +76,11 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
+def sentence_start(text: str) -> str:
+    """With a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
 def _percent(share: float) -> str:
     """Whole per cent, but never 0 or 100 for a share that is neither."""
     value = 100 * float(share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import pandas as pd
 
 ALPHA = 0.05
 NAMELESS = "the group without a name"
+LEAST_REPLICATES = 3
+# Fewer cells than this are too few for any claim (see services.fitness_rules.FEWEST_CELLS).
+TOO_FEW_CELLS = 20
 
 Row = dict[str, Any]
 
@@ -55,6 +59,23 @@ def records(table: pd.DataFrame) -> list[Row]:
 def usable(row: Row) -> bool:
     """True where a share could be recovered."""
     return bool(row["recovered"]) and bool(np.isfinite(row["mean"]))
+
+
+def trusted(row: Row) -> bool:
+    """True where a share was recovered from cells that the model may know."""
+    return usable(row) and row["light"] != "red"
+
+
+def enough(row: Row) -> bool:
+    """True where there are cells enough for any claim."""
+    return int(row["cells"]) >= TOO_FEW_CELLS
+
+
+def ranked_of(rows: Sequence[Row]) -> list[Row]:
+    """Groups that may be ranked, highest first: those of too few cells only where there are no others."""
+    known = [row for row in rows if trusted(row)]
+    many = [row for row in known if enough(row)]
+    return sorted(many or known, key=lambda row: -float(row["mean"]))
 
 
 def shown_name(group: object) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.reports.words_numbers import listed, share_with_interval, when
-from nscweb.reports.words_rows import Row, apart, at, shown_name, tests_of, usable
+from nscweb.reports.words_rows import Row, apart, at, enough, ranked_of, shown_name, tests_of
 
 MOST_TIMES = 6
 
@@ -60,16 +60,17 @@ def moment(time_h: float) -> str:
 
 
 def _state(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, hours: float, control: str) -> str:
-    ranked = [row for row in at(groups, fate, hours) if usable(row) and row["light"] != "red"]
-    if not ranked:
+    ranked = ranked_of(at(groups, fate, hours))
+    if not ranked or not enough(ranked[0]):
         return "no share that can be relied on"
-    ranked.sort(key=lambda row: -float(row["mean"]))
     leader, others = ranked[0], ranked[1:]
     name = str(leader["group"])
     share = f"{shown_name(name)} {share_with_interval(float(leader['mean']), np.nan, np.nan)}"
     found = tests_of(tests, name, fate, hours)
     if control and name == control:
         return f"{share}, the control itself"
+    if control and control not in {str(row["group"]) for row in others}:
+        return f"{share}, not compared with {shown_name(control)}"
     if control:
         return f"{share}, {_beside(found, [control])}"
     if not others:

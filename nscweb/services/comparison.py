@@ -23,7 +23,7 @@ from nscweb.services.runs import get_run, one_look
 
 if TYPE_CHECKING:
     from nscweb.evaluation.estimates import Estimates
-    from nscweb.reports.words import Answer, Facts
+    from nscweb.reports.words import Answer
     from nscweb.services.context import App
 
 DEFAULT_METHOD = "pacc"
@@ -203,6 +203,7 @@ def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
     from nscweb.reports.words import Answer, answer
     from nscweb.reports.words_early import how_early
     from nscweb.reports.words_times import over_times
+    from nscweb.services.comparison_facts import facts_of
 
     facts = facts_of(found, chosen, hours)
     said = answer(found.groups, found.tests, chosen, hours, facts)
@@ -210,23 +211,6 @@ def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
     every = over_times(found.groups, found.tests, chosen, found.control)
     details = tuple(text for text in (early, every, time_line(found, hours)) if text)
     return Answer(said.headline, details, said.verdict, said.leader, said.order)
-
-
-def facts_of(found: Comparison, fate: str, time_h: float) -> Facts:
-    """What stands behind the numbers of one fate and time point."""
-    from nscweb.reports.words import Facts
-
-    table = found.groups
-    hours = table["time_h"].to_numpy(float)
-    here = np.isnan(hours) if np.isnan(time_h) else hours == time_h
-    why = [text for text in table.loc[here & (table["class"] == fate).to_numpy(bool), "why"] if text]
-    return Facts(
-        method=found.estimates.method,
-        control=found.control,
-        simulated_cells=found.run.provenance.simulated_cells,
-        simulated_training=found.run.provenance.simulated_training,
-        why_lost=why[0] if why else "",
-    )
 
 
 def sentences(found: Comparison, fate: str = "", time_h: float | None = None) -> tuple[str, ...]:

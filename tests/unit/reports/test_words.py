@@ -180,7 +180,7 @@ def test_any_time_reads_well(hours: float) -> None:
 
 def test_groups_of_too_few_cells_are_named() -> None:
     said = answer(pd.DataFrame([NGF, {**NT4, "cells": 5}]), rows_of(), "neuron", DAY).headline
-    assert "Too few cells to rely on in NT4 (5)." in said
+    assert "too few to rely on: NT4 (5)." in said
 
 
 def test_a_difference_ends_at_a_hundred_points() -> None:

@@ -1,0 +1,72 @@
+"""What stands behind the numbers of a comparison and belongs into its sentence: what was left out, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from nscweb.reports.words import Facts
+    from nscweb.services.comparison import Comparison
+
+
+def facts_of(found: Comparison, fate: str, time_h: float) -> Facts:
+    """What stands behind the numbers of one fate and time point."""
+    from nscweb.reports.words import Facts
+
+    groups, filters = found.groups, found.filters
+    of_fate = groups[_at(groups, time_h) & (groups["class"] == fate).to_numpy(bool)]
+    why = [text for text in of_fate["why"] if text]
+    samples = found.estimates.table.drop_duplicates("sample_id")
+    samples = samples[_at(samples, time_h)]
+    options = found.data.options
+    elsewhere = np.asarray(found.estimates.elsewhere, np.float64)
+    return Facts(
+        method=found.estimates.method,
+        control=found.control,
+        simulated_cells=found.run.provenance.simulated_cells,
+        simulated_training=found.run.provenance.simulated_training,
+        why_lost=why[0] if why else "",
+        # Cells without a time cannot be matched to any; the sentence on the way of counting says so.
+        other_times=bool((elsewhere == time_h).any()),
+        least_score=filters.min_confidence if found.estimates.method == "naive" else 0.0,
+        hidden_groups=len(set(options.groups) - set(filters.groups)) if filters.groups else 0,
+        hidden_replicates=len(set(options.replicates) - set(filters.replicates)) if filters.replicates else 0,
+        emptied=_emptied(found, time_h),
+        red=_red(samples, found.lights),
+        small=_small(found, fate, time_h),
+        unnamed=frozenset(samples.loc[(samples["replicate"] == "").to_numpy(bool), "group"].astype(str)),
+    )
+
+
+def _at(table: pd.DataFrame, time_h: float) -> NDArray[np.bool_]:
+    hours = table["time_h"].to_numpy(np.float64)
+    return np.asarray(np.isnan(hours) if np.isnan(time_h) else hours == time_h, bool)
+
+
+def _emptied(found: Comparison, time_h: float) -> tuple[str, ...]:
+    """Groups that were recorded then and are part of the question, but have no cell left; never control samples."""
+    samples = found.data.samples
+    samples = samples[_at(samples, time_h) & ~samples["sample_id"].isin(found.data.controls).to_numpy(bool)]
+    left = found.groups.loc[_at(found.groups, time_h), "group"].astype(str)
+    return tuple(sorted(set(samples["group"].astype(str)) - set(left)))
+
+
+def _red(samples: pd.DataFrame, lights: dict[str, str]) -> dict[str, tuple[int, int]]:
+    """Red samples of each group, and all of its samples."""
+    red = samples["sample_id"].map(lambda name: lights.get(str(name), "") == "red")
+    counted = red.groupby(samples["group"].astype(str)).agg(["sum", "size"])
+    return {str(row[0]): (int(row[1]), int(row[2])) for row in counted.itertuples()}
+
+
+def _small(found: Comparison, fate: str, time_h: float) -> dict[str, tuple[int, int]]:
+    """Replicates of too few cells in each group that has some, and all of its replicates with a ratio."""
+    from nscweb.reports.words_rows import TOO_FEW_CELLS
+
+    rows = found.replicate_rows
+    rows = rows[_at(rows, time_h) & ((rows["class"] == fate) & rows["recovered"]).to_numpy(bool)]
+    few = (rows["cells"] < TOO_FEW_CELLS).groupby(rows["group"].astype(str)).agg(["sum", "size"])
+    return {str(row[0]): (int(row[1]), int(row[2])) for row in few.itertuples() if row[1]}
