@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -76,7 +76,12 @@ def object_channels(numbers: NDArray[np.int64]) -> list[Channel]:
     ]
 
 
-def write_fcs(stream: BinaryIO, channels: Sequence[Channel], keywords: Mapping[str, str]) -> int:
+def write_fcs(
+    stream: BinaryIO,
+    channels: Sequence[Channel],
+    keywords: Mapping[str, str],
+    progress: Callable[[int], None] = lambda events: None,
+) -> int:
     """Write one data set; returns its bytes.
 
     Args:
@@ -84,6 +89,7 @@ def write_fcs(stream: BinaryIO, channels: Sequence[Channel], keywords: Mapping[s
         channels: all of the same length.
         keywords: further keywords of TEXT, such as ``$FIL`` or our own; empty values are left out, because the
             standard knows none.
+        progress: called with the events that are written.
 
     Raises:
         ValueError: channels of different lengths, without any, or with the same name twice.
@@ -102,6 +108,7 @@ def write_fcs(stream: BinaryIO, channels: Sequence[Channel], keywords: Mapping[s
     for start in range(0, count, _EVENTS_AT_ONCE):
         part = [channel.values[start : start + _EVENTS_AT_ONCE].astype("<f4") for channel in channels]
         stream.write(np.stack(part, axis=1).tobytes())
+        progress(min(start + _EVENTS_AT_ONCE, count))
     stream.write(b"0" * 8)
     return begin + size + 8
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 # One row of a sheet is the header.
 MOST_ROWS = 1_048_575
 _WIDEST = 60
+_P_VALUE = re.compile(
+    r"p|p_single|p_adjusted|p_games_howell|p_(equivalent|no_worse)(_adjusted)?|(shapiro|levene)_p"
+)
+_AS_THEY_ARE = re.compile(
+    r"time_h|first_h|last_h|dose|ec50|.*_um|value|typical|(lowest|highest)_known|odds_ratio"
+)
 
 
 @dataclass(frozen=True)
@@ -28,13 +35,15 @@ class About:
         title: of the report.
         notices: what must be read first: simulated cells, research use.
         facts: heading -> (name, value) lines.
-        columns: sheet name -> (column, meaning with unit) lines.
+        columns: sheet name -> (column, meaning with unit) lines; they also are notes on the heads of the columns.
+        sheets: sheet name -> what it holds, a list with links near the top.
     """
 
     title: str
     notices: Sequence[str] = ()
     facts: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     columns: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    sheets: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_workbook(
@@ -51,23 +60,28 @@ def write_workbook(
 
     Args:
         about: the first sheet.
-        sheets: name -> table, in order. A table of more than `MOST_ROWS` rows is left out; About says so.
+        sheets: name of at most 31 characters -> table, in order. A table of more than `MOST_ROWS` rows is left out; About says so.
         machine: what a program reads to make the tables again, on a hidden sheet ``provenance``, column A.
     """
     from openpyxl import Workbook
+    from openpyxl.utils import get_column_letter
 
     book = Workbook(write_only=True)
     too_long = {name: len(table) for name, table in sheets.items() if len(table) > MOST_ROWS}
     _about(book, about, too_long)
-    filled: dict[str, pd.DataFrame] = {}
+    filled: dict[str, tuple[pd.DataFrame, Sequence[int]]] = {}
     for name, table in sheets.items():
         if name in too_long:
             continue
         sheet: Any = book.create_sheet(name)
-        sheet.freeze_panes = "A2"
+        notes = dict(about.columns.get(name, ()))
+        # The names of a row stay in view beside its numbers.
+        sheet.freeze_panes = f"{'B' if len(table.columns) > 6 else 'A'}2"
         _widths(sheet, table)
-        sheet.append([_bold(sheet, sheet_text(str(column))) for column in table.columns])
-        filled[f"xl/worksheets/sheet{len(book.worksheets)}.xml"] = table
+        sheet.append([_head(sheet, str(column), notes.get(str(column), "")) for column in table.columns])
+        sheet.auto_filter.ref = f"A1:{get_column_letter(max(1, len(table.columns)))}{len(table) + 1}"
+        styles = [_style(sheet, _format(str(column), table[column])) for column in table.columns]
+        filled[f"xl/worksheets/sheet{len(book.worksheets)}.xml"] = table, styles
     if machine:
         hidden = book.create_sheet("provenance")
         hidden.sheet_state = "hidden"
@@ -76,7 +90,7 @@ def write_workbook(
             hidden.append(["|" + machine[start : start + LONGEST_TEXT - 1].translate(FORBIDDEN)])
     frame = io.BytesIO()
     book.save(frame)
-    total = sum(len(table) for table in filled.values())
+    total = sum(len(table) for table, _ in filled.values())
     fill_sheets(frame, stream, filled, lambda rows: progress(rows, total, "Writing the workbook"))
     return too_long
 
@@ -112,6 +126,13 @@ def _about(book: Workbook, about: About, too_long: Mapping[str, int]) -> None:
     for name, rows in too_long.items():
         line = f"The table {name} has {rows:,} rows; a sheet holds {MOST_ROWS:,}. It is in the CSV file of its name."
         sheet.append([_bold(sheet, line)])
+    if about.sheets:
+        sheet.append([])
+        sheet.append([_bold(sheet, "Sheets", size=12)])
+    for name, holds in about.sheets.items():
+        sheet.append(
+            [_link(sheet, name) if name not in too_long else name, _wrapped(sheet, sheet_text(holds))]
+        )
     for heading, lines in about.facts.items():
         sheet.append([])
         sheet.append([_bold(sheet, sheet_text(heading), size=12)])
@@ -131,6 +152,45 @@ def _bold(sheet: Any, text: str, *, size: int = 11, colour: str | None = None) -
     cell = WriteOnlyCell(sheet, value=text)
     cell.font = Font(bold=True, size=size, color=colour)
     return cell
+
+
+def _head(sheet: Any, column: str, note: str) -> Any:
+    from openpyxl.comments import Comment
+
+    cell = _bold(sheet, sheet_text(column))
+    if note:
+        cell.comment = Comment(sheet_text(note), "nscweb", height=20 + 18 * (1 + len(note) // 34), width=260)
+    return cell
+
+
+def _link(sheet: Any, name: str) -> Any:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+
+    cell = WriteOnlyCell(sheet, value=sheet_text(name))
+    cell.hyperlink = f"#'{name}'!A1"
+    cell.font = Font(color="FF0B5CAD", underline="single")
+    return cell
+
+
+def _format(column: str, values: pd.Series) -> str:
+    """How numbers of a column are shown; all digits stay in the file."""
+    if values.dtype.kind != "f":
+        return "General"
+    if _P_VALUE.fullmatch(column):
+        return "[<0.0001]0.0E+00;0.0000"
+    if _AS_THEY_ARE.fullmatch(column):
+        return "General"
+    return "0.0" if "percent" in column or "points" in column else "0.000"
+
+
+def _style(sheet: Any, form: str) -> int:
+    """Number of a style in the workbook."""
+    from openpyxl.cell import WriteOnlyCell
+
+    cell = WriteOnlyCell(sheet, value=0)
+    cell.number_format = form
+    return int(cell.style_id)
 
 
 def _wrapped(sheet: Any, text: str) -> Any:

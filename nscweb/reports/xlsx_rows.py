@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 from xml.sax.saxutils import escape
 
@@ -31,13 +31,16 @@ def sheet_text(text: str) -> str:
 
 
 def fill_sheets(
-    book: BinaryIO, out: BinaryIO, tables: Mapping[str, pd.DataFrame], progress: Callable[[int], None]
+    book: BinaryIO,
+    out: BinaryIO,
+    tables: Mapping[str, tuple[pd.DataFrame, Sequence[int]]],
+    progress: Callable[[int], None],
 ) -> None:
     """Copy a workbook and put rows at the end of some of its sheets.
 
     Args:
         book: as openpyxl saved it, with the header rows of these sheets.
-        tables: path of the sheet inside the file -> rows.
+        tables: path of the sheet inside the file -> rows, and the style of each column.
         progress: called with the rows that are written.
     """
     done = 0
@@ -58,31 +61,35 @@ def fill_sheets(
                     continue
                 head, end, tail = content.rpartition(_END)
                 member.write(head)
-                table = tables[info.filename]
+                table, styles = tables[info.filename]
                 for start in range(0, len(table), _ROWS_AT_ONCE):
                     part = table.iloc[start : start + _ROWS_AT_ONCE]
-                    member.write(_rows(part, start + 2).encode("utf-8"))
+                    member.write(_rows(part, start + 2, styles).encode("utf-8"))
                     done += len(part)
                     progress(done)
                 member.write(end + tail)
 
 
-def _rows(table: pd.DataFrame, first: int) -> str:
-    columns = [_cells(table.iloc[:, i]) for i in range(table.shape[1])]
+def _rows(table: pd.DataFrame, first: int, styles: Sequence[int]) -> str:
+    columns = [_cells(table.iloc[:, i], styles[i]) for i in range(table.shape[1])]
     numbers = (f'<row r="{number}">' for number in range(first, first + len(table)))
     return "".join("".join(row) + "</row>" for row in zip(numbers, *columns, strict=True))
 
 
-def _cells(column: pd.Series) -> list[str]:
+def _cells(column: pd.Series, style: int = 0) -> list[str]:
     """Each value of a column as the XML of a cell."""
-    kind = column.dtype.kind
+    # Numbers that may be missing are objects for NumPy.
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else "O"
+    begin = f'<c s="{style}">' if style else "<c>"
     if kind in "iu":
-        return [f"<c><v>{value}</v></c>" for value in column.tolist()]
+        return [f"{begin}<v>{value}</v></c>" for value in column.tolist()]
     if kind == "f":
         # Every digit that a float of its own width needs to come back the same.
         text = column.to_numpy().astype(str).tolist()
         there = np.isfinite(column.to_numpy()).tolist()
-        return [f"<c><v>{value}</v></c>" if use else "<c/>" for value, use in zip(text, there, strict=True)]
+        return [
+            f"{begin}<v>{value}</v></c>" if use else "<c/>" for value, use in zip(text, there, strict=True)
+        ]
     codes, distinct = pd.factorize(column.astype(object), use_na_sentinel=True)
     made = np.array([*(_cell(_value(value)) for value in distinct), "<c/>"], dtype=object)
     return list(made[codes].tolist())

@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 
 from nscweb.core.flags import unpack
 from nscweb.core.runs import Run
+from nscweb.services.calibration import set_words
 from nscweb.services.comparison import DEFAULT_METHOD, Comparison, comparison
 from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
-from nscweb.services.export_provenance import NOTICE, provenance_dict
+from nscweb.services.export_provenance import NOTICE, filters_words, provenance_dict
 from nscweb.services.export_tables import groups_frame, samples_frame, tests_frame, time_labels
+from nscweb.services.fitness_lights import lights_of
 from nscweb.services.gates import gates_of_run
 from nscweb.services.runs import get_run, prediction_table
 
@@ -78,7 +80,8 @@ def cells_frame(app: App, run: Run | str, filters: Filters | None = None) -> pd.
     """One row per cell of the run, whether or not it is in the statistics; ``counted`` says so.
 
     Columns: cell_id, sample, object_number, group, time_h, time, replicate, p_<class>, predicted, confidence,
-    flags (names), counted (yes or no), true_class, source, then what the cells and the model are.
+    class_set (which classes it may be, at an error rate of 10 % of each class; "" where that is not known), light of
+    its sample, flags (names), counted (yes or no), true_class, source, then what the cells and the model are.
     """
     found = get_run(app, run)
     table = prediction_table(app, found)
@@ -92,6 +95,9 @@ def cells_frame(app: App, run: Run | str, filters: Filters | None = None) -> pd.
         out[column] = table[column]
     out["predicted"] = table["predicted"]
     out["confidence"] = table["confidence"]
+    out["class_set"] = set_words(app, found).astype("category")
+    lights = lights_of(found)
+    out["light"] = table["sample_id"].astype(str).map(lambda name: lights.get(name, "")).astype("category")
     names = {int(mask): " ".join(unpack(int(mask))) for mask in table["flags"].unique()}
     out["flags"] = table["flags"].map(names)
     out["counted"] = np.where(counted(table, filters or Filters(), control_names(app, found)), "yes", "no")
@@ -100,7 +106,10 @@ def cells_frame(app: App, run: Run | str, filters: Filters | None = None) -> pd.
     # The long hash and the sentence would be half of a big file; samples, groups and provenance carry them in full.
     said = stated(out, found, filters or Filters()).drop(columns="weights_sha256")
     brief = gates_of_run(found).brief((filters or Filters()).exclude_flags)
-    return said.assign(gates=pd.Categorical([brief]).repeat(len(said)))
+    narrowed = filters_words(filters or Filters())
+    return said.assign(
+        gates=pd.Categorical([brief]).repeat(len(said)), filters=pd.Categorical([narrowed]).repeat(len(said))
+    )
 
 
 def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes:
@@ -132,9 +141,8 @@ def tests_csv(found: Comparison) -> bytes:
 
 
 def with_gates(frame: pd.DataFrame, run: Run, filters: Filters | None = None) -> bytes:
-    """`figure_csv` of what a page shows of a run, with its gates in a column."""
-    sentence = gates_of_run(run).sentence((filters or Filters()).exclude_flags)
-    return figure_csv(frame.assign(gates=sentence))
+    """`figure_csv` of what a page shows of a run, with what made it in every line."""
+    return figure_csv(stated(frame, run, filters or Filters()))
 
 
 def figure_csv(frame: pd.DataFrame) -> bytes:
@@ -169,7 +177,7 @@ def provenance_json(app: App, found: Comparison) -> bytes:
 
 
 def stated(frame: pd.DataFrame, run: Run, filters: Filters) -> pd.DataFrame:
-    """What the cells, the model and the gates are stands in every line, so that a copied part still says it."""
+    """What cells, model, gates and filters are stands in every line, so that a copied part still says it."""
     made = run.provenance
     out = frame.copy()
     out["cells_are"] = "simulated" if made.simulated_cells else "measured"
@@ -177,5 +185,6 @@ def stated(frame: pd.DataFrame, run: Run, filters: Filters) -> pd.DataFrame:
     out["model"] = f"{made.model} {made.model_version}"
     out["weights_sha256"] = made.weights_sha256
     out["gates"] = gates_of_run(run).sentence(filters.exclude_flags)
+    out["filters"] = filters_words(filters)
     out["run"] = run.run_id
     return out

@@ -14,8 +14,8 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.runs import Run
 from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
-from nscweb.services.export import counted
-from nscweb.services.export_provenance import NOTICE, SIMULATED
+from nscweb.services.export import counted, stated
+from nscweb.services.export_provenance import NOTICE, SIMULATED, filters_words
 from nscweb.services.gates import gates_of_run
 from nscweb.services.runs import get_run, prediction_table
 
@@ -30,13 +30,19 @@ _STAMP = (1980, 1, 1, 0, 0, 0)
 _UNSAFE = re.compile(r"[^\w.+-]+", re.ASCII)
 
 
-def write_fcs_file(app: App, run: Run | str, out: BinaryIO, filters: Filters | None = None) -> int:
+def write_fcs_file(
+    app: App, run: Run | str, out: BinaryIO, filters: Filters | None = None, progress: Progress = no_progress
+) -> int:
     """All cells of a run as one FCS file, with the sample as a channel; returns the cells written."""
     from nscweb.reports.fcs import write_fcs
 
     found = get_run(app, run)
+    progress(0, found.cells, "Gathering the cells")
     table = _table(app, found, filters)
-    write_fcs(out, channels_of(table, found), _keywords(found, filters, f"{found.run_id}.fcs"))
+    write_fcs(
+        out, channels_of(table, found), _keywords(found, filters, f"{found.run_id}.fcs"),
+        lambda done: progress(done, len(table), "Writing the cells"),
+    )  # fmt: skip
     return len(table)
 
 
@@ -73,7 +79,8 @@ def add_fcs(
         done += len(part)
         lines.append({"SampleNumber": number, "sample": str(sample), "cells": len(part), "file": name})
         progress(done, len(table), "Writing FCS files")
-    archive.writestr(zipfile.ZipInfo(f"{folder}samples.csv", _STAMP), csv_bytes(pd.DataFrame(lines)))
+    told = stated(pd.DataFrame(lines), run, filters or Filters())
+    archive.writestr(zipfile.ZipInfo(f"{folder}samples.csv", _STAMP), csv_bytes(told))
     return done
 
 
@@ -142,6 +149,7 @@ def _keywords(run: Run, filters: Filters | None, name: str) -> dict[str, str]:
         "NSCWEIGHTSSHA256": made.weights_sha256,
         "NSCCELLSSHA256": made.cells_sha256,
         "NSCCLASSES": ", ".join(f"{i} {class_name}" for i, class_name in enumerate(run.class_names, start=1)),
+        "NSCFILTERS": filters_words(chosen),
         "NSCGATES": gates_of_run(run).sentence(chosen.exclude_flags),
         "NSCVERSION": made.versions.get("nscweb", ""),
     }

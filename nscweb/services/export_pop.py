@@ -11,7 +11,7 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.runs import Run
 from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
-from nscweb.services.export import counted
+from nscweb.services.export import counted, stated
 from nscweb.services.export_fcs import file_name
 from nscweb.services.runs import get_run, prediction_table
 
@@ -73,5 +73,6 @@ def add_populations(
             )  # fmt: skip
         done += len(part)
         progress(done, len(table), "Writing populations")
-    archive.writestr(zipfile.ZipInfo(f"{folder}populations.csv", _STAMP), csv_bytes(pd.DataFrame(lines)))
+    told = stated(pd.DataFrame(lines), run, filters or Filters())
+    archive.writestr(zipfile.ZipInfo(f"{folder}populations.csv", _STAMP), csv_bytes(told))
     return lists

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from nscweb.core.errors import NscwebError
 from nscweb.core.samples import sample_as_dict
+from nscweb.core.timepoint import TimePoint
 from nscweb.services.comparison import Comparison
 from nscweb.services.dashboard import Filters, warnings_of
 from nscweb.services.gates import gates_changed, gates_of_run
-from nscweb.services.runs import sheet_changed
+from nscweb.services.runs import sheet_changed, study_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -48,6 +51,8 @@ def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
         "brightfield": run.extra.get("channel", ""),
         "pixel_size_um": run.extra.get("pixel_size_um"),
         "filters": filters_as_dict(filters),
+        "filters_in_words": filters_words(filters),
+        "entered_counts": _entered(app, found),
         "gates": {
             "limits": gates.as_dict(),
             "digest": gates.digest(),
@@ -66,6 +71,31 @@ def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
         "sample_sheet_edited_after_run": sheet_changed(app, run),
         "notice": NOTICE,
     }
+
+
+def _entered(app: App, found: Comparison) -> list[dict[str, Any]]:
+    """Counts by hand that predicted ratios are compared with, as the study has them now."""
+    from nscweb.services.counts import counts_of
+
+    study = study_of(app, found.run)
+    try:
+        return [asdict(item) for item in counts_of(app, study.study_id)] if study else []
+    except NscwebError:
+        return []  # the table says that they cannot be read
+
+
+def filters_words(filters: Filters) -> str:
+    """What a table was narrowed to, in words; quality gates have a sentence of their own."""
+    said = []
+    if filters.groups:
+        said.append(f"groups {', '.join(name or '(no group given)' for name in filters.groups)}")
+    if filters.times_h:
+        said.append(f"times {', '.join(TimePoint(hours).label() for hours in filters.times_h)}")
+    if filters.replicates:
+        said.append(f"replicates {', '.join(name or '(not given)' for name in filters.replicates)}")
+    if filters.min_confidence > 0:
+        said.append(f"cells with a confidence of at least {filters.min_confidence:g} (counted labels only)")
+    return f"only {'; '.join(said)}" if said else "none: all groups, times and replicates"
 
 
 def filters_as_dict(filters: Filters) -> dict[str, Any]:

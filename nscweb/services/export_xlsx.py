@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, BinaryIO
 
 import pandas as pd
 
 from nscweb.core.progress import Progress, no_progress
+from nscweb.core.timepoint import TimePoint
 from nscweb.services.export import cells_frame
 from nscweb.services.export_tables import meanings
 from nscweb.services.report_data import ReportData
+from nscweb.services.report_figures import FIGURES
 from nscweb.services.report_methods import methods_text
+from nscweb.services.report_parts import BY_NAME, PARTS
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-
-_SHEETS = ("Samples", "Groups", "Tests", "Replicates", "Fit", "Funnel", "Findings", "Sample sheet")
 
 
 def write_xlsx(
@@ -29,7 +31,8 @@ def write_xlsx(
     """
     from nscweb.reports.xlsx import About, write_workbook
 
-    sheets = {name: data.tables[name] for name in _SHEETS if name in data.tables}
+    sheets = {part.name: data.tables[part.name] for part in PARTS if part.name in data.tables}
+    sheets |= {FIGURES[name][0]: table for name, table in data.figures.items()}
     if cells:
         progress(0, data.run.cells, "Gathering the cells")
         sheets["Cells"] = cells_frame(app, data.run, data.found.filters)
@@ -38,12 +41,36 @@ def write_xlsx(
         notices=data.notices,
         facts=about_facts(data) if cells else {**about_facts(data), "Cells": [_NOT_HERE]},
         columns={name: said for name, table in sheets.items() if (said := _meanings(table))},
+        sheets={name: _holds(name) for name in sheets},
     )
     machine = json.dumps(data.provenance, ensure_ascii=False)
     return write_workbook(out, about, sheets, machine=machine, progress=progress)
 
 
+_CELLS = (
+    "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
+)
+ADJUSTED = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg"}
 _NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
+
+
+def _holds(name: str) -> str:
+    if name in BY_NAME:
+        return BY_NAME[name].holds
+    return next((f"data of {holds}" for sheet, holds in FIGURES.values() if sheet == name), _CELLS)
+
+
+def choices(data: ReportData) -> list[tuple[str, str]]:
+    """What applies to all numbers of a report: filters, way of counting, control, and what the answer is about."""
+    found = data.found
+    when = "cells without a time" if math.isnan(data.time_h) else TimePoint(data.time_h).label()
+    return [
+        ("filters", data.provenance["filters_in_words"]),
+        ("method", f"{found.estimates.method}: {found.estimates.sentence}"),
+        ("the answer is about", f"{data.fate} at {when}; tables hold every class and time point"),
+        ("compared with", found.control or "every pair of groups"),
+        ("p values adjusted by", ADJUSTED[found.adjust]),
+    ]
 
 
 def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
@@ -51,9 +78,6 @@ def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
     made, found, said = data.run.provenance, data.found, data.provenance
     methods, references = methods_text(data)
     gates = said["gates"]
-    filters = [
-        f"{key}: {', '.join(map(str, value))}" for key, value in said["filters"].items() if _is_set(value)
-    ]
     lines = {
         "Answer": [(f"{number}", sentence) for number, sentence in enumerate(found.sentences, start=1)],
         "Read this before the numbers": [("", sentence) for sentence in said["warnings"]],
@@ -75,13 +99,12 @@ def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
             *(("limit", sentence) for sentence in said["limits"]),
         ],
         "How it was counted": [
-            ("method", f"{found.estimates.method}: {found.estimates.sentence}"),
+            *choices(data),
             ("quality gates", gates["sentence"]),
             ("gates digest", gates["digest"]),
-            ("filters", "; ".join(filters) or "none"),
-            ("compared with", found.control or "every pair of groups"),
-            ("adjusted by", found.adjust),
+            *(("", sentence) for sentence in data.said),
         ],
+        "Not here, and why": list(data.missing.items()),
         "Methods, ready for a paper": [("text", " ".join(methods)), *(_numbered(references))],
         "Run": [
             ("run", data.run.run_id),
@@ -96,10 +119,6 @@ def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
 
 def _numbered(references: list[str]) -> list[tuple[str, str]]:
     return [(f"[{number}]", text) for number, text in enumerate(references, start=1)]
-
-
-def _is_set(value: object) -> bool:
-    return bool(value)
 
 
 def _meanings(table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import IO, TYPE_CHECKING, Literal, get_args
 
 import pandas as pd
 
@@ -18,14 +19,17 @@ from nscweb.services.comparison import DEFAULT_METHOD
 from nscweb.services.dashboard import Filters
 from nscweb.services.export import cells_frame, figure_csv, stated
 from nscweb.services.export_tables import meanings
+from nscweb.services.export_xlsx import choices
 from nscweb.services.report_data import ReportData, report_data
+from nscweb.services.report_figures import DRAWN_FROM, FIGURES
 from nscweb.services.report_methods import methods_text
+from nscweb.services.report_parts import PARTS
 from nscweb.services.runs import get_run
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-ReportForm = Literal["html", "xlsx", "fcs", "fcs-one", "pop", "zip"]
+ReportForm = Literal["html", "xlsx", "fcs", "fcs-one", "pop", "cells", "zip"]
 FORMS: tuple[str, ...] = get_args(ReportForm)
 ENDINGS: dict[str, str] = {
     "html": "_report.html",
@@ -33,23 +37,15 @@ ENDINGS: dict[str, str] = {
     "fcs": "_fcs.zip",
     "fcs-one": ".fcs",
     "pop": "_pop.zip",
+    "cells": "_cells.csv",
     "zip": ".zip",
 }
 # One fixed time stamp in the zip, so that the same run gives the same bytes.
 _STAMP = (1980, 1, 1, 0, 0, 0)
 _LINES_AT_ONCE = 50_000
-_FILES = {
-    "Samples": "samples.csv",
-    "Groups": "groups.csv",
-    "Tests": "tests.csv",
-    "Replicates": "replicates.csv",
-    "Fit": "fit.csv",
-    "Funnel": "quality.csv",
-    "Findings": "findings.csv",
-    "Sample sheet": "sample_sheet.csv",
-}
-# Tables of the run carry what made them in every line; the others say nothing of a model.
-_STATED = ("Samples", "Groups", "Tests", "Replicates", "Fit")
+# Tables of the run carry what made them in every line. The sheet can be imported again, so it gets no columns; its
+# SHA-256 stands in provenance.json, as those of all tables do.
+_NOT_STATED = ("Sample sheet",)
 
 
 def write_report(
@@ -62,6 +58,8 @@ def write_report(
     method: str = DEFAULT_METHOD,
     control: str | None = None,
     adjust: str = "holm",
+    fate: str = "",
+    time_h: float | None = None,
     cells: bool = True,
     progress: Progress = no_progress,
 ) -> Path:
@@ -69,7 +67,7 @@ def write_report(
 
     Args:
         form: one of `FORMS`: ``html``, ``xlsx``, ``fcs`` (a zip with a file per sample), ``fcs-one`` (one file),
-            ``pop`` (a zip) or ``zip`` (everything).
+            ``pop`` (a zip), ``cells`` (CSV) or ``zip`` (everything).
         out: path of the file; its folder is made.
         cells: the workbook gets one row per cell.
 
@@ -91,11 +89,17 @@ def write_report(
         if form == "fcs":
             write_fcs_zip(app, found, stream, filters, progress)
         elif form == "fcs-one":
-            write_fcs_file(app, found, stream, filters)
+            write_fcs_file(app, found, stream, filters, progress)
         elif form == "pop":
             write_pop_zip(app, found, stream, filters, progress)
+        elif form == "cells":
+            progress(0, found.cells, "Gathering the cells")
+            _write_cells(cells_frame(app, found, filters), stream, progress)
         else:
-            data = report_data(app, found, filters, method, control, adjust)
+            data = report_data(
+                app, found, filters, method, control, adjust, fate=fate, time_h=time_h, parts=form != "html",
+                progress=progress,
+            )  # fmt: skip
             if form == "html":
                 stream.write(html_report(data).encode("utf-8"))
             elif form == "xlsx":
@@ -132,37 +136,44 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
     from nscweb.services.html_report import html_report
 
     run, filters = data.run, data.found.filters
+    digests: dict[str, str] = {}
 
     def add(name: str, content: bytes) -> None:
+        digests[name] = hashlib.sha256(content).hexdigest()
         archive.writestr(zipfile.ZipInfo(name, _STAMP), content, zipfile.ZIP_DEFLATED)
+
+    def said(table: pd.DataFrame) -> bytes:
+        return figure_csv(stated(table, run, filters))
 
     add("README.txt", readme(data).encode("utf-8"))
     add("report.html", html_report(data).encode("utf-8"))
     book = io.BytesIO()
     write_xlsx(app, data, book, cells=False)
     add("report.xlsx", book.getvalue())
-    for name, file in _FILES.items():
-        if name in data.tables:
-            table = data.tables[name]
-            add(file, figure_csv(stated(table, run, filters) if name in _STATED else table))
+    for part in PARTS:
+        if part.name in data.tables:
+            table = data.tables[part.name]
+            add(part.file, figure_csv(table) if part.name in _NOT_STATED else said(table))
     for name, table in data.figures.items():
-        add(f"figures/{name}.csv", figure_csv(stated(table, run, filters)))
-    add("provenance.json", json.dumps(data.provenance, indent=2, ensure_ascii=False).encode("utf-8"))
+        add(f"figures/{name}.csv", said(table))
     if data.card is not None:
         add("card.json", json.dumps(card_to_dict(data.card), indent=2, ensure_ascii=False).encode("utf-8"))
-    _add_cells(cells_frame(app, run, filters), archive, progress)
+    made = {**data.provenance, "not_made": data.missing, "sha256_of_files": dict(digests)}
+    add("provenance.json", json.dumps(made, indent=2, ensure_ascii=False).encode("utf-8"))
+    progress(0, run.cells, "Gathering the cells")
+    there = zipfile.ZipInfo("cells.csv", _STAMP)
+    there.compress_type = zipfile.ZIP_DEFLATED
+    with archive.open(there, "w", force_zip64=True) as stream:
+        _write_cells(cells_frame(app, run, filters), stream, progress)
     add_populations(app, run, archive, filters, folder="pop/")
     add_fcs(app, run, archive, filters, progress, folder="fcs/")
 
 
-def _add_cells(table: pd.DataFrame, archive: zipfile.ZipFile, progress: Progress) -> None:
-    there = zipfile.ZipInfo("cells.csv", _STAMP)
-    there.compress_type = zipfile.ZIP_DEFLATED
-    with archive.open(there, "w", force_zip64=True) as stream:
-        for start in range(0, max(1, len(table)), _LINES_AT_ONCE):
-            lines = figure_csv(table.iloc[start : start + _LINES_AT_ONCE])
-            stream.write(lines.partition(b"\n")[2] if start else lines)
-            progress(min(start + _LINES_AT_ONCE, len(table)), len(table), "Writing the cells")
+def _write_cells(table: pd.DataFrame, stream: IO[bytes], progress: Progress) -> None:
+    for start in range(0, max(1, len(table)), _LINES_AT_ONCE):
+        lines = figure_csv(table.iloc[start : start + _LINES_AT_ONCE])
+        stream.write(lines.partition(b"\n")[2] if start else lines)
+        progress(min(start + _LINES_AT_ONCE, len(table)), len(table), "Writing the cells")
 
 
 def readme(data: ReportData) -> str:
@@ -188,27 +199,25 @@ def readme(data: ReportData) -> str:
         *_bullets(found.sentences),
         "",
         "Files",
-        "  report.html       everything to read and print, without a network",
-        "  report.xlsx       the tables below as sheets of a workbook, but not the cells",
-        "  cells.csv         one line per cell: object number, scores, class, quality flags, counted or not",
-        "  samples.csv       one line per sample: cells, counts and ratios of each class with intervals",
-        "  groups.csv        one line per inducer group, time point and class, over replicates",
-        "  tests.csv         one line per comparison of two groups",
-        "  replicates.csv    one line per replicate and class: the points of the figures",
-        "  fit.csv           does the model fit: the light of each sample and its reasons",
-        "  quality.csv       cells imported, left out by each gate and kept, by sample",
-        "  findings.csv      what was noticed at import, every skipped file with its reason",
-        "  sample_sheet.csv  what was said about the samples",
-        "  figures/          the data behind each figure of the dashboard",
-        "  pop/              object numbers of each class by sample, as populations for IDEAS",
-        "  fcs/              scores, class and gates of each cell for flow cytometry software",
-        "  provenance.json   everything needed to repeat the run: nscweb rerun and the name of this ZIP file",
-        "  card.json         the model card",
+        "  report.html: everything to read and print, without a network",
+        "  report.xlsx: the tables below as sheets of a workbook, but not the cells",
+        "  cells.csv: one line per cell: object number, scores, class, set of classes, light, quality flags, counted",
+        *(f"  {part.file}: {part.holds}" for part in PARTS if part.name in data.tables),
+        *(f"  figures/{name}.csv: data of {FIGURES[name][1]}" for name in data.figures),
+        *(f"  data of the figure {figure}: {tables}" for figure, tables in DRAWN_FROM.items()),
+        "  pop/: object numbers of each class by sample, as populations for IDEAS",
+        "  fcs/: scores, class and gates of each cell for flow cytometry software",
+        "  provenance.json: everything needed to repeat the run: nscweb rerun and the name of this ZIP file",
+        "  card.json: the model card",
+        *(["", "Not in these files, and why"] if data.missing else []),
+        *(f"  {name}: {why}" for name, why in data.missing.items()),
         "",
         "How the numbers were made",
         *(f"  {sentence}" for sentence in methods),
         *(f"  [{number}] {text}" for number, text in enumerate(references, start=1)),
+        *(f"  {sentence}" for sentence in data.said),
         f"  Time points: {_times(data)}.",
+        *(f"  {name}: {value}" for name, value in choices(data)),
         "",
         "Columns of samples.csv; those of the other tables are explained in report.xlsx",
         *columns,

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from nscweb import __version__
-from nscweb.core.card import ModelCard
-from nscweb.core.errors import NscwebError
+from nscweb.core.card import CardEntry, ModelCard
+from nscweb.core.errors import NscwebError, WrongUse
+from nscweb.core.progress import Progress, no_progress
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
 from nscweb.services.comparison import (
     DEFAULT_METHOD,
     Comparison,
-    answer_of,
     comparison,
     default_fate,
-    times_of,
+    default_time,
+    sentences,
 )
 from nscweb.services.dashboard import Filters
+from nscweb.services.export_lights import with_light
 from nscweb.services.export_provenance import notices, provenance_dict
 from nscweb.services.export_tables import (
     fit_frame,
@@ -33,14 +37,17 @@ from nscweb.services.export_tables import (
     tests_frame,
 )
 from nscweb.services.gates import funnel, gates_of_run
+from nscweb.services.report_figures import figure_tables
+from nscweb.services.report_parts import COMPARED, Gathered
 from nscweb.services.runs import get_run, study_of, table_version
 from nscweb.services.statistics import default_control
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-# The tables that `nscweb rerun` makes again and compares.
-COMPARED: tuple[str, ...] = ("Samples", "Groups", "Tests")
+__all__ = ["COMPARED", "ReportData", "figure_tables", "file_place", "report_data"]
+# Tables that say nothing of the samples of the run: of the model, or of the files.
+_NO_LIGHT = ("Agreement", "Findings", "Funnel", "Known mixtures", "Reliability", "Sample sheet")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +58,13 @@ class ReportData:
         found: counts, corrected ratios, groups, tests, lights.
         study: None when it was deleted.
         card: of the model; None when the model is gone.
-        tables: name -> table: Samples, Groups, Tests, Replicates, Fit, Funnel, Findings, Sample sheet.
-        figures: file name -> data behind a figure.
+        tables: name -> table, see `report_parts.PARTS`; those that could be made.
+        figures: name of `report_figures.FIGURES` -> data behind a figure.
         notices: what stands before every number.
         provenance: see `export_provenance.provenance_dict`.
+        fate, time_h: what the answer is about; NaN for cells without a time.
+        missing: name of a table -> why it could not be made; empty where `parts` were not asked for.
+        said: how groups were tested and scores checked, in sentences.
     """
 
     found: Comparison
@@ -64,6 +74,10 @@ class ReportData:
     figures: dict[str, pd.DataFrame]
     notices: tuple[str, ...]
     provenance: dict[str, Any]
+    fate: str
+    time_h: float
+    missing: dict[str, str] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
     @property
     def run(self) -> Run:
@@ -82,25 +96,41 @@ def report_data(
     method: str = DEFAULT_METHOD,
     control: str | None = None,
     adjust: str = "holm",
+    *,
+    fate: str = "",
+    time_h: float | None = None,
+    parts: bool = False,
+    progress: Progress = no_progress,
 ) -> ReportData:
     """Gather a report; arguments as in `comparison`.
 
     Args:
         control: None takes the group that the sample sheet marks as control, as the pages do.
+        fate, time_h: what the answer is about; "" and None as the pages open.
+        parts: also what takes seconds: tests over everything, time course, doses, scores, mixtures.
 
     Raises:
         StoreError: there is no such run or its table is damaged.
+        WrongUse: an unknown method, way to adjust or class.
     """
     from nscweb.services.explain import model_of_run
 
     against = (default_control(app, run) or "") if control is None else control
     found = comparison(app, get_run(app, run), filters, method, against, adjust)
+    if fate and fate not in found.classes.names:
+        raise WrongUse(
+            f"The model of this run has no class {fate!r}.", f"There are: {', '.join(found.classes.names)}."
+        )
+    chosen = fate or default_fate(found.classes)
+    hours = default_time(found) if time_h is None else time_h
+    if (fate or time_h is not None) and not found.groups.empty:
+        found = replace(found, sentences=sentences(found, chosen, hours))
     study = study_of(app, found.run)
-    try:
-        card = model_of_run(app, found.run).card
-    except NscwebError:
-        card = None  # the model is gone; provenance still says which one it was
-    tables = {
+    entry: CardEntry | None = None
+    with contextlib.suppress(NscwebError):  # the model may be gone; provenance still says which one it was
+        entry = model_of_run(app, found.run)
+    kept = Gathered()
+    kept.tables |= {
         "Samples": samples_frame(found),
         "Groups": groups_frame(found),
         "Tests": tests_frame(found),
@@ -108,9 +138,55 @@ def report_data(
         "Fit": fit_frame(found.run),
         **_of_the_study(app, found.run, study),
     }
+    drawn = figure_tables(app, found, chosen, hours)
+    said: tuple[str, ...] = ()
+    if parts:
+        said = _add_parts(app, found, entry, kept, drawn, progress)
     return ReportData(
-        found, study, card, tables, figure_tables(found), notices(found), provenance_dict(app, found)
+        found=found,
+        study=study,
+        card=None if entry is None else entry.card,
+        tables=_marked(kept.tables, found),
+        figures=_marked(drawn, found),
+        notices=notices(found),
+        provenance={**provenance_dict(app, found), "asked": {"fate": chosen, "time_h": _or_none(hours)}},
+        fate=chosen,
+        time_h=hours,
+        missing=kept.missing,
+        said=said,
     )
+
+
+def _add_parts(
+    app: App,
+    found: Comparison,
+    entry: CardEntry | None,
+    kept: Gathered,
+    drawn: dict[str, pd.DataFrame],
+    progress: Progress,
+) -> tuple[str, ...]:
+    from nscweb.reports.figures_statistics import differences_data
+    from nscweb.services.report_scores import add_scores
+    from nscweb.services.report_statistics import add_statistics
+    from nscweb.services.statistics import for_file
+
+    how, tests = add_statistics(app, found, kept, progress)
+    if len(tests):
+        drawn["all_differences"] = for_file(
+            differences_data(tests), str(kept.tables["All comparisons"]["family"].iloc[0])
+        )
+    return (*how, *add_scores(app, found, entry, kept, progress))
+
+
+def _marked(tables: dict[str, pd.DataFrame], found: Comparison) -> dict[str, pd.DataFrame]:
+    return {
+        name: table if name in _NO_LIGHT or table.empty else with_light(table, found)
+        for name, table in tables.items()
+    }
+
+
+def _or_none(hours: float) -> float | None:
+    return None if math.isnan(hours) else hours
 
 
 def _of_the_study(app: App, run: Run, study: Study | None) -> dict[str, pd.DataFrame]:
@@ -142,26 +218,3 @@ def file_place(app: App, run: Run, form: str, said: str) -> Path:
     """
     text = f"{table_version(app, run)} {said} {__version__}"
     return app.folder.run_dir(run.run_id) / f"{form}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-
-
-def figure_tables(found: Comparison) -> dict[str, pd.DataFrame]:
-    """File name -> what a figure of Predict and Compare draws, for all classes and time points."""
-    from nscweb.reports.figures_compare_data import difference_data, group_data, means_and_points, point_data
-
-    if found.groups.empty:
-        return {}
-    fate = default_fate(found.classes)
-    answer = answer_of(found, fate)
-    means = group_data(found.groups, answer.order, found.classes.names)
-    points = point_data(found.replicate_rows, answer.order, found.classes.names)
-    against = found.control or answer.leader
-    differences = [
-        difference_data(found.tests, answer.order, name, hours, against)
-        for name in found.classes.names
-        for hours in times_of(found)
-    ]
-    drawn = {"means_over_time": means, "replicates_and_means": means_and_points(means, points)}
-    full = [part for part in differences if len(part)]
-    if full:
-        drawn["differences"] = pd.concat(full, ignore_index=True)
-    return drawn

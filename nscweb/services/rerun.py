@@ -17,7 +17,8 @@ from nscweb.core.runs import Run
 from nscweb.core.samples import Study
 from nscweb.services.export_provenance import filters_from_dict
 from nscweb.services.models import list_models
-from nscweb.services.report_data import COMPARED, report_data
+from nscweb.services.report_data import report_data
+from nscweb.services.report_parts import ALSO_COMPARED, COMPARED
 from nscweb.services.rerun_compare import EXACT, TableCheck, compare_tables
 from nscweb.services.rerun_folder import same_inputs
 from nscweb.services.rerun_reading import Statement, read_report
@@ -111,16 +112,26 @@ def rerun(
         run = predict_study(
             beside, its_study, str(entry.folder), progress=progress, device=device, mode=mode
         )  # fmt: skip
-        data = report_data(beside, run, *chosen)
+        more = [name for name in ALSO_COMPARED if name in stated.tables]
+        asked = made.get("asked", {})
+        about = {"fate": str(asked.get("fate", "")), "time_h": asked.get("time_h")}
+        data = report_data(beside, run, *chosen, **about, parts=bool(more), progress=progress)
         checks = tuple(
-            compare_tables(name, stated.tables[name], data.tables[name])
-            for name in COMPARED
-            if name in stated.tables
+            compare_tables(name, stated.tables[name], data.tables.get(name, stated.tables[name].iloc[:0]))
+            for name in (*COMPARED, *more)
         )
         if out is not None:
             filters, method, control, adjust = chosen
             write_report(
-                beside, run, "zip", out, filters=filters, method=method, control=control, adjust=adjust
+                beside,
+                run,
+                "zip",
+                out,
+                filters=filters,
+                method=method,
+                control=control,
+                adjust=adjust,
+                **about,
             )
     reasons = _reasons(stated, run, study)
     return RerunResult(

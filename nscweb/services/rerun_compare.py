@@ -8,15 +8,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from nscweb.services.report_parts import BY_NAME
+
 # Below this two numbers are the same: digits that are lost when a file is written.
 EXACT = 1e-9
 # Other processors and thread counts add up in another order; scores then agree to about this.
 ROUNDING = 1e-4
-_KEYS = {
-    "Samples": ("sample",),
-    "Groups": ("group", "time_h", "class"),
-    "Tests": ("time_h", "class", "group", "other"),
-}
 _SHOWN = 8
 Value = str | float | None
 
@@ -51,7 +48,7 @@ def compare_tables(name: str, was: pd.DataFrame, now: pd.DataFrame) -> TableChec
         was: as read from the report.
         now: as made again.
     """
-    keys = _KEYS[name]
+    keys = BY_NAME[name].keys
     lost = [column for column in now.columns if column not in was.columns]
     if any(key in lost for key in keys):
         return TableCheck(name, 0, 0, 0.0, (f"{name}: the report has no column {', '.join(lost)}.",))
@@ -79,10 +76,14 @@ def compare_tables(name: str, was: pd.DataFrame, now: pd.DataFrame) -> TableChec
 
 
 def _by_key(table: pd.DataFrame, keys: Sequence[str]) -> dict[tuple[Value, ...], dict[str, Value]]:
-    found = {}
+    found: dict[tuple[Value, ...], dict[str, Value]] = {}
+    seen: dict[tuple[Value, ...], int] = {}
     for row in table.to_dict("records"):
         plain = {str(column): _plain(value) for column, value in row.items()}
-        found[tuple(plain[key] for key in keys)] = plain
+        key = tuple(plain[name] for name in keys)
+        # Rows of one name, such as the bins of a diagram, are told apart by their order.
+        seen[key] = seen.get(key, 0) + 1
+        found[key if seen[key] == 1 else (*key, float(seen[key]))] = plain
     return found
 
 
@@ -108,7 +109,7 @@ def _apart(before: Value, after: Value) -> float:
 
 
 def _named(keys: Sequence[str], values: Sequence[Value]) -> str:
-    return ", ".join(f"{key} {_shown(value)}" for key, value in zip(keys, values, strict=True))
+    return ", ".join(f"{key} {_shown(value)}" for key, value in zip(keys, values, strict=False))
 
 
 def _shown(value: Value) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nscweb.core.samples import Sample, Study
 from nscweb.services.context import App, open_app
+from nscweb.services.counts import Count, set_counts
 
 if TYPE_CHECKING:
     from nscweb.store.files import DataFolder
@@ -66,6 +67,9 @@ def _copy(app: App, beside: App, study: Study, made: dict[str, Any]) -> str:
     its_keys = beside.catalogue.add_samples(study_id, samples)
     for sample, key in zip(samples, its_keys, strict=True):
         _files(app.folder, study.study_id, keys[sample.name], beside.folder, study_id, key)
+    entered = made.get("entered_counts") or []
+    if entered:
+        set_counts(beside, study_id, [Count(**item) for item in entered])
     for name in ("findings.csv",):
         path = app.folder.study_dir(study.study_id) / name
         if path.exists():

@@ -13,11 +13,11 @@ import pandas as pd
 
 from nscweb.core.errors import InputRefused
 from nscweb.services.export_provenance import FORMAT
-from nscweb.services.report_data import COMPARED
+from nscweb.services.report_parts import ALSO_COMPARED, BY_NAME, COMPARED
 
 # Reports are far smaller; a file beyond this is no report, or a trap.
 MOST_BYTES = 1_000_000_000
-_CSV = {"Samples": "samples.csv", "Groups": "groups.csv", "Tests": "tests.csv"}
+_CSV = {name: BY_NAME[name].file for name in (*COMPARED, *ALSO_COMPARED)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,8 @@ class Statement:
 
     Attributes:
         provenance: see `export_provenance.provenance_dict`.
-        tables: Samples, Groups, Tests; values as text or numbers, whichever the file had.
+        tables: Samples, Groups, Tests, and the others that a workbook or zip has and that can be compared; values as
+            text or numbers, whichever the file had.
     """
 
     provenance: dict[str, Any]
@@ -69,7 +70,7 @@ def _from_html(path: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     tables = {
         name: pd.DataFrame(table["rows"], columns=table["columns"], dtype=object)
         for name, table in found["tables"].items()
-        if name in COMPARED
+        if name in _CSV
     }
     return dict(found["provenance"]), tables
 
@@ -87,12 +88,13 @@ def _from_zip(path: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
             tables = {
                 name: pd.read_csv(io.BytesIO(archive.read(file)), dtype=str, keep_default_na=False)
                 for name, file in _CSV.items()
+                if name in COMPARED or file in sizes
             }
             return dict(provenance), tables
         if sum(sizes.values()) > MOST_BYTES:
             raise ValueError("too large")
     with path.open("rb") as stream:
-        machine, tables = read_workbook(stream, COMPARED)
+        machine, tables = read_workbook(stream, tuple(_CSV))
     return dict(json.loads(machine)), tables
 
 

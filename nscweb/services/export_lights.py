@@ -1,0 +1,52 @@
+"""Does the model fit? The light of the samples behind every line of a table, so that a file marks what a page marks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from nscweb.services.comparison import Comparison
+
+_SEVERITY = {"green": 0, "": 1, "yellow": 2, "red": 3}
+_SAMPLE = ("sample_id", "sample")
+# Columns that name groups, and those that name times; a line is about all of them.
+_GROUPS = ("group", "control", "other")
+_TIMES = ("time_h", "first_h", "last_h")
+
+
+def with_light(frame: pd.DataFrame, found: Comparison) -> pd.DataFrame:
+    """The frame with the column ``light``: the worst light of the counted samples that a line is about.
+
+    A line that names a sample is about it; else about the samples of its groups at its time points. A line without a
+    group is about all groups, a line without a time about all times, and so is one that says since when something
+    holds (column ``direction``). "" where no sample of the line was judged. A frame that has lights keeps them.
+    """
+    if "light" in frame:
+        return frame
+    for column in _SAMPLE:
+        if column in frame:
+            return frame.assign(light=[found.lights.get(str(name), "") for name in frame[column]])
+    table = found.estimates.table.drop_duplicates("sample_id")
+    groups = table["group"].astype(str).to_numpy(object)
+    times = table["time_h"].to_numpy(np.float64)
+    worst = np.array([_SEVERITY[found.lights.get(str(name), "")] for name in table["sample_id"]], np.int64)
+    named = [column for column in _GROUPS if column in frame]
+    timed = [] if "direction" in frame else [column for column in _TIMES if column in frame]
+    words = {number: light for light, number in _SEVERITY.items()}
+    known: dict[tuple[object, ...], str] = {}
+    lights = []
+    for row in frame[[*named, *timed]].itertuples(index=False, name=None):
+        key = tuple(-1.0 if isinstance(value, float) and np.isnan(value) else value for value in row)
+        if key not in known:
+            here = np.ones(len(worst), bool)
+            if named:
+                here &= np.isin(groups, [str(value) for value in key[: len(named)]])
+            if timed:
+                hours = np.array([float(str(value)) for value in key[len(named) :]])
+                here &= np.isin(np.nan_to_num(times, nan=-1.0), hours)
+            known[key] = words[int(worst[here].max())] if here.any() else ""
+        lights.append(known[key])
+    return frame.assign(light=pd.Series(lights, index=frame.index, dtype=object))

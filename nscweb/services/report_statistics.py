@@ -1,0 +1,118 @@
+"""Tables of a report that the tabs "Replicates and tests" and "Time course" of the page Compare show."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from nscweb.core.errors import NscwebError
+from nscweb.core.progress import Progress, no_progress
+from nscweb.services import counts, courses, statistics
+from nscweb.services.comparison import Comparison
+from nscweb.services.report_parts import Gathered
+from nscweb.services.runs import study_of
+from nscweb.services.statistics import Statistics, TestSettings, for_file
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
+NO_CELL = "No cell is left to count."
+ONE_GROUP = "There are no two groups at one time point that could be compared."
+NO_CONTROL = "It needs a control group to compare with, and none was chosen."
+ONE_TIME = "Every group has one time point only, so first and last cannot be compared."
+
+
+def settings_of(found: Comparison) -> TestSettings:
+    """What the page Compare tests when nobody changed its boxes: every fate and time, a margin of 5 points."""
+    return TestSettings(control=found.control or None, adjust=found.adjust, pairs=not found.control)
+
+
+def add_statistics(
+    app: App, found: Comparison, kept: Gathered, progress: Progress = no_progress
+) -> tuple[tuple[str, ...], pd.DataFrame]:
+    """Put the tables into `kept`; returns how it was tested, in sentences, and all tests."""
+    rows = found.replicate_rows[ROWS]
+    names = ("All comparisons", "Means and spread", "ANOVA", "Replicates needed", "Equivalence", "Odds")
+    if rows.empty:
+        for name in (
+            *names,
+            "Counted cells",
+            "Time course",
+            "Earliest day",
+            "First against last",
+            "Agreement",
+        ):
+            kept.missing[name] = NO_CELL
+        for name in ("Doses", "Dose curves"):
+            kept.missing[name] = NO_CELL
+        return (), pd.DataFrame()
+    progress(0, 5, "Comparing groups")
+    made = statistics.statistics_of(app, found.run, rows, settings_of(found))
+    family = statistics.family_words(rows, made)
+    kept.put("All comparisons", for_file(made.tests, family), ONE_GROUP)
+    kept.put("Means and spread", for_file(made.summary), NO_CELL)
+    kept.put("ANOVA", for_file(made.anova), ONE_GROUP)
+    kept.put("Replicates needed", for_file(made.power), ONE_GROUP)
+    progress(1, 5, "Fitting cells within replicates")
+    lacking = NO_CONTROL if made.control is None else ONE_GROUP
+    kept.put("Equivalence", for_file(statistics.equivalence_of(rows, made)), lacking)
+    kept.put("Odds", for_file(statistics.odds_of(rows, made)), lacking)
+    _counts(app, found, rows, kept)
+    progress(2, 5, "Following groups over time")
+    _courses(found, rows, kept)
+    progress(3, 5, "Looking for the earliest day")
+    _earliest(app, found, rows, made, kept)
+    progress(4, 5, "Fitting doses")
+    _doses(app, found, kept)
+    return made.sentences, made.tests
+
+
+def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> None:
+    study = study_of(app, found.run)
+    try:
+        entered = counts.counts_of(app, study.study_id) if study else ()
+        table = counts.compare_with_counts(rows, entered) if entered else pd.DataFrame()
+    except NscwebError as error:
+        kept.missing["Counted cells"] = str(error)
+        return
+    kept.put(
+        "Counted cells", for_file(table), "No counts of cells are entered for this study (page Compare)."
+    )
+
+
+def _courses(found: Comparison, rows: pd.DataFrame, kept: Gathered) -> None:
+    # Fate by fate, as the page asks for them: the replicates are then drawn alike.
+    parts = [courses.courses_of(rows[rows["class"] == name], found.groups) for name in found.classes.names]
+    kept.put(
+        "Time course", pd.concat([part.course for part in parts], ignore_index=True), "No sample has a time."
+    )
+    pairs = [part.pairs for part in parts if len(part.pairs)]
+    kept.put("First against last", pd.concat(pairs, ignore_index=True) if pairs else pd.DataFrame(), ONE_TIME)
+    agreed = [{"class": name, **asdict(item)} for part in parts for name, item in part.agreements.items()]
+    kept.put("Agreement", pd.DataFrame(agreed), ONE_TIME)
+
+
+def _earliest(app: App, found: Comparison, rows: pd.DataFrame, made: Statistics, kept: Gathered) -> None:
+    parts = []
+    for name in found.classes.names if found.control else ():
+        if found.control not in set(rows.loc[rows["class"] == name, "group"]):
+            continue
+        settings = TestSettings(control=found.control, adjust=found.adjust, classes=(name,))
+        own = statistics.statistics_of(app, found.run, rows, settings)
+        table = courses.earliest_of(own.tests)
+        if len(table):
+            many = int(own.tests["comparisons"].max())
+            parts.append(for_file(table.assign(comparisons=many, family=statistics.family_words(rows, own))))
+    why = NO_CONTROL if made.control is None else ONE_GROUP
+    kept.put("Earliest day", pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(), why)
+
+
+def _doses(app: App, found: Comparison, kept: Gathered) -> None:
+    columns = ["sample_id", "group", "time_h", "replicate", "class", "ratio"]
+    made = courses.dose_response_of(app, found.run, found.estimates.table[columns])
+    why = made.sentence or "No sample with a dose is counted."
+    kept.put("Doses", made.points.assign(unit=made.unit) if len(made.points) else made.points, why)
+    kept.put("Dose curves", for_file(made.curves), why)
