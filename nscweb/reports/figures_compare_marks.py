@@ -43,22 +43,19 @@ def light_of(said: str) -> str:
 
 
 def point_style(lights: Iterable[str], colour: str, size: int) -> dict[str, Any]:
-    """Markers of replicates: yellow and red ones have another form, a dark rim and are larger.
+    """Markers of replicates: yellow and red ones look as in the legend, in form and in colour.
 
     Args:
         lights: words of `marks.mark`, one per point.
-        colour: of the fill, which tells the fate.
+        colour: of all others, which tells the fate.
     """
     known = [light_of(said) for said in lights]
     return {
-        "color": colour,
+        "color": [mark_colour(light) if light else colour for light in known],
         "opacity": 0.9,
-        "size": [size + 2 if light else size for light in known],
+        "size": [size + 1 if light else size for light in known],
         "symbol": [_FORMS.get(light, "circle") for light in known],
-        "line": {
-            "color": [mark_colour(light) if light else "white" for light in known],
-            "width": [1.6 if light else 0.8 for light in known],
-        },
+        "line": {"color": "white", "width": 0.8},
     }
 
 

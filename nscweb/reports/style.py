@@ -169,9 +169,7 @@ def finish(
         showlegend=bool(legend),
         legend={
             "orientation": "h",
-            # From the edge of the picture, not of the panels: on a narrow page names of groups take half of it.
-            "x": 0.01,
-            "xref": "container",
+            "x": 0,
             "xanchor": "left",
             # In units of the panels: Plotly then makes room when a narrow page needs more rows.
             "y": -(sides["b"] - below) / (full - sides["t"] - sides["b"]),

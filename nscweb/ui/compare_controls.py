@@ -86,8 +86,10 @@ def ask(app: App, run: Run, options: FilterOptions, filters: Filters) -> Asked:
         format_func=plain,
         key=f"{key}_fate",
         persist_state="session",
-        width=190,
+        width=170,
     )
+    # Two boxes stand side by side on a phone; what the time offers is known after the control.
+    when = top.container(width=120)
     control = top.selectbox(
         "Compared with",
         [EVERY_PAIR, *groups],
@@ -101,7 +103,7 @@ def ask(app: App, run: Run, options: FilterOptions, filters: Filters) -> Asked:
     found = cached.comparison(app, run, filters, method, control, adjust)
     times = [-1.0 if math.isnan(hours) else hours for hours in comparisons.times_of(found)]
     start = comparisons.default_time(found)
-    hours = top.selectbox(
+    hours = when.selectbox(
         "At",
         times or [-1.0],
         index=times.index(start) if start in times else 0,
@@ -109,7 +111,6 @@ def ask(app: App, run: Run, options: FilterOptions, filters: Filters) -> Asked:
         key=f"{key}_time_{'_'.join(f'{value:g}' for value in times)}",
         help=TIME_HELP,
         persist_state="session",
-        width=130,
     )
     return Asked(found, fate, hours if hours >= 0 else float("nan"), naive)
 

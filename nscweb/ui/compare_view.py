@@ -13,45 +13,20 @@ from nscweb.services import comparison as comparisons
 from nscweb.services import comparison_scores, export
 from nscweb.services.context import App
 from nscweb.ui import figures, show
+from nscweb.ui.answer_view import answer_html
 from nscweb.ui.compare_controls import Asked
-from nscweb.ui.text import html, plain
+from nscweb.ui.text import plain
 
-# Words and symbol of a verdict; colour is not the only sign.
-_VERDICTS = {
-    "clear": ("#009E73", "✓ Shown by a test"),
-    "control": ("#009E73", "✓ Shown by a test"),
-    "open": ("#E69F00", "? Not shown"),
-    "none": ("#D55E00", "✕ No answer"),
-}
 SUPERPLOT_HELP = (
     "Points are biological replicates, the bar is their mean with its 95 % interval. The grey shape is how the scores "
-    "of the single cells are spread; cells of one culture are not independent, so they count for nothing here. "
+    "of the single cells are spread; cells of one culture are not independent, so they add nothing to the interval. "
     + MARK_HELP
 )
 
 
 def answer(asked: Asked) -> None:
     """The sentences on top of Predict and Compare."""
-    found = asked.found
-    said = comparisons.answer_of(found, asked.fate, asked.time_h)
-    colour, words = _VERDICTS[said.verdict][0], badge(said.verdict, said.leader, found.control)
-    more = [*said.details, comparisons.lights_line(found), found.estimates.sentence]
-    lines = "".join(f"<li>{html(sentence, 2000)}</li>" for sentence in more if sentence)
-    st.html(
-        f'<div class="nsc-answer" role="status" style="border:1px solid #dfe4ea;border-left:6px solid {colour};'
-        'border-radius:8px;padding:0.7rem 1rem;background:#fff">'
-        f'<div style="font-size:0.82rem;font-weight:650;color:#44505d">{html(words)}</div>'
-        f'<div style="font-size:1.12rem;line-height:1.45;color:#1d2733">{html(said.headline, 3000)}</div>'
-        f'<ul class="nsc-list" style="color:#44505d;margin-top:0.4rem">{lines}</ul></div>'
-    )
-
-
-def badge(verdict: str, leader: str, control: str) -> str:
-    """Words of the verdict: what was asked, against the control or against all, is what they speak of."""
-    words = _VERDICTS[verdict][1]
-    if not control or verdict == "none" or leader == control:
-        return words
-    return f"✓ Shown against {control}" if verdict != "open" else f"? Not shown against {control}"
+    st.html(answer_html(asked))
 
 
 def order_of(asked: Asked) -> tuple[str, ...]:
@@ -67,7 +42,7 @@ def side_by_side(app: App, asked: Asked) -> None:
     bins = comparison_scores.score_bins(app, found.run, found.filters)
     figure = figures_compare.superplot(
         found.groups, found.replicate_rows, bins, found.classes, order, asked.time_h,
-        naive=asked.naive, simulated=found.data.simulated,
+        first=asked.fate, naive=asked.naive, simulated=found.data.simulated,
     )  # fmt: skip
     table = figures_compare_data.group_data(
         figures_compare_data.at_time(found.groups, asked.time_h), order, found.classes.names

@@ -22,6 +22,8 @@ RATIO_HELP = (
     "A ratio is the share of the counted cells that are of this class, corrected for what the model mixes up. "
     "The replicate is the unit: mean and 95 % interval are taken over replicates, never over pooled cells."
 )
+_SIGN, _LIGHT = " ", "Does the model fit?"
+_COLUMNS = {_SIGN: st.column_config.TextColumn(width=36, help=MARK_HELP)}
 
 
 def numbers(data: DashboardData) -> None:
@@ -71,20 +73,25 @@ def tables(asked: Asked) -> None:
         key="table_level",
     )
     if level == "sample":
-        st.dataframe(samples_table(found, compare_view.order_of(asked), asked.naive), hide_index=True)
+        table = samples_table(found, compare_view.order_of(asked), asked.naive, asked.fate)
+        st.dataframe(table, hide_index=True, column_config=_COLUMNS)
+        st.caption(MARK_HELP)
         _download("Samples (CSV)", export.samples_csv(found), _file(found.data, "samples"), "samples_csv")
         return
-    st.dataframe(groups_table(found, compare_view.order_of(asked), asked.naive), hide_index=True)
+    table = groups_table(found, compare_view.order_of(asked), asked.naive, asked.fate)
+    st.dataframe(table, hide_index=True, column_config=_COLUMNS)
     beside = " After the bar: counted labels, not corrected." if asked.naive else ""
     st.caption(
         "Brackets: 95 % interval over replicates. With a single replicate the interval is about its cells, is marked "
-        f"*, and says nothing about how replicates differ.{beside}"
+        f"*, and says nothing about how replicates differ.{beside} {MARK_HELP}"
     )
     _download("Groups (CSV)", export.groups_csv(found), _file(found.data, "groups"), "groups_csv")
 
 
-def samples_table(found: Comparison, order: Sequence[str], naive: bool = False) -> pd.DataFrame:
-    """One row per sample for people, groups in the order of the answer."""
+def samples_table(
+    found: Comparison, order: Sequence[str], naive: bool = False, fate: str = ""
+) -> pd.DataFrame:
+    """One row per sample for people, groups in the order of the answer; ratios before counts, `fate` first."""
     data = found.data
     place = {name: index for index, name in enumerate(order)}
     keys = data.samples["group"].astype(str).map(lambda name: place.get(name, len(place)))
@@ -92,45 +99,54 @@ def samples_table(found: Comparison, order: Sequence[str], naive: bool = False) 
         ["place", "time_h", "replicate", "sample_id"], kind="stable"
     )
     names = table["sample_id"].astype(str).tolist()
+    words = [mark(found.lights.get(name, "")) for name in names]
     shown = pd.DataFrame(
         {
+            _SIGN: [word[:1] for word in words],
             "Sample": names,
             "Group": table["group"].astype(str).tolist(),
             "Time": [_time(hours) for hours in table["time_h"]],
             "Replicate": table["replicate"].astype(str).tolist(),
-            "Cells": table["cells"].tolist(),
-            "Does the model fit?": [mark(found.lights.get(name, "")) for name in names],
         }
     )
     estimates = found.estimates.table
-    for fate in found.classes.names:
-        rows = estimates[estimates["class"] == fate].set_index("sample_id").reindex(names)
-        shown[fate] = _ratios(rows, "ratio", "naive", [""] * len(rows), naive)
+    for name in _fates(found, fate):
+        rows = estimates[estimates["class"] == name].set_index("sample_id").reindex(names)
+        shown[name] = _ratios(rows, "ratio", "naive", [""] * len(rows), naive)
+    shown[_LIGHT], shown["Cells"] = words, table["cells"].tolist()
     if data.controls:
         shown["Note"] = [USED_FOR_CALIBRATION if name in data.controls else "" for name in names]
     return shown
 
 
-def groups_table(found: Comparison, order: Sequence[str], naive: bool = False) -> pd.DataFrame:
-    """One row per group and time point for people; ratios with their interval in one cell."""
+def groups_table(
+    found: Comparison, order: Sequence[str], naive: bool = False, fate: str = ""
+) -> pd.DataFrame:
+    """One row per group and time point for people; ratios with their interval in one cell, `fate` first."""
     place = {name: index for index, name in enumerate(order)}
     rows = found.groups.assign(place=found.groups["group"].map(place))
     rows = rows.sort_values(["place", "time_h"], kind="stable")
     first = rows[rows["class"] == found.classes.names[0]]
+    words = [mark(str(light)) for light in first["light"]]
     shown = pd.DataFrame(
         {
+            _SIGN: [word[:1] for word in words],
             "Group": first["group"].astype(str).tolist(),
             "Time": [_time(hours) for hours in first["time_h"]],
-            "Replicates": first["replicates"].tolist(),
-            "Cells": first["cells"].tolist(),
-            "Does the model fit?": [mark(str(light)) for light in first["light"]],
         }
     )
-    for fate in found.classes.names:
-        own = rows[rows["class"] == fate]
+    for name in _fates(found, fate):
+        own = rows[rows["class"] == name]
         star = ["*" if count == 1 else "" for count in own["replicates"]]
-        shown[fate] = _ratios(own, "mean", "naive_mean", star, naive)
+        shown[name] = _ratios(own, "mean", "naive_mean", star, naive)
+    shown[_LIGHT] = words
+    shown["Replicates"], shown["Cells"] = first["replicates"].tolist(), first["cells"].tolist()
     return shown
+
+
+def _fates(found: Comparison, first: str) -> list[str]:
+    """The fate that is asked about stands where a phone still shows it."""
+    return sorted(found.classes.names, key=lambda name: name != first)
 
 
 def _ratios(rows: pd.DataFrame, value: str, counted: str, star: Sequence[str], naive: bool) -> list[str]:

@@ -79,7 +79,24 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 .nsc-scale i {display: block; height: 3px; background: #fff; box-shadow: 0 0 1.5px #000; margin-top: 1px;}
 .nsc-ramp {display: flex; align-items: center; gap: 0.6rem; font-size: 0.8rem; color: #5b6775;}
 .nsc-ramp i {flex: 0 0 140px; height: 10px; border-radius: 3px;}
+.nsc-answer {border: 1px solid #dfe4ea; border-left: 6px solid; border-radius: 8px; padding: 0.7rem 1rem; background: #fff;}
+.nsc-answer .verdict {display: inline-block; color: #fff; font-weight: 650; font-size: 0.86rem; border-radius: 5px; padding: 0.08rem 0.6rem;
+  overflow-wrap: anywhere;}
+.nsc-answer .said {font-size: 1.14rem; line-height: 1.45; color: #1d2733; margin-top: 0.3rem; overflow-wrap: anywhere;}
+.nsc-answer .nsc-list {color: #44505d; margin: 0.45rem 0 0 0; padding-left: 1.1rem;}
+.nsc-answer .when {font-size: 0.84rem; color: #5b6775; margin-top: 0.55rem;}
+.nsc-answer .times {list-style: none; display: grid; grid-template-columns: repeat(auto-fit, minmax(136px, 1fr)); gap: 0.4rem; margin: 0.25rem 0 0 0;
+  padding: 0;}
+.nsc-answer .times li {border: 1px solid #dfe4ea; border-radius: 6px; padding: 0.25rem 0.5rem; margin: 0; display: grid; font-size: 0.86rem;
+  grid-template-columns: 1fr auto; line-height: 1.3; align-content: start; overflow-wrap: anywhere;}
+.nsc-answer .times li.here {border-color: #0072B2; box-shadow: inset 0 0 0 1px #0072B2;}
+.nsc-answer .times small {color: #5b6775;} .nsc-answer .times b {text-align: right;}
+.nsc-answer .times em {font-style: normal; font-weight: 650; text-align: right; padding-left: 0.4rem; font-variant-numeric: tabular-nums;}
+.nsc-answer details {margin-top: 0.35rem; font-size: 0.93rem; color: #44505d;}
+.nsc-answer summary {cursor: pointer; color: #0072B2; padding: 0.35rem 0; width: fit-content;}
 @media (max-width: 640px) {
+  .nsc-answer {padding: 0.6rem 0.75rem;} .nsc-answer .said {font-size: 1.05rem;}
+  [data-testid="stTabs"] [role="tablist"] {flex-wrap: wrap; row-gap: 0.2rem; overflow: visible;}
   [data-testid="stMainBlockContainer"] {padding: 3.2rem 0.9rem 3rem 0.9rem;}
   [data-testid="stHeader"] {background: #fff;}
   h1 {font-size: 1.55rem !important;}
