@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.core.card import ModelCard
 from nscweb.core.flags import unpack
 from nscweb.core.runs import Run
 from nscweb.services.calibration import set_words
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 __all__ = [
-    "NOTICE", "cells_csv", "cells_frame", "counted", "export_run", "figure_csv", "groups_csv", "provenance_json",
+    "NOTICE", "cells_csv", "cells_frame", "counted", "export_run", "figure_csv", "groups_csv", "of_model", "provenance_json",
     "samples_csv", "stated", "tables", "tests_csv", "with_gates", "with_header",
 ]  # fmt: skip
 
@@ -143,6 +144,17 @@ def tests_csv(found: Comparison) -> bytes:
 def with_gates(frame: pd.DataFrame, run: Run, filters: Filters | None = None) -> bytes:
     """`figure_csv` of what a page shows of a run, with what made it in every line."""
     return figure_csv(stated(frame, run, filters or Filters()))
+
+
+def of_model(frame: pd.DataFrame, card: ModelCard) -> bytes:
+    """`figure_csv` of what a page shows of a model, with the model in every line."""
+    return figure_csv(
+        frame.assign(
+            model_trained_on="simulated cells" if card.origin.simulated else "measured cells",
+            model=f"{card.name} {card.version}",
+            weights_sha256=card.weights.sha256,
+        )
+    )
 
 
 def figure_csv(frame: pd.DataFrame) -> bytes:

@@ -35,6 +35,7 @@ from nscweb.services.export_tables import (
     replicates_frame,
     samples_frame,
     tests_frame,
+    yes_no,
 )
 from nscweb.services.gates import funnel, gates_of_run
 from nscweb.services.report_figures import figure_tables
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPARED", "ReportData", "figure_tables", "file_place", "report_data"]
 # Tables that say nothing of the samples of the run: of the model, or of the files.
-_NO_LIGHT = ("Agreement", "Findings", "Funnel", "Known mixtures", "Reliability", "Sample sheet")
+_NO_LIGHT = ("Findings", "Known mixtures", "Reliability", "Sample sheet", "published_counts")
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,10 +180,12 @@ def _add_parts(
 
 
 def _marked(tables: dict[str, pd.DataFrame], found: Comparison) -> dict[str, pd.DataFrame]:
-    return {
-        name: table if name in _NO_LIGHT or table.empty else with_light(table, found)
-        for name, table in tables.items()
-    }
+    marked = {}
+    for name, table in tables.items():
+        lit = table if name in _NO_LIGHT or table.empty else with_light(table, found)
+        truths = {column: yes_no(lit[column].tolist()) for column in lit.columns if lit[column].dtype == bool}
+        marked[name] = lit.assign(**truths)
+    return marked
 
 
 def _or_none(hours: float) -> float | None:

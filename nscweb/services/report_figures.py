@@ -75,7 +75,7 @@ def figure_tables(
     tables = {
         "ratios_stacked": stacked_ratios_data(found.groups, classes, order),
         "means_over_time": means,
-        "replicates_and_means": means_and_points(means, points),
+        "replicates_and_means": means_and_points(means, points).astype({"replicates": "Int64"}),
         "differences": _joined(differences),
         "score_distribution": bins.assign(light=[lights.get(key, "") for key in keys]),
         "published_counts": _joined(published),

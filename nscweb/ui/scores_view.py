@@ -14,8 +14,10 @@ from nscweb.core.runs import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.reports.figures_scores import reliability_figure, sets_data, sets_figure
 from nscweb.services import calibration, calibration_words, export, runs
+from nscweb.services.comparison import Comparison
 from nscweb.services.context import App
 from nscweb.services.dashboard import Filters
+from nscweb.services.export_lights import with_light
 from nscweb.ui import controls_view, figures, show
 from nscweb.ui.text import count, plain
 
@@ -54,8 +56,11 @@ def show_scores(app: App, run: Run, data: object = None) -> None:
     if not found:
         show.empty("No scores of held-out cells", " ".join(calibration.NO_HELD_OUT))
         return
-    _sets(app, run, filters if isinstance(filters, Filters) else Filters())
-    draw_reliability(found, f"run_{run.run_id}", run.provenance.simulated_training)
+    _sets(app, run, filters if isinstance(filters, Filters) else Filters(), data)
+    draw_reliability(
+        found, f"run_{run.run_id}", run.provenance.simulated_training,
+        lambda table: export.with_gates(table, run),
+    )  # fmt: skip
 
 
 def show_reliability(entry: CardEntry) -> None:
@@ -69,16 +74,22 @@ def show_reliability(entry: CardEntry) -> None:
         st.subheader("Is it as sure as it should be?", anchor=False, help=RELIABILITY_HELP)
         st.caption("Not measured for this model. Measure it with the command nscweb models audit.")
         return
-    draw_reliability(found, f"model_{entry.card.name}", entry.card.origin.simulated)
+    draw_reliability(
+        found, f"model_{entry.card.name}", entry.card.origin.simulated,
+        lambda table: export.of_model(table, entry.card),
+    )  # fmt: skip
 
 
-def draw_reliability(found: list[Reliability], key: str, simulated: bool) -> None:
+def draw_reliability(
+    found: list[Reliability], key: str, simulated: bool, csv: Callable[[pd.DataFrame], bytes]
+) -> None:
     """Tiles, sentence, diagram and table; one class or time point at a choice.
 
     Args:
         found: at least one.
         key: unique on the page, and name of files.
         simulated: the cells are simulated.
+        csv: a table as a file that says what made it.
     """
     st.subheader("Is it as sure as it should be?", anchor=False, help=RELIABILITY_HELP)
     words = [_what(item) for item in found]
@@ -106,13 +117,13 @@ def draw_reliability(found: list[Reliability], key: str, simulated: bool) -> Non
     figures.show_figure(
         reliability_figure(item, simulated=simulated),
         f"{key}_reliability",
-        export.figure_csv(calibration_words.reliability_rows(found)),
+        csv(calibration_words.reliability_rows(found)),
         key=f"reliability_figure_{key}",
         alt="Reliability diagram: share of cells that are right against the score of the model",
     )
 
 
-def _sets(app: App, run: Run, filters: Filters) -> None:
+def _sets(app: App, run: Run, filters: Filters, data: object) -> None:
     percent = st.slider(
         "Error rate allowed, % of the cells of each class",
         1, 30, 10, key=f"sets_alpha_{run.run_id}", width=420,
@@ -132,7 +143,7 @@ def _sets(app: App, run: Run, filters: Filters) -> None:
     figures.show_figure(
         sets_figure(found.groups, found.sets, found.classes, simulated=simulated),
         name,
-        export.with_gates(sets_data(found.groups, found.sets), run, filters),
+        export.with_gates(_lit(sets_data(found.groups, found.sets), data), run, filters),
         key=f"sets_{run.run_id}",
         alt="Share of cells with each set of classes, one panel per inducer group over time",
     )
@@ -144,7 +155,7 @@ def _sets(app: App, run: Run, filters: Filters) -> None:
         st.dataframe(_table(found), hide_index=True)
         st.download_button(
             "Sets of every sample (CSV)",
-            export.with_gates(found.shares, run, filters),
+            export.with_gates(_lit(found.shares, data), run, filters),
             file_name=f"{name}_samples.csv",
             mime="text/csv",
             key=f"sets_samples_{run.run_id}",
@@ -152,6 +163,10 @@ def _sets(app: App, run: Run, filters: Filters) -> None:
             on_click="ignore",
             type="tertiary",
         )
+
+
+def _lit(table: pd.DataFrame, data: object) -> pd.DataFrame:
+    return with_light(table, data) if isinstance(data, Comparison) else table
 
 
 def _made_sets(_app: App, _run: Run, key: str, filters: Filters, percent: int) -> calibration.RunSets:
