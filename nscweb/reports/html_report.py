@@ -7,6 +7,7 @@ browser repeats on each printed page.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +18,9 @@ from nscweb.reports.html_report_style import STYLE
 # Nothing but the styles of this file may be used: a browser would refuse a picture or a script from elsewhere.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _DATA_ID = "nscweb-report"
+# Words are never broken within so many letters, and words of up to 16 not at all: names of classes and groups stay
+# whole; hashes, paths and long names of samples do not.
+_WHOLE, _UNBROKEN = 24, 16
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,10 @@ def report_page(
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY, quote=True)}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="robots" content="noindex"><title>{escape(title)}</title><style>{STYLE}</style></head><body>'
-        f'<table class="sheet"><thead><tr><td><div class="notice" role="note">{head}</div></td></tr></thead>'
+        '<table class="sheet" role="presentation"><thead><tr><td>'
+        f'<div class="notice" role="note">{head}</div></td></tr></thead>'
         f"<tbody><tr><td><header><h1>{escape(title)}</h1><p>{escape(subtitle)}</p></header>"
-        f'<nav aria-label="Contents"><ol>{contents}</ol></nav>{body}</td></tr></tbody></table>'
+        f'<nav aria-label="Contents"><ol>{contents}</ol></nav><main>{body}</main></td></tr></tbody></table>'
         f'<script type="application/json" id="{_DATA_ID}">{_json(machine)}</script></body></html>\n'
     )
 
@@ -123,30 +128,95 @@ def numbered(sentences: Iterable[str]) -> Html:
 
 def facts(lines: Iterable[tuple[str, str]]) -> Html:
     """Names and values."""
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in lines)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in lines
+    )
     return Html(f'<table class="facts"><tbody>{rows}</tbody></table>')
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> Html:
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    numbers: Sequence[int] = (),
+    *,
+    caption: str = "",
+    over: Sequence[tuple[str, int]] = (),
+    side_by_side: int = 0,
+    dense: bool = False,
+) -> Html:
     """A table with its head repeated on each page.
 
     Args:
-        rows: text or numbers, written as `str` says.
+        rows: text or numbers, written as `str` says; the first of a row is its head.
         numbers: positions of columns that are set to the right.
+        caption: what it shows, in a few words.
+        over: a line above the head: (text, columns that it spans).
+        side_by_side: on paper, every so many rows become a table of their own, two beside each other; 0: one table.
+        dense: small type on paper, for many columns.
     """
-    right = set(numbers)
+    held = [list(row) for row in rows]
+    if not side_by_side or len(held) <= 6:
+        drawn_whole = _table(columns, held, set(numbers), caption, over)
+        return Html(f'<div class="dense">{drawn_whole}</div>' if dense else drawn_whole)
+    # No longer than half of what there is, so that a short table is not one high column and nothing beside it.
+    size = min(side_by_side, -(-len(held) // 2))
+    pieces = [held[start : start + size] for start in range(0, len(held), size)]
+    drawn = [
+        _table(columns, piece, set(numbers), caption if not number else f"{caption}, continued", over)
+        for number, piece in enumerate(pieces)
+    ]
+    pairs = ("".join(drawn[start : start + 2]) for start in range(0, len(drawn), 2))
+    kind = "pair short" if size <= 20 else "pair"
+    return Html("".join(f'<div class="{kind}">{pair}</div>' for pair in pairs))
 
-    def cell(tag: str, position: int, value: object) -> str:
+
+def _table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    right: set[int],
+    caption: str,
+    over: Sequence[tuple[str, int]],
+) -> str:
+    def cell(position: int, value: object) -> str:
         kind = ' class="n"' if position in right else ""
-        return f"<{tag}{kind}>{escape(str(value))}</{tag}>"
+        if not position:
+            return f'<th scope="row"{kind}>{breakable(str(value))}</th>'
+        return f"<td{kind}>{breakable(str(value))}</td>"
 
-    head = "".join(cell("th", i, name) for i, name in enumerate(columns))
-    body = "".join("<tr>" + "".join(cell("td", i, v) for i, v in enumerate(row)) + "</tr>" for row in rows)
-    return Html(
-        f'<div class="wide"><table class="data"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    spans = "".join(
+        f'<th scope="colgroup" colspan="{number}">{escape(text)}</th>'
+        if text
+        else f'<td colspan="{number}"></td>'
+        for text, number in over
+    )
+    right_set = ' class="n"'
+    names = "".join(
+        f'<th scope="col"{right_set if position in right else ""}>{breakable(name)}</th>'
+        for position, name in enumerate(columns)
+    )
+    head = (f'<tr class="over">{spans}</tr>' if spans else "") + f"<tr>{names}</tr>"
+    body = "".join("<tr>" + "".join(cell(i, v) for i, v in enumerate(row)) + "</tr>" for row in rows)
+    said = f"<caption>{escape(caption)}</caption>" if caption else ""
+    region = f' role="region" tabindex="0" aria-label="{escape(caption, quote=True)}"' if caption else ""
+    return (
+        f'<div class="wide"{region}><table class="data">{said}<thead>{head}</thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
-def figure(svg: Html, caption: str) -> Html:
-    """A drawing with the words below it."""
-    return Html(f"<figure>{svg.text}<figcaption>{escape(caption)}</figcaption></figure>")
+def breakable(text: str) -> str:
+    """Escaped text whose longest words may be broken: after an underscore or slash, and after 24 letters."""
+    if max((len(word) for word in text.split()), default=0) <= _UNBROKEN:
+        return escape(text)
+    parts = re.split(r"(?<=[_/\\])", text)
+    short = [part[i : i + _WHOLE] for part in parts for i in range(0, len(part), _WHOLE)]
+    return "<wbr>".join(escape(part) for part in short)
+
+
+def figure(svg: Html, caption: str, narrow: Html | None = None) -> Html:
+    """A drawing with the words below it; `narrow` takes its place on a telephone."""
+    small = f'<div class="narrow">{narrow.text}</div>' if narrow else ""
+    kind = ' class="broad"' if narrow else ""
+    return Html(
+        f"<figure><div{kind}>{svg.text}</div>{small}<figcaption>{escape(caption)}</figcaption></figure>"
+    )

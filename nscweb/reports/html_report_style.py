@@ -8,7 +8,7 @@ STYLE = f"""
 :root {{ color-scheme: light; }}
 * {{ box-sizing: border-box; }}
 body {{ margin: 0; background: #fff; color: {INK}; font: 15px/1.45 {FONT}; }}
-table.sheet {{ width: 100%; max-width: 1080px; margin: 0 auto; border-collapse: collapse; }}
+table.sheet {{ width: 100%; max-width: 1120px; margin: 0 auto; border-collapse: collapse; table-layout: fixed; }}
 table.sheet > tbody > tr > td, table.sheet > thead > tr > td {{ padding: 0 20px; vertical-align: top; }}
 .notice {{ border: 2px solid #8a1c00; color: #8a1c00; background: #fff6f2; border-radius: 4px; padding: 6px 10px;
   margin: 10px 0; font-size: 13px; }}
@@ -22,42 +22,65 @@ p.method {{ border-left: 4px solid #0072B2; padding: 2px 0 2px 12px; }}
 ul.warn {{ border: 1px solid #c9a227; background: #fffbea; border-radius: 4px; padding: 8px 10px 8px 28px; }}
 ul, ol {{ margin: 6px 0; padding-left: 22px; }}
 li {{ overflow-wrap: anywhere; }}
-nav ol {{ columns: 3 180px; font-size: 14px; padding-left: 20px; }}
+nav ol {{ columns: 3 180px; font-size: 14px; padding-left: 24px; }}
 nav a {{ color: #0059a0; }}
 .references {{ font-size: 13px; color: {MUTED}; }}
 .wide {{ overflow-x: auto; }}
+.wide:focus-visible {{ outline: 2px solid #0059a0; }}
 table.data, table.facts {{ border-collapse: collapse; font-size: 13px; margin: 8px 0; }}
 table.data {{ width: 100%; font-variant-numeric: tabular-nums; }}
+table.data caption {{ text-align: left; color: {MUTED}; padding: 2px 0; }}
 table.data th, table.data td, table.facts th, table.facts td {{ text-align: left; padding: 3px 8px 3px 0;
-  border-bottom: 1px solid {GRID}; vertical-align: top; overflow-wrap: anywhere; }}
-table.data thead th {{ border-bottom: 1.5px solid {INK}; overflow-wrap: normal; }}
-table.data .n {{ text-align: right; white-space: nowrap; padding-right: 14px; }}
-table.facts th {{ font-weight: 600; width: 190px; white-space: nowrap; }}
-table.facts td {{ font-variant-numeric: tabular-nums; }}
+  border-bottom: 1px solid {GRID}; vertical-align: top; }}
+table.data tbody th {{ font-weight: 400; }}
+table.data thead th {{ border-bottom: 1.5px solid {INK}; vertical-align: bottom; }}
+table.data thead tr.over th {{ border-bottom: 1px solid {MUTED}; text-align: center; }}
+table.data thead tr.over td {{ border-bottom: 0; }}
+table.data .n {{ text-align: right; padding-right: 12px; }}
+table.data tbody .n {{ white-space: nowrap; }}
+table.facts th {{ font-weight: 600; width: 190px; }}
+table.facts td {{ font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }}
 figure {{ margin: 12px 0; }}
 figure svg {{ width: 100%; height: auto; display: block; }}
+.narrow {{ display: none; }}
 @media (max-width: 600px) {{
   table.sheet > tbody > tr > td, table.sheet > thead > tr > td {{ padding: 0 10px; }}
-  table.sheet {{ table-layout: fixed; }}
-  table.facts th {{ white-space: normal; width: 110px; }}
-  figure {{ overflow-x: auto; }}
-  figure svg {{ min-width: 560px; }}
+  table.facts th {{ width: 110px; }}
+  table.data {{ font-size: 12px; }}
+  nav ol {{ columns: 1; }}
+  nav li {{ padding: 4px 0; }}
 }}
-@page {{ size: A4; margin: 14mm 12mm; }}
+@media screen and (max-width: 600px) {{
+  .broad {{ display: none; }}
+  .narrow {{ display: block; }}
+}}
+@page {{ size: A4; margin: 11mm 12mm; }}
 @media print {{
-  body {{ font-size: 10pt; }}
+  body {{ font-size: 9pt; line-height: 1.35; }}
   table.sheet {{ max-width: none; }}
   table.sheet > tbody > tr > td, table.sheet > thead > tr > td {{ padding: 0; }}
   thead {{ display: table-header-group; }}
-  .notice {{ margin: 0 0 4mm; font-size: 8.5pt; padding: 1.5mm 2.5mm; print-color-adjust: exact;
+  .notice {{ margin: 0 0 3mm; font-size: 7.5pt; padding: 1mm 2mm; line-height: 1.25; print-color-adjust: exact;
     -webkit-print-color-adjust: exact; }}
   nav {{ display: none; }}
+  h1 {{ font-size: 17pt; margin-top: 1mm; }}
+  h2 {{ font-size: 12.5pt; margin: 5mm 0 1.5mm; }}
+  h3 {{ font-size: 10pt; margin: 3mm 0 1mm; }}
+  p.lead {{ font-size: 12.5pt; }}
+  header p, .small, figcaption, .references {{ font-size: 8pt; }}
   .wide {{ overflow: visible; }}
-  table.data, table.facts {{ font-size: 8pt; }}
-  tr, figure, li, p {{ break-inside: avoid; }}
+  .pair {{ display: grid; grid-template-columns: 1fr 1fr; gap: 0 7mm; align-items: start; }}
+  table.data, table.facts {{ font-size: 7.5pt; line-height: 1.2; margin: 1mm 0 2mm; }}
+  table.data th, table.data td, table.facts th, table.facts td {{ padding: 0.45mm 1.6mm 0.45mm 0; }}
+  table.data .n {{ padding-right: 2mm; }}
+  table.data.small, .pair table.data, .dense table.data {{ font-size: 6.8pt; }}
+  table.facts th {{ width: 38mm; }}
+  tr, figure, li, p, .short {{ break-inside: avoid; }}
   table.sheet > tbody > tr, table.sheet > tbody > tr > td {{ break-inside: auto; }}
-  h2, h3 {{ break-after: avoid; }}
+  h2, h3, caption {{ break-after: avoid; }}
+  figure {{ margin: 2mm 0; }}
   section.new {{ break-before: page; }}
+  section.new > h2 {{ margin-top: 1mm; }}
   figure, ul.warn {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
 }}
 """

@@ -29,7 +29,7 @@ def card_section(data: ReportData) -> Section:
     ]
     if card.audit.get("sentence"):
         parts += [heading("What shortcuts could explain"), paragraph(str(card.audit["sentence"]))]
-    return Section(_TITLE, parts, new_page=True)
+    return Section(_TITLE, parts)
 
 
 def _facts(card: ModelCard) -> list[tuple[str, str]]:
@@ -65,5 +65,5 @@ def _performance(card: ModelCard) -> list[Html]:
     return [
         heading("How well it does on samples that it has never seen"),
         paragraph(card.performance.data, "small"),
-        table(columns, rows, numbers=(2, 3, 4, 5)),
+        table(columns, rows, numbers=(2, 3, 4, 5), caption="Figures on held-out samples", side_by_side=30),
     ]

@@ -44,3 +44,36 @@ def test_drawings_mark_samples_that_do_not_fit_and_ratios_that_are_lost():
     assert "■" in drawn and drawn.count("cannot be recovered") == 2
     stacked = stacked_svg(groups, classes, order).text
     assert stacked.count("cannot be recovered") == 1 and ">75<" in stacked
+
+
+def test_tables_name_their_heads_and_break_only_the_longest_words():
+    drawn = table(
+        ["Class", "n"], [["oligodendrocyte", 1], ["oligodendrocyte-medium_2d_rep1", 2]], [1], caption="c"
+    ).text
+    assert '<th scope="row">oligodendrocyte</th>' in drawn
+    assert "oligodendrocyte-medium_<wbr>2d_<wbr>rep1" in drawn
+    assert drawn.count('scope="col"') == 2 and "<caption>c</caption>" in drawn and 'aria-label="c"' in drawn
+
+
+def test_long_tables_stand_beside_each_other_and_lose_no_line():
+    rows = [[f"s{number}", number] for number in range(25)]
+    drawn = table(["Sample", "n"], rows, [1], caption="c", side_by_side=10).text
+    assert drawn.count("<table") == 3 and drawn.count('class="pair') == 2
+    assert all(f'>s{number}</th><td class="n">{number}</td>' in drawn for number in range(25))
+
+
+def test_a_telephone_gets_drawings_of_its_own_with_the_same_rows():
+    classes = ClassScheme(("a", "b"))
+    values = [("g", 24.0, name, 0.5, 0.4, 0.6, "green") for name in ("a", "b")]
+    groups = pd.DataFrame(values, columns=["group", "time_h", "class", "mean", "low", "high", "light"])
+    points, order = groups.rename(columns={"mean": "ratio"}), ratio_rows(groups)
+    broad, narrow = (ratio_svg(groups, points, classes, order, narrow=kind).text for kind in (False, True))
+    assert 'viewBox="0 0 960 ' in broad and 'viewBox="0 0 380 ' in narrow
+    assert broad.count("g, 1 d") == 1 and narrow.count("g, 1 d") == 2
+    assert 'viewBox="0 0 380 ' in stacked_svg(groups, classes, order, narrow=True).text
+    assert 'role="img"' in narrow and "aria-label=" in narrow
+
+
+def test_groups_are_drawn_in_the_order_of_the_answer():
+    groups = pd.DataFrame({"group": ["a", "b", "c"], "time_h": [24.0, 24.0, 24.0]})
+    assert [name for name, _ in ratio_rows(groups, ["c", "a"])] == ["c", "a", "b"]

@@ -91,7 +91,7 @@ def test_the_page_is_complete_in_itself_and_says_first_what_must_be_read_first(d
     for title in (
         "The answer",
         "Groups compared",
-        "Does the model fit",
+        "does the model fit",
         "quality gates",
         "Model card",
         "Methods",

@@ -1,0 +1,52 @@
+"""How numbers are written in the HTML report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nscweb.reports.marks import mark
+
+
+def percent(value: float, *, sign: bool = False) -> str:
+    """ "12.3" for 0.123; with a sign for differences; "–" where there is none."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
+
+
+def interval(low: float, high: float) -> str:
+    """ "[1.2, 3.4]" in per cent; "" where there is none."""
+    return f"[{100 * low:.1f}, {100 * high:.1f}]" if math.isfinite(low) and math.isfinite(high) else ""
+
+
+def share(row: Mapping[Any, Any], mean: str = "mean", low: str = "low", high: str = "high") -> str:
+    """ "12.3 [10.1, 14.5]"; "–" where the ratio cannot be recovered."""
+    return f"{percent(row[mean])} {interval(row[low], row[high])}".strip()
+
+
+def number(value: float) -> str:
+    """Two digits; "–" where there is none."""
+    return f"{value:.2f}" if math.isfinite(value) else "–"
+
+
+def p_text(value: float) -> str:
+    """ "0.031"; "< 0.001"; "> 0.99"; "–" where no p value is given."""
+    if not math.isfinite(value):
+        return "–"
+    if value > 0.99:
+        return "> 0.99"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def light(value: object) -> str:
+    """The mark of a trust light for a narrow column: the symbol stays with its first word."""
+    return mark(str(value)).replace(" ", "\u00a0", 1)
+
+
+def classes_in_threes(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Classes that stand beside each other in one table: at most three, or four where that saves a table of one."""
+    if len(names) == 4:
+        return [tuple(names[:2]), tuple(names[2:])]
+    return [tuple(names[start : start + 3]) for start in range(0, len(names), 3)]
