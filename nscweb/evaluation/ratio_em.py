@@ -35,14 +35,16 @@ _FLOOR = 0.05
 def binned(parts: list[NDArray[np.float32]]) -> tuple[list[NDArray[np.int64]], Float64]:
     """Number of the bin of each row of each part, and the mean scores (U, K) of each bin.
 
-    Bins are cubes in the scores of all classes but the last, narrow enough that shares move by less than 0.001.
+    Bins are cubes in the square roots of the scores, which tell 0.001 from 0.01 where 1 from 0.991 need not be told.
+    All classes count alike, whatever their order. With three classes shares move by about 0.001 (0.003 at most with
+    45 cells).
     """
     scores = np.concatenate(parts)
     size = scores.shape[1]
-    levels = {1: 1, 2: 400, 3: 50, 4: 16}.get(size, 8)
+    levels = {1: 1, 2: 100, 3: 30, 4: 12}.get(size, 6)
     code = np.zeros(len(scores), np.int64)
-    for column in range(size - 1):
-        code = code * (levels + 1) + np.rint(scores[:, column] * levels).astype(np.int64)
+    for column in range(size):
+        code = code * (levels + 1) + np.rint(np.sqrt(scores[:, column]) * levels).astype(np.int64)
     _, number = np.unique(code, return_inverse=True)
     number = number.reshape(-1)
     count = np.bincount(number)
