@@ -147,8 +147,8 @@ def doses_of(app: App, run: Run | str) -> tuple[dict[str, float], str, str]:
 def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
     """A curve per fate, time point and series of doses.
 
-    Samples of one group form a series where that group has several doses; groups with one dose each (such as
-    "NGF 10") form one series together, named by what their names share.
+    Samples of one group form a series where that group has several doses; groups with one dose each form a series
+    where their names differ by a number only (such as "NGF 10" and "NGF 50"), named by what the names share.
 
     Args:
         samples: one row per sample and class: sample_id, group, time_h, replicate, class, ratio
@@ -185,17 +185,40 @@ def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
                 curve.slope, curve.p, curve.n, curve.doses, curve.note,
             )
         )  # fmt: skip
-    return Doses(unit, points[columns], pd.DataFrame(lines, columns=list(DOSE_COLUMNS)), fits, sentence)
+    said = " ".join(text for text in (sentence, _apart(table)) if text)
+    return Doses(unit, points[columns], pd.DataFrame(lines, columns=list(DOSE_COLUMNS)), fits, said)
 
 
 def _series(table: pd.DataFrame) -> list[str]:
+    """Groups that differ by nothing but a number are one series; different inducers never are."""
     several = table[table["dose"] > 0].groupby("group", observed=True)["dose"].nunique()
     own = {str(name) for name, number in several.items() if number > 1}
     largest = table.groupby("group", observed=True)["dose"].max()
     own |= {str(name) for name, dose in largest.items() if dose == 0}
     rest = [str(name) for name in dict.fromkeys(table["group"]) if str(name) not in own]
-    together = _shared_start(rest) or "all groups together"
-    return [str(name) if str(name) in own else together for name in table["group"]]
+    alike: dict[str, list[str]] = {}
+    for name in rest:
+        alike.setdefault(_without_numbers(name), []).append(name)
+    called = {
+        name: _shared_start(names) or _without_numbers(name) for names in alike.values() for name in names
+    }
+    return [called.get(str(name), str(name)) for name in table["group"]]
+
+
+def _without_numbers(name: str) -> str:
+    """ "NGF ng/ml" for "NGF 10 ng/ml"; "NT3" stays, its number is part of a word."""
+    return " ".join(word for word in name.split() if not word[0].isdigit())
+
+
+def _apart(table: pd.DataFrame) -> str:
+    """What to do where inducers have one dose each."""
+    doses = table[table["dose"] > 0].groupby("series", observed=True)["dose"].nunique()
+    if len(doses) < 2 or doses.max() > 1:
+        return ""
+    return (
+        "Each inducer has one dose, and doses of different inducers make no curve. Give the doses of one inducer "
+        "the same group, or groups that differ by a number only, such as NGF 10 and NGF 50."
+    )
 
 
 def _with_shared_zero(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,12 +10,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.reports.words import Answer
-from nscweb.services import ratios
+from nscweb.services import courses, ratios
 from nscweb.services.comparison import answer_of, comparison
 from nscweb.services.context import App, open_app
 from nscweb.services.dashboard import Filters
@@ -238,3 +239,17 @@ def test_a_time_at_which_the_model_was_not_measured(ask: Ask) -> None:
         said = ask(groups(hours, NGF=HIGH, NT4=LOW), time_h=hours)
         assert "was not measured at this time point" in said.headline
     assert "was not measured" not in ask(groups(NGF=HIGH, NT4=LOW)).headline
+
+
+def test_doses_of_different_inducers_make_no_curve(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    doses = {"NGF": 50.0, "RA": 1.0, "NT3": 25.0, "MT": 100.0, "BDNF 10 ng/ml": 10.0, "BDNF 20 ng/ml": 20.0}
+    monkeypatch.setattr(courses, "doses_of", lambda *_: (doses, "ng/ml", ""))
+    table = pd.DataFrame(
+        [(name, name, 24.0, str(n), "neuron", dose / 100) for name, dose in doses.items() for n in (1, 2)],
+        columns=["sample_id", "group", "time_h", "replicate", "class", "ratio"],
+    )
+    found = courses.dose_response_of(None, "run", table)  # type: ignore[arg-type]
+    assert set(found.points["series"]) == {"NGF", "RA", "NT3", "MT", "BDNF"} and found.sentence == ""
+    single = table[~table["group"].str.startswith("BDNF")]
+    found = courses.dose_response_of(None, "run", single)  # type: ignore[arg-type]
+    assert found.curves["ec50"].isna().all() and "doses of different inducers make no curve" in found.sentence
