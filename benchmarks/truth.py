@@ -24,6 +24,7 @@ from nscweb.core.flags import pack
 from nscweb.evaluation.cell_scores import CellScores, cell_scores
 from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
 from nscweb.evaluation.ratio_corrected import estimate
+from nscweb.evaluation.shared_error import shared_error
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.held_out_file import read_held_out
 from nscweb.preprocess.quality import measure, quality_flags
@@ -105,7 +106,7 @@ def covered(cells: CellScores, design: StudyDesign, entry: CardEntry, method: st
 def claims(cells: CellScores, design: StudyDesign, entry: CardEntry) -> pd.DataFrame:
     """The sentence on neurons at each time point against the planned means."""
     found = estimate(cells, read_held_out(entry), "pacc")
-    tests = group_comparisons(replicate_rows(found).assign(light="green"), "", "holm")
+    tests = group_comparisons(replicate_rows(found).assign(light="green"), "", "holm", shared_error(found))
     groups = group_estimates(found).assign(light="green")
     rows = []
     for hours in sorted({item.time_h for item in design.samples}):

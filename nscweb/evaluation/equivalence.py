@@ -16,8 +16,10 @@ from nscweb.evaluation.replicate_rows import (
     checked_rows,
     group_words,
     panels,
+    same_words,
     time_words,
 )
+from nscweb.evaluation.shared_error import SharedError, combined
 
 Float64 = NDArray[np.float64]
 
@@ -29,7 +31,12 @@ EQUIVALENCE_COLUMNS: tuple[str, ...] = (
 
 
 def equivalence_table(
-    rows: pd.DataFrame, control: str, margin: float, *, adjust: str = "holm"
+    rows: pd.DataFrame,
+    control: str,
+    margin: float,
+    *,
+    adjust: str = "holm",
+    shared: SharedError | None = None,
 ) -> pd.DataFrame:
     """Two one-sided Welch tests of every group against the control, per time point and class.
 
@@ -38,11 +45,12 @@ def equivalence_table(
         control: group to be equal to, e.g. "RA+SHH".
         margin: 0..1, the largest difference that would not matter; to be chosen before looking at the numbers.
         adjust: ``holm`` or ``fdr_bh``.
+        shared: as for `group_tests.group_tests`.
 
     Returns:
-        Columns `EQUIVALENCE_COLUMNS`. ``low`` to ``high`` is the 90 % Welch interval: two one-sided tests at 5 %
-        are the same as this interval lying within the margins (Schuirmann, J. Pharmacokinet. Biopharm. 15, 657
-        (1987); statsmodels ttost_ind). ``p_no_worse`` tests "not lower than control by more than the margin"
+        Columns `EQUIVALENCE_COLUMNS`. ``low`` to ``high`` is the 90 % Welch interval, cut at -1 and 1: two
+        one-sided tests at 5 % are the same as this interval lying within the margins (Schuirmann, J.
+        Pharmacokinet. Biopharm. 15, 657 (1987)). ``p_no_worse`` tests "not lower than control by more than the margin"
         alone. ``verdict`` says it in words, by the adjusted p values. NaN and a note under three replicates or
         without spread.
 
@@ -69,7 +77,8 @@ def equivalence_table(
                 "n_group": len(first),
                 "n_control": len(second),
             }
-            lines.append({**line, **_tested(first, second, margin, group, control, hours)})
+            common = shared.variance(hours, name, group, control) if shared else 0.0
+            lines.append({**line, **_tested(first, second, margin, group, control, hours, common)})
     result = pd.DataFrame(lines, columns=list(EQUIVALENCE_COLUMNS))
     for column in ("p_equivalent", "p_no_worse"):
         values = result[column].to_numpy(np.float64)
@@ -80,9 +89,10 @@ def equivalence_table(
 
 
 def _tested(
-    first: Float64, second: Float64, margin: float, group: str, control: str, hours: float
+    first: Float64, second: Float64, margin: float, group: str, control: str, hours: float, common: float
 ) -> dict[str, Any]:
-    from statsmodels.stats.weightstats import CompareMeans, DescrStatsW, ttost_ind
+    from scipy.stats import t
+    from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
     nothing = float("nan")
     difference = float(first.mean() - second.mean()) if len(first) and len(second) else nothing
@@ -93,13 +103,20 @@ def _tested(
         found["note"] = f"No test {time_words(hours)}: {group_words(few)} has fewer than three replicates."
         return found
     if all_the_same(first) and all_the_same(second):
-        found["note"] = "No test: the replicates of both groups agree to the last digit."
+        same = [same_words(group_words(name), x) for name, x in ((group, first), (control, second))]
+        found["note"] = f"No test. {' '.join(same)}"
         return found
-    both, lower, _ = ttost_ind(first, second, -margin, margin, usevar="unequal")
     means = CompareMeans(DescrStatsW(first), DescrStatsW(second))
-    low, high = means.tconfint_diff(alpha=0.10, usevar="unequal")
-    found |= {"low": float(low), "high": float(high)}
-    found |= {"p_equivalent": float(both), "p_no_worse": float(lower[1])}
+    # Two one-sided tests as statsmodels ttost_ind(usevar="unequal") makes them, and the same with the shared error.
+    own, degrees = float(means.std_meandiff_separatevar) ** 2, float(means.dof_satt())
+    ways = [combined(own, degrees, part) for part in (0.0, common)]
+    half = max(float(t.ppf(0.95, free) * error) for error, free in ways)
+    no_worse, no_better = (
+        max(float(t.sf((side * difference + margin) / error, free)) for error, free in ways)
+        for side in (1, -1)
+    )
+    found |= {"low": max(-1.0, difference - half), "high": min(1.0, difference + half)}
+    found |= {"p_equivalent": max(no_worse, no_better), "p_no_worse": no_worse}
     return found
 
 

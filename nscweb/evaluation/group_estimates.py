@@ -8,14 +8,13 @@ Bull. 2, 110 (1946).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.evaluation.estimates import GROUP_ESTIMATE_COLUMNS, Estimates
 from nscweb.evaluation.intervals import t_quantile
+from nscweb.evaluation.replicate_join import joined_replicates
 
 Float64 = NDArray[np.float64]
 
@@ -29,27 +28,6 @@ REPLICATE_COLUMNS: tuple[str, ...] = (
     "cells",
     "recovered",
 )
-_KEYS = ["group", "time_h", "replicate"]
-
-
-@dataclass(frozen=True, eq=False)
-class _Joined:
-    """Samples joined into R replicates.
-
-    Attributes:
-        about: R rows: group, time_h, replicate, named (False where a sample stands for itself), cells.
-        weight: (R, S) share of each sample in its replicate.
-        classes: names in order.
-        ratio, naive, low, high: (R, K); NaN where one of the samples is not recovered.
-    """
-
-    about: pd.DataFrame
-    weight: Float64
-    classes: tuple[str, ...]
-    ratio: Float64
-    naive: Float64
-    low: Float64
-    high: Float64
 
 
 def replicate_rows(estimates: Estimates) -> pd.DataFrame:
@@ -61,7 +39,7 @@ def replicate_rows(estimates: Estimates) -> pd.DataFrame:
     """
     if estimates.table.empty:
         return pd.DataFrame(columns=list(REPLICATE_COLUMNS))
-    joined = _join(estimates)
+    joined = joined_replicates(estimates)
     size = len(joined.classes)
     result = joined.about.loc[joined.about.index.repeat(size)].reset_index(drop=True)
     result["class"] = np.tile(np.asarray(joined.classes, object), len(joined.about))
@@ -80,7 +58,7 @@ def group_estimates(estimates: Estimates) -> pd.DataFrame:
     """
     if estimates.table.empty:
         return pd.DataFrame(columns=list(GROUP_ESTIMATE_COLUMNS))
-    joined = _join(estimates)
+    joined = joined_replicates(estimates)
     about = joined.about
     drawn = np.nan_to_num(estimates.shared)
     shared = np.moveaxis(np.tensordot(joined.weight.astype(np.float32), drawn, axes=(1, 1)), 0, 1)
@@ -110,32 +88,6 @@ def group_estimates(estimates: Estimates) -> pd.DataFrame:
     result["interval"] = np.asarray(words, object).repeat(size)
     result["recovered"] = good.repeat(size) > 0
     return result[list(GROUP_ESTIMATE_COLUMNS)]
-
-
-def _join(estimates: Estimates) -> _Joined:
-    classes = tuple(str(name) for name in estimates.table["class"].unique())
-    size = len(classes)
-    samples = estimates.table.iloc[::size].reset_index(drop=True)
-    named = (samples["replicate"] != "").to_numpy(np.bool_)
-    samples = samples.assign(replicate=samples["replicate"].where(named, samples["sample_id"]), named=named)
-    code = samples.groupby(_KEYS, dropna=False, sort=False).ngroup().to_numpy(np.int64)
-    number = int(code.max()) + 1
-    cells = samples["cells"].to_numpy(np.float64)
-    weight = np.zeros((number, len(code)))
-    weight[code, np.arange(len(code))] = cells
-    total = weight.sum(axis=1)
-    weight /= total[:, None]
-    about = samples.drop_duplicates(_KEYS)[[*_KEYS, "named"]].reset_index(drop=True)
-    about["cells"] = total.astype(np.int64)
-
-    def mixed(name: str) -> Float64:
-        values = estimates.table[name].to_numpy(np.float64).reshape(len(code), size)
-        lost = np.bincount(code, ~np.isfinite(values).all(axis=1), number) > 0
-        result: Float64 = weight @ np.nan_to_num(values)
-        result[lost] = np.nan
-        return result
-
-    return _Joined(about, weight, classes, mixed("ratio"), mixed("naive"), mixed("low"), mixed("high"))
 
 
 def _interval(ratio: Float64, low: Float64, high: Float64, shared: NDArray[np.float32]) -> Float64:

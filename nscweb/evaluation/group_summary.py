@@ -18,6 +18,7 @@ from nscweb.evaluation.replicate_rows import (
     checked_rows,
     group_words,
     panels,
+    same_words,
     values_of,
 )
 
@@ -144,7 +145,7 @@ def _note(group: str, values: Float64, lost: int, cells: NDArray[np.float64]) ->
     if len(values) == 1:
         sentences.append("One replicate: nothing is known about how replicates differ.")
     if len(values) >= 2 and all_the_same(values):
-        sentences.append("All replicates have the same value; check that they are not copies of one file.")
+        sentences.append(same_words(group_words(group), values))
     if len(cells) >= 2 and cells.min() * 10 < np.median(cells):
         sentences.append(
             f"The smallest replicate has {cells.min():,.0f} cells and the middle one {np.median(cells):,.0f}; "

@@ -25,8 +25,10 @@ from nscweb.evaluation.replicate_rows import (
     checked_rows,
     group_words,
     panels,
+    same_words,
     time_words,
 )
+from nscweb.evaluation.shared_error import SharedError, combined
 
 Float64 = NDArray[np.float64]
 
@@ -39,12 +41,20 @@ TEST_COLUMNS: tuple[str, ...] = (
 NOTHING_TESTED = "no comparison could be tested"
 # Welch's test is a little liberal where one group has this many times the replicates of the other and varies less.
 _UNEVEN = 2
+# Above it replicates differ so little that a difference in units of their spread says nothing.
+_LARGEST_G = 100.0
+_TINY = 1e-300
 # The studentised range is slow to compute (35 ms a pair); above this the page would not answer.
 MOST_GAMES_HOWELL = 150
 
 
 def group_tests(
-    rows: pd.DataFrame, control: str | None = None, *, adjust: str = "holm", difference: float = 0.1
+    rows: pd.DataFrame,
+    control: str | None = None,
+    *,
+    adjust: str = "holm",
+    difference: float = 0.1,
+    shared: SharedError | None = None,
 ) -> pd.DataFrame:
     """Every group against the control, or all pairs where there is none, per time point and class.
 
@@ -54,6 +64,8 @@ def group_tests(
         control: group that the others are compared with; None compares all pairs.
         adjust: key of `ADJUSTMENTS`.
         difference: 0..1, the difference for which the note says how many replicates would be needed.
+        shared: error of the correction that the groups have in common; None for counted labels. Its variance is
+            added to Welch's, with the degrees of freedom of Satterthwaite, Biometrics Bull. 2, 110 (1946).
 
     Returns:
         Columns `TEST_COLUMNS`. ``difference`` is group minus control of the mean ratios, -1..1, with the 95 %
@@ -61,7 +73,8 @@ def group_tests(
         comparisons at once (Bonferroni). ``p`` is two-sided of Welch's t test (Biometrika 34, 28 (1947)),
         ``p_adjusted`` over ``comparisons``. ``p_games_howell`` (all pairs only) is adjusted within one time
         point and class (Games and Howell, J. Educ. Stat. 1, 113 (1976)). Fewer than three replicates in a group,
-        or no spread in both: p and intervals are NaN and ``note`` says why.
+        or no spread in both: p and intervals are NaN and ``note`` says why. Intervals are cut at -1 and 1. Hedges
+        g is about the spread of replicates only; it is NaN where they hardly differ at all.
 
     Raises:
         WrongUse: another `adjust`, or a control that no row has.
@@ -84,7 +97,8 @@ def group_tests(
             lines.append({"time_h": hours, "class": name, "group": first, "control": second})
             samples.append((groups[first], groups.get(second, np.zeros(0))))
     result = pd.DataFrame(lines, columns=list(TEST_COLUMNS[:4]))
-    computed = _welch(samples)
+    common = [shared.variance(*_key(line)) if shared else 0.0 for line in lines]
+    computed = _welch(samples, np.asarray(common, np.float64))
     for column, values in computed.items():
         result[column] = values
     result["p_adjusted"], comparisons = adjusted(computed["p"], adjust)
@@ -92,11 +106,11 @@ def group_tests(
     result["low_all"], result["high_all"] = _simultaneous(result, comparisons)
     result["p_games_howell"] = np.nan
     if control is None and 0 < len(result) <= MOST_GAMES_HOWELL:
-        result["p_games_howell"] = _games_howell(samples, sizes)
+        result["p_games_howell"] = _games_howell(samples, sizes, computed)
     over = f"{ADJUSTMENTS[adjust]} over {comparisons} comparisons"
     result["method"] = f"Welch t test on replicates, {over if comparisons else NOTHING_TESTED}"
-    keys = zip(lines, samples, strict=True)
-    result["note"] = [_note(line, *pair, comparisons, difference) for line, pair in keys]
+    keys = zip(lines, samples, np.isfinite(computed["g"]), strict=True)
+    result["note"] = [_note(line, *pair, comparisons, difference, bool(known)) for line, pair, known in keys]
     return result[list(TEST_COLUMNS)]
 
 
@@ -106,13 +120,21 @@ def _pairs(groups: Sequence[str], control: str | None) -> list[tuple[str, str]]:
     return [(group, control) for group in groups if group != control]
 
 
-def _welch(samples: Sequence[tuple[Float64, Float64]]) -> dict[str, Any]:
-    """Everything about each pair; comparisons of the same sizes go to SciPy together, which is quick."""
+def _key(line: dict[str, Any]) -> tuple[float, str, str, str]:
+    return line["time_h"], line["class"], line["group"], line["control"]
+
+
+def _welch(samples: Sequence[tuple[Float64, Float64]], common: Float64) -> dict[str, Any]:
+    """Everything about each pair; comparisons of the same sizes go to SciPy together, which is quick.
+
+    Args:
+        common: variance of each difference from the error that both groups share; 0 leaves SciPy's numbers.
+    """
     count = len(samples)
     n = np.array([(len(a), len(b)) for a, b in samples], np.int64).reshape(count, 2)
     mean = np.array([[x.mean() if len(x) else np.nan for x in pair] for pair in samples]).reshape(count, 2)
     spread = np.array([[_sd(x) for x in pair] for pair in samples]).reshape(count, 2)
-    low, high, p, degrees, error = (np.full(count, np.nan) for _ in range(5))
+    p, degrees, error = (np.full(count, np.nan) for _ in range(3))
     testable = (n.min(axis=1, initial=FEWEST) >= FEWEST) & (np.nan_to_num(spread).sum(axis=1) > 0)
     for sizes in sorted(set(map(tuple, n[testable].tolist()))):
         rows = np.flatnonzero(testable & (n == sizes).all(axis=1)).tolist()
@@ -124,19 +146,42 @@ def _welch(samples: Sequence[tuple[Float64, Float64]]) -> dict[str, Any]:
         found = _quiet_welch(first, second)
         between = found.confidence_interval(0.95)
         p[rows], degrees[rows] = found.pvalue, found.df
-        low[rows], high[rows] = between.low, between.high
-        error[rows] = (high[rows] - low[rows]) / 2
+        error[rows] = (np.asarray(between.high) - np.asarray(between.low)) / 2
+    difference = mean[:, 0] - mean[:, 1]
+    with_shared = np.flatnonzero(testable & (common > 0))
+    p[with_shared], degrees[with_shared], error[with_shared] = _widened(
+        difference[with_shared], degrees[with_shared], error[with_shared], common[with_shared]
+    )
+    # No difference of two shares lies beyond 100 points; a t interval of few replicates knows nothing of that.
+    low, high = np.clip(difference - error, -1, 1), np.clip(difference + error, -1, 1)
+    # Never a bare zero, however many degrees of freedom there are.
+    p = np.maximum(p, _TINY)
     arguments = (mean[:, 0], spread[:, 0], n[:, 0], mean[:, 1], spread[:, 1], n[:, 1])
     g, g_low, g_high = hedges_g(*arguments)
-    blank = ~testable
+    blank = ~testable | (np.abs(g) > _LARGEST_G)
     for values in (g, g_low, g_high):
         values[blank] = np.nan
     return {
-        "difference": mean[:, 0] - mean[:, 1],
+        "difference": difference,
         "low": low, "high": high, "degrees": degrees, "half": error,
         "g": g, "g_low": g_low, "g_high": g_high, "p": p, "n_group": n[:, 0], "n_control": n[:, 1],
         "sd_group": spread[:, 0], "sd_control": spread[:, 1],
     }  # fmt: skip
+
+
+def _widened(
+    difference: Float64, degrees: Float64, half: Float64, common: Float64
+) -> tuple[Float64, Float64, Float64]:
+    """p, degrees of freedom and half interval of Welch's test when `common` is added to its squared error."""
+    from scipy.stats import t
+
+    own = (half / t.ppf(0.975, degrees)) ** 2
+    error, free = combined(own, degrees, common)
+    # More degrees of freedom must not make an interval narrower, nor a p smaller, than those of the replicates alone.
+    wide = np.maximum(t.ppf(0.975, free) * error, half)
+    alone = 2 * t.sf(np.abs(difference) / np.sqrt(own), degrees)
+    p = np.maximum(2 * t.sf(np.abs(difference) / error, free), alone)
+    return p, np.where(wide > half, free, degrees), wide
 
 
 def _quiet_welch(first: Float64, second: Float64) -> Any:
@@ -164,23 +209,30 @@ def _simultaneous(result: pd.DataFrame, comparisons: int) -> tuple[Float64, Floa
     return np.maximum(difference - half * stretch, -1), np.minimum(difference + half * stretch, 1)
 
 
-def _games_howell(samples: Sequence[tuple[Float64, Float64]], sizes: Sequence[int]) -> Float64:
-    """p values within one time point and class: studentised range with Welch's error and degrees of freedom.
+def _games_howell(
+    samples: Sequence[tuple[Float64, Float64]], sizes: Sequence[int], computed: dict[str, Any]
+) -> Float64:
+    """p values within one time point and class: studentised range with the error and degrees of freedom of `_welch`.
 
     The same numbers as scipy.stats.tukey_hsd(equal_var=False), which computes every pair twice and is slow.
     """
-    from scipy.stats import studentized_range
+    from scipy.stats import studentized_range, t
 
     p = np.full(len(samples), np.nan)
     for row, ((first, second), groups) in enumerate(zip(samples, sizes, strict=True)):
         if min(len(first), len(second)) < FEWEST or (all_the_same(first) and all_the_same(second)):
             continue
-        found = _quiet_welch(first, second)
-        p[row] = studentized_range.sf(abs(found.statistic) * np.sqrt(2), groups, found.df)
-    return p
+        free = computed["degrees"][row]
+        error = computed["half"][row] / t.ppf(0.975, free)
+        p[row] = studentized_range.sf(abs(computed["difference"][row]) / error * np.sqrt(2), groups, free)
+    # Far out the range is integrated to zero; it is never below the p of the pair alone.
+    least: Float64 = computed["p"]
+    return np.where(np.isnan(p), np.nan, np.fmax(p, least))
 
 
-def _note(line: dict[str, Any], first: Float64, second: Float64, comparisons: int, wanted: float) -> str:
+def _note(
+    line: dict[str, Any], first: Float64, second: Float64, comparisons: int, wanted: float, g_known: bool
+) -> str:
     short = [
         f"{group_words(name)} has {len(values)}"
         for name, values in ((line["group"], first), (line["control"], second))
@@ -190,17 +242,15 @@ def _note(line: dict[str, Any], first: Float64, second: Float64, comparisons: in
         when, few = time_words(line["time_h"]), " and ".join(short)
         why = f"No p value {when}: it needs three replicates in each group, {few}."
         return f"{why} {needed_sentence([first, second], wanted, comparisons)}"
-    if all_the_same(first) and all_the_same(second):
-        return (
-            "No p value: the replicates of both groups agree to the last digit, so their spread is not known. "
-            "Check that they are not copies of one file."
-        )
-    flat = [name for name, x in ((line["group"], first), (line["control"], second)) if all_the_same(x)]
-    if flat:
-        return (
-            f"All replicates of {group_words(flat[0])} have the same value; check that they are not copies."
-        )
-    return _uneven((line["group"], first), (line["control"], second))
+    pairs = ((line["group"], first), (line["control"], second))
+    flat = [same_words(group_words(name), values) for name, values in pairs if all_the_same(values)]
+    if len(flat) == 2:
+        return f"No p value, because the spread between replicates is not known. {' '.join(flat)}"
+    uneven = [] if flat else [_uneven(*pairs)]
+    large = (
+        [] if g_known else ["No Hedges g: replicates hardly differ, so it would be a number without meaning."]
+    )
+    return " ".join(text for text in [*flat, *uneven, *large] if text)
 
 
 def _uneven(one: tuple[str, Float64], other: tuple[str, Float64]) -> str:

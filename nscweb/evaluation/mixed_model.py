@@ -30,8 +30,10 @@ from nscweb.evaluation.replicate_rows import (
     all_the_same,
     checked_rows,
     group_words,
+    same_words,
     time_words,
 )
+from nscweb.evaluation.shared_error import SharedError, combined
 
 Float64 = NDArray[np.float64]
 Replicates = tuple[Float64, Float64]  # ratios, cells
@@ -44,13 +46,16 @@ MODEL_COLUMNS: tuple[str, ...] = (
 METHOD = "logit model of cells within replicates within groups (exchangeable, HC2)"
 
 
-def odds_ratios(rows: pd.DataFrame, control: str, *, adjust: str = "holm") -> pd.DataFrame:
+def odds_ratios(
+    rows: pd.DataFrame, control: str, *, adjust: str = "holm", shared: SharedError | None = None
+) -> pd.DataFrame:
     """Odds of each class in every group against the control, per time point.
 
     Args:
         rows: replicate rows; ``cells`` are the cells that a ratio was counted on.
         control: group that the others are compared with.
         adjust: ``holm`` or ``fdr_bh``.
+        shared: as for `group_tests.group_tests`; its variance is that of the difference in log odds.
 
     Returns:
         Columns `MODEL_COLUMNS`. ``odds_ratio`` with its 95 % interval; 1 means no difference. ``share`` are the
@@ -76,7 +81,8 @@ def odds_ratios(rows: pd.DataFrame, control: str, *, adjust: str = "holm") -> pd
         for group, first in groups.items():
             if group != control:
                 line = {"time_h": hours, "class": name, "group": group, "control": control, "rho": rho}
-                lines.append({**line, **_compared(first, second, rho, group, control, float(hours))})
+                common = shared.variance(float(hours), name, group, control, logit=True) if shared else 0.0
+                lines.append({**line, **_compared(first, second, rho, group, control, float(hours), common)})
     result = pd.DataFrame(lines, columns=list(MODEL_COLUMNS))
     result["p_adjusted"], result["comparisons"] = adjusted(result["p"].to_numpy(np.float64), adjust)
     result["method"] = METHOD
@@ -110,7 +116,7 @@ def intraclass_correlation(groups: list[Replicates]) -> float:
 
 
 def _compared(
-    first: Replicates, second: Replicates, rho: float, group: str, control: str, hours: float
+    first: Replicates, second: Replicates, rho: float, group: str, control: str, hours: float, common: float
 ) -> dict[str, Any]:
     from scipy.stats import t
 
@@ -128,7 +134,8 @@ def _compared(
             cells = "no cell" if share < 0.5 else "every cell"
             found["note"] = f"Not computable: in {group_words(name)} {cells} is this fate."
     if not found["note"] and all_the_same(first[0]) and all_the_same(second[0]):
-        found["note"] = "Not computable: the replicates of both groups agree to the last digit."
+        same = [same_words(group_words(name), y) for name, (y, _) in ((group, first), (control, second))]
+        found["note"] = f"Not computable. {' '.join(same)}"
     if found["note"]:
         return found
     a, b = _share(*first, rho), _share(*second, rho)
@@ -136,13 +143,14 @@ def _compared(
     log_odds = float(np.log(a[0] / (1 - a[0])) - np.log(b[0] / (1 - b[0])))
     variance = a[1] + b[1]
     degrees = variance**2 / (a[1] ** 2 / a[2] + b[1] ** 2 / b[2])
-    error = float(np.sqrt(variance))
-    half = float(t.ppf(0.975, degrees)) * error
+    ways = [combined(variance, degrees, part) for part in (0.0, common)]
+    half = max(float(t.ppf(0.975, free) * error) for error, free in ways)
     # Beyond e^50 a limit only says that it is not known; infinity says the same and can be shown.
     found["odds_ratio"] = float(np.exp(log_odds))
     found["low"] = float(np.exp(log_odds - half)) if half < 50 else 0.0
     found["high"] = float(np.exp(log_odds + half)) if half < 50 else float("inf")
-    found["p"], found["degrees"] = float(2 * t.sf(abs(log_odds) / error, degrees)), float(degrees)
+    p = max(float(2 * t.sf(abs(log_odds) / error, free)) for error, free in ways)
+    found["p"], found["degrees"] = max(p, 1e-300), float(degrees)
     if max(first[1].max() / first[1].sum(), second[1].max() / second[1].sum()) > 0.9 and rho < 0.001:
         found["note"] = "One replicate holds more than nine in ten of the cells of its group."
     return found

@@ -82,6 +82,17 @@ def all_the_same(values: Float64) -> bool:
     return bool(len(values) and np.ptp(values) < SAME)
 
 
+def same_words(who: str, values: Float64) -> str:
+    """Why replicates may have the same value: corrected ratios end at 0 and 1, copies of a file elsewhere."""
+    value = float(values[0])
+    if value < SAME or value > 1 - SAME:
+        share = "0 %" if value < SAME else "100 %"
+        return (
+            f"All replicates of {who} have exactly {share}: ratios end there, so their spread is not known."
+        )
+    return f"All replicates of {who} have the same value; check that they are not copies of one file."
+
+
 def time_words(hours: float) -> str:
     """ "at 1 d", or "at no given time"."""
     return f"at {TimePoint(hours).label()}" if np.isfinite(hours) else "with no time given"

@@ -150,6 +150,9 @@ def agreement(first: Float64, final: Float64, *, most: float = np.inf) -> Agreem
     bias = float(difference.mean()) if n else float("nan")
     if n < 3:
         return replace(_NO_AGREEMENT, n=n, bias=bias)
+    if all_the_same(difference):
+        note = "All pairs differ by the same, so nothing is known of how others would differ."
+        return replace(_NO_AGREEMENT, n=n, bias=bias, note=note)
     sd = float(difference.std(ddof=1))
     t = float(t_quantile(n - 1))
     half = t * sd / float(np.sqrt(n))

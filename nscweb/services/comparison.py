@@ -23,6 +23,7 @@ from nscweb.services.runs import get_run, one_look
 
 if TYPE_CHECKING:
     from nscweb.evaluation.estimates import Estimates
+    from nscweb.evaluation.shared_error import SharedError
     from nscweb.reports.words import Answer
     from nscweb.services.context import App
 
@@ -51,6 +52,7 @@ class Comparison:
         tests: columns of services.comparison_tests.COMPARED_COLUMNS.
         lights: sample -> ``green``, ``yellow``, ``red``; samples that were not judged are missing.
         sentences: the answer for the default fate and time point, and what belongs to it.
+        shared: error of the correction that all samples have in common; None for counted labels.
         answers: those that were asked for already, see `answer_of`.
     """
 
@@ -67,6 +69,7 @@ class Comparison:
     tests: pd.DataFrame
     lights: dict[str, str]
     sentences: tuple[str, ...]
+    shared: SharedError | None = None
     answers: dict[tuple[str, float], Answer] = field(default_factory=dict)
 
 
@@ -112,6 +115,7 @@ def _kept_or_made(
 
 def _compare(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str) -> Comparison:
     from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
+    from nscweb.evaluation.shared_error import shared_error
 
     data = dashboard.dashboard_data(app, run, filters)
     estimates = estimates_of(app, run, filters, method)
@@ -120,10 +124,11 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     against = control if control in set(rows["group"]) else ""
     groups = _with_lights(group_estimates(estimates), estimates.table, lights, ["group", "time_h"])
     rows = _with_lights(rows, _named(estimates.table), lights, ["group", "time_h", "replicate"])
-    tests = group_comparisons(rows, against, adjust)
+    shared = shared_error(estimates)
+    tests = group_comparisons(rows, against, adjust, shared)
     result = Comparison(
         run, data.classes, filters, method, against, adjust, data, estimates,
-        rows.drop(columns=["lights", "why"]), groups, tests, lights, (),
+        rows.drop(columns=["lights", "why"]), groups, tests, lights, (), shared,
     )  # fmt: skip
     object.__setattr__(result, "sentences", sentences(result))
     return result

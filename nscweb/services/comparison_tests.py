@@ -7,10 +7,15 @@ the first that shows no difference: such a fixed order needs no further adjustme
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from nscweb.evaluation.adjusting import adjusted
+
+if TYPE_CHECKING:
+    from nscweb.evaluation.shared_error import SharedError
 
 # ``difference`` is ``group`` minus ``other``; ``p`` is adjusted, ``p_single`` is not.
 COMPARED_COLUMNS: tuple[str, ...] = (
@@ -34,12 +39,15 @@ COMPARED_COLUMNS: tuple[str, ...] = (
 _SEVERITY = {"green": 0, "": 1, "yellow": 2, "red": 3}
 
 
-def group_comparisons(rows: pd.DataFrame, control: str, adjust: str) -> pd.DataFrame:
+def group_comparisons(
+    rows: pd.DataFrame, control: str, adjust: str, shared: SharedError | None = None
+) -> pd.DataFrame:
     """Welch's t tests on replicates (evaluation.group_tests), adjusted within each fate and time point.
 
     Args:
         rows: group, time_h, replicate, class, ratio, cells, light.
         control: "" for every pair.
+        shared: error of the correction that all samples have in common; None for counted labels.
 
     Returns:
         Columns `COMPARED_COLUMNS`; ``light`` is the worse of the two groups.
@@ -48,7 +56,7 @@ def group_comparisons(rows: pd.DataFrame, control: str, adjust: str) -> pd.DataF
 
     if rows.empty or rows["group"].nunique() < 2:
         return pd.DataFrame(columns=list(COMPARED_COLUMNS))
-    found = group_tests(rows, control or None, adjust=adjust)
+    found = group_tests(rows, control or None, adjust=adjust, shared=shared)
     found = found.rename(columns={"control": "other", "n_control": "n_other", "p": "p_single"})
     single = found["p_single"].to_numpy(np.float64)
     p, made = np.full(len(found), np.nan), np.zeros(len(found), np.int64)
@@ -60,8 +68,6 @@ def group_comparisons(rows: pd.DataFrame, control: str, adjust: str) -> pd.DataF
         f"Welch t test on replicates, {ADJUSTMENTS[adjust]} over the comparisons of this fate and time point"
     )
     found["method"] = how
-    # A difference of two shares lies within -1 and 1; the t interval of few replicates may reach beyond.
-    found["low"], found["high"] = found["low"].clip(-1.0, 1.0), found["high"].clip(-1.0, 1.0)
     lights = _worst(rows)
     keys = zip(found["time_h"].fillna(-1.0), found["group"], found["other"], strict=True)
     found["light"] = [

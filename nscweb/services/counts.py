@@ -169,14 +169,14 @@ def compare_with_counts(rows: pd.DataFrame, counts: Sequence[Count], adjust: str
 
     Returns:
         Columns `COMPARED_COLUMNS`; shares 0..1. ``low`` to ``high`` is the 95 % t interval of the predicted mean,
-        ``counted_low`` to ``counted_high`` Wilson's interval of the count, only where cells were counted: fields
-        and cultures tell how many, not how they differed.
+        cut at 0 and 1, ``counted_low`` to ``counted_high`` Wilson's interval of the count, only where cells were
+        counted: fields and cultures tell how many, not how they differed.
     """
     from scipy.stats import ttest_1samp
 
     from nscweb.evaluation.group_summary import adjusted
     from nscweb.evaluation.intervals import t_interval, wilson
-    from nscweb.evaluation.replicate_rows import FEWEST, all_the_same, checked_rows, values_of
+    from nscweb.evaluation.replicate_rows import FEWEST, all_the_same, checked_rows, same_words, values_of
 
     table = checked_rows(rows)
     hours, groups, classes = (table[name].to_numpy() for name in ("time_h", "group", "class"))
@@ -190,12 +190,14 @@ def compare_with_counts(rows: pd.DataFrame, counts: Sequence[Count], adjust: str
         if n == 0:
             note = "Nothing was predicted for this group, time and fate."
         elif n < FEWEST:
-            note = f"No p value: it needs three replicates, there are {n}."
+            note = f"No p value: it needs three replicates, there {'is' if n == 1 else 'are'} {n}."
+            low, high = max(0.0, low) if n > 1 else low, min(1.0, high) if n > 1 else high
         elif all_the_same(values):
-            note = "No p value: the replicates agree to the last digit, so their spread is not known."
+            note = f"No p value. {same_words('this group', values)}"
             low = high = float("nan")
         else:
             p = float(ttest_1samp(values, share).pvalue)
+            low, high = max(0.0, low), min(1.0, high)
         counted_low = counted_high = float("nan")
         if item.n and item.unit == "cells":
             counted_low, counted_high = wilson(share * item.n, float(item.n))

@@ -13,6 +13,7 @@ from nscweb.core.runs import Run
 from nscweb.services.runs import get_run, study_of
 
 if TYPE_CHECKING:
+    from nscweb.evaluation.shared_error import SharedError
     from nscweb.services.context import App
 
 
@@ -56,6 +57,7 @@ class Statistics:
         power: time_h, class, sd, sd_upper, degrees, difference, needed, needed_adjusted, needed_upper,
             detectable: what experiments of this spread can show.
         sentences: how it was tested and what to mind, for the page and the methods paragraph.
+        shared: error of the correction that is in the intervals; None for counted labels.
     """
 
     settings: TestSettings
@@ -65,6 +67,7 @@ class Statistics:
     anova: pd.DataFrame
     power: pd.DataFrame
     sentences: tuple[str, ...]
+    shared: SharedError | None = None
 
 
 POWER_COLUMNS: tuple[str, ...] = (
@@ -80,12 +83,15 @@ def default_control(app: App, run: Run | str) -> str | None:
     return marked.pop() if len(marked) == 1 else None
 
 
-def statistics_of(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSettings) -> Statistics:
+def statistics_of(
+    app: App, run: Run | str, rows: pd.DataFrame, settings: TestSettings, shared: SharedError | None = None
+) -> Statistics:
     """Compare the groups of a run on their replicates.
 
     Args:
         rows: replicate rows: group, time_h, replicate, class, ratio (NaN where not recovered), cells.
         settings: what to compare.
+        shared: error of the correction that all samples have in common (`Comparison.shared`).
 
     Raises:
         WrongUse: a control group without rows, or an unknown way to adjust.
@@ -95,7 +101,7 @@ def statistics_of(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSe
 
     shown = _narrowed(rows, settings)
     control = _control(app, run, shown, settings)
-    tests = group_tests(shown, control, adjust=settings.adjust, difference=settings.difference)
+    tests = group_tests(shown, control, adjust=settings.adjust, difference=settings.difference, shared=shared)
     return Statistics(
         settings=settings,
         control=control,
@@ -103,7 +109,8 @@ def statistics_of(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSe
         tests=tests,
         anova=anova_table(shown, settings.adjust),
         power=_power(shown, settings, int(tests["comparisons"].max()) if len(tests) else 0),
-        sentences=tuple(_sentences(shown, tests, control, settings)),
+        sentences=tuple(_sentences(shown, tests, control, settings, shared is not None)),
+        shared=shared,
     )
 
 
@@ -118,7 +125,9 @@ def equivalence_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
     if found.control is None:
         return pd.DataFrame(columns=list(EQUIVALENCE_COLUMNS))
     shown, settings = _narrowed(rows, found.settings), found.settings
-    return equivalence_table(shown, found.control, settings.margin, adjust=settings.adjust)
+    return equivalence_table(
+        shown, found.control, settings.margin, adjust=settings.adjust, shared=found.shared
+    )
 
 
 def odds_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
@@ -127,7 +136,8 @@ def odds_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
 
     if found.control is None:
         return pd.DataFrame(columns=list(MODEL_COLUMNS))
-    return odds_ratios(_narrowed(rows, found.settings), found.control, adjust=found.settings.adjust)
+    shown, adjust = _narrowed(rows, found.settings), found.settings.adjust
+    return odds_ratios(shown, found.control, adjust=adjust, shared=found.shared)
 
 
 def family_words(rows: pd.DataFrame, found: Statistics) -> str:
@@ -227,7 +237,7 @@ def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int) -> pd.D
 
 
 def _sentences(
-    rows: pd.DataFrame, tests: pd.DataFrame, control: str | None, settings: TestSettings
+    rows: pd.DataFrame, tests: pd.DataFrame, control: str | None, settings: TestSettings, corrected: bool
 ) -> list[str]:
     from nscweb.evaluation.group_tests import ADJUSTMENTS
 
@@ -253,6 +263,11 @@ def _sentences(
         if made
         else "No comparison could be tested, so there is no p value; the notes in the table say why.",
     ]
+    if corrected:
+        said.append(
+            "What the held-out cells leave uncertain is common to all samples; it is in the intervals and p values of "
+            "the differences. The ANOVA leaves it out and can find a difference too easily, so the differences decide."
+        )
     without = int(tests["p"].isna().sum())
     if without and made:
         word = "comparison has" if without == 1 else "comparisons have"

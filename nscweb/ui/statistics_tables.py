@@ -10,7 +10,9 @@ import streamlit as st
 
 from nscweb.core.runs import Run
 from nscweb.services import export
+from nscweb.services.comparison import Comparison
 from nscweb.services.dashboard import Filters
+from nscweb.services.export_lights import with_light
 from nscweb.services.statistics import for_file
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain
@@ -64,10 +66,11 @@ HELP: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Origin:
-    """Run and filters behind the tables, for names of files and for what each line of a CSV says."""
+    """Run, filters and comparison behind the tables, for names of files and for what each line of a CSV says."""
 
     run: Run
     filters: Filters
+    found: Comparison | None = None
 
     @property
     def simulated(self) -> bool:
@@ -78,18 +81,20 @@ class Origin:
         return f"{self.run.run_id}_{what}" + ("_simulated" if self.simulated else "")
 
     def csv(self, frame: pd.DataFrame) -> bytes:
-        """CSV in which every line says what cells, model and gates were; no text of it is a formula."""
-        return export.figure_csv(export.stated(frame, self.run, self.filters))
+        """CSV in which every line says what light, cells, model and gates were; no text of it is a formula."""
+        marked = frame if self.found is None else with_light(frame, self.found)
+        return export.with_gates(marked, self.run, self.filters)
 
 
 def origin_of(run: Run, data: object) -> Origin:
     """The run with the filters of a comparison, or none where it has none."""
     found = getattr(data, "filters", None)
-    return Origin(run, found if isinstance(found, Filters) else Filters())
+    known = data if isinstance(data, Comparison) else None
+    return Origin(run, found if isinstance(found, Filters) else Filters(), known)
 
 
-def minded(data: object, rows: pd.DataFrame) -> list[str]:
-    """Sentences that belong above every test: samples that the model may not fit, and the shared error.
+def minded(rows: pd.DataFrame) -> list[str]:
+    """Sentences that belong above every test: samples that the model may not fit.
 
     Args:
         rows: replicate rows, with the column ``light`` where samples were judged.
@@ -107,12 +112,6 @@ def minded(data: object, rows: pd.DataFrame) -> list[str]:
                 "The model may not fit some samples, and they count in everything below: "
                 f"{', '.join(places[:8])}{more}."
             )
-    method = getattr(getattr(data, "estimates", None), "method", "naive")
-    if method != "naive":
-        said.append(
-            "Ratios are corrected with the held-out cells of the model. What those cells leave uncertain is common "
-            "to all samples; it is in the intervals of the ratios, not in those of the differences below."
-        )
     return said
 
 
@@ -196,7 +195,14 @@ def odds_for_people(table: pd.DataFrame) -> pd.DataFrame:
     """The model of cells within replicates."""
     shown = _keys(table)
     shown["Odds ratio"] = [_number(value, ".3g") for value in table["odds_ratio"]]
-    shown["95 % interval"] = between(table["low"], table["high"], 1.0, ".3g")
+    shown["95 % interval"] = [
+        ""
+        if np.isnan(low)
+        else f"[{low:.3g}, {high:.3g}]"
+        if np.isfinite(high)
+        else f"[{low:.3g}, no upper end]"
+        for low, high in zip(table["low"], table["high"], strict=True)
+    ]
     shown["p, adjusted"] = [p_word(value) for value in table["p_adjusted"]]
     shown[ALONE] = [p_word(value) for value in table["p"]]
     shown["rho"] = [_number(value, ".3f") for value in table["rho"]]
@@ -218,7 +224,9 @@ def power_for_people(power: pd.DataFrame) -> pd.DataFrame:
             "" if not there else "over 1,000" if pd.isna(value) else f"{value}"
             for value, there in zip(power[column], known, strict=True)
         ]
-    shown["Can be shown now"] = [points(value) for value in power["detectable"]]
+    shown["Can be shown now"] = [
+        "none: over 100" if value > 1 else points(value) for value in power["detectable"]
+    ]
     return shown
 
 
@@ -245,10 +253,13 @@ def compared_counts_for_people(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def p_word(value: float) -> str:
-    """ "0.034", "< 0.0001"; "" where there is none."""
+    """ "0.034", "< 0.001", "> 0.99"; "" where there is none; it never rounds over 0.05, and is never a bare 0 or 1."""
     if not np.isfinite(value):
         return ""
-    return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.001 else f"{value:.3f}"
+    if value < 0.001 or value > 0.999:
+        return "< 0.001" if value < 0.5 else "> 0.999"
+    shown = (f"{value:.{digits}f}" for digits in range(3, 9))
+    return next((text for text in shown if (float(text) < 0.05) == (value < 0.05)), f"{value:.9f}")
 
 
 def points(value: float, *, sign: bool = False) -> str:

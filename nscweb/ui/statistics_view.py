@@ -10,6 +10,7 @@ import streamlit as st
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.runs import Run
+from nscweb.evaluation.shared_error import SharedError
 from nscweb.reports.figures_statistics import differences, differences_data
 from nscweb.services import statistics
 from nscweb.services.context import App
@@ -75,13 +76,12 @@ def show_statistics(
         return
     rows = rows[ROWS]
     settings, origin = _ask(app, run, data, control), tables.origin_of(run, data)
-    found = _statistics(app, run.run_id, rows, settings)
-    show.warnings(tables.minded(data, data.replicate_rows))
+    found = compared(app, run.run_id, rows, settings, getattr(data, "shared", None))
+    show.warnings(tables.minded(data.replicate_rows))
+    show.bullets(found.sentences)
     if found.tests.empty:
-        show.bullets(found.sentences)
         _summary(origin, found)
         return
-    show.bullets(found.sentences)
     st.caption(
         "An answer about one fate and one time point alone is adjusted for fewer comparisons than this table, so its "
         "p values can be smaller than those here."
@@ -89,10 +89,8 @@ def show_statistics(
     tests, family = _pairs_with(origin, found), statistics.family_words(rows, found)
     _differences(origin, found, tests, time_h, fate, family)
     st.subheader("All comparisons", anchor=False, help=REPLICATE_HELP)
-    tables.show_table(
-        tables.tests_for_people(tests), "tests", tests, origin, key="statistics_tests_csv",
-        family=family,
-    )  # fmt: skip
+    shown = tables.tests_for_people(tests)
+    tables.show_table(shown, "tests", tests, origin, key="statistics_tests_csv", family=family)
     _summary(origin, found)
     _equivalence(origin, rows, found)
     _power(origin, found)
@@ -101,8 +99,11 @@ def show_statistics(
 
 
 @st.cache_resource(max_entries=24, show_spinner="Comparing groups …")  # type: ignore[untyped-decorator,unused-ignore]
-def _statistics(_app: App, run_id: str, rows: pd.DataFrame, settings: TestSettings) -> Statistics:
-    return statistics.statistics_of(_app, run_id, rows, settings)
+def compared(
+    _app: App, run_id: str, rows: pd.DataFrame, settings: TestSettings, _shared: SharedError | None
+) -> Statistics:
+    """`services.statistics.statistics_of`, kept; `_shared` goes with the rows."""
+    return statistics.statistics_of(_app, run_id, rows, settings, _shared)
 
 
 def _ask(app: App, run: Run, data: HasReplicates, asked: str | None) -> TestSettings:
@@ -159,11 +160,10 @@ def _ask(app: App, run: Run, data: HasReplicates, asked: str | None) -> TestSett
             key="statistics_difference",
             help=DIFFERENCE_HELP,
         )
-    pairs = control == _PAIRS
     return TestSettings(
-        control=None if pairs else control,
+        control=None if control == _PAIRS else control,
         adjust=adjust,
-        pairs=pairs,
+        pairs=control == _PAIRS,
         margin=float(margin) / 100,
         difference=float(difference) / 100,
         classes=tuple(classes),

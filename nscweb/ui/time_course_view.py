@@ -7,17 +7,18 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.runs import Run
+from nscweb.evaluation.shared_error import SharedError
 from nscweb.reports import figures_statistics as drawn
 from nscweb.reports import figures_statistics_time as drawn_time
 from nscweb.services import courses, statistics
 from nscweb.services.context import App
 from nscweb.services.courses import Courses, Doses
-from nscweb.services.statistics import Statistics, TestSettings
+from nscweb.services.statistics import TestSettings
 from nscweb.ui import figures, first_day_view, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word
 from nscweb.ui.statistics_tables import Origin
-from nscweb.ui.statistics_view import ROWS, HasReplicates
+from nscweb.ui.statistics_view import ROWS, HasReplicates, compared
 from nscweb.ui.text import plain
 
 _MOST_LINES = 6
@@ -73,9 +74,10 @@ def show_time_course(
         help="The group that the earliest reliable day is told against.",
     )
     found = _courses(run.run_id, rows[rows["class"] == chosen], getattr(data, "groups", None))
-    show.warnings(tables.minded(data, data.replicate_rows))
+    show.warnings(tables.minded(data.replicate_rows))
     _bands(origin, found, rows, groups, chosen)
-    _earliest(app, origin, rows, chosen, against, getattr(data, "adjust", "") or "holm")
+    adjust, shared = getattr(data, "adjust", "") or "holm", getattr(data, "shared", None)
+    _earliest(app, origin, rows, chosen, against, adjust, shared)
     first_day_view.show_first_day(origin, found, chosen)
     _doses(app, origin, data)
 
@@ -83,11 +85,6 @@ def show_time_course(
 @st.cache_resource(max_entries=24, show_spinner="Drawing replicates again …")  # type: ignore[untyped-decorator,unused-ignore]
 def _courses(run_id: str, rows: pd.DataFrame, groups: pd.DataFrame | None) -> Courses:
     return courses.courses_of(rows, groups)
-
-
-@st.cache_resource(max_entries=24, show_spinner="Comparing groups …")  # type: ignore[untyped-decorator,unused-ignore]
-def _compared(_app: App, run_id: str, rows: pd.DataFrame, settings: TestSettings) -> Statistics:
-    return statistics.statistics_of(_app, run_id, rows, settings)
 
 
 @st.cache_resource(max_entries=12, show_spinner="Fitting dose curves …")  # type: ignore[untyped-decorator,unused-ignore]
@@ -127,7 +124,15 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
         )
 
 
-def _earliest(app: App, origin: Origin, rows: pd.DataFrame, fate: str, control: str, adjust: str) -> None:
+def _earliest(
+    app: App,
+    origin: Origin,
+    rows: pd.DataFrame,
+    fate: str,
+    control: str,
+    adjust: str,
+    shared: SharedError | None,
+) -> None:
     st.subheader("Earliest reliable day", anchor=False, help=EARLIEST_HELP)
     if not control:
         show.note("Choose a control group above: the day is told against it.")
@@ -141,7 +146,7 @@ def _earliest(app: App, origin: Origin, rows: pd.DataFrame, fate: str, control: 
     if control not in set(rows.loc[rows["class"] == fate, "group"]):
         show.note("The control group has no ratio of this fate.")
         return
-    found = _compared(app, origin.run.run_id, rows, settings)
+    found = compared(app, origin.run.run_id, rows, settings, shared)
     table = courses.earliest_of(found.tests)
     if table.empty:
         show.note("There is no other group to compare with the control.")

@@ -75,7 +75,7 @@ def test_the_model_says_when_it_is_not_computable():
     few = odds_ratios(frame({"a": [0.1, 0.2], "b": [0.2, 0.3, 0.4]}), "b").iloc[0]
     assert np.isnan(few["p"]) and "2 replicates" in few["note"]
     same = odds_ratios(frame({"a": [0.3] * 3, "b": [0.2] * 3}), "b").iloc[0]
-    assert np.isnan(same["p"]) and "last digit" in same["note"]
+    assert np.isnan(same["p"]) and "same value" in same["note"]
 
 
 def test_type_one_error_of_the_model_with_replicates_of_very_different_size():

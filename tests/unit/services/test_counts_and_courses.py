@@ -50,7 +50,7 @@ def test_few_or_identical_replicates_have_a_sentence():
     count = [Count("NGF", 24.0, "neuron", percent=40.0)]
     for values, words in (
         ([0.4, 0.5], "three replicates"),
-        ([0.4] * 3, "last digit"),
+        ([0.4] * 3, "same value"),
         ([np.nan] * 3, "Nothing"),
     ):
         row = counts.compare_with_counts(replicates(values), count).iloc[0]
