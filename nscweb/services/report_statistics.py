@@ -50,7 +50,7 @@ def add_statistics(
             kept.missing[name] = NO_CELL
         return (), pd.DataFrame()
     progress(0, 5, "Comparing groups")
-    made = statistics.statistics_of(app, found.run, rows, settings_of(found))
+    made = statistics.statistics_of(app, found.run, rows, settings_of(found), found.shared)
     family = statistics.family_words(rows, made)
     kept.put("All comparisons", for_file(made.tests, family), ONE_GROUP)
     kept.put("Means and spread", for_file(made.summary), NO_CELL)
@@ -101,7 +101,7 @@ def _earliest(app: App, found: Comparison, rows: pd.DataFrame, made: Statistics,
         if found.control not in set(rows.loc[rows["class"] == name, "group"]):
             continue
         settings = TestSettings(control=found.control, adjust=found.adjust, classes=(name,))
-        own = statistics.statistics_of(app, found.run, rows, settings)
+        own = statistics.statistics_of(app, found.run, rows, settings, found.shared)
         table = courses.earliest_of(own.tests)
         if len(table):
             many = int(own.tests["comparisons"].max())
