@@ -44,6 +44,8 @@ GROUP_ESTIMATE_COLUMNS: tuple[str, ...] = (
     "interval",
     "recovered",
 )
+# Bootstrap rounds behind the interval of a ratio.
+ROUNDS = 400
 # The names of the ways to count, as stored and exported, and in plain words.
 METHODS: dict[str, str] = {
     "pacc": "corrected by mean scores (PACC)",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
 from nscweb.evaluation.cell_scores import CellScores
-from nscweb.evaluation.estimates import ESTIMATE_COLUMNS, METHODS, Estimates
+from nscweb.evaluation.estimates import ESTIMATE_COLUMNS, METHODS, ROUNDS, Estimates
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.evaluation.intervals import wilson
 from nscweb.evaluation.ratio_em import em_rounds
@@ -27,7 +27,7 @@ def estimate(
     cells: CellScores,
     held_out: HeldOut | None,
     method: str = "pacc",
-    rounds: int = 400,
+    rounds: int = ROUNDS,
     seed: int = 0,
     *,
     together: bool = True,

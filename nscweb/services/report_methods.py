@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.estimates import ROUNDS
 from nscweb.services.gates import gates_of_run
 from nscweb.services.report_data import ReportData
 
@@ -26,6 +27,10 @@ REFERENCES: dict[str, str] = {
     "acc": "Forman G (2008) Quantifying counts and costs via classification. Data Min Knowl Discov 17:164-206.",
     "em": "Saerens M, Latinne P, Decaestecker C (2002) Adjusting the outputs of a classifier to new a priori "
     "probabilities: a simple procedure. Neural Comput 14:21-41.",
+    "guo": "Guo C, Pleiss G, Sun Y, Weinberger KQ (2017) On calibration of modern neural networks. Proc 34th Int Conf "
+    "Mach Learn, 1321-1330.",
+    "satterthwaite": "Satterthwaite FE (1946) An approximate distribution of estimates of variance components. "
+    "Biometrics Bull 2:110-114.",
     "wilson": "Wilson EB (1927) Probable inference, the law of succession, and statistical inference. J Am Stat "
     "Assoc 22:209-212.",
     "welch": "Welch BL (1947) The generalization of 'Student's' problem when several different population variances "
@@ -51,17 +56,29 @@ def _cells(data: ReportData) -> list[str]:
     groups = samples["group"].replace("", pd.NA).dropna().nunique()
     times = [TimePoint(float(hours)).label() for hours in sorted(samples["time_h"].dropna().unique())]
     kind = "Simulated brightfield" if made.simulated_cells else "Brightfield"
-    parts = [f"{len(samples):,} samples"]
-    parts += [f"{groups} inducer groups"] if groups else []
-    parts += [f"time points {', '.join(times)}"] if times else []
+    parts = [f"{len(samples):,} {_plural(len(samples), 'sample')}"]
+    parts += [f"{groups} inducer {_plural(groups, 'group')}"] if groups else []
+    parts += [f"{_plural(len(times), 'time point')} {', '.join(times)}"] if times else []
+    size = data.provenance.get("pixel_size_um")
+    scale = f" at {size:g} µm per pixel" if size else ""
     said = [
-        f"{kind} images of {found.data.cells:,} cells ({'; '.join(parts)}) in the channel {made.channel} were analysed."
+        f"{kind} images of {found.data.cells:,} cells ({'; '.join(parts)}) in the channel {made.channel}{scale} were "
+        "analysed."
     ]
-    gates = gates_of_run(data.run).sentence(found.filters.exclude_flags)
-    share = 100 * found.data.kept / max(1, found.data.cells)
-    said.append(
-        f"Cells were gated for quality ({gates.rstrip('.')}); {found.data.kept:,} cells ({share:.1f} %) remained."
+    gates = gates_of_run(data.run).sentence(found.filters.exclude_flags).rstrip(".")
+    kept, share = found.data.kept, 100 * found.data.kept / max(1, found.data.cells)
+    behind = samples.loc[samples["cells"] > 0, "cells"]
+    each = f", {_range(behind)} per sample (median {behind.median():,.0f})" if len(behind) else ""
+    left_out = gates.removeprefix("Left out: ")
+    ruled = (
+        f"Cells were left out for their quality by fixed rules: {left_out}."
+        if left_out != gates
+        else f"{gates}."
     )
+    said.append(f"{ruled} {kept:,} cells ({share:.1f} %) were counted{each}.")
+    if found.data.controls:
+        names = ", ".join(found.data.controls)
+        said.append(f"Control samples ({names}) served to calibrate and are in no result.")
     return said
 
 
@@ -70,20 +87,27 @@ def _model(data: ReportData, used: list[str]) -> list[str]:
     name = f"{made.model} version {made.model_version} (SHA-256 of the weights {made.weights_sha256[:16]}…)"
     card = data.card
     source = f" {_cite(used, 'model')}" if card is not None and card.citation else ""
-    said = [f"Each cell was given calibrated class scores by the network {name}{source}."]
-    if card is not None:
-        kind = "simulated" if card.origin.simulated else "measured"
+    said = [f"Each cell was given a score for each class by the network {name}{source}."]
+    if card is None:
+        return said
+    if "temperature" in card.calibration:
         said.append(
-            f"The network ({card.architecture}) had been trained on {card.origin.cells:,} {kind} cells and tells "
-            f"{', '.join(card.classes.names)} apart."
+            f"Scores were calibrated by temperature scaling {_cite(used, 'guo')} on cells that were not trained on "
+            f"(temperature {card.temperature:.2f})."
         )
-        accuracy = card.performance.metric("accuracy")
-        if accuracy is not None:
-            said.append(
-                f"On {accuracy.cells:,} held-out cells of {accuracy.samples:,} samples its accuracy was "
-                f"{100 * accuracy.value:.1f} % (95 % interval {100 * accuracy.low:.1f} to "
-                f"{100 * accuracy.high:.1f} %)."
-            )
+    kind = "simulated" if card.origin.simulated else "measured"
+    said.append(
+        f"The network ({card.architecture}) had been trained on {card.origin.cells:,} {kind} cells and tells "
+        f"{', '.join(card.classes.names)} apart."
+    )
+    accuracy = card.performance.metric("accuracy")
+    if accuracy is not None:
+        how = f", {accuracy.interval}" if accuracy.interval else ""
+        said.append(
+            f"On {accuracy.cells:,} {kind} held-out cells of {accuracy.samples:,} samples its accuracy was "
+            f"{100 * accuracy.value:.1f} % (95 % interval {100 * accuracy.low:.1f} to "
+            f"{100 * accuracy.high:.1f} %{how})."
+        )
     if made.simulated_training:
         said.append("Its accuracy for real cells is not known.")
     return said
@@ -92,30 +116,51 @@ def _model(data: ReportData, used: list[str]) -> list[str]:
 def _counting(data: ReportData, used: list[str]) -> list[str]:
     found = data.found
     words, key = _COUNTED[found.estimates.method]
-    said = [f"Ratios per sample were {words} {_cite(used, key)}."]
+    said = [f"The share of each class in a sample was {words} {_cite(used, key)}."]
     if found.estimates.method != "naive":
-        said.append(
-            "Their 95 % intervals come from a bootstrap that draws the cells of the sample and the held-out cells "
-            "together."
-        )
+        said += [
+            *_known(data),
+            f"95 % intervals of samples come from {ROUNDS} bootstrap rounds; each draws the cells of the sample and "
+            "the held-out cells again and adds a deviation as large as held-out samples differ among themselves.",
+        ]
     else:
-        said.append("Their 95 % intervals are Wilson's over cells and do not contain the error of the model.")
+        said.append("95 % intervals of samples are Wilson's over cells and leave out the error of the model.")
     lost = int((~found.estimates.table["recovered"].astype(bool)).sum())
     if lost:
-        said.append(f"{lost} ratios could not be recovered from the scores and are not given.")
-    intervals = sorted({str(text) for text in found.groups["interval"]})
+        said.append(f"{lost:,} shares could not be recovered from the scores and are not given.")
+    replicates = found.groups["replicates"]
+    n = f" (n = {_range(replicates)} per group and time point)" if len(replicates) else ""
     said.append(
-        "The biological replicate was the unit: mean, SD and SEM of a group are over replicates"
-        + (f"; 95 % intervals: {'; '.join(intervals)}." if intervals else ".")
+        f"The unit of analysis is the biological replicate as entered in the sample sheet{n}; cells are not "
+        "replicates. Values are means over replicates, SD is between replicates."
     )
+    intervals = sorted({str(text) for text in found.groups["interval"] if text})
+    if intervals:
+        shared = any("share" in text for text in intervals)
+        added = f" (degrees of freedom after Satterthwaite {_cite(used, 'satterthwaite')})" if shared else ""
+        said.append(f"95 % intervals of groups: {'; '.join(intervals)}{added}.")
     lights = list(found.lights.values())
     if lights:
         poor = sum(light != "green" for light in lights)
         said.append(
-            f"Whether the model fits each sample was judged from the distance of its cells to the training cells; "
-            f"{poor} of {len(lights)} samples got a doubtful mark."
+            "Whether the model fits each sample was judged before counting: what the network sees, what it is given "
+            "and what the camera stored were compared with the held-out samples (trust light). "
+            f"{poor:,} of {len(lights):,} samples got a doubtful mark; all are counted, and doubtful ones marked."
         )
     return said
+
+
+def _known(data: ReportData) -> list[str]:
+    """Which cells of known class the correction rests on."""
+    held = data.card.held_out if data.card is not None else {}
+    if data.found.data.controls:
+        return ["How the model confuses the classes was measured on the control samples of this study."]
+    if not held.get("cells"):
+        return []
+    return [
+        f"How the model confuses the classes was measured on {int(held['cells']):,} held-out cells of "
+        f"{int(held.get('samples', 0)):,} samples, at the same time point where there are enough."
+    ]
 
 
 def _tests(data: ReportData, used: list[str]) -> list[str]:
@@ -126,29 +171,36 @@ def _tests(data: ReportData, used: list[str]) -> list[str]:
     without = int(tests["p"].isna().sum())
     if without == len(tests):
         return [
-            f"Groups were not tested: none of the {without} comparisons has the replicates that a p value needs "
+            f"Groups were not tested: none of the {without:,} comparisons has the replicates that a p value needs "
             "(three in each group)."
         ]
     adjust = {"holm": "Holm's method", "fdr_bh": "the method of Benjamini and Hochberg"}[data.found.adjust]
+    tested = tests[tests["p"].notna()]
     said = [
-        f"Groups were compared {against} at each time point by Welch's t test on replicates {_cite(used, 'welch')}; "
-        f"p values were adjusted by {adjust} {_cite(used, data.found.adjust)} over the comparisons of a class at a "
-        f"time point ({_numbers(tests['comparisons'])}); effect sizes are Hedges g {_cite(used, 'hedges')}."
+        f"Groups were compared {against} at each time point by two-sided Welch t tests on the shares of replicates "
+        f"{_cite(used, 'welch')}, not assuming equal variances. p values were adjusted by {adjust} "
+        f"{_cite(used, data.found.adjust)} over the {_range(tested['comparisons'])} comparisons of a class at a time "
+        "point, not across classes or time points; differences with an adjusted p below 0.05 are taken as shown. "
+        f"Intervals of differences are 95 % and not adjusted; effect sizes are Hedges g {_cite(used, 'hedges')}."
     ]
     if without:
         said.append(
-            f"For {without} of {len(tests)} comparisons no p value is given, because replicates are too few or do not "
-            "differ at all."
+            f"For {without:,} of {len(tests):,} comparisons no p value is given, because replicates are too few or do "
+            "not differ at all."
         )
     return said
 
 
 def _software(data: ReportData) -> str:
     versions = data.run.provenance.versions
-    wanted = ("python", "torch", "numpy", "pandas", "scipy", "statsmodels", "opencv-python")
+    wanted = (
+        "python", "torch", "onnxruntime", "numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "opencv-python",
+    )  # fmt: skip
     listed = ", ".join(f"{name} {versions[name]}" for name in wanted if name in versions)
     return (
-        f"The analysis was made with nscweb {versions.get('nscweb', '')} ({listed}), run {data.run.run_id}."
+        f"The analysis was made with nscweb {versions.get('nscweb', '')} ({listed}), run {data.run.run_id} of "
+        f"{data.run.created_utc[:10]}; all settings and hashes in full are in the report, from which `nscweb rerun` "
+        "makes the tables again."
     )
 
 
@@ -158,5 +210,11 @@ def _cite(used: list[str], key: str) -> str:
     return f"[{used.index(key) + 1}]"
 
 
-def _numbers(values: Iterable[int]) -> str:
-    return " or ".join(str(value) for value in sorted({int(value) for value in values}))
+def _range(values: Iterable[int]) -> str:
+    """ "3", or "2 to 5"."""
+    found = sorted({int(value) for value in values})
+    return f"{found[0]:,}" if len(found) == 1 else f"{found[0]:,} to {found[-1]:,}"
+
+
+def _plural(number: int, word: str) -> str:
+    return word if number == 1 else f"{word}s"
