@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 __all__ = [
-    "NOTICE", "cells_csv", "cells_frame", "counted", "export_run", "figure_csv", "groups_csv", "of_model", "provenance_json",
-    "samples_csv", "stated", "tables", "tests_csv", "with_gates", "with_header",
+    "NOTICE", "cells_csv", "cells_frame", "counted", "export_run", "figure_csv", "groups_csv", "of_model",
+    "provenance_json", "samples_csv", "stated", "tables", "tests_csv", "with_gates", "with_header",
 ]  # fmt: skip
 
 
@@ -119,7 +119,10 @@ def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes
 
 
 def counted(table: pd.DataFrame, filters: Filters, controls: Sequence[str] = ()) -> NDArray[np.bool_]:
-    """(N,) whether a cell is behind the ratios under these filters; `controls`: samples used for calibration."""
+    """(N,) whether a cell passes gates and filters; `controls`: samples used for calibration.
+
+    Corrected ratios also use cells below the filter by score (`services.ratios.estimates_of`).
+    """
     from nscweb.evaluation.filters import filter_predictions
 
     kept, _ = filter_predictions(table, **asdict(filters), controls=controls)

@@ -97,7 +97,7 @@ def channels_of(table: pd.DataFrame, run: Run) -> list[Channel]:
     order = ", ".join(f"{number} {name}" for name, number in known.items())
     found.append(Channel("PredictedClass", f"predicted class: {order}", codes, len(names) + 1))
     found.append(Channel("Confidence", "highest score, 0 to 1", table["confidence"].to_numpy()))
-    found.append(Channel("Counted", "1 when the cell is behind the ratios", table["counted"].to_numpy()))
+    found.append(Channel("Counted", "1 when the cell passes gates and filters", table["counted"].to_numpy()))
     flags = table["flags"].to_numpy(np.int64)
     for item in FLAGS:
         found.append(Channel(f"Gate{item.name.capitalize()}", f"1 when {item.label}", flags & item.bit > 0))

@@ -40,7 +40,7 @@ _MEANINGS: dict[str, str] = {
     "predicted": "class with the highest score",
     "confidence": "highest score, 0 to 1",
     "flags": "quality flags that the cell carries",
-    "counted": "yes when the cell is behind the ratios",
+    "counted": "yes when the cell passes gates and filters; corrected ratios also use cells below the filter by score",
     "true_class": "class known from the sample sheet or a population, if any",
     "source": "file that the image came from",
     "class": "class that the line is about",
