@@ -1,0 +1,104 @@
+"""One number everywhere: sentence, tables, figures and files of one question hold the same digits."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn_runs import drawn_held_out, drawn_run, grid
+
+from nscweb.reports.figures_compare_data import difference_data, group_data, point_data
+from nscweb.reports.words_numbers import p_value, points, share_with_interval
+from nscweb.services import export, ratios
+from nscweb.services.comparison import Comparison, answer_of, comparison
+from nscweb.services.context import open_app
+from nscweb.services.dashboard import Filters
+from nscweb.services.statistics import TestSettings, statistics_of
+from nscweb.settings import Settings
+
+FATE, DAY = "neuron", 24.0
+
+
+@pytest.fixture(params=["pacc", "acc", "em", "naive", "filtered"])
+def found(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
+    known = drawn_held_out([24.0, 72.0])
+    monkeypatch.setattr(ratios, "known_cells", lambda app, run: known)
+    app = open_app(Settings.from_environment({}, tmp_path))
+    run = drawn_run(app, "Same", grid(4, (24.0, 72.0), 3), cells=120)
+    filters = (
+        Filters(groups=("NT3", "NT4", "LDH-NT3"), min_confidence=0.6) if request.param == "filtered" else None
+    )
+    return comparison(app, run, filters, "pacc" if request.param == "filtered" else request.param)
+
+
+def read(data: bytes) -> pd.DataFrame:
+    return pd.read_csv(io.BytesIO(data), encoding="utf-8-sig")
+
+
+def test_sentence_table_figure_and_file_hold_the_same_share(found: Comparison) -> None:
+    said = answer_of(found, FATE, DAY)
+    table = found.groups[(found.groups["class"] == FATE) & (found.groups["time_h"] == DAY)].set_index("group")
+    drawn = group_data(found.groups, said.order, found.classes.names).set_index(["group", "time_h", "class"])
+    file = read(export.groups_csv(found)).set_index(["group", "time_h", "class"])
+    for name, row in table.iterrows():
+        place = (name, DAY, FATE)
+        for column, shown in (("mean", "percent"), ("low", "low"), ("high", "high")):
+            assert drawn.loc[place, shown] == 100 * row[column]
+            assert file.loc[place, column] == pytest.approx(row[column], abs=1e-9)
+    leader = table.loc[said.leader]
+    text = share_with_interval(leader["mean"], leader["low"], leader["high"])
+    assert text.replace(" %", " % neurons at day 1", 1) in said.headline
+    # The mean is that of the replicate points of the figure.
+    ends = point_data(found.replicate_rows, said.order, found.classes.names)
+    mean = ends[(ends["class"] == FATE) & (ends["time_h"] == DAY)].groupby("group")["percent"].mean()
+    np.testing.assert_allclose(mean[table.index], 100 * table["mean"], atol=1e-9)
+
+
+def test_sentence_table_figure_and_file_hold_the_same_difference(found: Comparison) -> None:
+    said = answer_of(found, FATE, DAY)
+    drawn = difference_data(found.tests, said.order, FATE, DAY, said.leader).set_index("group")
+    file = read(export.tests_csv(found))
+    file = file[(file["class"] == FATE) & (file["time_h"] == DAY)]
+    tests = found.tests[(found.tests["class"] == FATE) & (found.tests["time_h"] == DAY)]
+    assert len(file) == len(tests) == int(tests["comparisons"].iloc[0])
+    for (_, row), (_, line) in zip(tests.iterrows(), file.iterrows(), strict=True):
+        assert (line["group"], line["other"]) == (row["group"], row["other"])
+        assert line["difference"] == pytest.approx(row["difference"], abs=1e-9)
+        if said.leader not in (row["group"], row["other"]):
+            continue
+        sign = 1 if row["group"] == said.leader else -1
+        other = row["other"] if sign > 0 else row["group"]
+        assert drawn.loc[other, "difference_points"] == pytest.approx(
+            -100 * sign * row["difference"], abs=1e-9
+        )
+        assert drawn.loc[other, "p_adjusted"] == row["p"]
+        if f"apart from {other} (" in said.headline or f"higher than {other} by" in said.headline:
+            assert points(sign * row["difference"]).split(" ")[0] in said.headline
+            assert p_value(row["p"]) in said.headline
+
+
+def test_statistics_start_from_the_same_numbers(found: Comparison) -> None:
+    settings = TestSettings(pairs=True, classes=(FATE,), times_h=(DAY,))
+    rows = found.replicate_rows[["group", "time_h", "replicate", "class", "ratio", "cells"]]
+    made = statistics_of(None, found.run, rows, settings, found.shared)  # type: ignore[arg-type]
+    mine = found.tests[(found.tests["class"] == FATE) & (found.tests["time_h"] == DAY)]
+    theirs = made.tests.set_index(["group", "control"])
+    for row in mine.to_dict("records"):
+        other = theirs.loc[(row["group"], row["other"])]
+        for column, name in (
+            ("difference", "difference"),
+            ("low", "low"),
+            ("high", "high"),
+            ("p_single", "p"),
+        ):
+            assert other[name] == pytest.approx(row[column], abs=1e-12)
+        assert other["p_adjusted"] == pytest.approx(row["p"], abs=1e-12)
+    groups = found.groups[(found.groups["class"] == FATE) & (found.groups["time_h"] == DAY)].set_index(
+        "group"
+    )
+    summary = made.summary.set_index("group")
+    for column in ("mean", "sd", "sem"):
+        np.testing.assert_allclose(summary.loc[groups.index, column], groups[column], atol=1e-12)
