@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from nscweb.services import fitness_samples
 from nscweb.services.runs import class_scheme
 from nscweb.ui import cached, cell_view, filters, picker, show
 from nscweb.ui.frame import open_page
@@ -13,8 +14,11 @@ with open_page("cells") as app:
     if study and not run:
         picker.no_run_yet(study)
     if study and run:
-        show.warnings(run.provenance.warnings)
-        chosen = filters.cell_filters(study, run, f"cells_{run.run_id}")
+        above = st.container()
+        flagged = cached.filter_options(app, run).flag_counts
+        chosen = filters.cell_filters(study, run, f"cells_{run.run_id}", flagged)
+        with above:
+            show.warnings(fitness_samples.run_warnings(run, [chosen.sample] if chosen.sample else None))
         left, right = st.columns([1, 1], vertical_alignment="bottom")
         with_maps = left.toggle("Show where the model looked", value=True, key="cells_maps")
         explained = "predicted"
@@ -24,12 +28,13 @@ with open_page("cells") as app:
         total, offset = cell_view.paging(app, run, chosen, per_page=24, key="cells_page")
         if not total:
             show.empty(
-                "No cell fits these filters", "Widen the confidence, or choose all samples and any class."
+                "No cell matches these filters", "Widen the confidence, or choose all samples and any class."
             )
         else:
             page = cached.gallery_page(app, run, chosen, 24, offset)
             st.caption(
-                f"{count(total, 'cell')} fit; {offset + 1:,} to {offset + len(page.cells):,} are shown."
+                f"{count(total, 'cell')} {'matches' if total == 1 else 'match'} the filters; {offset + 1:,} to "
+                f"{offset + len(page.cells):,} are shown."
             )
             cell_view.draw(app, run, page, explained if with_maps else "")
             cell_view.downloads(app, run, page, chosen)

@@ -162,7 +162,7 @@ def heat_map(
             f"{row['high']:.1f}<br>{row['replicates']} replicates, {row['cells']:,} cells<br>"
             f"{counted_how(row['method'])}<br>trust light: {row['light']}"
         )
-        dark = np.isfinite(row["percent"]) and row["percent"] > 55
+        dark = np.isfinite(row["percent"]) and row["percent"] > 60
         figure.add_annotation(
             text=f"{said} {symbol(light)}".strip(), x=x, y=y, showarrow=False,
             font={"size": 13, "color": "white" if dark else INK},

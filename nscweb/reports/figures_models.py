@@ -88,7 +88,7 @@ def training_curves(history: History, *, best_epoch: int | None = None, simulate
     finish(figure, height=inner + 28 + 50, simulated=simulated, legend=names, margin={"t": 28, "b": 50})
     figure.update_xaxes(title_text="epoch", row=len(panels), col=1)
     for row, name in enumerate(panels, start=1):
-        figure.update_yaxes(title_text="cross-entropy" if name == "loss" else "% of cells", row=row, col=1)
+        figure.update_yaxes(title_text="loss (cross-entropy)" if name == "loss" else "% of cells", row=row, col=1)
     return figure
 
 

@@ -12,8 +12,8 @@ _MARKS: dict[str, tuple[str, str, str]] = {
     "": ("○", "not judged", "#5b6775"),
 }
 MARK_HELP = (
-    "● fits: the cells look like those that the model knows. ▲ look closer: some differ. ■ do not trust: they are "
-    "unlike anything that the model knows, and its numbers may be far off. ○ not judged."
+    "Trust light: ● fits: the cells look like those that the model knows. ▲ look closer: some differ. ■ do not trust:"
+    " they are unlike anything that the model knows, and its numbers may be far off. ○ not judged."
 )
 
 

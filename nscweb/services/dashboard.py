@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -118,6 +119,7 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
     by_sample = cell_ratios(cells, keep)
     by_group = group_ratios(by_sample)
     study = study_of(app, found)
+    wide = _wide_samples(cells, by_sample, classes, chosen)
     return DashboardData(
         run=found,
         classes=classes,
@@ -128,21 +130,26 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
         dropped=dict(counts.dropped),
         sample_ratios=by_sample,
         group_ratios=by_group,
-        samples=_wide_samples(cells, by_sample, classes, chosen),
+        samples=wide,
         groups=_wide_groups(by_group, classes),
-        warnings=warnings_of(app, found),
+        warnings=warnings_of(app, found, set(wide["sample_id"])),
         simulated=found.provenance.simulated_cells,
         sheet=study.samples if study else (),
         controls=control_names(app, found),
     )
 
 
-def warnings_of(app: App, run: Run | str) -> tuple[str, ...]:
-    """Sentences that belong beside every number of a run, those of the run first."""
+def warnings_of(app: App, run: Run | str, names: Collection[str] | None = None) -> tuple[str, ...]:
+    """Sentences that belong beside every number of a run, those of the run first.
+
+    Args:
+        names: samples that are shown; sentences about samples speak of these. None means all.
+    """
     from nscweb.services.controls import left_out_sentence
+    from nscweb.services.fitness_samples import run_warnings
 
     found = get_run(app, run)
-    sentences = list(found.provenance.warnings)
+    sentences = run_warnings(found, names)
     if sheet_changed(app, found):
         sentences.append(
             "The sample sheet was edited after this run; groups, times and replicates are those of the sheet "

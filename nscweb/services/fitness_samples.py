@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
-from nscweb.services.fitness import EXPECTED, SampleFitness, measure_fitness, with_sentence
-from nscweb.services.fitness_lights import GREEN, LIGHTS, RED, YELLOW
+from nscweb.core.runs import Run
+from nscweb.services.fitness import EXPECTED, SampleFitness, fitness_warnings, measure_fitness, with_sentence
+from nscweb.services.fitness_lights import GREEN, LIGHTS, RED, YELLOW, judged
 from nscweb.services.fitness_rules import FEWEST_CELLS, judge
 from nscweb.services.fitness_words import FEW_CELLS_START
 
@@ -123,6 +124,30 @@ def light_sentences(measured: Sequence[SampleFitness]) -> list[str]:
             "rely on their ratios."
         )
     return said
+
+
+def run_warnings(run: Run, names: Collection[str] | None = None) -> list[str]:
+    """The sentences of a run; with `names` those about samples speak of these samples alone.
+
+    The run keeps its sentences as text. Those about samples are made again from its judgements and taken out of the
+    text, so a run whose sentences were made another way keeps them all.
+    """
+    said = list(run.provenance.warnings)
+    rows = [_read(item) for item in judged(run)]
+    if names is None or all(item.sample_id in names for item in rows):
+        return said
+    shown = [item for item in rows if item.sample_id in names]
+    every = {*fitness_warnings(rows), *light_sentences(rows)}
+    return [text for text in said if text not in every] + fitness_warnings(shown) + light_sentences(shown)
+
+
+def _read(item: Mapping[str, Any]) -> SampleFitness:
+    known: dict[str, Any] = {}
+    for key in fields(SampleFitness):
+        if key.name in item:
+            value = item[key.name]
+            known[key.name] = tuple(value) if isinstance(value, list) else value
+    return SampleFitness(**known)
 
 
 def _yellow_sentences(yellow: Sequence[SampleFitness], samples: int) -> list[str]:

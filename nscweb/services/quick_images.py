@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import ModelError
 from nscweb.core.flags import unpack
+from nscweb.reports.marks import mark
 from nscweb.services import fitness
 from nscweb.services.explain import maps_on_frames
 from nscweb.services.overlays import overlay
@@ -79,9 +80,9 @@ def _warnings(classifier: Classifier, planes: Sequence[NDArray[Any]]) -> list[st
         sentences.append(measured.sentence)
     elif measured.far:
         # A few images cannot prove anything about a sample; each far one is still worth a word.
-        lie = "This image lies" if measured.cells == 1 else f"{measured.far} of {measured.cells} images lie"
+        one, many = measured.cells == 1, f"{measured.far} of {measured.cells} images lie"
         sentences.append(
-            f"{lie} farther from the training cells than 95 % of known cells do; do not trust the scores "
-            "without a check."
+            f"{mark('yellow')}: {'this image lies' if one else many} farther from the training cells than 95 % of "
+            "known cells do. Check the scores before you rely on them; a trust light needs the many cells of a sample."
         )
     return sentences

@@ -15,11 +15,11 @@ from nscweb.ui import figures, show
 
 AUDIT_HELP = (
     "A model can score well by the recording instead of the cell, when classes were recorded differently. Two things "
-    "are asked. First: how far does a simple classifier go that sees only background, slope of the light, noise, mean "
-    "intensity and frame size? Second: how many cells does the model lose when the light or the frame of each image "
-    "is replaced by that of a cell of another class, compared with that of a cell of its own class? The second "
-    "question decides: 5 points are allowed for background, slope and frame, 10 for contrast and noise, which in "
-    "part belong to the cell."
+    "are asked. First: how far does a simple classifier go that sees only background, slope of the illumination, "
+    "noise, mean intensity and frame size? Second: how many cells does the model lose when the illumination or the "
+    "frame of each image is replaced by that of a cell of another class, compared with that of a cell of its own "
+    "class? The second question decides: 5 points are allowed for background, slope and frame, 10 for contrast and "
+    "noise, which in part belong to the cell."
 )
 ROBUSTNESS_HELP = (
     "Held-out images were changed as another recording would change them, and went the whole way from the stored "
@@ -52,7 +52,7 @@ def draw_checks(card: ModelCard) -> None:
                 f"{card.name}_swaps",
                 export.figure_csv(swap_data(card.audit)),
                 key=f"audit_{card.name}_swaps",
-                alt="Accuracy when light or frame are swapped between cells",
+                alt="Accuracy when illumination or frame are swapped between cells",
             )
         if not swaps.empty:
             with st.expander("Every swap as a table"):

@@ -120,7 +120,7 @@ def _gallery(
     return cells.gallery(_app, _run, chosen, limit=limit, offset=offset)
 
 
-@_kept(8, "Comparing the light of the samples …")
+@_kept(8, "Comparing the illumination of the samples …")
 def _light(_app: App, _study_id: str, key: str) -> illumination.IlluminationReport:
     return illumination.illumination_report(_app, _study_id)
 

@@ -30,7 +30,8 @@ METRIC_HELP = (
     "cells that are X, "
     "the share that were called X. AUC: chance that a cell of the class scores higher than one of "
     "another class "
-    "(0.5 is guessing). Brackets are 95 % intervals."
+    "(0.5 is guessing). Calibration error: how far scores and shares of right cells are apart, on average. Brackets "
+    "are 95 % intervals."
 )
 
 

@@ -8,7 +8,7 @@ from zlib import crc32
 import pandas as pd
 import streamlit as st
 
-from nscweb.core.flags import flag
+from nscweb.core.flags import FLAGS, flag
 from nscweb.core.runs import Run
 from nscweb.services import export, models
 from nscweb.services.cells import CellFilter, GalleryCell, GalleryPage
@@ -17,6 +17,8 @@ from nscweb.services.overlays import COLOUR_STOPS
 from nscweb.services.runs import class_scheme
 from nscweb.ui import cached, gallery, show
 from nscweb.ui.text import percent
+
+FLAG_NAMES_HELP = "; ".join(f"{item.name} = {item.label}" for item in FLAGS) + "."
 
 
 def paging(app: App, run: Run, chosen: CellFilter, *, per_page: int, key: str) -> tuple[int, int]:
@@ -73,6 +75,7 @@ def downloads(app: App, run: Run, page: GalleryPage, chosen: CellFilter) -> None
         key="cells_csv",
         on_click="ignore",
     )
+    st.caption("Short names in the column flags of the file: " + FLAG_NAMES_HELP)
 
 
 def cells_table(cells: tuple[GalleryCell, ...]) -> pd.DataFrame:

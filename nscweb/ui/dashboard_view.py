@@ -44,7 +44,11 @@ def numbers(data: DashboardData) -> None:
     )
     if left_out:
         reasons = "; ".join(f"{reason} {number:,}" for reason, number in data.dropped.items() if number)
-        st.caption(f"Left out: {count(left_out, 'cell')} ({reasons}). Change it in the filters above.")
+        flagged = sum(data.options.flag_counts.get(name, 0) for name in data.filters.exclude_flags)
+        named = sum(number for reason, number in data.dropped.items() if reason.startswith("quality"))
+        # The filter counts every flag of a cell, this line every cell once.
+        once = " Each cell is named once, for its first reason." if flagged > named else ""
+        st.caption(f"Left out: {count(left_out, 'cell')} ({reasons}).{once} Change it in the filters above.")
 
 
 def stacked(asked: Asked) -> None:

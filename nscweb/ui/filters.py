@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -36,6 +37,10 @@ CONFIDENCE_HELP = (
 )
 FLAGS_HELP = "Quality flags are measured on the image, without any model: " + " ".join(
     f"{item.label}: {item.help}" for item in FLAGS
+)
+COUNTS_HELP = (
+    "In brackets: cells of the whole run with that flag, whatever the other filters say. A cell with two flags is in "
+    "both numbers."
 )
 
 
@@ -92,17 +97,21 @@ def dashboard_filters(options: FilterOptions, key: str) -> Filters:
             "Leave out cells that are",
             [item.name for item in FLAGS],
             default=list(DEFAULT_EXCLUDED),
-            format_func=lambda name: f"{flag(name).label} ({options.flag_counts.get(name, 0):,})",
+            format_func=lambda name: _flag_word(name, options.flag_counts),
             key=f"{key}_flags",
             **_KEPT,
             placeholder="leave out none",
-            help=FLAGS_HELP,
+            help=f"{COUNTS_HELP} {FLAGS_HELP}",
         )
     return Filters(tuple(groups), tuple(times), tuple(replicates), float(confidence), tuple(flags))
 
 
-def cell_filters(study: Study, run: Run, key: str) -> CellFilter:
-    """Sample, class, confidence, truth, flags and order of a gallery."""
+def cell_filters(study: Study, run: Run, key: str, flag_counts: Mapping[str, int]) -> CellFilter:
+    """Sample, class, confidence, truth, flags and order of a gallery.
+
+    Args:
+        flag_counts: quality flag -> cells of the whole run that have it.
+    """
     first, second, third = st.columns(3)
     sample = first.selectbox(
         "Sample",
@@ -127,10 +136,10 @@ def cell_filters(study: Study, run: Run, key: str) -> CellFilter:
         flags = right.multiselect(
             "Only cells that are",
             names,
-            format_func=_flag_word,
+            format_func=lambda name: _flag_word(name, flag_counts),
             key=f"{key}_flags",
             placeholder="any quality",
-            help=FLAGS_HELP,
+            help=f"{COUNTS_HELP} {FLAGS_HELP}",
         )
         truth: Truth = "all"
         if any(item.true_class for item in study.samples):
@@ -175,5 +184,5 @@ def _name(text: str) -> str:
     return plain(text) if text else "(not given)"
 
 
-def _flag_word(name: str) -> str:
-    return flag(name).label
+def _flag_word(name: str, counts: Mapping[str, int]) -> str:
+    return f"{flag(name).label} ({counts.get(name, 0):,})"

@@ -45,7 +45,7 @@ def show_lights(app: App, run: Run, names: Sequence[str] | None = None) -> None:
     st.html(_cards(bad.head(OPEN_CARDS)))
     if len(bad) > OPEN_CARDS:
         rest = bad.iloc[OPEN_CARDS:]
-        with st.expander(f"{count(len(rest), 'more sample')} with a light that is not green"):
+        with st.expander(f"{count(len(rest), 'more sample')} with a trust light that is not green"):
             st.html(_cards(rest))
     figures_of = fitness_table(run, names)
     notes = table[table["notes"].map(bool)]
@@ -62,7 +62,7 @@ def show_lights(app: App, run: Run, names: Sequence[str] | None = None) -> None:
                 alt="Dots: deviation of each sample from known samples, one row per number",
             )
         if not notes.empty:
-            st.caption("Differences that change no light, and what could not be compared:")
+            st.caption("Differences that change no trust light, and what could not be compared:")
             show.bullets(_notes(notes))
 
 
@@ -86,7 +86,8 @@ def _counts(table: pd.DataFrame) -> str:
         )
     return (
         '<div role="status" style="display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;align-items:baseline">'
-        f'<span title="{html(MARK_HELP, _TEXT)}"><b>Does the model fit?</b> {count(len(table), "sample")}:</span>'
+        f'<span title="{html(MARK_HELP, _TEXT)}"><b>Trust light: does the model fit?</b> '
+        f"{count(len(table), 'sample')}:</span>"
         f"{''.join(tiles)}</div>"
     )
 

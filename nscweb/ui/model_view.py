@@ -24,8 +24,10 @@ _FIGURES = {
     "training": "Training",
 }
 TRAINING_HELP = (
-    "Loss and accuracy after each pass over the training cells. When the line of the validation samples turns up "
-    "while that of the training samples falls, the model has begun to learn its training cells by heart."
+    "Loss and accuracy after each epoch, that is after each pass over the training cells. Loss (cross-entropy): how "
+    "far the scores are from the true classes; lower is better, 0 is perfect. Validation samples are set aside to "
+    "choose the epoch that is kept. When the line of the validation samples turns up while that of the training "
+    "samples falls, the model has begun to learn its training cells by heart."
 )
 
 

@@ -85,7 +85,7 @@ def _illumination(app: App, study: Study) -> None:
         show.note("By none of these numbers alone can the groups of this study be told apart.")
     else:
         st.caption(
-            "With two or more inducer groups in the sample sheet, it is checked whether the light differs."
+            "With two or more inducer groups in the sample sheet, it is checked whether the illumination differs."
         )
     feature = st.segmented_control(
         "Shown",

@@ -31,10 +31,11 @@ RELIABILITY_HELP = (
     "line are apart on average. Brackets and bars are 95 % intervals."
 )
 SETS_HELP = (
-    "Instead of always naming one class, the model may say that a cell is a neuron, or a neuron or an oligodendrocyte, "
-    "or none of the classes. The sets are made so large that the true class is missing in no more cells of each class "
-    "than the error rate allows. A smaller error rate makes larger sets. This holds for cells like the held-out ones: "
-    "where a sample has a yellow or red light, its sets may miss more often. The filter by confidence is not used here."
+    "Instead of always naming one class, the model may say that a cell is a neuron, or a neuron or an "
+    "oligodendrocyte, or none of the classes. The sets are made so large that the true class is missing in no more "
+    "cells of each class than the error rate allows. A smaller error rate makes larger sets. This holds for cells "
+    "like the held-out ones: where a sample has a yellow or red trust light, its sets may miss more often. The filter"
+    " by confidence is not used here."
 )
 
 

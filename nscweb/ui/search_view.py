@@ -34,6 +34,17 @@ _SEARCH_HELP = (
     "Gaussian process: after six trials the next settings are those with the largest expected improvement (its "
     "logarithm is what is climbed). Parzen estimators need more trials and are quicker to compute."
 )
+_SETTINGS_HELP = (
+    "Learning rate: how large each step of learning is. Weight decay: how strongly large numbers in the network are "
+    "held back. Cells per step: how many cells are looked at before each step. Label smoothing: how much doubt is "
+    "mixed into the true classes. Strength of augmentation: how much images are turned, shifted and changed in "
+    "brightness. Mixup: how strongly pairs of cells are blended. All but the first three keep the network from "
+    "learning cells by heart."
+)
+_LOSS_HELP = (
+    "Validation loss: how far the scores of samples that are set aside are from their true classes (cross-entropy); "
+    "lower is better. One trial is one short training with other settings."
+)
 
 
 def search_settings(app: App) -> None:
@@ -52,12 +63,15 @@ def search_settings(app: App) -> None:
 
 
 def _form(app: App) -> None:
-    st.caption(_WHAT)
+    st.caption(_WHAT, help=_LOSS_HELP)
     data = training_setup.choose_data(app, "search")
     if data is None:
         return
     left, middle, right = st.columns(3)
-    trials = left.number_input("Trials", min_value=2, max_value=500, value=20, step=1, key="search_trials")
+    trials = left.number_input(
+        "Trials", min_value=2, max_value=500, value=20, step=1, key="search_trials",
+        help="A trial is one short training with other settings. Under ten a search finds little.",
+    )  # fmt: skip
     epochs = middle.number_input(
         "Epochs of each trial at most", min_value=1, max_value=1000, value=_EPOCHS, step=1, key="search_epochs",
         placeholder="as in training",
@@ -76,6 +90,7 @@ def _form(app: App) -> None:
         default=list(tune_space.SPACE),
         format_func=lambda key: _range_words(key) if key in tune_space.SPACE else key,
         key="search_space",
+        help=_SETTINGS_HELP,
     )
     suggestion = re.sub(r"[^A-Za-z0-9]+", "-", data.studies[0].study.name).strip("-").lower() or "study"
     name = st.text_input(

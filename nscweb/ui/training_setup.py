@@ -22,13 +22,14 @@ NOT_YET = " (not possible yet)"
 # Networks that train this fast are measured without asking, the others on request.
 _QUICK_MFLOP = 200.0
 _SPLIT_HELP = (
-    "Some cells are held out and never shown to the network; how well it names them is what the model card says. What "
-    "is kept together decides what that figure means. Cells of one sample share light, focus and dish, so a split by "
-    "single cells makes any network look too good."
+    "Some cells are held out and never shown to the network; how well it names them is what the model card says. What"
+    " is kept together decides what that figure means. Cells of one sample share illumination, focus and dish, so a "
+    "split by single cells makes any network look too good."
 )
 _EPOCHS_HELP = (
     "An epoch shows every training cell to the network once. Empty: chosen by the number of cells. Training stops "
-    "earlier by itself when the validation loss no longer falls."
+    "earlier by itself when the validation loss (how far the scores of set-aside samples are from the truth) no "
+    "longer falls."
 )
 
 
@@ -71,11 +72,14 @@ def choose_data(app: App, prefix: str) -> Data | None:
         format_func=lambda key: _study_words(known[key]) if key in known else key,
         key=f"{prefix}_studies",
         placeholder="choose",
-        help="Every sample with a true class is used. Several studies make a model that knows more kinds of light, "
-        "donors and days.",
+        help="Every sample with a true class is used. Several studies make a model that knows more kinds of "
+        "illumination, donors and days.",
     )
     left, right = st.columns(2)
-    names = training_plan.architecture_names()
+    # The first look loads the networks, which takes some seconds.
+    with st.spinner("Loading the list of networks …"):
+        names = training_plan.architecture_names()
+        training_plan.architecture_facts(names[0])
     architecture = left.selectbox(
         "Network",
         names,
@@ -140,7 +144,7 @@ def draw_plan(app: App, request: TrainRequest, trials: int = 1) -> TrainingPlan 
         show.problem(error)
         return None
     if plan.speed is None and training_plan.architecture_facts(request.architecture).mflop < _QUICK_MFLOP:
-        with st.spinner("Measuring once how fast this computer trains …"):
+        with st.spinner("Measuring once how fast this computer trains; this takes about ten seconds …"):
             training_live.measure_speed(app, request.architecture)
         plan = training_plan.plan_training(app, request)
     st.dataframe(pd.DataFrame(training_plan.plan_table(plan)), hide_index=True)

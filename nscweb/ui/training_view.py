@@ -34,7 +34,8 @@ def first_tab(app: App) -> str:
 
 def train_a_model(app: App) -> None:
     """Trainings with their curves and buttons, then the form, folded away while there are any."""
-    figures.choose_picture_format()
+    if any(item.live.history for item in training_jobs.trainings(app)):
+        figures.choose_picture_format()
     there = training_progress.draw_all(app)
     fold = f"new_training_{there == 0}_{st.session_state.get(_ROUND, 0)}"
     box = st.expander("Train a new model", expanded=there == 0, icon=":material/model_training:", key=fold)

@@ -78,7 +78,7 @@ def test_counts_come_first_then_the_worst_samples_with_reasons_and_the_rest_fold
     assert "Reason of odd4." in said
     assert "<b>alien" not in said
     assert [item.label for item in test.expander] == [
-        "2 more samples with a light that is not green",
+        "2 more samples with a trust light that is not green",
         "How far the samples lie from those that the model knows",
     ]
     assert "All samples: Background level 151 against 101" in said

@@ -78,7 +78,7 @@ def test_another_filter_starts_at_its_first_page(walk: Walk, data_folder: Path, 
     assert "1 to 24 are shown" in texts(test)
     box = next(item for item in test.selectbox if item.label == "Predicted as")
     test = box.select("neuron").run()
-    assert "fit; 1 to" in texts(test) and is_healthy(test)
+    assert "match the filters; 1 to" in texts(test) and is_healthy(test)
 
 
 def test_evaluation_shows_the_figures_of_the_service(walk: Walk, data_folder: Path, app: App) -> None:

@@ -66,7 +66,7 @@ def test_a_real_export_reaches_maps_and_csv_with_both_warnings(
     walker.shot(f"21_{name.split()[0].lower()}_predict")
 
     walker.go("Cells")
-    walker.sees("are shown." if cells > 24 else f"{cells} cells fit")
+    walker.sees("are shown." if cells > 24 else f"{cells} cells match")
     assert walker.page.locator("figure.nsc-cell img").count() == 2 * min(cells, 24)
     walker.sees(SIMULATED_TRAINING)
     walker.sees(UNLIKE)

@@ -1,0 +1,82 @@
+"""One glance: verdict, who is highest at each time, ratios before counts, warnings about what is shown and no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from app_walk import Walk, is_healthy, texts
+from drawn_runs import drawn_run
+
+from nscweb.core.runs import Run
+from nscweb.services.context import App
+from nscweb.services.fitness_samples import fitness_warnings, light_sentences, run_warnings
+from nscweb.ui import answer_view
+
+SHARES = {
+    (name, hours, number): share
+    for name, share in (("NGF & <b>SHH</b>", [0.1, 0.1, 0.8]), ("NT4", [0.4, 0.4, 0.2]))
+    for hours in (24.0, 72.0)
+    for number in (1, 2, 3)
+}
+RED = "NT4_24h_1"
+
+
+@pytest.fixture
+def run(app: App) -> Run:
+    return drawn_run(app, "Glance (simulated)", SHARES, cells=150, lights={RED: "red"})
+
+
+def opened(walk: Walk, run: Run, page: str):
+    return walk(f"pages/{page}.py", study=run.study_id, run=run.run_id)
+
+
+def test_the_answer_shows_who_is_highest_at_each_time(walk: Walk, data_folder: Path, run: Run) -> None:
+    test = opened(walk, run, "predict")
+    assert is_healthy(test), texts(test)
+    block = next(item.value for item in test.get("html") if "nsc-answer" in str(item.value))
+    assert block.count("<small>") == 2 and block.count('class="here"') == 1
+    assert "All time points in words" in block and "Over time" in block
+    assert "NGF &amp; &lt;b&gt;SHH&lt;/b&gt;" in block and "<b>SHH</b>" not in block
+    assert block.index("verdict") < block.index("said") < block.index("times") < block.index("<details>")
+
+
+def test_ratios_of_the_asked_fate_stand_before_counts(walk: Walk, data_folder: Path, run: Run) -> None:
+    shown = opened(walk, run, "predict").dataframe[0].value
+    names = list(shown.columns)
+    assert names[1:4] == ["Group", "Time", "neuron"]
+    assert names.index("Cells") > names.index("astrocyte")
+    assert set(shown[" "]) == {"●", "■"}
+
+
+def test_a_badge_says_in_words_what_its_colour_says() -> None:
+    assert answer_view.badge("clear", "A", "") == "✓ Shown by a test"
+    assert answer_view.badge("open", "A", "B") == "? Not shown against B"
+    assert answer_view.badge("open", "B", "B") == "? Not shown by a test"
+    assert answer_view.badge("none", "", "B") == "✕ No answer"
+
+
+def test_cells_speak_of_matches_and_count_flags(walk: Walk, data_folder: Path, run: Run) -> None:
+    test = opened(walk, run, "cells")
+    flags = next(item for item in test.multiselect if item.label == "Only cells that are")
+    assert all(option.endswith(")") and "(" in option for option in flags.options)
+
+
+def test_warnings_about_samples_follow_the_filter(app: App, run: Run) -> None:
+    rows = [dict(item) for item in run.extra["fitness"]]
+    bad = next(item for item in rows if item["sample_id"] == RED)
+    bad.update(far=100, unlike=True, sentence=f'The sample "{RED}" is unlike.', share=0.7)
+    told = replace(
+        run,
+        provenance=replace(run.provenance, warnings=("The cells are simulated.", bad["sentence"])),
+        extra={**run.extra, "fitness": rows},
+    )
+    names = [item["sample_id"] for item in rows]
+    assert run_warnings(told) == run_warnings(told, names) == list(told.provenance.warnings)
+    assert run_warnings(told, [name for name in names if name != RED]) == ["The cells are simulated."]
+    assert run_warnings(told, [RED, names[0]])[1] == bad["sentence"]
+    # Sentences of another making are kept: better one too many than one too few.
+    other = replace(told, provenance=replace(told.provenance, warnings=("One sample is odd.",)))
+    assert run_warnings(other, [names[0]]) == ["One sample is odd."]
+    assert fitness_warnings([]) == light_sentences([]) == []
