@@ -11,7 +11,7 @@ import pandas as pd
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.export import cells_frame
-from nscweb.services.export_tables import meanings
+from nscweb.services.export_columns import column_meanings
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_figures import FIGURES
 from nscweb.services.report_methods import methods_text
@@ -40,7 +40,7 @@ def write_xlsx(
         title=data.title,
         notices=data.notices,
         facts=about_facts(data) if cells else {**about_facts(data), "Cells": [_NOT_HERE]},
-        columns={name: said for name, table in sheets.items() if (said := _meanings(table))},
+        columns={name: said for name, table in sheets.items() if (said := _meanings(name, table))},
         sheets={name: _holds(name) for name in sheets},
     )
     machine = json.dumps(data.provenance, ensure_ascii=False)
@@ -121,5 +121,5 @@ def _numbered(references: list[str]) -> list[tuple[str, str]]:
     return [(f"[{number}]", text) for number, text in enumerate(references, start=1)]
 
 
-def _meanings(table: pd.DataFrame) -> list[tuple[str, str]]:
-    return [(column, said) for column, said in meanings([str(name) for name in table.columns]) if said]
+def _meanings(name: str, table: pd.DataFrame) -> list[tuple[str, str]]:
+    return [(column, said) for column, said in column_meanings(name, [str(c) for c in table.columns]) if said]

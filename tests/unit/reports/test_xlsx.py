@@ -80,3 +80,15 @@ def test_what_a_program_reads_comes_back_whole():
     assert said == machine
     assert list(tables) == ["A"]
     np.testing.assert_array_equal(tables["A"]["number"], np.arange(4))
+
+
+def test_small_p_values_are_not_shown_as_zero():
+    table = pd.DataFrame(
+        {"p_adjusted": [1e-7], "percent": [12.345], "needed": pd.array([None], dtype="Int64")}
+    )
+    stream = io.BytesIO()
+    write_workbook(stream, About("t", columns={"T": [("percent", "of cells, per cent")]}), {"T": table})
+    sheet = openpyxl.load_workbook(stream)["T"]
+    assert sheet["A2"].value == 1e-7 and sheet["A2"].number_format == "[<0.0001]0.0E+00;0.0000"
+    assert sheet["B2"].number_format == "0.0" and sheet["B1"].comment.text == "of cells, per cent"
+    assert sheet["C2"].value is None and sheet.auto_filter.ref == "A1:C2"

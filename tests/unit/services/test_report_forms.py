@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -26,7 +27,8 @@ from nscweb.services.export_provenance import NOTICE, SIMULATED
 from nscweb.services.predict import predict_study
 from nscweb.services.report import write_report
 from nscweb.services.report_data import report_data
-from nscweb.services.report_parts import ALSO_COMPARED, COMPARED
+from nscweb.services.report_figures import FIGURES
+from nscweb.services.report_parts import ALSO_COMPARED, COMPARED, PARTS
 from nscweb.services.rerun_compare import compare_tables
 from nscweb.services.rerun_reading import read_report
 from nscweb.services.runs import prediction_table
@@ -131,6 +133,51 @@ def test_the_workbook_begins_with_what_made_it(data, written):
     for wanted in (data.run.provenance.weights_sha256, data.run.provenance.cells_sha256, "naive_neuron"):
         assert wanted in text
     assert book["provenance"].sheet_state == "hidden"
+
+
+def test_every_sheet_can_be_opened_and_read(data, written):
+    book = openpyxl.load_workbook(written["xlsx"])
+    shown = [name for name in book.sheetnames if name not in ("About", "Cells", "provenance")]
+    tables = {**data.tables, **{FIGURES[name][0]: table for name, table in data.figures.items()}}
+    assert set(shown) == set(tables)
+    assert all(len(name) <= 31 for name in book.sheetnames)
+    about = {str(row[0]): str(row[1]) for row in book["About"].iter_rows(max_col=2, values_only=True)}
+    for name in shown:
+        sheet, table = book[name], tables[name]
+        assert about[name] and sheet.freeze_panes in ("A2", "B2") and sheet.column_dimensions["A"].width >= 3
+        assert sheet.max_row == len(table) + 1
+        for head in sheet[1]:
+            assert head.font.bold
+            assert name == "Sample sheet" or (head.comment and head.comment.text), (name, head.value)
+        # No cell is a formula; numbers are numbers with a format, and those of the service to the last digit.
+        for number, column in enumerate(table.columns, start=1):
+            cells = [sheet.cell(row, number) for row in range(2, sheet.max_row + 1)]
+            assert all(cell.data_type != "f" for cell in cells)
+            if table[column].dtype.kind == "f":
+                values = [np.nan if cell.value is None else cell.value for cell in cells]
+                np.testing.assert_array_equal(values, table[column].to_numpy(float))
+    assert book["Groups"]["G2"].number_format == "0.000"
+    assert book["Fig means"]["E2"].number_format == "0.0"
+
+
+def test_what_is_missing_is_told_with_its_reason(data, written):
+    assert {*data.tables, *data.missing} == {part.name for part in PARTS}
+    with zipfile.ZipFile(written["zip"]) as archive:
+        readme = archive.read("README.txt").decode("utf-8")
+        made = json.loads(archive.read("provenance.json"))
+        for name, why in data.missing.items():
+            assert why and f"{name}: {why}" in readme and made["not_made"][name] == why
+        for name in archive.namelist():
+            if name in made["sha256_of_files"]:
+                assert hashlib.sha256(archive.read(name)).hexdigest() == made["sha256_of_files"][name]
+        assert "sample_sheet.csv" in made["sha256_of_files"]
+    book = openpyxl.load_workbook(written["xlsx"], read_only=True)
+    told: dict[str, str] = {}
+    for key, value in book["About"].iter_rows(max_col=2, values_only=True):
+        told.setdefault(str(key), str(value))
+    assert all(told[name] == why for name, why in data.missing.items())
+    for wanted in ("filters", "method", "the answer is about", "compared with", "p values adjusted by"):
+        assert told[wanted] and f"{wanted}: {told[wanted]}" in readme
 
 
 def test_scores_and_gates_of_every_cell_are_in_the_fcs_file(written):
