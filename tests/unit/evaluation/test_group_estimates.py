@@ -8,7 +8,8 @@ import pytest
 from drawn_scores import drawn_cells, drawn_held_out
 
 from nscweb.evaluation.estimates import ESTIMATE_COLUMNS, GROUP_ESTIMATE_COLUMNS, Estimates
-from nscweb.evaluation.group_estimates import REPLICATE_COLUMNS, group_estimates, replicate_rows
+from nscweb.evaluation.group_estimates import REPLICATE_COLUMNS, _interval, group_estimates, replicate_rows
+from nscweb.evaluation.intervals import t_interval
 from nscweb.evaluation.ratio_corrected import estimate
 
 
@@ -109,3 +110,18 @@ def test_group_intervals_cover() -> None:
         width.append(found["high"] - found["low"])
     assert 0.92 <= np.mean(inside) <= 0.995
     assert np.mean(width) < 0.5
+
+
+@pytest.mark.parametrize("replicates", [2, 3])
+def test_a_shared_error_never_makes_an_interval_narrower(replicates: int) -> None:
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(300):
+        moved = rng.normal(0, 0.01)
+        ratio = 0.4 + moved + rng.normal(0, 0.02, (replicates, 1))
+        drawn = np.repeat(0.4 + rng.normal(0, 0.01, (100, 1, 1)), replicates, axis=1).astype(np.float32)
+        low, high = _interval(ratio, ratio, ratio, drawn)[0, 3:]
+        _, alone_low, alone_high = t_interval(ratio[:, 0])
+        assert low <= max(0, alone_low) + 1e-12 and high >= min(1, alone_high) - 1e-12
+        held += low <= 0.4 <= high
+    assert held >= 0.93 * 300
