@@ -6,6 +6,8 @@ see a departure that matters, and choosing the test by them changes its error ra
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ from nscweb.evaluation.replicate_rows import (
     same_words,
     values_of,
 )
+from nscweb.evaluation.shared_error import SharedError, combined
 
 Float64 = NDArray[np.float64]
 
@@ -34,11 +37,13 @@ ANOVA_COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 
 
-def summary_table(rows: pd.DataFrame) -> pd.DataFrame:
+def summary_table(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.DataFrame:
     """Mean, SD, SEM and 95 % t interval over replicates, per time point, class and group.
 
     Args:
         rows: replicate rows (`replicate_rows.ROW_COLUMNS`).
+        shared: error of the correction that all samples have in common, part of the interval as in
+            `group_estimates.group_estimates`; None for counted labels.
 
     Returns:
         Columns `SUMMARY_COLUMNS`. ``n`` replicates with a ratio, ``lost`` without one; ``cells`` counted in all
@@ -47,7 +52,8 @@ def summary_table(rows: pd.DataFrame) -> pd.DataFrame:
     """
     table = checked_rows(rows)
     lines = []
-    for (hours, name, group), part in table.groupby(["time_h", "class", "group"], dropna=False, sort=True):
+    for key, part in table.groupby(["time_h", "class", "group"], dropna=False, sort=True):
+        hours, name, group = cast("tuple[float, str, str]", key)
         values = values_of(part)
         n = len(values)
         known = part[np.isfinite(part["ratio"].to_numpy())]
@@ -55,7 +61,12 @@ def summary_table(rows: pd.DataFrame) -> pd.DataFrame:
         same = all_the_same(values)
         sd = 0.0 if n >= 2 and same else sd
         mean = float(values.mean()) if n else float("nan")
-        half = float(t_quantile(n - 1)) * sd / np.sqrt(n) if n >= 2 and not same else float("nan")
+        half = float("nan")
+        if n >= 2 and not same:
+            common = shared.variance_of(hours, name, group) if shared else 0.0
+            error, free = combined(sd**2 / n, n - 1, common)
+            # As in `group_estimates`: never narrower than the t interval of the replicates alone.
+            half = max(float(t_quantile(free)) * float(error), float(t_quantile(n - 1)) * sd / np.sqrt(n))
         lines.append(
             (
                 hours,

@@ -35,14 +35,23 @@ class SharedError:
     classes: tuple[str, ...]
     means: dict[tuple[str, float], NDArray[np.float32]]
 
+    def rounds(self, time_h: float, name: str, group: str) -> Float64 | None:
+        """(B,) mean ratio of a class in a group, per round; None where nothing is known of it."""
+        found = self.means.get((group, -1.0 if np.isnan(time_h) else float(time_h)))
+        if found is None or name not in self.classes:
+            return None
+        return found[:, self.classes.index(name)].astype(np.float64)
+
+    def variance_of(self, time_h: float, name: str, group: str) -> float:
+        """Variance of the mean ratio of a group; 0 where nothing is known of it."""
+        rounds = self.rounds(time_h, name, group)
+        return 0.0 if rounds is None else float(rounds.var(ddof=1))
+
     def variance(self, time_h: float, name: str, group: str, other: str, *, logit: bool = False) -> float:
         """Variance of the difference of two groups, 0..1 squared or of log odds; 0 where nothing is known of it."""
-        hours = -1.0 if np.isnan(time_h) else float(time_h)
-        first, second = self.means.get((group, hours)), self.means.get((other, hours))
-        if first is None or second is None or name not in self.classes:
+        one, two = self.rounds(time_h, name, group), self.rounds(time_h, name, other)
+        if one is None or two is None:
             return 0.0
-        place = self.classes.index(name)
-        one, two = first[:, place].astype(np.float64), second[:, place].astype(np.float64)
         if logit:
             one, two = (np.log(part / (1 - part)) for part in (np.clip(x, 0.001, 0.999) for x in (one, two)))
         return float((one - two).var(ddof=1))

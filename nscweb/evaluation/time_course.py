@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.intervals import t_quantile
 from nscweb.evaluation.replicate_rows import all_the_same, checked_rows, group_words, values_of
+from nscweb.evaluation.shared_error import SharedError
 
 Float64 = NDArray[np.float64]
 
@@ -24,7 +25,9 @@ AGREEMENT_COLUMNS: tuple[str, ...] = (
 _ROUNDS = 1000
 
 
-def time_course(rows: pd.DataFrame, *, rounds: int = _ROUNDS, seed: int = 0) -> pd.DataFrame:
+def time_course(
+    rows: pd.DataFrame, *, rounds: int = _ROUNDS, seed: int = 0, shared: SharedError | None = None
+) -> pd.DataFrame:
     """Mean ratio at each time point with a 95 % band by bootstrap over replicates.
 
     Replicates are drawn with replacement within each group and time point. A plain bootstrap of three replicates
@@ -33,6 +36,7 @@ def time_course(rows: pd.DataFrame, *, rounds: int = _ROUNDS, seed: int = 0) -> 
 
     Args:
         rows: replicate rows.
+        shared: error of the correction that all samples have in common, drawn along; None for counted labels.
 
     Returns:
         Columns `COURSE_COLUMNS`; the band is clipped to 0..1 and NaN with one replicate or without spread.
@@ -40,7 +44,8 @@ def time_course(rows: pd.DataFrame, *, rounds: int = _ROUNDS, seed: int = 0) -> 
     rng = np.random.default_rng(seed)
     lines = []
     grouped = checked_rows(rows).groupby(["group", "class", "time_h"], sort=True, dropna=False)
-    for key, part in grouped:
+    for found, part in grouped:
+        key = cast("tuple[str, str, float]", found)
         values = values_of(part)
         n = len(values)
         mean = float(values.mean()) if n else float("nan")
@@ -48,7 +53,11 @@ def time_course(rows: pd.DataFrame, *, rounds: int = _ROUNDS, seed: int = 0) -> 
         if n >= 2 and not all_the_same(values):
             drawn = values[rng.integers(0, n, (rounds, n))].mean(axis=1) - mean
             stretch = np.sqrt(n / (n - 1)) * float(t_quantile(n - 1)) / 1.959963984540054
-            down, up = np.percentile(drawn, [2.5, 97.5]) * stretch
+            drawn = drawn * stretch
+            common = shared.rounds(key[2], key[1], key[0]) if shared else None
+            if common is not None:
+                drawn = drawn + (common - common.mean())[rng.integers(0, len(common), rounds)]
+            down, up = np.percentile(drawn, [2.5, 97.5])
             low, high = max(0.0, mean + float(down)), min(1.0, mean + float(up))
         lines.append((*key, n, mean, low, high))
     return pd.DataFrame(lines, columns=list(COURSE_COLUMNS))

@@ -20,6 +20,7 @@ from nscweb.services.file_lock import file_lock
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
+    from nscweb.evaluation.shared_error import SharedError
     from nscweb.services.context import App
 
 UNITS: tuple[str, ...] = ("cells", "fields", "cultures", "not known")
@@ -159,24 +160,28 @@ def counts_from_table(table: pd.DataFrame) -> tuple[Count, ...]:
     return tuple(_checked(item) for item in found)
 
 
-def compare_with_counts(rows: pd.DataFrame, counts: Sequence[Count], adjust: str = "holm") -> pd.DataFrame:
+def compare_with_counts(
+    rows: pd.DataFrame, counts: Sequence[Count], adjust: str = "holm", shared: SharedError | None = None
+) -> pd.DataFrame:
     """Predicted ratios of the replicates against each count: two-sided one-sample t test (scipy ttest_1samp).
 
     Args:
         rows: replicate rows: group, time_h, replicate, class, ratio, cells.
         counts: those of groups, times and classes that `rows` does not have stay, with a note.
         adjust: ``holm`` or ``fdr_bh``, over all counts compared.
+        shared: error of the correction that all samples have in common; it is added to the spread of replicates.
 
     Returns:
         Columns `COMPARED_COLUMNS`; shares 0..1. ``low`` to ``high`` is the 95 % t interval of the predicted mean,
         cut at 0 and 1, ``counted_low`` to ``counted_high`` Wilson's interval of the count, only where cells were
         counted: fields and cultures tell how many, not how they differed.
     """
-    from scipy.stats import ttest_1samp
+    from scipy.stats import t, ttest_1samp
 
     from nscweb.evaluation.group_summary import adjusted
     from nscweb.evaluation.intervals import t_interval, wilson
     from nscweb.evaluation.replicate_rows import FEWEST, all_the_same, checked_rows, same_words, values_of
+    from nscweb.evaluation.shared_error import combined
 
     table = checked_rows(rows)
     hours, groups, classes = (table[name].to_numpy() for name in ("time_h", "group", "class"))
@@ -186,6 +191,7 @@ def compare_with_counts(rows: pd.DataFrame, counts: Sequence[Count], adjust: str
         values = values_of(table[here])
         n, share, p = len(values), item.percent / 100, float("nan")
         mean, low, high = t_interval(values)
+        common = shared.variance_of(item.time_h, item.fate, item.group) if shared else 0.0
         note = ""
         if n == 0:
             note = "Nothing was predicted for this group, time and fate."
@@ -197,7 +203,11 @@ def compare_with_counts(rows: pd.DataFrame, counts: Sequence[Count], adjust: str
             low = high = float("nan")
         else:
             p = float(ttest_1samp(values, share).pvalue)
-            low, high = max(0.0, low), min(1.0, high)
+            error, free = combined(float(values.var(ddof=1)) / n, n - 1, common)
+            # Never more certain than by the replicates alone.
+            p = max(p, float(2 * t.sf(abs(mean - share) / error, free)), 1e-300)
+            half = max(float(t.ppf(0.975, free)) * float(error), high - mean)
+            low, high = max(0.0, mean - half), min(1.0, mean + half)
         counted_low = counted_high = float("nan")
         if item.n and item.unit == "cells":
             counted_low, counted_high = wilson(share * item.n, float(item.n))

@@ -14,6 +14,7 @@ from nscweb.services.runs import get_run, study_of
 
 if TYPE_CHECKING:
     from nscweb.evaluation.dose_response import DoseCurve
+    from nscweb.evaluation.shared_error import SharedError
     from nscweb.evaluation.time_course import Agreement
     from nscweb.services.context import App
 
@@ -62,13 +63,16 @@ class Doses:
     sentence: str
 
 
-def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None) -> Courses:
+def courses_of(
+    rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: SharedError | None = None
+) -> Courses:
     """Bands, and the first day against the last.
 
     Args:
         rows: replicate rows.
         groups: columns of `evaluation.estimates.GROUP_ESTIMATE_COLUMNS`; gives the interval where a group has one
             replicate at a time.
+        shared: error of the correction that all samples have in common (`Comparison.shared`).
     """
     from nscweb.evaluation.time_course import agreement, first_against_final, shared_ends, time_course
 
@@ -77,7 +81,9 @@ def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None) -> Course
         str(name): agreement(part["first"].to_numpy(np.float64), part["final"].to_numpy(np.float64), most=1.0)
         for name, part in pairs.groupby("class", sort=True)
     }
-    return Courses(_with_own_intervals(time_course(rows), groups), pairs, shared_ends(rows), found)
+    return Courses(
+        _with_own_intervals(time_course(rows, shared=shared), groups), pairs, shared_ends(rows), found
+    )
 
 
 def earliest_of(tests: pd.DataFrame) -> pd.DataFrame:

@@ -74,7 +74,11 @@ def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> 
     study = study_of(app, found.run)
     try:
         entered = counts.counts_of(app, study.study_id) if study else ()
-        table = counts.compare_with_counts(rows, entered) if entered else pd.DataFrame()
+        table = (
+            counts.compare_with_counts(rows, entered, found.adjust, found.shared)
+            if entered
+            else pd.DataFrame()
+        )
     except NscwebError as error:
         kept.missing["Counted cells"] = str(error)
         return
@@ -85,7 +89,10 @@ def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> 
 
 def _courses(found: Comparison, rows: pd.DataFrame, kept: Gathered) -> None:
     # Fate by fate, as the page asks for them: the replicates are then drawn alike.
-    parts = [courses.courses_of(rows[rows["class"] == name], found.groups) for name in found.classes.names]
+    parts = [
+        courses.courses_of(rows[rows["class"] == name], found.groups, found.shared)
+        for name in found.classes.names
+    ]
     kept.put(
         "Time course", pd.concat([part.course for part in parts], ignore_index=True), "No sample has a time."
     )

@@ -105,7 +105,7 @@ def statistics_of(
     return Statistics(
         settings=settings,
         control=control,
-        summary=summary_table(shown),
+        summary=summary_table(shown, shared),
         tests=tests,
         anova=anova_table(shown, settings.adjust),
         power=_power(shown, settings, int(tests["comparisons"].max()) if len(tests) else 0),

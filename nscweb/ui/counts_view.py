@@ -7,6 +7,7 @@ import streamlit as st
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import NscwebError
+from nscweb.evaluation.shared_error import SharedError
 from nscweb.services import counts
 from nscweb.services.context import App
 from nscweb.services.runs import study_of
@@ -21,8 +22,19 @@ COUNT_HELP = (
 )
 
 
-def show_counts(app: App, origin: Origin, rows: pd.DataFrame, classes: ClassScheme) -> None:
-    """The counts of the study, editable, and the comparison below them."""
+def show_counts(
+    app: App,
+    origin: Origin,
+    rows: pd.DataFrame,
+    classes: ClassScheme,
+    adjust: str,
+    shared: SharedError | None,
+) -> None:
+    """The counts of the study, editable, and the comparison below them.
+
+    Args:
+        adjust, shared: as the comparisons above have them.
+    """
     study = study_of(app, origin.run)
     if study is None:
         return
@@ -34,7 +46,7 @@ def show_counts(app: App, origin: Origin, rows: pd.DataFrame, classes: ClassSche
         if not kept:
             show.note("No counts are entered for this study yet.")
             return
-        table = counts.compare_with_counts(rows, kept)
+        table = counts.compare_with_counts(rows, kept, adjust, shared)
         tables.show_table(tables.compared_counts_for_people(table), "counts", table, origin, key="counts_csv")
         st.caption(
             "A large p does not show that prediction and count agree: with few replicates it only says that they "

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from nscweb.core.classes import ClassScheme
 from nscweb.core.runs import Run
 from nscweb.evaluation.shared_error import SharedError
 from nscweb.reports.figures_statistics import differences, differences_data
@@ -18,41 +15,15 @@ from nscweb.services.statistics import Statistics, TestSettings
 from nscweb.ui import counts_view, figures, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word
+from nscweb.ui.statistics_ask import PAIRS, HasReplicates, ask
 from nscweb.ui.statistics_tables import Origin
 from nscweb.ui.text import plain
 
-_PAIRS = "\x00pairs"
 ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
-_ADJUST = {"holm": "Holm (strict)", "fdr_bh": "Benjamini-Hochberg (milder)"}
 REPLICATE_HELP = (
     "One biological replicate is one number here, however many cells it has. Cells of one culture are alike, so "
     "a test on pooled cells finds differences that are not there in most experiments."
 )
-CONTROL_HELP = "The group that every other group is compared with. Without one, all pairs are compared."
-ADJUST_HELP = (
-    "With many comparisons some look different by chance. Holm keeps the chance of even one false difference "
-    "below 5 %. Benjamini-Hochberg keeps the expected share of false ones among those found below 5 %."
-)
-FAMILY_HELP = (
-    "p values are adjusted for every comparison chosen here. Fewer fates or times mean a milder adjustment, so "
-    "choose them before looking at the numbers."
-)
-MARGIN_HELP = 'The largest difference that would not matter to you, for "no worse than the control".'
-DIFFERENCE_HELP = (
-    "The difference that your experiment should be able to show, for the number of replicates needed."
-)
-
-
-class HasReplicates(Protocol):
-    """What the views need of a comparison."""
-
-    @property
-    def replicate_rows(self) -> pd.DataFrame:
-        """group, time_h, replicate, class, ratio, cells."""
-
-    @property
-    def classes(self) -> ClassScheme:
-        """Ordered classes with colours."""
 
 
 def show_statistics(
@@ -75,7 +46,7 @@ def show_statistics(
         show.empty("Nothing to compare", "The filters leave out every cell. Widen them above.")
         return
     rows = rows[ROWS]
-    settings, origin = _ask(app, run, data, control), tables.origin_of(run, data)
+    settings, origin = ask(app, run, data, control), tables.origin_of(run, data)
     found = compared(app, run.run_id, rows, settings, getattr(data, "shared", None))
     show.warnings(tables.minded(data.replicate_rows))
     show.bullets(found.sentences)
@@ -95,7 +66,7 @@ def show_statistics(
     _equivalence(origin, rows, found)
     _power(origin, found)
     _odds(origin, rows, found)
-    counts_view.show_counts(app, origin, rows, data.classes)
+    counts_view.show_counts(app, origin, rows, data.classes, settings.adjust, found.shared)
 
 
 @st.cache_resource(max_entries=24, show_spinner="Comparing groups …")  # type: ignore[untyped-decorator,unused-ignore]
@@ -106,71 +77,6 @@ def compared(
     return statistics.statistics_of(_app, run_id, rows, settings, _shared)
 
 
-def _ask(app: App, run: Run, data: HasReplicates, asked: str | None) -> TestSettings:
-    rows = data.replicate_rows
-    groups = sorted({str(name) for name in rows["group"]})
-    times = sorted({float(hours) for hours in rows["time_h"].dropna()})
-    wanted = statistics.default_control(app, run) if asked is None else asked
-    first, second = st.columns(2)
-    control = first.selectbox(
-        "Compare with",
-        [_PAIRS, *groups],
-        index=1 + groups.index(wanted) if wanted and wanted in groups else 0,
-        format_func=lambda name: (
-            "no control: all pairs" if name == _PAIRS else plain(name) or "(no group given)"
-        ),
-        # Another choice above makes another box, which starts from it.
-        key=f"statistics_control_{run.run_id}_{wanted}",
-        help=CONTROL_HELP,
-    )
-    adjust = second.selectbox(
-        "Adjust p values by",
-        list(_ADJUST),
-        format_func=_ADJUST.__getitem__,
-        key="statistics_adjust",
-        help=ADJUST_HELP,
-    )
-    with st.expander("Fates, times, margin", icon=":material/tune:"):
-        first, second = st.columns(2)
-        classes = first.multiselect(
-            "Fates compared",
-            list(data.classes.names),
-            format_func=plain,
-            key="statistics_classes",
-            placeholder="all",
-            help=FAMILY_HELP,
-        )
-        hours = second.multiselect(
-            "Times compared",
-            times,
-            format_func=time_word,
-            key="statistics_times",
-            placeholder="all",
-            help=FAMILY_HELP,
-        )
-        margin = first.number_input(
-            "Margin for “no worse” (points)", 0.5, 50.0, 5.0, 0.5, key="statistics_margin", help=MARGIN_HELP
-        )
-        difference = second.number_input(
-            "Difference to show (points)",
-            0.5,
-            90.0,
-            10.0,
-            0.5,
-            key="statistics_difference",
-            help=DIFFERENCE_HELP,
-        )
-    return TestSettings(
-        control=None if control == _PAIRS else control,
-        adjust=adjust,
-        pairs=control == _PAIRS,
-        margin=float(margin) / 100,
-        difference=float(difference) / 100,
-        classes=tuple(classes),
-        times_h=tuple(hours),
-    )
-
-
 def _pairs_with(origin: Origin, found: Statistics) -> pd.DataFrame:
     """All comparisons, or those of one group where all pairs were compared."""
     tests = found.tests
@@ -179,13 +85,13 @@ def _pairs_with(origin: Origin, found: Statistics) -> pd.DataFrame:
         return tests
     one = st.selectbox(
         "Show only pairs with",
-        [_PAIRS, *names],
-        format_func=lambda name: "any group" if name == _PAIRS else plain(name) or "(no group given)",
+        [PAIRS, *names],
+        format_func=lambda name: "any group" if name == PAIRS else plain(name) or "(no group given)",
         key=f"statistics_only_{origin.run.run_id}",
         help="Hides the other pairs in the plot and in the table. p values stay adjusted for all pairs; choose a "
         "control group above to ask fewer questions.",
     )
-    return tests if one == _PAIRS else tests[(tests["group"] == one) | (tests["control"] == one)]
+    return tests if one == PAIRS else tests[(tests["group"] == one) | (tests["control"] == one)]
 
 
 def _differences(

@@ -17,8 +17,9 @@ from nscweb.services.statistics import TestSettings
 from nscweb.ui import figures, first_day_view, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word
+from nscweb.ui.statistics_ask import HasReplicates
 from nscweb.ui.statistics_tables import Origin
-from nscweb.ui.statistics_view import ROWS, HasReplicates, compared
+from nscweb.ui.statistics_view import ROWS, compared
 from nscweb.ui.text import plain
 
 _MOST_LINES = 6
@@ -73,18 +74,21 @@ def show_time_course(
         key=f"course_control_{run.run_id}_{wanted}",
         help="The group that the earliest reliable day is told against.",
     )
-    found = _courses(run.run_id, rows[rows["class"] == chosen], getattr(data, "groups", None))
+    shared = getattr(data, "shared", None)
+    found = _courses(run.run_id, rows[rows["class"] == chosen], getattr(data, "groups", None), shared)
     show.warnings(tables.minded(data.replicate_rows))
     _bands(origin, found, rows, groups, chosen)
-    adjust, shared = getattr(data, "adjust", "") or "holm", getattr(data, "shared", None)
+    adjust = getattr(data, "adjust", "") or "holm"
     _earliest(app, origin, rows, chosen, against, adjust, shared)
     first_day_view.show_first_day(origin, found, chosen)
     _doses(app, origin, data)
 
 
 @st.cache_resource(max_entries=24, show_spinner="Drawing replicates again …")  # type: ignore[untyped-decorator,unused-ignore]
-def _courses(run_id: str, rows: pd.DataFrame, groups: pd.DataFrame | None) -> Courses:
-    return courses.courses_of(rows, groups)
+def _courses(
+    run_id: str, rows: pd.DataFrame, groups: pd.DataFrame | None, _shared: SharedError | None
+) -> Courses:
+    return courses.courses_of(rows, groups, _shared)
 
 
 @st.cache_resource(max_entries=12, show_spinner="Fitting dose curves …")  # type: ignore[untyped-decorator,unused-ignore]

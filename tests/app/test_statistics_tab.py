@@ -77,6 +77,15 @@ def test_groups_are_compared_with_the_control_and_words_say_how(data_folder: Pat
     assert "<b>x</b>" not in said
 
 
+def test_the_adjustment_starts_from_that_of_the_page(data_folder: Path) -> None:
+    script = PAGE.format(
+        study=LABELLED, groups=FULL, doses=False, view="data.adjust = 'fdr_bh'\nshow_statistics"
+    )
+    test = AppTest.from_string(script, default_timeout=120).run()
+    assert is_healthy(test)
+    assert box(test, "Adjust p values by").value == "fdr_bh" and "Benjamini-Hochberg" in texts(test)
+
+
 def test_all_pairs_without_a_control(data_folder: Path) -> None:
     test = shown("show_statistics")
     assert is_healthy(test)
