@@ -103,7 +103,7 @@ def _differences(cells: Paired, seed: int, rounds: int, time_h: float) -> Iterat
         first, second = float(ends[0][0][0]), float(ends[1][0][0])
         if not np.isfinite(first) or not np.isfinite(second):
             return None
-        low, high = how.interval(ends[1][1] - ends[0][1], second - first)
+        low, high = how.difference(ends[1][1] - ends[0][1], second - first)
         name = "" if pick is None else cells.classes[pick]
         number = int(cells_of.sum()) if pick is None else int(cells_of[pick])
         return (

@@ -40,7 +40,7 @@ def classification_metrics(
     Intervals come from a bootstrap over samples within their true class, because cells of one sample are not
     independent. When a class has only one sample, they come from a bootstrap over cells and say so. Those of
     accuracy, precision and recall are never narrower than Wilson's interval over cells. Few samples make them
-    wider (`intervals.interval_ends`). A figure whose
+    wider (`sample_intervals`). A figure whose
     denominator is zero (precision of a class that was never predicted) is left out.
 
     Args:

@@ -1,4 +1,4 @@
-"""Bands around ROC and precision-recall curves: 95 % of the rounds of a bootstrap over samples lie inside."""
+"""Bands around ROC and precision-recall curves: 95 % intervals over samples, place by place."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.evaluation.curves import pr, roc
-from nscweb.evaluation.intervals import interval_ends
 from nscweb.evaluation.judged import Judged
+from nscweb.evaluation.resampling import Resampling
 from nscweb.evaluation.score_counts import ScoreCounts, quantile_edges, score_counts
 
 Float64 = NDArray[np.float64]
@@ -43,15 +43,13 @@ class CurveBands:
 def curve_bands(cells: Judged, *, seed: int, rounds: int = _ROUNDS) -> CurveBands:
     """Curves of each class against the rest with bands; classes without a positive or negative cell have none.
 
-    Bands are pointwise: at each share of false alarms (or recall), the middle 95 % of the rounds, more where
-    samples are few. The macro curve
+    Bands are pointwise: at each share of false alarms (or recall), the 95 % interval over samples. The macro curve
     is the mean of the curves of the classes at the same place (vertical averaging: Fawcett, Pattern Recognition
     Letters 27, 861 (2006), section 7.1).
     """
     if not len(cells):
         return CurveBands()
     how = cells.resampling(rounds=rounds, seed=seed)
-    ends = interval_ends(how.units)
     bands = CurveBands(label=how.label)
     receiver: list[tuple[Float64, Float64]] = []
     precision: list[tuple[Float64, Float64]] = []
@@ -66,16 +64,16 @@ def curve_bands(cells: Judged, *, seed: int, rounds: int = _ROUNDS) -> CurveBand
         bands.pr[name], area = pr(positive, score)
         drawn = _rounds_of(counts)
         exact = _at_grid(bands.roc[name]["fpr"], bands.roc[name]["tpr"])
-        bands.roc_band[name] = _band("fpr", "tpr", exact, drawn.tpr, ends)
+        bands.roc_band[name] = _band("fpr", "tpr", exact, drawn.tpr, how)
         receiver.append((exact, drawn.tpr))
         exact = _at_grid(bands.pr[name]["recall"], bands.pr[name]["precision"])
-        bands.pr_band[name] = _band("recall", "precision", exact, drawn.precision, ends)
+        bands.pr_band[name] = _band("recall", "precision", exact, drawn.precision, how)
         precision.append((exact, drawn.precision))
         bands.average_precision[name] = (area, *how.interval(drawn.area, area))
         areas.append((area, drawn.area))
     if len(areas) > 1:
-        bands.roc_band[MACRO] = _band("fpr", "tpr", *_mean(receiver), ends)
-        bands.pr_band[MACRO] = _band("recall", "precision", *_mean(precision), ends)
+        bands.roc_band[MACRO] = _band("fpr", "tpr", *_mean(receiver), how)
+        bands.pr_band[MACRO] = _band("recall", "precision", *_mean(precision), how)
         mean = float(np.mean([area for area, _ in areas]))
         drawn_mean = np.asarray(np.mean([rounds_of for _, rounds_of in areas], axis=0), np.float64)
         bands.average_precision[MACRO] = (mean, *how.interval(drawn_mean, mean))
@@ -132,9 +130,9 @@ def _at_grid(x: pd.Series, y: pd.Series) -> Float64:
     return np.asarray(np.interp(_GRID, x.to_numpy(np.float64), y.to_numpy(np.float64)), np.float64)
 
 
-def _band(x: str, y: str, exact: Float64, drawn: Float64, ends: tuple[float, float]) -> pd.DataFrame:
-    low, high = np.percentile(drawn, ends, axis=0)
-    return pd.DataFrame({x: _GRID, y: exact, "low": np.minimum(low, exact), "high": np.maximum(high, exact)})
+def _band(x: str, y: str, exact: Float64, drawn: Float64, how: Resampling) -> pd.DataFrame:
+    low, high = how.intervals(drawn, exact)
+    return pd.DataFrame({x: _GRID, y: exact, "low": low, "high": high})
 
 
 def _mean(parts: list[tuple[Float64, Float64]]) -> tuple[Float64, Float64]:

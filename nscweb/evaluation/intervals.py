@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 Float64 = NDArray[np.float64]
 
 LEVEL = 0.95
-# With fewer samples of a class, intervals over samples are said to be too narrow.
+PERCENTILES = (50 * (1 - LEVEL), 50 * (1 + LEVEL))
+# With fewer samples of a class, a reader is told how few they are.
 FEW_SAMPLES = 5
 _Z = 1.959963984540054  # 97.5 % point of the normal distribution
 
@@ -75,44 +76,22 @@ def resampled_counts(strata: NDArray[Any], rounds: int, seed: int) -> NDArray[np
     return counts
 
 
-def interval_ends(units: int = 0) -> tuple[float, float]:
-    """Which percentiles of bootstrap rounds make a 95 % interval when `units` samples were drawn.
-
-    The spread of rounds is too small by sqrt((n - 1) / n), and the normal quantile that percentiles stand for is
-    too small by Student's t; both matter for few samples. The expanded percentile interval makes good for both:
-    Hesterberg, Am. Stat. 69, 371 (2015), section 5.2. For 3 samples it is the whole range of the rounds.
-
-    Args:
-        units: samples drawn together (the fewest of any class); 0 or 1 for cells, which are many: 2.5 and 97.5.
-    """
-    if units < 2:
-        return 50 * (1 - LEVEL), 50 * (1 + LEVEL)
-    from scipy.special import ndtr
-
-    low = 100 * float(ndtr(-np.sqrt(units / (units - 1)) * float(t_quantile(units - 1))))
-    return low, 100 - low
-
-
 def samples_label(samples: int, fewest: int) -> str:
-    """What a reader is told of a bootstrap over samples.
+    """What a reader is told of intervals over samples (`sample_intervals`).
 
     Args:
         samples: drawn, of all classes.
-        fewest: of any class. With 3 that differ as simulated samples do, 82 % of the intervals of accuracy held the
-            truth, with 6 and with 12 94 %.
+        fewest: of any class. With 2 or 3 and figures near 1 that differ much between samples, fewer than 95 % of
+            the intervals hold the truth: docs of `benchmarks/evaluation_intervals.py`.
     """
-    few = f", too few for a full 95 %: only {fewest} of a class" if fewest < FEW_SAMPLES else ""
-    return f"bootstrap over {samples} samples{few}"
+    few = f", only {fewest} of a class" if fewest < FEW_SAMPLES else ""
+    return f"bootstrap over {samples} samples with Student's t{few}"
 
 
-def percentile_interval(values: Float64, value: float, units: int = 0) -> tuple[float, float]:
-    """95 % percentile interval of bootstrap `values` (NaN left out), widened to contain `value`.
-
-    Args:
-        units: samples drawn together, see `interval_ends`.
-    """
+def percentile_interval(values: Float64, value: float) -> tuple[float, float]:
+    """95 % percentile interval of bootstrap `values` over cells (NaN left out), widened to contain `value`."""
     usable = values[np.isfinite(values)]
     if usable.size == 0:
         return value, value
-    low, high = np.percentile(usable, interval_ends(units))
+    low, high = np.percentile(usable, PERCENTILES)
     return min(float(low), value), max(float(high), value)

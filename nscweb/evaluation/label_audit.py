@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
 from nscweb.evaluation.intervals import percentile_interval, resampled_counts, samples_label
+from nscweb.evaluation.sample_intervals import SampleDraws
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -119,10 +120,10 @@ def audit_labels(
     per_sample = _joints(np.asarray(unit, np.int64), labels, suggested, len(found), size)
     joint = per_sample.sum(axis=0)
     held = np.bincount(labels, minlength=size)
-    drawn, label, units = _rounds(per_sample, rounds, seed)
-    noise = _noise(joint, drawn, classes, held, (label, units))
+    drawn, label, draws = _rounds(per_sample, rounds, seed)
+    noise = _noise(joint, drawn, classes, held, (label, draws))
     wrong = _wrong_share(joint[None].astype(np.float64), held)[0]
-    low, high = percentile_interval(_wrong_share(drawn, held), float(wrong), units)
+    low, high = _ends(_wrong_share(drawn, held), float(wrong), draws)
     return LabelAudit(
         thresholds=thresholds,
         joint=joint,
@@ -143,17 +144,18 @@ def _joints(sample: Int64, labels: Int64, suggested: Int64, samples: int, size: 
     return np.bincount(flat, minlength=samples * size * size).reshape(samples, size, size).astype(np.int64)
 
 
-def _rounds(per_sample: Int64, rounds: int, seed: int) -> tuple[Float64, str, int]:
-    """(B, K, K) joints of a bootstrap, how it was made, and samples of the label that has fewest."""
+def _rounds(per_sample: Int64, rounds: int, seed: int) -> tuple[Float64, str, SampleDraws | None]:
+    """(B, K, K) joints of a bootstrap, how it was made, and the samples drawn (None: cells)."""
     samples, size = per_sample.shape[:2]
     of_label = per_sample.sum(axis=2)
     pure = bool(((of_label > 0).sum(axis=1) <= 1).all())
     strata = of_label.argmax(axis=1) if pure else np.zeros(samples, np.int64)
     fewest = int(np.bincount(strata)[np.unique(strata)].min())
     if fewest >= 2:
-        weights = resampled_counts(strata, rounds, seed).astype(np.float64)
-        flat = weights @ per_sample.reshape(samples, -1).astype(np.float64)
-        return flat.reshape(rounds, size, size), samples_label(samples, fewest), fewest
+        weights = resampled_counts(strata, rounds, seed)
+        flat = weights.astype(np.float64) @ per_sample.reshape(samples, -1).astype(np.float64)
+        draws = SampleDraws(weights, np.asarray(strata, np.int64))
+        return flat.reshape(rounds, size, size), samples_label(samples, fewest), draws
     rng = np.random.default_rng(seed)
     parts = [
         rng.multinomial(int(row.sum()), row / row.sum(), size=rounds)
@@ -162,7 +164,15 @@ def _rounds(per_sample: Int64, rounds: int, seed: int) -> tuple[Float64, str, in
         for row in per_sample.sum(axis=0)
     ]
     drawn = np.stack(parts, axis=1).astype(np.float64)
-    return drawn, "bootstrap over cells (a class has only one sample)", 0
+    return drawn, "bootstrap over cells (a class has only one sample)", None
+
+
+def _ends(values: Float64, value: float, draws: SampleDraws | None) -> tuple[float, float]:
+    """95 % interval of a share from its rounds."""
+    if draws is None:
+        return percentile_interval(values, value)
+    low, high = draws.share_interval(values[:, None], np.array([value]))
+    return float(low[0]), float(high[0])
 
 
 def _shares(joints: Float64) -> Float64:
@@ -180,7 +190,11 @@ def _wrong_share(joints: Float64, held: NDArray[np.int64]) -> Float64:
 
 
 def _noise(
-    joint: Int64, drawn: Float64, classes: tuple[str, ...], held: NDArray[np.int64], how: tuple[str, int]
+    joint: Int64,
+    drawn: Float64,
+    classes: tuple[str, ...],
+    held: NDArray[np.int64],
+    how: tuple[str, SampleDraws | None],
 ) -> pd.DataFrame:
     own, rounds = _shares(joint[None].astype(np.float64))[0], _shares(drawn)
     rows = []
@@ -189,6 +203,6 @@ def _noise(
             if first == second or not held[first]:
                 continue
             value = float(own[first, second])
-            low, high = percentile_interval(rounds[:, first, second], value, how[1])
+            low, high = _ends(rounds[:, first, second], value, how[1])
             rows.append((name, other, int(joint[first, second]), value, low, high, how[0]))
     return pd.DataFrame(rows, columns=list(NOISE_COLUMNS))

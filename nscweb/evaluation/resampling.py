@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.evaluation.codes import class_codes
-from nscweb.evaluation.intervals import percentile_interval, resampled_counts, samples_label
+from nscweb.evaluation.intervals import PERCENTILES, percentile_interval, resampled_counts, samples_label
+from nscweb.evaluation.sample_intervals import SampleDraws
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -28,7 +29,7 @@ class Resampling:
         rounds, seed: of the bootstrap.
         classes: names in order.
         label: what a reader is told.
-        fewest: samples of the class that has fewest.
+        draws: the samples drawn, for intervals; None when cells are drawn.
     """
 
     sample: Int64
@@ -39,7 +40,7 @@ class Resampling:
     seed: int
     classes: tuple[str, ...]
     label: str
-    fewest: int = 0
+    draws: SampleDraws | None = None
 
     @classmethod
     def of(cls, table: pd.DataFrame, classes: Sequence[str], *, rounds: int, seed: int) -> Resampling:
@@ -81,8 +82,9 @@ class Resampling:
         else:
             weights = np.zeros((0, len(found)), np.int64)
             label = "bootstrap over cells (a class has only one sample)"
+        draws = SampleDraws(weights, np.asarray(strata, np.int64)) if fewest >= 2 else None
         return cls(
-            np.asarray(sample, np.int64), true, confusions, weights, rounds, seed, tuple(names), label, fewest
+            np.asarray(sample, np.int64), true, confusions, weights, rounds, seed, tuple(names), label, draws
         )
 
     @property
@@ -95,14 +97,35 @@ class Resampling:
             return len(self.confusions)
         return int(np.count_nonzero(self.confusions[:, self.classes.index(class_name)].sum(axis=1)))
 
-    @property
-    def units(self) -> int:
-        """Samples of the class that has fewest, from which intervals take their width; 0 where cells are drawn."""
-        return self.fewest if self.over_samples else 0
-
     def interval(self, values: Float64, value: float) -> tuple[float, float]:
-        """95 % interval of a figure from its `values` in the rounds; never without `value`."""
-        return percentile_interval(values, value, self.units)
+        """95 % interval of a share from its `values` in the rounds; never without `value`."""
+        low, high = self.intervals(values[:, None], np.array([value]))
+        return float(low[0]), float(high[0])
+
+    def difference(self, values: Float64, value: float) -> tuple[float, float]:
+        """95 % interval of a difference of two shares; arguments as in `interval`."""
+        if self.draws is None:
+            return percentile_interval(values, value)
+        low, high = self.draws.difference_interval(values[:, None], np.array([value]))
+        return float(low[0]), float(high[0])
+
+    def intervals(self, values: Float64, value: Float64) -> tuple[Float64, Float64]:
+        """(P,) ends of many shares.
+
+        Args:
+            values: (B, P) shares of the rounds; NaN where a round has none.
+            value: (P,) the shares themselves; NaN gives NaN.
+        """
+        if self.draws is not None:
+            return self.draws.share_interval(values, value)
+        low, high = value.copy(), value.copy()
+        # Columns with gaps are few and take the slower way.
+        gaps = ~np.isfinite(values).all(axis=0)
+        if (~gaps).any():
+            low[~gaps], high[~gaps] = np.percentile(values[:, ~gaps], PERCENTILES, axis=0)
+        for column in np.flatnonzero(gaps & np.isfinite(value)):
+            low[column], high[column] = percentile_interval(values[:, column], float(value[column]))
+        return np.minimum(low, value), np.maximum(high, value)
 
     def drawn(self, per_sample: Float64, rng: np.random.Generator) -> Float64:
         """(B, W) counts of each round from (S, W) counts per sample of cells that are drawn together.

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.intervals import interval_ends, wilson
+from nscweb.evaluation.intervals import wilson
 from nscweb.evaluation.judged import Judged
+from nscweb.evaluation.resampling import Resampling
 from nscweb.evaluation.score_counts import score_counts
 
 Float64 = NDArray[np.float64]
@@ -109,8 +110,13 @@ def sorting_curve(
         }
     )
     for name in FIGURES:
-        low, high = _interval(drawn[name], own[name], floor[name], interval_ends(how.units))
-        table[name], table[f"{name}_low"], table[f"{name}_high"] = own[name], low, high
+        # Enrichment times the share of the class before sorting is a share again.
+        unit = wanted if name == "enrichment" else 1.0
+        low, high = _interval(drawn[name] * unit, own[name] * unit, how)
+        low, high = np.fmin(low / unit, floor[name][0]), np.fmax(high / unit, floor[name][1])
+        there = np.isfinite(own[name])
+        table[name] = own[name]
+        table[f"{name}_low"], table[f"{name}_high"] = np.where(there, (low, high), np.nan)
     return SortingCurve(
         class_name=class_name,
         prevalence=wanted,
@@ -167,24 +173,12 @@ def _by_cells(hits: Float64, false: Float64, prevalence: float) -> dict[str, tup
     return found
 
 
-def _interval(
-    drawn: Float64, own: Float64, floor: tuple[Float64, Float64], ends: tuple[float, float]
-) -> tuple[Float64, Float64]:
-    """Percentiles of the rounds, widened to the interval over cells and to the figure itself; NaN where it is."""
+def _interval(drawn: Float64, own: Float64, how: Resampling) -> tuple[Float64, Float64]:
+    """Ends of the figures at each threshold; NaN where nothing is sorted."""
     low, high = np.full(len(own), np.nan), np.full(len(own), np.nan)
-    there = np.flatnonzero(np.isfinite(own))
-    if not len(there):
-        return low, high
-    # Rounds in which nothing is sorted have no precision; the few such columns take the slower way.
-    holes = np.isnan(drawn[:, there]).any(axis=0)
-    whole, some = there[~holes], there[holes]
-    if len(whole):
-        low[whole], high[whole] = np.percentile(drawn[:, whole], ends, axis=0)
-    for column in some:
-        usable = drawn[:, column][np.isfinite(drawn[:, column])]
-        low[column], high[column] = np.percentile(usable, ends) if len(usable) else (own[column],) * 2
-    low[there] = np.minimum(np.minimum(low, floor[0]), own)[there]
-    high[there] = np.maximum(np.maximum(high, floor[1]), own)[there]
+    there = np.isfinite(own)
+    if there.any():
+        low[there], high[there] = how.intervals(drawn[:, there], own[there])
     return low, high
 
 

@@ -64,7 +64,7 @@ def test_samples_that_differ_widen_the_interval():
     calm = by_name(classification_metrics(scored(6, 400), CLASSES, seed=0))["accuracy", ""]
     wild = by_name(classification_metrics(scored(6, 400, spread=1.0), CLASSES, seed=0))["accuracy", ""]
     assert wild.high - wild.low > 2 * (calm.high - calm.low)
-    assert wild.interval == "bootstrap over 18 samples" and wild.samples == 18
+    assert wild.interval == "bootstrap over 18 samples with Student's t" and wild.samples == 18
 
 
 def test_one_sample_per_class_falls_back_to_cells_and_says_so():
