@@ -164,10 +164,13 @@ def default_time(found: Comparison) -> float:
 
 def _choice(found: Comparison) -> tuple[float, str]:
     """The default time point, and why."""
+    from nscweb.reports.words_rows import TOO_FEW_CELLS
+
     known = found.groups[found.groups["time_h"].notna()]
     if known.empty:
         return float("nan"), ""
     sure = known["recovered"].astype(bool) & known["mean"].notna() & (known["light"] != "red")
+    sure &= known["cells"] >= TOO_FEW_CELLS
     with_control = f"the last with {found.control} and another group to compare"
     two = "the last with at least two groups to compare"
     asked = [(known[sure], found.control, with_control)] if found.control else []

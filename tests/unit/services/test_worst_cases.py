@@ -57,7 +57,7 @@ def ask(app: App, monkeypatch: pytest.MonkeyPatch) -> Ask:
         known: HeldOut | None = KNOWN,
         control: str = "",
         filters: Filters | None = None,
-        time_h: float = 24.0,
+        time_h: float | None = 24.0,
         method: str = "pacc",
         **about: Any,
     ) -> Answer:
@@ -253,3 +253,16 @@ def test_doses_of_different_inducers_make_no_curve(ask: Ask, monkeypatch: pytest
     single = table[~table["group"].str.startswith("BDNF")]
     found = courses.dose_response_of(None, "run", single)  # type: ignore[arg-type]
     assert found.curves["ec50"].isna().all() and "doses of different inducers make no curve" in found.sentence
+
+
+def test_a_last_day_of_few_cells_is_not_what_the_page_opens_with(ask: Ask) -> None:
+    shares = {**groups(NGF=HIGH, NT4=LOW), **groups(72.0, NGF=HIGH, NT4=LOW, replicates=1)}
+    said = ask(shares, time_h=None, cells={key: 5 if key[1] == 72.0 else 200 for key in shares})
+    assert "at day 1" in said.headline
+    assert "day 3: no share that can be relied on" in " ".join(said.details)
+
+
+def test_cells_without_a_time_are_adjusted_too(ask: Ask) -> None:
+    never = float("nan")
+    said = ask(groups(never, NGF=HIGH, NT4=HIGH, MT=LOW), time_h=never)
+    assert "adjusted for 3 comparisons" in said.headline and " at day" not in said.headline
