@@ -11,6 +11,8 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from nscweb.core.classes import ClassScheme
+from nscweb.reports.figures_compare_marks import add_mark_legend
+from nscweb.reports.marks import mark, mark_colour, symbol
 from nscweb.reports.style import (
     AXIS,
     MUTED,
@@ -80,13 +82,18 @@ def reliability_figure(found: Reliability, *, simulated: bool = False) -> go.Fig
     return figure
 
 
-def sets_data(groups: pd.DataFrame, sets: Sequence[str]) -> pd.DataFrame:
-    """What `sets_figure` draws: group, time_h, time, set, percent, low, high, replicates, cells; sets in order."""
+def sets_data(groups: pd.DataFrame, sets: Sequence[str], first: Sequence[str] = ()) -> pd.DataFrame:
+    """What `sets_figure` draws: group, time_h, time, set, percent, low, high, replicates, cells; sets in order.
+
+    Args:
+        first: groups in the order of the answer; by name without it.
+    """
+    place = {name: f"{index:06d}" for index, name in enumerate(first)}
     table = groups[groups["set"].isin(list(sets))]
     order = {name: place for place, name in enumerate(sets)}
     keys = pd.DataFrame(
         {
-            "group": table["group"].astype(str).str.casefold(),
+            "group": [place.get(name, name.casefold()) for name in table["group"].astype(str)],
             "time": table["time_h"].astype(float),
             "set": table["set"].map(order),
         },
@@ -108,20 +115,36 @@ def sets_data(groups: pd.DataFrame, sets: Sequence[str]) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
+def _marked(groups: pd.DataFrame) -> dict[str, list[tuple[float, str]]]:
+    """Group -> hours and light of its time points with a yellow or red one."""
+    found: dict[str, list[tuple[float, str]]] = {}
+    if "light" in groups:
+        for row in groups.drop_duplicates(["group", "time_h"]).to_dict("records"):
+            if symbol(str(row["light"])):
+                found.setdefault(str(row["group"]), []).append((float(row["time_h"]), str(row["light"])))
+    return found
+
+
 def sets_figure(
-    groups: pd.DataFrame, sets: Sequence[str], classes: ClassScheme, *, simulated: bool = False
+    groups: pd.DataFrame,
+    sets: Sequence[str],
+    classes: ClassScheme,
+    *,
+    order: Sequence[str] = (),
+    simulated: bool = False,
 ) -> go.Figure:
     """Stacked mean shares of class sets over time, one small panel per inducer group.
 
     Single classes have their own colour, pairs both colours as stripes; sets of three or more are joined.
 
     Args:
-        groups: of `services.calibration.RunSets`.
+        groups: of `services.calibration.RunSets`; lights in the column ``light``, where it has one, are marked.
         sets: words in order.
         classes: colours.
+        order: groups in the order of the answer.
         simulated: say so on the figure.
     """
-    data = sets_data(groups, sets)
+    data = sets_data(groups, sets, order)
     if data.empty:
         return nothing_to_draw("No cell is left to count. Loosen the filters.")
     data["shown"] = [name if _members(name, classes) is not None else MANY for name in data["set"]]
@@ -131,7 +154,7 @@ def sets_figure(
     names = list(dict.fromkeys(data["group"]))
     times = ordered_times(data["time_h"])
     unit, axis_title = time_unit(times)
-    columns = 1 if len(names) == 1 else 2 if len(names) in (2, 4) else 3
+    columns = 1 if len(names) == 1 else 2 if len(names) in (2, 4) or len(times) > 5 else 3
     rows = -(-len(names) // columns)
     titles = [wrapped(group or NO_GROUP, 46 // columns) for group in names]
     above = 34 if any("<br>" in title for title in titles) else 20
@@ -140,6 +163,7 @@ def sets_figure(
     figure = make_subplots(
         rows, columns, shared_yaxes=True, horizontal_spacing=0.035, vertical_spacing=gap / inner
     )
+    marked = _marked(groups)
     for index, group in enumerate(names):
         row, column = index // columns + 1, index % columns + 1
         for name in shown:
@@ -160,12 +184,18 @@ def sets_figure(
         title = titles[index]
         figure.add_annotation(panel_title(title, x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12))
         figure.update_xaxes(showticklabels=True, row=row, col=column)
+        for hours, light in marked.get(group, ()):
+            figure.add_annotation(
+                text=symbol(light), x=tick(hours, unit), y=101, yanchor="bottom", showarrow=False, row=row, col=column,
+                font={"size": 12, "color": mark_colour(light)},
+            )  # fmt: skip
     figure.update_layout(barmode="stack", bargap=0.2 if len(times) > 1 else 0.6)
+    lit = [mark(light) for group in marked.values() for _, light in group]
     finish(
         figure,
         height=inner + above + 96,
         simulated=simulated,
-        legend=shown,
+        legend=[*shown, *add_mark_legend(figure, pd.DataFrame({"light": lit}))],
         margin={"t": above + 8, "b": 58, "l": 58},
     )
     figure.update_xaxes(
@@ -175,7 +205,7 @@ def sets_figure(
     figure.add_annotation(
         text=axis_title, x=0.5, y=0, xref="paper", yref="paper", showarrow=False, yanchor="top", yshift=-26
     )
-    figure.update_yaxes(range=[0, 100.5])
+    figure.update_yaxes(range=[0, 122 if lit else 100.5], tickvals=[0, 50, 100])
     for row in range(1, rows + 1):
         figure.update_yaxes(title_text="cells, %", row=row, col=1)
     return figure

@@ -27,7 +27,8 @@ def _time_course(app: App, run: Run, asked: Asked) -> None:
 
 
 def _scores(app: App, run: Run, asked: Asked) -> None:
-    scores_view.show_scores(app, run, asked.found)
+    figures.choose_picture_format()
+    scores_view.show_scores(app, run, asked.found, compare_view.order_of(asked))
 
 
 def _fit(app: App, run: Run, asked: Asked) -> None:

@@ -143,13 +143,11 @@ def _title(card: ModelCard, usual: bool = False) -> str:
 
 
 def _row(card: ModelCard) -> dict[str, object]:
-    row: dict[str, object] = {
-        "Model": plain(card.name),
-        "Classes": ", ".join(card.classes.names),
-        "Trained on": f"{card.origin.cells:,} {'simulated ' if card.origin.simulated else ''}cells",
-    }
+    row: dict[str, object] = {"Model": plain(card.name)}
     for name, value, interval in headline(card):
         row[name] = f"{value} ({interval.split(' · ')[0].removeprefix('95 %: ')})"
+    row["Trained on"] = f"{card.origin.cells:,} {'simulated ' if card.origin.simulated else ''}cells"
+    row["Classes"] = ", ".join(card.classes.names)
     row["Architecture"] = card.architecture
     work = card.origin.settings.get("mflop_per_cell")
     row["Work per cell (million operations)"] = f"{work:,.0f}" if isinstance(work, int | float) else ""

@@ -5,26 +5,42 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from nscweb.core.flags import flag
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
-from nscweb.services import dashboard, runs
+from nscweb.services import runs
 from nscweb.services.context import App
 from nscweb.ui import report_files, show
 from nscweb.ui.text import duration, when
+
+# What made a run, in words; the file provenance.json keeps the short names.
+_SETTING_WORDS = {
+    "batch": "cells at once",
+    "precision": "numbers as",
+    "backend": "computed by",
+    "mode": "speed mode",
+    "chunk": "cells per part",
+    "parts_kept_from_before": "parts kept from an interrupted run",
+}
 
 
 def downloads(app: App, run: Run) -> None:
     """Everything that can be taken away, and how it is counted."""
     chosen = report_files.choose(app, run)
+    show.warnings(chosen.found.data.warnings)
+    if not chosen.found.data.kept:
+        show.empty("No cell is left", "The filters leave out every cell. Widen them above.")
+        return
+    st.subheader("What holds for every file", anchor=False)
+    report_files.what_applies(chosen)
+    st.subheader("Files", anchor=False)
     report_files.files(app, run, chosen)
     st.subheader("Single tables", anchor=False)
     report_files.tables(app, run, chosen)
-    words = ", ".join(flag(name).label for name in dashboard.DEFAULT_EXCLUDED)
     st.caption(
-        f"The numbers are those that the page Predict opens with. Cells that are flagged ({words}) are listed in the "
-        "cells table, but not counted. Every line says what made it. To check a report later, or on another computer "
-        "with the same study: nscweb rerun and the name of its HTML, ZIP or XLSX file."
+        "Filters and choices are those of the pages Predict and Compare; what is changed here is changed there. Cells "
+        "that filters or quality gates leave out are listed in the cells table, but not counted. Every line says "
+        "what made it and, in the column light, whether the model fits. To check a report later, or on another "
+        "computer with the same study: nscweb rerun and the name of its HTML, ZIP or XLSX file."
     )
 
 
@@ -44,7 +60,9 @@ def provenance(run: Run) -> None:
             "Took": duration(made.seconds),
             "SHA-256 of the weights": made.weights_sha256,
             "SHA-256 of the cells": made.cells_sha256,
-            "Settings": ", ".join(f"{key} {value}" for key, value in made.settings.items()),
+            "Settings": ", ".join(
+                f"{_SETTING_WORDS.get(key, key)} {value}" for key, value in made.settings.items()
+            ),
             "Versions": ", ".join(f"{key} {value}" for key, value in made.versions.items()),
         }
     )

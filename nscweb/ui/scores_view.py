@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 import pandas as pd
@@ -39,12 +39,13 @@ SETS_HELP = (
 )
 
 
-def show_scores(app: App, run: Run, data: object = None) -> None:
+def show_scores(app: App, run: Run, data: object = None, order: Sequence[str] = ()) -> None:
     """Reliability of the model behind a run, and the sets of its cells.
 
     Args:
         app, run: whose.
         data: what the page shows; its `filters` are used when it has any.
+        order: groups in the order of the answer.
     """
     filters = getattr(data, "filters", None)
     controls_view.choose_controls(app, run)
@@ -57,7 +58,7 @@ def show_scores(app: App, run: Run, data: object = None) -> None:
     if not found:
         show.empty("No scores of held-out cells", " ".join(calibration.NO_HELD_OUT))
         return
-    _sets(app, run, filters if isinstance(filters, Filters) else Filters(), data)
+    _sets(app, run, filters if isinstance(filters, Filters) else Filters(), data, order)
     draw_reliability(
         found, f"run_{run.run_id}", run.provenance.simulated_training,
         lambda table: export.with_gates(table, run),
@@ -124,7 +125,7 @@ def draw_reliability(
     )
 
 
-def _sets(app: App, run: Run, filters: Filters, data: object) -> None:
+def _sets(app: App, run: Run, filters: Filters, data: object, order: Sequence[str]) -> None:
     percent = st.slider(
         "Error rate allowed, % of the cells of each class",
         1, 30, 10, key=f"sets_alpha_{run.run_id}", width=420,
@@ -142,15 +143,15 @@ def _sets(app: App, run: Run, filters: Filters, data: object) -> None:
     simulated = run.provenance.simulated_cells
     name = f"{run.run_id}_class_sets" + ("_simulated" if simulated else "")
     figures.show_figure(
-        sets_figure(found.groups, found.sets, found.classes, simulated=simulated),
+        sets_figure(_lit(found.groups, data), found.sets, found.classes, order=order, simulated=simulated),
         name,
-        export.with_gates(_lit(sets_data(found.groups, found.sets), data), run, filters),
+        export.with_gates(_lit(sets_data(found.groups, found.sets, order), data), run, filters),
         key=f"sets_{run.run_id}",
         alt="Share of cells with each set of classes, one panel per inducer group over time",
     )
     st.caption(
         f"{found.cells:,} cells. One colour: a single class. Stripes: one of two classes. Grey: three or more. White: "
-        "unlike every class. Bars are means over samples. Thresholds from " + plain(found.source, 300) + "."
+        "unlike every class. Bars are means over replicates. Thresholds from " + plain(found.source, 300) + "."
     )
     with st.expander("Every sample as a table"):
         st.dataframe(_table(found), hide_index=True)

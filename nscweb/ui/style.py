@@ -94,6 +94,11 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 .nsc-answer .times em {font-style: normal; font-weight: 650; text-align: right; padding-left: 0.4rem; font-variant-numeric: tabular-nums;}
 .nsc-answer details {margin-top: 0.35rem; font-size: 0.93rem; color: #44505d;}
 .nsc-answer summary {cursor: pointer; color: #0072B2; padding: 0.35rem 0; width: fit-content;}
+@media (pointer: coarse) {
+  [data-testid="stMain"] button, [data-testid="stMain"] a[data-testid="stPageLink-NavLink"], [data-testid="stMain"] [role="tab"] {min-height: 44px;}
+  [data-testid="stTooltipIcon"] button, .nsc-answer summary {min-width: 44px; min-height: 44px; align-content: center;}
+  .modebar-btn {padding: 6px 7px !important;} .modebar-btn svg {width: 20px; height: 20px;}
+}
 @media (max-width: 640px) {
   .nsc-answer {padding: 0.6rem 0.75rem;} .nsc-answer .said {font-size: 1.05rem;}
   [data-testid="stTabs"] [role="tablist"] {flex-wrap: wrap; row-gap: 0.2rem; overflow: visible;}

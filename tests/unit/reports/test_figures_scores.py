@@ -84,3 +84,13 @@ def test_mixtures_are_drawn_by_class_and_refused_ones_left_out():
     assert list(figure.data[1].y) == [21.0]
     assert mixtures_data(table)["true"].tolist() == [20.0, 30.0, 50.0] * 2
     assert "No mixture" in mixtures_figure(table.iloc[3:], SCHEME).layout.annotations[0].text
+
+
+def test_sets_follow_the_order_of_the_answer_and_mark_lights() -> None:
+    table = groups()
+    names = sorted(set(table["group"]), reverse=True)
+    figure = sets_figure(table.assign(light="red"), SETS, SCHEME, order=names)
+    assert list(dict.fromkeys(sets_data(table, SETS, names)["group"])) == names
+    assert any(note.text == "■" for note in figure.layout.annotations)
+    assert "do not trust" in {trace.name for trace in figure.data}
+    assert not any(note.text == "■" for note in sets_figure(table, SETS, SCHEME).layout.annotations)
