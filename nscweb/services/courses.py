@@ -150,6 +150,30 @@ def doses_of(app: App, run: Run | str) -> tuple[dict[str, float], str, str]:
     return found, (units.pop() if units else ""), sentence
 
 
+def mixed_doses(app: App, run: Run | str) -> str:
+    """Groups that hold several doses at one time point, in a sentence; "" when none does.
+
+    Their replicates are averages over doses in every comparison of groups; only the dose curve keeps doses apart.
+    """
+    study = study_of(app, get_run(app, run))
+    doses, _, _ = doses_of(app, run)
+    held: dict[tuple[str, float | None], set[float]] = {}
+    for sample in study.samples if study and doses else ():
+        if sample.name in doses:
+            held.setdefault((sample.group, sample.time_h), set()).add(doses[sample.name])
+    mixed = list(
+        dict.fromkeys(group or "(no group given)" for (group, _), some in held.items() if len(some) > 1)
+    )
+    if not mixed:
+        return ""
+    more = f" and {len(mixed) - 4} more" if len(mixed) > 4 else ""
+    return (
+        f"Several doses are in one group ({', '.join(mixed[:4])}{more}): ratios of the group are averages over its "
+        "doses. The dose curve on Compare keeps them apart; to compare doses, give each its own group, such as "
+        "NGF 10 and NGF 50."
+    )
+
+
 def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
     """A curve per fate, time point and series of doses.
 

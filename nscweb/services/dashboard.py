@@ -146,6 +146,7 @@ def warnings_of(app: App, run: Run | str, names: Collection[str] | None = None) 
         names: samples that are shown; sentences about samples speak of these. None means all.
     """
     from nscweb.services.controls import left_out_sentence
+    from nscweb.services.courses import mixed_doses
     from nscweb.services.fitness_samples import run_warnings
 
     found = get_run(app, run)
@@ -157,7 +158,7 @@ def warnings_of(app: App, run: Run | str, names: Collection[str] | None = None) 
         )
     if gates_changed(app, found):
         sentences.append(GATES_CHANGED)
-    sentences += [said for said in [left_out_sentence(app, found)] if said]
+    sentences += [said for said in (left_out_sentence(app, found), mixed_doses(app, found)) if said]
     return tuple(sentences)
 
 

@@ -116,6 +116,25 @@ def test_doses_are_read_with_their_unit(study, monkeypatch, extras, doses, unit,
     assert words in sentence
 
 
+def test_several_doses_in_one_group_are_told(study, monkeypatch):
+    app, made = study
+    doses = {"a": ("NGF", "1"), "b": ("NGF", "10"), "c": ("NT4 5", "5"), "d": ("NT4 5", "5"), "e": ("RA", "")}
+    app.catalogue.add_samples(
+        made,
+        [
+            Sample(name, group=group, time_h=24.0, extra=(("dose (nM)", dose),))
+            for name, (group, dose) in doses.items()
+        ],
+    )
+    found = app.catalogue.study(made)
+    monkeypatch.setattr(courses, "get_run", lambda *_: None)
+    monkeypatch.setattr(courses, "study_of", lambda *_: found)
+    said = courses.mixed_doses(app, "run")
+    assert "(NGF)" in said and "averages over its doses" in said
+    monkeypatch.setattr(courses, "study_of", lambda *_: None)
+    assert courses.mixed_doses(app, "run") == ""
+
+
 def test_an_untreated_group_is_the_zero_of_every_series(study, monkeypatch):
     app, _ = study
     doses = {"u": 0.0, "a1": 1.0, "a2": 3.0, "a3": 9.0, "b1": 1.0, "b2": 10.0}
