@@ -50,7 +50,7 @@ def _lights(leader: Row, others: Sequence[Row]) -> list[str]:
     yellow = [shown_name(row["group"]) for row in others if row["light"] == "yellow"]
     if yellow:
         said.append(
-            f"A yellow light {'too' if said else 'is'} on what it is compared with: {listed(yellow)}."
+            f"A yellow light {'also ' if said else ''}marks what it is compared with: {listed(yellow)}."
         )
     if leader["light"] == "":
         said.append("Whether the model fits its samples was not judged.")

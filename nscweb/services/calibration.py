@@ -48,8 +48,8 @@ class RunSets:
         alpha: share of the cells of each class whose set may lack it.
         sets: words of the sets that occur, single classes first, none last.
         shares: columns `SET_COLUMNS`, a row per sample and set; 0 to 1 of the cells of the sample.
-        groups: the same by group and time: group, time_h, replicates, cells, set, share (mean over samples), low and
-            high (95 % t interval over samples; NaN for one).
+        groups: the same by group and time: group, time_h, replicates, cells, set, share (mean over replicates), low
+            and high (95 % t interval over replicates; NaN for one).
         cells: cells behind it.
         coverage: what the promise came to on held-out samples that the thresholds did not know; None where one sample
             of a class is all there is.
@@ -217,11 +217,18 @@ def _sentences(app: App, run: Run, held: HeldOut, limits: Thresholds, alpha: flo
 
 
 def _by_group(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean share of each set over the samples of a group and time point, with a t interval."""
+    """Mean share of each set over the replicates of a group and time point, with a t interval.
+
+    Samples of one replicate are joined by their cells; a sample without a replicate name stands for itself.
+    """
     from nscweb.evaluation.intervals import t_quantile
 
     keys = ["group", "time_h", "set"]
-    rows = table.groupby(keys, sort=False, dropna=False).agg(
+    own = table["replicate"].where(table["replicate"] != "", table["sample_id"])
+    joined = table.assign(replicate=own).groupby([*keys, "replicate"], sort=False, dropna=False)
+    each = joined.agg(cells=("cells", "sum"), count=("count", "sum")).reset_index()
+    each["share"] = each["count"] / each["cells"]
+    rows = each.groupby(keys, sort=False, dropna=False).agg(
         replicates=("share", "size"), cells=("cells", "sum"), share=("share", "mean"), sd=("share", "std")
     )
     many = rows["replicates"].to_numpy(np.float64)

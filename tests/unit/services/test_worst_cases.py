@@ -16,7 +16,7 @@ from drawn_runs import drawn_held_out, drawn_run, grid
 
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.reports.words import Answer
-from nscweb.services import courses, ratios
+from nscweb.services import calibration, courses, ratios
 from nscweb.services.comparison import answer_of, comparison
 from nscweb.services.context import App, open_app
 from nscweb.services.dashboard import Filters
@@ -101,7 +101,7 @@ def test_a_yellow_sample_is_said_on_either_side(ask: Ask) -> None:
     said = ask(groups(NGF=HIGH, NT4=LOW), lights={"NGF_24h_1": "yellow"})
     assert "take it with care" in said.headline
     said = ask(groups(NGF=HIGH, NT4=LOW), lights={"NT4_24h_1": "yellow"})
-    assert "A yellow light is on what it is compared with: NT4." in said.headline
+    assert "A yellow light marks what it is compared with: NT4." in said.headline
 
 
 def test_when_all_are_red_there_is_no_number(ask: Ask) -> None:
@@ -266,3 +266,13 @@ def test_cells_without_a_time_are_adjusted_too(ask: Ask) -> None:
     never = float("nan")
     said = ask(groups(never, NGF=HIGH, NT4=HIGH, MT=LOW), time_h=never)
     assert "adjusted for 3 comparisons" in said.headline and " at day" not in said.headline
+
+
+def test_two_samples_of_one_replicate_are_one_replicate_for_sets_too() -> None:
+    table = pd.DataFrame(
+        [("a", "1", 90, 9, "neuron"), ("b", "1", 10, 6, "neuron"), ("c", "2", 50, 10, "neuron")],
+        columns=["sample_id", "replicate", "cells", "count", "set"],
+    ).assign(group="NGF", time_h=24.0)
+    row = calibration._by_group(table.assign(share=table["count"] / table["cells"])).iloc[0]
+    assert (row["replicates"], row["cells"]) == (2, 150)
+    assert row["share"] == pytest.approx((0.15 + 0.2) / 2)
