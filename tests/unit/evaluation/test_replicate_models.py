@@ -141,12 +141,31 @@ DOSES = np.repeat([0.0, 1, 3, 10, 30, 100], 3)
 def test_a_dose_curve_finds_its_ec50():
     rng = np.random.default_rng(5)
     share = four_parameters(DOSES, 0.1, 0.7, np.log(8.0), 1.5) + rng.normal(0, 0.02, len(DOSES))
-    found = dose_curve(DOSES, share, rounds=60)
+    found = dose_curve(DOSES, share)
     assert found.low < 8.0 < found.high
     assert (found.bottom, found.top) == pytest.approx((0.1, 0.7), abs=0.05)
     # Inhibition is the same curve upside down.
-    falling = dose_curve(DOSES, 1 - share, rounds=10)
+    falling = dose_curve(DOSES, 1 - share)
     assert falling.top < falling.bottom and falling.ec50 == pytest.approx(found.ec50, rel=0.02)
+
+
+def test_the_interval_of_ec50_holds_it_as_often_as_promised():
+    """Few replicates, each with a share of its own; the full study is benchmarks/dose_response.py."""
+    rng = np.random.default_rng(8)
+    share = four_parameters(DOSES, 0.1, 0.6, np.log(8.0), 1.5)
+    drawn = rng.beta(share * 199, (1 - share) * 199, (150, len(DOSES)))
+    found = [dose_curve(DOSES, ratio) for ratio in drawn]
+    assert 0.9 <= np.mean([curve.low <= 8.0 <= curve.high for curve in found]) <= 0.99
+
+
+def test_doses_that_are_all_too_large_do_not_bound_ec50():
+    rng = np.random.default_rng(9)
+    share = four_parameters(DOSES, 0.1, 0.6, np.log(0.05), 3.0) + rng.normal(0, 0.03, len(DOSES))
+    found = dose_curve(DOSES, share)
+    assert "no lower end" in found.note and "below the smallest dose" in found.note
+    assert found.low < found.ec50 <= found.high
+    exact = dose_curve(DOSES, four_parameters(DOSES, 0.1, 0.6, np.log(8.0), 1.5))
+    assert exact.low == pytest.approx(8.0, rel=0.01) and exact.high == pytest.approx(8.0, rel=0.01)
 
 
 def test_zero_dose_is_the_bottom():
