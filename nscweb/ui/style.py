@@ -95,8 +95,10 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 .nsc-answer details {margin-top: 0.35rem; font-size: 0.93rem; color: #44505d;}
 .nsc-answer summary {cursor: pointer; color: #0072B2; padding: 0.35rem 0; width: fit-content;}
 @media (pointer: coarse) {
-  [data-testid="stMain"] button, [data-testid="stMain"] a[data-testid="stPageLink-NavLink"], [data-testid="stMain"] [role="tab"] {min-height: 44px;}
-  [data-testid="stTooltipIcon"] button, .nsc-answer summary {min-width: 44px; min-height: 44px; align-content: center;}
+  [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-secondary"], [data-testid="stBaseButton-tertiary"],
+  [data-testid="stButtonGroup"] button, [data-testid="stMain"] [role="tab"], [data-testid="stPageLink-NavLink"],
+  [data-testid="stExpander"] summary, .nsc-answer summary {min-height: 44px; align-content: center;}
+  [data-testid="stHeader"] button {min-width: 44px; min-height: 44px;} [data-testid="stTooltipIcon"] button {min-width: 44px; min-height: 32px;}
   .modebar-btn {padding: 6px 7px !important;} .modebar-btn svg {width: 20px; height: 20px;}
 }
 @media (max-width: 640px) {
