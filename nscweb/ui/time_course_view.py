@@ -35,7 +35,7 @@ EARLIEST_HELP = (
 )
 DOSE_HELP = (
     "Four-parameter logistic curve on replicates. EC50 is the dose of half the effect; its 95 % interval (thick bar) "
-    "comes from drawing the replicates again. Dose 0 stands left of the smallest dose."
+    "holds every EC50 whose best curve fits the replicates not much worse. Dose 0 stands left of the smallest dose."
 )
 
 
