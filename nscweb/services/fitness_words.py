@@ -18,7 +18,7 @@ TITLES: dict[str, str] = {
     "noise": "noise",
     "focus": "sharpness",
     "area": "size of the cells",
-    "slope": "slope of the light",
+    "slope": "slope of the illumination",
     "depth": "bit depth",
 }
 UNITS: dict[str, str] = {
@@ -34,8 +34,8 @@ UNITS: dict[str, str] = {
     "depth": "bits",
 }
 _CHECKS: dict[str, str] = {
-    "background": "Check the lamp, and that the channel chosen on the Study page is brightfield.",
-    "contrast": "Check lamp, focus and channel of this acquisition.",
+    "background": "Check the illumination, and that the channel chosen on the Study page is brightfield.",
+    "contrast": "Check illumination, focus and channel of this acquisition.",
     "noise": "Check exposure and gain of this acquisition.",
     "focus": "Check the focus of this acquisition: other sharpness changes what a network sees.",
     "area": "Check the magnification, and the pixel size on the Study page.",

@@ -8,14 +8,14 @@ from typing import Any
 _WORDS = {
     "background": "background level",
     "noise": "noise",
-    "gradient": "slope of the light",
-    "gradient_x": "slope of the light to the right",
-    "gradient_y": "slope of the light downwards",
+    "gradient": "slope of the illumination",
+    "gradient_x": "slope of the illumination to the right",
+    "gradient_y": "slope of the illumination downwards",
     "contrast": "contrast",
     "mean_intensity": "mean intensity",
     "height": "frame height",
     "width": "frame width",
-    "light": "background, slope of the light, noise and contrast together",
+    "light": "background, slope of the illumination, noise and contrast together",
     "frame": "frame size",
     "padding": "frame padded by a quarter",
 }
@@ -23,7 +23,7 @@ FAILED_MARK = "a shortcut may explain its figures"
 
 
 def plain_name(name: str) -> str:
-    """``gradient_x of Ch2`` -> slope of the light to the right of Ch2."""
+    """``gradient_x of Ch2`` -> slope of the illumination to the right of Ch2."""
     head, of, channel = name.partition(" of ")
     return _WORDS.get(head, head.replace("_", " ")) + of + channel
 

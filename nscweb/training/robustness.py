@@ -109,10 +109,10 @@ def planned_changes(like: Array, pixel_size_um: float | None = None) -> list[Cha
             lambda i, r, g, s: changes.noisier(i, r, s, g),
         ),
         (
-            "gradient", "slope of the light", "{:.0%} of contrast, edge to edge", (0.1, 0.25, 0.5),
+            "gradient", "slope of the illumination", "{:.0%} of contrast, edge to edge", (0.1, 0.25, 0.5),
             lambda i, r, g, s: changes.sloped(i, r, s, g),
         ),
-        ("light", "brightness of the lamp", "× {:g}", (0.7, 1.4), lambda i, r, g, s: changes.brighter(i, s)),
+        ("light", "brightness of the illumination", "× {:g}", (0.7, 1.4), lambda i, r, g, s: changes.brighter(i, s)),
         (
             "contrast", "contrast of the cell", "× {:g}", (0.5, 0.75, 1.5),
             lambda i, r, g, s: changes.contrasted(i, r, s),

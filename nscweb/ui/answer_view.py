@@ -7,7 +7,7 @@ import math
 from nscweb.services import comparison as comparisons
 from nscweb.ui.compare_controls import Asked
 from nscweb.ui.filters import time_word
-from nscweb.ui.text import html, percent
+from nscweb.ui.text import count, html, percent
 
 # Colour, sign and words of a verdict; colour is not the only sign.
 _VERDICTS = {
@@ -47,8 +47,11 @@ def badge(verdict: str, leader: str, control: str) -> str:
     return f"{sign} {'Not shown' if verdict == 'open' else 'Shown'} against {control}"
 
 
-def highest_at(asked: Asked) -> list[tuple[float, str, str, str]]:
-    """(hours, group, share, verdict) at each of the last time points: who is highest and whether a test shows it."""
+def highest_at(asked: Asked) -> list[tuple[float, str, str, str, int]]:
+    """(hours, group, share, verdict, groups) at each of the last time points: who is highest, whether a test shows it.
+
+    Groups are those with cells then: to be highest of two means less than to be highest of nine.
+    """
     found = asked.found
     table = found.groups[(found.groups["class"] == asked.fate).to_numpy(bool)]
     share = {
@@ -61,7 +64,8 @@ def highest_at(asked: Asked) -> list[tuple[float, str, str, str]]:
         known = said.verdict != "none"
         mean = share.get((said.leader, hours), math.nan) if known else math.nan
         text = "" if math.isnan(mean) else percent(mean, 0)
-        result.append((hours, (said.leader or "no group given") if known else "", text, said.verdict))
+        groups = int((table["time_h"] == hours).sum())
+        result.append((hours, (said.leader or "no group given") if known else "", text, said.verdict, groups))
     return result
 
 
@@ -71,12 +75,12 @@ def _times(asked: Asked) -> str:
     if len(rows) < 2:
         return ""
     tiles = []
-    for hours, group, share, verdict in rows:
+    for hours, group, share, verdict, groups in rows:
         colour, sign, words = _VERDICTS[verdict]
         here = ' class="here"' if hours == asked.time_h else ""
         name = html(group) if group else "no group"
         tiles.append(
-            f'<li{here} title="{html(words)}"><small>{html(time_word(hours))}</small>'
+            f'<li{here} title="{html(words)}"><small>{html(time_word(hours))} · {count(groups, "group")}</small>'
             f'<b style="color:{colour}">{sign}</b><span>{name}</span><em>{html(share)}</em></li>'
         )
     fate = html(asked.fate)

@@ -36,7 +36,7 @@ def test_the_answer_shows_who_is_highest_at_each_time(walk: Walk, data_folder: P
     test = opened(walk, run, "predict")
     assert is_healthy(test), texts(test)
     block = next(item.value for item in test.get("html") if "nsc-answer" in str(item.value))
-    assert block.count("<small>") == 2 and block.count('class="here"') == 1
+    assert block.count("· 2 groups</small>") == 2 and block.count('class="here"') == 1
     assert "All time points in words" in block and "Over time" in block
     assert "NGF &amp; &lt;b&gt;SHH&lt;/b&gt;" in block and "<b>SHH</b>" not in block
     assert block.index("verdict") < block.index("said") < block.index("times") < block.index("<details>")

@@ -154,7 +154,7 @@ def test_intervals_of_pairs_are_narrow_and_a_single_sample_is_drawn_by_cells():
 
 
 def test_sentences_are_plain():
-    assert plain_name("gradient_x of Ch2") == "slope of the light to the right of Ch2"
+    assert plain_name("gradient_x of Ch2") == "slope of the illumination to the right of Ch2"
     row = {"kind": "light", "what": plain_name("light"), "cost": 0.213}
     said = audit_sentence("failed", {}, [row], row, 0.5)
     assert "falls by 21.3 points" in said and "are replaced" in said
