@@ -17,7 +17,7 @@ from nscweb.ui.text import plain
 AGREEMENT_HELP = (
     "Bland-Altman plot. Bias: mean of first minus last. Limits of agreement: about 95 of 100 new pairs differ by no "
     "more than this; they are cut at 100 points, the largest change that is possible. Grey: 95 % intervals of the "
-    "three lines. Only groups with the same first and the same last time point are compared."
+    "three lines, from the replicates alone. Only groups with the same first and the same last time point are compared."
 )
 
 

@@ -15,53 +15,8 @@ from nscweb.services.dashboard import Filters
 from nscweb.services.export_lights import with_light
 from nscweb.services.statistics import for_file
 from nscweb.ui.filters import time_word
+from nscweb.ui.statistics_help import ALONE, PAIR, help_of
 from nscweb.ui.text import plain
-
-PAIR, ALONE = "p, this pair alone", "p, this test alone"
-HELP: dict[str, str] = {
-    "Group": "Inducer group of the sample sheet.",
-    "Control": "The group that it is compared with.",
-    "Time": "Time since induction.",
-    "Fate": "Predicted class.",
-    "Difference": "Mean ratio of the group minus that of the control, in points (per cent of cells).",
-    "95 % interval": "True differences that fit these replicates: of 100 such intervals, about 95 hold the truth. "
-    "It is about this comparison alone.",
-    PAIR: "Chance to see a difference at least this large if there were none, for this comparison alone.",
-    ALONE: "Chance to see this if there were no difference, for this one test, not adjusted.",
-    "p, adjusted": "p after correction for the number of comparisons. This one decides.",
-    "Games-Howell p": "p adjusted for all pairs of groups within one time point and fate, for unequal spread.",
-    "Hedges g": "The difference in units of the spread between replicates, corrected for few replicates. "
-    "About 0.2 is small, 0.8 large.",
-    "g interval": "95 % interval of Hedges g (noncentral t).",
-    "Replicates": "Biological replicates of the group and of the control behind the comparison.",
-    "Note": "Why a number is missing, or what to mind.",
-    "n": "Biological replicates with a ratio.",
-    "Mean": "Mean ratio over replicates, each with the same weight.",
-    "SD": "Standard deviation: how much replicates differ, in points.",
-    "SEM": "Standard error of the mean: SD divided by the square root of n, in points.",
-    "Shapiro p": "Shapiro-Wilk test of normality. Shown only: with so few replicates it can hardly see anything, so "
-    "it decides nothing.",
-    "F": "Welch's F: spread of the group means over the spread within groups.",
-    "Levene p": "Levene's test of equal spread. Shown only: the tests used here do not need equal spread.",
-    "No worse, p": "Chance to see this if the group were worse than the control by the margin. Below 0.05, it is "
-    "shown to be no worse. Adjusted for all comparisons.",
-    "Equal, p": "The same in both directions (two one-sided tests). Adjusted for all comparisons.",
-    "90 % interval": "If it lies within the margins, both one-sided tests are below 0.05.",
-    "Verdict": "What the adjusted p values say.",
-    "Odds ratio": "Odds of the fate in the group over those in the control; 1 means no difference.",
-    "rho": "Intra-class correlation: how much more alike cells of one replicate are than cells of two (0 to 1).",
-    "Spread (SD)": "Standard deviation between replicates, joined over all groups, in points.",
-    "Needed": "Replicates in each group that find the difference four times in five (power 80 %, p below 0.05).",
-    "Needed, adjusted": "The same when p is adjusted for all comparisons (Bonferroni).",
-    "Needed, if spread is larger": "The same with the upper 80 % limit of the spread: few replicates tell little "
-    "about it.",
-    "Can be shown now": "The smallest true difference that the two smallest groups find four times in five.",
-    "Predicted": "Mean predicted ratio over replicates with its 95 % interval.",
-    "Counted": "The share counted by hand; in brackets its own interval, where cells were counted.",
-    "Counted n": "How many were counted, and what.",
-    "Source": "Where the count is from.",
-    "Marker": "Marker that was counted.",
-}
 
 
 @dataclass(frozen=True)
@@ -121,9 +76,10 @@ def show_table(
     """A table for people with a help text on every column, and the full frame as CSV below it.
 
     Args:
+        what: which table, for the name of the file and for help that differs between tables.
         family: over what its p values were adjusted together, see `services.statistics.for_file`.
     """
-    settings = {column: st.column_config.Column(help=HELP.get(str(column), "")) for column in table.columns}
+    settings = {column: st.column_config.Column(help=help_of(str(column), what)) for column in table.columns}
     st.dataframe(table, hide_index=True, column_config=settings)
     st.download_button(
         "This table (CSV)",

@@ -182,6 +182,11 @@ def _power(origin: Origin, found: Statistics) -> None:
         st.caption(
             f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates "
             "that was seen here. Two-sided Welch t test, power 80 %."
+            + (
+                " More replicates do not lessen what the held-out cells leave uncertain."
+                if found.shared
+                else ""
+            )
         )
         tables.show_table(
             tables.power_for_people(found.power), "power", found.power, origin, key="statistics_power_csv"

@@ -25,8 +25,9 @@ from nscweb.ui.text import plain
 _MOST_LINES = 6
 BAND_HELP = (
     "The band is a 95 % interval of the mean at each time, by drawing the replicates again and again (bootstrap), "
-    "stretched because few replicates understate their spread. Points are replicates. An open marker is a single "
-    "replicate; its whisker is the 95 % interval from its own cells, which says nothing of another replicate."
+    "stretched because few replicates understate their spread, with what the held-out cells leave uncertain. Points "
+    "are replicates. An open marker is a single replicate; its whisker is the 95 % interval from its own cells, which "
+    "says nothing of another replicate."
 )
 EARLIEST_HELP = (
     "The first time point at which a group differs from the control (p below 0.05, adjusted for all comparisons of the "
@@ -171,7 +172,9 @@ def _earliest(
         {
             "Group": [plain(name) or "(no group given)" for name in table["group"]],
             "Fate": [plain(name) for name in table["class"]],
-            "Reliable from": ["" if np.isnan(hours) else time_word(hours) for hours in table["time_h"]],
+            "Reliable from": [
+                "not shown" if np.isnan(hours) else time_word(hours) for hours in table["time_h"]
+            ],
             "Direction": table["direction"],
             "In words": [plain(text, 300) for text in table["sentence"]],
         }
@@ -222,8 +225,8 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
             "Fate": [plain(name) for name in table["class"]],
             "EC50": [f"{value:.3g}{unit}" if np.isfinite(value) else "" for value in table["ec50"]],
             "95 % interval": tables.between(table["low"], table["high"], 1.0, ".3g"),
-            "Without (%)": [tables.points(value) for value in table["bottom"]],
-            "Most (%)": [tables.points(value) for value in table["top"]],
+            "At dose 0 (%)": [tables.points(value) for value in table["bottom"]],
+            "At high dose (%)": [tables.points(value) for value in table["top"]],
             "p of the curve": [tables.p_word(value) for value in table["p"]],
             "n": table["n"],
             "Note": table["note"],

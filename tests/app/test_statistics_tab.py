@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from nscweb.services import counts
 from nscweb.services.context import App
 from nscweb.services.counts import Count
+from nscweb.ui.statistics_help import help_of
 
 PAGE = """
 from types import SimpleNamespace
@@ -84,6 +85,26 @@ def test_the_adjustment_starts_from_that_of_the_page(data_folder: Path) -> None:
     test = AppTest.from_string(script, default_timeout=120).run()
     assert is_healthy(test)
     assert box(test, "Adjust p values by").value == "fdr_bh" and "Benjamini-Hochberg" in texts(test)
+
+
+@pytest.mark.parametrize("view", ["show_statistics", "show_time_course"])
+def test_every_column_of_every_table_is_explained(data_folder: Path, app: App, view: str) -> None:
+    counts.set_counts(app, LABELLED, [Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own")])
+    study = app.catalogue.study(LABELLED)
+    changed = [
+        sample.with_changes(extra=(("dose (ng/ml)", str(number)),))
+        for number, sample in enumerate(study.samples)
+    ]
+    app.catalogue.update_samples(study.study_id, changed)
+    test = shown(view, doses=True)
+    tables = [test]
+    tables.append(choose(test, "Compare with" if view == "show_statistics" else "Control group", "RA"))
+    columns = {str(name) for test in tables for item in test.dataframe for name in item.value.columns}
+    # The editor of counts has its own columns with their own help.
+    columns -= set(Count.__dataclass_fields__)
+    assert len(columns) > 8
+    assert [name for name in sorted(columns) if not help_of(name)] == []
+    assert help_of("95 % interval", "groups_summary") != help_of("95 % interval")
 
 
 def test_all_pairs_without_a_control(data_folder: Path) -> None:
