@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from nscweb.ui import picker, report_view, show
+from nscweb.ui import picker, report_view
 from nscweb.ui.frame import open_page
 
 with open_page("report") as app:
@@ -11,7 +11,6 @@ with open_page("report") as app:
     if study and not run:
         picker.no_run_yet(study)
     if study and run:
-        show.warnings(run.provenance.warnings)
         st.header("Take the numbers away", anchor=False)
         report_view.downloads(app, run)
         st.header("What made this run", anchor=False)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import NscwebError
+from nscweb.core.runs import Run
 from nscweb.core.samples import sample_as_dict
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.comparison import Comparison
@@ -52,7 +53,7 @@ def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
         "pixel_size_um": run.extra.get("pixel_size_um"),
         "filters": filters_as_dict(filters),
         "filters_in_words": filters_words(filters),
-        "entered_counts": _entered(app, found),
+        "entered_counts": entered_counts(app, run),
         "gates": {
             "limits": gates.as_dict(),
             "digest": gates.digest(),
@@ -73,11 +74,11 @@ def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
     }
 
 
-def _entered(app: App, found: Comparison) -> list[dict[str, Any]]:
+def entered_counts(app: App, run: Run) -> list[dict[str, Any]]:
     """Counts by hand that predicted ratios are compared with, as the study has them now."""
     from nscweb.services.counts import counts_of
 
-    study = study_of(app, found.run)
+    study = study_of(app, run)
     try:
         return [asdict(item) for item in counts_of(app, study.study_id)] if study else []
     except NscwebError:

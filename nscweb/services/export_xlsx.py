@@ -10,8 +10,10 @@ import pandas as pd
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
+from nscweb.services.comparison import Comparison
 from nscweb.services.export import cells_frame
 from nscweb.services.export_columns import column_meanings
+from nscweb.services.export_provenance import filters_words
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_figures import FIGURES
 from nscweb.services.report_methods import methods_text
@@ -60,14 +62,13 @@ def _holds(name: str) -> str:
     return next((f"data of {holds}" for sheet, holds in FIGURES.values() if sheet == name), _CELLS)
 
 
-def choices(data: ReportData) -> list[tuple[str, str]]:
+def choices(found: Comparison, fate: str, time_h: float) -> list[tuple[str, str]]:
     """What applies to all numbers of a report: filters, way of counting, control, and what the answer is about."""
-    found = data.found
-    when = "cells without a time" if math.isnan(data.time_h) else TimePoint(data.time_h).label()
+    when = "cells without a time" if math.isnan(time_h) else TimePoint(time_h).label()
     return [
-        ("filters", data.provenance["filters_in_words"]),
+        ("filters", filters_words(found.filters)),
         ("method", f"{found.estimates.method}: {found.estimates.sentence}"),
-        ("the answer is about", f"{data.fate} at {when}; tables hold every class and time point"),
+        ("the answer is about", f"{fate} at {when}; tables hold every class and time point"),
         ("compared with", found.control or "every pair of groups"),
         ("p values adjusted by", ADJUSTED[found.adjust]),
     ]
@@ -99,7 +100,7 @@ def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
             *(("limit", sentence) for sentence in said["limits"]),
         ],
         "How it was counted": [
-            *choices(data),
+            *choices(found, data.fate, data.time_h),
             ("quality gates", gates["sentence"]),
             ("gates digest", gates["digest"]),
             *(("", sentence) for sentence in data.said),

@@ -60,6 +60,8 @@ def write_report(
     adjust: str = "holm",
     fate: str = "",
     time_h: float | None = None,
+    margin: float = 0.05,
+    difference: float = 0.10,
     cells: bool = True,
     progress: Progress = no_progress,
 ) -> Path:
@@ -97,8 +99,8 @@ def write_report(
             _write_cells(cells_frame(app, found, filters), stream, progress)
         else:
             data = report_data(
-                app, found, filters, method, control, adjust, fate=fate, time_h=time_h, parts=form != "html",
-                progress=progress,
+                app, found, filters, method, control, adjust, fate=fate, time_h=time_h, margin=margin,
+                difference=difference, parts=form != "html", progress=progress,
             )  # fmt: skip
             if form == "html":
                 stream.write(html_report(data).encode("utf-8"))
@@ -217,7 +219,7 @@ def readme(data: ReportData) -> str:
         *(f"  [{number}] {text}" for number, text in enumerate(references, start=1)),
         *(f"  {sentence}" for sentence in data.said),
         f"  Time points: {_times(data)}.",
-        *(f"  {name}: {value}" for name, value in choices(data)),
+        *(f"  {name}: {value}" for name, value in choices(found, data.fate, data.time_h)),
         "",
         "Columns of samples.csv; those of the other tables are explained in report.xlsx",
         *columns,

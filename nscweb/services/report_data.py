@@ -26,9 +26,10 @@ from nscweb.services.comparison import (
     default_time,
     sentences,
 )
+from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
 from nscweb.services.export_lights import with_light
-from nscweb.services.export_provenance import notices, provenance_dict
+from nscweb.services.export_provenance import entered_counts, notices, provenance_dict
 from nscweb.services.export_tables import (
     fit_frame,
     groups_frame,
@@ -40,8 +41,9 @@ from nscweb.services.export_tables import (
 from nscweb.services.gates import funnel, gates_of_run
 from nscweb.services.report_figures import figure_tables
 from nscweb.services.report_parts import COMPARED, Gathered
+from nscweb.services.report_statistics import add_statistics, settings_of
 from nscweb.services.runs import get_run, study_of, table_version
-from nscweb.services.statistics import default_control
+from nscweb.services.statistics import TestSettings, default_control
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -100,6 +102,8 @@ def report_data(
     *,
     fate: str = "",
     time_h: float | None = None,
+    margin: float = 0.05,
+    difference: float = 0.10,
     parts: bool = False,
     progress: Progress = no_progress,
 ) -> ReportData:
@@ -108,6 +112,7 @@ def report_data(
     Args:
         control: None takes the group that the sample sheet marks as control, as the pages do.
         fate, time_h: what the answer is about; "" and None as the pages open.
+        margin, difference: 0..1, of the tests of equivalence and of the replicates needed.
         parts: also what takes seconds: tests over everything, time course, doses, scores, mixtures.
 
     Raises:
@@ -141,8 +146,9 @@ def report_data(
     }
     drawn = figure_tables(app, found, chosen, hours)
     said: tuple[str, ...] = ()
+    asked = {"fate": chosen, "time_h": _or_none(hours), "margin": margin, "difference": difference}
     if parts:
-        said = _add_parts(app, found, entry, kept, drawn, progress)
+        said = _add_parts(app, found, entry, kept, drawn, settings_of(found, margin, difference), progress)
     return ReportData(
         found=found,
         study=study,
@@ -150,7 +156,7 @@ def report_data(
         tables=_marked(kept.tables, found),
         figures=_marked(drawn, found),
         notices=notices(found),
-        provenance={**provenance_dict(app, found), "asked": {"fate": chosen, "time_h": _or_none(hours)}},
+        provenance={**provenance_dict(app, found), "asked": asked},
         fate=chosen,
         time_h=hours,
         missing=kept.missing,
@@ -164,14 +170,14 @@ def _add_parts(
     entry: CardEntry | None,
     kept: Gathered,
     drawn: dict[str, pd.DataFrame],
+    settings: TestSettings,
     progress: Progress,
 ) -> tuple[str, ...]:
     from nscweb.reports.figures_statistics import differences_data
     from nscweb.services.report_scores import add_scores
-    from nscweb.services.report_statistics import add_statistics
     from nscweb.services.statistics import for_file
 
-    how, tests = add_statistics(app, found, kept, progress)
+    how, tests = add_statistics(app, found, kept, settings, progress)
     if len(tests):
         drawn["all_differences"] = for_file(
             differences_data(tests), str(kept.tables["All comparisons"]["family"].iloc[0])
@@ -217,7 +223,8 @@ def file_place(app: App, run: Run, form: str, said: str) -> Path:
 
     Args:
         form: of the file; its name begins with it.
-        said: the choices it was made with; together with sheet, gates and run they give another name.
+        said: the choices it was made with; together with sheet, gates, controls, counts and run they give another name.
     """
-    text = f"{table_version(app, run)} {said} {__version__}"
+    known = f"{control_names(app, run)} {entered_counts(app, run)}"
+    text = f"{table_version(app, run)} {said} {known} {__version__}"
     return app.folder.run_dir(run.run_id) / f"{form}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

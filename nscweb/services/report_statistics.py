@@ -19,19 +19,25 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
+MARGIN, DIFFERENCE = 0.05, 0.10
 NO_CELL = "No cell is left to count."
 ONE_GROUP = "There are no two groups at one time point that could be compared."
 NO_CONTROL = "It needs a control group to compare with, and none was chosen."
 ONE_TIME = "Every group has one time point only, so first and last cannot be compared."
 
 
-def settings_of(found: Comparison) -> TestSettings:
-    """What the page Compare tests when nobody changed its boxes: every fate and time, a margin of 5 points."""
-    return TestSettings(control=found.control or None, adjust=found.adjust, pairs=not found.control)
+def settings_of(found: Comparison, margin: float = MARGIN, difference: float = DIFFERENCE) -> TestSettings:
+    """What the page Compare tests when nobody narrowed it to some fates and times.
+
+    Args:
+        margin: 0..1, "no worse than the control by more than this".
+        difference: 0..1, that an experiment should be able to show.
+    """
+    return TestSettings(found.control or None, found.adjust, not found.control, margin, difference)
 
 
 def add_statistics(
-    app: App, found: Comparison, kept: Gathered, progress: Progress = no_progress
+    app: App, found: Comparison, kept: Gathered, settings: TestSettings, progress: Progress = no_progress
 ) -> tuple[tuple[str, ...], pd.DataFrame]:
     """Put the tables into `kept`; returns how it was tested, in sentences, and all tests."""
     rows = found.replicate_rows[ROWS]
@@ -50,7 +56,7 @@ def add_statistics(
             kept.missing[name] = NO_CELL
         return (), pd.DataFrame()
     progress(0, 5, "Comparing groups")
-    made = statistics.statistics_of(app, found.run, rows, settings_of(found), found.shared)
+    made = statistics.statistics_of(app, found.run, rows, settings, found.shared)
     family = statistics.family_words(rows, made)
     kept.put("All comparisons", for_file(made.tests, family), ONE_GROUP)
     kept.put("Means and spread", for_file(made.summary), NO_CELL)

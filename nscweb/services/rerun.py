@@ -114,7 +114,7 @@ def rerun(
         )  # fmt: skip
         more = [name for name in ALSO_COMPARED if name in stated.tables]
         asked = made.get("asked", {})
-        about = {"fate": str(asked.get("fate", "")), "time_h": asked.get("time_h")}
+        about = {key: asked[key] for key in ("fate", "time_h", "margin", "difference") if key in asked}
         data = report_data(beside, run, *chosen, **about, parts=bool(more), progress=progress)
         checks = tuple(
             compare_tables(name, stated.tables[name], data.tables.get(name, stated.tables[name].iloc[:0]))

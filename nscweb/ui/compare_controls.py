@@ -55,8 +55,12 @@ class Asked:
     naive: bool
 
 
-def ask(app: App, run: Run, options: FilterOptions, filters: Filters) -> Asked:
-    """Draw the controls and compare; the same on Predict and Compare."""
+def ask(app: App, run: Run, options: FilterOptions, filters: Filters, *, beside: bool = True) -> Asked:
+    """Draw the controls and compare; the same on Predict, Compare and Report.
+
+    Args:
+        beside: also offer to show counted labels beside the corrected ratios.
+    """
     key = f"compare_{run.run_id}"
     groups = [name for name in options.groups if not filters.groups or name in filters.groups]
     classes = runs.class_scheme(run)
@@ -72,7 +76,7 @@ def ask(app: App, run: Run, options: FilterOptions, filters: Filters) -> Asked:
             help="Whoever compares many groups finds some difference by chance; the adjustment accounts for it.",
             persist_state="session",
         )  # fmt: skip
-        naive = left.toggle(
+        naive = beside and left.toggle(
             "Show counted labels beside",
             key=f"{key}_naive",
             help="The share of predicted labels without any correction, as an open diamond in figures and in brackets "

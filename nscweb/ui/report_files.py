@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import Any
 
 import streamlit as st
 
+from nscweb.core.progress import Progress, no_progress
 from nscweb.core.runs import Run
-from nscweb.evaluation.estimates import METHODS
-from nscweb.services import comparison, export, report, report_data, statistics
+from nscweb.services import export, export_xlsx, report, report_data
+from nscweb.services.comparison import Comparison
 from nscweb.services.context import App
-from nscweb.ui import show
-from nscweb.ui.text import plain
+from nscweb.services.gates import gates_of_run
+from nscweb.ui import cached, compare_controls, filters, show
+from nscweb.ui.report_bar import progress_bar
 
-# Up to this many cells a file is ready before anybody wonders; above, a button makes it and a bar shows how far.
+# Up to this many cells some files are ready before anybody wonders; else a button makes them and a bar shows how far.
 _AT_ONCE = 20_000
 # Of every button, pixels, so that the words beside them begin in one line.
 _WIDE = 250
@@ -32,7 +35,8 @@ class _File:
         key: form of services.report.
         label: on the button.
         holds: what is in it, a sentence or two.
-        fixed, per_cell: bytes to expect, measured on 500,000 cells of three classes.
+        fixed, per_cell, per_sample: bytes to expect, measured on studies of 12,150 and 500,000 cells of three classes.
+        quick: made at once where there are few cells.
     """
 
     key: str
@@ -42,65 +46,82 @@ class _File:
     holds: str
     fixed: int
     per_cell: float
+    per_sample: int
+    quick: bool = False
 
 
 _FILES = (
     _File("html", "Report (HTML)", ":material/description:", "text/html",
           "To read, print or keep: the answer, ratios, tests, fit, gates, model card, and methods for a paper.",
-          120_000, 0.0),
+          140_000, 0.0, 4_300),
     _File("zip", "Everything (ZIP)", ":material/folder_zip:", _ZIP,
-          "The report, all tables as CSV, the data behind the figures, FCS and IDEAS files, the model card, the "
-          "provenance.", 200_000, 55.0),
+          "The report, all tables as CSV, the data behind every figure, FCS and IDEAS files, the model card, the "
+          "provenance.", 200_000, 55.0, 9_000),
     _File("xlsx", "Workbook (XLSX)", ":material/table_view:", _XLSX,
-          "All tables as sheets of one workbook; the first sheet says what they are and what made them.", 50_000, 42.0),
+          "All tables and the data of all figures as sheets of one workbook; the first sheet says what they are and "
+          "what made them.", 80_000, 48.0, 2_300),
+    _File("cells", "Cells (CSV)", ":material/table:", "text/csv",
+          "One line per cell: object number, file, scores, class, set of classes, light, flags.", 500, 359.0, 0, True),
     _File("fcs", "Cytometry (FCS, ZIP)", ":material/bubble_chart:", _ZIP,
           "For FlowJo, FCS Express and the like: scores, class and gates of each cell as channels, a file per sample.",
-          20_000, 20.0),
+          1_000, 20.0, 1_900, True),
     _File("fcs-one", "Cytometry (FCS, one file)", ":material/bubble_chart:", "application/octet-stream",
-          "The same with all samples in one file; the sample is a channel.", 2_000, 72.0),
+          "The same with all samples in one file; the sample is a channel.", 3_200, 72.0, 0, True),
     _File("pop", "Populations (IDEAS, ZIP)", ":material/filter_alt:", _ZIP,
-          "One .pop file per sample and class: object numbers, to open the cells of a class in IDEAS.", 10_000, 2.5),
+          "One .pop file per sample and class: object numbers, to open the cells of a class in IDEAS.",
+          1_000, 2.5, 2_600, True),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Choices:
-    """How the numbers of all files are counted and tested."""
+    """How the numbers of all files are counted and tested, and what their answer is about.
 
-    method: str
-    control: str
-    adjust: str
+    Attributes:
+        found: the comparison under these choices.
+        fate, time_h: what the first sentence is about.
+        margin, difference: 0..1, of the tests of equivalence and of the replicates needed.
+    """
+
+    found: Comparison
+    fate: str
+    time_h: float
+    margin: float
+    difference: float
+
+    def options(self) -> dict[str, Any]:
+        """Arguments of `services.report.write_report`."""
+        found = self.found
+        return {
+            "filters": found.filters, "method": found.method, "control": found.control, "adjust": found.adjust,
+            "fate": self.fate, "time_h": None if math.isnan(self.time_h) else self.time_h, "margin": self.margin,
+            "difference": self.difference,
+        }  # fmt: skip
 
 
 def choose(app: App, run: Run) -> Choices:
-    """The choices of the page Compare where somebody made some, to be changed here."""
-    key = f"compare_{run.run_id}"
-    kept = st.session_state
-    groups = list(comparison.comparison(app, run).data.options.groups)
-    marked = statistics.default_control(app, run) or ""
-    with st.expander("How it is counted and tested", icon=":material/calculate:"):
-        left, middle, right = st.columns(3)
-        methods = list(METHODS)
-        method = left.selectbox(
-            "Ratios are", methods, index=_place(methods, kept.get(f"{key}_method")), key=f"report_{key}_method",
-            format_func=METHODS.__getitem__,
-            help="Counted labels are biased by what the model mixes up; the corrected ways undo that. Both stand in "
-            "every table.",
+    """The filters and choices of the pages Predict and Compare, to be changed here as well."""
+    options = cached.filter_options(app, run)
+    narrowed = filters.dashboard_filters(options, filters.shared_key(run))
+    asked = compare_controls.ask(app, run, options, narrowed, beside=False)
+    with st.expander("Margin and difference of the tests", icon=":material/balance:"):
+        left, right = st.columns(2)
+        margin = left.number_input(
+            "Margin for “no worse” (points)", 0.5, 50.0, 5.0, 0.5, key="report_margin", persist_state="session",
+            help="The largest difference that would not matter to you; for the table Equivalence.",
         )  # fmt: skip
-        controls = ["", *groups]
-        control = middle.selectbox(
-            "Compared with", controls, index=_place(controls, marked), key=f"report_{key}_control",
-            format_func=lambda name: plain(name) if name else "each other (every pair)",
-            help="Group that every other group is tested against.",
+        difference = right.number_input(
+            "Difference to show (points)", 0.5, 90.0, 10.0, 0.5, key="report_difference", persist_state="session",
+            help="What your experiment should be able to show; for the table Replicates needed.",
         )  # fmt: skip
-        words = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg"}
-        adjusts = list(words)
-        adjust = right.selectbox(
-            "p values are adjusted by", adjusts, index=_place(adjusts, kept.get(f"{key}_adjust")),
-            key=f"report_{key}_adjust", format_func=words.__getitem__,
-            help="Whoever compares many groups finds some difference by chance; the adjustment accounts for it.",
-        )  # fmt: skip
-    return Choices(method, control, adjust)
+    return Choices(asked.found, asked.fate, asked.time_h, margin / 100, difference / 100)
+
+
+def what_applies(chosen: Choices) -> None:
+    """Filters, method, control, fate and time that hold for every file, in words."""
+    said = export_xlsx.choices(chosen.found, chosen.fate, chosen.time_h)
+    gates = gates_of_run(chosen.found.run).sentence(chosen.found.filters.exclude_flags)
+    show.key_values({name[:1].upper() + name[1:]: value for name, value in [*said, ("quality gates", gates)]})
 
 
 def files(app: App, run: Run, chosen: Choices) -> None:
@@ -109,11 +130,16 @@ def files(app: App, run: Run, chosen: Choices) -> None:
     for item in _FILES:
         name = f"{run.run_id}{simulated}{report.ENDINGS[item.key]}"
         with st.container(horizontal=True, vertical_alignment="center", key=f"row_{item.key}"):
-            if run.cells <= _AT_ONCE:
-                _download(item, name, lambda form=item.key: _make(app, run, form, chosen).read_bytes())
-                size = f"about {_size(item.fixed + item.per_cell * run.cells)}"
+            place = _place_of(app, run, item.key, chosen)
+            if place.exists():
+                _download(item, name, place.read_bytes)
+                size = _size(place.stat().st_size)
             else:
-                size = _two_steps(app, run, item, name, chosen)
+                if item.quick and run.cells <= _AT_ONCE:
+                    _download(item, name, lambda form=item.key: _make(app, run, form, chosen).read_bytes())
+                else:
+                    _make_first(app, run, item, chosen)
+                size = f"about {_size(_expected(item, chosen.found))}"
             st.html(
                 f'<div style="color:#44505d;font-size:0.92rem;line-height:1.35">{item.holds} '
                 f'<span style="white-space:nowrap"><b>{size}</b></span></div>',
@@ -124,9 +150,8 @@ def files(app: App, run: Run, chosen: Choices) -> None:
 def tables(app: App, run: Run, chosen: Choices) -> None:
     """Single tables as CSV, for those who want no more."""
     simulated = "_simulated" if run.provenance.simulated_cells else ""
-    found = comparison.comparison(app, run, None, chosen.method, chosen.control, chosen.adjust)
+    found = chosen.found
     makers: dict[str, tuple[Callable[[], bytes], str]] = {
-        "Cells": (lambda: export.cells_csv(app, run), "One line per cell: object number, file, scores, class, flags."),
         "Samples": (lambda: export.samples_csv(found), "One line per sample: counts and ratios with 95 % intervals."),
         "Groups": (lambda: export.groups_csv(found), "One line per group, time point and class, over replicates."),
         "Tests": (lambda: export.tests_csv(found), "One line per comparison of two groups."),
@@ -144,22 +169,12 @@ def tables(app: App, run: Run, chosen: Choices) -> None:
             )  # fmt: skip
 
 
-def _two_steps(app: App, run: Run, item: _File, name: str, chosen: Choices) -> str:
-    """Make, then download; returns the size in words."""
-    place = _place_of(app, run, item.key, chosen)
-    if place.exists():
-        _download(item, name, place.read_bytes)
-        return _size(place.stat().st_size)
+def _make_first(app: App, run: Run, item: _File, chosen: Choices) -> None:
+    """A button that makes the file; the download takes its place."""
     if st.button(f"Make: {item.label}", icon=item.icon, key=f"make_{item.key}", width=_WIDE):
-        bar = st.progress(0.0, text="Counting …")
-
-        def progress(done: int, total: int, step: str = "") -> None:
-            bar.progress(min(1.0, done / total) if total else 0.0, text=f"{step} …")
-
         with show.caught(f"report_{item.key}"):
-            _make(app, run, item.key, chosen, progress)
+            _make(app, run, item.key, chosen, progress_bar())
         st.rerun()
-    return f"about {_size(item.fixed + item.per_cell * run.cells)}"
 
 
 def _download(item: _File, name: str, make: Any) -> None:
@@ -170,25 +185,23 @@ def _download(item: _File, name: str, make: Any) -> None:
     )  # fmt: skip
 
 
-def _make(app: App, run: Run, form: str, chosen: Choices, progress: Any = None) -> Path:
+def _make(app: App, run: Run, form: str, chosen: Choices, progress: Progress = no_progress) -> Path:
     place = _place_of(app, run, form, chosen)
     for old in place.parent.glob(f"{form}-????????????????") if place.parent.exists() else ():
         # Of another version of the sheet, or other choices: big files would pile up.
         old.unlink(missing_ok=True)
-    options = {"progress": progress} if progress else {}
-    return report.write_report(
-        app, run, form, place, method=chosen.method, control=chosen.control, adjust=chosen.adjust, **options
-    )
+    return report.write_report(app, run, form, place, progress=progress, **chosen.options())
 
 
 def _place_of(app: App, run: Run, form: str, chosen: Choices) -> Path:
     """Where the file of these choices lies; another place once the sheet or the gates are changed."""
-    said = f"{chosen.method} {chosen.control} {chosen.adjust}"
-    return report_data.file_place(app, run, form, said)
+    return report_data.file_place(app, run, form, repr(chosen.options()))
 
 
-def _place(options: list[str], wanted: object) -> int:
-    return options.index(str(wanted)) if wanted in options else 0
+def _expected(item: _File, found: Comparison) -> float:
+    samples = len(found.data.samples)
+    # Cells that filters leave out are in the tables of cells all the same, marked as not counted.
+    return item.fixed + item.per_cell * found.run.cells + item.per_sample * samples
 
 
 def _size(size: float) -> str:

@@ -167,6 +167,7 @@ def test_models_and_report_give_everything_away(walker: Walker, tmp_path: Path) 
         abs(sum(float(row[f"p_{name}"]) for name in ("astrocyte", "oligodendrocyte", "neuron")) - 1) < 1e-3
         for row in rows
     )
+    walker.press("Make: Everything (ZIP)")
     assert walker.download("Everything (ZIP)", tmp_path).read_bytes()[:2] == b"PK"
     walker.shot("12_report")
 
