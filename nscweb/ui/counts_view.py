@@ -84,10 +84,10 @@ def _edit(
                 "Positive (%)", min_value=0.0, max_value=100.0, help="Per cent of cells with the marker."
             ),
             "n": st.column_config.NumberColumn(
-                "n", min_value=1, step=1, help="How many were counted, if you know it."
+                "Counted (n)", min_value=1, step=1, help="How many were counted, if you know it."
             ),
             "unit": st.column_config.SelectboxColumn(
-                "n counts", options=list(counts.UNITS), help="What n counts: cells, fields or cultures."
+                "Unit of n", options=list(counts.UNITS), help="What n counts: cells, fields or cultures."
             ),
             "source": st.column_config.TextColumn("Source", help="Where the number is from."),
         },
