@@ -169,7 +169,8 @@ def dose_figure(
 
 
 def _pair(group: str, control: str) -> str:
-    return f"{wrapped(group or NO_GROUP, 18, 1)}<br>against {wrapped(control or NO_GROUP, 14, 1)}"
+    names = f"{wrapped(group or NO_GROUP, 24, 1)}<br>against {wrapped(control or NO_GROUP, 17, 1)}"
+    return f'<span style="font-size:11px">{names}</span>'
 
 
 def _hover(row: object) -> str:

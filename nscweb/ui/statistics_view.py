@@ -10,6 +10,7 @@ from nscweb.core.runs import Run
 from nscweb.evaluation.shared_error import SharedError
 from nscweb.reports.figures_statistics import differences, differences_data
 from nscweb.services import statistics
+from nscweb.services.comparison import answer_of
 from nscweb.services.context import App
 from nscweb.services.statistics import Statistics, TestSettings
 from nscweb.ui import counts_view, figures, show
@@ -20,6 +21,8 @@ from nscweb.ui.statistics_tables import Origin
 from nscweb.ui.text import plain
 
 ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
+# More groups have so many pairs that a plot of all of them cannot be read at once.
+_MANY_GROUPS = 6
 REPLICATE_HELP = (
     "One biological replicate is one number here, however many cells it has. Cells of one culture are alike, so "
     "a test on pooled cells finds differences that are not there in most experiments."
@@ -57,7 +60,7 @@ def show_statistics(
         "An answer about one fate and one time point alone is adjusted for fewer comparisons than this table, so its "
         "p values can be smaller than those here."
     )
-    tests, family = _pairs_with(origin, found), statistics.family_words(rows, found)
+    tests, family = _pairs_with(origin, found, fate, time_h), statistics.family_words(rows, found)
     _differences(origin, found, tests, time_h, fate, family)
     st.subheader("All comparisons", anchor=False, help=REPLICATE_HELP)
     shown = tables.tests_for_people(tests)
@@ -77,17 +80,21 @@ def compared(
     return statistics.statistics_of(_app, run_id, rows, settings, _shared)
 
 
-def _pairs_with(origin: Origin, found: Statistics) -> pd.DataFrame:
-    """All comparisons, or those of one group where all pairs were compared."""
+def _pairs_with(origin: Origin, found: Statistics, fate: str, time_h: float) -> pd.DataFrame:
+    """All comparisons, or those of one group where all pairs were compared; first the group of the answer if many."""
     tests = found.tests
     names = sorted({*tests["group"].astype(str), *tests["control"].astype(str)})
     if found.control is not None or len(names) < 3:
         return tests
+    order = answer_of(origin.found, fate, time_h).order if origin.found is not None and fate else ()
+    names.sort(key=lambda name: order.index(name) if name in order else len(order))
+    first = names[0] if order and len(names) > _MANY_GROUPS else PAIRS
     one = st.selectbox(
         "Show only pairs with",
         [PAIRS, *names],
+        index=[PAIRS, *names].index(first),
         format_func=lambda name: "any group" if name == PAIRS else plain(name) or "(no group given)",
-        key=f"statistics_only_{origin.run.run_id}",
+        key=f"statistics_only_{origin.run.run_id}_{first}",
         help="Hides the other pairs in the plot and in the table. p values stay adjusted for all pairs; choose a "
         "control group above to ask fewer questions.",
     )
