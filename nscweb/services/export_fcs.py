@@ -16,6 +16,7 @@ from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
 from nscweb.services.export import counted, stated
 from nscweb.services.export_provenance import NOTICE, SIMULATED, filters_words
+from nscweb.services.fitness_lights import lights_of
 from nscweb.services.gates import gates_of_run
 from nscweb.services.runs import get_run, prediction_table
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Split = Literal["samples", "one"]
 # Other programs show a number that is not there as 0, which would be a time; no induction began a minus hour ago.
 UNKNOWN_TIME = -1.0
+_LIGHTS = {"green": 1, "yellow": 2, "red": 3}
 _STAMP = (1980, 1, 1, 0, 0, 0)
 _UNSAFE = re.compile(r"[^\w.+-]+", re.ASCII)
 
@@ -101,6 +103,12 @@ def channels_of(table: pd.DataFrame, run: Run) -> list[Channel]:
     flags = table["flags"].to_numpy(np.int64)
     for item in FLAGS:
         found.append(Channel(f"Gate{item.name.capitalize()}", f"1 when {item.label}", flags & item.bit > 0))
+    lights = table["sample_id"].astype(str).map(lights_of(run)).map(_LIGHTS).fillna(0).to_numpy(np.float32)
+    found.append(
+        Channel(
+            "FitLight", "light of its sample: 1 green, 2 yellow, 3 red, 0 not judged", lights, 4
+        )
+    )
     samples = table["sample_number"].to_numpy()
     found.append(
         Channel("SampleNumber", "sample, numbered in the order of the run", samples, samples.max(initial=1))

@@ -98,11 +98,13 @@ def write_report(
             progress(0, found.cells, "Gathering the cells")
             _write_cells(cells_frame(app, found, filters), stream, progress)
         else:
+            progress(0, 2, "Counting and comparing")
             data = report_data(
                 app, found, filters, method, control, adjust, fate=fate, time_h=time_h, margin=margin,
                 difference=difference, parts=form != "html", progress=progress,
             )  # fmt: skip
             if form == "html":
+                progress(1, 2, "Writing the page")
                 stream.write(html_report(data).encode("utf-8"))
             elif form == "xlsx":
                 write_xlsx(app, data, stream, cells=cells, progress=progress)
@@ -147,8 +149,10 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
     def said(table: pd.DataFrame) -> bytes:
         return figure_csv(stated(table, run, filters))
 
+    progress(0, 3, "Writing the report")
     add("README.txt", readme(data).encode("utf-8"))
     add("report.html", html_report(data).encode("utf-8"))
+    progress(1, 3, "Writing the workbook and the tables")
     book = io.BytesIO()
     write_xlsx(app, data, book, cells=False)
     add("report.xlsx", book.getvalue())

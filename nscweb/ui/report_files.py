@@ -19,8 +19,8 @@ from nscweb.services.gates import gates_of_run
 from nscweb.ui import cached, compare_controls, filters, show
 from nscweb.ui.report_bar import progress_bar
 
-# Up to this many cells some files are ready before anybody wonders; else a button makes them and a bar shows how far.
-_AT_ONCE = 20_000
+# With so few cells and samples some files are ready before anybody wonders; else a button makes them, with a bar.
+_AT_ONCE, _SAMPLES_AT_ONCE = 20_000, 100
 # Of every button, pixels, so that the words beside them begin in one line.
 _WIDE = 250
 _ZIP = "application/zip"
@@ -53,7 +53,7 @@ class _File:
 _FILES = (
     _File("html", "Report (HTML)", ":material/description:", "text/html",
           "To read, print or keep: the answer, ratios, tests, fit, gates, model card, and methods for a paper.",
-          140_000, 0.0, 4_300),
+          250_000, 0.0, 2_500),
     _File("zip", "Everything (ZIP)", ":material/folder_zip:", _ZIP,
           "The report, all tables as CSV, the data behind every figure, FCS and IDEAS files, the model card, the "
           "provenance.", 200_000, 55.0, 9_000),
@@ -66,7 +66,7 @@ _FILES = (
           "For FlowJo, FCS Express and the like: scores, class and gates of each cell as channels, a file per sample.",
           1_000, 20.0, 1_900, True),
     _File("fcs-one", "Cytometry (FCS, one file)", ":material/bubble_chart:", "application/octet-stream",
-          "The same with all samples in one file; the sample is a channel.", 3_200, 72.0, 0, True),
+          "The same with all samples in one file; the sample is a channel.", 3_300, 76.0, 0, True),
     _File("pop", "Populations (IDEAS, ZIP)", ":material/filter_alt:", _ZIP,
           "One .pop file per sample and class: object numbers, to open the cells of a class in IDEAS.",
           1_000, 2.5, 2_600, True),
@@ -127,6 +127,7 @@ def what_applies(chosen: Choices) -> None:
 def files(app: App, run: Run, chosen: Choices) -> None:
     """A row per file."""
     simulated = "_simulated" if run.provenance.simulated_cells else ""
+    small = run.cells <= _AT_ONCE and len(chosen.found.data.samples) <= _SAMPLES_AT_ONCE
     for item in _FILES:
         name = f"{run.run_id}{simulated}{report.ENDINGS[item.key]}"
         with st.container(horizontal=True, vertical_alignment="center", key=f"row_{item.key}"):
@@ -135,7 +136,7 @@ def files(app: App, run: Run, chosen: Choices) -> None:
                 _download(item, name, place.read_bytes)
                 size = _size(place.stat().st_size)
             else:
-                if item.quick and run.cells <= _AT_ONCE:
+                if item.quick and small:
                     _download(item, name, lambda form=item.key: _make(app, run, form, chosen).read_bytes())
                 else:
                     _make_first(app, run, item, chosen)

@@ -24,6 +24,7 @@ from nscweb.reports.html_report import machine_part
 from nscweb.services.dashboard import Filters
 from nscweb.services.export import cells_csv, with_header
 from nscweb.services.export_provenance import NOTICE, SIMULATED
+from nscweb.services.fitness_lights import lights_of
 from nscweb.services.predict import predict_study
 from nscweb.services.report import write_report
 from nscweb.services.report_data import report_data
@@ -196,7 +197,11 @@ def test_scores_and_gates_of_every_cell_are_in_the_fcs_file(written):
     np.testing.assert_array_equal(values["GateBorder"] == 1, table["flags"] & flag("border").bit > 0)
     assert int(values["Counted"].sum()) == report_data(found.app, found.run).found.data.kept
     np.testing.assert_array_equal(values["HoursInduced"], table["time_h"])
-    assert read.text["nscsimulated"] == "yes"
+    lights = np.array(["", "green", "yellow", "red"])[values["FitLight"].astype(int)]
+    judged = lights_of(found.run)
+    assert lights.tolist() == [judged.get(str(name), "") for name in table["sample_id"]]
+    assert read.data_type == "F" and read.version == "3.1"
+    assert read.text["nscfilters"].startswith("none") and read.text["nscsimulated"] == "yes"
     assert read.text["nscweightssha256"] == found.run.provenance.weights_sha256
 
 
