@@ -61,6 +61,7 @@ def left_out(rows: Sequence[Row], ranked: Sequence[Row], known: Facts) -> list[s
     """Sentences on every group of that time point that is not ranked, and why."""
     names = {str(row["group"]) for row in ranked}
     rest = [row for row in rows if str(row["group"]) not in names]
+    rest.sort(key=lambda row: (str(row["group"]).casefold(), str(row["group"])))
     red = [row for row in rest if usable(row) and row["light"] == "red"]
     few = [row for row in rest if usable(row) and row["light"] != "red"]
     lost = [row for row in rest if not usable(row)]

@@ -75,7 +75,10 @@ def ranked_of(rows: Sequence[Row]) -> list[Row]:
     """Groups that may be ranked, highest first: those of too few cells only where there are no others."""
     known = [row for row in rows if trusted(row)]
     many = [row for row in known if enough(row)]
-    return sorted(many or known, key=lambda row: -float(row["mean"]))
+    # Equal means in the order of their names, as `words.group_order` has them.
+    return sorted(
+        many or known, key=lambda row: (-float(row["mean"]), str(row["group"]).casefold(), str(row["group"]))
+    )
 
 
 def shown_name(group: object) -> str:
