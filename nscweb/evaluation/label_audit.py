@@ -19,7 +19,8 @@ from nscweb.evaluation.sample_intervals import SampleDraws
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 NOISE_COLUMNS: tuple[str, ...] = (
-    "label", "better_fits", "cells", "share_of_label", "low", "high", "interval",
+    "label", "better_fits", "cells", "sure_cells_of_label", "cells_of_label", "share_of_label", "low", "high",
+    "interval",
 )  # fmt: skip
 _ROUNDS = 1000
 
@@ -35,7 +36,8 @@ class LabelAudit:
         margin: (N,) normalised margin, (score of the label - highest other score + 1) / 2; 0 contradicts most.
         contradicted: (N,) True where the confident class is not the label.
         order: rows that are contradicted, the strongest contradiction first.
-        noise: one row per pair of classes, see `NOISE_COLUMNS`.
+        noise: one row per pair of classes, see `NOISE_COLUMNS`; ``share_of_label`` is ``cells`` over
+            ``sure_cells_of_label``, the cells of the label for which a class is confident.
         share: (value, low, high) estimated share of wrong labels among all cells.
         label: how the intervals were made.
     """
@@ -204,5 +206,6 @@ def _noise(
                 continue
             value = float(own[first, second])
             low, high = _ends(rounds[:, first, second], value, how[1])
-            rows.append((name, other, int(joint[first, second]), value, low, high, how[0]))
+            counts = int(joint[first, second]), int(joint[first].sum()), int(held[first])
+            rows.append((name, other, *counts, value, low, high, how[0]))
     return pd.DataFrame(rows, columns=list(NOISE_COLUMNS))

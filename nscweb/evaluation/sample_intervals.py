@@ -65,19 +65,21 @@ class SampleDraws:
         return np.sqrt(variance * grown), np.maximum(free, 1.0)
 
     def share_interval(self, values: Float64, value: Float64) -> tuple[Float64, Float64]:
-        """Ends of P shares between 0 and 1; shares that are 0 or 1 take them on their own scale.
+        """Ends of P shares between 0 and 1, by Student's t on log odds.
+
+        Log odds run away at 0 and 1, so a share is taken to lie at least half of its plain half-width from the edge:
+        that keeps intervals from jumping where a curve comes near the edge.
 
         Args:
             values: (B, P) shares of each round.
             value: (P,) the shares themselves.
         """
         half = self._half(values)
-        inside = (value > 0) & (value < 1)
-        safe = np.where(inside, value, 0.5)
-        odds, wide = np.log(safe / (1 - safe)), half / (safe * (1 - safe))
-        low = np.where(inside, _from_odds(odds - wide), np.clip(value - half, 0.0, 1.0))
-        high = np.where(inside, _from_odds(odds + wide), np.clip(value + half, 0.0, 1.0))
-        return np.minimum(low, value), np.maximum(high, value)
+        margin = np.clip(half / 2, 1e-12, 0.5)
+        inner = np.clip(value, margin, 1 - margin)
+        odds, wide = np.log(inner / (1 - inner)), half / (inner * (1 - inner))
+        low, high = np.minimum(_from_odds(odds - wide), value), np.maximum(_from_odds(odds + wide), value)
+        return np.where(half > 0, low, value), np.where(half > 0, high, value)
 
     def difference_interval(self, values: Float64, value: Float64) -> tuple[Float64, Float64]:
         """Ends of P differences of shares, between -1 and 1; arguments as in `share_interval`."""

@@ -118,7 +118,7 @@ def robustness_figure(rows: Rows, *, simulated: bool = False) -> go.Figure:
             customdata=changed[["cost", "share_shift"]][part],
             hovertemplate="%{text}<br>%{x:.1f} %, loss %{customdata[0]:.1f} points, shares %{customdata[1]:.1f}",
         )
-    finish(figure, height=int(heights.sum()) + 68, simulated=simulated, margin={"l": 224, "t": 8})
+    finish(figure, height=int(heights.sum()) + 86, simulated=simulated, margin={"l": 224, "t": 26})
     unchanged = data.loc[data["change"] == "unchanged", "accuracy"]
     _mark_unchanged(figure, None if unchanged.empty else float(unchanged.iloc[0]) / 100)
     figure.update_xaxes(title_text="accuracy, % of held-out cells")
@@ -161,6 +161,8 @@ def _mark_unchanged(figure: go.Figure, accuracy: float | None) -> None:
     figure.add_annotation(
         text="unchanged",
         x=100 * accuracy,
+        # Most accuracies lie near the right edge, where a centred word would be cut.
+        xanchor="right" if accuracy > 0.5 else "left",
         y=1,
         yref="paper",
         yanchor="bottom",

@@ -68,6 +68,11 @@ class AuditResult:
         return len(self.audit.order)
 
     @property
+    def sure(self) -> int:
+        """Cells that the fit places in a class with confidence, whichever."""
+        return int(self.audit.joint.sum())
+
+    @property
     def weak(self) -> bool:
         """Whether the fit is too close to guessing for the audit to mean anything."""
         guessing = 1 / max(1, int((~np.isnan(self.audit.thresholds)).sum()))
@@ -84,9 +89,11 @@ class AuditResult:
             )
         value, low, high = (100 * number for number in self.audit.share)
         return (
-            f"The label of {self.contradicted:,} of {self.cells:,} cells is contradicted. If the fit never erred, "
-            f"{value:.1f} % [{low:.1f}, {high:.1f}] of the labels would be wrong ({self.audit.label}); its errors are "
-            "in that number, so the true share is likely smaller."
+            f"The label of {self.contradicted:,} of {self.cells:,} cells "
+            f"({100 * self.contradicted / self.cells:.1f} % of all) is contradicted. The fit is sure of {self.sure:,} "
+            f"cells; about the other {self.cells - self.sure:,} it says nothing. Were those wrong as often as the sure "
+            f"cells of their label, and did the fit never err, {value:.1f} % [{low:.1f}, {high:.1f}] of all labels "
+            f"would be wrong ({self.audit.label}); its errors are in that number, so the true share is likely smaller."
         )
 
 

@@ -61,8 +61,9 @@ def _noise(found: AuditResult) -> None:
     st.subheader(
         "Contradicted labels by class",
         anchor=False,
-        help="Of the cells of a label for which the fit is confident: the share that it places in the other "
-        "class. Errors of the fit count here too.",
+        help="The share is that of the cells which carry the label and which the fit surely places in a class: of "
+        "these, so many are placed in the other class. Cells that fit no class surely are in no share. Errors of the "
+        "fit count here too.",
     )
     table = found.audit.noise
     st.dataframe(
@@ -70,8 +71,13 @@ def _noise(found: AuditResult) -> None:
             {
                 "Label": table["label"],
                 "Fits better": table["better_fits"],
-                "Cells": table["cells"],
-                "Share of the label": [
+                "Cells": [
+                    f"{cells:,} of {sure:,} sure ({held:,} labelled so)"
+                    for cells, sure, held in zip(
+                        table["cells"], table["sure_cells_of_label"], table["cells_of_label"], strict=True
+                    )
+                ],
+                "Share of the sure cells": [
                     f"{100 * value:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
                     for value, low, high in zip(
                         table["share_of_label"], table["low"], table["high"], strict=True

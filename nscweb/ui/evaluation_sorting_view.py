@@ -6,11 +6,12 @@ import streamlit as st
 
 from nscweb.reports.figures_evaluate_sorting import enrichment_figure, sorting_figure
 from nscweb.services import export
+from nscweb.services.comparison import default_fate
 from nscweb.services.context import App
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.sorting import sortable, sorting_sentence, sorting_table
 from nscweb.ui import evaluation_cached, evaluation_split_view, figures, show
-from nscweb.ui.text import count
+from nscweb.ui.text import count, plain
 
 SORTING_HELP = (
     "A sorter keeps a cell when its score for the wanted class is at least the threshold. Precision: how many of the "
@@ -22,6 +23,12 @@ SHARE_HELP = (
     "the same, precision, yield and enrichment are computed for it. The other classes are taken to be mixed with one "
     "another as in the cells judged here."
 )
+
+
+def fate_of_page(result: Evaluation) -> str:
+    """The fate that was chosen on Predict or Compare for this run, else the one that these begin with."""
+    chosen = st.session_state.get(f"compare_{result.run.run_id}_fate")
+    return str(chosen) if chosen in result.classes.names else default_fate(result.classes)
 
 
 def draw(app: App, result: Evaluation) -> None:
@@ -40,7 +47,15 @@ def draw(app: App, result: Evaluation) -> None:
         )
         return
     left, right = st.columns([1, 1], vertical_alignment="bottom")
-    wanted = left.selectbox("Class to sort", offered, key=f"sorting_class_{result.run.run_id}")
+    asked = fate_of_page(result)
+    wanted = left.selectbox(
+        "Class to sort",
+        offered,
+        index=offered.index(asked) if asked in offered else 0,
+        format_func=plain,
+        key=f"sorting_class_{result.run.run_id}",
+        help="It starts with the fate that Predict and Compare are about.",
+    )
     threshold = right.slider(
         "Least score",
         0.0,
@@ -64,6 +79,12 @@ def draw(app: App, result: Evaluation) -> None:
     prevalence = float(share) / 100 if other else None
     curve = evaluation_cached.sorting(app, result, str(wanted), prevalence, by, part)
     show.note(sorting_sentence(curve.at(float(threshold)), curve))
+    times = evaluation_cached.splits(app, result).get("time", ())
+    if times and by != "time":
+        st.caption(
+            f"Cells of {len(times)} time points are judged together here ({', '.join(times)}), and scores are surer at "
+            "later ones. Sorting happens at one time: choose “time point” under “Split by”."
+        )
     st.caption(
         f"Measured on {count(curve.cells, 'cell')} of {count(curve.samples, 'sample')}, {curve.positives:,} of them "
         f"{wanted}. Brackets and bands: 95 %, {curve.label}."

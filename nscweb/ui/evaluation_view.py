@@ -38,8 +38,9 @@ SECTIONS: tuple[str, ...] = (FIGURES, SORTING, MODELS, LABELS)
 INTERVAL_HELP = (
     "Intervals are made by drawing whole samples again, within each true class, 1,000 times: cells of one sample are "
     "alike, so that many cells of few samples say less than they seem to. Few samples make intervals wider (Student's "
-    "t). Where a class has one sample only, cells are drawn instead; such an interval says nothing about the next "
-    "experiment."
+    "t on log odds). In simulations with 2 to 12 samples of a class, 91 to 99 % of the intervals held the truth; "
+    "the least where most cells are right and samples differ much. Where a class has one sample only, cells are drawn "
+    "instead; such an interval says nothing about the next experiment."
 )
 CONFUSION_HELP = (
     "Each row is a true class, each column a prediction. The numbers in a row say what the cells of that "
@@ -198,7 +199,7 @@ def curves(result: Evaluation, part: PartEvaluation | None, bands: CurveBands) -
             alt="Precision-recall curve of each class with its 95 % band",
         )
     if bands.label:
-        st.caption(f"Shaded: 95 % of the rounds at each place, {bands.label}.", help=INTERVAL_HELP)
+        st.caption(f"Shaded: 95 % interval at each place, {bands.label}.", help=INTERVAL_HELP)
 
 
 def over_time(result: Evaluation) -> None:
