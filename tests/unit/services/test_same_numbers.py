@@ -100,5 +100,5 @@ def test_statistics_start_from_the_same_numbers(found: Comparison) -> None:
         "group"
     )
     summary = made.summary.set_index("group")
-    for column in ("mean", "sd", "sem"):
+    for column in ("mean", "sd", "sem", "low", "high"):
         np.testing.assert_allclose(summary.loc[groups.index, column], groups[column], atol=1e-12)
