@@ -60,8 +60,7 @@ def group_estimates(estimates: Estimates) -> pd.DataFrame:
         return pd.DataFrame(columns=list(GROUP_ESTIMATE_COLUMNS))
     joined = joined_replicates(estimates)
     about = joined.about
-    drawn = np.nan_to_num(estimates.shared)
-    shared = np.moveaxis(np.tensordot(joined.weight.astype(np.float32), drawn, axes=(1, 1)), 0, 1)
+    shared = joined.rounds(estimates.shared)
     code = about.groupby(["group", "time_h"], dropna=False, sort=False).ngroup().to_numpy(np.int64)
     usable: NDArray[np.bool_] = np.isfinite(joined.ratio).min(axis=1)
     size, number = len(joined.classes), int(code.max()) + 1

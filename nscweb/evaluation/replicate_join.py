@@ -34,6 +34,13 @@ class JoinedReplicates:
     low: Float64
     high: Float64
 
+    def rounds(self, drawn: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(B, R, K) rounds of replicates out of those of samples (B, S, K); 0 for what is not recovered."""
+        known = np.nan_to_num(drawn)
+        if len(self.weight) == self.weight.shape[1]:
+            return known  # every sample is a replicate of its own, in the same order
+        return np.moveaxis(np.tensordot(self.weight.astype(np.float32), known, axes=(1, 1)), 0, 1)
+
 
 def joined_replicates(estimates: Estimates) -> JoinedReplicates:
     """Replicates of a table that has rows; a sample without a replicate name stands for itself."""

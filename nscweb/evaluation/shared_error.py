@@ -11,7 +11,7 @@ each, benchmarks/shared_error.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ class SharedError:
 
     classes: tuple[str, ...]
     means: dict[tuple[str, float], NDArray[np.float32]]
+    _known: dict[tuple[str, str, float, bool], Float64] = field(default_factory=dict)
 
     def rounds(self, time_h: float, name: str, group: str) -> Float64 | None:
         """(B,) mean ratio of a class in a group, per round; None where nothing is known of it."""
@@ -49,12 +50,17 @@ class SharedError:
 
     def variance(self, time_h: float, name: str, group: str, other: str, *, logit: bool = False) -> float:
         """Variance of the difference of two groups, 0..1 squared or of log odds; 0 where nothing is known of it."""
-        one, two = self.rounds(time_h, name, group), self.rounds(time_h, name, other)
-        if one is None or two is None:
-            return 0.0
-        if logit:
-            one, two = (np.log(part / (1 - part)) for part in (np.clip(x, 0.001, 0.999) for x in (one, two)))
-        return float((one - two).var(ddof=1))
+        hours = -1.0 if np.isnan(time_h) else float(time_h)
+        key = (group, other, hours, logit)
+        if key not in self._known:
+            one, two = self.means.get((group, hours)), self.means.get((other, hours))
+            if one is None or two is None or name not in self.classes:
+                return 0.0
+            both = [part.astype(np.float64) for part in (one, two)]
+            if logit:
+                both = [np.log(part / (1 - part)) for part in (np.clip(x, 0.001, 0.999) for x in both)]
+            self._known[key] = (both[0] - both[1]).var(axis=0, ddof=1)
+        return float(self._known[key][self.classes.index(name)]) if name in self.classes else 0.0
 
 
 def combined(own: Any, degrees: Any, common: Any) -> tuple[Any, Any]:
@@ -74,8 +80,7 @@ def shared_error(estimates: Estimates) -> SharedError | None:
     if estimates.table.empty or len(estimates.shared) < 2:
         return None
     joined = joined_replicates(estimates)
-    drawn = np.nan_to_num(estimates.shared)
-    rounds = np.moveaxis(np.tensordot(joined.weight.astype(np.float32), drawn, axes=(1, 1)), 0, 1)
+    rounds = joined.rounds(estimates.shared)
     usable = np.isfinite(joined.ratio).min(axis=1)
     groups = joined.about["group"].astype(str).to_numpy(object)
     hours = joined.about["time_h"].fillna(-1.0).to_numpy(np.float64)
