@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
@@ -17,7 +16,7 @@ from nscweb.services import dashboard
 from nscweb.services.comparison_tests import group_comparisons
 from nscweb.services.dashboard import DashboardData, Filters
 from nscweb.services.fitness_lights import lights_of
-from nscweb.services.ratios import estimates_of, held_out_of
+from nscweb.services.ratios import estimates_of, known_version
 from nscweb.services.run_cells import cells_key
 from nscweb.services.runs import get_run, one_look
 
@@ -71,6 +70,7 @@ class Comparison:
     sentences: tuple[str, ...]
     shared: SharedError | None = None
     answers: dict[tuple[str, float], Answer] = field(default_factory=dict)
+    headlines: dict[tuple[str, float], Answer] = field(default_factory=dict)
 
 
 def comparison(
@@ -100,7 +100,7 @@ def _kept_or_made(
     app: App, found: Run, chosen: Filters, method: str, control: str, adjust: str
 ) -> Comparison:
     lights = tuple(lights_of(found).items())
-    key = (cells_key(app, found), _known(app, found), lights, chosen, method, control, adjust)
+    key = (cells_key(app, found), known_version(app, found), lights, chosen, method, control, adjust)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
@@ -132,17 +132,6 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     )  # fmt: skip
     object.__setattr__(result, "sentences", sentences(result))
     return result
-
-
-def _known(app: App, run: Run) -> str:
-    """Changes with the cells of known class: other controls give other ratios."""
-    known = held_out_of(app, run)
-    if known is None:
-        return ""
-    digest = hashlib.sha256()
-    for values in (known.scores, known.labels, known.samples, known.times):
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
 
 
 def default_fate(classes: ClassScheme) -> str:
@@ -207,14 +196,26 @@ def answer_of(found: Comparison, fate: str = "", time_h: float | None = None) ->
     return found.answers[key]
 
 
+def headline_at(found: Comparison, fate: str, time_h: float) -> Answer:
+    """`answer_of` without its details, for many time points at once; kept once made."""
+    from nscweb.reports.words import answer
+    from nscweb.services.comparison_facts import facts_of
+
+    key = (fate, -1.0 if np.isnan(time_h) else time_h)
+    if key not in found.headlines:
+        facts = facts_of(found, fate, time_h)
+        found.headlines[key] = answer(found.groups, found.tests, fate, time_h, facts)
+    return found.headlines[key]
+
+
 def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
-    from nscweb.reports.words import Answer, answer
+    from nscweb.reports.words import Answer
     from nscweb.reports.words_early import how_early
     from nscweb.reports.words_times import over_times
     from nscweb.services.comparison_facts import facts_of
 
     facts = facts_of(found, chosen, hours)
-    said = answer(found.groups, found.tests, chosen, hours, facts)
+    said = headline_at(found, chosen, hours)
     early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.leader else ""
     every = over_times(found.groups, found.tests, chosen, found.control)
     details = tuple(text for text in (early, every, time_line(found, hours)) if text)

@@ -128,6 +128,12 @@ def group_estimates_of(
     return group_estimates(estimates_of(app, run, filters, method))
 
 
+def known_version(app: App, run: Run | str) -> str:
+    """Changes with the cells of known class, which change every corrected ratio; "" where there are none."""
+    known = held_out_of(app, run)
+    return "" if known is None else _mark(known)
+
+
 def _mark(known: HeldOut) -> str:
     """A short text that differs when the cells of known class do."""
     import hashlib

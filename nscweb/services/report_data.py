@@ -39,6 +39,7 @@ from nscweb.services.export_tables import (
     yes_no,
 )
 from nscweb.services.gates import funnel, gates_of_run
+from nscweb.services.ratios import known_version
 from nscweb.services.report_figures import figure_tables
 from nscweb.services.report_parts import COMPARED, Gathered
 from nscweb.services.report_statistics import add_statistics, settings_of
@@ -223,8 +224,9 @@ def file_place(app: App, run: Run, form: str, said: str) -> Path:
 
     Args:
         form: of the file; its name begins with it.
-        said: the choices it was made with; together with sheet, gates, controls, counts and run they give another name.
+        said: the choices it was made with; together with sheet, gates, controls, counts, held-out cells and run they
+            give another name.
     """
-    known = f"{control_names(app, run)} {entered_counts(app, run)}"
+    known = f"{control_names(app, run)} {entered_counts(app, run)} {known_version(app, run)}"
     text = f"{table_version(app, run)} {said} {known} {__version__}"
     return app.folder.run_dir(run.run_id) / f"{form}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -17,6 +17,7 @@ from nscweb.evaluation.held_out import HeldOut
 from nscweb.services import ratios
 from nscweb.services.context import App
 from nscweb.services.dashboard import Filters
+from nscweb.services.report_data import file_place
 
 SHARE = [0.1, 0.15, 0.75]
 
@@ -116,3 +117,13 @@ def test_without_a_model_labels_are_counted(opened: App, run: Run, monkeypatch: 
 
     monkeypatch.setattr(ratios, "known_cells", damaged)
     assert ratios.held_out_of(opened, run) is None
+
+
+def test_a_kept_report_is_made_anew_when_the_held_out_cells_change(
+    opened: App, run: Run, known: HeldOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = file_place(opened, run, "report", "")
+    assert file_place(opened, run, "report", "") == first
+    other = drawn_held_out((24.0,), cells=1200, sharpness=1.4, seed=5)
+    monkeypatch.setattr(ratios, "known_cells", lambda app, run: other)
+    assert file_place(opened, run, "report", "") != first

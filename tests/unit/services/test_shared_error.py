@@ -27,8 +27,7 @@ def found(tmp_path_factory):
     shares = {(name, 24.0, number): share for name, share in far.items() for number in range(1, 6)}
     with pytest.MonkeyPatch.context() as patch:
         held = drawn_held_out([24.0], cells=600, sharpness=1.0)
-        for place in ("nscweb.services.ratios.held_out_of", "nscweb.services.comparison.held_out_of"):
-            patch.setattr(place, lambda *_: held)
+        patch.setattr("nscweb.services.ratios.held_out_of", lambda *_: held)
         run = drawn_run(app, "Shared", shares, cells=800, sharpness=1.0)
         made = comparison(app, run, control="NT4")
         assert ratios.estimates_of(app, run).method == made.estimates.method == "pacc"
