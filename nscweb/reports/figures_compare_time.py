@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from nscweb.reports.style import (
     INK,
     MUTED,
     NO_GROUP,
+    every_axis,
     finish,
     nothing_to_draw,
     ordered_times,
@@ -83,49 +85,56 @@ def over_time(
     )
     lights = {(name, _key(hours)): str(light) for name, hours, light in zip(
         groups["group"], groups["time_h"], groups["light"], strict=True)}  # fmt: skip
+    # Traces and notes are added all at once: one by one, Plotly checks everything again for each.
+    traces: list[go.Scatter] = []
+    notes: list[dict[str, Any]] = []
     for index, name in enumerate(names):
-        where = {"row": index // columns + 1, "col": index % columns + 1}
+        axes = figure.get_subplot(index // columns + 1, index % columns + 1)
+        where = {
+            side: axis.plotly_name.replace("axis", "")
+            for side, axis in (("x", axes.xaxis), ("y", axes.yaxis))
+        }
         means, own = data[data["group"] == name], points[points["group"] == name]
         first = index == 0
-        figure.add_trace(_shapes(bins, name, times, fate, first), **where)
-        dots = _replicates(own, place, classes.colour(fate), methods_by_group(means), first)
-        figure.add_trace(dots, **where)
+        panel_traces = [
+            _shapes(bins, name, times, fate, first),
+            _replicates(own, place, classes.colour(fate), methods_by_group(means), first),
+        ]
         if naive:
-            figure.add_trace(_naive(means, place, first), **where)
+            panel_traces.append(_naive(means, place, first))
         if reference is not None:
-            landmark = reference[reference["group"] == name]
-            figure.add_trace(_landmark(landmark, place, first), **where)
-        figure.add_trace(_means(means, place, first), **where)
+            panel_traces.append(_landmark(reference[reference["group"] == name], place, first))
+        panel_traces.append(_means(means, place, first))
+        traces += [trace.update(xaxis=where["x"], yaxis=where["y"]) for trace in panel_traces]
         for row in means.to_dict("records"):
             light = lights.get((name, _key(row["time_h"])), "")
             text = symbol(light) + ("" if np.isfinite(row["percent"]) else "?")
             if text:
-                figure.add_annotation(
-                    text=text, x=place[_key(row["time_h"])], y=103, yanchor="bottom", showarrow=False,
-                    font={"size": 12, "color": mark_colour(light)}, **where,
+                notes.append(
+                    {"text": text, "x": place[_key(row["time_h"])], "y": 103, "yanchor": "bottom", "showarrow": False,
+                     "font": {"size": 12, "color": mark_colour(light)}, "xref": where["x"], "yref": where["y"]}
                 )  # fmt: skip
-        axes = figure.get_subplot(where["row"], where["col"])
-        figure.add_annotation(
-            panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=13)
-        )
+        notes.append(panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=13))
+    notes.append(
+        {"text": axis_title, "x": 0.5, "y": 0, "xref": "paper", "yref": "paper", "showarrow": False,
+         "yanchor": "top", "yshift": -24}
+    )  # fmt: skip
+    figure.add_traces(traces)
+    figure.update_layout(annotations=notes)
     legend = ["replicate", "mean, 95 % interval", "scores of the cells"]
     legend += ["counted labels"] if naive else []
     legend += [REFERENCE] if reference is not None else []
     legend += add_mark_legend(figure, data, points)
     margin = {"t": title_px + 8, "b": 50, "l": 50}
     finish(figure, height=inner + margin["t"] + 50, simulated=simulated, legend=legend, margin=margin)
-    figure.update_xaxes(
-        range=[-0.6, len(times) - 0.4],
-        tickvals=list(range(len(times))),
-        ticktext=[tick(hours, unit) for hours in times],
-        showgrid=False,
-    )
-    figure.update_yaxes(range=[0, 122], tickvals=[0, 50, 100])
-    figure.update_yaxes(title_text="% of cells", col=1)
-    figure.add_annotation(
-        text=axis_title, x=0.5, y=0, xref="paper", yref="paper", showarrow=False, yanchor="top", yshift=-24
-    )
-    return figure
+    across = {
+        "range": [-0.6, len(times) - 0.4],
+        "tickvals": list(range(len(times))),
+        "ticktext": [tick(hours, unit) for hours in times],
+        "showgrid": False,
+    }
+    every_axis(figure, across, {"range": [0, 122], "tickvals": [0, 50, 100]})
+    return figure.update_yaxes(title_text="% of cells", col=1)
 
 
 def heat_map(
@@ -151,7 +160,7 @@ def heat_map(
     shape = (len(names), len(times))
     value = np.full(shape, np.nan)
     hover = np.full(shape, "", object)
-    figure = go.Figure()
+    figure, notes = go.Figure(), []
     for row in data.to_dict("records"):
         y, x = names.index(row["group"]), column[_key(row["time_h"])]
         light = lights[(row["group"], _key(row["time_h"]))]
@@ -163,10 +172,12 @@ def heat_map(
             f"{counted_how(row['method'])}<br>trust light: {row['light']}"
         )
         dark = np.isfinite(row["percent"]) and row["percent"] > 60
-        figure.add_annotation(
-            text=f"{said} {symbol(light)}".strip(), x=x, y=y, showarrow=False,
-            font={"size": 13, "color": "white" if dark else INK},
+        notes.append(
+            {"text": f"{said} {symbol(light)}".strip(), "x": x, "y": y, "showarrow": False, "xref": "x", "yref": "y",
+             "font": {"size": 13, "color": "white" if dark else INK}}
         )  # fmt: skip
+    # All at once: one by one, Plotly checks everything again for each.
+    figure.update_layout(annotations=notes)
     figure.add_heatmap(
         z=value, zmin=0, zmax=100, colorscale=_SCALE, showscale=False, xgap=2, ygap=2, text=hover,
         hovertemplate="%{text}<extra></extra>", hoverongaps=False,

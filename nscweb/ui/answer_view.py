@@ -60,7 +60,7 @@ def highest_at(asked: Asked) -> list[tuple[float, str, str, str, int]]:
     }
     result = []
     for hours in [hours for hours in comparisons.times_of(found) if not math.isnan(hours)][-_MOST_TIMES:]:
-        said = comparisons.answer_of(found, asked.fate, hours)
+        said = comparisons.headline_at(found, asked.fate, hours)
         known = said.verdict != "none"
         mean = share.get((said.leader, hours), math.nan) if known else math.nan
         text = "" if math.isnan(mean) else percent(mean, 0)
