@@ -1,11 +1,12 @@
 """Mixtures with known ratios: how far counted and corrected ratios are off, and how often the intervals are right.
 
-    python benchmarks/ratios.py [--worlds 30] [--cells /tmp/ratio-cells.npz] [--write docs/RATIOS.md]
+    python benchmarks/ratios.py [--worlds 60] [--cells /tmp/ratio-cells.npz] [--write docs/RATIOS.md]
 
 (a) and (b) draw cells from a plain model of three overlapping classes with recalls near those of the shipped model at
 12, 24 and 72 h, (a) all alike, (b) with a light of its own for every sample, which moves the scores of all its
 classes. The held-out cells are drawn anew for each world, as many as come with the shipped model. (c) is the shipped
-model on simulated images; make its cells first with `benchmarks/ratios_cells.py`.
+model on simulated images; make its cells first with `benchmarks/ratios_cells.py`. Numbers of one world (a, b) or of one
+mixed sample (c) hang together: what stands behind ± is 1.96 standard errors over worlds, or over mixed samples.
 """
 
 from __future__ import annotations
@@ -19,21 +20,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core.card import read_card
 from nscweb.evaluation.cell_scores import CellScores
 from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.evaluation.ratio_corrected import estimate
+from nscweb.inference.held_out_file import read_held_out
 
 CLASSES = ("astrocyte", "oligodendrocyte", "neuron")
 # How far each class lies from the others: recalls near those of the shipped model, 0.78, 0.83, 0.79 at 24 h.
 APART = {12.0: (1.0, 1.45, 1.1), 24.0: (1.45, 1.95, 1.6), 72.0: (2.4, 2.9, 2.8)}
-HELD_OUT_CELLS, SAMPLES_PER_CLASS = 2000, 3
+HELD_OUT_CELLS = 2000
 METHODS = ("naive", "acc", "pacc", "em")
-ABOUT = {
-    "a": "cells alike in all samples",
-    "b": "every sample in a light of its own",
-    "c": "simulated images, the shipped model",
-}
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "nsc-simulated-compact"
 
 
 def scored(
@@ -86,39 +85,36 @@ def mixtures(
 
 
 class Tally:
-    """Adds up what was found, by method and time point."""
+    """Adds up what was found, by method and time point; `cluster` says which numbers hang together."""
 
     def __init__(self) -> None:
         self.found: dict[tuple[str, float], list[NDArray[Any]]] = {}
 
     def add(
-        self, cells: CellScores, known: HeldOut, share: NDArray[Any], methods: tuple[str, ...], seed: int
+        self,
+        cells: CellScores,
+        known: HeldOut,
+        share: NDArray[Any],
+        seed: int,
+        cluster: NDArray[Any],
+        together: bool = True,
     ) -> None:
-        for method in methods:
-            table = estimate(cells, known, method, seed=seed).table
+        for method in METHODS:
+            table = estimate(cells, known, method, seed=seed, together=together).table
             true, hours = share.ravel(), table["time_h"].to_numpy()
             low, high, ratio = (table[name].to_numpy() for name in ("low", "high", "ratio"))
             inside = (low <= true + 1e-12) & (true - 1e-12 <= high)
+            rows = np.stack([inside, np.abs(ratio - true), high - low, ratio, cluster.repeat(3)])
             for when in np.unique(hours):
-                here = hours == when
-                rows = np.stack([inside[here], np.abs(ratio - true)[here], (high - low)[here], ratio[here]])
-                self.found.setdefault((method, float(when)), []).append(rows)
+                self.found.setdefault((method, float(when)), []).append(rows[:, hours == when])
 
-    def lines(self) -> Iterator[tuple[str, float, int, float, float, float]]:
-        """Method, hours, numbers, coverage, mean absolute error, mean width; lost ratios left out."""
+    def lines(self) -> Iterator[tuple[str, float, NDArray[Any]]]:
+        """Method, hours and (5, N) inside, error, width, ratio, cluster; lost ratios left out."""
         for (method, hours), parts in sorted(
             self.found.items(), key=lambda item: (item[0][1], METHODS.index(item[0][0]))
         ):
             rows = np.concatenate(parts, axis=1)
-            rows = rows[:, np.isfinite(rows[3])]
-            yield (
-                method,
-                hours,
-                rows.shape[1],
-                float(rows[0].mean()),
-                float(rows[1].mean()),
-                float(rows[2].mean()),
-            )
+            yield method, hours, rows[:, np.isfinite(rows[3])]
 
 
 def study(name: str, light: float, cells: int, worlds: int, samples: int) -> list[str]:
@@ -128,26 +124,35 @@ def study(name: str, light: float, cells: int, worlds: int, samples: int) -> lis
         rng = np.random.default_rng([world, cells, samples, int(1000 * light)])
         known = held_out(rng, light, samples)
         mixed, share = mixtures(rng, light, 40, cells)
-        tally.add(mixed, known, share, METHODS, world)
+        tally.add(mixed, known, share, world, np.full(len(share), world))
     return rows_of(f"{name} | {cells:,}", tally)
+
+
+def spread(values: NDArray[Any], cluster: NDArray[Any]) -> float:
+    """Standard error of the mean of values of which those of one cluster hang together."""
+    _, code = np.unique(cluster, return_inverse=True)
+    apart = np.bincount(code, values - values.mean())
+    return float(np.sqrt((apart**2).sum() * len(apart) / max(1, len(apart) - 1)) / len(values))
 
 
 def rows_of(name: str, tally: Tally) -> list[str]:
     """Rows of the table, each with the gain over counting at the same time point."""
-    counted = {hours: error for method, hours, _, _, error, _ in tally.lines() if method == "naive"}
-    rows = []
-    for method, hours, number, cover, error, width in tally.lines():
+    counted = {hours: rows[1].mean() for method, hours, rows in tally.lines() if method == "naive"}
+    lines = []
+    for method, hours, rows in tally.lines():
+        inside, error, width = rows[:3].mean(axis=1)
         gain = "" if method == "naive" else f"{counted[hours] / error:.1f}"
-        rows.append(
-            f"| {name} | {hours:g} | {method} | {number:,} | {100 * cover:.1f} | {100 * error:.2f} | {gain} | "
-            f"{100 * width:.1f} |"
+        lines.append(
+            f"| {name} | {hours:g} | {method} | {rows.shape[1]:,} | "
+            f"{100 * inside:.1f} ± {196 * spread(rows[0], rows[4]):.1f} | "
+            f"{100 * error:.2f} ± {196 * spread(rows[1], rows[4]):.2f} | {gain} | {100 * width:.1f} |"
         )
-        print(rows[-1], flush=True)
-    return rows
+        print(lines[-1], flush=True)
+    return lines
 
 
 def images(path: Path) -> list[str]:
-    """(c): the shipped model on mixed simulated samples, corrected by pure ones, of which 3 or 12 are used."""
+    """(c): the shipped model on mixed simulated samples, corrected by its own held-out cells, or by pure samples."""
     data = np.load(path)
     pure = data["ratios"].max(axis=1) == 1
     mixed = np.flatnonzero(~pure)
@@ -155,19 +160,28 @@ def images(path: Path) -> list[str]:
     rows = ~pure[data["sample"]]
     place = np.searchsorted(mixed, data["sample"][rows])
     cells = as_cells(data["scores"][rows], data["labels"][rows], place, hours)
+    share, cluster = data["ratios"][mixed], np.arange(len(mixed))
+    name = f"{len(place) // len(mixed)}"
+    tally = Tally()
+    tally.add(cells, read_held_out(read_card(WEIGHTS)), share, 0, cluster)
+    result = rows_of(f"c, held-out cells of the model | {name}", tally)
     # Pure samples come in the order time, replicate, fate.
-    per_time = len(pure) // len(APART)
-    replicate = (np.arange(len(pure)) % per_time) // 3
-    result = []
-    for number, splits in ((3, 8), (12, 1)):
+    number = np.arange(len(pure)) - np.searchsorted(hours_of(data), hours_of(data))
+    for controls, splits in ((2, 8), (3, 8), (6, 8), (12, 1)):
         tally = Tally()
         for split in range(splits):
-            chosen = np.random.default_rng(split).permutation(12)[:number]
-            used = (pure & np.isin(replicate, chosen))[data["sample"]]
+            chosen = np.random.default_rng(split).permutation(12)[:controls]
+            used = (pure & np.isin(number // 3, chosen))[data["sample"]]
             known = HeldOut(*(data[key][used] for key in ("scores", "labels", "sample", "times")), CLASSES)
-            tally.add(cells, known, data["ratios"][mixed], METHODS, split)
-        result += rows_of(f"c, {number} held-out samples | {len(place) // len(mixed)}", tally)
+            tally.add(cells, known, share, split, cluster)
+        result += rows_of(f"c, {controls} pure samples of 60 cells | {name}", tally)
     return result
+
+
+def hours_of(data: Any) -> NDArray[Any]:
+    """Hours of each sample of the file; samples come by time."""
+    first = np.unique(data["sample"], return_index=True)[1]
+    return np.asarray(data["times"][first])
 
 
 def speed() -> list[str]:
@@ -194,7 +208,7 @@ def speed() -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--worlds", type=int, default=30)
+    parser.add_argument("--worlds", type=int, default=60)
     parser.add_argument("--cells", type=Path, default=Path("/tmp/ratio-cells.npz"))
     parser.add_argument("--write", type=Path)
     args = parser.parse_args()

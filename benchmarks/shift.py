@@ -20,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import read_card
+from nscweb.evaluation.intervals import wilson
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.familiarity import values_of
 from nscweb.preprocess.quality import measure_all
 from nscweb.services.context import App, open_app
 from nscweb.services.fitness import SampleFitness, spread_rows
 from nscweb.services.fitness_lights import GREEN, LIGHTS, RED
+from nscweb.services.fitness_rules import FEWEST_CELLS
 from nscweb.services.fitness_samples import judge_sample
 from nscweb.services.predict import predict_study
 from nscweb.services.study import import_study
@@ -46,6 +48,7 @@ REAL = (
     ("blood cells, TIFF with eight channels", "pbmc_odd"),
     ("twelve images of Zhu et al. 2021", "zhu2021/named_bmp"),
 )
+MEANS = "## What this means\n"
 # A change that costs more accuracy than this matters.
 MATTERS = 0.05
 
@@ -138,14 +141,23 @@ def real_rows(app: App, model: str, folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def said(hits: int, of: int) -> str:
+    """ "3 of 4 (75 % [30, 95])": with Wilson's 95 % interval."""
+    low, high = wilson(float(hits), float(of))
+    return f"{hits} of {of} ({100 * hits / max(1, of):.0f} % [{100 * low:.0f}, {100 * high:.0f}])"
+
+
 def report(
     model: str,
+    options: str,
     made: str,
     fresh: list[SampleFitness],
     changed: list[dict[str, Any]],
     real: list[dict[str, Any]],
 ) -> str:
     """The text of docs/SHIFT.md."""
+    few = [item for item in fresh if item.cells < FEWEST_CELLS]
+    fresh = [item for item in fresh if item.cells >= FEWEST_CELLS]
     alarms = sum(item.light != GREEN for item in fresh)
     red = sum(item.light == RED for item in fresh)
     harmful = [row for row in changed if row["cost"] > MATTERS]
@@ -154,25 +166,26 @@ def report(
     lines = [
         "# When a sample is unlike what a model knows",
         "",
-        f"Made by `python benchmarks/shift.py` with the model `{model}`. The rules and the reasons for their limits "
-        "are in `nscweb/services/fitness_rules.py`.",
+        f"Made by `python benchmarks/shift.py{options}` with the model `{model}`. The rules and the reasons for their "
+        "limits are in `nscweb/services/fitness_rules.py`.",
         "",
-        made,
+        made + " Brackets hold 95 % intervals by Wilson.",
         "",
-        f"- **False alarms**: {alarms} of {len(fresh)} fresh simulated samples are not green "
-        f"({100 * alarms / max(1, len(fresh)):.1f} %), {red} of them red.",
+        f"- **False alarms**: {said(alarms, len(fresh))} fresh simulated samples of {FEWEST_CELLS} cells or more are "
+        f"not green, {red} of them red. {len(few)} more have fewer cells; they are yellow by rule, because so few "
+        f"cannot be judged ({sum(item.light == RED for item in few)} red).",
         f"- **Detected when it matters**: of samples under changes that cost more than {100 * MATTERS:.0f} points of "
-        f"accuracy, {caught} of {asked} are yellow or red ({100 * caught / max(1, asked):.0f} %).",
+        f"accuracy, {said(caught, asked)} are yellow or red.",
     ]
     foreign = [row for row in real if not row["set"].startswith("twelve")]
     zhu = [row for row in real if row["set"].startswith("twelve")]
     if real:
         reds = sum(row["light"] == RED for row in foreign)
         lines += [
-            f"- **Foreign cells**: {reds} of {len(foreign)} samples of real cells that the model was not made for "
+            f"- **Foreign cells**: {said(reds, len(foreign))} samples of real cells that the model was not made for "
             "are red.",
             f"- **Real images of Zhu et al. 2021** against weights that learnt from simulated cells: "
-            f"{sum(row['light'] != GREEN for row in zhu)} of {len(zhu)} samples are not green.",
+            f"{said(sum(row['light'] != GREEN for row in zhu), len(zhu))} samples are not green.",
         ]
     lines += [
         "",
@@ -221,14 +234,22 @@ def main() -> None:
     drawn = pure_samples(90_001, options.cells)
     fresh = [judged(classifier, images)[0] for images in drawn.values()]
     fresh += [judged(classifier, images)[0] for images in mixed_samples(90_002, options.fresh)]
+    for item in fresh:
+        if item.light != GREEN and item.cells >= FEWEST_CELLS:
+            print(item.light, item.cells, *item.reasons)
     changed = changed_rows(classifier, drawn, options.samples, 90_003)
     made = (
         f"Pure and changed samples have {options.cells} cells each; more cells per sample show smaller changes. Mixed "
         "samples have 12 to 300 cells, doublets, debris and empty frames among them."
     )
-    text = report(options.model, made, fresh, changed, real)
+    text = report(
+        options.model, f" --samples {options.samples} --fresh {options.fresh}", made, fresh, changed, real
+    )
     if options.out:
-        options.out.write_text(text, "utf-8")
+        # What people wrote below this heading stays.
+        old = options.out.read_text("utf-8") if options.out.exists() else ""
+        prose = f"\n{MEANS}{old.split(MEANS, 1)[1]}" if MEANS in old else ""
+        options.out.write_text(text + prose, "utf-8")
     print(text)
 
 

@@ -26,11 +26,20 @@ def test_limits_of_agreement_are_those_of_bland_and_altman():
     found = agreement(np.array(LARGE, float), np.array(MINI, float))
     assert (found.bias, found.sd) == pytest.approx((-2.1, 38.8), abs=0.05)
     assert (found.bias_low, found.bias_high) == pytest.approx((-22.0, 17.8), abs=0.1)
-    # Printed with 2 instead of 1.96: -79.7 (-114.3 to -45.1) and 75.5 (40.9 to 110.1).
-    assert (found.lower, found.lower_low, found.lower_high) == pytest.approx((-79.7, -114.3, -45.1), abs=2.5)
-    assert (found.upper, found.upper_low, found.upper_high) == pytest.approx((75.5, 40.9, 110.1), abs=2.5)
+    # Printed with 2 instead of 1.96. Their approximate intervals (-114.3 to -45.1, 40.9 to 110.1) are as wide as the
+    # exact ones, but lie too far inside.
+    assert (found.lower, found.upper) == pytest.approx((-79.7, 75.5), abs=2.0)
+    assert found.lower_high - found.lower_low == pytest.approx(69.2, rel=0.05)
+    assert found.lower_low < -114.3 and found.upper_high > 110.1
     few = agreement(np.array([0.5, 0.6]), np.array([0.4, 0.5]))
     assert few.bias == pytest.approx(0.1) and np.isnan(few.lower) and "three pairs" in few.note
+
+
+def test_the_intervals_of_the_limits_hold_them_as_often_as_promised():
+    rng = np.random.default_rng(3)
+    drawn = [agreement(rng.normal(0, 1, 4), np.zeros(4)) for _ in range(400)]
+    assert 0.92 <= np.mean([one.upper_low <= 1.96 <= one.upper_high for one in drawn]) <= 0.98
+    assert 0.92 <= np.mean([one.lower_low <= -1.96 <= one.lower_high for one in drawn]) <= 0.98
 
 
 def test_equivalence_is_the_90_percent_interval_within_the_margin():
