@@ -144,7 +144,7 @@ def left_out_sentence(app: App, run: Run | str) -> str:
     return (
         f"{len(names)} control {'sample is' if one else 'samples are'} left out of ratios, comparisons and tests "
         f"({listed}): {'it is' if one else 'they are'} the measure by which the other samples are corrected, so a "
-        "result from it would only confirm itself."
+        f"result from {'it' if one else 'them'} would only confirm itself."
     )
 
 

@@ -9,7 +9,7 @@ from nscweb.core.runs import Run
 from nscweb.services import controls, runs
 from nscweb.services.context import App
 from nscweb.ui import show
-from nscweb.ui.text import label, plain
+from nscweb.ui.text import plain
 
 CONTROLS_HELP = (
     "Ratios and sets are corrected by what the model mixes up on cells of known class. As a rule these are its own "
@@ -46,7 +46,8 @@ def choose_controls(app: App, run: Run) -> None:
                 list(offered),
                 default=list(choice.chosen),
                 key=f"controls_{run.run_id}",
-                format_func=lambda name: label(
+                # Chosen names are not read as Markdown.
+                format_func=lambda name: plain(
                     f"{name}: {offered[name].true_class}, {offered[name].time or 'no time'}, "
                     f"{offered[name].cells:,} cells"
                 ),

@@ -20,7 +20,8 @@ from nscweb.ui.text import count, percent
 
 RATIO_HELP = (
     "A ratio is the share of the counted cells that are of this class, corrected for what the model mixes up. "
-    "The replicate is the unit: mean and 95 % interval are taken over replicates, never over pooled cells."
+    "The replicate is the unit: mean and 95 % interval are taken over replicates, never over pooled cells. "
+    "In sentences numbers are whole and the ends of intervals are rounded outwards."
 )
 _SIGN, _LIGHT = " ", "Does the model fit?"
 _COLUMNS = {_SIGN: st.column_config.TextColumn(width=36, help=MARK_HELP)}
@@ -119,7 +120,8 @@ def samples_table(
         shown[name] = _ratios(rows, "ratio", "naive", [""] * len(rows), naive)
     shown[_LIGHT], shown["Cells"] = words, table["cells"].tolist()
     if data.controls:
-        shown["Note"] = [USED_FOR_CALIBRATION if name in data.controls else "" for name in names]
+        note = [USED_FOR_CALIBRATION if name in data.controls else "" for name in names]
+        shown.insert(list(shown.columns).index("Replicate") + 1, "Note", note)
     return shown
 
 
