@@ -36,6 +36,7 @@ class _File:
         label: on the button.
         holds: what is in it, a sentence or two.
         fixed, per_cell, per_sample: bytes to expect, measured on studies of 12,150 and 500,000 cells of three classes.
+        per_line: the same for each line of Groups and Tests.
         quick: made at once where there are few cells.
     """
 
@@ -48,18 +49,19 @@ class _File:
     per_cell: float
     per_sample: int
     quick: bool = False
+    per_line: int = 0
 
 
 _FILES = (
     _File("html", "Report (HTML)", ":material/description:", "text/html",
           "To read, print or keep: the answer, ratios, tests, fit, gates, model card, and methods for a paper.",
-          250_000, 0.0, 2_500),
+          60_000, 0.0, 1_900, per_line=1_100),
     _File("zip", "Everything (ZIP)", ":material/folder_zip:", _ZIP,
           "The report, all tables as CSV, the data behind every figure, FCS and IDEAS files, the model card, the "
           "provenance.", 200_000, 55.0, 9_000),
     _File("xlsx", "Workbook (XLSX)", ":material/table_view:", _XLSX,
-          "All tables and the data of all figures as sheets of one workbook; the first sheet says what they are and "
-          "what made them.", 80_000, 48.0, 2_300),
+          "Every table and the data of every figure as a sheet; the first sheet says what made them.",
+          80_000, 48.0, 2_300),
     _File("cells", "Cells (CSV)", ":material/table:", "text/csv",
           "One line per cell: object number, file, scores, class, set of classes, light, flags.", 500, 359.0, 0, True),
     _File("fcs", "Cytometry (FCS, ZIP)", ":material/bubble_chart:", _ZIP,
@@ -121,7 +123,7 @@ def what_applies(chosen: Choices) -> None:
     """Filters, method, control, fate and time that hold for every file, in words."""
     said = export_xlsx.choices(chosen.found, chosen.fate, chosen.time_h)
     gates = gates_of_run(chosen.found.run).sentence(chosen.found.filters.exclude_flags)
-    show.key_values({name[:1].upper() + name[1:]: value for name, value in [*said, ("quality gates", gates)]})
+    show.key_values({_begun(name): value for name, value in [*said, ("quality gates", gates)]})
 
 
 def files(app: App, run: Run, chosen: Choices) -> None:
@@ -200,9 +202,15 @@ def _place_of(app: App, run: Run, form: str, chosen: Choices) -> Path:
 
 
 def _expected(item: _File, found: Comparison) -> float:
-    samples = len(found.data.samples)
-    # Cells that filters leave out are in the tables of cells all the same, marked as not counted.
-    return item.fixed + item.per_cell * found.run.cells + item.per_sample * samples
+    # Cells that filters leave out are in the files of cells all the same, marked as not counted.
+    samples = len(found.data.sheet if item.key in ("fcs", "pop", "zip") else found.data.samples)
+    lines = len(found.groups) + len(found.tests)
+    return item.fixed + item.per_cell * found.run.cells + item.per_sample * samples + item.per_line * lines
+
+
+def _begun(name: str) -> str:
+    """With a capital letter, but for the p of a p value."""
+    return name if name.startswith("p ") else name[:1].upper() + name[1:]
 
 
 def _size(size: float) -> str:
