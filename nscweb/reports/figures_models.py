@@ -88,7 +88,9 @@ def training_curves(history: History, *, best_epoch: int | None = None, simulate
     finish(figure, height=inner + 28 + 50, simulated=simulated, legend=names, margin={"t": 28, "b": 50})
     figure.update_xaxes(title_text="epoch", row=len(panels), col=1)
     for row, name in enumerate(panels, start=1):
-        figure.update_yaxes(title_text="loss (cross-entropy)" if name == "loss" else "% of cells", row=row, col=1)
+        figure.update_yaxes(
+            title_text="loss (cross-entropy)" if name == "loss" else "% of cells", row=row, col=1
+        )
     return figure
 
 
@@ -114,6 +116,13 @@ def card_curves(card: ModelCard) -> tuple[dict[str, pd.DataFrame], dict[str, pd.
     return roc, pr
 
 
+def _area_under(points: pd.DataFrame) -> float:
+    """Average precision: precision times the step of recall, over the points of a curve."""
+    table = points.sort_values("recall", kind="stable")
+    steps = np.diff(table["recall"].to_numpy(float), prepend=0.0)
+    return float((steps * table["precision"].to_numpy(float)).sum())
+
+
 def card_figures(card: ModelCard) -> dict[str, go.Figure]:
     """Every figure that a card has numbers for: training, confusion, by_time, roc, precision_recall.
 
@@ -134,6 +143,8 @@ def card_figures(card: ModelCard) -> dict[str, go.Figure]:
         areas = {name: metric for name in roc if (metric := performance.metric("auc", name)) is not None}
         found["roc"] = roc_figure(roc, areas, card.classes, simulated=simulated)
     if pr:
-        average = performance.curves.get("average_precision", {})
-        found["precision_recall"] = pr_figure(pr, dict(average), card.classes, simulated=simulated)
+        # Cards keep the points of a curve; the area under them is the average precision.
+        average = {name: _area_under(points) for name, points in pr.items()}
+        average |= dict(performance.curves.get("average_precision", {}))
+        found["precision_recall"] = pr_figure(pr, average, card.classes, simulated=simulated)
     return found

@@ -77,7 +77,7 @@ figure svg {{ width: 100%; height: auto; display: block; }}
   table.facts th {{ width: 38mm; }}
   tr, figure, li, p, .short {{ break-inside: avoid; }}
   table.sheet > tbody > tr, table.sheet > tbody > tr > td {{ break-inside: auto; }}
-  h2, h3, caption {{ break-after: avoid; }}
+  h2, h3, h3 + p.small, caption {{ break-after: avoid; }}
   figure {{ margin: 2mm 0; }}
   section.new {{ break-before: page; }}
   section.new > h2 {{ margin-top: 1mm; }}

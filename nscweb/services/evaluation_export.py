@@ -121,11 +121,14 @@ def write_evaluation(
 
 def figures(result: Evaluation, bands: CurveBands | None = None) -> dict[str, Figure]:
     """Name -> figure; curves with their bands where they are given."""
+    from nscweb.evaluation.curve_bands import MACRO
     from nscweb.reports.figures_accuracy import accuracy_by_time, shortcut_bars
     from nscweb.reports.figures_evaluate import confusion_figure, pr_figure, roc_figure
 
     simulated = result.run.provenance.simulated_cells
     areas = {name: item for name in result.roc if (item := result.metric("auc", name))}
+    if overall := result.metric("auc"):
+        areas[MACRO] = overall
     drawn = {
         "confusion": confusion_figure(result.confusion, result.classes, simulated=simulated),
         "roc": roc_figure(

@@ -13,7 +13,8 @@ def percent(value: float, *, sign: bool = False) -> str:
     """ "12.3" for 0.123; with a sign for differences; "–" where there is none."""
     if not math.isfinite(value):
         return "–"
-    return f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
+    text = f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
+    return "0.0" if text in ("-0.0", "+0.0") else text
 
 
 def interval(low: float, high: float) -> str:
@@ -28,7 +29,7 @@ def share(row: Mapping[Any, Any], mean: str = "mean", low: str = "low", high: st
 
 def number(value: float) -> str:
     """Two digits; "–" where there is none."""
-    return f"{value:.2f}" if math.isfinite(value) else "–"
+    return "–" if not math.isfinite(value) else f"{value:.2f}".replace("-0.00", "0.00")
 
 
 def p_text(value: float) -> str:
