@@ -122,3 +122,5 @@ def test_filters_come_after_the_controls(made):
     found = comparison(app, run, Filters(replicates=("1",)))
     assert found.groups.empty and found.data.kept == 0
     assert set(found.data.samples["sample_id"]) == set(names)
+    assert samples_frame(found)["why"].str.contains(SAID).all()
+    assert len(export.tests_csv(found).splitlines()) >= 1

@@ -1,0 +1,90 @@
+"""What the tab Statistics owes its reader, sentence by sentence: spread, normality as a remark, margin, power."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from app_walk import LABELLED, is_healthy, texts
+from test_statistics_tab import FULL, choose, frames, shown
+
+from nscweb.services import counts
+from nscweb.services.context import App
+from nscweb.services.counts import Count
+
+
+def test_mean_spread_and_interval_of_each_group_are_those_of_its_replicates(data_folder: Path) -> None:
+    test = shown("show_statistics")
+    assert is_healthy(test)
+    table = frames(test)["SEM"]
+    row = table[(table["Group"] == "NGF") & (table["Fate"] == "neuron") & (table["Time"] == "1 d")].iloc[0]
+    assert row["n"] == 4
+    sd, sem = float(row["SD"]), float(row["SEM"])
+    assert sem == pytest.approx(sd / 2, abs=0.06)
+    low, high = (float(part) for part in row["95 % interval"].strip("[]").split(","))
+    mean = float(row["Mean"].removesuffix(" %"))
+    assert (high - low) / 2 == pytest.approx(3.182 * sem, abs=0.2) and low < mean < high
+    # Normality and equal spread stand beside the numbers.
+    assert 0 < float(row["Shapiro p"]) <= 1
+    anova = frames(test)["F"]
+    assert {"Levene p", "Degrees of freedom", "p, adjusted"} <= set(anova.columns)
+    assert float(anova.iloc[0]["Levene p"]) > 0
+
+
+def test_normality_is_no_gate(data_folder: Path) -> None:
+    """Three replicates, two of them alike, are as far from normal as three can be; the test is the same."""
+    groups = (("RA", 0.2, 3), ("NGF", 0.8, 3))
+    test = choose(shown("show_statistics", groups=groups), "Compare with", "RA")
+    told = [text for text in texts(test).split("\n") if "Welch" in text]
+    assert told and not any("normal" in text for text in told)
+    assert (test.dataframe[0].value["p, adjusted"] != "").all()
+
+
+def test_the_chosen_margin_decides_the_verdict(data_folder: Path) -> None:
+    test = choose(shown("show_statistics"), "Compare with", "RA")
+    before = set(frames(test)["Verdict"]["Verdict"])
+    margin = next(item for item in test.number_input if item.label.startswith("Margin"))
+    test = margin.set_value(50.0).run()
+    assert is_healthy(test)
+    after = set(frames(test)["Verdict"]["Verdict"])
+    assert "equal to control within 50 points" in after and not any("50 points" in text for text in before)
+
+
+def test_replicates_needed_follow_the_difference_that_is_asked_for(data_folder: Path) -> None:
+    def needed(test) -> np.ndarray:
+        return frames(test)["Needed"]["Needed"].replace("over 1,000", "1001").astype(int).to_numpy()
+
+    test = shown("show_statistics")
+    many = needed(test)
+    wanted = next(item for item in test.number_input if item.label.startswith("Difference to show"))
+    test = wanted.set_value(2.0).run()
+    assert (needed(test) >= many).all() and needed(test).max() > many.max()
+
+
+def test_fewer_replicates_say_how_many_would_be_needed(data_folder: Path) -> None:
+    said = texts(shown("show_statistics", groups=(("RA", 0.45, 2), ("NGF", 0.65, 2))))
+    assert "it needs three replicates in each group" in said
+    assert "in each group would show a difference of 10 points" in said
+
+
+def test_counts_can_be_changed_and_deleted(data_folder: Path, app: App) -> None:
+    one = Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own")
+    counts.set_counts(app, LABELLED, [one])
+    assert frames(shown("show_statistics"))["Counted"]["Counted n"].tolist() == ["400 cells"]
+    table = counts.counts_table(counts.counts_of(app, LABELLED)).assign(percent=40.0, n=3, unit="fields")
+    counts.set_counts(app, LABELLED, counts.counts_from_table(table))
+    row = frames(shown("show_statistics"))["Counted"].iloc[0]
+    # Fields say how many, not how they differ: no interval of the count.
+    assert (row["Counted"], row["Counted n"]) == ("40.0 %", "3 fields")
+    counts.set_counts(app, LABELLED, counts.counts_from_table(table.iloc[:0]))
+    assert counts.counts_of(app, LABELLED) == ()
+    assert "No counts are entered" in texts(shown("show_statistics"))
+
+
+def test_the_model_of_cells_is_shown_when_replicates_differ_in_size(data_folder: Path) -> None:
+    test = choose(shown("show_statistics", groups=FULL), "Compare with", "RA")
+    toggle = next(item for item in test.toggle if item.label == "Show the model")
+    assert toggle.value and "Replicates differ more than threefold in cells here" in texts(test)
+    test = toggle.set_value(False).run()
+    assert "Odds ratio" not in frames(test)
