@@ -88,19 +88,23 @@ def summary_table(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.D
     return pd.DataFrame(lines, columns=list(SUMMARY_COLUMNS))
 
 
-def anova_table(rows: pd.DataFrame, adjust: str = "holm") -> pd.DataFrame:
+def anova_table(rows: pd.DataFrame, adjust: str = "holm", shared: SharedError | None = None) -> pd.DataFrame:
     """Welch's ANOVA over all groups with three or more replicates, per time point and class.
 
     statsmodels ``anova_oneway(use_var="unequal")``: Welch, Biometrika 38, 330 (1951). Groups whose replicates
-    all agree are left out and named, because Welch's weights would be infinite.
+    all agree are left out and named, because Welch's weights would be infinite. Welch's F is a Wald statistic of the
+    means with their own variances, scaled; with `shared` its covariance is added to them, and F shrinks as that
+    statistic does, with Welch's degrees of freedom.
 
     Args:
         rows: replicate rows.
         adjust: ``holm`` or ``fdr_bh``, over all time points and classes of the table.
+        shared: error of the correction that all samples have in common; None for counted labels.
 
     Returns:
         Columns `ANOVA_COLUMNS`; ``p`` is NaN where the note says why.
     """
+    from scipy.stats import f as fisher
     from statsmodels.stats.oneway import anova_oneway
 
     lines = []
@@ -113,6 +117,11 @@ def anova_table(rows: pd.DataFrame, adjust: str = "holm") -> pd.DataFrame:
             result = anova_oneway(used, use_var="unequal", welch_correction=True)
             f, p = float(result.statistic), float(result.pvalue)
             between, within = (float(value) for value in result.df)
+            names = [group for group in groups if group not in few and group not in flat]
+            common = None if shared is None else _shared_covariance(shared, float(hours), str(name), names)
+            if common is not None:
+                f *= _wald(used, common) / max(_wald(used, np.zeros_like(common)), 1e-300)
+                p = float(fisher.sf(f, between, within))
             spread_p = _levene(used)
         size = sum(len(values) for values in used)
         note = _anova_note(few, flat, len(used))
@@ -122,6 +131,22 @@ def anova_table(rows: pd.DataFrame, adjust: str = "holm") -> pd.DataFrame:
     table = pd.DataFrame(lines, columns=list(ANOVA_COLUMNS))
     table["p_adjusted"], table["comparisons"] = adjusted(table["p"].to_numpy(np.float64), adjust)
     return table
+
+
+def _shared_covariance(shared: SharedError, hours: float, name: str, groups: list[str]) -> Float64 | None:
+    """(G, G) covariance of the means of groups from the error that they share; None where it is not known of all."""
+    rounds = [shared.rounds(hours, name, group) for group in groups]
+    known = [item for item in rounds if item is not None]
+    return np.asarray(np.cov(np.stack(known)), np.float64) if len(known) == len(groups) else None
+
+
+def _wald(groups: list[Float64], common: Float64) -> float:
+    """Wald statistic of equal means whose variances are those of replicates plus `common` (G, G)."""
+    means = np.array([values.mean() for values in groups])
+    own = np.diag([values.var(ddof=1) / len(values) for values in groups])
+    apart = np.eye(len(groups))[1:] - np.eye(len(groups))[:1]
+    difference = apart @ means
+    return float(difference @ np.linalg.solve(apart @ (own + common) @ apart.T, difference))
 
 
 def adjusted(p: Float64, adjust: str) -> tuple[Float64, int]:

@@ -107,7 +107,7 @@ def statistics_of(
         control=control,
         summary=summary_table(shown, shared),
         tests=tests,
-        anova=anova_table(shown, settings.adjust),
+        anova=anova_table(shown, settings.adjust, shared),
         power=_power(shown, settings, int(tests["comparisons"].max()) if len(tests) else 0),
         sentences=tuple(_sentences(shown, tests, control, settings, shared is not None)),
         shared=shared,
@@ -266,7 +266,7 @@ def _sentences(
     if corrected:
         said.append(
             "What the held-out cells leave uncertain is common to all samples; it is in the intervals and p values of "
-            "the differences. The ANOVA leaves it out and can find a difference too easily, so the differences decide."
+            "the differences, and in the ANOVA."
         )
     without = int(tests["p"].isna().sum())
     if without and made:

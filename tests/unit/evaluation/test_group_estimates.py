@@ -9,8 +9,10 @@ from drawn_scores import drawn_cells, drawn_held_out
 
 from nscweb.evaluation.estimates import ESTIMATE_COLUMNS, GROUP_ESTIMATE_COLUMNS, Estimates
 from nscweb.evaluation.group_estimates import REPLICATE_COLUMNS, _interval, group_estimates, replicate_rows
+from nscweb.evaluation.group_summary import anova_table
 from nscweb.evaluation.intervals import t_interval
 from nscweb.evaluation.ratio_corrected import estimate
+from nscweb.evaluation.shared_error import SharedError
 
 
 def made(
@@ -125,3 +127,26 @@ def test_a_shared_error_never_makes_an_interval_narrower(replicates: int) -> Non
         assert low <= max(0, alone_low) + 1e-12 and high >= min(1, alone_high) - 1e-12
         held += low <= 0.4 <= high
     assert held >= 0.93 * 300
+
+
+def test_the_anova_knows_the_error_that_groups_share() -> None:
+    rng = np.random.default_rng(2)
+    low = 0
+    for _ in range(60):
+        moved = rng.normal(0, 0.05, 3)  # the matrix moves each group another way
+        means = {("abc"[i], 24.0): (rng.normal(0, 0.05, (200, 1)) + 0.3).astype(np.float32) for i in range(3)}
+        rows = pd.DataFrame(
+            [
+                ("abc"[i], 24.0, str(n), "x", 0.3 + moved[i] + rng.normal(0, 0.01), 100)
+                for i in range(3)
+                for n in range(4)
+            ],
+            columns=["group", "time_h", "replicate", "class", "ratio", "cells"],
+        )
+        with_it = anova_table(rows, shared=SharedError(("x",), means)).iloc[0]
+        without = anova_table(rows).iloc[0]
+        assert with_it["f"] <= without["f"] and with_it["p"] >= without["p"]
+        low += with_it["p"] < 0.05
+    assert low <= 7
+    nothing = {(name, 24.0): np.full((200, 1), 0.3, np.float32) for name in "abc"}
+    assert anova_table(rows, shared=SharedError(("x",), nothing)).iloc[0]["p"] == pytest.approx(without["p"])
