@@ -25,7 +25,7 @@ def report(
         str,
         typer.Option(
             "--format",
-            help="html, xlsx, fcs (a file per sample), fcs-one, pop (for IDEAS) or zip (everything).",
+            help="html, xlsx, fcs (a file per sample), fcs-one, pop (for IDEAS), cells (CSV) or zip (everything).",
         ),
     ] = "html",
     out: Annotated[
@@ -42,6 +42,21 @@ def report(
         ),
     ] = None,
     adjust: Annotated[str, typer.Option("--adjust", help="holm or fdr_bh.")] = "holm",
+    fate: Annotated[
+        str, typer.Option("--fate", help="Class that the answer is about; neuron where there is one.")
+    ] = "",
+    time: Annotated[
+        str, typer.Option("--time", help="Time point that the answer is about, such as 1d or 12h.")
+    ] = "",
+    only_group: Annotated[
+        list[str] | None, typer.Option("--only-group", help="Only this group; may be given again.")
+    ] = None,
+    only_time: Annotated[
+        list[str] | None, typer.Option("--only-time", help="Only this time point; may be given again.")
+    ] = None,
+    only_replicate: Annotated[
+        list[str] | None, typer.Option("--only-replicate", help="Only this replicate; may be given again.")
+    ] = None,
     no_cells: Annotated[
         bool, typer.Option("--no-cells", help="The workbook without one row per cell.")
     ] = False,
@@ -51,6 +66,8 @@ def report(
     """Write the report of a run: for people (html), spreadsheets (xlsx), cytometry software (fcs, pop), or all."""
     with running(as_json) as console:
         from nscweb.core.errors import StudyError
+        from nscweb.core.timepoint import TimePoint
+        from nscweb.services.dashboard import Filters
         from nscweb.services.report import ENDINGS, write_report
         from nscweb.services.runs import get_run, latest_run
 
@@ -66,9 +83,14 @@ def report(
             found = newest
         name = f"{found.run_id}{ENDINGS.get(form, '')}"
         path = Path(name) if out is None else out / name if out.is_dir() else out
+        filters = Filters(
+            tuple(only_group or ()),
+            tuple(TimePoint.parse(text).hours for text in only_time or ()),
+            tuple(only_replicate or ()),
+        )
         write_report(
-            opened, found, form, path, method=method, control=control, adjust=adjust, cells=not no_cells,
-            progress=console.progress,
+            opened, found, form, path, filters=filters, method=method, control=control, adjust=adjust, fate=fate,
+            time_h=TimePoint.parse(time).hours if time else None, cells=not no_cells, progress=console.progress,
         )  # fmt: skip
         size = path.stat().st_size
         data = {"run": found.run_id, "format": form, "file": str(path), "bytes": size}

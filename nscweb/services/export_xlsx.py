@@ -37,7 +37,8 @@ def write_xlsx(
     sheets |= {FIGURES[name][0]: table for name, table in data.figures.items()}
     if cells:
         progress(0, data.run.cells, "Gathering the cells")
-        sheets["Cells"] = cells_frame(app, data.run, data.found.filters)
+        # What is the same in every line stands on the first sheet; here it would be a quarter of the file.
+        sheets["Cells"] = cells_frame(app, data.run, data.found.filters).drop(columns=list(_SAME))
     about = About(
         title=data.title,
         notices=data.notices,
@@ -49,6 +50,7 @@ def write_xlsx(
     return write_workbook(out, about, sheets, machine=machine, progress=progress)
 
 
+_SAME = ("cells_are", "model_trained_on", "model", "gates", "filters", "run")
 _CELLS = (
     "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
 )

@@ -118,12 +118,14 @@ def report_data(
 
     Raises:
         StoreError: there is no such run or its table is damaged.
-        WrongUse: an unknown method, way to adjust or class.
+        WrongUse: an unknown method, way to adjust, class or control.
     """
     from nscweb.services.explain import model_of_run
 
     against = (default_control(app, run) or "") if control is None else control
     found = comparison(app, get_run(app, run), filters, method, against, adjust)
+    if control and found.control != control:
+        raise WrongUse(f"No counted cell is of the group {control!r}.", "Name a group of the sample sheet.")
     if fate and fate not in found.classes.names:
         raise WrongUse(
             f"The model of this run has no class {fate!r}.", f"There are: {', '.join(found.classes.names)}."

@@ -61,7 +61,7 @@ _FILES = (
           "provenance.", 200_000, 55.0, 9_000),
     _File("xlsx", "Workbook (XLSX)", ":material/table_view:", _XLSX,
           "Every table and the data of every figure as a sheet; the first sheet says what made them.",
-          80_000, 48.0, 2_300),
+          80_000, 43.0, 2_300),
     _File("cells", "Cells (CSV)", ":material/table:", "text/csv",
           "One line per cell: object number, file, scores, class, set of classes, light, flags.", 500, 359.0, 0, True),
     _File("fcs", "Cytometry (FCS, ZIP)", ":material/bubble_chart:", _ZIP,
