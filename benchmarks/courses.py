@@ -98,8 +98,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     bands(asked.experiments, asked.seed)
-    limits(4 * asked.experiments, asked.seed)
-    earliest(asked.experiments, asked.seed)
+    limits(asked.experiments, asked.seed)
+    earliest(asked.experiments // 2, asked.seed)
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def real_rows(app: App, model: str, folder: Path) -> list[dict[str, Any]]:
 def said(hits: int, of: int) -> str:
     """ "3 of 4 (75 % [30, 95])": with Wilson's 95 % interval."""
     low, high = wilson(float(hits), float(of))
-    return f"{hits} of {of} ({100 * hits / max(1, of):.0f} % [{100 * low:.0f}, {100 * high:.0f}])"
+    return f"{hits} of {of} ({100 * hits / max(1, of):.1f} % [{100 * low:.1f}, {100 * high:.1f}])"
 
 
 def report(

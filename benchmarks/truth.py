@@ -23,6 +23,7 @@ from nscweb.core.card import CardEntry, read_card
 from nscweb.core.flags import pack
 from nscweb.evaluation.cell_scores import CellScores, cell_scores
 from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
+from nscweb.evaluation.intervals import wilson
 from nscweb.evaluation.ratio_corrected import estimate
 from nscweb.evaluation.shared_error import shared_error
 from nscweb.inference.classifier import Classifier
@@ -142,14 +143,22 @@ def main() -> None:
         parts += [covered(cells, design, entry, method) for method in METHODS]
         said.append(claims(cells, design, entry))
         print(f"study {seed}: {len(cells):,} cells counted, {time.process_time() - start:.0f} s", flush=True)
-    table = pd.concat(parts, ignore_index=True)
+        told(pd.concat(parts, ignore_index=True), pd.concat(said, ignore_index=True))
+
+
+def told(table: pd.DataFrame, verdicts: pd.DataFrame) -> None:
+    """Print what was found so far; the interval of coverage is over studies' samples or groups, not over fates."""
     columns = {"intervals": ("inside", "size"), "inside": ("inside", "mean"), "error": ("error", "mean"),
                "width": ("width", "mean"), "recovered": ("recovered", "mean")}  # fmt: skip
     print(table.groupby(["level", "method"]).agg(**columns).round(3).to_string())
-    print(table[table["method"] == "pacc"].groupby(["level", "time_h"]).agg(**columns).round(3).to_string())
-    verdicts = pd.concat(said, ignore_index=True)
+    shown = table[table["method"] == "pacc"].groupby(["level", "time_h"]).agg(**columns)
+    # The fates of one sample hang together: three intervals count as one in the interval of coverage.
+    low, high = wilson(
+        (shown["inside"] * shown["intervals"] / 3).to_numpy(), (shown["intervals"] / 3).to_numpy()
+    )
+    print(shown.assign(inside_low=low, inside_high=high).round(3).to_string())
     print(f"sentences: {len(verdicts)}, with a claim: {(verdicts['verdict'] == 'clear').sum()}, "
-          f"false claims: {verdicts['false_claim'].sum()}")  # fmt: skip
+          f"false claims: {verdicts['false_claim'].sum()}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":
