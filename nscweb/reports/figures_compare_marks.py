@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -77,6 +77,28 @@ def add_mark_legend(figure: go.Figure, *tables: pd.DataFrame) -> list[str]:
 def counted_how(method: str) -> str:
     """A key of `METHODS` in words; anything else as it is."""
     return METHODS.get(method, method)
+
+
+def add_signs(figure: go.Figure, x: Sequence[float], y: Sequence[float], lights: Sequence[str]) -> list[str]:
+    """The signs of yellow and red lights above points, with legend entries; returns the names of these.
+
+    Args:
+        x, y: places of points, in the units of the axes.
+        lights: ``yellow``, ``red`` or anything else, one per point.
+    """
+    where = [index for index, light in enumerate(lights) if light in _WARNED]
+    if not where:
+        return []
+    figure.add_scatter(
+        x=[x[index] for index in where],
+        y=[y[index] for index in where],
+        mode="text",
+        text=[symbol(lights[index]) for index in where],
+        textposition="top center",
+        textfont={"size": 12, "color": [mark_colour(lights[index]) for index in where]},
+        cliponaxis=False, hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+    return add_mark_legend(figure, pd.DataFrame({"light": [mark(lights[index]) for index in where]}))
 
 
 def methods_by_group(means: pd.DataFrame) -> Mapping[tuple[str, str], str]:

@@ -8,6 +8,8 @@ from plotly import graph_objects as go
 
 from nscweb.core.classes import ClassScheme
 from nscweb.evaluation.dose_response import DoseCurve, four_parameters
+from nscweb.reports.figures_compare_marks import add_mark_legend, group_label
+from nscweb.reports.marks import mark, mark_colour, symbol
 from nscweb.reports.style import (
     GRID,
     INK,
@@ -52,17 +54,19 @@ def differences(tests: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
     hollow point has no interval: fewer than three replicates, or no spread.
 
     Args:
-        tests: rows of `group_tests` of one class and time point.
+        tests: rows of `group_tests` of one class and time point; lights in the column ``light`` are marked.
     """
     data = differences_data(tests)
-    data = data[np.isfinite(data["difference_points"].to_numpy(np.float64))]
+    shown = np.isfinite(data["difference_points"].to_numpy(np.float64))
+    data = data[shown]
     if data.empty:
         return nothing_to_draw(NO_TEST)
     data = data.iloc[::-1].reset_index(drop=True)
     pairs = data["control"].nunique() > 1
+    lights = list(tests["light"].astype(str)[shown])[::-1] if "light" in tests else [""] * len(data)
     names = [
-        _pair(group, control) if pairs else wrapped(group or NO_GROUP, 18)
-        for group, control in zip(data["group"], data["control"], strict=True)
+        _pair(group, control, light) if pairs else group_label(group, light)
+        for group, control, light in zip(data["group"], data["control"], lights, strict=True)
     ]
     place = np.arange(len(data), dtype=float)
     figure = go.Figure()
@@ -95,11 +99,13 @@ def differences(tests: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
     )
     control = plain(str(data["control"].iloc[0]) or NO_GROUP, 24)
     title = "Difference of the two groups (points)" if pairs else f"Difference from {control} (points)"
+    entries = [trace.name for trace in figure.data]
+    entries += add_mark_legend(figure, pd.DataFrame({"light": [mark(light) for light in lights]}))
     finish(
         figure,
         height=max(170, 90 + 34 * len(data)),
         simulated=simulated,
-        legend=[trace.name for trace in figure.data],
+        legend=entries,
         margin={"l": 150, "r": 24, "b": 54},
     )
     figure.update_yaxes(tickvals=place, ticktext=names, range=[-0.6, len(data) - 0.4], gridcolor=GRID)
@@ -168,8 +174,9 @@ def dose_figure(
     return figure.update_yaxes(title_text="% of cells", range=[0, 100])
 
 
-def _pair(group: str, control: str) -> str:
-    names = f"{wrapped(group or NO_GROUP, 24, 1)}<br>against {wrapped(control or NO_GROUP, 17, 1)}"
+def _pair(group: str, control: str, light: str) -> str:
+    sign = f'<span style="color:{mark_colour(light)}">{symbol(light)}</span> ' if symbol(light) else ""
+    names = f"{sign}{wrapped(group or NO_GROUP, 24, 1)}<br>against {wrapped(control or NO_GROUP, 17, 1)}"
     return f'<span style="font-size:11px">{names}</span>'
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from nscweb.evaluation.time_course import Agreement
+from nscweb.reports.figures_compare_marks import add_signs
 from nscweb.reports.style import (
     GRID,
     INK,
@@ -44,7 +45,7 @@ def course_bands(
     Args:
         course: rows of `time_course` of one class, with the interval of a single replicate filled in
             (`services.courses.courses_of`); rows: replicate rows of the same class.
-        groups: those to draw, in order.
+        groups: those to draw, in order. Lights in the column ``light`` of `course`, where it has one, are marked.
     """
     table = course[course["group"].isin(list(groups)) & np.isfinite(course["time_h"].to_numpy(np.float64))]
     if table.empty:
@@ -89,15 +90,23 @@ def course_bands(
             marker={"color": colour, "size": 5, "opacity": 0.6}, showlegend=False, legendgroup=group,
             hoverinfo="skip",
         )  # fmt: skip
+    warned = _signs(figure, table, table["time_h"].to_numpy(np.float64) / scale, table["mean"])
     finish(
         figure,
         height=360,
         simulated=simulated,
-        legend=[plain(group or NO_GROUP, 30) for group in groups],
+        legend=[*(plain(group or NO_GROUP, 30) for group in groups), *warned],
         margin={"b": 54, "l": 56},
     )
     figure.update_xaxes(title_text=axis, tickvals=sorted(set(table["time_h"] / scale)))
     return figure.update_yaxes(title_text=f"{plain(fate, 24)} (% of cells)", range=[0, _top(table, rows)])
+
+
+def _signs(figure: go.Figure, table: pd.DataFrame, x: Float64, share: pd.Series) -> list[str]:
+    if "light" not in table:
+        return []
+    places = x.tolist()
+    return add_signs(figure, places, (100 * share).tolist(), table["light"].astype(str).tolist())
 
 
 def bland_altman(
@@ -106,7 +115,7 @@ def bland_altman(
     """First time point against the last: difference over mean, bias and limits of agreement.
 
     Args:
-        pairs: rows of `first_against_final` of one class.
+        pairs: rows of `first_against_final` of one class; lights in the column ``light`` are marked.
         found: bias and limits of these pairs, cut at -1 and 1.
         fate: for the axis.
     """
@@ -126,6 +135,7 @@ def bland_altman(
             customdata=[time_label(hours) for hours in pairs["first_h"][rows]],
             hovertemplate="mean %{x:.1f} %<br>%{customdata} minus last: %{y:.1f} points<extra>%{fullData.name}</extra>",
         )
+    _signs(figure, pairs, middle.to_numpy(np.float64), pairs["difference"])
     figure.add_hline(y=0, line={"color": GRID, "width": 1.5})
     lines = (
         ("bias", found.bias, found.bias_low, found.bias_high, "solid"),
@@ -147,7 +157,7 @@ def bland_altman(
         figure,
         height=340,
         simulated=simulated,
-        legend=[trace.name for trace in figure.data],
+        legend=[trace.name for trace in figure.data if trace.name],
         margin={"b": 54, "l": 64},
     )
     figure.update_xaxes(title_text=f"mean of first and last, {plain(fate, 24)} (% of cells)")

@@ -39,7 +39,7 @@ def show_first_day(origin: Origin, found: Courses, fate: str) -> None:
     if left_out:
         show.note(left_out)
     figures.show_figure(
-        bland_altman(pairs, agreed, simulated=origin.simulated, fate=fate),
+        bland_altman(origin.lit(pairs), agreed, simulated=origin.simulated, fate=fate),
         origin.file("first_against_last"),
         origin.csv(pairs),
         key="course_agreement",

@@ -35,10 +35,13 @@ class Origin:
         """Name of a download without its ending."""
         return f"{self.run.run_id}_{what}" + ("_simulated" if self.simulated else "")
 
+    def lit(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame with the trust light of each line, where the comparison behind it is known."""
+        return frame if self.found is None else with_light(frame, self.found)
+
     def csv(self, frame: pd.DataFrame) -> bytes:
         """CSV in which every line says what light, cells, model and gates were; no text of it is a formula."""
-        marked = frame if self.found is None else with_light(frame, self.found)
-        return export.with_gates(marked, self.run, self.filters)
+        return export.with_gates(self.lit(frame), self.run, self.filters)
 
 
 def origin_of(run: Run, data: object) -> Origin:

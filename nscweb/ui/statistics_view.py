@@ -123,7 +123,7 @@ def _differences(
     )
     here = tests[(tests["class"] == fate) & (tests["time_h"].fillna(-1.0) == time)]
     figures.show_figure(
-        differences(here, simulated=origin.simulated),
+        differences(origin.lit(here), simulated=origin.simulated),
         origin.file("differences"),
         origin.csv(statistics.for_file(differences_data(here), family)),
         key="statistics_differences",

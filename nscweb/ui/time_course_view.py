@@ -113,7 +113,7 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
         )
     course = found.course[(found.course["class"] == fate) & found.course["group"].isin(chosen)]
     figure = drawn_time.course_bands(
-        course, rows[rows["class"] == fate], chosen, simulated=origin.simulated, fate=fate
+        origin.lit(course), rows[rows["class"] == fate], chosen, simulated=origin.simulated, fate=fate
     )
     figures.show_figure(
         figure,

@@ -80,3 +80,14 @@ def test_warnings_about_samples_follow_the_filter(app: App, run: Run) -> None:
     other = replace(told, provenance=replace(told.provenance, warnings=("One sample is odd.",)))
     assert run_warnings(other, [names[0]]) == ["One sample is odd."]
     assert fitness_warnings([]) == light_sentences([]) == []
+
+
+@pytest.mark.parametrize("name", ["Replicates and tests", "Time course", "Scores"])
+def test_a_red_sample_is_marked_on_every_tab(walk: Walk, data_folder: Path, run: Run, name: str) -> None:
+    test = opened(walk, run, "compare")
+    test.session_state[f"compare_tab_{run.run_id}"] = name
+    test = test.run()
+    assert is_healthy(test), texts(test)
+    drawn = [str(chart.proto.spec) for chart in test.get("plotly_chart")]
+    if name == "Time course":
+        assert len(drawn) == 2 and all("do not trust" in spec for spec in drawn)

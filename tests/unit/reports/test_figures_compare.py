@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawn_runs import drawn_run, grid
+from plotly import graph_objects as go
 
 from nscweb.reports import figures_compare, figures_compare_data, figures_compare_time, figures_ratios
-from nscweb.reports.figures_compare_marks import group_label
+from nscweb.reports.figures_compare_marks import add_signs, group_label
 from nscweb.services.comparison import Comparison, answer_of, comparison
 from nscweb.services.comparison_scores import score_bins
 from nscweb.services.context import open_app
@@ -210,3 +211,11 @@ def test_score_bins_count_every_kept_cell(tmp_path: Path) -> None:
     assert bins.groupby("class")["cells"].sum().tolist() == [kept] * 3
     places, heights = figures_compare_data.outline(bins, "NT3", 24.0, "neuron")
     assert places[0] == 0 and places[-1] == 100 and heights.max() == 1
+
+
+def test_signs_stand_above_points_and_in_the_legend() -> None:
+    figure = go.Figure()
+    said = add_signs(figure, [1.0, 2.0, 3.0], [10.0, 20.0, 30.0], ["green", "red", "yellow"])
+    assert said == ["look closer", "do not trust"]
+    assert list(figure.data[0].text) == ["■", "▲"] and list(figure.data[0].x) == [2.0, 3.0]
+    assert add_signs(figure, [1.0], [1.0], ["green"]) == []
