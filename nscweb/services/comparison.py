@@ -236,7 +236,9 @@ def lights_line(found: Comparison) -> str:
 
     names = list(dict.fromkeys(found.estimates.table["sample_id"]))
     if not any(name in found.lights for name in names):
-        return "Whether the model fits these samples was not judged; predict again for a light per sample."
+        return (
+            "Whether the model fits these samples was not judged; predict again for a trust light per sample."
+        )
     return f"Does the model fit? {counted_lights([found.lights.get(name, '') for name in names])}."
 
 

@@ -17,7 +17,7 @@ from nscweb.services.report_parts import Gathered
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-NOT_JUDGED = "It was not judged whether the model fits; predict again for a light per sample."
+NOT_JUDGED = "It was not judged whether the model fits; predict again for a trust light per sample."
 _kept: dict[str, mixtures.MixtureTest] = {}
 
 

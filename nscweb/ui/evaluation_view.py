@@ -38,7 +38,7 @@ SECTIONS: tuple[str, ...] = (FIGURES, SORTING, MODELS, LABELS)
 INTERVAL_HELP = (
     "Intervals are made by drawing whole samples again, within each true class, 1,000 times: cells of one sample are "
     "alike, so that many cells of few samples say less than they seem to. Few samples make intervals wider (Student's "
-    "t on log odds). In simulations with 2 to 12 samples of a class, 91 to 99 % of the intervals held the truth; "
+    "t on log odds). In simulations with 2 to 12 samples of a class, 88 to 99 % of the intervals held the truth; "
     "the least where most cells are right and samples differ much. Where a class has one sample only, cells are drawn "
     "instead; such an interval says nothing about the next experiment."
 )
