@@ -23,7 +23,10 @@ def compare(
     ] = "",
     time: Annotated[
         str,
-        typer.Option("--time", help="Time point, such as 1d or 12h; without it the one with most groups."),
+        typer.Option(
+            "--time",
+            help="Time point, such as 1d or 12h; without it the last at which two groups can be compared.",
+        ),
     ] = "",
     control: Annotated[
         str,
@@ -33,7 +36,11 @@ def compare(
         str, typer.Option("--method", help="pacc, acc or em (corrected), or naive (counted labels).")
     ] = "pacc",
     adjust: Annotated[
-        str, typer.Option("--adjust", help="holm or fdr_bh (Benjamini-Hochberg), over all comparisons.")
+        str,
+        typer.Option(
+            "--adjust",
+            help="holm or fdr_bh (Benjamini-Hochberg), over all comparisons of a fate and time point.",
+        ),
     ] = "holm",
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for groups.csv, tests.csv and samples.csv.")
