@@ -71,7 +71,7 @@ def group_comparisons(
     lights = _worst(rows)
     keys = zip(found["time_h"].fillna(-1.0), found["group"], found["other"], strict=True)
     found["light"] = [
-        max(lights.get((one, hours), ""), lights.get((other, hours), ""), key=_SEVERITY.__getitem__)
+        max(lights.get((one, hours), "green"), lights.get((other, hours), "green"), key=_SEVERITY.__getitem__)
         for hours, one, other in keys
     ]
     return found[list(COMPARED_COLUMNS)]
