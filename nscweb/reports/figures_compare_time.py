@@ -26,7 +26,6 @@ from nscweb.reports.style import (
     INK,
     MUTED,
     NO_GROUP,
-    every_axis,
     finish,
     nothing_to_draw,
     ordered_times,
@@ -126,14 +125,16 @@ def over_time(
     legend += [REFERENCE] if reference is not None else []
     legend += add_mark_legend(figure, data, points)
     margin = {"t": title_px + 8, "b": 50, "l": 50}
-    finish(figure, height=inner + margin["t"] + 50, simulated=simulated, legend=legend, margin=margin)
     across = {
         "range": [-0.6, len(times) - 0.4],
         "tickvals": list(range(len(times))),
         "ticktext": [tick(hours, unit) for hours in times],
         "showgrid": False,
     }
-    every_axis(figure, across, {"range": [0, 122], "tickvals": [0, 50, 100]})
+    finish(
+        figure, height=inner + margin["t"] + 50, simulated=simulated, legend=legend, margin=margin,
+        axes=(across, {"range": [0, 122], "tickvals": [0, 50, 100]}),
+    )  # fmt: skip
     return figure.update_yaxes(title_text="% of cells", col=1)
 
 

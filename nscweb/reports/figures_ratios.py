@@ -16,7 +16,6 @@ from nscweb.reports.figures_ratio_lines import ratio_lines, ratio_lines_data
 from nscweb.reports.marks import mark, mark_colour, symbol
 from nscweb.reports.style import (
     NO_GROUP,
-    every_axis,
     finish,
     nothing_to_draw,
     ordered_times,
@@ -120,13 +119,6 @@ def stacked_ratios(
     figure.update_layout(annotations=notes)
     figure.update_layout(barmode="stack", bargap=0.2 if len(times) > 1 else 0.6)
     margin = {"t": title_px + 8, "b": 50, "l": 56}
-    finish(
-        figure,
-        height=inner + margin["t"] + margin["b"],
-        simulated=simulated,
-        legend=[*classes.names, *marks],
-        margin=margin,
-    )
     across = {
         "showticklabels": True,
         "type": "category",
@@ -138,7 +130,14 @@ def stacked_ratios(
         "tickangle": 0,
     }
     above = 122 if any(_marks(data[data["group"] == group]) for group in groups) else 100
-    every_axis(figure, across, {"range": [0, above], "tickvals": [0, 50, 100]})
+    finish(
+        figure,
+        height=inner + margin["t"] + margin["b"],
+        simulated=simulated,
+        legend=[*classes.names, *marks],
+        margin=margin,
+        axes=(across, {"range": [0, above], "tickvals": [0, 50, 100]}),
+    )
     figure.update_yaxes(title_text="% of cells", col=1)
     return figure
 

@@ -70,7 +70,7 @@ class Comparison:
     sentences: tuple[str, ...]
     shared: SharedError | None = None
     answers: dict[tuple[str, float], Answer] = field(default_factory=dict)
-    headlines: dict[tuple[str, float], Answer] = field(default_factory=dict)
+    leaders: dict[tuple[str, float], Answer] = field(default_factory=dict)
 
 
 def comparison(
@@ -196,26 +196,25 @@ def answer_of(found: Comparison, fate: str = "", time_h: float | None = None) ->
     return found.answers[key]
 
 
-def headline_at(found: Comparison, fate: str, time_h: float) -> Answer:
-    """`answer_of` without its details, for many time points at once; kept once made."""
-    from nscweb.reports.words import answer
-    from nscweb.services.comparison_facts import facts_of
+def leader_at(found: Comparison, fate: str, time_h: float) -> tuple[str, str]:
+    """(leader, verdict) of `answer_of` without its sentences, quick for many time points; kept once made."""
+    from nscweb.reports.words import Facts, answer
 
     key = (fate, -1.0 if np.isnan(time_h) else time_h)
-    if key not in found.headlines:
-        facts = facts_of(found, fate, time_h)
-        found.headlines[key] = answer(found.groups, found.tests, fate, time_h, facts)
-    return found.headlines[key]
+    if key not in found.leaders:
+        facts = Facts(control=found.control)
+        found.leaders[key] = answer(found.groups, found.tests, fate, time_h, facts)
+    return found.leaders[key].leader, found.leaders[key].verdict
 
 
 def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
-    from nscweb.reports.words import Answer
+    from nscweb.reports.words import Answer, answer
     from nscweb.reports.words_early import how_early
     from nscweb.reports.words_times import over_times
     from nscweb.services.comparison_facts import facts_of
 
     facts = facts_of(found, chosen, hours)
-    said = headline_at(found, chosen, hours)
+    said = answer(found.groups, found.tests, chosen, hours, facts)
     early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.leader else ""
     every = over_times(found.groups, found.tests, chosen, found.control)
     details = tuple(text for text in (early, every, time_line(found, hours)) if text)

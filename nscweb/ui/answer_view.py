@@ -60,12 +60,12 @@ def highest_at(asked: Asked) -> list[tuple[float, str, str, str, int]]:
     }
     result = []
     for hours in [hours for hours in comparisons.times_of(found) if not math.isnan(hours)][-_MOST_TIMES:]:
-        said = comparisons.headline_at(found, asked.fate, hours)
-        known = said.verdict != "none"
-        mean = share.get((said.leader, hours), math.nan) if known else math.nan
+        leader, verdict = comparisons.leader_at(found, asked.fate, hours)
+        known = verdict != "none"
+        mean = share.get((leader, hours), math.nan) if known else math.nan
         text = "" if math.isnan(mean) else percent(mean, 0)
         groups = int((table["time_h"] == hours).sum())
-        result.append((hours, (said.leader or "no group given") if known else "", text, said.verdict, groups))
+        result.append((hours, (leader or "no group given") if known else "", text, verdict, groups))
     return result
 
 
