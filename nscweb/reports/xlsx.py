@@ -60,7 +60,8 @@ def write_workbook(
 
     Args:
         about: the first sheet.
-        sheets: name of at most 31 characters -> table, in order. A table of more than `MOST_ROWS` rows is left out; About says so.
+        sheets: name of at most 31 characters -> table, in order. A table of more than `MOST_ROWS` rows is left out;
+            About says so.
         machine: what a program reads to make the tables again, on a hidden sheet ``provenance``, column A.
     """
     from openpyxl import Workbook
