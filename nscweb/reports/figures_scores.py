@@ -198,9 +198,9 @@ def sets_figure(
         legend=[*shown, *add_mark_legend(figure, pd.DataFrame({"light": lit}))],
         margin={"t": above + 8, "b": 58, "l": 58},
     )
-    figure.update_xaxes(
-        type="category", categoryorder="array", categoryarray=[tick(hours, unit) for hours in times]
-    )
+    known = [tick(hours, unit) for hours in times]
+    across = {"categoryorder": "array", "categoryarray": known, "range": [-0.5, len(known) - 0.5]}
+    figure.update_xaxes(type="category", **across)
     # One title for all columns: on a phone those of neighbours would run into one another.
     figure.add_annotation(
         text=axis_title, x=0.5, y=0, xref="paper", yref="paper", showarrow=False, yanchor="top", yshift=-26
