@@ -146,7 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--worlds", type=int, default=60)
+    parser.add_argument("--worlds", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--write", type=Path)
     asked = parser.parse_args()
