@@ -117,10 +117,10 @@ def card_curves(card: ModelCard) -> tuple[dict[str, pd.DataFrame], dict[str, pd.
 
 
 def _area_under(points: pd.DataFrame) -> float:
-    """Average precision: precision times the step of recall, over the points of a curve."""
+    """Average precision: area under the points of a curve, of which a card keeps a hundred."""
     table = points.sort_values("recall", kind="stable")
-    steps = np.diff(table["recall"].to_numpy(float), prepend=0.0)
-    return float((steps * table["precision"].to_numpy(float)).sum())
+    recall, precision = table["recall"].to_numpy(float), table["precision"].to_numpy(float)
+    return float(np.trapezoid(precision, recall) + recall[0] * precision[0]) if len(recall) else float("nan")
 
 
 def card_figures(card: ModelCard) -> dict[str, go.Figure]:
