@@ -22,7 +22,7 @@ _WARNED = ("yellow", "red")
 
 
 def group_label(name: str, light: str = "") -> str:
-    """The name of a group on an axis with the mark of a yellow or red light.
+    """The name of a group on an axis with the mark of a yellow or red trust light.
 
     A short name has the mark in words below it. A long one takes both lines, and the sign stands before it; the
     legend says what it means.

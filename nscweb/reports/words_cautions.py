@@ -10,7 +10,7 @@ from nscweb.reports.words_rows import LEAST_REPLICATES, TOO_FEW_CELLS, Row, enou
 
 # An interval of more points than this says little; fewer cells than this are called few.
 WIDE, FEW_CELLS = 0.4, 50
-UNLIKE = "unlike those that the model knows (red light)"
+UNLIKE = "unlike those that the model knows (red trust light)"
 
 
 def cautions(ranked: Sequence[Row], known: Facts) -> list[str]:
@@ -44,13 +44,13 @@ def _lights(leader: Row, others: Sequence[Row]) -> list[str]:
     said = []
     if leader["light"] == "yellow":
         said.append(
-            "A yellow light: some of its samples differ from those that the model knows or have few cells; "
+            "A yellow trust light: some of its samples differ from those that the model knows or have few cells; "
             "take it with care."
         )
     yellow = [shown_name(row["group"]) for row in others if row["light"] == "yellow"]
     if yellow:
         said.append(
-            f"A yellow light {'also ' if said else ''}marks what it is compared with: {listed(yellow)}."
+            f"A yellow trust light {'also ' if said else ''}marks what it is compared with: {listed(yellow)}."
         )
     if leader["light"] == "":
         said.append("Whether the model fits its samples was not judged.")

@@ -21,7 +21,7 @@ class Facts:
         hidden_groups: groups that the filter leaves out; they are neither ranked nor tested.
         hidden_replicates: replicates that the filter leaves out.
         emptied: groups recorded at this time point of which no cell is left.
-        red: group -> how many of its samples have a red light, and how many it has.
+        red: group -> how many of its samples have a red trust light, and how many it has.
         small: group -> how many of its replicates have too few cells, and how many it has; only where there are any.
         unnamed: groups with samples that name no replicate, so that each counts as one.
     """

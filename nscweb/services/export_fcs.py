@@ -105,9 +105,7 @@ def channels_of(table: pd.DataFrame, run: Run) -> list[Channel]:
         found.append(Channel(f"Gate{item.name.capitalize()}", f"1 when {item.label}", flags & item.bit > 0))
     lights = table["sample_id"].astype(str).map(lights_of(run)).map(_LIGHTS).fillna(0).to_numpy(np.float32)
     found.append(
-        Channel(
-            "FitLight", "light of its sample: 1 green, 2 yellow, 3 red, 0 not judged", lights, 4
-        )
+        Channel("FitLight", "light of its sample: 1 green, 2 yellow, 3 red, 0 not judged", lights, 4)
     )
     samples = table["sample_number"].to_numpy()
     found.append(

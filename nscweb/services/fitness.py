@@ -27,9 +27,9 @@ P_VALUE = 0.001
 EXPECTED = 0.05
 # Cells per sample that are looked at; enough to see a difference, cheap beside the prediction.
 LOOKED_AT = 400
-# The red light alone forbids; everything else asks for a look, as the words of the lights do (reports.marks).
+# The red trust light alone forbids; everything else asks for a look, as the words of the lights do (reports.marks).
 _END = {
-    True: "Do not trust {} predictions (red light).",
+    True: "Do not trust {} predictions (red trust light).",
     False: "Look closer before you rely on {} predictions: compare them with a count of your own.",
 }
 _WORDS = {"embedding": "in what the network sees", "input": "in brightness, texture or size"}
@@ -117,7 +117,7 @@ def _sentence(fitness: SampleFitness) -> str:
 
 
 def fitness_warnings(measured: Sequence[SampleFitness]) -> list[str]:
-    """A sentence for unlike samples with a red light, and one for others: named when few, counted when many."""
+    """A sentence for unlike samples with a red trust light, and one for others: named when few, counted when many."""
     unlike = [item for item in measured if item.unlike]
     parts = [[item for item in unlike if (item.light == RED) is red] for red in (True, False)]
     return [_sentence_of_many(part, len(measured)) for part in parts if part]

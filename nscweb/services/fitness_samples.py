@@ -156,12 +156,12 @@ def _yellow_sentences(yellow: Sequence[SampleFitness], samples: int) -> list[str
     names = ", ".join(item.sample_id for item in yellow[:3]) + (", …" if len(yellow) > 3 else "")
     if len(yellow) == 1:
         return [
-            f'The sample "{yellow[0].sample_id}" has a yellow light: {yellow[0].reasons[0]}'
+            f'The sample "{yellow[0].sample_id}" has a yellow trust light: {yellow[0].reasons[0]}'
             if yellow[0].reasons
             else ""
         ]
     return [
-        f"{len(yellow)} of {samples} samples have a yellow light ({names}): they differ from the samples that "
+        f"{len(yellow)} of {samples} samples have a yellow trust light ({names}): they differ from the samples that "
         "the model knows. The reasons stand beside each of them."
     ]
 

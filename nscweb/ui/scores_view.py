@@ -151,7 +151,9 @@ def _sets(app: App, run: Run, filters: Filters, data: object, order: Sequence[st
     )
     st.caption(
         f"{found.cells:,} cells. One colour: a single class. Stripes: one of two classes. Grey: three or more. White: "
-        "unlike every class. Bars are means over replicates. Thresholds from " + plain(found.source, 300) + "."
+        "unlike every class. Bars are means over replicates. Thresholds from "
+        + plain(found.source, 300)
+        + "."
     )
     with st.expander("Every sample as a table"):
         st.dataframe(_table(found), hide_index=True)

@@ -72,7 +72,7 @@ def test_a_red_sample_is_not_ranked_and_has_no_number() -> None:
     said = answer(table, rows_of(compared("NGF", "NT4", 0.22, 0.2, 0.3, 0.001)), "neuron", DAY)
     assert said.leader == "NT4" and "90" not in said.headline
     assert (
-        "Not ranked, because its cells are unlike those that the model knows (red light): NGF."
+        "Not ranked, because its cells are unlike those that the model knows (red trust light): NGF."
         in said.headline
     )
 

@@ -71,7 +71,7 @@ def test_lights_reach_groups_replicates_tests_and_sentences(app: App) -> None:
     assert set(red["replicate"]) == {"2"} and set(red["group"]) == {"NGF"}
     assert set(found.tests.loc[found.tests["time_h"] == 24.0, "light"]) == {"red"}
     said = answer_of(found, "neuron", 24.0)
-    assert said.leader == "NT4" and "red light): NGF" in said.headline
+    assert said.leader == "NT4" and "red trust light): NGF" in said.headline
     assert "1 ▲ look closer, 1 ■ do not trust" in " ".join(found.sentences)
 
 

@@ -171,8 +171,8 @@ def test_all_samples_together_and_yellow_ones_are_said(card):
     assert together([green], False)[0].light == "green"
     assert together([green], True)[0].light == "yellow"
     yellow = replace(green, light="yellow", reasons=("Why.",))
-    assert light_sentences([green, yellow]) == ['The sample "a" has a yellow light: Why.']
-    assert "2 of 2 samples have a yellow light (a, a)" in light_sentences([yellow, yellow])[0]
+    assert light_sentences([green, yellow]) == ['The sample "a" has a yellow trust light: Why.']
+    assert "2 of 2 samples have a yellow trust light (a, a)" in light_sentences([yellow, yellow])[0]
     assert light_sentences([green]) == []
 
 

@@ -90,18 +90,18 @@ def test_one_replicate_beside_three_is_no_winner(ask: Ask) -> None:
 
 def test_a_red_sample_takes_its_group_out_and_says_how_many(ask: Ask) -> None:
     said = ask(groups(NGF=HIGH, NT4=LOW, MT=MIDDLE), lights={"NGF_24h_2": "red"})
-    assert said.leader == "MT" and "(red light): NGF (1 of 3 samples)." in said.headline
+    assert said.leader == "MT" and "(red trust light): NGF (1 of 3 samples)." in said.headline
     assert "NGF:" not in said.headline
     red = {f"NGF_24h_{number}": "red" for number in (1, 2, 3)}
     said = ask(groups(NGF=HIGH, NT4=LOW, MT=MIDDLE), lights=red)
-    assert said.leader == "MT" and "(red light): NGF." in said.headline
+    assert said.leader == "MT" and "(red trust light): NGF." in said.headline
 
 
 def test_a_yellow_sample_is_said_on_either_side(ask: Ask) -> None:
     said = ask(groups(NGF=HIGH, NT4=LOW), lights={"NGF_24h_1": "yellow"})
     assert "take it with care" in said.headline
     said = ask(groups(NGF=HIGH, NT4=LOW), lights={"NT4_24h_1": "yellow"})
-    assert "A yellow light marks what it is compared with: NT4." in said.headline
+    assert "A yellow trust light marks what it is compared with: NT4." in said.headline
 
 
 def test_when_all_are_red_there_is_no_number(ask: Ask) -> None:
