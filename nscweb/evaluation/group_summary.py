@@ -24,6 +24,7 @@ from nscweb.evaluation.replicate_rows import (
     values_of,
 )
 from nscweb.evaluation.shared_error import SharedError, combined
+from nscweb.evaluation.uneven import uneven_words
 
 Float64 = NDArray[np.float64]
 
@@ -124,7 +125,8 @@ def anova_table(rows: pd.DataFrame, adjust: str = "holm", shared: SharedError | 
                 p = float(fisher.sf(f, between, within))
             spread_p = _levene(used)
         size = sum(len(values) for values in used)
-        note = _anova_note(few, flat, len(used))
+        uneven = uneven_words({} if np.isnan(p) else groups, 10)
+        note = " ".join(text for text in (_anova_note(few, flat, len(used)), uneven) if text)
         lines.append(
             (hours, name, len(used), size, f, between, within, p, np.nan, 0, spread_p, "Welch ANOVA", note)
         )

@@ -29,6 +29,7 @@ from nscweb.evaluation.replicate_rows import (
     time_words,
 )
 from nscweb.evaluation.shared_error import SharedError, combined
+from nscweb.evaluation.uneven import uneven_words
 
 Float64 = NDArray[np.float64]
 
@@ -39,8 +40,6 @@ TEST_COLUMNS: tuple[str, ...] = (
     "p_games_howell",
 )  # fmt: skip
 NOTHING_TESTED = "no comparison could be tested"
-# Welch's test is a little liberal where one group has this many times the replicates of the other and varies less.
-_UNEVEN = 2
 # Above it replicates differ so little that a difference in units of their spread says nothing.
 _LARGEST_G = 100.0
 _TINY = 1e-300
@@ -246,23 +245,11 @@ def _note(
     flat = [same_words(group_words(name), values) for name, values in pairs if all_the_same(values)]
     if len(flat) == 2:
         return f"No p value, because the spread between replicates is not known. {' '.join(flat)}"
-    uneven = [] if flat else [_uneven(*pairs)]
+    uneven = [uneven_words(dict(pairs), 7)]
     large = (
         [] if g_known else ["No Hedges g: replicates hardly differ, so it would be a number without meaning."]
     )
     return " ".join(text for text in [*flat, *uneven, *large] if text)
-
-
-def _uneven(one: tuple[str, Float64], other: tuple[str, Float64]) -> str:
-    """Few replicates that vary more beside many that vary less: measured in benchmarks/replicates.py."""
-    (small, few), (large, many) = sorted((one, other), key=lambda pair: len(pair[1]))
-    if len(many) < _UNEVEN * len(few) or _sd(few) <= _sd(many):
-        return ""
-    return (
-        f"{group_words(small)} has {len(few)} replicates that vary more than the {len(many)} of "
-        f"{group_words(large)}. The p value can be slightly too small then: of 100 such comparisons without any "
-        "difference, about 6 instead of 5 have p below 0.05."
-    )
 
 
 def needed_sentence(groups: Sequence[Float64], difference: float, comparisons: int) -> str:

@@ -34,6 +34,7 @@ from nscweb.evaluation.replicate_rows import (
     time_words,
 )
 from nscweb.evaluation.shared_error import SharedError, combined
+from nscweb.evaluation.uneven import uneven_words
 
 Float64 = NDArray[np.float64]
 Replicates = tuple[Float64, Float64]  # ratios, cells
@@ -153,6 +154,8 @@ def _compared(
     found["p"], found["degrees"] = max(p, 1e-300), float(degrees)
     if max(first[1].max() / first[1].sum(), second[1].max() / second[1].sum()) > 0.9 and rho < 0.001:
         found["note"] = "One replicate holds more than nine in ten of the cells of its group."
+    uneven = uneven_words({group: first[0], control: second[0]}, 9)
+    found["note"] = " ".join(text for text in (found["note"], uneven) if text)
     return found
 
 
