@@ -59,7 +59,7 @@ def test_a_group_of_one_class_says_what_is_missing(walk: Walk, data_folder: Path
 def test_the_threshold_moves_the_sentence(walk: Walk, data_folder: Path, app: App) -> None:
     test = page(walk, app, "Threshold for sorting")
     result = evaluate_run(app, run_of(app))
-    curve = sorting_of(app, result, "astrocyte")
+    curve = sorting_of(app, result, "neuron")
     assert sorting_sentence(curve.at(0.8), curve)[:60] in texts(test)
     test = control(test, "slider", "Least score").set_value(0.3).run()
     assert sorting_sentence(curve.at(0.3), curve)[:60] in texts(test)
