@@ -13,6 +13,7 @@ from nscweb.evaluation.cell_scores import CellScores
 from nscweb.evaluation.estimates import ESTIMATE_COLUMNS, METHODS, ROUNDS, Estimates
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.evaluation.intervals import wilson
+from nscweb.evaluation.ratio_draws import Draws
 from nscweb.evaluation.ratio_em import em_rounds
 from nscweb.evaluation.ratio_rounds import ALL_TIMES, LEAST_CELLS, Rounds, linear_rounds, strata_of
 from nscweb.evaluation.ratio_words import correction_sentence, flat_sentence
@@ -42,7 +43,7 @@ def estimate(
         rounds: bootstrap rounds of the 95 % intervals.
         seed: of the draws.
         together: True for real samples; False for mixtures put together from pure samples, whose differences
-            partly average out (`ratio_bootstrap.deviation`).
+            partly average out (`ratio_draws.deviation`).
 
     Returns:
         The table and the shared rounds; ``shared`` may lie a little outside 0..1, so that its spread is right at
@@ -69,7 +70,7 @@ def estimate(
         strata,
         stratum,
         rounds,
-        np.random.default_rng(seed),
+        Draws(seed),
         by_labels=used == "acc",
         together=together,
     )

@@ -14,16 +14,8 @@ from numpy.typing import NDArray
 from nscweb.evaluation.cell_scores import CellScores
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.evaluation.quantification import em_shares, flatness, free_shares
-from nscweb.evaluation.ratio_bootstrap import (
-    Known,
-    Units,
-    deviation,
-    draw_means,
-    draw_samples,
-    known_of,
-    smoothed,
-    widening,
-)
+from nscweb.evaluation.ratio_bootstrap import Known, Units, known_of
+from nscweb.evaluation.ratio_draws import Draws, deviation, draw_means, draw_samples, smoothed, widening
 from nscweb.evaluation.ratio_rounds import ALL_TIMES, Rounds, empty_rounds, known_by_stratum
 
 Float64 = NDArray[np.float64]
@@ -60,7 +52,7 @@ def em_rounds(
     strata: NDArray[np.int64],
     stratum: NDArray[np.int64],
     rounds: int,
-    rng: np.random.Generator,
+    draws: Draws,
     *,
     by_labels: bool = False,
     together: bool = True,
@@ -77,26 +69,26 @@ def em_rounds(
     result = empty_rounds(number, size, rounds)
     for key, known in known_by_stratum(held_out.scores, held_out, strata, np.unique(stratum)).items():
         rows = np.flatnonzero(stratum == key)
-        wide = widening(rng, rounds, known.degrees)
-        judged = flatness(known.mean, draw_means(known, wide, rng), cells.classes)
+        wide = widening(draws.of(f"pool {key}"), rounds, known.degrees)
+        judged = flatness(known.mean, draw_means(known, wide, draws.of(f"stratum {key}")), cells.classes)
         for row in rows.tolist():
             result.flat[row] = judged
         if judged.flat or not len(rows):
             continue
         taken = np.ones(len(held_out), bool) if key == ALL_TIMES else strata != ALL_TIMES
         units = _binned_units(held_out, strata, key, np.flatnonzero(taken), of_held, width)
-        seed = int(rng.integers(2**63))
         for row in rows.tolist():
             # The same draws for every sample of a time point: the held-out cells are the same for all.
             posterior = centres * ((1 - _FLOOR) * ratio[row] + _FLOOR / size)
             posterior /= posterior.sum(axis=1, keepdims=True)
             known = _known(units, posterior)[key]
-            drawn = draw_means(known, wide, np.random.default_rng(seed))
+            drawn = draw_means(known, wide, draws.of(f"stratum {key}"))
             count, mean, scatter = _moments(seen[row][None].astype(np.float64), posterior)
             centre, error = smoothed(count, mean, scatter, known)
             between = deviation(known, ratio[row][None], together)
+            own = draws.of_samples([cells.sample_ids[row]])
             result.ratio[row] = ratio[row]
-            result.all[:, row] = free_shares(drawn, draw_samples(centre, error, between, wide, rng)[:, 0])
+            result.all[:, row] = free_shares(drawn, draw_samples(centre, error, between, wide, own)[:, 0])
             result.shared[:, row] = free_shares(drawn, mean[0])
     return result
 

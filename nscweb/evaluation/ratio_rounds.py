@@ -10,17 +10,8 @@ from numpy.typing import NDArray
 from nscweb.evaluation.cell_scores import CellScores
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.evaluation.quantification import Flatness, adjusted_shares, flatness, free_shares, one_hot
-from nscweb.evaluation.ratio_bootstrap import (
-    Known,
-    deviation,
-    draw_means,
-    draw_samples,
-    known_of,
-    smoothed,
-    sums,
-    units_of,
-    widening,
-)
+from nscweb.evaluation.ratio_bootstrap import Known, known_of, sums, units_of
+from nscweb.evaluation.ratio_draws import Draws, deviation, draw_means, draw_samples, smoothed, widening
 
 Float64 = NDArray[np.float64]
 
@@ -92,7 +83,7 @@ def linear_rounds(
     strata: NDArray[np.int64],
     stratum: NDArray[np.int64],
     rounds: int,
-    rng: np.random.Generator,
+    draws: Draws,
     *,
     by_labels: bool = False,
     together: bool = True,
@@ -104,9 +95,9 @@ def linear_rounds(
         held_out: with the classes in the same order.
         strata, stratum: of held-out cells and of samples, from `strata_of`.
         rounds: B.
-        rng: of the draws.
+        draws: where random numbers come from.
         by_labels: mean labels (ACC) instead of mean scores (PACC).
-        together: see `ratio_bootstrap.deviation`.
+        together: see `ratio_draws.deviation`.
     """
     size, number = len(cells.classes), len(cells.sample_ids)
     features, seen = held_out.scores, cells.scores
@@ -119,9 +110,9 @@ def linear_rounds(
     for key, known in known_by_stratum(features, held_out, strata, np.unique(stratum)).items():
         rows = np.flatnonzero(stratum == key)
         if known.degrees not in factors:
-            factors[known.degrees] = widening(rng, rounds, known.degrees)
+            factors[known.degrees] = widening(draws.of(f"pool {known.degrees}"), rounds, known.degrees)
         wide = factors[known.degrees]
-        drawn = draw_means(known, wide, rng)
+        drawn = draw_means(known, wide, draws.of(f"stratum {key}"))
         judged = flatness(known.mean, drawn, cells.classes)
         for row in rows:
             result.flat[row] = judged
@@ -131,6 +122,7 @@ def linear_rounds(
         centre, error = smoothed(count[rows], mean[rows], scatter[rows], known)
         between = deviation(known, share, together)
         result.ratio[rows] = share
-        result.all[:, rows] = free_shares(drawn[:, None], draw_samples(centre, error, between, wide, rng))
+        own = draws.of_samples([cells.sample_ids[row] for row in rows])
+        result.all[:, rows] = free_shares(drawn[:, None], draw_samples(centre, error, between, wide, own))
         result.shared[:, rows] = free_shares(drawn[:, None], mean[rows][None])
     return result

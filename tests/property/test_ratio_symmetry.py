@@ -127,3 +127,19 @@ def test_maximum_likelihood_keeps_the_order_of_classes_and_rises(seed: int, orde
     np.testing.assert_allclose(em_shares(scores[:, order], rounds=3000), share[order], atol=1e-4)
     surer = np.concatenate([scores, np.tile(np.array([[0.98, 0.01, 0.01]], np.float32), (20, 1))])
     assert em_shares(surer, rounds=3000)[0] >= share[0] - 1e-4
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_numbers_of_a_group_stay_when_a_filter_takes_other_groups_away(method: str) -> None:
+    cells, held = study()
+    alone = cells.take(np.flatnonzero(np.array(cells.groups)[cells.sample] == "b"))
+    whole, part = estimate(cells, held, method), estimate(alone, held, method)
+    almost = ALMOST if method == "em" else 1e-9
+    one, other = told(whole), told(part)
+    one = one[one["group"] == "b"].reset_index(drop=True)
+    for name in ("ratio", "low", "high"):
+        np.testing.assert_allclose(one[name], other[name], atol=almost)
+    groups, few = group_estimates(whole), group_estimates(part)
+    groups = groups[groups["group"] == "b"].reset_index(drop=True)
+    for name in ("mean", "low", "high"):
+        np.testing.assert_allclose(groups[name], few[name].reset_index(drop=True), atol=almost)
