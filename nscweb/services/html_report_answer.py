@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from nscweb.core.timepoint import TimePoint
 from nscweb.reports.html_report import Html, bullets, figure, heading, paragraph, table
 from nscweb.reports.html_report_svg import ROWS_OF_A_PAGE, ratio_rows, ratio_svg, stacked_svg
 from nscweb.reports.marks import MARK_HELP, mark, symbol
-from nscweb.services.comparison import answer_of, default_fate, default_time
+from nscweb.reports.words_numbers import when
+from nscweb.services.comparison import answer_of
 from nscweb.services.html_report_words import classes_in_threes, interval, light, p_text, percent, share
 from nscweb.services.report_data import ReportData
 
@@ -34,16 +34,16 @@ def answer_parts(data: ReportData) -> list[Html]:
 
 
 def _groups(data: ReportData) -> list[Html]:
-    found, fate = data.found, default_fate(data.found.classes)
-    hours = default_time(found)
-    said = answer_of(found, fate)
+    # The table speaks of what the sentence above it speaks of, whatever the page opens with.
+    found, fate, hours = data.found, data.fate, data.time_h
+    said = answer_of(found, fate, hours)
     against = found.control or said.leader
     rows = {str(row["group"]): row for row in _at(data.tables["Groups"].to_dict("records"), fate, hours)}
     tests = {
         (str(row["group"]), str(row["other"])): row
         for row in _at(data.tables["Tests"].to_dict("records"), fate, hours)
     }
-    when = "" if math.isnan(hours) else f" at {TimePoint(hours).label()}"
+    moment = when(hours)
     columns = ["Group", f"{fate} % [95 % interval]", "Replicates", "Cells"]
     numbers = [1, 2, 3]
     if tests:
@@ -56,7 +56,7 @@ def _groups(data: ReportData) -> list[Html]:
         if tests:
             line += _difference(tests, name, against)
         lines.append([*line, light(row["light"])])
-    caption = f"{fate}{when}: groups in the order of the answer"
+    caption = f"{fate}{moment and ' '}{moment}: groups in the order of the answer"
     drawn = table([*columns, "Trust light"], lines, numbers, caption=caption)
     return [drawn, *_early(data, said.order, fate)]
 
@@ -124,7 +124,7 @@ def ratio_parts(data: ReportData) -> list[Html]:
     parts = [paragraph(found.estimates.sentence, "method")]
     if found.groups.empty:
         return [*parts, paragraph("No cell is left to count.")]
-    rows = ratio_rows(found.groups, answer_of(found).order)
+    rows = ratio_rows(found.groups, answer_of(found, data.fate, data.time_h).order)
     pieces = [rows[start : start + ROWS_OF_A_PAGE] for start in range(0, len(rows), ROWS_OF_A_PAGE)]
     kind = "Simulated cells. " if found.data.simulated else ""
     for piece in pieces:

@@ -10,7 +10,6 @@ import pandas as pd
 from nscweb.core.flags import FLAG_NAMES, flag
 from nscweb.reports.html_report import Html, bullets, heading, paragraph, table
 from nscweb.reports.marks import MARK_HELP, mark
-from nscweb.services.comparison import default_time
 from nscweb.services.html_report_words import (
     classes_in_threes,
     interval,
@@ -81,7 +80,7 @@ def _shown(data: ReportData, tests: pd.DataFrame) -> pd.DataFrame:
     most = _MOST_PAIRS * len(data.found.classes.names)
     if len(tests) <= most:
         return tests
-    hours = default_time(data.found)
+    hours = data.time_h
     then = tests["time_h"].isna() if math.isnan(hours) else tests["time_h"] == hours
     return tests[then].head(most)
 
