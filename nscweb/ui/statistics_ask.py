@@ -17,11 +17,6 @@ from nscweb.ui.text import plain
 
 PAIRS = "\x00pairs"
 _ADJUST = {"holm": "Holm (strict)", "fdr_bh": "Benjamini-Hochberg (milder)"}
-CONTROL_HELP = "The group that every other group is compared with. Without one, all pairs are compared."
-ADJUST_HELP = (
-    "With many comparisons some look different by chance. Holm keeps the chance of even one false difference "
-    "below 5 %. Benjamini-Hochberg keeps the expected share of false ones among those found below 5 %."
-)
 FAMILY_HELP = (
     "p values are adjusted for every comparison chosen here. Fewer fates or times mean a milder adjustment, so "
     "choose them before looking at the numbers."
@@ -44,36 +39,37 @@ class HasReplicates(Protocol):
         """Ordered classes with colours."""
 
 
+def control_of(app: App, run: Run, data: HasReplicates, asked: str | None) -> str | None:
+    """The group that the page compares with; None for every pair, also where it has no cells here."""
+    wanted = statistics.default_control(app, run) if asked is None else asked
+    return wanted if wanted and (data.replicate_rows["group"].astype(str) == wanted).any() else None
+
+
+def adjust_of(data: HasReplicates) -> str:
+    """How the page adjusts p values."""
+    return str(getattr(data, "adjust", "") or "holm")
+
+
+def chosen_words(control: str | None, rows: pd.DataFrame) -> str:
+    """The choice of the page in a sentence."""
+    if control is not None:
+        return f"Every group is compared with {plain(control)}."
+    several = rows["group"].astype(str).nunique() > 2
+    return "Every group is compared with every other one." if several else "The groups are compared."
+
+
 def ask(app: App, run: Run, data: HasReplicates, asked: str | None) -> TestSettings:
-    """The boxes above the statistics; they start from what the page asks and follow it.
+    """What the page asks, said again, and the boxes that only the statistics have.
 
     Args:
         asked: control of the page, "" for every pair, None takes the one that the sheet marks.
     """
     rows = data.replicate_rows
-    groups = sorted({str(name) for name in rows["group"]})
     times = sorted({float(hours) for hours in rows["time_h"].dropna()})
-    wanted = statistics.default_control(app, run) if asked is None else asked
-    first, second = st.columns(2)
-    control = first.selectbox(
-        "Compare with",
-        [PAIRS, *groups],
-        index=1 + groups.index(wanted) if wanted and wanted in groups else 0,
-        format_func=lambda name: (
-            "no control: all pairs" if name == PAIRS else plain(name) or "(no group given)"
-        ),
-        # Another choice above makes another box, which starts from it.
-        key=f"statistics_control_{run.run_id}_{wanted}",
-        help=CONTROL_HELP,
-    )
-    chosen = getattr(data, "adjust", "") or "holm"
-    adjust = second.selectbox(
-        "Adjust p values by",
-        list(_ADJUST),
-        index=list(_ADJUST).index(chosen),
-        format_func=_ADJUST.__getitem__,
-        key=f"statistics_adjust_{chosen}",
-        help=ADJUST_HELP,
+    control, adjust = control_of(app, run, data, asked), adjust_of(data)
+    st.caption(
+        f"{chosen_words(control, rows)} p values are adjusted by {_ADJUST[adjust]}. Both are chosen at the top of the "
+        "page, for all tabs."
     )
     with st.expander("Fates, times, margin", icon=":material/tune:"):
         first, second = st.columns(2)
@@ -106,9 +102,9 @@ def ask(app: App, run: Run, data: HasReplicates, asked: str | None) -> TestSetti
             help=DIFFERENCE_HELP,
         )
     return TestSettings(
-        control=None if control == PAIRS else control,
+        control=control,
         adjust=adjust,
-        pairs=control == PAIRS,
+        pairs=control is None,
         margin=float(margin) / 100,
         difference=float(difference) / 100,
         classes=tuple(classes),

@@ -96,7 +96,7 @@ def _pairs_with(origin: Origin, found: Statistics, fate: str, time_h: float) -> 
         format_func=lambda name: "any group" if name == PAIRS else plain(name) or "(no group given)",
         key=f"statistics_only_{origin.run.run_id}_{first}",
         help="Hides the other pairs in the plot and in the table. p values stay adjusted for all pairs; choose a "
-        "control group above to ask fewer questions.",
+        "group under “Compared with” at the top of the page to ask fewer questions.",
     )
     return tests if one == PAIRS else tests[(tests["group"] == one) | (tests["control"] == one)]
 

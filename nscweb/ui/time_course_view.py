@@ -17,7 +17,7 @@ from nscweb.services.statistics import TestSettings
 from nscweb.ui import figures, first_day_view, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word
-from nscweb.ui.statistics_ask import HasReplicates
+from nscweb.ui.statistics_ask import HasReplicates, adjust_of, control_of
 from nscweb.ui.statistics_tables import Origin
 from nscweb.ui.statistics_view import ROWS, compared
 from nscweb.ui.text import plain
@@ -49,7 +49,7 @@ def show_time_course(
         data: replicate rows and classes of the run, under the filters of the page; ``estimates`` where it has one
             gives the single samples for the doses, ``groups`` the interval of a group with one replicate.
         control: group that the page compares with, "" for every pair, None takes the one that the sheet marks.
-        fate: class that the page asks about; the boxes here start from these and follow.
+        fate: class that the page asks about; the box of fates here starts from it and follows.
     """
     rows = data.replicate_rows
     if rows.empty:
@@ -59,28 +59,16 @@ def show_time_course(
     groups = sorted({str(name) for name in rows["group"]})
     names = list(data.classes.names)
     start = next((place for place, name in enumerate(names) if name.casefold().startswith("neuron")), 0)
-    left, right = st.columns(2)
-    chosen = left.selectbox(
+    chosen = st.selectbox(
         "Fate", names, index=names.index(fate) if fate in names else start, format_func=plain,
-        key=f"course_fate_{run.run_id}_{fate}",
+        key=f"course_fate_{run.run_id}_{fate}", width=260,
     )  # fmt: skip
-    wanted = statistics.default_control(app, run) if control is None else control
-    choices = ["", *(name for name in groups if name)]
-    against = right.selectbox(
-        "Control group",
-        choices,
-        index=choices.index(wanted) if wanted in choices else 0,
-        format_func=lambda name: plain(name) or "none",
-        # Another choice above makes another box, which starts from it.
-        key=f"course_control_{run.run_id}_{wanted}",
-        help="The group that the earliest reliable day is told against.",
-    )
+    against = control_of(app, run, data, control) or ""
     shared = getattr(data, "shared", None)
     found = _courses(run.run_id, rows[rows["class"] == chosen], getattr(data, "groups", None), shared)
     show.warnings(tables.minded(data.replicate_rows))
     _bands(origin, found, rows, groups, chosen)
-    adjust = getattr(data, "adjust", "") or "holm"
-    _earliest(app, origin, rows, chosen, against, adjust, shared)
+    _earliest(app, origin, rows, chosen, against, adjust_of(data), shared)
     first_day_view.show_first_day(origin, found, chosen)
     _doses(app, origin, data)
 
@@ -140,8 +128,11 @@ def _earliest(
 ) -> None:
     st.subheader("Earliest reliable day", anchor=False, help=EARLIEST_HELP)
     if not control:
-        show.note("Choose a control group above: the day is told against it.")
+        show.note(
+            "Choose one group under “Compared with” at the top of the page: the day is told against it."
+        )
         return
+    st.caption(f"Told against {plain(control)}, as chosen at the top of the page.")
     every = st.toggle(
         "All fates in this table", key=f"course_every_{origin.run.run_id}",
         help="Otherwise the fate chosen above only. More fates are more questions, so p values are adjusted for more "

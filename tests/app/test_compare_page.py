@@ -94,3 +94,22 @@ def test_every_tab_has_content(walk: Walk, data_folder: Path, run: Run, name: st
     test = test.run()
     assert is_healthy(test), texts(test)
     assert len(texts(test)) > 1500
+
+
+def test_one_choice_of_control_and_adjustment_holds_in_every_tab(
+    walk: Walk, data_folder: Path, run: Run
+) -> None:
+    test = opened(walk, run, "compare")
+    for label, value in (("Compared with", "NT4"), ("p values are adjusted by", "fdr_bh")):
+        test = next(item for item in test.selectbox if item.label == label).select(value).run()
+    for name in TABS:
+        test.session_state[f"compare_tab_{run.run_id}"] = name
+        test = test.run()
+        assert is_healthy(test), texts(test)
+        asking = [item.label for item in test.selectbox if "NT4" in item.options or "adjusted" in item.label]
+        assert asking == ["Compared with", "p values are adjusted by"], name
+        if name == "Replicates and tests":
+            said = texts(test)
+            assert "Every group is compared with NT4." in said and "Benjamini-Hochberg (milder)" in said
+        if name == "Time course":
+            assert "Told against NT4" in texts(test)
