@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from nscweb.services import comparison_facts
 from nscweb.ui import cached, compare_controls, compare_tabs, compare_view, filters, picker, show
 from nscweb.ui.frame import open_page, page_link
 
@@ -17,7 +18,7 @@ with open_page("compare") as app:
         asked = compare_controls.ask(app, run, options, chosen)
         found = asked.found
         show.warnings(found.data.warnings)
-        if not found.data.kept:
+        if not comparison_facts.cells_counted(found):
             show.empty("No cell is left", "The filters leave out every cell. Widen them above.")
         elif found.groups.empty:
             show.empty(

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from nscweb.services import comparison_facts
 from nscweb.ui import (
     cached,
     compare_controls,
@@ -45,9 +46,9 @@ with open_page("predict") as app:
         options = cached.filter_options(app, run)
         chosen = filters.dashboard_filters(options, filters.shared_key(run))
         asked = compare_controls.ask(app, run, options, chosen)
-        data = asked.found.data
+        data, counted = asked.found.data, comparison_facts.cells_counted(asked.found)
         show.warnings(data.warnings)
-        if not data.kept:
+        if not counted:
             show.empty("No cell is left", "The filters leave out every cell. Widen them above.")
         elif asked.found.groups.empty:
             show.empty(
@@ -56,8 +57,8 @@ with open_page("predict") as app:
         else:
             compare_view.answer(asked)
             page_link("compare", "Compare the groups")
-        dashboard_view.numbers(data)
-        if data.kept and not asked.found.groups.empty:
+        dashboard_view.numbers(asked.found)
+        if counted and not asked.found.groups.empty:
             figures.choose_picture_format()
             dashboard_view.stacked(asked)
             dashboard_view.tables(asked)

@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     from nscweb.services.comparison import Comparison
 
 
+def cells_counted(found: Comparison) -> int:
+    """Cells behind the ratios shown: corrected ratios rest on more cells than pass the filter by confidence."""
+    return int(found.estimates.table.drop_duplicates("sample_id")["cells"].sum())
+
+
+def cells_left_out(found: Comparison) -> dict[str, int]:
+    """Reason in plain words -> cells that are not behind the ratios; with `cells_counted` all cells of the run."""
+    spared = cells_counted(found) - found.data.kept
+    # Confidence is the last filter, so that the cells it alone leaves out are those that the ratios still use.
+    last = next((name for name in reversed(found.data.dropped) if name.startswith("confidence")), "")
+    left = {**found.data.dropped, last: found.data.dropped[last] - spared} if last else found.data.dropped
+    return {reason: number for reason, number in left.items() if number}
+
+
 def facts_of(found: Comparison, fate: str, time_h: float) -> Facts:
     """What stands behind the numbers of one fate and time point."""
     from nscweb.reports.words import Facts

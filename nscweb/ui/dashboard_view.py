@@ -12,6 +12,7 @@ from nscweb.reports.figures_ratios import stacked_ratios, stacked_ratios_data
 from nscweb.reports.marks import MARK_HELP, mark
 from nscweb.services import export
 from nscweb.services.comparison import Comparison
+from nscweb.services.comparison_facts import cells_counted, cells_left_out
 from nscweb.services.dashboard import DashboardData
 from nscweb.ui import compare_view, figures, show
 from nscweb.ui.compare_controls import Asked
@@ -27,13 +28,14 @@ _SIGN, _LIGHT = " ", "Does the model fit?"
 _COLUMNS = {_SIGN: st.column_config.TextColumn(width=36, help=MARK_HELP)}
 
 
-def numbers(data: DashboardData) -> None:
-    """Cells counted, samples, groups, and why cells were left out."""
-    left_out = data.cells - data.kept
+def numbers(found: Comparison) -> None:
+    """Cells behind the ratios, samples, groups, and why cells were left out."""
+    data, dropped = found.data, cells_left_out(found)
+    left_out = sum(dropped.values())
     groups = data.samples["group"].nunique() if len(data.samples) else 0
     show.facts(
         [
-            ("Cells counted", f"{data.kept:,}", f"of {data.cells:,}"),
+            ("Cells counted", f"{cells_counted(found):,}", f"of {data.cells:,}"),
             (
                 "Samples",
                 f"{len(data.samples):,}",
@@ -44,9 +46,9 @@ def numbers(data: DashboardData) -> None:
         ]
     )
     if left_out:
-        reasons = "; ".join(f"{reason} {number:,}" for reason, number in data.dropped.items() if number)
+        reasons = "; ".join(f"{reason} {number:,}" for reason, number in dropped.items())
         flagged = sum(data.options.flag_counts.get(name, 0) for name in data.filters.exclude_flags)
-        named = sum(number for reason, number in data.dropped.items() if reason.startswith("quality"))
+        named = sum(number for reason, number in dropped.items() if reason.startswith("quality"))
         # The filter counts every flag of a cell, this line every cell once.
         once = " Each cell is named once, for its first reason." if flagged > named else ""
         st.caption(f"Left out: {count(left_out, 'cell')} ({reasons}).{once} Change it in the filters above.")

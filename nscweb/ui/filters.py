@@ -93,6 +93,7 @@ def dashboard_filters(options: FilterOptions, key: str) -> Filters:
             **_KEPT,
             help=CONFIDENCE_HELP,
         )
+        left.caption("No effect on corrected ratios; it changes counted labels only.")
         flags = right.multiselect(
             "Leave out cells that are",
             [item.name for item in FLAGS],

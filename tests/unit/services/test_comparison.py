@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from drawn_runs import drawn_run, grid
+from drawn_runs import drawn_held_out, drawn_run, grid
 from statsmodels.stats.multitest import multipletests
 
 from nscweb.evaluation.adjusting import adjusted
+from nscweb.services import ratios
 from nscweb.services.comparison import answer_of, comparison, default_fate, default_time, times_of
+from nscweb.services.comparison_facts import cells_counted, cells_left_out
 from nscweb.services.context import App, open_app
 from nscweb.services.dashboard import Filters
 from nscweb.settings import Settings
@@ -95,6 +97,24 @@ def test_a_control_narrows_the_tests_and_filters_narrow_the_groups(app: App) -> 
     assert two.control == "" and set(two.groups["group"]) == {"NT3", "NT4"}
     nothing = comparison(app, run, Filters(groups=("nobody",)))
     assert nothing.sentences == ("No cell is left to count.",) and nothing.groups.empty
+
+
+@pytest.mark.parametrize("method", ["pacc", "naive"])
+def test_cells_counted_are_those_behind_the_ratios(
+    app: App, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = drawn_held_out([24.0, 72.0])
+    monkeypatch.setattr(ratios, "known_cells", lambda app, run: known)
+    run = drawn_run(app, "Unsure", far_apart(), cells=100)
+    found = comparison(app, run, Filters(min_confidence=0.8), method)
+    assert found.estimates.method == method and found.data.kept < run.cells
+    # Corrected ratios rest on all cells, whatever their confidence; counted labels follow the filter.
+    counted, left = cells_counted(found), cells_left_out(found)
+    everything = comparison(app, run, None, method).data
+    assert counted == (everything.kept if method == "pacc" else found.data.kept)
+    assert counted == found.groups[found.groups["class"] == "neuron"]["cells"].sum()
+    assert counted + sum(left.values()) == run.cells
+    assert any(reason.startswith("confidence") for reason in left) == (method == "naive")
 
 
 @pytest.mark.parametrize("adjust", ["holm", "fdr_bh"])
