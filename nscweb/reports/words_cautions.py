@@ -93,7 +93,10 @@ def not_seen(known: Facts) -> list[str]:
         if number
     ]
     if hidden:
-        said.append(f"The filter hides {listed(hidden)} of this run; nothing is said about what is hidden.")
+        counted = "; p values still count their comparisons" if known.hidden_groups else ""
+        said.append(
+            f"The filter hides {listed(hidden)} of this run; nothing is said about what is hidden{counted}."
+        )
     return said
 
 

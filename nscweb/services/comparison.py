@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,8 @@ class Comparison:
         lights: sample -> ``green``, ``yellow``, ``red``; samples that were not judged are missing.
         sentences: the answer for the default fate and time point, and what belongs to it.
         shared: error of the correction that all samples have in common; None for counted labels.
+        hidden_rows: replicate rows of groups that the filter hides. They are not shown, but p values count their
+            comparisons: how many questions a study asks is not decided by what somebody looks at.
         answers: those that were asked for already, see `answer_of`.
     """
 
@@ -69,6 +71,7 @@ class Comparison:
     lights: dict[str, str]
     sentences: tuple[str, ...]
     shared: SharedError | None = None
+    hidden_rows: pd.DataFrame = field(default_factory=pd.DataFrame)
     answers: dict[tuple[str, float], Answer] = field(default_factory=dict)
     leaders: dict[tuple[str, float], Answer] = field(default_factory=dict)
 
@@ -124,11 +127,14 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     against = control if control in set(rows["group"]) else ""
     groups = _with_lights(group_estimates(estimates), estimates.table, lights, ["group", "time_h"])
     rows = _with_lights(rows, _named(estimates.table), lights, ["group", "time_h", "replicate"])
-    shared = shared_error(estimates)
-    tests = group_comparisons(rows, against, adjust, shared)
+    every = estimates_of(app, run, replace(filters, groups=()), method) if filters.groups else estimates
+    shared = shared_error(every)
+    hidden = replicate_rows(every) if filters.groups else rows
+    hidden = hidden[~hidden["group"].isin(set(rows["group"])).to_numpy(bool)].assign(light="")
+    tests = group_comparisons(rows, against, adjust, shared, hidden)
     result = Comparison(
         run, data.classes, filters, method, against, adjust, data, estimates,
-        rows.drop(columns=["lights", "why"]), groups, tests, lights, (), shared,
+        rows.drop(columns=["lights", "why"]), groups, tests, lights, (), shared, hidden,
     )  # fmt: skip
     object.__setattr__(result, "sentences", sentences(result))
     return result

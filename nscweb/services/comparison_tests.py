@@ -40,7 +40,11 @@ _SEVERITY = {"green": 0, "": 1, "yellow": 2, "red": 3}
 
 
 def group_comparisons(
-    rows: pd.DataFrame, control: str, adjust: str, shared: SharedError | None = None
+    rows: pd.DataFrame,
+    control: str,
+    adjust: str,
+    shared: SharedError | None = None,
+    hidden: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Welch's t tests on replicates (evaluation.group_tests), adjusted within each fate and time point.
 
@@ -48,6 +52,7 @@ def group_comparisons(
         rows: group, time_h, replicate, class, ratio, cells, light.
         control: "" for every pair.
         shared: error of the correction that all samples have in common; None for counted labels.
+        hidden: such rows of groups that a filter hides; adjusted for as well, but not in the table.
 
     Returns:
         Columns `COMPARED_COLUMNS`; ``light`` is the worse of the two groups.
@@ -56,7 +61,8 @@ def group_comparisons(
 
     if rows.empty or rows["group"].nunique() < 2:
         return pd.DataFrame(columns=list(COMPARED_COLUMNS))
-    found = group_tests(rows, control or None, adjust=adjust, shared=shared)
+    family = rows if hidden is None or hidden.empty else pd.concat([rows, hidden], ignore_index=True)
+    found = group_tests(family, control or None, adjust=adjust, shared=shared)
     found = found.rename(columns={"control": "other", "n_control": "n_other", "p": "p_single"})
     single = found["p_single"].to_numpy(np.float64)
     p, made = np.full(len(found), np.nan), np.zeros(len(found), np.int64)
@@ -68,6 +74,10 @@ def group_comparisons(
         f"Welch t test on replicates, {ADJUSTMENTS[adjust]} over the comparisons of this fate and time point"
     )
     found["method"] = how
+    shown = set(rows["group"])
+    found = found[(found["group"].isin(shown) & found["other"].isin(shown)).to_numpy(bool)].reset_index(
+        drop=True
+    )
     lights = _worst(rows)
     keys = zip(found["time_h"].fillna(-1.0), found["group"], found["other"], strict=True)
     found["light"] = [

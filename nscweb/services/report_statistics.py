@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from nscweb.core.errors import NscwebError
 from nscweb.core.progress import Progress, no_progress
+from nscweb.evaluation.group_direction import directed
 from nscweb.services import counts, courses, statistics
 from nscweb.services.comparison import Comparison
 from nscweb.services.report_parts import Gathered
@@ -37,9 +39,18 @@ def settings_of(found: Comparison, margin: float = MARGIN, difference: float = D
 
 
 def add_statistics(
-    app: App, found: Comparison, kept: Gathered, settings: TestSettings, progress: Progress = no_progress
+    app: App,
+    found: Comparison,
+    kept: Gathered,
+    settings: TestSettings,
+    progress: Progress = no_progress,
+    order: Sequence[str] = (),
 ) -> tuple[tuple[str, ...], pd.DataFrame]:
-    """Put the tables into `kept`; returns how it was tested, in sentences, and all tests."""
+    """Put the tables into `kept`; returns how it was tested, in sentences, and all tests.
+
+    Args:
+        order: groups in the order of the answer; pairs are told against the first of the two, as on the pages.
+    """
     rows = found.replicate_rows[ROWS]
     names = ("All comparisons", "Means and spread", "ANOVA", "Replicates needed", "Equivalence", "Odds")
     if rows.empty:
@@ -56,9 +67,10 @@ def add_statistics(
             kept.missing[name] = NO_CELL
         return (), pd.DataFrame()
     progress(0, 5, "Comparing groups")
-    made = statistics.statistics_of(app, found.run, rows, settings, found.shared)
+    made = statistics.statistics_of(app, found.run, rows, settings, found.shared, found.hidden_rows)
     family = statistics.family_words(rows, made)
-    kept.put("All comparisons", for_file(made.tests, family), ONE_GROUP)
+    told = made.tests if made.control is not None else directed(made.tests, order)
+    kept.put("All comparisons", for_file(told, family), ONE_GROUP)
     kept.put("Means and spread", for_file(made.summary), NO_CELL)
     kept.put("ANOVA", for_file(made.anova), ONE_GROUP)
     kept.put("Replicates needed", for_file(made.power), ONE_GROUP)
@@ -73,7 +85,7 @@ def add_statistics(
     _earliest(app, found, rows, made, kept)
     progress(4, 5, "Fitting doses")
     _doses(app, found, kept)
-    return made.sentences, made.tests
+    return made.sentences, told
 
 
 def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> None:
@@ -114,7 +126,7 @@ def _earliest(app: App, found: Comparison, rows: pd.DataFrame, made: Statistics,
         if found.control not in set(rows.loc[rows["class"] == name, "group"]):
             continue
         settings = TestSettings(control=found.control, adjust=found.adjust, classes=(name,))
-        own = statistics.statistics_of(app, found.run, rows, settings, found.shared)
+        own = statistics.statistics_of(app, found.run, rows, settings, found.shared, found.hidden_rows)
         table = courses.earliest_of(own.tests)
         if len(table):
             many = int(own.tests["comparisons"].max())

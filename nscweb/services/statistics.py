@@ -58,6 +58,7 @@ class Statistics:
             detectable: what experiments of this spread can show.
         sentences: how it was tested and what to mind, for the page and the methods paragraph.
         shared: error of the correction that is in the intervals; None for counted labels.
+        hidden: replicate rows of groups that a filter hides: adjusted for as well, but in no table.
     """
 
     settings: TestSettings
@@ -68,6 +69,7 @@ class Statistics:
     power: pd.DataFrame
     sentences: tuple[str, ...]
     shared: SharedError | None = None
+    hidden: pd.DataFrame | None = None
 
 
 POWER_COLUMNS: tuple[str, ...] = (
@@ -84,7 +86,12 @@ def default_control(app: App, run: Run | str) -> str | None:
 
 
 def statistics_of(
-    app: App, run: Run | str, rows: pd.DataFrame, settings: TestSettings, shared: SharedError | None = None
+    app: App,
+    run: Run | str,
+    rows: pd.DataFrame,
+    settings: TestSettings,
+    shared: SharedError | None = None,
+    hidden: pd.DataFrame | None = None,
 ) -> Statistics:
     """Compare the groups of a run on their replicates.
 
@@ -92,16 +99,22 @@ def statistics_of(
         rows: replicate rows: group, time_h, replicate, class, ratio (NaN where not recovered), cells.
         settings: what to compare.
         shared: error of the correction that all samples have in common (`Comparison.shared`).
+        hidden: replicate rows of groups that a filter hides (`Comparison.hidden_rows`); p values count them.
 
     Raises:
         WrongUse: a control group without rows, or an unknown way to adjust.
     """
     from nscweb.evaluation.group_summary import anova_table, summary_table
     from nscweb.evaluation.group_tests import group_tests
+    from nscweb.services.statistics_words import tested_sentences
 
     shown = _narrowed(rows, settings)
     control = _control(app, run, shown, settings)
-    tests = group_tests(shown, control, adjust=settings.adjust, difference=settings.difference, shared=shared)
+    family = _family(rows, settings, hidden)
+    tests = group_tests(
+        family, control, adjust=settings.adjust, difference=settings.difference, shared=shared
+    )
+    tests = _of_shown(tests, shown)
     return Statistics(
         settings=settings,
         control=control,
@@ -109,8 +122,11 @@ def statistics_of(
         tests=tests,
         anova=anova_table(shown, settings.adjust, shared),
         power=_power(shown, settings, int(tests["comparisons"].max()) if len(tests) else 0),
-        sentences=tuple(_sentences(shown, tests, control, settings, shared is not None)),
+        sentences=tuple(
+            tested_sentences(family, set(shown["group"]), tests, control, settings.adjust, shared is not None)
+        ),
         shared=shared,
+        hidden=hidden,
     )
 
 
@@ -124,10 +140,15 @@ def equivalence_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
 
     if found.control is None:
         return pd.DataFrame(columns=list(EQUIVALENCE_COLUMNS))
-    shown, settings = _narrowed(rows, found.settings), found.settings
-    return equivalence_table(
-        shown, found.control, settings.margin, adjust=settings.adjust, shared=found.shared
+    settings = found.settings
+    table = equivalence_table(
+        _family(rows, settings, found.hidden),
+        found.control,
+        settings.margin,
+        adjust=settings.adjust,
+        shared=found.shared,
     )
+    return _of_shown(table, rows)
 
 
 def odds_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
@@ -136,8 +157,8 @@ def odds_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
 
     if found.control is None:
         return pd.DataFrame(columns=list(MODEL_COLUMNS))
-    shown, adjust = _narrowed(rows, found.settings), found.settings.adjust
-    return odds_ratios(shown, found.control, adjust=adjust, shared=found.shared)
+    family, adjust = _family(rows, found.settings, found.hidden), found.settings.adjust
+    return _of_shown(odds_ratios(family, found.control, adjust=adjust, shared=found.shared), rows)
 
 
 def family_words(rows: pd.DataFrame, found: Statistics) -> str:
@@ -146,7 +167,7 @@ def family_words(rows: pd.DataFrame, found: Statistics) -> str:
     Args:
         rows: the same replicate rows as for `statistics_of`.
     """
-    shown = _narrowed(rows, found.settings)
+    shown = _family(rows, found.settings, found.hidden)
     groups = shown["group"].astype(str).nunique()
     against = "in all pairs" if found.control is None else f"against {found.control or '(no group given)'}"
     times, classes = shown["time_h"].nunique(dropna=False), shown["class"].nunique()
@@ -189,6 +210,20 @@ def _narrowed(rows: pd.DataFrame, settings: TestSettings) -> pd.DataFrame:
     if settings.times_h:
         keep &= rows["time_h"].isin(settings.times_h).to_numpy()
     return rows[keep]
+
+
+def _family(rows: pd.DataFrame, settings: TestSettings, hidden: pd.DataFrame | None) -> pd.DataFrame:
+    """The rows that p values are adjusted over: what is shown, and the groups that a filter hides."""
+    if hidden is None or hidden.empty:
+        return _narrowed(rows, settings)
+    return _narrowed(pd.concat([rows, hidden[list(rows.columns)]], ignore_index=True), settings)
+
+
+def _of_shown(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Lines of groups that are shown."""
+    shown = set(rows["group"])
+    keep = (table["group"].isin(shown) & table["control"].isin(shown)).to_numpy(bool)
+    return table if keep.all() else table[keep].reset_index(drop=True)
 
 
 def _control(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSettings) -> str | None:
@@ -234,46 +269,3 @@ def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int) -> pd.D
     for column in ("needed", "needed_adjusted", "needed_upper"):
         table[column] = pd.array(table[column].tolist(), dtype="Int64")
     return table
-
-
-def _sentences(
-    rows: pd.DataFrame, tests: pd.DataFrame, control: str | None, settings: TestSettings, corrected: bool
-) -> list[str]:
-    from nscweb.evaluation.group_tests import ADJUSTMENTS
-
-    groups = rows["group"].astype(str).nunique()
-    if groups < 2:
-        return ["There is one group only, so there is nothing to compare it with."]
-    times, classes = rows["time_h"].nunique(dropna=False), rows["class"].nunique()
-    made = int(tests["comparisons"].max()) if len(tests) else 0
-    against = f"against {control or '(no group given)'}" if control is not None else "in all pairs"
-    adjusted = (
-        f"p values are adjusted together for {made} comparisons "
-        f"({groups} groups, time points: {times}, fates: {classes}) by {ADJUSTMENTS[settings.adjust]}: "
-        + (
-            "below 0.05, the chance of even one false difference among all of them is at most 5 %."
-            if settings.adjust == "holm"
-            else "below 0.05, at most one in twenty of the differences found is expected to be false."
-        )
-    )
-    said = [
-        f"Groups are compared {against} on the ratios of their biological replicates (Welch's t test, two-sided, "
-        "which does not presume equal spread), never on pooled cells.",
-        adjusted
-        if made
-        else "No comparison could be tested, so there is no p value; the notes in the table say why.",
-    ]
-    if corrected:
-        said.append(
-            "What the held-out cells leave uncertain is common to all samples; it is in the intervals and p values of "
-            "the differences, and in the ANOVA."
-        )
-    without = int(tests["p"].isna().sum())
-    if without and made:
-        word = "comparison has" if without == 1 else "comparisons have"
-        said.append(f"{without} {word} no p value; the note in the table says why.")
-    lost = int(rows["ratio"].isna().sum())
-    if lost:
-        word = "ratio of a replicate" if lost == 1 else "ratios of replicates"
-        said.append(f"{lost} {word} could not be recovered; left out here.")
-    return said

@@ -29,8 +29,8 @@ METHOD_HELP = (
     "the scores, ACC the confusion matrix, EM the scores that are most likely together."
 )
 CONTROL_HELP = (
-    "Every group is tested against this one. Without a control every pair is tested, which asks more questions and so "
-    "needs clearer differences."
+    "Choose it before you look at the results: a group that is picked because its p value is small proves nothing. "
+    "Every group is then tested against this one; otherwise every pair is tested."
 )
 TIME_HELP = (
     "The time point that the answer on top and the differences are about. It starts at the last one at which at least "

@@ -22,6 +22,7 @@ FAMILY_HELP = (
     "choose them before looking at the numbers."
 )
 MARGIN_HELP = 'The largest difference that would not matter to you, for "no worse than the control".'
+ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
 DIFFERENCE_HELP = (
     "The difference that your experiment should be able to show, for the number of replicates needed."
 )
@@ -43,6 +44,12 @@ def control_of(app: App, run: Run, data: HasReplicates, asked: str | None) -> st
     """The group that the page compares with; None for every pair, also where it has no cells here."""
     wanted = statistics.default_control(app, run) if asked is None else asked
     return wanted if wanted and (data.replicate_rows["group"].astype(str) == wanted).any() else None
+
+
+def hidden_of(data: HasReplicates) -> pd.DataFrame | None:
+    """Replicate rows of groups that the filter hides: no table shows them, p values count them."""
+    hidden: pd.DataFrame | None = getattr(data, "hidden_rows", None)
+    return None if hidden is None or hidden.empty else hidden[ROWS]
 
 
 def adjust_of(data: HasReplicates) -> str:

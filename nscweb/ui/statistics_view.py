@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.runs import Run
+from nscweb.evaluation.group_direction import directed, in_order, rows_with
 from nscweb.evaluation.shared_error import SharedError
 from nscweb.reports.figures_statistics import differences, differences_data
 from nscweb.services import statistics
@@ -16,11 +17,10 @@ from nscweb.services.statistics import Statistics, TestSettings
 from nscweb.ui import counts_view, figures, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word
-from nscweb.ui.statistics_ask import PAIRS, HasReplicates, ask
+from nscweb.ui.statistics_ask import PAIRS, ROWS, HasReplicates, ask, hidden_of
 from nscweb.ui.statistics_tables import Origin
 from nscweb.ui.text import plain
 
-ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
 # More groups have so many pairs that a plot of all of them cannot be read at once.
 _MANY_GROUPS = 6
 REPLICATE_HELP = (
@@ -50,7 +50,7 @@ def show_statistics(
         return
     rows = rows[ROWS]
     settings, origin = ask(app, run, data, control), tables.origin_of(run, data)
-    found = compared(app, run.run_id, rows, settings, getattr(data, "shared", None))
+    found = compared(app, run.run_id, rows, settings, getattr(data, "shared", None), hidden_of(data))
     show.warnings(tables.minded(data.replicate_rows))
     show.bullets(found.sentences)
     if found.tests.empty:
@@ -60,9 +60,16 @@ def show_statistics(
         "An answer about one fate and one time point alone is adjusted for fewer comparisons than this table, so its "
         "p values can be smaller than those here."
     )
-    tests, family = _pairs_with(origin, found, fate, time_h), statistics.family_words(rows, found)
-    _differences(origin, found, tests, time_h, fate, family)
-    st.subheader("All comparisons", anchor=False, help=REPLICATE_HELP)
+    tests, one = _pairs_with(origin, found, fate, time_h)
+    family = statistics.family_words(rows, found)
+    _differences(origin, found, tests, one, time_h, fate, family)
+    title = "All comparisons" if one is None else f"Comparisons with {tables.named(one)}"
+    st.subheader(title, anchor=False, help=REPLICATE_HELP)
+    if len(tests) < len(found.tests):
+        st.caption(
+            f"{len(tests)} of {len(found.tests)} comparisons, all that have {tables.named(one)} on one side. Choose "
+            "“any group” under “Show only pairs with” to see the others."
+        )
     shown = tables.tests_for_people(tests)
     tables.show_table(shown, "tests", tests, origin, key="statistics_tests_csv", family=family)
     _summary(origin, found)
@@ -74,20 +81,33 @@ def show_statistics(
 
 @st.cache_resource(max_entries=24, show_spinner="Comparing groups …")  # type: ignore[untyped-decorator,unused-ignore]
 def compared(
-    _app: App, run_id: str, rows: pd.DataFrame, settings: TestSettings, _shared: SharedError | None
+    _app: App,
+    run_id: str,
+    rows: pd.DataFrame,
+    settings: TestSettings,
+    _shared: SharedError | None,
+    hidden: pd.DataFrame | None = None,
 ) -> Statistics:
     """`services.statistics.statistics_of`, kept; `_shared` goes with the rows."""
-    return statistics.statistics_of(_app, run_id, rows, settings, _shared)
+    return statistics.statistics_of(_app, run_id, rows, settings, _shared, hidden)
 
 
-def _pairs_with(origin: Origin, found: Statistics, fate: str, time_h: float) -> pd.DataFrame:
-    """All comparisons, or those of one group where all pairs were compared; first the group of the answer if many."""
+def _pairs_with(
+    origin: Origin, found: Statistics, fate: str, time_h: float
+) -> tuple[pd.DataFrame, str | None]:
+    """Comparisons to show, and the one group that all are told against; None where there is no such group.
+
+    Every pair is told against the group that comes first in the answer, or against the one chosen here, so that a
+    difference has the same sign as in the overview.
+    """
     tests = found.tests
     names = sorted({*tests["group"].astype(str), *tests["control"].astype(str)})
-    if found.control is not None or len(names) < 3:
-        return tests
     order = answer_of(origin.found, fate, time_h).order if origin.found is not None and fate else ()
     names.sort(key=lambda name: order.index(name) if name in order else len(order))
+    if found.control is not None:
+        return in_order(tests, names), found.control
+    if len(names) < 3:
+        return directed(tests, names), names[0]
     first = names[0] if order and len(names) > _MANY_GROUPS else PAIRS
     one = st.selectbox(
         "Show only pairs with",
@@ -95,16 +115,27 @@ def _pairs_with(origin: Origin, found: Statistics, fate: str, time_h: float) -> 
         index=[PAIRS, *names].index(first),
         format_func=lambda name: "any group" if name == PAIRS else plain(name) or "(no group given)",
         key=f"statistics_only_{origin.run.run_id}_{first}",
-        help="Hides the other pairs in the plot and in the table. p values stay adjusted for all pairs; choose a "
-        "group under “Compared with” at the top of the page to ask fewer questions.",
+        help="Hides the other pairs in the plot and in the table, and tells each difference against this group. p "
+        "values stay adjusted for all pairs; choose a group under “Compared with” at the top of the page to ask fewer "
+        "questions.",
     )
-    return tests if one == PAIRS else tests[(tests["group"] == one) | (tests["control"] == one)]
+    if one == PAIRS:
+        return in_order(directed(tests, names), names), None
+    return in_order(
+        directed(rows_with(tests, one), [one, *(name for name in names if name != one)]), names
+    ), one
 
 
 def _differences(
-    origin: Origin, found: Statistics, tests: pd.DataFrame, time_h: float, asked: str, family: str
+    origin: Origin,
+    found: Statistics,
+    tests: pd.DataFrame,
+    one: str | None,
+    time_h: float,
+    asked: str,
+    family: str,
 ) -> None:
-    title = "Difference from the control" if found.control is not None else "Difference of each pair"
+    title = "Difference of each pair" if one is None else f"Difference from {tables.named(one)}"
     st.subheader(
         title, anchor=False, help="A difference whose line does not touch zero is unlikely to be chance."
     )
@@ -127,7 +158,7 @@ def _differences(
         origin.file("differences"),
         origin.csv(statistics.for_file(differences_data(here), family)),
         key="statistics_differences",
-        alt="Estimation plot: difference of each group from the control with its 95 % interval",
+        alt="Estimation plot: difference of the two groups of each comparison with its 95 % interval",
     )
     notes = list(dict.fromkeys(note for note in here["note"] if note))
     if notes:

@@ -17,9 +17,9 @@ from nscweb.services.statistics import TestSettings
 from nscweb.ui import figures, first_day_view, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word
-from nscweb.ui.statistics_ask import HasReplicates, adjust_of, control_of
+from nscweb.ui.statistics_ask import ROWS, HasReplicates, adjust_of, control_of, hidden_of
 from nscweb.ui.statistics_tables import Origin
-from nscweb.ui.statistics_view import ROWS, compared
+from nscweb.ui.statistics_view import compared
 from nscweb.ui.text import plain
 
 _MOST_LINES = 6
@@ -68,7 +68,7 @@ def show_time_course(
     found = _courses(run.run_id, rows[rows["class"] == chosen], getattr(data, "groups", None), shared)
     show.warnings(tables.minded(data.replicate_rows))
     _bands(origin, found, rows, groups, chosen)
-    _earliest(app, origin, rows, chosen, against, adjust_of(data), shared)
+    _earliest(app, origin, rows, chosen, against, adjust_of(data), shared, hidden_of(data))
     first_day_view.show_first_day(origin, found, chosen)
     _doses(app, origin, data)
 
@@ -125,6 +125,7 @@ def _earliest(
     control: str,
     adjust: str,
     shared: SharedError | None,
+    hidden: pd.DataFrame | None,
 ) -> None:
     st.subheader("Earliest reliable day", anchor=False, help=EARLIEST_HELP)
     if not control:
@@ -142,7 +143,7 @@ def _earliest(
     if control not in set(rows.loc[rows["class"] == fate, "group"]):
         show.note("The control group has no ratio of this fate.")
         return
-    found = compared(app, origin.run.run_id, rows, settings, shared)
+    found = compared(app, origin.run.run_id, rows, settings, shared, hidden)
     table = courses.earliest_of(found.tests)
     if table.empty:
         show.note("There is no other group to compare with the control.")

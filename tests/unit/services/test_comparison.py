@@ -16,6 +16,7 @@ from nscweb.services.comparison import answer_of, comparison, default_fate, defa
 from nscweb.services.comparison_facts import cells_counted, cells_left_out
 from nscweb.services.context import App, open_app
 from nscweb.services.dashboard import Filters
+from nscweb.services.statistics import TestSettings, equivalence_of, family_words, statistics_of
 from nscweb.settings import Settings
 
 
@@ -97,6 +98,41 @@ def test_a_control_narrows_the_tests_and_filters_narrow_the_groups(app: App) -> 
     assert two.control == "" and set(two.groups["group"]) == {"NT3", "NT4"}
     nothing = comparison(app, run, Filters(groups=("nobody",)))
     assert nothing.sentences == ("No cell is left to count.",) and nothing.groups.empty
+
+
+@pytest.mark.parametrize("control", ["", "NT4"])
+@pytest.mark.parametrize("adjust", ["holm", "fdr_bh"])
+def test_a_filter_by_group_makes_no_p_smaller(
+    app: App, adjust: str, control: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = drawn_held_out([24.0, 72.0])
+    monkeypatch.setattr(ratios, "known_cells", lambda app, run: known)
+    run = drawn_run(app, "Nine", grid(9, (24.0, 72.0), 3), cells=150)
+    keys = ["class", "time_h", "group", "other"]
+    every = comparison(app, run, None, "pacc", control, adjust)
+    for names in (("NGF", "NT4"), ("NT4", "RA+SHH", "MT")):
+        some = comparison(app, run, Filters(groups=names), "pacc", control, adjust)
+        assert set(some.tests["group"]) | set(some.tests["other"]) == set(names)
+        own = every.tests[every.tests["group"].isin(names) & every.tests["other"].isin(names)]
+        pd.testing.assert_frame_equal(
+            some.tests.sort_values(keys, ignore_index=True), own.sort_values(keys, ignore_index=True)
+        )
+        for hours in times_of(some):
+            said = answer_of(some, "neuron", hours).headline
+            assert "p values still count their comparisons" in said
+            settings = TestSettings(
+                control=control or None,
+                pairs=not control,
+                adjust=adjust,
+                classes=("neuron",),
+                times_h=(hours,),
+            )
+            rows = some.replicate_rows[["group", "time_h", "replicate", "class", "ratio", "cells"]]
+            made = statistics_of(app, run, rows, settings, some.shared, some.hidden_rows)
+            here = some.tests[(some.tests["class"] == "neuron") & (some.tests["time_h"] == hours)]
+            assert sorted(made.tests["p_adjusted"]) == pytest.approx(sorted(here["p"]), abs=1e-12)
+            assert family_words(rows, made).startswith("9 groups") and set(made.tests["group"]) <= set(names)
+            assert set(equivalence_of(rows, made)["group"]) <= set(names)
 
 
 @pytest.mark.parametrize("method", ["pacc", "naive"])

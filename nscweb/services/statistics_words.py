@@ -1,0 +1,65 @@
+"""What the page and the methods paragraph say about the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pandas as pd
+
+
+def tested_sentences(
+    rows: pd.DataFrame,
+    shown: Collection[str],
+    tests: pd.DataFrame,
+    control: str | None,
+    adjust: str,
+    corrected: bool,
+) -> list[str]:
+    """How it was tested and what to mind.
+
+    Args:
+        rows: replicate rows that p values are adjusted over, those of hidden groups among them.
+        shown: groups that the tables show.
+        tests: columns of `evaluation.group_tests.TEST_COLUMNS`, of the groups shown.
+        control: None for all pairs.
+        adjust: key of `evaluation.group_tests.ADJUSTMENTS`.
+        corrected: ratios are corrected, so that they share an error.
+    """
+    from nscweb.evaluation.group_tests import ADJUSTMENTS
+
+    groups = rows["group"].astype(str).nunique()
+    if len(shown) < 2:
+        return ["There is one group only, so there is nothing to compare it with."]
+    times, classes = rows["time_h"].nunique(dropna=False), rows["class"].nunique()
+    made = int(tests["comparisons"].max()) if len(tests) else 0
+    against = f"against {control or '(no group given)'}" if control is not None else "in all pairs"
+    adjusted = (
+        f"p values are adjusted together for {made} comparisons "
+        f"({groups} groups, time points: {times}, fates: {classes}) by {ADJUSTMENTS[adjust]}: "
+        + (
+            "below 0.05, the chance of even one false difference among all of them is at most 5 %."
+            if adjust == "holm"
+            else "below 0.05, at most one in twenty of the differences found is expected to be false."
+        )
+    )
+    said = [
+        f"Groups are compared {against} on the ratios of their biological replicates (Welch's t test, two-sided, "
+        "which does not presume equal spread), never on pooled cells.",
+        adjusted
+        if made
+        else "No comparison could be tested, so there is no p value; the notes in the table say why.",
+    ]
+    if corrected:
+        said.append(
+            "What the held-out cells leave uncertain is common to all samples; it is in the intervals and p values of "
+            "the differences, and in the ANOVA."
+        )
+    without = int(tests["p"].isna().sum())
+    if without and made:
+        word = "comparison has" if without == 1 else "comparisons have"
+        said.append(f"{without} {word} no p value; the note in the table says why.")
+    lost = int(rows.loc[rows["group"].isin(shown), "ratio"].isna().sum())
+    if lost:
+        word = "ratio of a replicate" if lost == 1 else "ratios of replicates"
+        said.append(f"{lost} {word} could not be recovered; left out here.")
+    return said
