@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,11 @@ from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
+from nscweb.services import calibration
 from nscweb.services.comparison import (
     DEFAULT_METHOD,
     Comparison,
+    answer_of,
     comparison,
     default_fate,
     default_time,
@@ -42,11 +45,13 @@ from nscweb.services.gates import funnel, gates_of_run
 from nscweb.services.ratios import known_version
 from nscweb.services.report_figures import figure_tables
 from nscweb.services.report_parts import COMPARED, Gathered
+from nscweb.services.report_scope import counted_samples
 from nscweb.services.report_statistics import add_statistics, settings_of
 from nscweb.services.runs import get_run, study_of, table_version
 from nscweb.services.statistics import TestSettings, default_control
 
 if TYPE_CHECKING:
+    from nscweb.evaluation.calibration import Reliability
     from nscweb.services.context import App
 
 __all__ = ["COMPARED", "ReportData", "figure_tables", "file_place", "report_data"]
@@ -69,6 +74,8 @@ class ReportData:
         fate, time_h: what the answer is about; NaN for cells without a time.
         missing: name of a table -> why it could not be made; empty where `parts` were not asked for.
         said: how groups were tested and scores checked, in sentences.
+        reliability: of the scores on cells of known class; empty where there are none.
+        sheet_control: the group that the sample sheet marks as control; "" where it marks none.
     """
 
     found: Comparison
@@ -82,6 +89,8 @@ class ReportData:
     time_h: float
     missing: dict[str, str] = field(default_factory=dict)
     said: tuple[str, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
+    sheet_control: str = ""
 
     @property
     def run(self) -> Run:
@@ -144,14 +153,16 @@ def report_data(
         "Groups": groups_frame(found),
         "Tests": tests_frame(found),
         "Replicates": replicates_frame(found),
-        "Fit": fit_frame(found.run),
-        **_of_the_study(app, found.run, study),
+        "Fit": _of_samples(fit_frame(found.run), counted_samples(found)),
+        **_of_the_study(app, found, study),
     }
     drawn = figure_tables(app, found, chosen, hours)
     said: tuple[str, ...] = ()
     asked = {"fate": chosen, "time_h": _or_none(hours), "margin": margin, "difference": difference}
     if parts:
-        said = _add_parts(app, found, entry, kept, drawn, settings_of(found, margin, difference), progress)
+        order = answer_of(found, chosen, hours).order
+        asked_of = settings_of(found, margin, difference)
+        said = _add_parts(app, found, entry, kept, drawn, asked_of, order, progress)
     return ReportData(
         found=found,
         study=study,
@@ -164,6 +175,8 @@ def report_data(
         time_h=hours,
         missing=kept.missing,
         said=said,
+        reliability=_reliability(app, found.run),
+        sheet_control=default_control(app, run) or "",
     )
 
 
@@ -174,13 +187,14 @@ def _add_parts(
     kept: Gathered,
     drawn: dict[str, pd.DataFrame],
     settings: TestSettings,
+    order: Sequence[str],
     progress: Progress,
 ) -> tuple[str, ...]:
     from nscweb.reports.figures_statistics import differences_data
     from nscweb.services.report_scores import add_scores
     from nscweb.services.statistics import for_file
 
-    how, tests = add_statistics(app, found, kept, settings, progress)
+    how, tests = add_statistics(app, found, kept, settings, progress, order)
     if len(tests):
         drawn["all_differences"] = for_file(
             differences_data(tests), str(kept.tables["All comparisons"]["family"].iloc[0])
@@ -197,21 +211,38 @@ def _marked(tables: dict[str, pd.DataFrame], found: Comparison) -> dict[str, pd.
     return marked
 
 
+def _narrowed(found: Comparison) -> bool:
+    chosen = found.filters
+    return bool(chosen.groups or chosen.times_h or chosen.replicates)
+
+
+def _of_samples(table: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
+    """Lines of the samples that the report is about: nobody is warned of one that a filter took away."""
+    return table[table["sample"].isin(list(names))].reset_index(drop=True)
+
+
+def _reliability(app: App, run: Run) -> tuple[Reliability, ...]:
+    with contextlib.suppress(NscwebError):  # the held-out cells may be gone or damaged; Methods then says so
+        return tuple(calibration.reliability_of_run(app, run))
+    return ()
+
+
 def _or_none(hours: float) -> float | None:
     return None if math.isnan(hours) else hours
 
 
-def _of_the_study(app: App, run: Run, study: Study | None) -> dict[str, pd.DataFrame]:
+def _of_the_study(app: App, found: Comparison, study: Study | None) -> dict[str, pd.DataFrame]:
     from nscweb.services import study as studies
 
     if study is None:
         return {}
-    gates = gates_of_run(run)
+    gates = gates_of_run(found.run)
+    left = funnel(app, study.study_id, gates).assign(gates=gates.sentence())
     text = studies.skipped_csv(app, study.study_id)
     sheet = studies.export_sheet(app, study.study_id)
     return {
         # As the run left cells out, whatever was set for the study since.
-        "Funnel": funnel(app, study.study_id, gates).assign(gates=gates.sentence()),
+        "Funnel": _of_samples(left, found.data.samples["sample_id"]) if _narrowed(found) else left,
         "Findings": _text_table(text),
         "Sample sheet": _text_table(sheet),
     }

@@ -5,10 +5,10 @@ from __future__ import annotations
 PAIR, ALONE = "p, this pair alone", "p, this test alone"
 _HELP: dict[str, str] = {
     "Group": "Inducer group of the sample sheet.",
-    "Control": "The group that it is compared with.",
+    "Compared with": "The group that it is compared with: the one chosen, else the one that is first in the answer.",
     "Time": "Time since induction.",
     "Fate": "Predicted class.",
-    "Difference": "Mean ratio of the group minus that of the control, in points (per cent of cells).",
+    "Difference": "Mean ratio of the group minus that of the one it is compared with, in points (per cent of cells).",
     "95 % interval": "True differences that fit these replicates: of 100 such intervals, about 95 hold the truth. "
     "It is about this comparison alone.",
     PAIR: "Chance to see a difference at least this large if there were none, for this comparison alone.",
@@ -18,7 +18,7 @@ _HELP: dict[str, str] = {
     "Hedges g": "The difference in units of the spread between replicates, corrected for few replicates. "
     "About 0.2 is small, 0.8 large.",
     "g interval": "95 % interval of Hedges g (noncentral t).",
-    "Replicates": "Biological replicates of the group and of the control behind the comparison.",
+    "Replicates": "Biological replicates of the group and of the one that it is compared with.",
     "Note": "Why a number is missing, or what to mind.",
     "n": "Biological replicates with a ratio.",
     "Mean": "Mean ratio over replicates, each with the same weight.",

@@ -61,7 +61,7 @@ def minded(rows: pd.DataFrame) -> list[str]:
     if "light" in rows:
         marked = rows[rows["light"].isin(["yellow", "red"])].drop_duplicates(["group", "time_h", "light"])
         places = [
-            f"{_name(group)}{'' if pd.isna(hours) else ' at ' + time_word(float(hours))} ({light})"
+            f"{named(group)}{'' if pd.isna(hours) else ' at ' + time_word(float(hours))} ({light})"
             for group, hours, light in zip(marked["group"], marked["time_h"], marked["light"], strict=True)
         ]
         if places:
@@ -99,7 +99,7 @@ def show_table(
 def tests_for_people(tests: pd.DataFrame) -> pd.DataFrame:
     """Comparisons: difference with interval, p, g, replicates, note."""
     shown = _keys(tests)
-    shown.insert(3, "Control", [_name(value) for value in tests["control"]])
+    shown.insert(3, "Compared with", [named(value) for value in tests["control"]])
     shown["Difference"] = [points(value, sign=True) for value in tests["difference"]]
     shown["95 % interval"] = between(tests["low"], tests["high"])
     shown["p, adjusted"] = [p_word(value) for value in tests["p_adjusted"]]
@@ -239,8 +239,9 @@ def _number(value: float, form: str, unit: str = "") -> str:
     return f"{format(value, form)}{unit}" if np.isfinite(value) else ""
 
 
-def _name(value: object) -> str:
-    return plain(value) or "(no group given)"
+def named(group: object) -> str:
+    """Name of a group for people."""
+    return plain(group) or "(no group given)"
 
 
 def _keys(table: pd.DataFrame) -> pd.DataFrame:
@@ -249,7 +250,7 @@ def _keys(table: pd.DataFrame) -> pd.DataFrame:
         "Fate": [plain(name) for name in table["class"]],
     }
     if "group" in table:
-        shown["Group"] = [_name(value) for value in table["group"]]
+        shown["Group"] = [named(value) for value in table["group"]]
     return pd.DataFrame(shown)
 
 

@@ -11,9 +11,11 @@ from app_walk import Walk, is_healthy, texts
 from drawn_runs import drawn_run
 
 from nscweb.core.runs import Run
+from nscweb.reports.figures_compare_data import difference_data
 from nscweb.services import comparison as comparisons
 from nscweb.services import export
 from nscweb.services.context import App
+from nscweb.services.report_data import report_data
 from nscweb.ui.compare_tabs import TABS
 
 SHARES = {
@@ -113,3 +115,28 @@ def test_one_choice_of_control_and_adjustment_holds_in_every_tab(
             assert "Every group is compared with NT4." in said and "Benjamini-Hochberg (milder)" in said
         if name == "Time course":
             assert "Told against NT4" in texts(test)
+
+
+def test_every_pair_has_the_same_sign_in_the_overview_in_the_tests_and_in_the_file(
+    walk: Walk, data_folder: Path, app: App, run: Run
+) -> None:
+    test = opened(walk, run, "compare")
+    test.session_state[f"compare_tab_{run.run_id}"] = "Replicates and tests"
+    test = test.run()
+    assert is_healthy(test), texts(test)
+    shown = test.dataframe[0].value
+    found = comparisons.comparison(app, run)
+    order = comparisons.answer_of(found).order
+    assert order[0] == "NGF"
+    here = shown[(shown["Time"] == "3 d") & (shown["Fate"] == "neuron")].set_index("Group")["Difference"]
+    drawn = difference_data(found.tests, order, "neuron", 72.0, "NGF").set_index("group")
+    with_first = shown[(shown["Time"] == "3 d") & (shown["Fate"] == "neuron")]
+    with_first = with_first[with_first["Compared with"] == "NGF"]
+    assert list(with_first["Group"]) == ["MT", "NT4"] and "All comparisons" in texts(test)
+    for group in ("MT", "NT4"):
+        value = float(with_first.set_index("Group").loc[group, "Difference"])
+        assert value == pytest.approx(drawn.loc[group, "difference_points"], abs=0.05) and value < 0
+    assert len(here) == 3
+    written = report_data(app, run, parts=True).tables["All comparisons"]
+    keys = [tuple(row) for row in zip(written["group"], written["control"], strict=True)]
+    assert set(keys) == {("MT", "NGF"), ("NT4", "NGF"), ("NT4", "MT")}

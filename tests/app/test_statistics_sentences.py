@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_walk import LABELLED, is_healthy, texts
-from test_statistics_tab import FULL, choose, frames, shown
+from test_statistics_tab import FULL, frames, shown
 
 from nscweb.services import counts
 from nscweb.services.context import App
@@ -35,14 +35,14 @@ def test_mean_spread_and_interval_of_each_group_are_those_of_its_replicates(data
 def test_normality_is_no_gate(data_folder: Path) -> None:
     """Three replicates, two of them alike, are as far from normal as three can be; the test is the same."""
     groups = (("RA", 0.2, 3), ("NGF", 0.8, 3))
-    test = choose(shown("show_statistics", groups=groups), "Compare with", "RA")
+    test = shown("show_statistics", groups=groups, control="RA")
     told = [text for text in texts(test).split("\n") if "Welch" in text]
     assert told and not any("normal" in text for text in told)
     assert (test.dataframe[0].value["p, adjusted"] != "").all()
 
 
 def test_the_chosen_margin_decides_the_verdict(data_folder: Path) -> None:
-    test = choose(shown("show_statistics"), "Compare with", "RA")
+    test = shown("show_statistics", control="RA")
     before = set(frames(test)["Verdict"]["Verdict"])
     margin = next(item for item in test.number_input if item.label.startswith("Margin"))
     test = margin.set_value(50.0).run()
@@ -83,7 +83,7 @@ def test_counts_can_be_changed_and_deleted(data_folder: Path, app: App) -> None:
 
 
 def test_the_model_of_cells_is_shown_when_replicates_differ_in_size(data_folder: Path) -> None:
-    test = choose(shown("show_statistics", groups=FULL), "Compare with", "RA")
+    test = shown("show_statistics", groups=FULL, control="RA")
     toggle = next(item for item in test.toggle if item.label == "Show the model")
     assert toggle.value and "Replicates differ more than threefold in cells here" in texts(test)
     test = toggle.set_value(False).run()

@@ -71,7 +71,7 @@ def test_groups_are_compared_with_the_control_and_words_say_how(data_folder: Pat
     table = frames(test)["p, adjusted"]
     tests = test.dataframe[0].value
     ngf = tests[(tests["Group"] == "NGF") & (tests["Fate"] == "neuron") & (tests["Time"] == "1 d")].iloc[0]
-    assert ngf["Control"] == "RA" and float(ngf["Difference"]) == pytest.approx(20, abs=6)
+    assert ngf["Compared with"] == "RA" and float(ngf["Difference"]) == pytest.approx(20, abs=6)
     assert ngf["Replicates"] == "4 and 4" and table is not None
     verdicts = frames(test)["Verdict"]["Verdict"]
     assert "no worse than control by more than 5 points" in set(verdicts)
@@ -194,10 +194,15 @@ def test_the_boxes_start_from_the_page_and_pairs_can_be_narrowed(data_folder: Pa
     assert is_healthy(test)
     assert [box(test, name).value for name in ("Time", "Fate")] == [72.0, "astrocyte"]
     assert "Every group is compared with NGF." in texts(test)
-    assert set(test.dataframe[0].value["Control"]) == {"NGF"}
+    assert set(test.dataframe[0].value["Compared with"]) == {"NGF"}
     test = choose(shown("show_statistics"), "Show only pairs with", "NGF")
     table = test.dataframe[0].value
-    assert len(table) == 18 and ((table["Group"] == "NGF") | (table["Control"] == "NGF")).all()
+    assert len(table) == 18 and set(table["Compared with"]) == {"NGF"} and "NGF" not in set(table["Group"])
+    # NGF has the most neurons, so all others lie below it.
+    assert (table.loc[table["Fate"] == "neuron", "Difference"].astype(float) < 0).all()
+    said = texts(test)
+    assert "Comparisons with NGF" in said and "18 of 27 comparisons" in said and "Difference from NGF" in said
+    assert "All comparisons" not in said
     assert "p, this pair alone" in table.columns and "27 comparisons" in texts(test)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nscweb.core.errors import WrongUse
 from nscweb.evaluation.effect_sizes import hedges_g
+from nscweb.evaluation.group_direction import directed, rows_with
 from nscweb.evaluation.group_summary import anova_table, summary_table
 from nscweb.evaluation.group_tests import TEST_COLUMNS, group_tests
 
@@ -163,3 +164,16 @@ def test_turning_the_question_round_turns_the_answer_round(first, second):
     if np.isfinite(one["p"]):
         assert one["p"] == pytest.approx(other["p"])
         assert one["low"] == pytest.approx(-other["high"])
+
+
+def test_a_pair_told_the_other_way_round_has_the_same_numbers():
+    rows = frame({"a": [0.5, 0.6, 0.58], "b": [0.2, 0.25, 0.3, 0.33], "c": [0.4, 0.44, 0.49]})
+    tests = group_tests(rows)
+    told = directed(tests, ["b", "c"])
+    assert list(zip(told["group"], told["control"], strict=True)) == [("a", "b"), ("a", "c"), ("c", "b")]
+    for _, row in told.iterrows():
+        alone = group_tests(rows[rows["group"].isin([row["group"], row["control"]])], row["control"]).iloc[0]
+        for name in ("difference", "low", "high", "g", "g_low", "g_high", "p", "n_group", "n_control"):
+            assert row[name] == pytest.approx(alone[name]), name
+    assert (told["p_adjusted"] == tests["p_adjusted"]).all()
+    assert len(rows_with(told, "a")) == 2
