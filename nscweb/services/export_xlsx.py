@@ -11,13 +11,15 @@ import pandas as pd
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.comparison import Comparison
+from nscweb.services.comparison_facts import cells_left_out
 from nscweb.services.export import cells_frame
 from nscweb.services.export_columns import column_meanings
 from nscweb.services.export_provenance import filters_words
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_figures import FIGURES
-from nscweb.services.report_methods import methods_text
+from nscweb.services.report_methods import methods_parts
 from nscweb.services.report_parts import BY_NAME, PARTS
+from nscweb.services.report_scope import counted_words
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -79,17 +81,17 @@ def choices(found: Comparison, fate: str, time_h: float) -> list[tuple[str, str]
 def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
     """heading -> (name, value) lines: what made the numbers, for people."""
     made, found, said = data.run.provenance, data.found, data.provenance
-    methods, references = methods_text(data)
+    methods, references = methods_parts(data)
     gates = said["gates"]
     lines = {
         "Answer": [(f"{number}", sentence) for number, sentence in enumerate(found.sentences, start=1)],
-        "Read this before the numbers": [("", sentence) for sentence in said["warnings"]],
+        "Read this before the numbers": [("", sentence) for sentence in found.data.warnings],
         "Study": [
             ("study", f"{made.study} ({made.study_id})"),
             ("cells are", "SIMULATED" if made.simulated_cells else "measured"),
             ("cells predicted", f"{found.data.cells:,}"),
-            ("cells counted", f"{found.data.kept:,}"),
-            *((f"left out: {reason}", f"{count:,}") for reason, count in found.data.dropped.items()),
+            ("cells counted", counted_words(found)),
+            *((f"left out: {reason}", f"{count:,}") for reason, count in cells_left_out(found).items()),
             ("channel", made.channel),
             ("pixel size", "not known" if not said["pixel_size_um"] else f"{said['pixel_size_um']:g} µm"),
             ("SHA-256 of the cells", made.cells_sha256),
@@ -108,7 +110,10 @@ def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
             *(("", sentence) for sentence in data.said),
         ],
         "Not here, and why": list(data.missing.items()),
-        "Methods, ready for a paper": [("text", " ".join(methods)), *(_numbered(references))],
+        "Methods, ready for a paper": [
+            *((part.title, part.text) for part in methods),
+            *_numbered(references),
+        ],
         "Run": [
             ("run", data.run.run_id),
             ("made", data.run.created_utc),

@@ -13,7 +13,8 @@ from nscweb.services.html_report_answer import answer_parts, ratio_parts
 from nscweb.services.html_report_card import card_section
 from nscweb.services.html_report_tables import fit_parts, gates_parts, samples_parts, tests_parts
 from nscweb.services.report_data import COMPARED, ReportData
-from nscweb.services.report_methods import methods_text
+from nscweb.services.report_methods import methods_parts
+from nscweb.services.report_scope import counted_words
 
 _MOST_FINDINGS = 60
 
@@ -21,9 +22,9 @@ _MOST_FINDINGS = 60
 def html_report(data: ReportData) -> str:
     """The file as text."""
     made = data.run.provenance
-    kept = f"{data.found.data.kept:,} of {data.found.data.cells:,} cells counted"
     subtitle = (
-        f"Run {data.run.run_id}, made {data.run.created_utc}, model {made.model} {made.model_version}; {kept}"
+        f"Run {data.run.run_id}, made {data.run.created_utc}, model {made.model} {made.model_version}; "
+        f"{counted_words(data.found)}"
     )
     sections = [
         Section("The answer", answer_parts(data)),
@@ -45,8 +46,9 @@ def html_report(data: ReportData) -> str:
 
 
 def _methods(data: ReportData) -> list[Html]:
-    sentences, references = methods_text(data)
-    return [paragraph(" ".join(sentences)), numbered(references)]
+    parts, references = methods_parts(data)
+    said = [html for part in parts for html in (heading(part.title), paragraph(part.text))]
+    return [*said, heading("References"), numbered(references)]
 
 
 def _findings(data: ReportData) -> list[Html]:

@@ -10,6 +10,7 @@ import pandas as pd
 from nscweb.core.flags import FLAG_NAMES, flag
 from nscweb.reports.html_report import Html, bullets, heading, paragraph, table
 from nscweb.reports.marks import MARK_HELP, mark
+from nscweb.services.comparison_facts import cells_left_out
 from nscweb.services.html_report_words import (
     classes_in_threes,
     interval,
@@ -159,7 +160,7 @@ def gates_parts(data: ReportData) -> list[Html]:
         parts.append(
             paragraph("The gates of the study were changed after this run; these are those of the run.")
         )
-    dropped = [f"{reason} {count:,}" for reason, count in data.found.data.dropped.items()]
+    dropped = [f"{reason} {count:,}" for reason, count in cells_left_out(data.found).items()]
     if dropped:
         parts.append(paragraph(f"Cells left out, each named once by its first reason: {'; '.join(dropped)}."))
     funnel = data.tables.get("Funnel")

@@ -16,14 +16,16 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.runs import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.comparison import DEFAULT_METHOD
+from nscweb.services.comparison_facts import cells_left_out
 from nscweb.services.dashboard import Filters
 from nscweb.services.export import cells_frame, figure_csv, stated
 from nscweb.services.export_tables import meanings
 from nscweb.services.export_xlsx import choices
 from nscweb.services.report_data import ReportData, report_data
 from nscweb.services.report_figures import DRAWN_FROM, FIGURES
-from nscweb.services.report_methods import methods_text
+from nscweb.services.report_methods import methods_parts
 from nscweb.services.report_parts import PARTS
+from nscweb.services.report_scope import counted_words
 from nscweb.services.runs import get_run
 
 if TYPE_CHECKING:
@@ -185,7 +187,7 @@ def _write_cells(table: pd.DataFrame, stream: IO[bytes], progress: Progress) -> 
 def readme(data: ReportData) -> str:
     """The page in plain words: what this is, what the files hold, how numbers were made, what limits are."""
     run, made, found = data.run, data.run.provenance, data.found
-    methods, references = methods_text(data)
+    methods, references = methods_parts(data)
     columns = [f"  {name}: {said}" for name, said in meanings(list(data.tables["Samples"].columns)) if said]
     lines = [
         data.title,
@@ -194,8 +196,8 @@ def readme(data: ReportData) -> str:
         "",
         f"Run {run.run_id}, made {run.created_utc}, model {made.model} {made.model_version}",
         f"SHA-256 of the weights: {made.weights_sha256}",
-        f"Channel: {made.channel}. Cells predicted: {found.data.cells:,}; behind the ratios: {found.data.kept:,}.",
-        *(f"  left out: {count:,} - {reason}" for reason, count in found.data.dropped.items()),
+        f"Channel: {made.channel}. Cells predicted: {found.data.cells:,}; behind the ratios: {counted_words(found)}.",
+        *(f"  left out: {count:,} - {reason}" for reason, count in cells_left_out(found).items()),
         f"Quality gates: {data.provenance['gates']['sentence']}",
         "",
         "Read this before the numbers",
@@ -219,7 +221,11 @@ def readme(data: ReportData) -> str:
         *(f"  {name}: {why}" for name, why in data.missing.items()),
         "",
         "How the numbers were made",
-        *(f"  {sentence}" for sentence in methods),
+        *(
+            line
+            for part in methods
+            for line in (f"  {part.title}", *(f"    {text}" for text in part.sentences))
+        ),
         *(f"  [{number}] {text}" for number, text in enumerate(references, start=1)),
         *(f"  {sentence}" for sentence in data.said),
         f"  Time points: {_times(data)}.",

@@ -1,0 +1,82 @@
+"""What a report is about: which samples its filters let through, how many of their cells are behind the ratios."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nscweb.core.timepoint import TimePoint
+from nscweb.reports.words_numbers import listed
+from nscweb.services.comparison_facts import cells_counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nscweb.services.comparison import Comparison
+
+_MOST_NAMED = 6
+
+
+def analysed(found: Comparison) -> pd.DataFrame:
+    """The samples that the filters let through, without those that calibrate: rows of `DashboardData.samples`."""
+    samples = found.data.samples
+    return samples[~samples["sample_id"].isin(found.data.controls)]
+
+
+def counted_samples(found: Comparison) -> tuple[str, ...]:
+    """Samples with at least one cell behind a ratio: those that lights and doubts are told of."""
+    return tuple(dict.fromkeys(found.estimates.table["sample_id"].astype(str)))
+
+
+def counted_words(found: Comparison) -> str:
+    """ "2,522 of 2,700 cells counted in 18 samples", for the head of a report."""
+    samples = analysed(found)
+    word = "sample" if len(samples) == 1 else "samples"
+    whole = int(samples["cells_in"].sum())
+    return f"{cells_counted(found):,} of {whole:,} cells counted in {len(samples):,} {word}"
+
+
+def chosen_words(found: Comparison) -> tuple[str, ...]:
+    """What the filters chose, out of how much, a sentence each; nothing where they are open."""
+    chosen, there = found.filters, found.data.options
+    parts = (
+        ("inducer group", [name or "no group given" for name in chosen.groups], len(there.groups)),
+        ("time point", [TimePoint(hours).label() for hours in chosen.times_h], len(there.times_h)),
+        ("replicate", [name or "not given" for name in chosen.replicates], len(there.replicates)),
+    )
+    said = []
+    for word, names, whole in parts:
+        if names:
+            verb = "was" if len(names) == 1 else "were"
+            plural = word if whole == 1 else f"{word}s"
+            kept = listed(names, _MOST_NAMED)
+            said.append(f"Of {whole} {plural}, {len(names)} {verb} analysed (chosen by filter: {kept}).")
+    return tuple(said)
+
+
+def family_left_out(found: Comparison) -> str:
+    """Under a filter by group: which comparisons the adjustment of p values knows nothing of; else ""."""
+    if not found.filters.groups:
+        return ""
+    whole = len(found.data.options.groups)
+    out = len(set(found.data.options.groups) - set(found.filters.groups))
+    if not out:
+        return ""
+    return (
+        f"p values are adjusted for the comparisons shown only: {out} of {whole} inducer groups were left out by "
+        "choice, and comparisons with them do not enter the adjustment."
+    )
+
+
+def confidence_words(found: Comparison) -> str:
+    """What the filter by confidence did to the ratios; "" where there is none."""
+    least = found.filters.min_confidence
+    if least <= 0:
+        return ""
+    if found.estimates.method == "naive":
+        return (
+            f"Only cells with a score of at least {100 * least:g} % were counted, which may shift the ratios."
+        )
+    return (
+        f"The filter by confidence ({100 * least:g} %) had no effect on the corrected ratios: they rest on all "
+        f"{cells_counted(found):,} cells of the samples that passed the quality gates."
+    )
