@@ -93,7 +93,9 @@ def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> 
     try:
         entered = counts.counts_of(app, study.study_id) if study else ()
         table = (
-            counts.compare_with_counts(rows, entered, found.adjust, found.shared)
+            counts.compare_with_counts(
+                rows, entered, found.adjust, found.shared, simulated=found.data.simulated
+            )
             if entered
             else pd.DataFrame()
         )

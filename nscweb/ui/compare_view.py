@@ -10,7 +10,7 @@ import streamlit as st
 from nscweb.reports import figures_compare, figures_compare_data, figures_compare_time
 from nscweb.reports.marks import MARK_HELP
 from nscweb.services import comparison as comparisons
-from nscweb.services import comparison_scores, export
+from nscweb.services import comparison_scores, counts, export
 from nscweb.services.context import App
 from nscweb.ui import figures, show
 from nscweb.ui.answer_view import answer_html
@@ -112,6 +112,8 @@ def over_time(app: App, asked: Asked) -> None:
             "Another laboratory and another method: a landmark, not the truth for these cells. Shown where group "
             "names agree."
         )
+        if found.data.simulated:
+            show.warnings([f"These cells are simulated. {counts.CIRCULAR}"])
     bins = comparison_scores.score_bins(app, found.run, found.filters)
     figure = figures_compare_time.over_time(
         found.groups, found.replicate_rows, bins, found.classes, order, asked.fate,

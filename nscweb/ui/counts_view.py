@@ -42,11 +42,13 @@ def show_counts(
     with show.caught("counts"):
         kept = counts.counts_of(app, study.study_id)
         with st.expander("Enter counts", expanded=not kept, icon=":material/edit:"):
-            _edit(app, study.study_id, kept, rows, classes)
+            _edit(app, study.study_id, kept, rows, classes, origin.simulated)
         if not kept:
             show.note("No counts are entered for this study yet.")
             return
-        table = counts.compare_with_counts(rows, kept, adjust, shared)
+        if origin.simulated:
+            show.warnings([f"These cells are simulated. {counts.CIRCULAR}"])
+        table = counts.compare_with_counts(rows, kept, adjust, shared, simulated=origin.simulated)
         tables.show_table(tables.compared_counts_for_people(table), "counts", table, origin, key="counts_csv")
         st.caption(
             "A large p does not show that prediction and count agree: with few replicates it only says that they "
@@ -55,7 +57,12 @@ def show_counts(
 
 
 def _edit(
-    app: App, study_id: str, kept: tuple[counts.Count, ...], rows: pd.DataFrame, classes: ClassScheme
+    app: App,
+    study_id: str,
+    kept: tuple[counts.Count, ...],
+    rows: pd.DataFrame,
+    classes: ClassScheme,
+    simulated: bool,
 ) -> None:
     groups = sorted({str(name) for name in rows["group"] if str(name)})
     published = counts.published_counts(groups, classes.names)
@@ -71,20 +78,19 @@ def _edit(
             "group": st.column_config.SelectboxColumn(
                 "Group", options=sorted({*groups, *(item.group for item in start)}), help="Inducer group."
             ),
-            "time_h": st.column_config.NumberColumn(
-                "Time (h)", min_value=0.0, help="Hours since induction; 1 day is 24."
-            ),
+            "time_h": st.column_config.NumberColumn("Time (h)", help="Hours since induction; 1 day is 24."),
             "fate": st.column_config.SelectboxColumn(
                 "Fate",
                 options=sorted({*classes.names, *(item.fate for item in start)}),
                 help="The predicted class that the marker stands for.",
             ),
             "marker": st.column_config.TextColumn("Marker", help="Such as NeuN, GFAP or Olig2."),
+            # No limits here: the editor would cut 250 to 100 without a word. Saving refuses it with a sentence.
             "percent": st.column_config.NumberColumn(
-                "Positive (%)", min_value=0.0, max_value=100.0, help="Per cent of cells with the marker."
+                "Positive (%)", help="Per cent of cells with the marker, from 0 to 100."
             ),
             "n": st.column_config.NumberColumn(
-                "Counted (n)", min_value=1, step=1, help="How many were counted, if you know it."
+                "Counted (n)", step=1, help="How many were counted, if you know it."
             ),
             "unit": st.column_config.SelectboxColumn(
                 "Unit of n", options=list(counts.UNITS), help="What n counts: cells, fields or cultures."
@@ -103,7 +109,9 @@ def _edit(
             st.session_state[f"{start_key}_version"] = version + 1
             st.toast(f"{len(saved)} counts are kept with the study.")
             st.rerun()
-    if published:
+    if published and simulated:
+        right.caption(f"The counts of Zhu et al. 2021 are not offered for simulated cells. {counts.CIRCULAR}")
+    elif published:
         names = ", ".join(dict.fromkeys(plain(item.group) for item in published))
         if right.button(
             "Fill in the published counts",

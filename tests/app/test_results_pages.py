@@ -57,7 +57,8 @@ def test_filters_narrow_the_dashboard(walk: Walk, data_folder: Path, app: App) -
 def test_the_published_reference_comes_with_a_plain_note(walk: Walk, data_folder: Path, app: App) -> None:
     test = opened(walk, app, "compare")
     toggle = next(item for item in test.toggle if "immunofluorescence" in item.label)
-    assert "Zhu et al. 2021" in texts(toggle.set_value(True).run())
+    said = texts(toggle.set_value(True).run())
+    assert "Zhu et al. 2021" in said and "The simulator was planned from the counts" in said
 
 
 def test_the_gallery_shows_the_surest_cells_first_with_maps(walk: Walk, data_folder: Path, app: App) -> None:

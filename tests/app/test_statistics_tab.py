@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from app_walk import LABELLED, is_healthy, texts
 from streamlit.testing.v1 import AppTest
 
+from nscweb.core.errors import WrongUse
 from nscweb.services import counts
 from nscweb.services.context import App
 from nscweb.services.counts import Count
+from nscweb.services.runs import latest_run
 from nscweb.ui.statistics_help import help_of
 
 PAGE = """
@@ -144,7 +147,35 @@ def test_counts_entered_are_kept_and_compared(data_folder: Path, app: App) -> No
     assert "Nothing was predicted" in table[table["Group"] == "X"].iloc[0]["Note"]
 
 
+def test_published_counts_are_not_offered_for_simulated_cells(data_folder: Path, app: App) -> None:
+    test = shown("show_statistics")
+    assert not any(item.label.startswith("Fill in") for item in test.button)
+    assert "not offered for simulated cells. The simulator was planned from the counts" in texts(test)
+    # Those that were saved before get no p value, and the page says why; own counts are tested.
+    own = Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own")
+    counts.set_counts(app, LABELLED, [*counts.published_counts(["NGF"], ["neuron"])[:1], own])
+    test = shown("show_statistics")
+    assert is_healthy(test) and "These cells are simulated. The simulator was planned" in texts(test)
+    table = frames(test)["Counted"].set_index("Source")
+    assert table.loc["own", "p, adjusted"] != ""
+    other = table.drop(index="own").iloc[0]
+    assert other["p, adjusted"] == "" and "agree with them by design" in other["Note"]
+
+
+def test_a_count_above_100_per_cent_is_refused_with_a_sentence(data_folder: Path, app: App) -> None:
+    table = counts.counts_table([Count("NGF", 24.0, "neuron", "NeuN", 65.0)])
+    with pytest.raises(WrongUse, match="250 is not a per cent from 0 to 100"):
+        counts.counts_from_table(table.assign(percent=250.0))
+    # The editor itself sets no limit, so that nothing is cut on the way.
+    editor = shown("show_statistics").dataframe
+    columns = [item.proto.columns for item in editor if "Positive (%)" in item.proto.columns]
+    assert columns and "max_value" not in columns[0] and "min_value" not in columns[0]
+
+
 def test_published_counts_are_offered_and_kept_only_when_saved(data_folder: Path, app: App) -> None:
+    run = latest_run(app, LABELLED)
+    assert run is not None
+    app.catalogue.add_run(replace(run, provenance=replace(run.provenance, simulated_cells=False)))
     test = shown("show_statistics")
     test = next(item for item in test.button if item.label.startswith("Fill in")).click().run()
     assert counts.counts_of(app, LABELLED) == ()
