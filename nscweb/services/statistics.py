@@ -55,7 +55,7 @@ class Statistics:
         tests: columns of `evaluation.group_tests.TEST_COLUMNS`.
         anova: columns of `evaluation.group_summary.ANOVA_COLUMNS`.
         power: time_h, class, sd, sd_upper, degrees, difference, needed, needed_adjusted, needed_upper,
-            detectable: what experiments of this spread can show.
+            detectable: what experiments of this spread can show; time points with two groups or more.
         sentences: how it was tested and what to mind, for the page and the methods paragraph.
         shared: error of the correction that is in the intervals; None for counted labels.
         hidden: replicate rows of groups that a filter hides: adjusted for as well, but in no table.
@@ -248,6 +248,9 @@ def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int) -> pd.D
     lines = []
     level = 0.05 / max(1, comparisons)
     for hours, name, groups in panels(checked_rows(rows)):
+        # Where one group is all there is, there is no difference that more replicates could show.
+        if sum(len(values) > 0 for values in groups.values()) < 2:
+            continue
         spread = pooled_spread(list(groups.values()))
         sizes = sorted(len(values) for values in groups.values())
         few = sizes[:2] if len(sizes) >= 2 else [0, 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import numpy as np
 import pandas as pd
 
 
@@ -63,3 +64,44 @@ def tested_sentences(
         word = "ratio of a replicate" if lost == 1 else "ratios of replicates"
         said.append(f"{lost} {word} could not be recovered; left out here.")
     return said
+
+
+def needed_sentence(
+    power: pd.DataFrame, fate: str, time_h: float, difference: float, comparisons: int
+) -> str:
+    """How many replicates a difference would need, for one fate and time point, and which number to plan with.
+
+    Args:
+        power: columns `services.statistics.POWER_COLUMNS`.
+        time_h: hours; NaN for samples without a time.
+        difference: 0..1.
+        comparisons: that p values are adjusted for.
+    """
+    from nscweb.reports.words_numbers import plural, sentence_start, when
+
+    moment = f" {when(time_h)}" if when(time_h) else ""
+    hours = power["time_h"].to_numpy(float)
+    here = power[(np.isnan(hours) if np.isnan(time_h) else hours == time_h) & (power["class"] == fate)]
+    if here.empty:
+        where = sentence_start(when(time_h)) or "Here"
+        return f"{where} there are no two groups with a ratio of {plural(fate)}, so there is no difference to show."
+    row = here.iloc[0]
+    asked = f"To show a difference of {100 * difference:g} points in {plural(fate)}{moment}"
+    if not np.isfinite(row["sd"]):
+        return f"{asked}, it is not known how many replicates you would need: no group has two replicates."
+    first = (
+        f"{asked} you would need {_replicates(row['needed'])} in each group, if that were the only question"
+    )
+    if comparisons > 1:
+        first += (
+            f", and {_replicates(row['needed_adjusted'])} as one of the {comparisons} comparisons tested here"
+        )
+    larger = " Plan with the larger number if you will look at all of them." if comparisons > 1 else ""
+    return (
+        f"{first}.{larger} A few replicates say little about how replicates differ: the column for a larger spread "
+        "allows for that."
+    )
+
+
+def _replicates(number: int | None) -> str:
+    return f"{number} replicates" if isinstance(number, int | np.integer) else "more than 1,000 replicates"

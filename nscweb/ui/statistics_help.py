@@ -36,10 +36,11 @@ _HELP: dict[str, str] = {
     "Odds ratio": "Odds of the fate in the group over those in the control; 1 means no difference.",
     "rho": "Intra-class correlation: how much more alike cells of one replicate are than cells of two (0 to 1).",
     "Spread (SD)": "Standard deviation between replicates, joined over all groups, in points.",
-    "Needed": "Replicates in each group that find the difference four times in five (power 80 %, p below 0.05).",
-    "Needed, adjusted": "The same when p is adjusted for all comparisons (Bonferroni).",
-    "Needed, if spread is larger": "The same with the upper 80 % limit of the spread: few replicates tell little "
-    "about it.",
+    "Needed per group": "Replicates in each group that find the difference four times in five (power 80 %, p below "
+    "0.05).",
+    "Needed per group, p adjusted": "The same when p is adjusted for all comparisons (Bonferroni).",
+    "Needed per group, larger spread": "As the first number, but with the upper 80 % limit of the spread: "
+    "few replicates tell little about it.",
     "Can be shown now": "The smallest true difference that the two smallest groups find four times in five.",
     "Predicted": "Mean predicted ratio over replicates with its 95 % interval.",
     "Counted": "The share counted by hand; in brackets its own interval, where cells were counted.",

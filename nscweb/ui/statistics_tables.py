@@ -173,9 +173,9 @@ def power_for_people(power: pd.DataFrame) -> pd.DataFrame:
     shown = _keys(power)
     shown["Spread (SD)"] = [points(value) for value in power["sd"]]
     names = {
-        "needed": "Needed",
-        "needed_adjusted": "Needed, adjusted",
-        "needed_upper": "Needed, if spread is larger",
+        "needed": "Needed per group",
+        "needed_adjusted": "Needed per group, p adjusted",
+        "needed_upper": "Needed per group, larger spread",
     }
     for column, title in names.items():
         known = np.isfinite(power["sd"].to_numpy(np.float64))

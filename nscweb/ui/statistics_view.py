@@ -14,6 +14,7 @@ from nscweb.services import statistics
 from nscweb.services.comparison import answer_of
 from nscweb.services.context import App
 from nscweb.services.statistics import Statistics, TestSettings
+from nscweb.services.statistics_words import needed_sentence
 from nscweb.ui import counts_view, figures, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word
@@ -74,7 +75,7 @@ def show_statistics(
     tables.show_table(shown, "tests", tests, origin, key="statistics_tests_csv", family=family)
     _summary(origin, found)
     _equivalence(origin, rows, found)
-    _power(origin, found)
+    _power(origin, found, fate, time_h)
     _odds(origin, rows, found)
     counts_view.show_counts(app, origin, rows, data.classes, settings.adjust, found.shared)
 
@@ -215,11 +216,14 @@ def _equivalence(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
         )
 
 
-def _power(origin: Origin, found: Statistics) -> None:
+def _power(origin: Origin, found: Statistics, fate: str, time_h: float) -> None:
     with st.expander("How many replicates would be needed?", icon=":material/groups:"):
+        if fate:
+            settings, made = found.settings, int(found.tests["comparisons"].max())
+            show.note(needed_sentence(found.power, fate, time_h, settings.difference, made))
         st.caption(
             f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates "
-            "that was seen here. Two-sided Welch t test, power 80 %."
+            "that was seen here. Two-sided Welch t test, power 80 %. Time points with one group are left out."
             + (
                 " More replicates do not lessen what the held-out cells leave uncertain."
                 if found.shared

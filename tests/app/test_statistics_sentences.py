@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_walk import LABELLED, is_healthy, texts
-from test_statistics_tab import FULL, frames, shown
+from streamlit.testing.v1 import AppTest
+from test_statistics_tab import FULL, PAGE, frames, shown
 
 from nscweb.services import counts
 from nscweb.services.context import App
@@ -53,13 +54,37 @@ def test_the_chosen_margin_decides_the_verdict(data_folder: Path) -> None:
 
 def test_replicates_needed_follow_the_difference_that_is_asked_for(data_folder: Path) -> None:
     def needed(test) -> np.ndarray:
-        return frames(test)["Needed"]["Needed"].replace("over 1,000", "1001").astype(int).to_numpy()
+        return (
+            frames(test)["Needed per group"]["Needed per group"]
+            .replace("over 1,000", "1001")
+            .astype(int)
+            .to_numpy()
+        )
 
     test = shown("show_statistics")
     many = needed(test)
     wanted = next(item for item in test.number_input if item.label.startswith("Difference to show"))
     test = wanted.set_value(2.0).run()
     assert (needed(test) >= many).all() and needed(test).max() > many.max()
+
+
+def test_replicates_needed_begin_with_the_question_of_the_page(data_folder: Path, app: App) -> None:
+    script = PAGE.format(study=LABELLED, groups=FULL, doses=False, view="show_statistics")
+    script = script.replace(
+        "data = Simple", "table = table[(table['group'] == 'RA') | (table['time_h'] > 24)]\ndata = Simple", 1
+    )
+    script = script.replace("(app, run, data)", "(app, run, data, 'RA', 120.0, 'neuron')")
+    test = AppTest.from_string(script, default_timeout=120).run()
+    assert is_healthy(test)
+    said = texts(test)
+    assert "To show a difference of 10 points in neurons at day 5 you would need" in said
+    assert "replicates in each group, if that were the only question" in said
+    table = frames(test)["Needed per group"]
+    # At 1 d there is one group, so there is nothing that replicates could show.
+    assert set(table["Time"]) == {"3 d", "5 d"}
+    row = table[(table["Time"] == "5 d") & (table["Fate"] == "neuron")].iloc[0]
+    assert f"need {row['Needed per group']} replicates in each group" in said
+    assert f"and {row['Needed per group, p adjusted']} replicates as one of" in said
 
 
 def test_fewer_replicates_say_how_many_would_be_needed(data_folder: Path) -> None:
