@@ -121,10 +121,13 @@ def meanings(columns: Sequence[str]) -> list[tuple[str, str]]:
 def samples_frame(found: Comparison) -> pd.DataFrame:
     """One row per sample: the sheet, cells, and of each class count, ratio and interval, corrected and naive."""
     data, table = found.data, found.estimates.table
-    leading = ["sample_id", "group", "time_h", "replicate", "cells_in", "cells"]
+    leading = ["sample_id", "group", "time_h", "replicate", "cells_in"]
     out = data.samples[leading].rename(columns={"sample_id": "sample"})
     out.insert(3, "time", time_labels(out["time_h"]))
     names = out["sample"].tolist()
+    # Those behind the ratio: a filter by confidence narrows counted labels, not corrected ratios.
+    behind = table.drop_duplicates("sample_id").set_index("sample_id")["cells"].reindex(names)
+    out["cells"] = np.nan_to_num(behind.to_numpy(float)).astype(int)
     for name in found.classes.names:
         rows = table[table["class"] == name].set_index("sample_id").reindex(names)
         for column, start in _BY_CLASS.items():

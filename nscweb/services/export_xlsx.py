@@ -19,6 +19,7 @@ from nscweb.services.report_data import ReportData
 from nscweb.services.report_figures import FIGURES
 from nscweb.services.report_methods import methods_parts
 from nscweb.services.report_parts import BY_NAME, PARTS
+from nscweb.services.report_references import ADJUSTED
 from nscweb.services.report_scope import counted_words
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ _SAME = ("cells_are", "model_trained_on", "model", "gates", "filters", "run")
 _CELLS = (
     "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
 )
-ADJUSTED = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg"}
 _NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
 
 

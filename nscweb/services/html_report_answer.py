@@ -13,6 +13,9 @@ from nscweb.reports.words_numbers import when
 from nscweb.services.comparison import answer_of
 from nscweb.services.html_report_words import classes_in_threes, interval, light, p_text, percent, share
 from nscweb.services.report_data import ReportData
+from nscweb.services.report_methods_statistics import control_words
+from nscweb.services.report_references import ADJUSTED, plural
+from nscweb.services.report_scope import confidence_words, family_left_out
 
 _MOST_DOUBTFUL = 8
 
@@ -25,6 +28,7 @@ def answer_parts(data: ReportData) -> list[Html]:
     parts = [paragraph(first, "lead"), *(paragraph(text) for text in said)]
     if not data.found.groups.empty:
         parts += _groups(data)
+    parts += [paragraph(text) for text in [confidence_words(data.found)] if text]
     parts += _doubtful(data)
     # What one sample is like stands in the list above.
     warnings = [text for text in data.found.data.warnings if not text.startswith('The sample "')]
@@ -47,7 +51,10 @@ def _groups(data: ReportData) -> list[Html]:
     columns = ["Group", f"{fate} % [95 % interval]", "Replicates", "Cells"]
     numbers = [1, 2, 3]
     if tests:
-        columns += [f"Points more or less than {against or 'no group given'} [95 % interval]", "p, adjusted"]
+        columns += [
+            f"Points more or less than {against or 'no group given'} [95 % interval]",
+            f"p, {ADJUSTED[found.adjust]}",
+        ]
         numbers += [4, 5]
     lines = []
     for name in [name for name in said.order if name in rows]:
@@ -58,7 +65,23 @@ def _groups(data: ReportData) -> list[Html]:
         lines.append([*line, light(row["light"])])
     caption = f"{fate}{moment and ' '}{moment}: groups in the order of the answer"
     drawn = table([*columns, "Trust light"], lines, numbers, caption=caption)
-    return [drawn, *_early(data, said.order, fate)]
+    return [drawn, *_family(data, list(tests.values())), *_early(data, said.order, fate)]
+
+
+def _family(data: ReportData, tests: Sequence[dict[Any, Any]]) -> list[Html]:
+    """What the p values of the table were adjusted for, and which control was chosen by whom."""
+    sizes = {int(row["comparisons"]) for row in tests if math.isfinite(row["p"])}
+    said = [control_words(data)]
+    if sizes:
+        moment = when(data.time_h)
+        said.insert(
+            0,
+            f"p values are adjusted by {ADJUSTED[data.found.adjust]} for the {max(sizes)} "
+            f"{plural(max(sizes), 'comparison')} of {data.fate}{moment and ' '}{moment}, as in the sentence above.",
+        )
+        said.append(family_left_out(data.found))
+    text = " ".join(part for part in said if part)
+    return [paragraph(text, "small")] if text else []
 
 
 def _early(data: ReportData, order: Sequence[str], fate: str) -> list[Html]:

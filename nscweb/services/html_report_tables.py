@@ -21,6 +21,8 @@ from nscweb.services.html_report_words import (
     share,
 )
 from nscweb.services.report_data import ReportData
+from nscweb.services.report_references import ADJUSTED
+from nscweb.services.report_scope import filtered_away
 
 # A report is read by people: longer tables end with a word on where the rest is. The JSON inside has all of it.
 _MOST_PAIRS, _MOST_NOTES = 160, 6
@@ -56,7 +58,8 @@ def tests_parts(data: ReportData) -> list[Html]:
         parts.append(
             table(
                 columns, lines, range(leading, len(columns)),
-                caption="Differences in points, group minus the one it is compared with; p adjusted; g: Hedges g",
+                caption="Differences in points, group minus the one it is compared with; p adjusted by "
+                f"{ADJUSTED[data.found.adjust]} within each class and time point; g: Hedges g",
                 over=[("", leading), *((name, 3) for name in names)], dense=True,
             )
         )  # fmt: skip
@@ -138,7 +141,12 @@ def samples_parts(data: ReportData) -> list[Html]:
             bullets(sorted({str(text) for text in data.found.estimates.table["why"] if text}), "warn")
         )
     sheet = data.tables.get("Sample sheet")
-    return parts if sheet is None else [*parts, heading("Sample sheet"), *_sheet(sheet)]
+    if sheet is None:
+        return parts
+    # The file of the sheet holds all samples, so that it can be imported again; here stand those analysed.
+    # A name that begins like a formula stands there behind an apostrophe.
+    here = sheet[~sheet.iloc[:, 0].str.removeprefix("'").isin(filtered_away(data.found))]
+    return [*parts, heading("Sample sheet"), *(_sheet(here) if len(here) else [])]
 
 
 def _sheet(sheet: pd.DataFrame) -> list[Html]:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import io
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ from nscweb.services.gates import funnel, gates_of_run
 from nscweb.services.ratios import known_version
 from nscweb.services.report_figures import figure_tables
 from nscweb.services.report_parts import COMPARED, Gathered
-from nscweb.services.report_scope import counted_samples
+from nscweb.services.report_scope import counted_samples, filtered_away
 from nscweb.services.report_statistics import add_statistics, settings_of
 from nscweb.services.runs import get_run, study_of, table_version
 from nscweb.services.statistics import TestSettings, default_control
@@ -153,7 +153,7 @@ def report_data(
         "Groups": groups_frame(found),
         "Tests": tests_frame(found),
         "Replicates": replicates_frame(found),
-        "Fit": _of_samples(fit_frame(found.run), counted_samples(found)),
+        "Fit": _fit(found),
         **_of_the_study(app, found, study),
     }
     drawn = figure_tables(app, found, chosen, hours)
@@ -211,14 +211,10 @@ def _marked(tables: dict[str, pd.DataFrame], found: Comparison) -> dict[str, pd.
     return marked
 
 
-def _narrowed(found: Comparison) -> bool:
-    chosen = found.filters
-    return bool(chosen.groups or chosen.times_h or chosen.replicates)
-
-
-def _of_samples(table: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
+def _fit(found: Comparison) -> pd.DataFrame:
     """Lines of the samples that the report is about: nobody is warned of one that a filter took away."""
-    return table[table["sample"].isin(list(names))].reset_index(drop=True)
+    table = fit_frame(found.run)
+    return table[table["sample"].isin(counted_samples(found))].reset_index(drop=True)
 
 
 def _reliability(app: App, run: Run) -> tuple[Reliability, ...]:
@@ -242,7 +238,7 @@ def _of_the_study(app: App, found: Comparison, study: Study | None) -> dict[str,
     sheet = studies.export_sheet(app, study.study_id)
     return {
         # As the run left cells out, whatever was set for the study since.
-        "Funnel": _of_samples(left, found.data.samples["sample_id"]) if _narrowed(found) else left,
+        "Funnel": left[~left["sample"].isin(filtered_away(found))].reset_index(drop=True),
         "Findings": _text_table(text),
         "Sample sheet": _text_table(sheet),
     }

@@ -51,15 +51,15 @@ def _cells(data: ReportData) -> list[str]:
     samples = analysed(found)
     named = list(dict.fromkeys(name for name in samples["group"].astype(str) if name))
     times = [TimePoint(float(hours)).label() for hours in sorted(samples["time_h"].dropna().unique())]
+    size = data.provenance.get("pixel_size_um")
     parts = [f"{len(samples):,} {plural(len(samples), 'sample')}"]
     parts += [f"{len(named)} inducer {plural(len(named), 'group')}"] if named else []
     parts += [f"{plural(len(times), 'time point')} {', '.join(times)}"] if times else []
-    size = data.provenance.get("pixel_size_um")
-    scale = f"{size:g} µm per pixel" if size else "[pixel size in µm]"
+    parts += [f"channel {made.channel}", f"{size:g} µm per pixel" if size else "[pixel size in µm]"]
     predicted = int(samples["cells_in"].sum())
     said = [
         f"{'Simulated brightfield' if made.simulated_cells else 'Brightfield'} images of {predicted:,} cells "
-        f"({'; '.join(parts)}){_recorded(data)} (channel {made.channel}, {scale}) were analysed.",
+        f"({'; '.join(parts)}){_recorded(data)} were analysed.",
         *chosen_words(found),
     ]
     gates = gates_of_run(data.run).sentence(found.filters.exclude_flags).rstrip(".")

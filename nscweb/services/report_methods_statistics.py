@@ -18,7 +18,7 @@ _COUNTED = {
     "em": ("estimated by maximum likelihood on calibrated scores with the EM algorithm", "em"),
     "naive": ("counted from predicted labels without correction for the model's confusion", "wilson"),
 }
-ADJUSTED = {"holm": "Holm's method", "fdr_bh": "the method of Benjamini and Hochberg"}
+_METHODS = {"holm": "Holm's method", "fdr_bh": "the method of Benjamini and Hochberg"}
 
 
 def ratio_sentences(data: ReportData, used: list[str]) -> list[str]:
@@ -112,7 +112,7 @@ def test_sentences(data: ReportData, used: list[str]) -> list[str]:
 
 def _adjustment(data: ReportData, sizes: list[int], used: list[str]) -> str:
     """Over what p values were adjusted: families of one class at one time point."""
-    how = f"{ADJUSTED[data.found.adjust]} {cite(used, data.found.adjust)}"
+    how = f"{_METHODS[data.found.adjust]} {cite(used, data.found.adjust)}"
     if sizes == [1]:
         return (
             "Each class was tested once at each time point, so that p values needed no adjustment "

@@ -27,6 +27,18 @@ def counted_samples(found: Comparison) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found.estimates.table["sample_id"].astype(str)))
 
 
+def filtered_away(found: Comparison) -> frozenset[str]:
+    """Samples of the sheet that a filter on group, time or replicate took away."""
+    chosen = found.filters
+    return frozenset(
+        item.name
+        for item in found.data.sheet
+        if (chosen.groups and item.group not in chosen.groups)
+        or (chosen.times_h and item.time_h not in chosen.times_h)
+        or (chosen.replicates and item.replicate not in chosen.replicates)
+    )
+
+
 def counted_words(found: Comparison) -> str:
     """ "2,522 of 2,700 cells counted in 18 samples", for the head of a report."""
     samples = analysed(found)
@@ -54,7 +66,7 @@ def chosen_words(found: Comparison) -> tuple[str, ...]:
 
 
 def family_left_out(found: Comparison) -> str:
-    """Under a filter by group: which comparisons the adjustment of p values knows nothing of; else ""."""
+    """Under a filter by group: how many groups are not shown, and that p values count them; else ""."""
     if not found.filters.groups:
         return ""
     whole = len(found.data.options.groups)
@@ -62,8 +74,8 @@ def family_left_out(found: Comparison) -> str:
     if not out:
         return ""
     return (
-        f"p values are adjusted for the comparisons shown only: {out} of {whole} inducer groups were left out by "
-        "choice, and comparisons with them do not enter the adjustment."
+        f"{out} of {whole} inducer groups were left out of this report by choice; the adjustment of p values still "
+        "counts the comparisons with them."
     )
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from html import unescape
+from pathlib import Path
 
+import openpyxl
 import pytest
 from drawn_runs import drawn_held_out, drawn_run
 
 from nscweb.core.runs import Run
 from nscweb.services import ratios
 from nscweb.services.context import App
+from nscweb.services.dashboard import Filters
 from nscweb.services.html_report import html_report
+from nscweb.services.report import write_report
 from nscweb.services.report_data import ReportData, report_data
+from nscweb.services.report_methods import methods_parts
 
 DAY = 24.0
 # (group, time, replicate) -> astrocyte, oligodendrocyte, neuron
@@ -86,3 +93,73 @@ def test_sentence_and_tables_name_one_fate_and_time(
     drawn = re.findall(r"<svg.*?</svg>", section(data, 2), re.DOTALL)
     names = [name for name in re.findall(r">([A-Z0-9]+)(?:,? [^<]*)?</text>", drawn[0]) if name in here.index]
     assert list(dict.fromkeys(names)) == [row[0] for row in rows]
+
+
+def methods(data: ReportData) -> dict[str, str]:
+    return {part.title: part.text for part in methods_parts(data)[0]}
+
+
+def test_methods_count_within_the_samples_that_were_analysed(opened: App, run: Run) -> None:
+    data = report_data(opened, run, Filters(groups=("NT4", "NGF")))
+    said = methods(data)
+    assert (
+        "images of 4,800 cells (12 samples; 2 inducer groups; time points 1 d, 5 d; "
+        in said["Images and cells"]
+    )
+    assert "Of 3 inducer groups, 2 were analysed (chosen by filter: NT4 and NGF)." in said["Images and cells"]
+    assert (
+        "Of these 4,800 cells, 4,608 (96.0 %) entered the ratios, 384 per sample" in said["Images and cells"]
+    )
+    assert "no sample differed" in said["Quality and limits"]
+    assert "1 of 3 inducer groups were left out" in said["Statistics"]
+    assert "4,608 of 4,800 cells counted in 12 samples" in html_report(data)
+    open_ = methods(report_data(opened, run))
+    assert "1 of 18 samples differs" in open_["Quality and limits"]
+    assert "chosen by filter" not in open_["Images and cells"] and "left out" not in open_["Statistics"]
+
+
+def test_nobody_is_warned_of_a_sample_that_the_filter_took_away(
+    opened: App, run: Run, tmp_path: Path
+) -> None:
+    data = report_data(opened, run, Filters(groups=("NT4", "NGF")))
+    assert "12 of 12 samples ● fits" in " ".join(data.found.sentences)
+    assert len(data.tables["Fit"]) == len(data.tables["Funnel"]) == 12
+    visible = html_report(data).partition("<script")[0]
+    assert "MT_120h_3" not in visible.replace("<wbr>", "")
+    assert "MT_120h_3" in html_report(report_data(opened, run)).partition("<script")[0].replace("<wbr>", "")
+    path = write_report(opened, run, "zip", tmp_path / "r.zip", filters=Filters(groups=("NT4", "NGF")))
+    with zipfile.ZipFile(path) as archive:
+        assert "MT_120h_3" not in archive.read("README.txt").decode()
+        assert b"MT_120h_3" not in archive.read("fit.csv")
+        book = openpyxl.load_workbook(io.BytesIO(archive.read("report.xlsx")), read_only=True)
+    about = [str(value) for row in book["About"].iter_rows(values_only=True) for value in row if value]
+    assert not [text for text in about if "MT_120h_3" in text]
+
+
+def test_a_filter_by_confidence_leaves_the_cells_behind_corrected_ratios(opened: App, run: Run) -> None:
+    data = report_data(opened, run, Filters(min_confidence=0.9))
+    assert data.found.estimates.method == "pacc" and data.found.data.kept < 6912
+    page = text_of(html_report(data))
+    assert "6,912 of 7,200 cells counted in 18 samples" in page
+    said = "The filter by confidence (90 %) had no effect on the corrected ratios"
+    assert said in text_of(section(data, 1)) and said in methods(data)["Ratios"]
+    assert "6,912 (96.0 %) entered the ratios" in methods(data)["Images and cells"]
+    assert data.tables["Samples"]["cells"].sum() == 6912
+    naive = report_data(opened, run, Filters(min_confidence=0.9), "naive")
+    kept = naive.found.data.kept
+    assert f"{kept:,} of 7,200 cells counted" in html_report(naive) and kept < 6912
+    assert naive.tables["Samples"]["cells"].sum() == kept
+    assert said not in html_report(naive)
+
+
+def test_the_adjustment_and_who_chose_the_control_are_named(opened: App, run: Run) -> None:
+    for adjust, name in (("holm", "Holm"), ("fdr_bh", "Benjamini-Hochberg")):
+        data = report_data(opened, run, control="NGF", adjust=adjust, fate="neuron", time_h=5 * DAY)
+        part = text_of(section(data, 1))
+        assert f"p values are adjusted by {name} for the 2 comparisons of neuron at day 5" in part
+        assert f"p, {name}" in part
+        assert "NGF was chosen as the control for this report, out of 3 groups" in part
+        assert "the sample sheet names none" in methods(data)["Statistics"]
+    hidden = report_data(opened, run, Filters(groups=("NT4", "NGF")), fate="neuron", time_h=5 * DAY)
+    assert "for the 3 comparisons of neuron at day 5" in text_of(section(hidden, 1))
+    assert "the adjustment of p values still counts" in text_of(section(hidden, 1))
