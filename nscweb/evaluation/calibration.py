@@ -60,15 +60,26 @@ class Reliability:
     share_high: Float64
 
     @property
+    def honest(self) -> bool:
+        """No fault that is more than chance, or one of less than a point."""
+        return self.low <= self.by_chance or self.ece < 0.01
+
+    @property
     def sentence(self) -> str:
         """In plain words."""
-        off = f"{100 * self.ece:.1f} points (95 %: {100 * self.low:.1f} to {100 * self.high:.1f})"
-        chance = f"honest scores of as many cells would seem off by {100 * self.by_chance:.1f} by chance"
-        if self.low <= self.by_chance or self.ece < 0.01:
-            return f"Its scores are off by {off} on average, {chance}: no fault of the scores is seen."
+        if self.honest:
+            return self.sentence_with("")
         kind = "It is too sure of itself" if self.gap > 0 else "It is right more often than it says"
         if abs(self.gap) < self.ece / 2:
             kind = "It is too sure at some scores and too careful at others"
+        return self.sentence_with(kind)
+
+    def sentence_with(self, kind: str) -> str:
+        """The numbers in words, and which way the scores are wrong; "" where no fault is seen."""
+        off = f"{100 * self.ece:.1f} points (95 %: {100 * self.low:.1f} to {100 * self.high:.1f})"
+        chance = f"honest scores of as many cells would seem off by {100 * self.by_chance:.1f} by chance"
+        if not kind:
+            return f"Its scores are off by {off} on average, {chance}: no fault of the scores is seen."
         return f"Its scores are off by {off} on average; {chance}. {kind}."
 
 

@@ -64,7 +64,7 @@ def _reliability(app: App, found: Comparison, kept: Gathered) -> tuple[str, ...]
         return ()
     table = calibration_words.reliability_rows(made) if made else pd.DataFrame()
     kept.put("Reliability", table, " ".join(calibration.NO_HELD_OUT))
-    return (made[0].sentence,) if made else ()
+    return (calibration_words.verdict(made[0], made),) if made else ()
 
 
 def _mixtures(entry: CardEntry | None, kept: Gathered) -> tuple[str, ...]:

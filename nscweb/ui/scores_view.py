@@ -103,16 +103,16 @@ def draw_reliability(
         width=360,
     )
     item = found[chosen or 0]
-    honest = "none found" if item.low <= item.by_chance or item.ece < 0.01 else "yes"
     show.facts(
         [
             ("Calibration error", f"{100 * item.ece:.1f} points",
              f"95 %: {100 * item.low:.1f} to {100 * item.high:.1f} · {count(item.samples, 'sample')}"),
             ("Honest scores would show", f"{100 * item.by_chance:.1f} points", "by chance, with as many cells"),
-            ("Fault of the scores", honest, f"{item.cells:,} cells"),
+            ("Can scores be read as they are?", calibration_words.at_their_word(item, found),
+             f"judged on {item.cells:,} held-out cells"),
         ]
     )  # fmt: skip
-    show.note(item.sentence)
+    show.note(calibration_words.verdict(item, found))
     by_time = calibration_words.times_sentence(found)
     if by_time:
         show.note(by_time)

@@ -149,8 +149,33 @@ def test_faults_that_cancel_over_time_are_told():
     late = held.times == 72.0
     scores = held.scores ** np.where(late, 0.4, 3.0)[:, None]
     both = replace(held, scores=(scores / scores.sum(axis=1, keepdims=True)).astype(np.float32))
-    said = calibration_words.times_sentence(reliabilities(both, rounds=50))
+    found = reliabilities(both, rounds=50)
+    said = calibration_words.times_sentence(found)
     assert "1 d" in said
     assert "too sure" in said
     assert "too careful" in said
     assert calibration_words.times_sentence(reliabilities(held.take(late), rounds=50)) == ""
+    # One verdict for all time points would be half wrong.
+    whole = calibration_words.verdict(found[0], found)
+    assert whole.endswith("It is too sure at 1 d, too careful at 3 d.") and "of itself" not in whole
+    assert calibration_words.at_their_word(found[0], found) in ("no", "not at every time point")
+    # A class and a time point keep their own.
+    assert calibration_words.verdict(found[1], found) == found[1].sentence
+    assert calibration_words.verdict(found[-1], found) == found[-1].sentence
+
+
+def test_the_verdict_names_the_times_up_to_a_turn_and_then_says_later():
+    held = drawn_cells(6000)
+    one = reliabilities(held, rounds=20)[0]
+    gaps = {12.0: 0.1, 24.0: 0.2, 48.0: -0.1, 72.0: -0.2}
+    fault = {"ece": 0.2, "low": 0.1, "high": 0.3, "by_chance": 0.01}
+    whole = replace(one, time_h=None, gap=0.1, **fault)
+    found = [whole, *(replace(one, time_h=hours, gap=gap, **fault) for hours, gap in gaps.items())]
+    said = calibration_words.verdict(whole, found)
+    assert said.endswith("It is too sure at 12 h and 1 d, too careful later.")
+    assert calibration_words.at_their_word(whole, found) == "no"
+    fine = replace(one, time_h=72.0, gap=0.0, ece=0.001, low=0.0, high=0.002)
+    assert calibration_words.at_their_word(fine, found) == "yes"
+    found[-1] = fine
+    said = calibration_words.verdict(whole, found)
+    assert said.endswith("It is too sure at 12 h and 1 d, too careful at 2 d.")
