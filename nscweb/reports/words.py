@@ -15,28 +15,22 @@ import pandas as pd
 from nscweb.reports.words_cautions import UNLIKE, cautions, left_out, not_seen
 from nscweb.reports.words_facts import Facts as Facts
 from nscweb.reports.words_numbers import (
-    listed,
-    p_value,
     plural,
-    points,
     sentence_start,
     share_with_interval,
     when,
 )
 from nscweb.reports.words_rows import (
-    LEAST_REPLICATES,
     Row,
     after,
     at,
-    enough,
     ranked_of,
     shown_name,
-    tested,
     tests_of,
-    tied,
     trusted,
     usable,
 )
+from nscweb.reports.words_standing import standing
 
 # What `answer` reads; more columns may stand beside them.
 GROUPS_READ = ("group", "time_h", "class", "replicates", "cells", "mean", "low", "high", "recovered", "light")
@@ -56,6 +50,7 @@ class Answer:
             does), or ``none`` (there is no number to rely on).
         leader: group named first; "" where there is none.
         order: all groups in the order of the answer.
+        untested: why no test against the control was possible; "" where one was, or where there is no control.
     """
 
     headline: str
@@ -63,6 +58,7 @@ class Answer:
     verdict: str
     leader: str
     order: tuple[str, ...]
+    untested: str = ""
 
 
 def answer(
@@ -100,14 +96,19 @@ def answer(
         text = f"No share of {many}{after(moment)} can be trusted: {why}."
         return Answer(_framed([text, *not_seen(known)], known), (), "none", "", order)
     leader = ranked[0]
-    said, verdict = _standing(rows, ranked, tests_of(tests, str(leader["group"]), fate, time_h), known)
+    stands = standing(rows, ranked, tests_of(tests, str(leader["group"]), fate, time_h), fate, known)
     interval = share_with_interval(leader["mean"], leader["low"], leader["high"])
     number, name = int(leader["replicates"]), shown_name(leader["group"])
     unit = f"{number} replicates" if number > 1 else f"1 replicate of {int(leader['cells']):,} cells"
     share = interval.replace(" %", f" % {many}{after(moment)}", 1)
-    parts = [f"{name if leader['group'] else sentence_start(name)}: {share}, {unit}; {said}."]
+    named = f"Highest measured, {name}" if stands.named else name if leader["group"] else sentence_start(name)
+    parts = [stands.opening] if stands.opening else []
+    parts.append(f"{named}: {share}, {unit}; {stands.said}.")
+    if known.control and not known.control_marked and stands.verdict != "open":
+        chosen = shown_name(known.control)
+        parts.append(f"p holds only if {chosen} was chosen to compare with before the results were seen.")
     parts += cautions(ranked, known) + left_out(rows, ranked, known)
-    return Answer(_framed(parts, known), (), verdict, str(leader["group"]), order)
+    return Answer(_framed(parts, known), (), stands.verdict, str(leader["group"]), order, stands.untested)
 
 
 def group_order(groups: pd.DataFrame, fate: str, time_h: float) -> tuple[str, ...]:
@@ -134,89 +135,6 @@ def group_order(groups: pd.DataFrame, fate: str, time_h: float) -> tuple[str, ..
         return place, -float(row["mean"])
 
     return tuple(sorted(names, key=key))
-
-
-def _standing(rows: list[Row], ranked: list[Row], found: dict[str, Row], known: Facts) -> tuple[str, str]:
-    """What may be said of the leader beside the others, and the verdict."""
-    leader, others = ranked[0], ranked[1:]
-    if len(rows) == 1 and not known.emptied and not known.control:
-        return "no other group to compare with", "open"
-    if not enough(leader):
-        return "too few cells to compare with anything", "open"
-    if known.control:
-        return _against_control(rows, ranked, found, known)
-    if not others:
-        return "no other group can be compared with it", "open"
-    # A test needs the spread between replicates; without one nothing is claimed.
-    without = [row for row in others if not tested(found.get(str(row["group"])))]
-    ties = [row for row in others if tied(found.get(str(row["group"])))]
-    if ties:
-        first = found[str(ties[0]["group"])]
-        rest = [shown_name(row["group"]) for row in ties[1:]]
-        more = f", nor from {listed(rest)}" if rest else ""
-        return (
-            f"cannot be told apart from {shown_name(ties[0]['group'])} ({_difference(first, False)}){more}",
-            "open",
-        )
-    if without:
-        few = int(min(leader["replicates"], *(row["replicates"] for row in without)))
-        gap = points(float(leader["mean"]) - float(without[0]["mean"]))
-        why = _no_test(few)
-        other = shown_name(without[0]["group"])
-        return f"not shown to be higher than {other}, which has {gap} less: {why}", "open"
-    first = found[str(others[0]["group"])]
-    more = ", and higher than every other group" if len(others) > 1 else ""
-    return f"higher than {shown_name(others[0]['group'])} by {_difference(first)}{more}", "clear"
-
-
-def _against_control(
-    rows: list[Row], ranked: list[Row], found: dict[str, Row], known: Facts
-) -> tuple[str, str]:
-    leader, others = ranked[0], ranked[1:]
-    control = known.control
-    if str(leader["group"]) == control:
-        return "the control itself; no group is shown to be higher", "open"
-    test = found.get(control)
-    next_one = str(others[0]["group"]) if others else control
-    also = "" if next_one == control else f"; not tested against the next, {shown_name(next_one)}"
-    if control not in {str(row["group"]) for row in others}:
-        return f"not compared with the control {shown_name(control)}, {_missing(rows, control)}{also}", "open"
-    if not tested(test) or test is None:
-        row = next(row for row in others if str(row["group"]) == control)
-        why = _no_test(int(min(leader["replicates"], row["replicates"])))
-        return f"not shown to be higher than the control {shown_name(control)}: {why}{also}", "open"
-    if tied(test):
-        return (
-            f"cannot be told apart from the control {shown_name(control)} ({_difference(test, False)}){also}",
-            "open",
-        )
-    verdict = "control" if also else "clear"
-    return f"higher than the control {shown_name(control)} by {_difference(test)}{also}", verdict
-
-
-def _difference(test: Row, interval: bool = True) -> str:
-    number = int(test["comparisons"])
-    adjusted = f" adjusted for {number} comparisons" if number > 1 else ""
-    ends = (test["low"], test["high"]) if interval else ()
-    gap = points(test["difference"], *ends)
-    return f"{'' if interval else 'difference '}{gap}, {p_value(test['p'])}{adjusted}"
-
-
-def _no_test(replicates: int) -> str:
-    """Why two groups were not tested."""
-    if replicates < LEAST_REPLICATES:
-        return f"with fewer than {LEAST_REPLICATES} replicates there is no test"
-    return "there is no test, because it needs replicates that differ a little"
-
-
-def _missing(rows: list[Row], control: str) -> str:
-    """Why there is no number of the control that can be relied on."""
-    row = next((row for row in rows if str(row["group"]) == control), None)
-    if row is None:
-        return "which has no cells then"
-    if not usable(row):
-        return "whose ratio cannot be recovered"
-    return f"whose cells are {UNLIKE}" if not trusted(row) else "which has too few cells"
 
 
 def _some_red(known: Facts, row: Row) -> bool:

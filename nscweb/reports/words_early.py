@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from nscweb.reports.words import Facts
-from nscweb.reports.words_numbers import listed, when
-from nscweb.reports.words_rows import Row, apart, at, enough, ranked_of, records, shown_name, tests_of
+from nscweb.reports.words_numbers import listed, sentence_start
+from nscweb.reports.words_rows import apart, at, enough, ranked_of, shown_name, tests_of
+from nscweb.reports.words_standing import missing
+from nscweb.reports.words_times import moment
 
 
 def how_early(
@@ -19,8 +21,7 @@ def how_early(
     """
     known = facts or Facts()
     mine = ((groups["class"] == fate) & (groups["group"] == leader)).to_numpy(bool)
-    own = {float(row["time_h"]): row for row in records(groups[mine]) if np.isfinite(row["time_h"])}
-    times = sorted(own)
+    times = sorted({float(hours) for hours in groups.loc[mine, "time_h"] if np.isfinite(hours)})
     if len(times) < 2 or leader == known.control:
         return ""
     tested = [_higher_at(groups, tests, leader, fate, hours, known.control) for hours in times]
@@ -35,28 +36,31 @@ def how_early(
             break
         since = hours
     if since is None:
-        return _not_shown(groups, tests, own[times[-1]], fate, times[-1], known.control)
-    moment = when(since).removeprefix("at ")
+        states = dict(zip(times, tested, strict=True))
+        return _lost(groups, fate, shown_name(leader), states, against, known.control)
+    start = f"{shown_name(leader)} is higher than {against} from {moment(since)} on"
     if since == times[0]:
-        return f"{shown_name(leader)} is higher than {against} from {moment} on, the first time point."
-    return f"{shown_name(leader)} is higher than {against} from {moment} on; earlier this is not shown."
+        return f"{start}, the first time point."
+    return f"{start}; earlier this is not shown."
 
 
-def _not_shown(
-    groups: pd.DataFrame, tests: pd.DataFrame, row: Row, fate: str, hours: float, control: str
+def _lost(
+    groups: pd.DataFrame, fate: str, name: str, states: dict[float, bool | None], against: str, control: str
 ) -> str:
-    """What the last time point of a group leaves open, with its day and the groups by name."""
-    name = shown_name(row["group"])
-    start = f"{when(hours).capitalize()}, the last time point of {name},"
-    names = _yardsticks(groups, fate, hours)
-    if str(row["group"]) not in names:
-        return f"{start} its share cannot be relied on, so nothing is shown."
-    found = tests_of(tests, str(row["group"]), fate, hours)
-    others = [control] if control else sorted(name for name in found if name in names)
-    left = [shown_name(other) for other in others if other not in found or not apart(found[other])]
-    if len(left) == len(others) and len(left) > 1:
-        return f"{start} it is shown to be higher than none of the other {len(left)} groups."
-    return f"{start} it is not shown to be higher than {listed(left)}." if left else ""
+    """A lead that was shown and does not last, or a last time point that has no control; "" where neither is so."""
+    held = [moment(hours) for hours, state in states.items() if state]
+    last = max(states)
+    rows = at(groups, fate, last)
+    untested = ""
+    if control and states[last] is None and control not in {str(row["group"]) for row in ranked_of(rows)}:
+        untested = f"{against}, {missing(rows, control)}"
+    if not held:
+        return f"{sentence_start(moment(last))}: {name} is not tested against {untested}." if untested else ""
+    if untested:
+        end = f"{moment(last)} is not tested against it ({missing(rows, control)})"
+    else:
+        end = f"by {moment(last)} this is no longer shown"
+    return f"{name} is shown to be higher than {against} at {listed(held)}; {end}."
 
 
 def _higher_at(

@@ -13,6 +13,8 @@ class Facts:
     Attributes:
         method: key of evaluation.estimates.METHODS.
         control: group that the others were tested against; "" when every pair was tested.
+        control_marked: the sample sheet says that this group is a control.
+        adjust: ``holm`` or ``fdr_bh``.
         simulated_cells: the cells are simulated.
         simulated_training: the model has learnt from simulated cells only.
         why_lost: a sentence on why ratios could not be recovered; "" for our own.
@@ -28,6 +30,8 @@ class Facts:
 
     method: str = "pacc"
     control: str = ""
+    control_marked: bool = False
+    adjust: str = "holm"
     simulated_cells: bool = False
     simulated_training: bool = False
     why_lost: str = ""

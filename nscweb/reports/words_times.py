@@ -68,7 +68,7 @@ def _state(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, hours: float, c
     share = f"{shown_name(name)} {share_with_interval(float(leader['mean']), np.nan, np.nan)}"
     found = tests_of(tests, name, fate, hours)
     if control and name == control:
-        return f"{share}, the control itself"
+        return f"{share}, which the others are compared with"
     if control and control not in {str(row["group"]) for row in others}:
         return f"{share}, not compared with {shown_name(control)}"
     if control:

@@ -214,7 +214,7 @@ def leader_at(found: Comparison, fate: str, time_h: float) -> tuple[str, str]:
 
 
 def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
-    from nscweb.reports.words import Answer, answer
+    from nscweb.reports.words import answer
     from nscweb.reports.words_early import how_early
     from nscweb.reports.words_times import over_times
     from nscweb.services.comparison_facts import facts_of
@@ -224,7 +224,7 @@ def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
     early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.leader else ""
     every = over_times(found.groups, found.tests, chosen, found.control)
     details = tuple(text for text in (early, every, time_line(found, hours)) if text)
-    return Answer(said.headline, details, said.verdict, said.leader, said.order)
+    return replace(said, details=details)
 
 
 def sentences(found: Comparison, fate: str = "", time_h: float | None = None) -> tuple[str, ...]:

@@ -41,6 +41,8 @@ def facts_of(found: Comparison, fate: str, time_h: float) -> Facts:
     return Facts(
         method=found.estimates.method,
         control=found.control,
+        control_marked=found.control in {item.group for item in found.data.sheet if item.control},
+        adjust=found.adjust,
         simulated_cells=found.run.provenance.simulated_cells,
         simulated_training=found.run.provenance.simulated_training,
         why_lost=why[0] if why else "",

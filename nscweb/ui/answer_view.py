@@ -31,19 +31,22 @@ def answer_html(asked: Asked) -> str:
     more = [text for text in said.details if text not in early]
     lines = [*early, comparisons.lights_line(found), found.estimates.sentence]
     rest = f"<details><summary>All time points in words</summary>{_list(more)}</details>" if more else ""
+    named = badge(said.verdict, said.leader, found.control, said.untested)
     return (
         f'<div class="nsc-answer" role="status" style="border-left-color:{colour}">'
         f'<span class="verdict" style="background:{colour}">'
-        f"{html(badge(said.verdict, said.leader, found.control))}</span>"
+        f"{html(named)}</span>"
         f'<div class="said">{html(said.headline, _TEXT)}</div>{_times(asked)}{_list(lines)}{rest}</div>'
     )
 
 
-def badge(verdict: str, leader: str, control: str) -> str:
+def badge(verdict: str, leader: str, control: str, untested: str = "") -> str:
     """Words of the verdict: what was asked, against the control or against all, is what they speak of."""
     _, sign, words = _VERDICTS[verdict]
     if not control or verdict == "none" or leader == control:
         return f"{sign} {words}"
+    if untested:
+        return f"{sign} Not tested against {control}"
     return f"{sign} {'Not shown' if verdict == 'open' else 'Shown'} against {control}"
 
 

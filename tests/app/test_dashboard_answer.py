@@ -54,6 +54,7 @@ def test_ratios_of_the_asked_fate_stand_before_counts(walk: Walk, data_folder: P
 def test_a_badge_says_in_words_what_its_colour_says() -> None:
     assert answer_view.badge("clear", "A", "") == "✓ Shown by a test"
     assert answer_view.badge("open", "A", "B") == "? Not shown against B"
+    assert answer_view.badge("open", "A", "B", "which has no cells then") == "? Not tested against B"
     assert answer_view.badge("open", "B", "B") == "? Not shown by a test"
     assert answer_view.badge("none", "", "B") == "✕ No answer"
 

@@ -114,8 +114,22 @@ def test_ties_are_named_and_nothing_is_called_higher() -> None:
         compared("NT3", "NT4", 0.05, -0.02, 0.1, 0.2),
     )
     said = answer(table, rows, "neuron", DAY)
-    assert "cannot be told apart from NT3 (difference 1 point, p = 0.80" in said.headline
-    assert "nor from NT4" in said.headline and "higher" not in said.headline and said.verdict == "open"
+    assert said.headline == (
+        "No group is shown to give most neurons: all 3 lie between 68 and 74 %. Highest measured, NGF: 74 % neurons at "
+        "day 1 [70, 78], 3 replicates; cannot be told apart from NT3 (difference 1 point, p = 0.80 adjusted for 15 "
+        "comparisons)."
+    )
+    assert said.verdict == "open"
+    # What tests did show is said as well.
+    lower = answer(pd.DataFrame([*table.to_dict("records"), group("MT", 0.5, 0.45, 0.55)]),
+                   pd.concat([rows, rows_of(compared("NGF", "MT", 0.24, 0.1, 0.3, 0.001))]), "neuron", DAY)  # fmt: skip
+    assert lower.headline.startswith(
+        "No group is shown to give most neurons: the highest 3 lie between 68 and 74 %."
+    )
+    assert (
+        lower.headline.endswith("comparisons), nor from NT4; shown higher than MT.")
+        and lower.verdict == "open"
+    )
 
 
 def test_a_small_p_whose_interval_holds_zero_is_no_claim() -> None:
@@ -128,8 +142,15 @@ def test_a_small_p_whose_interval_holds_zero_is_no_claim() -> None:
 def test_a_control_is_what_the_leader_is_compared_with() -> None:
     table = pd.DataFrame([NGF, NT4, group("RA", 0.5, 0.4, 0.6)])
     rows = rows_of(compared("NGF", "RA", 0.24, 0.1, 0.3, 0.001), compared("NT4", "RA", 0.18, 0.1, 0.3, 0.002))
-    said = answer(table, rows, "neuron", DAY, Facts(control="RA"))
-    assert "higher than the control RA by 24 points" in said.headline
+    said = answer(table, rows, "neuron", DAY, Facts(control="RA", control_marked=True))
+    assert "higher than the control RA by 24 points" in said.headline and "p holds only" not in said.headline
+    # A group that the sheet does not call a control is none.
+    picked = answer(table, rows, "neuron", DAY, Facts(control="RA", adjust="fdr_bh"))
+    assert "; higher than RA by 24 points" in picked.headline and "the control" not in picked.headline
+    assert "p holds only if RA was chosen to compare with before the results were seen." in picked.headline
+    assert "adjusted for 15 comparisons by Benjamini-Hochberg" in picked.headline
+    away = answer(table, rows, "neuron", DAY, Facts(control="CNTF"))
+    assert away.untested == "which has no cells then" and away.verdict == "open"
     assert "not tested against the next, NT4" in said.headline and said.verdict == "control"
 
 
@@ -152,11 +173,18 @@ def test_how_early_asks_for_a_difference_that_stays() -> None:
     assert "from day 3 on" in how_early(table, rows, "neuron", "NGF")
     gone = rows.assign(p=[0.01, 0.01, 0.5], low=[0.01, 0.1, -0.1])
     assert how_early(table, gone, "neuron", "NGF") == (
-        "At day 5, the last time point of NGF, it is not shown to be higher than NT4."
+        "NGF is shown to be higher than every other group that can be trusted and tested at day 1 and day 3; by day 5 "
+        "this is no longer shown."
     )
     every = over_times(table, gone, "neuron")
     assert "day 3: NGF 74 %, higher than NT4; day 5: NGF 74 %, not shown to be higher than NT4." in every
     assert how_early(table, rows_of(), "neuron", "NGF") == ""
+    # A lead that was never shown needs no second sentence; a control without cells does.
+    assert how_early(table, rows.assign(p=0.5), "neuron", "NGF") == ""
+    early = table[(table["group"] == "NGF") | (table["time_h"] == DAY)]
+    assert how_early(early, rows[rows["time_h"] == DAY], "neuron", "NGF", Facts(control="NT4")) == (
+        "Day 5: NGF is not tested against NT4, which has no cells then."
+    )
     assert how_early(table, rows.assign(light="red"), "neuron", "NGF") == ""
 
 
