@@ -34,7 +34,7 @@ with open_page("cells") as app:
             page = cached.gallery_page(app, run, chosen, 24, offset)
             st.caption(
                 f"{count(total, 'cell')} {'matches' if total == 1 else 'match'} the filters; {offset + 1:,} to "
-                f"{offset + len(page.cells):,} are shown."
+                f"{offset + len(page.cells):,} are shown." + cell_view.left_out_words(total, page.left_out)
             )
             cell_view.draw(app, run, page, explained if with_maps else "")
             cell_view.downloads(app, run, page, chosen)

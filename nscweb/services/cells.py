@@ -79,12 +79,18 @@ class GalleryCell:
 
 @dataclass(frozen=True)
 class GalleryPage:
-    """Cells of one page of a gallery, and how many there are in all."""
+    """Cells of one page of a gallery, and how many there are in all.
+
+    Attributes:
+        left_out: of `total`, those that ratios leave out unless a filter says otherwise: flagged cells and control
+            samples.
+    """
 
     cells: tuple[GalleryCell, ...]
     total: int
     offset: int
     pixel_size_um: float | None
+    left_out: int = 0
 
 
 def gallery(
@@ -100,7 +106,17 @@ def gallery(
         len(rows),
         offset,
         study.pixel_size_um if study else None,
+        int(_left_out(app, found, rows).sum()),
     )
+
+
+def _left_out(app: App, run: Run, rows: pd.DataFrame) -> NDArray[np.bool_]:
+    from nscweb.services.controls import control_names
+    from nscweb.services.dashboard import DEFAULT_EXCLUDED
+
+    flagged = (rows["flags"].to_numpy(np.int64) & pack(DEFAULT_EXCLUDED)) > 0
+    measures: NDArray[np.bool_] = rows["sample_id"].astype(str).isin(control_names(app, run)).to_numpy(bool)
+    return np.asarray(flagged | measures, bool)
 
 
 def matching_rows(app: App, run: Run | str, chosen: CellFilter) -> pd.DataFrame:

@@ -32,6 +32,19 @@ def paging(app: App, run: Run, chosen: CellFilter, *, per_page: int, key: str) -
     return total, (int(page) - 1) * per_page
 
 
+def left_out_words(total: int, left_out: int) -> str:
+    """Why ratios count fewer cells than the gallery; "" where they count all."""
+    if not left_out:
+        return ""
+    which = (
+        "All of them are" if left_out == total else f"Of them {left_out:,} {'is' if left_out == 1 else 'are'}"
+    )
+    return (
+        f" {which} left out of the ratios on Predict and Compare, by quality flag or as control samples; they count "
+        f"{total - left_out:,}."
+    )
+
+
 def draw(app: App, run: Run, page: GalleryPage, explained: str) -> None:
     """The cells of a page; with the map for `explained` beside each raw image, or without maps when it is ""."""
     classes = class_scheme(run)

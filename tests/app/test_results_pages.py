@@ -10,7 +10,10 @@ from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
 from nscweb.services import cells, comparison, evaluate
 from nscweb.services.comparison_facts import cells_counted
 from nscweb.services.context import App
+from nscweb.services.dashboard import Filters
 from nscweb.services.predict import predict_study
+from nscweb.services.run_cells import filtered_cells
+from nscweb.ui import cell_view
 
 
 def opened(walk: Walk, app: App, page: str):
@@ -75,6 +78,16 @@ def test_a_scale_bar_appears_when_the_pixel_size_is_known(walk: Walk, data_folde
     app.catalogue.update_study(app.catalogue.study(LABELLED).study_id, pixel_size_um=0.5)
     said = texts(opened(walk, app, "cells"))
     assert "µm" in said and "No scale bar" not in said
+
+
+def test_the_gallery_says_how_many_cells_ratios_leave_out(walk: Walk, data_folder: Path, app: App) -> None:
+    run = run_of(app)
+    counted = filtered_cells(app, run, Filters())[1].kept
+    page = cells.gallery(app, run, limit=1)
+    assert page.total - page.left_out == counted and page.left_out > 0
+    said = texts(opened(walk, app, "cells"))
+    assert f"Of them {page.left_out:,} " in said and f"they count {counted:,}." in said
+    assert cell_view.left_out_words(10, 0) == "" and "All of them are" in cell_view.left_out_words(3, 3)
 
 
 def test_another_filter_starts_at_its_first_page(walk: Walk, data_folder: Path, app: App) -> None:
