@@ -203,14 +203,20 @@ def answer_of(found: Comparison, fate: str = "", time_h: float | None = None) ->
 
 
 def leader_at(found: Comparison, fate: str, time_h: float) -> tuple[str, str]:
-    """(leader, verdict) of `answer_of` without its sentences, quick for many time points; kept once made."""
+    """(leader, verdict) of `lead_at`."""
+    said = lead_at(found, fate, time_h)
+    return said.leader, said.verdict
+
+
+def lead_at(found: Comparison, fate: str, time_h: float) -> Answer:
+    """`answer_of` without what filters and samples add to its sentences: quick for many time points, and kept."""
     from nscweb.reports.words import Facts, answer
 
     key = (fate, -1.0 if np.isnan(time_h) else time_h)
     if key not in found.leaders:
         facts = Facts(control=found.control)
         found.leaders[key] = answer(found.groups, found.tests, fate, time_h, facts)
-    return found.leaders[key].leader, found.leaders[key].verdict
+    return found.leaders[key]
 
 
 def _answer(found: Comparison, chosen: str, hours: float) -> Answer:

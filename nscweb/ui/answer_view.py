@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from nscweb.services import comparison as comparisons
 from nscweb.ui.compare_controls import Asked
@@ -50,8 +51,48 @@ def badge(verdict: str, leader: str, control: str, untested: str = "") -> str:
     return f"{sign} {'Not shown' if verdict == 'open' else 'Shown'} against {control}"
 
 
-def highest_at(asked: Asked) -> list[tuple[float, str, str, str, int]]:
-    """(hours, group, share, verdict, groups) at each of the last time points: who is highest, whether a test shows it.
+@dataclass(frozen=True)
+class Tile:
+    """Who is highest at one time point.
+
+    Attributes:
+        hours: the time point.
+        group, share: name and per cent in words; "" where there is no number to rely on.
+        verdict: as `reports.words.Answer.verdict`.
+        groups: groups with cells then.
+        of: groups of the whole comparison.
+        untested: no test against the chosen group was possible.
+    """
+
+    hours: float
+    group: str
+    share: str
+    verdict: str
+    groups: int
+    of: int
+    untested: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """The only group then: there is nothing to be higher than."""
+        return self.groups == 1
+
+    @property
+    def few(self) -> bool:
+        """Most groups have no cells then, so that to be highest says little."""
+        return self.alone or 2 * self.groups < self.of
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Sign, and what it says."""
+        _, sign, words = _VERDICTS[self.verdict]
+        if self.verdict != "none" and self.alone:
+            return "", "only group"
+        return sign, "Not tested" if self.untested else words
+
+
+def highest_at(asked: Asked) -> list[Tile]:
+    """A tile for each of the last time points: who is highest, and whether a test shows it.
 
     Groups are those with cells then: to be highest of two means less than to be highest of nine.
     """
@@ -63,12 +104,20 @@ def highest_at(asked: Asked) -> list[tuple[float, str, str, str, int]]:
     }
     result = []
     for hours in [hours for hours in comparisons.times_of(found) if not math.isnan(hours)][-_MOST_TIMES:]:
-        leader, verdict = comparisons.leader_at(found, asked.fate, hours)
-        known = verdict != "none"
-        mean = share.get((leader, hours), math.nan) if known else math.nan
-        text = "" if math.isnan(mean) else percent(mean, 0)
-        groups = int((table["time_h"] == hours).sum())
-        result.append((hours, (leader or "no group given") if known else "", text, verdict, groups))
+        said = comparisons.lead_at(found, asked.fate, hours)
+        known = said.verdict != "none"
+        mean = share.get((said.leader, hours), math.nan) if known else math.nan
+        result.append(
+            Tile(
+                hours,
+                (said.leader or "no group given") if known else "",
+                "" if math.isnan(mean) else percent(mean, 0),
+                said.verdict,
+                int((table["time_h"] == hours).sum()),
+                int(table["group"].nunique()),
+                bool(said.untested),
+            )
+        )
     return result
 
 
@@ -78,19 +127,23 @@ def _times(asked: Asked) -> str:
     if len(rows) < 2:
         return ""
     tiles = []
-    for hours, group, share, verdict, groups in rows:
-        colour, sign, words = _VERDICTS[verdict]
-        here = ' class="here"' if hours == asked.time_h else ""
-        name = html(group) if group else "no group"
+    for row in rows:
+        sign, words = row.words
+        kinds = " ".join(name for name, so in (("here", row.hours == asked.time_h), ("few", row.few)) if so)
+        many = f"{row.groups} of {row.of} groups" if row.few else count(row.groups, "group")
+        many = "only group" if row.alone else many
+        colour = "" if row.few else f' style="color:{_VERDICTS[row.verdict][0]}"'
         tiles.append(
-            f'<li{here} title="{html(words)}"><small>{html(time_word(hours))} · {count(groups, "group")}</small>'
-            f'<b style="color:{colour}">{sign}</b><span>{name}</span><em>{html(share)}</em></li>'
+            f'<li class="{kinds}" title="{html(words)}"><small>{html(time_word(row.hours))} · {many}</small>'
+            f"<b{colour}>{sign}</b><span>{html(row.group) if row.group else 'no group'}</span>"
+            f"<em>{html(row.share)}</em></li>"
         )
     fate = html(asked.fate)
     against = f"higher than {html(asked.found.control)}" if asked.found.control else "highest"
+    grey = "; grey: most groups have no cells then" if any(row.few for row in rows) else ""
     return (
         f'<div class="when">Highest % {fate} at each time point (✓ shown by a test to be {against}, ? not shown, ✕ no '
-        f'answer)</div><ul class="times">{"".join(tiles)}</ul>'
+        f'answer{grey})</div><ul class="times">{"".join(tiles)}</ul>'
     )
 
 

@@ -90,6 +90,7 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 .nsc-answer .times li {border: 1px solid #dfe4ea; border-radius: 6px; padding: 0.25rem 0.5rem; margin: 0; display: grid; font-size: 0.86rem;
   grid-template-columns: 1fr auto; line-height: 1.3; align-content: start; overflow-wrap: anywhere;}
 .nsc-answer .times li.here {border-color: #0072B2; box-shadow: inset 0 0 0 1px #0072B2;}
+.nsc-answer .times li.few {background: #f6f7f9; color: #5b6775;} .nsc-answer .times li.few em {font-weight: 400;}
 .nsc-answer .times small {color: #5b6775;} .nsc-answer .times b {text-align: right;}
 .nsc-answer .times em {font-style: normal; font-weight: 650; text-align: right; padding-left: 0.4rem; font-variant-numeric: tabular-nums;}
 .nsc-answer details {margin-top: 0.35rem; font-size: 0.93rem; color: #44505d;}

@@ -59,6 +59,16 @@ def test_a_badge_says_in_words_what_its_colour_says() -> None:
     assert answer_view.badge("none", "", "B") == "✕ No answer"
 
 
+def test_a_tile_of_few_groups_is_no_winner() -> None:
+    alone = answer_view.Tile(24.0, "A", "50 %", "open", 1, 9)
+    assert alone.words == ("", "only group") and alone.few
+    two = answer_view.Tile(24.0, "A", "50 %", "clear", 2, 9)
+    assert two.few and two.words[0] == "✓"
+    most = answer_view.Tile(24.0, "A", "50 %", "open", 5, 9, True)
+    assert not most.few and most.words == ("?", "Not tested")
+    assert answer_view.Tile(24.0, "", "", "none", 1, 9).words == ("✕", "No answer")
+
+
 def test_cells_speak_of_matches_and_count_flags(walk: Walk, data_folder: Path, run: Run) -> None:
     test = opened(walk, run, "cells")
     flags = next(item for item in test.multiselect if item.label == "Only cells that are")
