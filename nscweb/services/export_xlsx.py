@@ -6,14 +6,11 @@ import json
 import math
 from typing import TYPE_CHECKING, BinaryIO
 
-import pandas as pd
-
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.comparison import Comparison
 from nscweb.services.comparison_facts import cells_left_out
 from nscweb.services.export import cells_frame
-from nscweb.services.export_columns import column_meanings
 from nscweb.services.export_provenance import filters_words
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_figures import FIGURES
@@ -21,6 +18,7 @@ from nscweb.services.report_methods import methods_parts
 from nscweb.services.report_parts import BY_NAME, PARTS
 from nscweb.services.report_references import ADJUSTED
 from nscweb.services.report_scope import counted_words
+from nscweb.services.report_units import UNITS, family_notes, sheet_notes
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -42,12 +40,15 @@ def write_xlsx(
         progress(0, data.run.cells, "Gathering the cells")
         # What is the same in every line stands on the first sheet; here it would be a quarter of the file.
         sheets["Cells"] = cells_frame(app, data.run, data.found.filters).drop(columns=list(_SAME))
+    families = family_notes(data)
     about = About(
         title=data.title,
         notices=data.notices,
         facts=about_facts(data) if cells else {**about_facts(data), "Cells": [_NOT_HERE]},
-        columns={name: said for name, table in sheets.items() if (said := _meanings(name, table))},
-        sheets={name: _holds(name) for name in sheets},
+        columns={
+            name: said for name, table in sheets.items() if (said := sheet_notes(name, table, families))
+        },
+        sheets={name: f"{_holds(name)}. {families.get(name, '')}".strip() for name in sheets},
     )
     machine = json.dumps(data.provenance, ensure_ascii=False)
     return write_workbook(out, about, sheets, machine=machine, progress=progress)
@@ -109,6 +110,7 @@ def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
             ("gates digest", gates["digest"]),
             *(("", sentence) for sentence in data.said),
         ],
+        "Units": [("", sentence) for sentence in UNITS],
         "Not here, and why": list(data.missing.items()),
         "Methods, ready for a paper": [
             *((part.title, part.text) for part in methods),
@@ -127,7 +129,3 @@ def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
 
 def _numbered(references: list[str]) -> list[tuple[str, str]]:
     return [(f"[{number}]", text) for number, text in enumerate(references, start=1)]
-
-
-def _meanings(name: str, table: pd.DataFrame) -> list[tuple[str, str]]:
-    return [(column, said) for column, said in column_meanings(name, [str(c) for c in table.columns]) if said]

@@ -24,8 +24,9 @@ from nscweb.services.export_xlsx import choices
 from nscweb.services.report_data import ReportData, report_data
 from nscweb.services.report_figures import DRAWN_FROM, FIGURES
 from nscweb.services.report_methods import methods_parts
-from nscweb.services.report_parts import PARTS
+from nscweb.services.report_parts import BY_NAME, PARTS
 from nscweb.services.report_scope import counted_words
+from nscweb.services.report_units import UNITS, family_notes, meanings_frame
 from nscweb.services.runs import get_run
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
         if part.name in data.tables:
             table = data.tables[part.name]
             add(part.file, figure_csv(table) if part.name in _NOT_STATED else said(table))
+    add("meanings.csv", figure_csv(meanings_frame(data)))
     for name, table in data.figures.items():
         add(f"figures/{name}.csv", said(table))
     if data.card is not None:
@@ -213,12 +215,17 @@ def readme(data: ReportData) -> str:
         *(f"  {part.file}: {part.holds}" for part in PARTS if part.name in data.tables),
         *(f"  figures/{name}.csv: data of {FIGURES[name][1]}" for name in data.figures),
         *(f"  data of the figure {figure}: {tables}" for figure, tables in DRAWN_FROM.items()),
+        "  meanings.csv: what every column of these tables means, with its unit",
         "  pop/: object numbers of each class by sample, as populations for IDEAS",
         "  fcs/: scores, class and gates of each cell for flow cytometry software",
         "  provenance.json: everything needed to repeat the run: nscweb rerun and the name of this ZIP file",
         "  card.json: the model card",
         *(["", "Not in these files, and why"] if data.missing else []),
         *(f"  {name}: {why}" for name, why in data.missing.items()),
+        "",
+        "Units",
+        *(f"  {sentence}" for sentence in UNITS),
+        *(f"  {BY_NAME[name].file}: {said}" for name, said in family_notes(data).items() if name in BY_NAME),
         "",
         "How the numbers were made",
         *(
@@ -231,7 +238,7 @@ def readme(data: ReportData) -> str:
         f"  Time points: {_times(data)}.",
         *(f"  {name}: {value}" for name, value in choices(found, data.fate, data.time_h)),
         "",
-        "Columns of samples.csv; those of the other tables are explained in report.xlsx",
+        "Columns of samples.csv; those of the other tables are explained in meanings.csv",
         *columns,
         "",
         "Limits of the model",
