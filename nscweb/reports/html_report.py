@@ -143,6 +143,7 @@ def table(
     over: Sequence[tuple[str, int]] = (),
     side_by_side: int = 0,
     dense: bool = False,
+    cards: bool = False,
 ) -> Html:
     """A table with its head repeated on each page.
 
@@ -153,10 +154,11 @@ def table(
         over: a line above the head: (text, columns that it spans).
         side_by_side: on paper, every so many rows become a table of their own, two beside each other; 0: one table.
         dense: small type on paper, for many columns.
+        cards: on a telephone each row becomes a card with the heads beside its values; else the table scrolls.
     """
     held = [list(row) for row in rows]
     if not side_by_side or len(held) <= 6:
-        drawn_whole = _table(columns, held, set(numbers), caption, over)
+        drawn_whole = _table(columns, held, set(numbers), caption, over, cards)
         return Html(f'<div class="dense">{drawn_whole}</div>' if dense else drawn_whole)
     # No longer than half of what there is, so that a short table is not one high column and nothing beside it.
     size = min(side_by_side, -(-len(held) // 2))
@@ -176,12 +178,14 @@ def _table(
     right: set[int],
     caption: str,
     over: Sequence[tuple[str, int]],
+    cards: bool = False,
 ) -> str:
     def cell(position: int, value: object) -> str:
         kind = ' class="n"' if position in right else ""
         if not position:
             return f'<th scope="row"{kind}>{breakable(str(value))}</th>'
-        return f"<td{kind}>{breakable(str(value))}</td>"
+        label = f' data-label="{escape(columns[position], quote=True)}"' if cards else ""
+        return f"<td{kind}{label}>{breakable(str(value))}</td>"
 
     spans = "".join(
         f'<th scope="colgroup" colspan="{number}">{escape(text)}</th>'
@@ -199,7 +203,7 @@ def _table(
     said = f"<caption>{escape(caption)}</caption>" if caption else ""
     region = f' role="region" tabindex="0" aria-label="{escape(caption, quote=True)}"' if caption else ""
     return (
-        f'<div class="wide"{region}><table class="data">{said}<thead>{head}</thead>'
+        f'<div class="wide{" cards" if cards else ""}"{region}><table class="data">{said}<thead>{head}</thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

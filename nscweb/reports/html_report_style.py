@@ -51,6 +51,19 @@ figure svg {{ width: 100%; height: auto; display: block; }}
   nav li {{ padding: 4px 0; }}
 }}
 @media screen and (max-width: 600px) {{
+  .wide:not(.cards) {{ background: linear-gradient(90deg, #fff 40%, #fff0) 0 0 / 36px 100% local,
+    linear-gradient(270deg, #fff 40%, #fff0) 100% 0 / 36px 100% local,
+    linear-gradient(90deg, #0004, #0000) 0 0 / 12px 100% scroll,
+    linear-gradient(270deg, #0004, #0000) 100% 0 / 12px 100% scroll; background-repeat: no-repeat; }}
+  .cards table.data, .cards tbody, .cards tbody tr, .cards tbody th, .cards tbody td,
+    .cards caption {{ display: block; }}
+  .cards thead {{ display: none; }}
+  .cards table.data tbody tr {{ border: 1px solid {GRID}; border-radius: 6px; padding: 6px 10px; margin: 8px 0; }}
+  .cards table.data tbody th {{ font-weight: 600; font-size: 15px; border: 0; padding: 0 0 2px; }}
+  .cards table.data tbody td, .cards table.data tbody td.n {{ display: flex; justify-content: space-between; gap: 12px;
+    text-align: right; padding: 2px 0; border: 0; border-top: 1px solid {GRID}; }}
+  .cards td::before {{ content: attr(data-label); text-align: left; color: {MUTED}; white-space: normal;
+    max-width: 60%; }}
   .broad {{ display: none; }}
   .narrow {{ display: block; }}
 }}

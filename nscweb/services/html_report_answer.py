@@ -64,7 +64,7 @@ def _groups(data: ReportData) -> list[Html]:
             line += _difference(tests, name, against)
         lines.append([*line, light(row["light"])])
     caption = f"{fate}{moment and ' '}{moment}: groups in the order of the answer"
-    drawn = table([*columns, "Trust light"], lines, numbers, caption=caption)
+    drawn = table([*columns, "Trust light"], lines, numbers, caption=caption, cards=True)
     return [drawn, *_family(data, list(tests.values())), *_early(data, said.order, fate)]
 
 
@@ -97,7 +97,7 @@ def _early(data: ReportData, order: Sequence[str], fate: str) -> list[Html]:
             told = [f"{symbol(str(row['light']))} {share(row)}".strip() if row else "" for row in found]
             lines.append([name or "no group given", *told])
         caption = f"How early: {fate} % [95 % interval] at every time point"
-        parts = [table(["Group", *times], lines, range(1, 1 + len(times)), caption=caption)]
+        parts = [table(["Group", *times], lines, range(1, 1 + len(times)), caption=caption, cards=True)]
     said = (
         "In sentences numbers are whole and ends of intervals rounded outwards; tables have one digit more."
     )

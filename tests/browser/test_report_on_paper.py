@@ -88,6 +88,22 @@ def test_nothing_is_wider_than_the_screen(page: Any, width: int) -> None:
     assert shown and all(box["width"] <= width for box in shown)
 
 
+def test_no_number_of_the_answer_is_cut_on_a_telephone(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 900})
+    tables = page.locator("#s1 .wide")
+    assert tables.count() == 2
+    for number in range(tables.count()):
+        assert tables.nth(number).evaluate("box => box.scrollWidth <= box.clientWidth")
+    ends = page.locator("#s1 td").evaluate_all(
+        "cells => cells.map(cell => cell.getBoundingClientRect().right)"
+    )
+    assert ends and max(ends) <= 390
+    heads = page.locator("#s1 .wide >> nth=0 >> td").evaluate_all(
+        "cells => cells.map(cell => cell.dataset.label)"
+    )
+    assert "Trust light" in heads and any(name.endswith("[95 % interval]") for name in heads)
+
+
 def test_no_name_of_a_class_or_group_is_broken(page: Any) -> None:
     heights = page.evaluate(
         """() => [...document.querySelectorAll('table.data th, table.data td')]

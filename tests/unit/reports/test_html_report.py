@@ -77,3 +77,10 @@ def test_a_telephone_gets_drawings_of_its_own_with_the_same_rows():
 def test_groups_are_drawn_in_the_order_of_the_answer():
     groups = pd.DataFrame({"group": ["a", "b", "c"], "time_h": [24.0, 24.0, 24.0]})
     assert [name for name, _ in ratio_rows(groups, ["c", "a"])] == ["c", "a", "b"]
+
+
+def test_cards_carry_the_head_of_each_column_with_its_value():
+    drawn = table(["Group", 'p, "Holm"'], [["NT3", "0.03"]], [1], caption="c", cards=True).text
+    assert 'class="wide cards"' in drawn and '<th scope="row">NT3</th>' in drawn
+    assert '<td class="n" data-label="p, &quot;Holm&quot;">0.03</td>' in drawn
+    assert "data-label" not in table(["Group", "p"], [["NT3", "0.03"]], caption="c").text
