@@ -103,13 +103,16 @@ def anova_table(rows: pd.DataFrame, adjust: str = "holm", shared: SharedError | 
         shared: error of the correction that all samples have in common; None for counted labels.
 
     Returns:
-        Columns `ANOVA_COLUMNS`; ``p`` is NaN where the note says why.
+        Columns `ANOVA_COLUMNS`; ``p`` is NaN where the note says why. No row where fewer than two groups have a
+        ratio: there is nothing to ask.
     """
     from scipy.stats import f as fisher
     from statsmodels.stats.oneway import anova_oneway
 
     lines = []
     for hours, name, groups in panels(checked_rows(rows)):
+        if sum(len(values) > 0 for values in groups.values()) < 2:
+            continue
         few = [group for group, values in groups.items() if len(values) < FEWEST]
         flat = [group for group, values in groups.items() if len(values) >= FEWEST and all_the_same(values)]
         used = [groups[group] for group in groups if group not in few and group not in flat]

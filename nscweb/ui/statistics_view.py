@@ -192,9 +192,23 @@ def _summary(origin: Origin, found: Statistics) -> None:
             "**Welch's ANOVA**: do the groups differ at all?",
             help="One test over all groups of a time point and fate, which does not need equal spread.",
         )
+        alone = _one_group(found)
+        if alone:
+            show.note(f"There is one group only at {alone}, so there is nothing to compare.")
+        if found.anova.empty:
+            return
         tables.show_table(
             tables.anova_for_people(found.anova), "anova", found.anova, origin, key="statistics_anova_csv"
         )
+
+
+def _one_group(found: Statistics) -> str:
+    """Time points at which a single group has a ratio, in words."""
+    known = found.summary[found.summary["n"] > 0].groupby("time_h", dropna=False)["group"].nunique()
+    return ", ".join(
+        "samples without a time" if pd.isna(hours) else time_word(float(hours))
+        for hours in known.index[(known < 2).to_numpy(bool)]
+    )
 
 
 def _equivalence(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:

@@ -82,6 +82,8 @@ def test_replicates_needed_begin_with_the_question_of_the_page(data_folder: Path
     table = frames(test)["Needed per group"]
     # At 1 d there is one group, so there is nothing that replicates could show.
     assert set(table["Time"]) == {"3 d", "5 d"}
+    assert set(frames(test)["F"]["Time"]) == {"3 d", "5 d"}
+    assert "There is one group only at 1 d, so there is nothing to compare." in said
     row = table[(table["Time"] == "5 d") & (table["Fate"] == "neuron")].iloc[0]
     assert f"need {row['Needed per group']} replicates in each group" in said
     assert f"and {row['Needed per group, p adjusted']} replicates as one of" in said

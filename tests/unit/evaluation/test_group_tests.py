@@ -50,6 +50,14 @@ def test_identical_replicates_give_no_p_of_zero():
     assert np.isnan(anova["p"]) and "without any spread" in anova["note"]
 
 
+def test_one_group_has_no_row_in_the_anova():
+    both = pd.concat(
+        [frame({"a": [0.5, 0.6, 0.7]}, 12.0), frame({"a": [0.5, 0.6, 0.7], "b": [0.2, 0.25, 0.3]})]
+    )
+    assert anova_table(both)["time_h"].tolist() == [24.0]
+    assert anova_table(frame({"a": [0.5, 0.6, 0.7], "b": [float("nan")] * 3})).empty
+
+
 def test_lost_ratios_are_left_out_and_told():
     rows = frame({"a": [0.5, float("nan"), 0.6, 0.55], "b": [0.2, 0.25, 0.3]})
     assert group_tests(rows, "b").iloc[0]["n_group"] == 3
