@@ -23,7 +23,8 @@ def _replicates(app: App, run: Run, asked: Asked) -> None:
 
 
 def _time_course(app: App, run: Run, asked: Asked) -> None:
-    time_course_view.show_time_course(app, run, asked.found, asked.found.control, asked.fate)
+    order = compare_view.order_of(asked)
+    time_course_view.show_time_course(app, run, asked.found, asked.found.control, asked.fate, order)
 
 
 def _scores(app: App, run: Run, asked: Asked) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -21,20 +23,33 @@ AGREEMENT_HELP = (
 )
 
 
-def show_first_day(origin: Origin, found: Courses, fate: str) -> None:
+REPLICATES_ALONE = (
+    "from the replicates alone: what the held-out cells leave uncertain of the correction is common to all samples and "
+    "is not in it"
+)
+
+
+def show_first_day(
+    origin: Origin, found: Courses, fate: str, *, corrected: bool = False, order: Sequence[str] = ()
+) -> None:
     """The plot of one fate in words and points.
 
     Args:
         found: of rows that hold this fate.
+        corrected: ratios share an error of their correction, which the intervals here do not hold.
+        order: groups in the order of the answer.
     """
     st.subheader("Does the first day tell the last?", anchor=False, help=AGREEMENT_HELP)
     pairs = found.pairs[found.pairs["class"] == fate]
+    place = {name: number for number, name in enumerate(order)}
+    first = [place.get(str(name), len(place)) for name in pairs["group"]]
+    pairs = pairs.loc[pd.Series(first, index=pairs.index).sort_values(kind="stable").index]
     ends = found.ends[found.ends["class"] == fate]
     agreed = found.agreements.get(fate)
     if pairs.empty or agreed is None:
         show.note("Every group has one time point only, so first and last cannot be compared.")
         return
-    st.markdown(_words(agreed, pairs))
+    st.markdown(_words(agreed, pairs, corrected))
     left_out = _left_out(ends)
     if left_out:
         show.note(left_out)
@@ -47,7 +62,7 @@ def show_first_day(origin: Origin, found: Courses, fate: str) -> None:
     )
 
 
-def _words(found: Agreement, pairs: pd.DataFrame) -> str:
+def _words(found: Agreement, pairs: pd.DataFrame, corrected: bool) -> str:
     first, last = (time_word(float(pairs[name].iloc[0])) for name in ("first_h", "last_h"))
     direction = "below" if found.bias < 0 else "above"
     counted = _counted(pairs)
@@ -59,7 +74,7 @@ def _words(found: Agreement, pairs: pd.DataFrame) -> str:
         return f"{text} ({counted}). {found.note}"
     return (
         f"{text}, on average (bias {100 * found.bias:+.1f}, 95 % interval {100 * found.bias_low:+.1f} to "
-        f"{100 * found.bias_high:+.1f}; {counted}). "
+        f"{100 * found.bias_high:+.1f}{', ' + REPLICATES_ALONE if corrected else ''}; {counted}). "
         f"Limits of agreement: {100 * found.lower:+.1f} to {100 * found.upper:+.1f} points."
     )
 

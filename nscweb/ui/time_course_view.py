@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -41,7 +43,12 @@ DOSE_HELP = (
 
 
 def show_time_course(
-    app: App, run: Run, data: HasReplicates, control: str | None = None, fate: str = ""
+    app: App,
+    run: Run,
+    data: HasReplicates,
+    control: str | None = None,
+    fate: str = "",
+    order: Sequence[str] = (),
 ) -> None:
     """Fates against time and against dose.
 
@@ -49,6 +56,7 @@ def show_time_course(
         data: replicate rows and classes of the run, under the filters of the page; ``estimates`` where it has one
             gives the single samples for the doses, ``groups`` the interval of a group with one replicate.
         control: group that the page compares with, "" for every pair, None takes the one that the sheet marks.
+        order: groups in the order of the answer; by name without it.
         fate: class that the page asks about; the box of fates here starts from it and follows.
     """
     rows = data.replicate_rows
@@ -56,7 +64,10 @@ def show_time_course(
         show.empty("Nothing to show", "The filters leave out every cell. Widen them above.")
         return
     rows, origin = rows[ROWS], tables.origin_of(run, data)
-    groups = sorted({str(name) for name in rows["group"]})
+    place = {name: number for number, name in enumerate(order)}
+    groups = sorted(
+        {str(name) for name in rows["group"]}, key=lambda name: (place.get(name, len(place)), name)
+    )
     names = list(data.classes.names)
     start = next((place for place, name in enumerate(names) if name.casefold().startswith("neuron")), 0)
     chosen = st.selectbox(
@@ -69,7 +80,7 @@ def show_time_course(
     show.warnings(tables.minded(data.replicate_rows))
     _bands(origin, found, rows, groups, chosen)
     _earliest(app, origin, rows, chosen, against, adjust_of(data), shared, hidden_of(data))
-    first_day_view.show_first_day(origin, found, chosen)
+    first_day_view.show_first_day(origin, found, chosen, corrected=shared is not None, order=groups)
     _doses(app, origin, data)
 
 
@@ -89,12 +100,10 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
     st.subheader("Against time", anchor=False, help=BAND_HELP)
     chosen = groups
     if len(groups) > _MOST_LINES:
-        course = found.course[found.course["class"] == fate]
-        order = course.groupby("group")["mean"].max().sort_values(ascending=False)
         chosen = st.multiselect(
             "Groups drawn",
             groups,
-            default=[str(name) for name in order.index[:_MOST_LINES]],
+            default=groups[:_MOST_LINES],
             format_func=lambda name: plain(name) or "(no group given)",
             key=f"course_groups_{origin.run.run_id}",
             help=f"More than {_MOST_LINES} bands hide one another.",
@@ -224,4 +233,6 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
             "Note": table["note"],
         }
     )
+    if getattr(data, "shared", None) is not None:
+        st.caption(f"The interval of EC50 and the p of the curve are {first_day_view.REPLICATES_ALONE}.")
     tables.show_table(shown, "dose_curves", table, origin, key="dose_curves_csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -250,3 +251,38 @@ def test_one_replicate_is_not_joined_and_no_comparison_is_said(data_folder: Path
     said = texts(shown("show_time_course", groups=single))
     assert "not joined by a line" in said
     assert "No comparison could be tested" in texts(shown("show_statistics", groups=single))
+
+
+def test_groups_over_time_stand_in_the_order_of_the_answer(data_folder: Path) -> None:
+    script = PAGE.format(
+        study=LABELLED, groups=FULL, doses=False, view="data.shared = None\nshow_time_course"
+    )
+    script = script.replace(
+        "(app, run, data)", "(app, run, data, 'RA', 'neuron', ('NGF', 'RA', '=NT4 <b>x</b>'))"
+    )
+    test = AppTest.from_string(script, default_timeout=120).run()
+    assert is_healthy(test)
+    figures = [json.loads(item.proto.spec) for item in test.get("plotly_chart")]
+    drawn = [[trace.get("name") for trace in figure["data"] if trace.get("name")] for figure in figures]
+    assert [name[:3] for name in drawn[0]][:3] == ["NGF", "RA", "=NT"]
+    assert [name[:3] for name in drawn[1]][:3] == ["NGF", "RA", "=NT"]
+
+
+def test_intervals_without_the_error_of_the_correction_say_so(data_folder: Path, app: App) -> None:
+    study = app.catalogue.study(LABELLED)
+    changed = [
+        sample.with_changes(extra=(("dose (ng/ml)", str(2**number)),))
+        for number, sample in enumerate(study.samples)
+    ]
+    app.catalogue.update_samples(study.study_id, changed)
+    script = PAGE.format(study=LABELLED, groups=FULL, doses=True, view="show_time_course")
+    alone = "from the replicates alone: what the held-out cells leave uncertain"
+    for shared in (False, True):
+        given = "data.shared = SharedError((), {})\n" if shared else "data.shared = None\n"
+        text = script.replace("show_time_course(app", given + "show_time_course(app")
+        text = "from nscweb.evaluation.shared_error import SharedError\n" + text
+        test = AppTest.from_string(text, default_timeout=120).run()
+        assert is_healthy(test)
+        told = [item.value for item in (*test.markdown, *test.caption) if alone in item.value]
+        assert len(told) == (2 if shared else 0)
+        assert not shared or ("bias" in told[0] and "EC50" in told[1])
