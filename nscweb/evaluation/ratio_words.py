@@ -63,7 +63,10 @@ def correction_sentence(
         "acc": f"by the confusion matrix of {cells} (ACC)",
         "em": f"by maximum likelihood on calibrated scores (EM); the interval rests on {cells}",
     }[method]
-    text = [f"Ratios are corrected for what the model mixes up, {how}; counted labels would be biased."]
+    text = [
+        f"Ratios are corrected for what the model mixes up in held-out cells, {how}; they are right as far as the "
+        "model mixes up the cells of these samples alike."
+    ]
     if instead and method == "acc":
         text.append("Only the confusion matrix of this model is known, not its scores.")
     if elsewhere:

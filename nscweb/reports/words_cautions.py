@@ -10,6 +10,8 @@ from nscweb.reports.words_rows import LEAST_REPLICATES, TOO_FEW_CELLS, Row, enou
 
 # An interval of more points than this says little; fewer cells than this are called few.
 WIDE, FEW_CELLS = 0.4, 50
+# A correction of more than this is told with both numbers.
+FAR = 0.15
 UNLIKE = "unlike those that the model knows (red trust light)"
 
 
@@ -38,6 +40,31 @@ def cautions(ranked: Sequence[Row], known: Facts) -> list[str]:
             "the number hangs on very few cells."
         )
     return said + _lights(leader, others)
+
+
+def moved(rows: Sequence[Row], method: str) -> str:
+    """A line on shares that the correction moves far from what was counted, the furthest first; "" where none is.
+
+    Args:
+        rows: groups of one fate and time point, with the counted share as ``naive_mean``.
+        method: key of evaluation.estimates.METHODS.
+    """
+    if method == "naive":
+        return ""
+    gaps = [
+        (abs(row["mean"] - row["naive_mean"]), row) for row in rows if usable(row) and "naive_mean" in row
+    ]
+    far = sorted((pair for pair in gaps if pair[0] > FAR), key=lambda pair: -pair[0])
+    if not far:
+        return ""
+    told = [
+        f"{shown_name(row['group'])} from {100 * row['naive_mean']:.0f} to {100 * row['mean']:.0f} %"
+        for _, row in far
+    ]
+    return (
+        f"The correction moves by more than {100 * FAR:.0f} points: {listed(told)} (counted labels, then "
+        "corrected); look at the cells of these groups."
+    )
 
 
 def _lights(leader: Row, others: Sequence[Row]) -> list[str]:

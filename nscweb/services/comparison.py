@@ -221,7 +221,9 @@ def lead_at(found: Comparison, fate: str, time_h: float) -> Answer:
 
 def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
     from nscweb.reports.words import answer
+    from nscweb.reports.words_cautions import moved
     from nscweb.reports.words_early import how_early
+    from nscweb.reports.words_rows import at
     from nscweb.reports.words_times import over_times
     from nscweb.services.comparison_facts import facts_of
 
@@ -229,7 +231,8 @@ def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
     said = answer(found.groups, found.tests, chosen, hours, facts)
     early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.leader else ""
     every = over_times(found.groups, found.tests, chosen, found.control)
-    details = tuple(text for text in (early, every, time_line(found, hours)) if text)
+    far = moved(at(found.groups, chosen, hours), found.estimates.method)
+    details = tuple(text for text in (early, far, every, time_line(found, hours)) if text)
     return replace(said, details=details)
 
 

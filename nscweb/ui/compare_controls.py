@@ -25,8 +25,9 @@ _ADJUST = {
 }
 METHOD_HELP = (
     "Counting predicted labels is biased, because the model takes some cells of one class for another, and more so "
-    "for rare classes. The corrected ways undo this with held-out cells whose class is known. PACC uses the mean of "
-    "the scores, ACC the confusion matrix, EM the scores that are most likely together."
+    "for rare classes. The corrected ways correct for what the model mixes up in held-out cells whose class is known; "
+    "they are right as far as your samples are mixed up alike. PACC uses the mean of the scores, ACC the confusion "
+    "matrix, EM the scores that are most likely together."
 )
 CONTROL_HELP = (
     "Choose it before you look at the results: a group that is picked because its p value is small proves nothing. "

@@ -89,7 +89,8 @@ def tables(asked: Asked) -> None:
     st.dataframe(table, hide_index=True, column_config=_COLUMNS)
     beside = " After the bar: counted labels, not corrected." if asked.naive else ""
     st.caption(
-        "Brackets: 95 % interval over replicates. With a single replicate the interval is about its cells, is marked "
+        "Brackets: 95 % interval over replicates; the sentence on top has whole numbers and rounds the ends outwards. "
+        "With a single replicate the interval is about its cells, is marked "
         f"*, and says nothing about how replicates differ.{beside} {MARK_HELP}"
     )
     _download("Groups (CSV)", export.groups_csv(found), _file(found.data, "groups"), "groups_csv")

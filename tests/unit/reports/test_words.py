@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from nscweb.reports.words import Facts, answer, group_order
+from nscweb.reports.words_cautions import moved
 from nscweb.reports.words_early import how_early
 from nscweb.reports.words_numbers import points
 from nscweb.reports.words_times import over_times
@@ -204,6 +205,17 @@ def test_any_time_reads_well(hours: float) -> None:
     said = answer(pd.DataFrame([{**NGF, "time_h": hours}]), rows_of(), "neuron", hours).headline
     word = {36.0: "at day 1.5 [", 12.0: "at 12 h ["}.get(hours, "neurons [")
     assert word in said
+
+
+def test_a_correction_that_moves_far_is_told_with_both_numbers() -> None:
+    rows = [
+        {**NGF, "naive_mean": 0.5},
+        {**NT4, "naive_mean": 0.6},
+        {**NT4, "recovered": False, "naive_mean": 0.1},
+    ]
+    said = moved(rows, "pacc")
+    assert "more than 15 points: NGF from 50 to 74 % (counted" in said and "NT4" not in said
+    assert moved(rows, "naive") == moved(rows[1:], "pacc") == ""
 
 
 def test_groups_of_too_few_cells_are_named() -> None:
