@@ -164,13 +164,13 @@ def differences(
     figure.add_vline(x=0, line={"color": AXIS, "width": 1.5})
     for text, y in zip(shown, place, strict=True):
         figure.add_annotation(
-            text=text, x=1, y=y, xref="paper", xanchor="left", showarrow=False, xshift=6, font={"size": 12}
+            text=text, x=1, y=y, xref="paper", xanchor="left", showarrow=False, xshift=6, font={"size": 14}
         )
     ends = np.concatenate([value, low[known], high[known]])
     # A wide interval of one pair must not press all others together; it runs out of the picture.
     left, right = (float(np.clip(end, -100, 100)) for end in (np.nanmin([*ends, -5]), np.nanmax([*ends, 5])))
     air = 0.06 * (right - left)
-    margin = {"t": 8, "b": 68, "l": LEFT, "r": 82}
+    margin = {"t": 8, "b": 68, "l": LEFT, "r": 92}
     legend = add_mark_legend(figure, data)
     finish(figure, height=_ROW * len(names) + 88, simulated=simulated, legend=legend, margin=margin)
     title = f"% {plain(fate, 24)}: difference in points from<br>{plain(against or NO_GROUP, 40)}"

@@ -11,6 +11,7 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from nscweb.core.classes import ClassScheme
+from nscweb.reports.contrast import ink_on
 from nscweb.reports.figures_compare import NOTHING
 from nscweb.reports.figures_compare_data import group_data, outline, point_data
 from nscweb.reports.figures_compare_marks import (
@@ -39,7 +40,7 @@ from nscweb.reports.style import (
 _SHADE = "rgba(91,103,117,0.18)"
 REFERENCE = "published immunofluorescence"
 # Light to dark of one hue, so that the order survives a black and white print.
-_SCALE = [[0.0, "#f3f7fb"], [0.5, "#6aa6d1"], [1.0, "#08306b"]]
+_SCALE = [(0.0, "#f3f7fb"), (0.5, "#6aa6d1"), (1.0, "#08306b")]
 
 
 def over_time(
@@ -172,10 +173,9 @@ def heat_map(
             f"{row['high']:.1f}<br>{row['replicates']} replicates, {row['cells']:,} cells<br>"
             f"{counted_how(row['method'])}<br>trust light: {row['light']}"
         )
-        dark = np.isfinite(row["percent"]) and row["percent"] > 60
         notes.append(
             {"text": f"{said} {symbol(light)}".strip(), "x": x, "y": y, "showarrow": False, "xref": "x", "yref": "y",
-             "font": {"size": 13, "color": "white" if dark else INK}}
+             "font": {"size": 14, "color": ink_on(row["percent"] / 100, _SCALE)}}
         )  # fmt: skip
     # All at once: one by one, Plotly checks everything again for each.
     figure.update_layout(annotations=notes)

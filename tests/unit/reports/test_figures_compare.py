@@ -11,6 +11,7 @@ from drawn_runs import drawn_run, grid
 from plotly import graph_objects as go
 
 from nscweb.reports import figures_compare, figures_compare_data, figures_compare_time, figures_ratios
+from nscweb.reports.contrast import _rgb, contrast, ink_on
 from nscweb.reports.figures_compare_marks import add_signs, group_label
 from nscweb.services.comparison import Comparison, answer_of, comparison
 from nscweb.services.comparison_scores import score_bins
@@ -219,3 +220,15 @@ def test_signs_stand_above_points_and_in_the_legend() -> None:
     assert said == ["look closer", "do not trust"]
     assert list(figure.data[0].text) == ["■", "▲"] and list(figure.data[0].x) == [2.0, 3.0]
     assert add_signs(figure, [1.0], [1.0], ["green"]) == []
+
+
+def test_every_number_of_a_heat_map_can_be_read() -> None:
+    scale = figures_compare_time._SCALE
+    for percent in range(101):
+        place = percent / 100
+        ink = ink_on(place, scale)
+        stops = [stop for stop, _ in scale]
+        colours = np.stack([_rgb(colour) for _, colour in scale])
+        behind = np.array([np.interp(place, stops, colours[:, band]) for band in range(3)])
+        assert contrast(_rgb(ink), behind) > 3.9
+    assert ink_on(float("nan"), scale) == ink_on(0.0, scale) != ink_on(1.0, scale)
