@@ -184,7 +184,8 @@ def _table(
         kind = ' class="n"' if position in right else ""
         if not position:
             return f'<th scope="row"{kind}>{breakable(str(value))}</th>'
-        label = f' data-label="{escape(columns[position], quote=True)}"' if cards else ""
+        head = columns[position].replace("95 % ", "95\u00a0%\u00a0") if cards else ""
+        label = f' data-label="{escape(head, quote=True)}"' if cards else ""
         return f"<td{kind}{label}>{breakable(str(value))}</td>"
 
     spans = "".join(

@@ -74,10 +74,11 @@ def _family(data: ReportData, tests: Sequence[dict[Any, Any]]) -> list[Html]:
     said = [control_words(data)]
     if sizes:
         moment = when(data.time_h)
+        told = ", as in the sentence above" if "adjusted" in "".join(data.found.sentences[:1]) else ""
         said.insert(
             0,
             f"p values are adjusted by {ADJUSTED[data.found.adjust]} for the {max(sizes)} "
-            f"{plural(max(sizes), 'comparison')} of {data.fate}{moment and ' '}{moment}, as in the sentence above.",
+            f"{plural(max(sizes), 'comparison')} of {data.fate}{moment and ' '}{moment}{told}.",
         )
         said.append(family_left_out(data.found))
     text = " ".join(part for part in said if part)
@@ -94,7 +95,7 @@ def _early(data: ReportData, order: Sequence[str], fate: str) -> list[Html]:
         lines = []
         for name in order:
             found = [held.get((name, time)) for time in times]
-            told = [f"{symbol(str(row['light']))} {share(row)}".strip() if row else "" for row in found]
+            told = [f"{symbol(str(row['light']))} {share(row)}".strip() if row else "–" for row in found]
             lines.append([name or "no group given", *told])
         caption = f"How early: {fate} % [95 % interval] at every time point"
         parts = [table(["Group", *times], lines, range(1, 1 + len(times)), caption=caption, cards=True)]
