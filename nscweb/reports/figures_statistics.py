@@ -8,7 +8,7 @@ from plotly import graph_objects as go
 
 from nscweb.core.classes import ClassScheme
 from nscweb.evaluation.dose_response import DoseCurve, four_parameters
-from nscweb.reports.figures_compare_marks import add_mark_legend, group_label
+from nscweb.reports.figures_compare_marks import add_mark_legend, add_signs, group_label
 from nscweb.reports.marks import mark, mark_colour, symbol
 from nscweb.reports.style import (
     GRID,
@@ -123,7 +123,7 @@ def dose_figure(
     """Ratio of each replicate against dose, with the fitted curve of each fate and the interval of its EC50.
 
     Args:
-        points: dose, class, ratio of one series and time point.
+        points: dose, class, ratio of one series and time point; lights in the column ``light`` are marked.
         fits: class -> curve; one that is not fitted draws no line.
         unit: of the doses.
     """
@@ -163,7 +163,13 @@ def dose_figure(
                 x=[curve.low, curve.high], y=[half, half], mode="lines", line={"color": colour, "width": 5},
                 opacity=0.5, hoverinfo="skip", legendgroup=name, showlegend=False,
             )  # fmt: skip
-    finish(figure, height=340, simulated=simulated, legend=shown, margin={"b": 54, "l": 56})
+    warned: list[str] = []
+    if "light" in known:
+        places = known["dose"].where(known["dose"] > 0, zero).astype(float).tolist()
+        warned = add_signs(
+            figure, places, (100 * known["ratio"]).tolist(), known["light"].astype(str).tolist()
+        )
+    finish(figure, height=340, simulated=simulated, legend=[*shown, *warned], margin={"b": 54, "l": 56})
     levels = sorted(set(known["dose"]))
     figure.update_xaxes(
         type="log",

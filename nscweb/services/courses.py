@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.runs import Run
+from nscweb.services.export_lights import worst_light
 from nscweb.services.runs import get_run, study_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ DOSE_COLUMNS: tuple[str, ...] = (
     "series", "time_h", "class", "unit", "bottom", "top", "ec50", "low", "high", "slope", "p", "n", "doses",
     "note",
 )  # fmt: skip
+DOSE_SAMPLES = ["sample_id", "group", "time_h", "replicate", "class", "ratio", "cells"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,8 @@ class Doses:
 
     Attributes:
         unit: as the sheet says it; "" when it does not.
-        points: series, time_h, class, dose, replicate, ratio: one row per replicate.
+        points: series, time_h, class, dose, replicate, ratio, and cells and light where samples had them: one row per
+            replicate.
         curves: columns `DOSE_COLUMNS`, one row per series, time and class.
         fits: the same curves by (series, time_h, class).
         sentence: why there is nothing, or what to mind; "" else.
@@ -182,7 +185,7 @@ def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
 
     Args:
         samples: one row per sample and class: sample_id, group, time_h, replicate, class, ratio
-            (`Estimates.table`).
+            (`Estimates.table`); of ``cells`` the sum and of ``light`` the worst is kept, where there are such columns.
     """
     from nscweb.evaluation.dose_response import dose_curve
 
@@ -201,7 +204,9 @@ def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
     named = table["replicate"].astype(str)
     table["replicate"] = named.where(named != "", table["sample_id"].astype(str))
     keys = ["series", "time_h", "class", "dose", "replicate"]
-    points = table.groupby(keys, dropna=False, sort=True, observed=True)["ratio"].mean().reset_index()
+    told = {name: (name, how) for name, how in (("cells", "sum"), ("light", worst_light)) if name in table}
+    grouped = table.groupby(keys, dropna=False, sort=True, observed=True)
+    points = grouped.agg(ratio=("ratio", "mean"), **told).reset_index()
     lines, fits = [], {}
     for key, part in points.groupby(["series", "time_h", "class"], dropna=False, sort=True):
         series, hours, name = cast("tuple[str, float, str]", key)
@@ -216,7 +221,11 @@ def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
             )
         )  # fmt: skip
     said = " ".join(text for text in (sentence, _apart(table)) if text)
-    return Doses(unit, points[columns], pd.DataFrame(lines, columns=list(DOSE_COLUMNS)), fits, said)
+    curves = pd.DataFrame(lines, columns=list(DOSE_COLUMNS))
+    if "light" in told:
+        parts = points.groupby(["series", "time_h", "class"], dropna=False, sort=True)
+        curves["light"] = [worst_light(part["light"]) for _, part in parts]
+    return Doses(unit, points[[*columns, *told]], curves, fits, said)
 
 
 def _series(table: pd.DataFrame) -> list[str]:

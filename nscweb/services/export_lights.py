@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,11 @@ _SAMPLE = ("sample_id", "sample")
 # Columns that name groups, and those that name times; a line is about all of them.
 _GROUPS = ("group", "control", "other")
 _TIMES = ("time_h", "first_h", "last_h")
+
+
+def worst_light(lights: Iterable[object]) -> str:
+    """``red`` before ``yellow`` before not judged before ``green``."""
+    return max((str(light) for light in lights), key=_SEVERITY.__getitem__, default="")
 
 
 def with_light(frame: pd.DataFrame, found: Comparison) -> pd.DataFrame:

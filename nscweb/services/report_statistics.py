@@ -138,8 +138,9 @@ def _earliest(app: App, found: Comparison, rows: pd.DataFrame, made: Statistics,
 
 
 def _doses(app: App, found: Comparison, kept: Gathered) -> None:
-    columns = ["sample_id", "group", "time_h", "replicate", "class", "ratio"]
-    made = courses.dose_response_of(app, found.run, found.estimates.table[columns])
+    samples = found.estimates.table[courses.DOSE_SAMPLES]
+    lights = [found.lights.get(str(name), "") for name in samples["sample_id"]]
+    made = courses.dose_response_of(app, found.run, samples.assign(light=lights))
     why = made.sentence or "No sample with a dose is counted."
     kept.put("Doses", made.points.assign(unit=made.unit) if len(made.points) else made.points, why)
     kept.put("Dose curves", for_file(made.curves), why)

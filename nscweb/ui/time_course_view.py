@@ -192,8 +192,11 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
         samples = data.replicate_rows.assign(sample_id=data.replicate_rows["replicate"])
     else:
         samples = estimates.table
-    columns = ["sample_id", "group", "time_h", "replicate", "class", "ratio"]
-    found = _dose_curves(app, run.run_id, samples[columns], repr(courses.doses_of(app, run)))
+    samples = samples[courses.DOSE_SAMPLES]
+    known = getattr(data, "lights", None)
+    if known is not None:
+        samples = samples.assign(light=[known.get(str(name), "") for name in samples["sample_id"]])
+    found = _dose_curves(app, run.run_id, samples, repr(courses.doses_of(app, run)))
     if found.sentence:
         show.note(found.sentence)
     if found.points.empty:

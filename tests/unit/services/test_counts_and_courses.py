@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from predicted import fresh_app
 
+from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import StoreError, WrongUse
 from nscweb.core.samples import Sample
+from nscweb.reports.figures_statistics import dose_figure
 from nscweb.services import counts, courses
 from nscweb.services.counts import Count
 
@@ -148,3 +150,25 @@ def test_an_untreated_group_is_the_zero_of_every_series(study, monkeypatch):
     by_series = found.points.groupby("series")["dose"].apply(list).to_dict()
     assert by_series == {"NGF": [0.0, 1.0, 3.0, 9.0], "NT4": [0.0, 1.0, 10.0]}
     assert (found.curves["note"] != "").all()
+
+
+def test_a_dose_keeps_the_worst_light_and_the_cells_of_its_samples(study, monkeypatch):
+    app, _ = study
+    doses = {f"s{number}": float(number) for number in range(1, 5)} | {"again": 4.0}
+    monkeypatch.setattr(courses, "doses_of", lambda *_: (doses, "nM", ""))
+    lights = {"s2": "yellow", "s4": "green", "again": "red"}
+    samples = pd.DataFrame(
+        [
+            (name, "NGF", 24.0, "1", "neuron", 0.1 * dose, 50, lights.get(name, ""))
+            for name, dose in doses.items()
+        ],
+        columns=[*courses.DOSE_SAMPLES, "light"],
+    )
+    found = courses.dose_response_of(app, "run", samples)
+    assert found.points["light"].tolist() == ["", "yellow", "", "red"]
+    assert found.points["cells"].tolist() == [50, 50, 50, 100] and found.curves["light"].tolist() == ["red"]
+    classes = ClassScheme(("neuron", "astrocyte"))
+    figure = dose_figure(found.points, {}, classes, unit="nM")
+    signs = next(trace for trace in figure.data if trace.mode == "text")
+    assert list(signs.text) == ["▲", "■"] and list(signs.x) == [2.0, 4.0]
+    assert {"look closer", "do not trust"} <= {trace.name for trace in figure.data}
