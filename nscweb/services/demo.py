@@ -16,12 +16,29 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 DEMO_NAME = "Demo (simulated)"
-LABELLED_NAME = "Demo with known fates (simulated)"
+LABELLED_NAME = "Known fates, to check a model (simulated)"
 # 150 cells for each of 81 samples; 50 for each of 45. Ready in well under a minute on two cores.
 DEMO_CELLS = 12_150
 LABELLED_CELLS = 2_250
 DEMO_SEED = 20_210
 LABELLED_SEED = 20_211
+
+
+def study_to_open(app: App) -> Study | None:
+    """The study that a page shows when nobody has chosen one: the last that was brought in or predicted.
+
+    The demo of known fates is there to check a model with and comes last.
+    """
+    known = app.catalogue.studies()
+    if not known:
+        return None
+
+    def touched(study: Study) -> tuple[bool, str, str]:
+        run = app.catalogue.last_run(study.study_id)
+        last = max(study.created_utc, run.created_utc if run else "")
+        return study.name != LABELLED_NAME, last, study.study_id
+
+    return max(known, key=touched)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from nscweb.core.samples import Study
 from nscweb.services import predict as predictions
 from nscweb.services import study as studies
 from nscweb.services.context import App
+from nscweb.services.demo import study_to_open
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, plain, when
 
 
 def pick_study(app: App, *, quiet: bool = False) -> Study | None:
-    """The study to work on: the one in the address, else the newest.
+    """The study to work on: the one in the address, else the last that was brought in or predicted.
 
     Without any study an empty state says how to get one; with `quiet` that is left to the page. A study in the
     address that is gone is told, and another is offered.
@@ -37,7 +38,8 @@ def pick_study(app: App, *, quiet: bool = False) -> Study | None:
         show.warnings(
             [f"The study {wanted} named in this address does not exist any more. Another one is shown."]
         )
-    current = wanted if wanted in names else known[0].study_id
+    first = None if wanted in names else study_to_open(app)
+    current = first.study_id if first else wanted
     _set_box("nsc_study_box", current)
     st.selectbox(
         "Study",

@@ -78,3 +78,18 @@ def test_a_cancelled_demo_goes_on(app: App) -> None:
         )
     assert demo.find_demo(app) is None and not list_studies(app)
     assert small(app).study.cells == 27
+
+
+def test_a_page_without_a_choice_opens_the_screen_and_not_the_check(app: App) -> None:
+    assert demo.study_to_open(app) is None
+    made = small(app)
+    assert demo.study_to_open(app) == made.study
+    assert not demo.LABELLED_NAME.startswith(demo.DEMO_NAME.split(" ")[0])
+    later = "2099-01-01T00:00:00Z"
+    number = app.catalogue.create_study("Mine", later, channel="Ch1", channels=["Ch1"], simulated=False)
+    opened = demo.study_to_open(app)
+    assert opened is not None and opened.study_id == number
+    # A study that is alone is opened, whatever it is called.
+    for study in (number, made.study.study_id):
+        app.catalogue.delete_study(study)
+    assert demo.study_to_open(app) == made.labelled
