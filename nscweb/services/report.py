@@ -25,7 +25,7 @@ from nscweb.services.report_data import ReportData, report_data
 from nscweb.services.report_figures import DRAWN_FROM, FIGURES
 from nscweb.services.report_methods import methods_parts
 from nscweb.services.report_parts import BY_NAME, PARTS
-from nscweb.services.report_scope import counted_words
+from nscweb.services.report_scope import analysed, counted_words
 from nscweb.services.report_units import UNITS, family_notes, meanings_frame
 from nscweb.services.runs import get_run
 
@@ -163,7 +163,8 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
         if part.name in data.tables:
             table = data.tables[part.name]
             add(part.file, figure_csv(table) if part.name in _NOT_STATED else said(table))
-    add("meanings.csv", figure_csv(meanings_frame(data)))
+    cells = cells_frame(app, run, filters)
+    add("meanings.csv", figure_csv(meanings_frame(data, [str(column) for column in cells.columns])))
     for name, table in data.figures.items():
         add(f"figures/{name}.csv", said(table))
     if data.card is not None:
@@ -174,7 +175,7 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
     there = zipfile.ZipInfo("cells.csv", _STAMP)
     there.compress_type = zipfile.ZIP_DEFLATED
     with archive.open(there, "w", force_zip64=True) as stream:
-        _write_cells(cells_frame(app, run, filters), stream, progress)
+        _write_cells(cells, stream, progress)
     add_populations(app, run, archive, filters, folder="pop/")
     add_fcs(app, run, archive, filters, progress, folder="fcs/")
 
@@ -252,4 +253,5 @@ def _bullets(sentences: tuple[str, ...]) -> list[str]:
 
 
 def _times(data: ReportData) -> str:
-    return ", ".join(TimePoint(hours).label() for hours in data.found.data.options.times_h) or "not given"
+    times = sorted(set(analysed(data.found)["time_h"].dropna()))
+    return ", ".join(TimePoint(float(hours)).label() for hours in times) or "not given"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from nscweb.reports.words_numbers import listed
@@ -43,7 +45,7 @@ def family_notes(data: ReportData) -> dict[str, str]:
         family, number = str(every["family"].iloc[0]), int(every["comparisons"].max())
         said = (
             f"p_adjusted is adjusted by {how} over all classes and time points together ({number:,} comparisons: "
-            f"{family}), so it is larger than p of the sheet Tests for the same pair."
+            f"{family}), so it is mostly larger than p of the sheet Tests for the same pair."
         )
         notes |= dict.fromkeys(_TOGETHER, said)
     return notes
@@ -57,12 +59,18 @@ def sheet_notes(name: str, table: pd.DataFrame, families: dict[str, str]) -> lis
     return told
 
 
-def meanings_frame(data: ReportData) -> pd.DataFrame:
-    """Every column of every CSV file with its meaning and unit: file, column, meaning."""
+def meanings_frame(data: ReportData, cells: Sequence[str]) -> pd.DataFrame:
+    """Every column of every CSV file with its meaning and unit: file, column, meaning.
+
+    Args:
+        cells: columns of ``cells.csv``.
+    """
     rows: list[tuple[str, str, str]] = []
-    files = [(part.file, part.name, data.tables[part.name]) for part in PARTS if part.name in data.tables]
-    files += [(f"figures/{name}.csv", FIGURES[name][0], table) for name, table in data.figures.items()]
-    for file, name, table in files:
-        told = column_meanings(name, [str(column) for column in table.columns])
+    tables = [(part.file, part.name, data.tables[part.name]) for part in PARTS if part.name in data.tables]
+    tables += [(f"figures/{name}.csv", FIGURES[name][0], table) for name, table in data.figures.items()]
+    files = [("cells.csv", "Cells", list(cells))]
+    files += [(file, name, [str(column) for column in table.columns]) for file, name, table in tables]
+    for file, name, columns in files:
+        told = column_meanings(name, columns)
         rows += [(file, column, said or "of your own sample sheet") for column, said in told]
     return pd.DataFrame(rows, columns=["file", "column", "meaning"])

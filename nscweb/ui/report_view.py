@@ -27,7 +27,7 @@ def downloads(app: App, run: Run) -> None:
     """Everything that can be taken away, and how it is counted."""
     chosen = report_files.choose(app, run)
     show.warnings(chosen.found.data.warnings)
-    if not chosen.found.data.kept:
+    if chosen.found.groups.empty:
         show.empty("No cell is left", "The filters leave out every cell. Widen them above.")
         return
     st.subheader("What holds for every file", anchor=False)

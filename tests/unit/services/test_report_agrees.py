@@ -129,7 +129,8 @@ def test_nobody_is_warned_of_a_sample_that_the_filter_took_away(
     assert "MT_120h_3" in html_report(report_data(opened, run)).partition("<script")[0].replace("<wbr>", "")
     path = write_report(opened, run, "zip", tmp_path / "r.zip", filters=Filters(groups=("NT4", "NGF")))
     with zipfile.ZipFile(path) as archive:
-        assert "MT_120h_3" not in archive.read("README.txt").decode()
+        readme = archive.read("README.txt").decode()
+        assert "MT_120h_3" not in readme and "Time points: 1 d, 5 d." in readme
         assert b"MT_120h_3" not in archive.read("fit.csv")
         book = openpyxl.load_workbook(io.BytesIO(archive.read("report.xlsx")), read_only=True)
     about = [str(value) for row in book["About"].iter_rows(values_only=True) for value in row if value]

@@ -37,6 +37,7 @@ def test_every_column_of_every_table_has_a_meaning_and_ratios_a_unit(archive: di
     for file in {file for file, _ in told.index}:
         there = set(table(archive, file).columns)
         assert {column for name, column in told.index if name == file} <= there
+    assert "calibrated score" in told["cells.csv", "p_neuron"] and "counted" in told["cells.csv"]
     for column in ("mean", "low", "high", "sd", "sem", "naive_mean"):
         assert "0 to 1" in told["groups.csv", column], column
     for column in ("ratio_neuron", "low_neuron", "high_neuron", "naive_low_neuron"):
