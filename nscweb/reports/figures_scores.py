@@ -131,6 +131,7 @@ def sets_figure(
     classes: ClassScheme,
     *,
     order: Sequence[str] = (),
+    method: str = "",
     simulated: bool = False,
 ) -> go.Figure:
     """Stacked mean shares of class sets over time, one small panel per inducer group.
@@ -142,6 +143,7 @@ def sets_figure(
         sets: words in order.
         classes: colours.
         order: groups in the order of the answer.
+        method: how sets were made, in words, for the hover.
         simulated: say so on the figure.
     """
     data = sets_data(groups, sets, order)
@@ -164,25 +166,23 @@ def sets_figure(
         rows, columns, shared_yaxes=True, horizontal_spacing=0.035, vertical_spacing=gap / inner
     )
     marked = _marked(groups)
+    behind = f"%{{customdata[1]}} replicates, %{{customdata[2]}} cells<br>{plain(method, 90)}".removesuffix(
+        "<br>"
+    )
     for index, group in enumerate(names):
         row, column = index // columns + 1, index % columns + 1
         for name in shown:
             bars = data[(data["group"] == group) & (data["shown"] == name)]
             figure.add_bar(
-                x=[tick(hours, unit) for hours in bars["time_h"]],
-                y=bars["percent"],
-                name=plain(name),
-                legendgroup=name,
-                showlegend=index == 0,
-                marker=_marker(name, classes),
+                x=[tick(hours, unit) for hours in bars["time_h"]], y=bars["percent"], name=plain(name),
+                legendgroup=name, showlegend=index == 0, marker=_marker(name, classes),
                 customdata=np.stack([bars["time"], bars["replicates"], bars["cells"]], axis=1),
-                hovertemplate="%{customdata[0]}: %{y:.1f} %<br>%{customdata[1]} samples, %{customdata[2]} cells",
-                row=row,
-                col=column,
-            )
+                hovertemplate=f"%{{customdata[0]}}: %{{y:.1f}} %<br>{behind}", row=row, col=column,
+            )  # fmt: skip
         axes = figure.get_subplot(row, column)
-        title = titles[index]
-        figure.add_annotation(panel_title(title, x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12))
+        figure.add_annotation(
+            panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12)
+        )
         figure.update_xaxes(showticklabels=True, row=row, col=column)
         for hours, light in marked.get(group, ()):
             figure.add_annotation(

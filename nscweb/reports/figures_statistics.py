@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
@@ -24,6 +27,7 @@ from nscweb.reports.style import (
 )
 
 NO_TEST = "There is nothing to compare: it needs two groups with a ratio."
+_PAIR_WIDTH, _PAIR_LINES = 24, 4
 _MARK = {"size": 9, "line": {"width": 1, "color": "white"}}
 
 
@@ -47,16 +51,24 @@ def differences_data(tests: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def differences(tests: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
-    """Estimation plot: difference of each group from the control, with its interval; one fate and time point.
+def differences(
+    tests: pd.DataFrame, *, cells: Mapping[str, int] | None = None, counted: str = "", simulated: bool = False
+) -> go.Figure:
+    """Estimation plot: difference of each group from the one compared with, and its interval; one fate and time point.
 
     The thick line is the 95 % interval of a comparison alone, the thin one holds for all comparisons at once. A
     hollow point has no interval: fewer than three replicates, or no spread.
 
     Args:
         tests: rows of `group_tests` of one class and time point; lights in the column ``light`` are marked.
+        cells: group -> cells behind its mean, for the hover.
+        counted: how ratios were counted, in words, for the hover.
     """
     data = differences_data(tests)
+    data["hover"] = [
+        _hover(row, str(method), cells or {}, counted)
+        for row, method in zip(data.to_dict("records"), tests["method"], strict=True)
+    ]
     shown = np.isfinite(data["difference_points"].to_numpy(np.float64))
     data = data[shown]
     if data.empty:
@@ -94,7 +106,7 @@ def differences(tests: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
             "line": {"width": 1.5, "color": SERIES[0]},
         },
         name="difference of the means",
-        customdata=[_hover(row) for row in data.itertuples(index=False)],
+        customdata=list(data["hover"]),
         hovertemplate="%{customdata}<extra></extra>",
     )
     control = plain(str(data["control"].iloc[0]) or NO_GROUP, 24)
@@ -103,7 +115,7 @@ def differences(tests: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
     entries += add_mark_legend(figure, pd.DataFrame({"light": [mark(light) for light in lights]}))
     finish(
         figure,
-        height=max(170, 90 + 34 * len(data)),
+        height=max(170, 90 + _row_height(names) * len(data)),
         simulated=simulated,
         legend=entries,
         margin={"l": 150, "r": 24, "b": 54},
@@ -118,6 +130,7 @@ def dose_figure(
     classes: ClassScheme,
     *,
     unit: str,
+    counted: str = "",
     simulated: bool = False,
 ) -> go.Figure:
     """Ratio of each replicate against dose, with the fitted curve of each fate and the interval of its EC50.
@@ -126,6 +139,7 @@ def dose_figure(
         points: dose, class, ratio of one series and time point; lights in the column ``light`` are marked.
         fits: class -> curve; one that is not fitted draws no line.
         unit: of the doses.
+        counted: how ratios were counted, in words, for the hover.
     """
     known = points[np.isfinite(points["ratio"].to_numpy(np.float64))]
     if known.empty or not (known["dose"] > 0).any():
@@ -145,8 +159,8 @@ def dose_figure(
             name=plain(name),
             legendgroup=name,
             marker={**_MARK, "color": colour, "symbol": SYMBOLS[number % len(SYMBOLS)]},
-            customdata=rows["dose"],
-            hovertemplate=f"%{{customdata:g}} {plain(unit)}: %{{y:.1f}} %<extra>{plain(name)}</extra>",
+            customdata=[_dose_hover(row, unit, counted) for row in rows.to_dict("records")],
+            hovertemplate=f"%{{customdata}}<extra>{plain(name)}</extra>",
         )
         curve = fits.get(name)
         if curve is None or not curve.fitted:
@@ -180,17 +194,36 @@ def dose_figure(
     return figure.update_yaxes(title_text="% of cells", range=[0, 100])
 
 
+def _dose_hover(row: Mapping[Hashable, Any], unit: str, counted: str) -> str:
+    text = f"{row['dose']:g} {plain(unit)}: {100 * row['ratio']:.1f} %"
+    named = str(row.get("replicate", ""))
+    text += f"<br>replicate {plain(named)}" if named else "<br>one replicate"
+    text += f", {int(row['cells']):,} cells" if "cells" in row else ""
+    return f"{text}<br>{plain(counted, 90)}" if counted else text
+
+
 def _pair(group: str, control: str, light: str) -> str:
     sign = f'<span style="color:{mark_colour(light)}">{symbol(light)}</span> ' if symbol(light) else ""
-    names = f"{sign}{wrapped(group or NO_GROUP, 24, 1)}<br>against {wrapped(control or NO_GROUP, 17, 1)}"
-    return f'<span style="font-size:11px">{names}</span>'
+    first, second = (
+        wrapped(text, _PAIR_WIDTH, _PAIR_LINES)
+        for text in (group or NO_GROUP, f"against {control or NO_GROUP}")
+    )
+    return f'<span style="font-size:11px">{sign}{first}<br>{second}</span>'
 
 
-def _hover(row: object) -> str:
-    value = {name: getattr(row, name) for name in ("difference_points", "low_points", "high_points")}
-    text = f"{value['difference_points']:+.1f} points"
-    if np.isfinite(value["low_points"]):
-        text += f" [{value['low_points']:.1f}, {value['high_points']:.1f}]"
-    p = float(getattr(row, "p_adjusted", np.nan))
+def _row_height(names: Sequence[str]) -> int:
+    """Room for the label of most lines."""
+    return max(34, 8 + 14 * max((1 + name.count("<br>") for name in names), default=1))
+
+
+def _hover(row: Mapping[Hashable, Any], method: str, cells: Mapping[str, int], counted: str) -> str:
+    group, control = str(row["group"]), str(row["control"])
+    text = f"{plain(group or NO_GROUP)} minus {plain(control or NO_GROUP)}: {row['difference_points']:+.1f} points"
+    if np.isfinite(row["low_points"]):
+        text += f"<br>95 % interval {row['low_points']:.1f} to {row['high_points']:.1f}"
+    p = float(row["p_adjusted"])
     text += f"<br>p, adjusted {p:.2g}" if np.isfinite(p) else "<br>no p value"
-    return f"{text}<br>replicates {getattr(row, 'n_group', 0)} and {getattr(row, 'n_control', 0)}"
+    text += f"<br>{row['n_group']} and {row['n_control']} replicates"
+    if group in cells and control in cells:
+        text += f", {cells[group]:,} and {cells[control]:,} cells"
+    return "<br>".join(part for part in (text, plain(method, 90), plain(counted, 90)) if part)

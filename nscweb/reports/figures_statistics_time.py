@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ def course_bands(
     *,
     simulated: bool = False,
     fate: str = "",
+    counted: str = "",
 ) -> go.Figure:
     """One fate against time: mean of each group, band over replicates, replicates as points.
 
@@ -45,6 +46,7 @@ def course_bands(
     Args:
         course: rows of `time_course` of one class, with the interval of a single replicate filled in
             (`services.courses.courses_of`); rows: replicate rows of the same class.
+        counted: how ratios were counted, in words, for the hover.
         groups: those to draw, in order. Lights in the column ``light`` of `course`, where it has one, are marked.
     """
     table = course[course["group"].isin(list(groups)) & np.isfinite(course["time_h"].to_numpy(np.float64))]
@@ -62,6 +64,8 @@ def course_bands(
             continue
         colour, name = SERIES[number % len(SERIES)], plain(group or NO_GROUP, 30)
         single = (part["n"] == 1).to_numpy(bool)
+        own = rows[(rows["group"] == group).to_numpy(bool) & np.isfinite(rows["ratio"].to_numpy(np.float64))]
+        cells = own.groupby("time_h")["cells"].sum().to_dict() if "cells" in own else {}
         shift = step * (number - (len(groups) - 1) / 2) if alone else 0.0
         x = part["time_h"].to_numpy(np.float64) / scale + shift
         mean, low, high = (100 * part[column].to_numpy(np.float64) for column in ("mean", "low", "high"))
@@ -79,12 +83,11 @@ def course_bands(
                 "color": colour, "thickness": 1.5, "width": 4, "visible": bool(single.any()),
             },
             connectgaps=False, cliponaxis=False,
-            customdata=[_hover(row) for row in _gapped_rows(part, single)],
+            customdata=[_hover(row, cells, counted) for row in _gapped_rows(part, single)],
             hovertemplate=f"%{{customdata}}<extra>{name}</extra>",
         )  # fmt: skip
         several = set(part.loc[~single, "time_h"])
-        dots = rows[(rows["group"] == group).to_numpy(bool) & np.isfinite(rows["ratio"].to_numpy(np.float64))]
-        dots = dots[dots["time_h"].isin(several)]
+        dots = own[own["time_h"].isin(several)]
         figure.add_scatter(
             x=dots["time_h"].to_numpy(np.float64) / scale + shift, y=100 * dots["ratio"], mode="markers",
             marker={"color": colour, "size": 5, "opacity": 0.6}, showlegend=False, legendgroup=group,
@@ -110,7 +113,7 @@ def _signs(figure: go.Figure, table: pd.DataFrame, x: Float64, share: pd.Series)
 
 
 def bland_altman(
-    pairs: pd.DataFrame, found: Agreement, *, simulated: bool = False, fate: str = ""
+    pairs: pd.DataFrame, found: Agreement, *, simulated: bool = False, fate: str = "", counted: str = ""
 ) -> go.Figure:
     """First time point against the last: difference over mean, bias and limits of agreement.
 
@@ -118,6 +121,7 @@ def bland_altman(
         pairs: rows of `first_against_final` of one class; lights in the column ``light`` are marked.
         found: bias and limits of these pairs, cut at -1 and 1.
         fate: for the axis.
+        counted: how ratios were counted, in words, for the hover.
     """
     if pairs.empty:
         return nothing_to_draw("Every group has one time point only, so first and last cannot be compared.")
@@ -132,8 +136,8 @@ def bland_altman(
             cliponaxis=False,
             name=plain(group or NO_GROUP, 30),
             marker={**_MARK, "color": SERIES[number % len(SERIES)], "symbol": SYMBOLS[number % len(SYMBOLS)]},
-            customdata=[time_label(hours) for hours in pairs["first_h"][rows]],
-            hovertemplate="mean %{x:.1f} %<br>%{customdata} minus last: %{y:.1f} points<extra>%{fullData.name}</extra>",
+            customdata=[_pair_hover(row, counted) for row in pairs[rows].to_dict("records")],
+            hovertemplate="%{y:+.1f} points, mean %{x:.1f} %<br>%{customdata}<extra>%{fullData.name}</extra>",
         )
     _signs(figure, pairs, middle.to_numpy(np.float64), pairs["difference"])
     figure.add_hline(y=0, line={"color": GRID, "width": 1.5})
@@ -222,13 +226,31 @@ def _gapped_rows(part: pd.DataFrame, single: NDArray[np.bool_]) -> Iterator[Any]
         yield row
 
 
-def _hover(row: Any) -> str:
+def _hover(row: Any, cells: Mapping[Hashable, float], counted: str) -> str:
     if row is None:
         return ""
     known = np.isfinite(row.low) and np.isfinite(row.high)
     between = f" [{100 * row.low:.1f}, {100 * row.high:.1f}]" if known else ""
-    replicates = "1 replicate, interval of its cells" if row.n == 1 else f"{row.n} replicates"
-    return f"{time_label(row.time_h)}: {100 * row.mean:.1f} %{between}<br>{replicates}"
+    seen = f", {int(cells[row.time_h]):,} cells" if row.time_h in cells else ""
+    how = "bootstrap over replicates" if row.n > 1 else "interval of its cells"
+    parts = [
+        f"{time_label(row.time_h)}: {100 * row.mean:.1f} %{between}",
+        f"{row.n} {'replicate' if row.n == 1 else 'replicates'}{seen}",
+        f"95 %: {how}" if known else "",
+        plain(counted, 90),
+    ]
+    return "<br>".join(part for part in parts if part)
+
+
+def _pair_hover(row: Mapping[Hashable, Any], counted: str) -> str:
+    first, last = time_label(row["first_h"]), time_label(row["last_h"])
+    named = str(row.get("replicate", "") or "")
+    parts = [
+        f"{first}: {100 * row['first']:.1f} %, {last}: {100 * row['final']:.1f} %",
+        f"replicate {plain(named)}" if named else "one pair: means of the group",
+        plain(counted, 90),
+    ]
+    return "<br>".join(part for part in parts if part)
 
 
 def _top(table: pd.DataFrame, rows: pd.DataFrame) -> float:

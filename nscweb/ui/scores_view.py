@@ -143,7 +143,14 @@ def _sets(app: App, run: Run, filters: Filters, data: object, order: Sequence[st
     simulated = run.provenance.simulated_cells
     name = f"{run.run_id}_class_sets" + ("_simulated" if simulated else "")
     figures.show_figure(
-        sets_figure(_lit(found.groups, data), found.sets, found.classes, order=order, simulated=simulated),
+        sets_figure(
+            _lit(found.groups, data),
+            found.sets,
+            found.classes,
+            order=order,
+            simulated=simulated,
+            method=f"mean over replicates; conformal sets, error rate {percent} %",
+        ),
         name,
         export.with_gates(_lit(sets_data(found.groups, found.sets, order), data), run, filters),
         key=f"sets_{run.run_id}",

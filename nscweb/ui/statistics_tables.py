@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.runs import Run
+from nscweb.reports.figures_compare_marks import counted_how
 from nscweb.services import export
 from nscweb.services.comparison import Comparison
 from nscweb.services.dashboard import Filters
@@ -30,6 +31,11 @@ class Origin:
     @property
     def simulated(self) -> bool:
         return self.run.provenance.simulated_cells
+
+    @property
+    def counted(self) -> str:
+        """How ratios were counted, in words; "" where it is not known."""
+        return counted_how(self.found.method) if self.found is not None else ""
 
     def file(self, what: str) -> str:
         """Name of a download without its ending."""

@@ -155,7 +155,12 @@ def _differences(
     )
     here = tests[(tests["class"] == fate) & (tests["time_h"].fillna(-1.0) == time)]
     figures.show_figure(
-        differences(origin.lit(here), simulated=origin.simulated),
+        differences(
+            origin.lit(here),
+            cells=_cells(found, fate, time),
+            counted=origin.counted,
+            simulated=origin.simulated,
+        ),
         origin.file("differences"),
         origin.csv(statistics.for_file(differences_data(here), family)),
         key="statistics_differences",
@@ -164,6 +169,12 @@ def _differences(
     notes = list(dict.fromkeys(note for note in here["note"] if note))
     if notes:
         show.warnings(notes[:6])
+
+
+def _cells(found: Statistics, fate: str, time: float) -> dict[str, int]:
+    """Cells of each group behind its mean at a time point (-1 for none)."""
+    here = found.summary[(found.summary["class"] == fate) & (found.summary["time_h"].fillna(-1.0) == time)]
+    return {str(name): int(cells) for name, cells in zip(here["group"], here["cells"], strict=True)}
 
 
 def _first_time(tests: pd.DataFrame, time_h: float) -> float:

@@ -110,8 +110,9 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
         )
     course = found.course[(found.course["class"] == fate) & found.course["group"].isin(chosen)]
     figure = drawn_time.course_bands(
-        origin.lit(course), rows[rows["class"] == fate], chosen, simulated=origin.simulated, fate=fate
-    )
+        origin.lit(course), rows[rows["class"] == fate], chosen, simulated=origin.simulated, fate=fate,
+        counted=origin.counted,
+    )  # fmt: skip
     figures.show_figure(
         figure,
         origin.file("time_course"),
@@ -216,7 +217,14 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
     mine = (points["series"] == series) & np.isclose(points["time_h"], hours, equal_nan=True)
     fits = {name: curve for (first, when, name), curve in found.fits.items() if (first, when) == keys[chosen]}
     figures.show_figure(
-        drawn.dose_figure(points[mine], fits, data.classes, unit=found.unit, simulated=origin.simulated),
+        drawn.dose_figure(
+            points[mine],
+            fits,
+            data.classes,
+            unit=found.unit,
+            counted=origin.counted,
+            simulated=origin.simulated,
+        ),
         origin.file("dose_response"),
         origin.csv(points[mine]),
         key="dose_curve",
