@@ -2,25 +2,15 @@
 
 import streamlit as st
 
-from nscweb.services import comparison_facts
-from nscweb.ui import (
-    cached,
-    compare_controls,
-    compare_view,
-    dashboard_view,
-    figures,
-    filters,
-    jobs,
-    model_view,
-    picker,
-    show,
-)
+from nscweb.ui import answer_block, dashboard_view, figures, jobs, model_view, picker, show
 from nscweb.ui.frame import open_page, page_link
 
 with open_page("predict") as app:
     study = picker.pick_study(app)
     run = picker.pick_run(app, study) if study else None
     if study:
+        # Where there is a prediction its answer comes first, and the next prediction below it.
+        asked, there = answer_block.ask_and_answer(app, run) if run else (None, False)
         fold = f"run_{study.study_id}_{run is None}"
         with st.expander("Run a prediction", expanded=run is None, icon=":material/play_circle:", key=fold):
             model = model_view.pick_model(app, key="predict_model")
@@ -42,23 +32,11 @@ with open_page("predict") as app:
             "Not predicted yet",
             "Press Run prediction. It runs on this computer, and you may close the tab meanwhile.",
         )
-    if study and run:
-        options = cached.filter_options(app, run)
-        chosen = filters.dashboard_filters(options, filters.shared_key(run))
-        asked = compare_controls.ask(app, run, options, chosen)
-        data, counted = asked.found.data, comparison_facts.cells_counted(asked.found)
-        show.warnings(data.warnings)
-        if not counted:
-            show.empty("No cell is left", "The filters leave out every cell. Widen them above.")
-        elif asked.found.groups.empty:
-            show.empty(
-                "Nothing to draw", "Fill inducer group and time in the sample sheet on the page Study."
-            )
-        else:
-            compare_view.answer(asked)
+    if study and asked:
+        if there:
             page_link("compare", "Compare the groups")
         dashboard_view.numbers(asked.found)
-        if counted and not asked.found.groups.empty:
+        if there:
             figures.choose_picture_format()
             dashboard_view.stacked(asked)
             dashboard_view.tables(asked)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from nscweb.core.runs import Run
 from nscweb.evaluation.estimates import METHODS
@@ -56,17 +57,26 @@ class Asked:
     naive: bool
 
 
-def ask(app: App, run: Run, options: FilterOptions, filters: Filters, *, beside: bool = True) -> Asked:
+def ask(
+    app: App,
+    run: Run,
+    options: FilterOptions,
+    filters: Filters,
+    *,
+    beside: bool = True,
+    below: DeltaGenerator | None = None,
+) -> Asked:
     """Draw the controls and compare; the same on Predict, Compare and Report.
 
     Args:
         beside: also offer to show counted labels beside the corrected ratios.
+        below: where the way of counting is drawn; right below the other boxes when None.
     """
     key = f"compare_{run.run_id}"
     groups = [name for name in options.groups if not filters.groups or name in filters.groups]
     classes = runs.class_scheme(run)
     top = st.container(horizontal=True, vertical_alignment="bottom")
-    with st.expander("How it is counted and tested", icon=":material/calculate:"):
+    with (below or st.container()).expander("How it is counted and tested", icon=":material/calculate:"):
         left, right = st.columns(2)
         method = left.selectbox(
             "Ratios are", list(METHODS), format_func=METHODS.__getitem__, key=f"{key}_method", help=METHOD_HELP,

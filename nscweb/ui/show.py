@@ -67,6 +67,18 @@ def warnings(sentences: Sequence[str]) -> None:
     st.html(f'<div class="nsc-warn" role="note"><b>{title}</b><ul>{lines}</ul></div>')
 
 
+def folded_warnings(sentences: Sequence[str]) -> None:
+    """The same in one line that opens; the line says how many there are."""
+    if not sentences:
+        return
+    lines = "".join(f"<li>{html(sentence, _TEXT)}</li>" for sentence in sentences)
+    many = "1 remark" if len(sentences) == 1 else f"{len(sentences)} remarks"
+    st.html(
+        f'<details class="nsc-warn" role="note"><summary><b>Read this before the numbers</b> ({many})</summary>'
+        f"<ul>{lines}</ul></details>"
+    )
+
+
 def note(sentence: str) -> None:
     """A quiet blue remark."""
     st.html(f'<div class="nsc-note">{html(sentence, _TEXT)}</div>')

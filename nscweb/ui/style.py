@@ -32,6 +32,7 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 .nsc-simulated b {white-space: nowrap;}
 .nsc-warn {background: #fdf3ee; color: #6b2f00; border: 1px solid #f1cdb5; border-left: 5px solid #D55E00;
   border-radius: 6px; padding: 0.5rem 0.8rem; font-size: 0.94rem; margin-bottom: 0.35rem;}
+.nsc-warn summary {cursor: pointer;}
 .nsc-warn ul {margin: 0.15rem 0 0 1.1rem; padding: 0;}
 .nsc-warn li {margin: 0.1rem 0; font-size: 0.94rem;}
 .nsc-note {background: #eef5fa; color: #1d3b53; border: 1px solid #cfe1ee; border-left: 5px solid #0072B2;
@@ -98,7 +99,7 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 @media (pointer: coarse) {
   [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-secondary"], [data-testid="stBaseButton-tertiary"],
   [data-testid="stButtonGroup"] button, [data-testid="stMain"] [role="tab"], [data-testid="stPageLink-NavLink"],
-  [data-testid="stExpander"] summary, .nsc-answer summary {min-height: 44px; align-content: center;}
+  [data-testid="stExpander"] summary, .nsc-answer summary, .nsc-warn summary {min-height: 44px; align-content: center;}
   [data-testid="stHeader"] button {min-width: 44px; min-height: 44px;} [data-testid="stTooltipIcon"] button {min-width: 44px; min-height: 32px;}
   .modebar-btn {padding: 6px 7px !important;} .modebar-btn svg {width: 20px; height: 20px;}
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from app_walk import Walk, is_healthy, texts
@@ -13,7 +15,7 @@ from nscweb.core.runs import Run
 from nscweb.services import comparison as comparisons
 from nscweb.services.context import App
 from nscweb.services.fitness_samples import fitness_warnings, light_sentences, run_warnings
-from nscweb.ui import answer_view
+from nscweb.ui import answer_block, answer_view
 
 SHARES = {
     (name, hours, number): share
@@ -57,6 +59,38 @@ def test_a_badge_says_in_words_what_its_colour_says() -> None:
     assert answer_view.badge("open", "A", "B", "which has no cells then") == "? Not tested against B"
     assert answer_view.badge("open", "B", "B") == "? Not shown by a test"
     assert answer_view.badge("none", "", "B") == "✕ No answer"
+
+
+def test_only_what_is_red_stays_open_of_many_warnings() -> None:
+    lights = {"A": "red", "B": "green"}
+    bad, other = 'The sample "A" is odd.', 'The sample "B" has few cells.'
+    assert answer_block.urgent([other], lights) == ([other], [])
+    assert answer_block.urgent(["x" * 500], lights) == ([], ["x" * 500])
+    assert answer_block.urgent([other, bad, "All samples are unlike it."], lights) == (
+        [bad, "All samples are unlike it."],
+        [other],
+    )
+
+
+@pytest.mark.parametrize("page", ["predict", "compare"])
+def test_the_answer_comes_before_filters_and_ways_of_counting(
+    walk: Walk, data_folder: Path, run: Run, page: str
+) -> None:
+    test = opened(walk, run, page)
+    assert is_healthy(test), texts(test)
+    names = list(in_order(test.main))
+    places = [
+        next(place for place, name in enumerate(names) if part in name)
+        for part in ("nsc-simulated", "nsc-answer", "Filters", "How it is counted")
+    ]
+    assert places == sorted(places)
+
+
+def in_order(block: Any) -> Iterator[str]:
+    """Labels of blocks and texts of elements, from top to bottom."""
+    yield str(getattr(block, "label", "") or getattr(block, "value", ""))
+    for child in getattr(block, "children", {}).values():
+        yield from in_order(child)
 
 
 def test_a_tile_of_few_groups_is_no_winner() -> None:
