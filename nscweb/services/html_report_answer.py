@@ -26,9 +26,9 @@ def answer_parts(data: ReportData) -> list[Html]:
     # The way of counting stands above the ratios.
     said = [text for text in rest if text != data.found.estimates.sentence]
     parts = [paragraph(first, "lead"), *(paragraph(text) for text in said)]
+    parts += [paragraph(text) for text in [confidence_words(data.found)] if text]
     if not data.found.groups.empty:
         parts += _groups(data)
-    parts += [paragraph(text) for text in [confidence_words(data.found)] if text]
     parts += _doubtful(data)
     # What one sample is like stands in the list above.
     warnings = [text for text in data.found.data.warnings if not text.startswith('The sample "')]

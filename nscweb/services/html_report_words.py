@@ -19,7 +19,9 @@ def percent(value: float, *, sign: bool = False) -> str:
 
 def interval(low: float, high: float) -> str:
     """ "[1.2, 3.4]" in per cent; "" where there is none."""
-    return f"[{100 * low:.1f}, {100 * high:.1f}]" if math.isfinite(low) and math.isfinite(high) else ""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"[{100 * low:.1f}, {100 * high:.1f}]".replace("-0.0,", "0.0,").replace("-0.0]", "0.0]")
 
 
 def share(row: Mapping[Any, Any], mean: str = "mean", low: str = "low", high: str = "high") -> str:

@@ -74,7 +74,7 @@ def control_words(data: ReportData) -> str:
     sheet = f"names {data.sheet_control}" if data.sheet_control else "names none"
     return (
         f"{control} was chosen as the control for this report, out of {whole} {plural(whole, 'group')}; the sample "
-        f"sheet {sheet}."
+        f"sheet {sheet}. p values hold only if this choice was made before the results were seen."
     )
 
 

@@ -17,6 +17,7 @@ from nscweb.services import ratios
 from nscweb.services.context import App
 from nscweb.services.dashboard import Filters
 from nscweb.services.html_report import html_report
+from nscweb.services.html_report_words import interval
 from nscweb.services.report import write_report
 from nscweb.services.report_data import ReportData, report_data
 from nscweb.services.report_methods import methods_parts
@@ -153,6 +154,12 @@ def test_a_filter_by_confidence_leaves_the_cells_behind_corrected_ratios(opened:
     assert said not in html_report(naive)
 
 
+def test_ends_of_intervals_have_no_sign_without_a_number() -> None:
+    assert interval(-0.0001, 0.475) == "[0.0, 47.5]"
+    assert interval(-0.1, -0.0002) == "[-10.0, 0.0]"
+    assert interval(-0.1002, float("nan")) == ""
+
+
 def test_the_adjustment_and_who_chose_the_control_are_named(opened: App, run: Run) -> None:
     for adjust, name in (("holm", "Holm"), ("fdr_bh", "Benjamini-Hochberg")):
         data = report_data(opened, run, control="NGF", adjust=adjust, fate="neuron", time_h=5 * DAY)
@@ -161,6 +168,7 @@ def test_the_adjustment_and_who_chose_the_control_are_named(opened: App, run: Ru
         assert f"p, {name}" in part
         assert "NGF was chosen as the control for this report, out of 3 groups" in part
         assert "the sample sheet names none" in methods(data)["Statistics"]
+        assert "before the results were seen" in methods(data)["Statistics"]
     hidden = report_data(opened, run, Filters(groups=("NT4", "NGF")), fate="neuron", time_h=5 * DAY)
     assert "for the 3 comparisons of neuron at day 5" in text_of(section(hidden, 1))
     assert "the adjustment of p values still counts" in text_of(section(hidden, 1))
