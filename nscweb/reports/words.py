@@ -86,7 +86,7 @@ def answer(
             "the model confuses the fates too much to work the true shares out."
         )
         text = f"The share of {many}{after(moment)} cannot be told from these cells: {reason}"
-        return Answer(_framed([text], known), (), "none", "", order)
+        return Answer(framed([text], known), (), "none", "", order)
     if not ranked:
         red = [row for row in rows if usable(row)]
         partly = any(_some_red(known, row) for row in red)
@@ -94,7 +94,7 @@ def answer(
         if len(red) < len(rows):
             why = f"cells are {UNLIKE}, or the ratio cannot be recovered"
         text = f"No share of {many}{after(moment)} can be trusted: {why}."
-        return Answer(_framed([text, *not_seen(known)], known), (), "none", "", order)
+        return Answer(framed([text, *not_seen(known)], known), (), "none", "", order)
     leader = ranked[0]
     stands = standing(rows, ranked, tests_of(tests, str(leader["group"]), fate, time_h), fate, known)
     interval = share_with_interval(leader["mean"], leader["low"], leader["high"])
@@ -108,7 +108,7 @@ def answer(
         chosen = shown_name(known.control)
         parts.append(f"p holds only if {chosen} was chosen to compare with before the results were seen.")
     parts += cautions(ranked, known) + left_out(rows, ranked, known)
-    return Answer(_framed(parts, known), (), stands.verdict, str(leader["group"]), order, stands.untested)
+    return Answer(framed(parts, known), (), stands.verdict, str(leader["group"]), order, stands.untested)
 
 
 def group_order(groups: pd.DataFrame, fate: str, time_h: float) -> tuple[str, ...]:
@@ -142,8 +142,8 @@ def _some_red(known: Facts, row: Row) -> bool:
     return red < whole
 
 
-def _framed(parts: Sequence[str], known: Facts) -> str:
-    """The sentences between what the cells are and what the number is."""
+def framed(parts: Sequence[str], known: Facts) -> str:
+    """Sentences between what the cells are and what the number is."""
     before = ["Simulated cells."] if known.simulated_cells else []
     after = []
     if known.method == "naive":

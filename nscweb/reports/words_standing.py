@@ -102,13 +102,17 @@ def yardstick(known: Facts) -> str:
 
 def difference(test: Row, known: Facts, interval: bool = True) -> str:
     """The difference with its interval or alone, and the p value with what it is adjusted for."""
+    ends = (test["low"], test["high"]) if interval else ()
+    gap = points(test["difference"], *ends)
+    return f"{'' if interval else 'difference '}{gap}, {p_value(test['p'])}{adjusted_for(test, known)}"
+
+
+def adjusted_for(test: Row, known: Facts) -> str:
+    """ " adjusted for 15 comparisons"; "" for a single one."""
     number = int(test["comparisons"])
     # Holm is what readers expect of "adjusted"; the milder way is named.
     way = " by Benjamini-Hochberg" if known.adjust == "fdr_bh" else ""
-    adjusted = f" adjusted for {number} comparisons{way}" if number > 1 else ""
-    ends = (test["low"], test["high"]) if interval else ()
-    gap = points(test["difference"], *ends)
-    return f"{'' if interval else 'difference '}{gap}, {p_value(test['p'])}{adjusted}"
+    return f" adjusted for {number} comparisons{way}" if number > 1 else ""
 
 
 def no_test(replicates: int) -> str:

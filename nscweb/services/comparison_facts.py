@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from nscweb.reports.words import Facts
+    from nscweb.reports.words import Answer, Facts
     from nscweb.services.comparison import Comparison
 
 
@@ -56,6 +56,13 @@ def facts_of(found: Comparison, fate: str, time_h: float) -> Facts:
         small=_small(found, fate, time_h),
         unnamed=frozenset(samples.loc[(samples["replicate"] == "").to_numpy(bool), "group"].astype(str)),
     )
+
+
+def about_group(found: Comparison, group: str, fate: str, time_h: float) -> Answer:
+    """The answer on a group that was asked for by name, against the group chosen or every other one."""
+    from nscweb.reports.words_about import about
+
+    return about(found.groups, found.tests, fate, time_h, group, facts_of(found, fate, time_h))
 
 
 def _at(table: pd.DataFrame, time_h: float) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from nscweb.services import comparison as comparisons
+from nscweb.services.comparison_facts import about_group
 from nscweb.ui.compare_controls import Asked
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import count, html, percent
@@ -26,18 +27,25 @@ def answer_html(asked: Asked) -> str:
     """The whole block; every text in it is escaped."""
     found = asked.found
     said = comparisons.answer_of(found, asked.fate, asked.time_h)
-    colour = _VERDICTS[said.verdict][0]
+    sentence, verdict = said.headline, said.verdict
+    named = badge(said.verdict, said.leader, found.control, said.untested)
+    lead: list[str] = []
+    if asked.about is not None:
+        # The question is another one; what holds for all groups follows as the first line below.
+        asked_for = about_group(found, asked.about, asked.fate, asked.time_h)
+        sentence, verdict, lead = asked_for.headline, asked_for.verdict, [said.headline]
+        named = badge(verdict, asked.about, found.control, asked_for.untested)
+    colour = _VERDICTS[verdict][0]
     folded = {comparisons.time_line(found, asked.time_h)}
     early = [text for text in said.details if text not in folded and not text.startswith(_OVER_TIME)]
     more = [text for text in said.details if text not in early]
-    lines = [*early, comparisons.lights_line(found), found.estimates.sentence]
+    lines = [*lead, *early, comparisons.lights_line(found), found.estimates.sentence]
     rest = f"<details><summary>All time points in words</summary>{_list(more)}</details>" if more else ""
-    named = badge(said.verdict, said.leader, found.control, said.untested)
     return (
         f'<div class="nsc-answer" role="status" style="border-left-color:{colour}">'
         f'<span class="verdict" style="background:{colour}">'
         f"{html(named)}</span>"
-        f'<div class="said">{html(said.headline, _TEXT)}</div>{_times(asked)}{_list(lines)}{rest}</div>'
+        f'<div class="said">{html(sentence, _TEXT)}</div>{_times(asked)}{_list(lines)}{rest}</div>'
     )
 
 

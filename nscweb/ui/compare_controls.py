@@ -34,6 +34,10 @@ CONTROL_HELP = (
     "Choose it before you look at the results: a group that is picked because its p value is small proves nothing. "
     "Every group is then tested against this one; otherwise every pair is tested."
 )
+ABOUT_HELP = (
+    "What the sentence speaks of: the highest group, or one that you name, which may also be lower than what it is "
+    "compared with. Figures and tables stay the same."
+)
 TIME_HELP = (
     "The time point that the answer on top and the differences are about. It starts at the last one at which at least "
     "two groups can be compared (with the control, if one is chosen); groups may end earlier, so look at others too."
@@ -49,12 +53,14 @@ class Asked:
         fate: class that the answer is about.
         time_h: time point that it is about; NaN for cells without a time.
         naive: show counted labels beside.
+        about: group that the sentence is about; None for the highest.
     """
 
     found: Comparison
     fate: str
     time_h: float
     naive: bool
+    about: str | None = None
 
 
 def ask(
@@ -127,7 +133,18 @@ def ask(
         help=TIME_HELP,
         persist_state="session",
     )
-    return Asked(found, fate, hours if hours >= 0 else float("nan"), naive)
+    about = None
+    if below is not None:
+        about = top.selectbox(
+            "About",
+            [None, *groups],
+            format_func=lambda name: "the highest" if name is None else plain(name) or "(no group given)",
+            key=f"{key}_about_{len(groups)}",
+            help=ABOUT_HELP,
+            persist_state="session",
+            width=170,
+        )
+    return Asked(found, fate, hours if hours >= 0 else float("nan"), naive, about)
 
 
 def _start(app: App, run: Run, groups: list[str]) -> int:

@@ -93,6 +93,16 @@ def in_order(block: Any) -> Iterator[str]:
         yield from in_order(child)
 
 
+def test_the_sentence_can_be_about_a_group(walk: Walk, data_folder: Path, run: Run) -> None:
+    test = opened(walk, run, "compare")
+    box = next(item for item in test.selectbox if item.label == "About")
+    test = box.select("NT4").run()
+    assert is_healthy(test), texts(test)
+    block = next(item.value for item in test.get("html") if "nsc-answer" in str(item.value))
+    said = block[block.index('class="said"') :]
+    assert "NT4" in said[:300] and said.index("NT4") < said.index("NGF &amp;")
+
+
 def test_a_tile_of_few_groups_is_no_winner() -> None:
     alone = answer_view.Tile(24.0, "A", "50 %", "open", 1, 9)
     assert alone.words == ("", "only group") and alone.few
