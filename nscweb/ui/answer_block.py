@@ -48,5 +48,10 @@ def urgent(sentences: Sequence[str], lights: Mapping[str, str]) -> tuple[list[st
     if len(sentences) <= _MOST_SENTENCES and sum(map(len, sentences)) <= _MOST_LETTERS:
         return list(sentences), []
     red = [f'"{name}"' for name, light in lights.items() if light == "red"]
-    about = [text for text in sentences if "unlike" in text or any(name in text for name in red)][:_MOST_RED]
+    about = [
+        text
+        for text in sentences
+        # A sentence on one sample that is not red is of no hurry; one on all of them is.
+        if any(name in text for name in red) or ("unlike" in text and not text.startswith('The sample "'))
+    ][:_MOST_RED]
     return about, [text for text in sentences if text not in about]

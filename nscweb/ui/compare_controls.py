@@ -115,11 +115,11 @@ def ask(
         "Compared with",
         [EVERY_PAIR, *groups],
         index=_start(app, run, groups),
-        format_func=lambda name: plain(name) if name else "each other (every pair)",
+        format_func=lambda name: plain(name) if name else "every pair",
         key=f"{key}_control_{len(groups)}",
         help=CONTROL_HELP,
         persist_state="session",
-        width=230,
+        width=172,
     )
     found = cached.comparison(app, run, filters, method, control, adjust)
     times = [-1.0 if math.isnan(hours) else hours for hours in comparisons.times_of(found)]

@@ -66,6 +66,8 @@ def test_only_what_is_red_stays_open_of_many_warnings() -> None:
     bad, other = 'The sample "A" is odd.', 'The sample "B" has few cells.'
     assert answer_block.urgent([other], lights) == ([other], [])
     assert answer_block.urgent(["x" * 500], lights) == ([], ["x" * 500])
+    yellow = 'The sample "B" is unlike the training data.'
+    assert answer_block.urgent([yellow, other], lights) == ([], [yellow, other])
     assert answer_block.urgent([other, bad, "All samples are unlike it."], lights) == (
         [bad, "All samples are unlike it."],
         [other],
