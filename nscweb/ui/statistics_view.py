@@ -116,6 +116,7 @@ def _pairs_with(
         index=[PAIRS, *names].index(first),
         format_func=lambda name: "any group" if name == PAIRS else plain(name) or "(no group given)",
         key=f"statistics_only_{origin.run.run_id}_{first}",
+        width=360,
         help="Hides the other pairs in the plot and in the table, and tells each difference against this group. p "
         "values stay adjusted for all pairs; choose a group under “Compared with” at the top of the page to ask fewer "
         "questions.",

@@ -79,7 +79,7 @@ def show_time_course(
     found = _courses(run.run_id, rows[rows["class"] == chosen], getattr(data, "groups", None), shared)
     show.warnings(tables.minded(data.replicate_rows))
     _bands(origin, found, rows, groups, chosen)
-    _earliest(app, origin, rows, chosen, against, adjust_of(data), shared, hidden_of(data))
+    _earliest(app, origin, rows, chosen, against, adjust_of(data), shared, hidden_of(data), groups)
     first_day_view.show_first_day(origin, found, chosen, corrected=shared is not None, order=groups)
     _doses(app, origin, data)
 
@@ -136,6 +136,7 @@ def _earliest(
     adjust: str,
     shared: SharedError | None,
     hidden: pd.DataFrame | None,
+    order: list[str],
 ) -> None:
     st.subheader("Earliest reliable day", anchor=False, help=EARLIEST_HELP)
     if not control:
@@ -154,7 +155,9 @@ def _earliest(
         show.note("The control group has no ratio of this fate.")
         return
     found = compared(app, origin.run.run_id, rows, settings, shared, hidden)
-    table = courses.earliest_of(found.tests)
+    table = courses.earliest_of(found.tests).sort_values(
+        "group", key=lambda names: names.map(order.index), kind="stable"
+    )
     if table.empty:
         show.note("There is no other group to compare with the control.")
         return

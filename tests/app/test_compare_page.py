@@ -109,7 +109,7 @@ def test_one_choice_of_control_and_adjustment_holds_in_every_tab(
         test = test.run()
         assert is_healthy(test), texts(test)
         asking = [item.label for item in test.selectbox if "NT4" in item.options or "adjusted" in item.label]
-        assert asking == ["Compared with", "p values are adjusted by"], name
+        assert asking == ["Compared with", "About", "p values are adjusted by"], name
         if name == "Replicates and tests":
             said = texts(test)
             assert "Every group is compared with NT4." in said and "Benjamini-Hochberg (milder)" in said

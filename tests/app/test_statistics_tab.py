@@ -266,6 +266,7 @@ def test_groups_over_time_stand_in_the_order_of_the_answer(data_folder: Path) ->
     drawn = [[trace.get("name") for trace in figure["data"] if trace.get("name")] for figure in figures]
     assert [name[:3] for name in drawn[0]][:3] == ["NGF", "RA", "=NT"]
     assert [name[:3] for name in drawn[1]][:3] == ["NGF", "RA", "=NT"]
+    assert test.dataframe[0].value["Group"].tolist() == ["NGF", "=NT4 <b>x</b>"]
 
 
 def test_intervals_without_the_error_of_the_correction_say_so(data_folder: Path, app: App) -> None:
