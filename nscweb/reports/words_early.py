@@ -56,11 +56,10 @@ def _lost(
         untested = f"{against}, {missing(rows, control)}"
     if not held:
         return f"{sentence_start(moment(last))}: {name} is not tested against {untested}." if untested else ""
+    shown = f"{name} is shown to be higher than {against} at {listed(held)}"
     if untested:
-        end = f"{moment(last)} is not tested against it ({missing(rows, control)})"
-    else:
-        end = f"by {moment(last)} this is no longer shown"
-    return f"{name} is shown to be higher than {against} at {listed(held)}; {end}."
+        return f"{shown}, and not tested at {moment(last)} against {untested}."
+    return f"{shown}; by {moment(last)} this is no longer shown."
 
 
 def _higher_at(

@@ -133,13 +133,15 @@ def missing(rows: Sequence[Row], control: str) -> str:
 
 
 def _opening(highest: Sequence[Row], some_lower: bool, fate: str) -> str:
-    """That no group is shown to be the highest, and between what those lie that may be."""
+    """That no group is shown to be the highest; where it is higher than none, also between what all lie."""
+    nobody = f"group is shown to give most {plural(fate)}"
+    if some_lower:
+        return f"No single {nobody}."
     shares = [100 * float(row["mean"]) for row in highest]
     low, high = round(min(shares)), round(max(shares))
-    number = len(highest)
-    all_of = f"the highest {number}" if some_lower else "both" if number == 2 else f"all {number}"
+    all_of = "both" if len(highest) == 2 else f"all {len(highest)}"
     lie = f"lie between {low} and {high} %" if low < high else f"are near {high} %"
-    return f"No group is shown to give most {plural(fate)}: {all_of} {lie}."
+    return f"No {nobody}: {all_of} {lie}."
 
 
 def _against_control(

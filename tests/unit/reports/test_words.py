@@ -125,7 +125,7 @@ def test_ties_are_named_and_nothing_is_called_higher() -> None:
     lower = answer(pd.DataFrame([*table.to_dict("records"), group("MT", 0.5, 0.45, 0.55)]),
                    pd.concat([rows, rows_of(compared("NGF", "MT", 0.24, 0.1, 0.3, 0.001))]), "neuron", DAY)  # fmt: skip
     assert lower.headline.startswith(
-        "No group is shown to give most neurons: the highest 3 lie between 68 and 74 %."
+        "No single group is shown to give most neurons. Highest measured, NGF: 74 %"
     )
     assert (
         lower.headline.endswith("comparisons), nor from NT4; shown higher than MT.")
@@ -185,6 +185,11 @@ def test_how_early_asks_for_a_difference_that_stays() -> None:
     early = table[(table["group"] == "NGF") | (table["time_h"] == DAY)]
     assert how_early(early, rows[rows["time_h"] == DAY], "neuron", "NGF", Facts(control="NT4")) == (
         "Day 5: NGF is not tested against NT4, which has no cells then."
+    )
+    # Tested at days 1 and 3, and at day 5 the control has no cells.
+    gone = table[(table["group"] == "NGF") | (table["time_h"] < 120.0)]
+    assert how_early(gone, rows[rows["time_h"] < 120.0], "neuron", "NGF", Facts(control="NT4")) == (
+        "NGF is shown to be higher than NT4 at day 3, and not tested at day 5 against NT4, which has no cells then."
     )
     assert how_early(table, rows.assign(light="red"), "neuron", "NGF") == ""
 
