@@ -8,6 +8,7 @@ import pandas as pd
 
 from nscweb.services.comparison import Comparison, answer_of, default_fate, times_of
 from nscweb.services.comparison_scores import score_bins
+from nscweb.services.counts import CIRCULAR
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -72,6 +73,8 @@ def figure_tables(
     }
     keys = zip(bins["group"].astype(str), bins["time_h"].fillna(-1.0), strict=True)
     published = [landmarks(order, name).assign(**{"class": name}) for name in classes.names]
+    if found.data.simulated:
+        published = [part.assign(note=CIRCULAR) for part in published]
     tables = {
         "ratios_stacked": stacked_ratios_data(found.groups, classes, order),
         "means_over_time": means,

@@ -15,7 +15,7 @@ from nscweb.reports.figures_compare_data import difference_data
 from nscweb.services import comparison as comparisons
 from nscweb.services import export
 from nscweb.services.context import App
-from nscweb.services.report_data import report_data
+from nscweb.services.report_data import figure_tables, report_data
 from nscweb.ui.compare_tabs import TABS
 
 SHARES = {
@@ -140,3 +140,6 @@ def test_every_pair_has_the_same_sign_in_the_overview_in_the_tests_and_in_the_fi
     written = report_data(app, run, parts=True).tables["All comparisons"]
     keys = [tuple(row) for row in zip(written["group"], written["control"], strict=True)]
     assert set(keys) == {("MT", "NGF"), ("NT4", "NGF"), ("NT4", "MT")}
+    # Published counts beside simulated cells are no check of anything, in the file too.
+    published = figure_tables(app, found)["published_counts"]
+    assert published["note"].str.contains("planned from the counts of Zhu et al. 2021").all()
