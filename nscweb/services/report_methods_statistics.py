@@ -10,8 +10,8 @@ from nscweb.services.report_scope import confidence_words, family_left_out
 
 _COUNTED = {
     "pacc": (
-        "estimated from the calibrated scores by probabilistic adjusted counting, which removes the bias that the "
-        "model's confusion gives to counted labels",
+        "estimated from the calibrated scores by probabilistic adjusted counting, which corrects for what the "
+        "model mixes up in held-out cells and is right as far as the samples are mixed up alike",
         "pacc",
     ),
     "acc": ("corrected with the confusion matrix of the model (adjusted count)", "acc"),
