@@ -7,24 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.reports.style import INK
-
-WHITE = "#ffffff"
+# Between black and white every colour is at least 4.5 from one of them, which the guidelines ask for.
+WHITE, BLACK = "#ffffff", "#000000"
 
 
 def ink_on(place: float, scale: Sequence[tuple[float, str]]) -> str:
-    """White or `INK`, whichever has the higher contrast on a field of a colour scale.
+    """White or black, whichever has the higher contrast on a field of a colour scale.
 
     Args:
         place: 0..1 on the scale; NaN is an empty, light field.
         scale: (place, #rrggbb), rising.
     """
     if not np.isfinite(place):
-        return INK
+        return BLACK
     stops = [stop for stop, _ in scale]
     colours = np.stack([_rgb(colour) for _, colour in scale])
     behind = np.array([np.interp(place, stops, colours[:, band]) for band in range(3)])
-    return max((WHITE, INK), key=lambda colour: contrast(_rgb(colour), behind))
+    return max((WHITE, BLACK), key=lambda colour: contrast(_rgb(colour), behind))
 
 
 def contrast(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

@@ -175,7 +175,7 @@ def heat_map(
         )
         notes.append(
             {"text": f"{said} {symbol(light)}".strip(), "x": x, "y": y, "showarrow": False, "xref": "x", "yref": "y",
-             "font": {"size": 14, "color": ink_on(row["percent"] / 100, _SCALE)}}
+             "font": {"size": 14, "weight": 600, "color": ink_on(row["percent"] / 100, _SCALE)}}
         )  # fmt: skip
     # All at once: one by one, Plotly checks everything again for each.
     figure.update_layout(annotations=notes)

@@ -230,5 +230,5 @@ def test_every_number_of_a_heat_map_can_be_read() -> None:
         stops = [stop for stop, _ in scale]
         colours = np.stack([_rgb(colour) for _, colour in scale])
         behind = np.array([np.interp(place, stops, colours[:, band]) for band in range(3)])
-        assert contrast(_rgb(ink), behind) > 3.9
+        assert contrast(_rgb(ink), behind) >= 4.5
     assert ink_on(float("nan"), scale) == ink_on(0.0, scale) != ink_on(1.0, scale)
