@@ -131,8 +131,11 @@ def _welch(samples: Sequence[tuple[Float64, Float64]], common: Float64) -> dict[
     """
     count = len(samples)
     n = np.array([(len(a), len(b)) for a, b in samples], np.int64).reshape(count, 2)
-    mean = np.array([[x.mean() if len(x) else np.nan for x in pair] for pair in samples]).reshape(count, 2)
-    spread = np.array([[_sd(x) for x in pair] for pair in samples]).reshape(count, 2)
+    # A group is in many pairs; its mean and spread are made once.
+    each = {id(x): x for pair in samples for x in pair}
+    known = {key: (x.mean() if len(x) else np.nan, _sd(x)) for key, x in each.items()}
+    both = np.array([[known[id(x)] for x in pair] for pair in samples], np.float64).reshape(count, 2, 2)
+    mean, spread = both[:, :, 0], both[:, :, 1]
     p, degrees, error = (np.full(count, np.nan) for _ in range(3))
     testable = (n.min(axis=1, initial=FEWEST) >= FEWEST) & (np.nan_to_num(spread).sum(axis=1) > 0)
     for sizes in sorted(set(map(tuple, n[testable].tolist()))):

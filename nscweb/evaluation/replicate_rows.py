@@ -7,7 +7,6 @@ the biological replicate; cells never enter a test as if they were independent.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -71,10 +70,23 @@ def values_of(table: pd.DataFrame) -> Float64:
 
 def panels(table: pd.DataFrame) -> Iterator[tuple[float, str, dict[str, Float64]]]:
     """Each time point and class with the replicate ratios of every group; times in order, unknown time last."""
-    for key, part in table.groupby(["time_h", "class"], dropna=False, sort=True):
-        hours, name = cast("tuple[float, str]", key)
-        groups = {str(group): values_of(of_group) for group, of_group in part.groupby("group", sort=True)}
-        yield float(hours), str(name), groups
+    if table.empty:
+        return
+    # By hand, because a page asks for it several times a click and pandas takes 0.2 ms for each of 135 groups.
+    keys = [
+        pd.factorize(table[name], sort=True, use_na_sentinel=False) for name in ("time_h", "class", "group")
+    ]
+    codes = np.stack([code for code, _ in keys])
+    order = np.lexsort(codes[::-1])
+    codes, ratio = codes[:, order], table["ratio"].to_numpy(np.float64)[order]
+    starts = np.flatnonzero(np.r_[True, (np.diff(codes) != 0).any(axis=0)])
+    (_, hours), (_, classes), (_, names) = keys
+    found: dict[tuple[int, int], dict[str, Float64]] = {}
+    for start, values in zip(starts.tolist(), np.split(ratio, starts[1:]), strict=True):
+        time, label, group = codes[:, start].tolist()
+        found.setdefault((time, label), {})[str(names[group])] = values[np.isfinite(values)]
+    for (time, label), groups in found.items():
+        yield float(hours[time]), str(classes[label]), groups
 
 
 def all_the_same(values: Float64) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -163,7 +164,7 @@ def finish(
     figure.update_layout(
         height=full,
         margin={**sides, "autoexpand": bool(legend)},
-        template="none",
+        template=_template(),
         paper_bgcolor=PAPER,
         plot_bgcolor=PAPER,
         font={"family": FONT, "size": 13, "color": INK},
@@ -181,8 +182,8 @@ def finish(
         },
         separators=".,",
     )
-    own_x, own_y = axes or ({}, {})
-    every_axis(figure, {**_AXIS, **own_x}, {**_AXIS, **own_y})
+    if axes:
+        every_axis(figure, *axes)
     lines = [f"<b>{title}</b>"] if title else []
     if simulated:
         lines.append('<span style="color:#8a6100;font-size:12px">simulated cells</span>')
@@ -207,6 +208,12 @@ def every_axis(figure: go.Figure, x: dict[str, Any], y: dict[str, Any]) -> None:
     """Change all axes in one go; `update_xaxes` goes through the whole layout for each, which 20 panels feel."""
     names = [str(name) for name in figure.layout if str(name)[:5] in ("xaxis", "yaxis")]
     figure.update_layout({name: x if name[0] == "x" else y for name in names or ("xaxis", "yaxis")})
+
+
+@cache
+def _template() -> go.layout.Template:
+    """The common look of axes: a template is checked once, settings of the axes of 20 panels take 4 ms for each."""
+    return go.layout.Template(layout={"xaxis": _AXIS, "yaxis": _AXIS})
 
 
 _AXIS: dict[str, Any] = {

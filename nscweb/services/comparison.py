@@ -13,6 +13,7 @@ import pandas as pd
 from nscweb.core.classes import ClassScheme
 from nscweb.core.runs import Run
 from nscweb.services import dashboard
+from nscweb.services.comparison_lights import with_lights, with_replicates
 from nscweb.services.comparison_tests import group_comparisons
 from nscweb.services.dashboard import DashboardData, Filters
 from nscweb.services.fitness_lights import lights_of
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 DEFAULT_METHOD = "pacc"
-# From the best to the worst; "" stands for a sample that was not judged.
-_SEVERITY = {"green": 0, "": 1, "yellow": 2, "red": 3}
 _KEPT = 24
 _kept: OrderedDict[tuple[object, ...], Comparison] = OrderedDict()
 _lock = Lock()
@@ -125,9 +124,9 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     lights = lights_of(run)
     rows = replicate_rows(estimates)
     against = control if control in set(rows["group"]) else ""
-    groups = _with_lights(group_estimates(estimates), estimates.table, lights, ["group", "time_h"])
-    rows = _with_lights(rows, _named(estimates.table), lights, ["group", "time_h", "replicate"])
-    every = estimates_of(app, run, replace(filters, groups=()), method) if filters.groups else estimates
+    groups = with_lights(group_estimates(estimates), estimates.table, lights, ["group", "time_h"])
+    rows = with_lights(rows, with_replicates(estimates.table), lights, ["group", "time_h", "replicate"])
+    every = _of_all_groups(app, run, filters, method) if filters.groups else estimates
     shared = shared_error(every)
     hidden = replicate_rows(every) if filters.groups else rows
     hidden = hidden[~hidden["group"].isin(set(rows["group"])).to_numpy(bool)].assign(light="")
@@ -138,6 +137,16 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     )  # fmt: skip
     object.__setattr__(result, "sentences", sentences(result))
     return result
+
+
+def _of_all_groups(app: App, run: Run, filters: Filters, method: str) -> Estimates:
+    """Estimates without the filter by group: those of a comparison that was made already, where there is one."""
+    wanted = (cells_key(app, run), known_version(app, run), replace(filters, groups=()), method)
+    with _lock:
+        for key, made in _kept.items():
+            if (*key[:2], *key[3:5]) == wanted:
+                return made.estimates
+    return estimates_of(app, run, replace(filters, groups=()), method)
 
 
 def default_fate(classes: ClassScheme) -> str:
@@ -254,40 +263,3 @@ def lights_line(found: Comparison) -> str:
             "Whether the model fits these samples was not judged; predict again for a trust light per sample."
         )
     return f"Does the model fit? {counted_lights([found.lights.get(name, '') for name in names])}."
-
-
-def _named(table: pd.DataFrame) -> pd.DataFrame:
-    """Samples with the replicate that they count as: a sample without one stands for itself."""
-    return table.assign(replicate=table["replicate"].where(table["replicate"] != "", table["sample_id"]))
-
-
-def _with_lights(
-    table: pd.DataFrame, samples: pd.DataFrame, lights: dict[str, str], keys: list[str]
-) -> pd.DataFrame:
-    """`table` with ``light``, ``lights`` and ``why`` of the samples behind each row."""
-    from nscweb.reports.marks import counted_lights
-
-    first = samples.drop_duplicates("sample_id")
-    behind: dict[tuple[object, ...], list[str]] = {}
-    why: dict[tuple[object, ...], str] = {}
-    names = [first[name].tolist() for name in keys]
-    told = zip(first["sample_id"], first["why"], zip(*names, strict=True), strict=True)
-    for sample, reason, values in told:
-        key = _key(values)
-        behind.setdefault(key, []).append(lights.get(str(sample), ""))
-        if reason:
-            why.setdefault(key, str(reason))
-    rows = [_key(values) for values in zip(*(table[name].tolist() for name in keys), strict=True)]
-    worst = [max(behind.get(key, [""]), key=_SEVERITY.__getitem__) for key in rows]
-    return table.assign(
-        light=pd.Series(worst, index=table.index, dtype=object),
-        lights=pd.Series(
-            [counted_lights(behind.get(key, [])) for key in rows], index=table.index, dtype=object
-        ),
-        why=pd.Series([why.get(key, "") for key in rows], index=table.index, dtype=object),
-    )
-
-
-def _key(values: tuple[object, ...]) -> tuple[object, ...]:
-    """NaN is not equal to itself and so no key."""
-    return tuple(None if isinstance(value, float) and np.isnan(value) else value for value in values)

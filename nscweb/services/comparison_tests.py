@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.evaluation.adjusting import adjusted
+from nscweb.services.fitness_lights import SEVERITY
 
 if TYPE_CHECKING:
     from nscweb.evaluation.shared_error import SharedError
@@ -36,7 +37,6 @@ COMPARED_COLUMNS: tuple[str, ...] = (
     "note",
     "light",
 )
-_SEVERITY = {"green": 0, "": 1, "yellow": 2, "red": 3}
 
 
 def group_comparisons(
@@ -81,7 +81,7 @@ def group_comparisons(
     lights = _worst(rows)
     keys = zip(found["time_h"].fillna(-1.0), found["group"], found["other"], strict=True)
     found["light"] = [
-        max(lights.get((one, hours), "green"), lights.get((other, hours), "green"), key=_SEVERITY.__getitem__)
+        max(lights.get((one, hours), "green"), lights.get((other, hours), "green"), key=SEVERITY.__getitem__)
         for hours, one, other in keys
     ]
     return found[list(COMPARED_COLUMNS)]
@@ -91,5 +91,5 @@ def _worst(rows: pd.DataFrame) -> dict[tuple[str, float], str]:
     lights: dict[tuple[str, float], str] = {}
     for group, hours, light in zip(rows["group"], rows["time_h"].fillna(-1.0), rows["light"], strict=True):
         key = (str(group), float(hours))
-        lights[key] = max(lights.get(key, "green"), str(light), key=_SEVERITY.__getitem__)
+        lights[key] = max(lights.get(key, "green"), str(light), key=SEVERITY.__getitem__)
     return lights

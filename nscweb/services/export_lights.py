@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from nscweb.services.fitness_lights import SEVERITY
+
 if TYPE_CHECKING:
     from nscweb.services.comparison import Comparison
 
-_SEVERITY = {"green": 0, "": 1, "yellow": 2, "red": 3}
 _SAMPLE = ("sample_id", "sample")
 # Columns that name groups, and those that name times; a line is about all of them.
 _GROUPS = ("group", "control", "other")
@@ -20,7 +21,7 @@ _TIMES = ("time_h", "first_h", "last_h")
 
 def worst_light(lights: Iterable[object]) -> str:
     """``red`` before ``yellow`` before not judged before ``green``."""
-    return max((str(light) for light in lights), key=_SEVERITY.__getitem__, default="")
+    return max((str(light) for light in lights), key=SEVERITY.__getitem__, default="")
 
 
 def with_light(frame: pd.DataFrame, found: Comparison) -> pd.DataFrame:
@@ -38,10 +39,10 @@ def with_light(frame: pd.DataFrame, found: Comparison) -> pd.DataFrame:
     table = found.estimates.table.drop_duplicates("sample_id")
     groups = table["group"].astype(str).to_numpy(object)
     times = table["time_h"].to_numpy(np.float64)
-    worst = np.array([_SEVERITY[found.lights.get(str(name), "")] for name in table["sample_id"]], np.int64)
+    worst = np.array([SEVERITY[found.lights.get(str(name), "")] for name in table["sample_id"]], np.int64)
     named = [column for column in _GROUPS if column in frame]
     timed = [] if "direction" in frame else [column for column in _TIMES if column in frame]
-    words = {number: light for light, number in _SEVERITY.items()}
+    words = {number: light for light, number in SEVERITY.items()}
     known: dict[tuple[object, ...], str] = {}
     lights = []
     for row in frame[[*named, *timed]].itertuples(index=False, name=None):

@@ -9,8 +9,10 @@ from nscweb.core.runs import Run
 GREEN, YELLOW, RED = "green", "yellow", "red"
 # From the best to the worst.
 LIGHTS: tuple[str, ...] = (GREEN, YELLOW, RED)
+# The same with "" for a sample that was not judged; the worst is the largest.
+SEVERITY: dict[str, int] = {GREEN: 0, "": 1, YELLOW: 2, RED: 3}
 NOT_JUDGED = (
-    "This run was made before the program judged whether a model fits a sample: predict again for a light "
+    "This run was made before the program judged whether a model fits a sample: predict again for a trust light "
     "per sample."
 )
 

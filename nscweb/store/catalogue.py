@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
@@ -15,6 +16,8 @@ from nscweb.core.samples import Sample, Study
 from nscweb.store import tables
 from nscweb.store.database import open_engine, reading, transaction
 from nscweb.store.jobs import JobTable
+
+_SAMPLE_FIELDS = tuple(Sample.__dataclass_fields__)
 
 
 class Catalogue(JobTable):
@@ -250,9 +253,15 @@ def _study(row: Row[Any], samples: Sequence[Row[Any]]) -> Study:
 
 
 def _sample(row: Row[Any]) -> Sample:
-    values = {name: getattr(row, name) for name in Sample.__dataclass_fields__}
-    extra = tuple((str(key), str(value)) for key, value in json.loads(row.extra))
-    return Sample(**{**values, "control": bool(row.control), "extra": extra})
+    return _sample_of(tuple(getattr(row, name) for name in _SAMPLE_FIELDS))
+
+
+# A page asks for its study some ten times a click; samples that say the same are the same.
+@lru_cache(maxsize=8192)
+def _sample_of(values: tuple[Any, ...]) -> Sample:
+    fields = dict(zip(_SAMPLE_FIELDS, values, strict=True))
+    extra = tuple((str(key), str(value)) for key, value in json.loads(fields["extra"]))
+    return Sample(**{**fields, "control": bool(fields["control"]), "extra": extra})
 
 
 def _run(row: Row[Any]) -> Run:
