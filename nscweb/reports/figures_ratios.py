@@ -146,14 +146,16 @@ def _marks(rows: pd.DataFrame) -> list[tuple[str, float, str]]:
     """(text, hours, light) above the bars of a group: its warning, and a question mark where no ratio is known."""
     found = []
     lights = rows["light"] if "light" in rows else [""] * len(rows)
-    seen = zip(rows["time_h"], lights, rows["percent"], strict=True)
+    # Times that are not known are no numbers, which are not equal to themselves.
+    hours_of = [None if np.isnan(hours) else float(hours) for hours in rows["time_h"]]
+    seen = zip(hours_of, lights, rows["percent"], strict=True)
     for hours, said, percent in dict.fromkeys(
         (hours, str(said), np.isnan(percent)) for hours, said, percent in seen
     ):
         light = next((name for name in ("yellow", "red") if said == mark(name)), "")
         text = symbol(light) + ("?" if percent else "")
         if text:
-            found.append((text, float(hours), light))
+            found.append((text, np.nan if hours is None else hours, light))
     return found
 
 

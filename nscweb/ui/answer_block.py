@@ -29,7 +29,8 @@ def ask_and_answer(app: App, run: Run) -> tuple[Asked, bool]:
         asked = compare_controls.ask(app, run, options, chosen, below=folded)
     found = asked.found
     with said:
-        visible, rest = urgent(found.data.warnings, found.lights)
+        real = not run.provenance.simulated_cells
+        visible, rest = urgent(found.data.warnings, found.lights, real_cells=real)
         show.warnings(visible)
         show.folded_warnings(rest)
         if not cells_counted(found):
@@ -43,8 +44,13 @@ def ask_and_answer(app: App, run: Run) -> tuple[Asked, bool]:
     return asked, bool(cells_counted(found)) and not found.groups.empty
 
 
-def urgent(sentences: Sequence[str], lights: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Warnings that stay open, and those that are folded: few and short ones are open, and any about red samples."""
+def urgent(
+    sentences: Sequence[str], lights: Mapping[str, str], *, real_cells: bool = False
+) -> tuple[list[str], list[str]]:
+    """Warnings that stay open, and those that are folded: few and short ones are open, and any about red samples.
+
+    For real cells it also stays open that a model learnt from simulated ones alone.
+    """
     if len(sentences) <= _MOST_SENTENCES and sum(map(len, sentences)) <= _MOST_LETTERS:
         return list(sentences), []
     red = [f'"{name}"' for name, light in lights.items() if light == "red"]
@@ -52,6 +58,8 @@ def urgent(sentences: Sequence[str], lights: Mapping[str, str]) -> tuple[list[st
         text
         for text in sentences
         # A sentence on one sample that is not red is of no hurry; one on all of them is.
-        if any(name in text for name in red) or ("unlike" in text and not text.startswith('The sample "'))
+        if any(name in text for name in red)
+        or ("unlike" in text and not text.startswith('The sample "'))
+        or (real_cells and "trained on simulated cells only" in text)
     ][:_MOST_RED]
     return about, [text for text in sentences if text not in about]

@@ -67,6 +67,9 @@ def test_only_what_is_red_stays_open_of_many_warnings() -> None:
     assert answer_block.urgent([other], lights) == ([other], [])
     assert answer_block.urgent(["x" * 500], lights) == ([], ["x" * 500])
     yellow = 'The sample "B" is unlike the training data.'
+    learnt = "The model m was trained on simulated cells only; its predictions of real cells have no known accuracy."
+    assert answer_block.urgent([learnt, other], {}, real_cells=True) == ([learnt], [other])
+    assert answer_block.urgent([learnt, other], {}) == ([], [learnt, other])
     assert answer_block.urgent([yellow, other], lights) == ([], [yellow, other])
     assert answer_block.urgent([other, bad, "All samples are unlike it."], lights) == (
         [bad, "All samples are unlike it."],

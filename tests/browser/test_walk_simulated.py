@@ -106,6 +106,8 @@ def test_prediction_runs_as_a_job_and_survives_a_reload(walker: Walker) -> None:
     walker.page.wait_for_url(re.compile(r"job=j|run=r"), timeout=60_000)
     walker.page.reload()
     walker.sees("Ratios over time in each inducer group", timeout=JOB)
+    walker.settle()
+    walker.page.locator("summary", has_text="Read this before the numbers").click()
     walker.sees("trained on simulated cells only")
     walker.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
     walker.settle()
