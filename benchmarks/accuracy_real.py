@@ -83,9 +83,14 @@ def jurkat(side: int) -> TrainingData:
         for image, label in zip(pixels, labels, strict=True)
     )
     return collect(
-        cells, ClassScheme(tuple(names), kind="cell cycle phase"), InputRecipe(field_px=(40, 40), resize=(side, side)),
-        simulated=False, description="Jurkat", licence="BSD-3-Clause", total=len(labels),
-    )  # fmt: skip
+        cells,
+        ClassScheme(tuple(names), kind="cell cycle phase"),
+        InputRecipe(field_px=(40, 40), resize=(side, side)),
+        simulated=False,
+        description="Jurkat",
+        licence="BSD-3-Clause",
+        total=len(labels),
+    )
 
 
 def settings_for(entry: Entry, data: TrainingData, split: Split, seconds: float) -> TrainConfig:
@@ -93,9 +98,13 @@ def settings_for(entry: Entry, data: TrainingData, split: Split, seconds: float)
     size = ARCHITECTURES[entry.architecture].make(1, len(data.classes))
     large = sum(parameter.numel() for parameter in size.parameters()) > _LARGE
     base = TrainConfig(
-        architecture=entry.architecture, seed=SEED, threads=1, batch=64, pretrained=entry.pretrained,  # type: ignore[arg-type]
+        architecture=entry.architecture,
+        seed=SEED,
+        threads=1,
+        batch=64,
+        pretrained=entry.pretrained,  # type: ignore[arg-type]
         learning_rate=5e-4 if entry.pretrained != "none" else 1e-3 if large else TrainConfig.learning_rate,
-    )  # fmt: skip
+    )
     some = replace(split, train=split.train[:256], validation=split.validation[:32])
     with tempfile.TemporaryDirectory() as folder:
         tried = fit(replace(base, epochs=3, patience=3), data, some, Path(folder), clock=time.process_time)
@@ -146,17 +155,13 @@ def probe_row(entry: Entry) -> dict[str, Any]:
     parts = []
     with torch.inference_mode():
         for rows in np.array_split(np.arange(len(data)), len(data) // 64 + 1):
-            parts.append(
-                network.forward_features(torch.from_numpy(data.inputs(rows))).mean(dim=(2, 3)).numpy()
-            )
+            parts.append(network.forward_features(torch.from_numpy(data.inputs(rows))).mean(dim=(2, 3)).numpy())
     features = np.concatenate(parts)
     rate = len(data) / (time.process_time() - began)
     began = time.process_time()
     best: tuple[float, Any] = (-1.0, None)
     for strength in (1e-4, 1e-3, 1e-2, 1e-1):
-        model = make_pipeline(
-            StandardScaler(), LogisticRegression(C=strength, max_iter=2000, class_weight="balanced")
-        )
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000, class_weight="balanced"))
         model.fit(features[split.train], data.labels[split.train])
         score = float(model.score(features[split.validation], data.labels[split.validation]))
         best = max(best, (score, model), key=lambda pair: pair[0])
@@ -211,13 +216,7 @@ def document(rows: dict[str, dict[str, Any]], minutes: float) -> str:
             f"{_span(row['macro_f1'])} | {row['epochs'] or ''} | {row['seconds']} | "
             f"{row['train_cells_per_second'] or ''} | {row['predict_cells_per_second']} |"
         )
-    lines += [
-        "",
-        "F1 per phase:",
-        "",
-        f"| network | {' | '.join(classes)} |",
-        "|---|" + "---|" * len(classes),
-    ]
+    lines += ["", "F1 per phase:", "", f"| network | {' | '.join(classes)} |", "|---|" + "---|" * len(classes)]
     for name, row in rows.items():
         lines.append(f"| {name} | " + " | ".join(_span(row[f"f1 {item}"]) for item in classes) + " |")
     return "\n".join(lines) + "\n"
@@ -229,9 +228,7 @@ def _span(numbers: Sequence[float]) -> str:
 
 def main() -> None:
     """Run what is not there yet and write the tables after each row."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--only", nargs="+", default=None, help="architectures")
     parser.add_argument("--out", type=Path, default=Path("docs"))

@@ -19,9 +19,17 @@ from nscweb.models.architectures.contract import Architecture
 from nscweb.models.cost import Cost, count_cost
 
 _COLUMNS = (
-    "network", "what it is", "input", "parameters", "paper", "multiply-adds, G", "GFLOP", "paper, GFLOPs",
-    "class maps", "weights of its body",
-)  # fmt: skip
+    "network",
+    "what it is",
+    "input",
+    "parameters",
+    "paper",
+    "multiply-adds, G",
+    "GFLOP",
+    "paper, GFLOPs",
+    "class maps",
+    "weights of its body",
+)
 
 
 def cost(line: Architecture, channels: int, classes: int) -> Cost:
@@ -62,11 +70,7 @@ def markdown(channels: int, classes: int) -> str:
         "",
         "## Where numbers differ from those of the papers",
         "",
-        *(
-            f"- `{line.name}`: {line.published.remark}"
-            for line in ARCHITECTURES.values()
-            if line.published.remark
-        ),
+        *(f"- `{line.name}`: {line.published.remark}" for line in ARCHITECTURES.values() if line.published.remark),
         "",
         "Choices that a paper leaves open are named at the head of the file in `nscweb/models/architectures`.",
     ]
@@ -75,9 +79,7 @@ def markdown(channels: int, classes: int) -> str:
 
 def main() -> None:
     """Print the table, and write it where asked."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--channels", type=int, default=3)
     parser.add_argument("--classes", type=int, default=3)
     parser.add_argument("--out", type=Path)

@@ -38,9 +38,7 @@ from nscweb.training.splits import Split, split_by_cell, split_by_sample
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 OURS = InputRecipe(field_px=(48, 48), resize=(48, 48))
 OURS_SMALL = InputRecipe(field_px=(48, 48), resize=(45, 30))
-PAPER = InputRecipe(
-    background="none", contrast="none", resize=(45, 30), interpolation="linear", divide_by=255.0
-)
+PAPER = InputRecipe(background="none", contrast="none", resize=(45, 30), interpolation="linear", divide_by=255.0)
 JURKAT = InputRecipe(field_px=(40, 40), resize=(48, 48))
 JURKAT_SMALL = InputRecipe(field_px=(40, 40), resize=(45, 30))
 
@@ -104,9 +102,14 @@ def jurkat(recipe: InputRecipe) -> TrainingData:
         for image, label in zip(pixels, labels, strict=True)
     )
     return collect(
-        cells, ClassScheme(tuple(names), kind="cell cycle phase"), recipe,
-        simulated=False, description="Jurkat", licence="BSD-3-Clause", total=len(labels),
-    )  # fmt: skip
+        cells,
+        ClassScheme(tuple(names), kind="cell cycle phase"),
+        recipe,
+        simulated=False,
+        description="Jurkat",
+        licence="BSD-3-Clause",
+        total=len(labels),
+    )
 
 
 def measure(name: str, way: Way, data: TrainingData, split: Split) -> Row:
@@ -126,11 +129,23 @@ def measure(name: str, way: Way, data: TrainingData, split: Split) -> Row:
     cost = count_cost(trained.model, (1, *way.recipe.resize))
     accuracy, f1 = found["accuracy"], found["macro_f1"]
     row = Row(
-        name, way.model, cost.parameters, round(cost.mflop, 1),
-        accuracy.value, accuracy.low, accuracy.high, f1.value, f1.low, f1.high,
-        len(split.train), len(split.held_out), len(trained.history), round(trained.seconds, 1),
-        round(len(split.train) * len(trained.history) / trained.seconds, 1), round(rate, 1),
-    )  # fmt: skip
+        name,
+        way.model,
+        cost.parameters,
+        round(cost.mflop, 1),
+        accuracy.value,
+        accuracy.low,
+        accuracy.high,
+        f1.value,
+        f1.low,
+        f1.high,
+        len(split.train),
+        len(split.held_out),
+        len(trained.history),
+        round(trained.seconds, 1),
+        round(len(split.train) * len(trained.history) / trained.seconds, 1),
+        round(rate, 1),
+    )
     print(json.dumps(asdict(row)), flush=True)
     return row
 
@@ -158,9 +173,7 @@ def compare(cells: int, epochs: int, jurkat_epochs: int, long_epochs: int, sets:
         real = {"epochs": jurkat_epochs, "patience": jurkat_epochs, "seed": 1, "batch": 64}
         for key, recipe in (("compact", JURKAT), ("zhu2021", JURKAT_SMALL)):
             data = jurkat(recipe)
-            way = Way(
-                f"{ARCHITECTURES[key].title}, recipe of nscweb", recipe, TrainConfig(architecture=key, **real)
-            )
+            way = Way(f"{ARCHITECTURES[key].title}, recipe of nscweb", recipe, TrainConfig(architecture=key, **real))
             rows.append(measure("real Jurkat cells, 7 phases", way, data, split_by_cell(data, 1)))
     return [*rows, *(_longer(names[0], cells, long_epochs) if "longer" in sets else [])]
 
@@ -224,9 +237,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     text = markdown(rows, said)
     (given.out / "ARCHITECTURE_COMPARISON.md").write_text(text, "utf-8")
-    (given.out / "ARCHITECTURE_COMPARISON.json").write_text(
-        json.dumps([asdict(r) for r in rows], indent=1), "utf-8"
-    )
+    (given.out / "ARCHITECTURE_COMPARISON.json").write_text(json.dumps([asdict(r) for r in rows], indent=1), "utf-8")
     print(text)
     if given.card is not None:
         into_card(given.card, rows)
@@ -237,9 +248,7 @@ def into_card(folder: Path, rows: list[Row]) -> None:
     path = folder / "card.json"
     data = json.loads(path.read_text("utf-8"))
     data["performance"]["comparison"] = [asdict(row) for row in rows]
-    path.write_text(
-        json.dumps(card_to_dict(card_from_dict(data)), indent=1, ensure_ascii=False) + "\n", "utf-8"
-    )
+    path.write_text(json.dumps(card_to_dict(card_from_dict(data)), indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

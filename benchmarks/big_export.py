@@ -55,9 +55,7 @@ def write_big_zip(out: Path, cells: int, samples: int = 12) -> Path:
                 stream.write(_LOCAL.pack(b"PK\x03\x04", *same, 0) + name + data)
                 offset = min(position, _MAX32)
                 extra = struct.pack("<2HQ", 1, 8, position) if offset == _MAX32 else b""
-                entries.append(
-                    _ENTRY.pack(b"PK\x01\x02", 20, *same, len(extra), 0, 0, 0, 0, offset) + name + extra
-                )
+                entries.append(_ENTRY.pack(b"PK\x01\x02", 20, *same, len(extra), 0, 0, 0, 0, offset) + name + extra)
                 position += _LOCAL.size + len(name) + len(data)
         directory = b"".join(entries)
         stream.write(directory)

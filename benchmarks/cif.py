@@ -89,9 +89,10 @@ def our_read(path: Path, channels: int | None = None) -> tuple[int, float, list[
     with CifCells(path, Limits()) as table:
         names = table.channels if channels is None else table.channels[:channels]
         cells = [
-            cell for _, cell in table.read(range(table.cells), names, Limits(), FindingLog())
+            cell
+            for _, cell in table.read(range(table.cells), names, Limits(), FindingLog())
             if isinstance(cell, CellImage)
-        ]  # fmt: skip
+        ]
     return len(cells), time.process_time() - began, cells
 
 
@@ -147,9 +148,7 @@ def measure(quick: bool = False) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small files")
     print(json.dumps(measure(parser.parse_args().quick), indent=2))
 

@@ -73,8 +73,11 @@ def earliest(experiments: int, seed: int) -> None:
             hits = int(table["time_h"].notna().sum())
             somewhere += hits > 0
             per_group += hits
-        print(f"earliest day, {groups - 1} groups that do not differ, 3 replicates, 5 times: a day in "
-              f"{said(somewhere, experiments)} experiments", flush=True)  # fmt: skip
+        print(
+            f"earliest day, {groups - 1} groups that do not differ, 3 replicates, 5 times: a day in "
+            f"{said(somewhere, experiments)} experiments",
+            flush=True,
+        )
 
 
 def limits(experiments: int, seed: int) -> None:
@@ -86,14 +89,15 @@ def limits(experiments: int, seed: int) -> None:
         held = sum(one.bias_low <= bias <= one.bias_high for one in found)
         lower = sum(one.lower_low <= bias - z * sd <= one.lower_high for one in found)
         upper = sum(one.upper_low <= bias + z * sd <= one.upper_high for one in found)
-        print(f"agreement of {pairs} pairs: bias {said(held, experiments)}, lower limit {said(lower, experiments)}, "
-              f"upper limit {said(upper, experiments)}", flush=True)  # fmt: skip
+        print(
+            f"agreement of {pairs} pairs: bias {said(held, experiments)}, lower limit {said(lower, experiments)}, "
+            f"upper limit {said(upper, experiments)}",
+            flush=True,
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--experiments", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()

@@ -55,9 +55,7 @@ def naive(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     kept = table[table["group"].isin(filters.groups) & (table["flags"] == 0)]
     counts = kept.groupby(["group", "time_h", "replicate", "sample_id", "predicted"], observed=True).size()
     shares = counts / counts.groupby(level="sample_id").transform("sum")
-    found: pd.DataFrame = (
-        shares.groupby(level=["group", "time_h", "predicted"]).agg(["mean", "std"]).reset_index()
-    )
+    found: pd.DataFrame = shares.groupby(level=["group", "time_h", "predicted"]).agg(["mean", "std"]).reset_index()
     return found
 
 
@@ -90,9 +88,7 @@ def page_click(app: App, run: Run) -> Callable[[int], object]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the cells")
     parser.add_argument("--cells", type=int, default=500_000)
     parser.add_argument("--clicks", type=int, default=5)
@@ -124,9 +120,7 @@ def main() -> int:
     }
     for name, (wall, used) in {**rows, "naive, counts only": first}.items():
         print(f"{name:30s} {wall:7.3f} s wall {used:7.3f} s processor")
-    print(
-        f"naive / ours, counts only: {first[1] / counts[1]:.1f} (processor), {first[0] / counts[0]:.1f} (wall)"
-    )
+    print(f"naive / ours, counts only: {first[1] / counts[1]:.1f} (processor), {first[0] / counts[0]:.1f} (wall)")
     # What a user waits for is wall time; run it on a machine that does nothing else.
     slow = max(service[0], page[0])
     print(f"slowest click {slow:.3f} s wall; limit {LIMIT} s: {'held' if slow < LIMIT else 'NOT held'}")

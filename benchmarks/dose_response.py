@@ -63,9 +63,7 @@ def curves(design: Design, studies: int) -> list[DoseCurve]:
     """The curve of each study."""
     found = []
     for study in range(studies):
-        rng = np.random.default_rng(
-            [study, design.replicates, int(1000 * design.ec50), int(1000 * design.top)]
-        )
+        rng = np.random.default_rng([study, design.replicates, int(1000 * design.ec50), int(1000 * design.top)])
         dose, ratio = drawn(rng, design)
         found.append(dose_curve(dose, ratio))
     return found
@@ -78,14 +76,10 @@ def share(hits: int, of: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=1000)
     asked = parser.parse_args()
-    print(
-        "| design | curves shown, % | with an interval | EC50 covered, % | EC50 found / true, median | high / low |"
-    )
+    print("| design | curves shown, % | with an interval | EC50 covered, % | EC50 found / true, median | high / low |")
     print("|---|---|---|---|---|---|")
     for design in DESIGNS:
         start = time.process_time()
@@ -101,9 +95,7 @@ def main() -> None:
             flush=True,
         )
     flat = [curve.fitted for curve in curves(NO_EFFECT, asked.studies)]
-    print(
-        f"\nCurve shown although the dose has no effect: {share(sum(flat), len(flat))} % of {len(flat)} studies"
-    )
+    print(f"\nCurve shown although the dose has no effect: {share(sum(flat), len(flat))} % of {len(flat)} studies")
 
 
 if __name__ == "__main__":

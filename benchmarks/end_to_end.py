@@ -96,9 +96,7 @@ def main() -> None:
         modes: tuple[Mode, ...] = ("exact", "fast") if fast_offered(entry)[0] else ("exact",)
         naive(path, entry, 20)  # imports are no part of the race
         for mode in modes:
-            open_classifier(entry, threads=given.threads, mode=mode).predict(
-                [np.zeros((1, 45, 60), np.uint8)] * 8
-            )
+            open_classifier(entry, threads=given.threads, mode=mode).predict([np.zeros((1, 45, 60), np.uint8)] * 8)
         for turn in range(given.rounds):
             spent = processor_seconds()
             count, seconds = naive(path, entry, given.naive)

@@ -39,9 +39,7 @@ def drawn(rng: np.random.Generator, samples: int, cells: int, sharp: float, spre
     return Judged(scores, true, scores.argmax(axis=1), sample, CLASSES)
 
 
-def coverage(
-    samples: int, sharp: float, spread: float, experiments: int, seed: int
-) -> dict[str, tuple[float, float]]:
+def coverage(samples: int, sharp: float, spread: float, experiments: int, seed: int) -> dict[str, tuple[float, float]]:
     """Figure -> (share of intervals that hold the truth, mean width)."""
     rng = np.random.default_rng(seed)
     whole = judged_metrics(drawn(rng, 4000, 40, sharp, spread), seed=0, rounds=2)

@@ -42,9 +42,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the cells")
     parser.add_argument("--cells", type=int, default=500_000)
     parser.add_argument("--forms", nargs="*", default=list(ENDINGS))

@@ -57,9 +57,7 @@ def ways(entry: CardEntry, threads: int) -> dict[str, Way]:
     if entry.card.exports.get("onnx"):
         found["ONNX Runtime fp32 (exact mode)"] = open_classifier(entry, **options).predict_prepared
     if fast_offered(entry)[0]:
-        found["int8 + second look (fast mode)"] = open_classifier(
-            entry, mode="fast", **options
-        ).predict_prepared
+        found["int8 + second look (fast mode)"] = open_classifier(entry, mode="fast", **options).predict_prepared
     return found
 
 
@@ -70,11 +68,7 @@ def race(entry: CardEntry, inputs: Floats, threads: int, rounds: int) -> None:
     few = max(32, len(inputs) // 16)
     rates: dict[str, list[float]] = {name: [] for name in known}
     expected = known[NAIVE](inputs[:few])
-    apart = {
-        name: float(np.abs(way(inputs)[:few] - expected).max())
-        for name, way in known.items()
-        if name != NAIVE
-    }
+    apart = {name: float(np.abs(way(inputs)[:few] - expected).max()) for name, way in known.items() if name != NAIVE}
     for _ in range(rounds):
         for name, way in known.items():
             part = inputs[:few] if name == NAIVE else inputs

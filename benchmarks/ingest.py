@@ -141,10 +141,7 @@ def races(path: Path, cells: int, rounds: int) -> dict[str, dict[str, float]]:
     """Seconds of each way in turns -> rate and ratio to the first script, with the spread of the ratio."""
     seconds: dict[str, list[float]] = {}
     processor: dict[str, list[float]] = {}
-    with (
-        tempfile.TemporaryDirectory() as name,
-        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool,
-    ):
+    with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         our_shared_batch(path, pool)  # starts the processes, which a program does once
         for turn in range(rounds):
             batch = {}
@@ -278,9 +275,7 @@ def main() -> None:
     options.add_argument("--cells", type=int, default=20_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--many", type=int, default=200_000)
-    options.add_argument(
-        "--import-only", nargs=2, type=Path, metavar=("ZIP", "FOLDER"), help=argparse.SUPPRESS
-    )
+    options.add_argument("--import-only", nargs=2, type=Path, metavar=("ZIP", "FOLDER"), help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.import_only:
         import_only(*given.import_only)

@@ -35,9 +35,7 @@ METHODS = ("naive", "acc", "pacc", "em")
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "nsc-simulated-compact"
 
 
-def scored(
-    rng: np.random.Generator, labels: NDArray[Any], apart: Any, moved: Any = 0.0
-) -> NDArray[np.float32]:
+def scored(rng: np.random.Generator, labels: NDArray[Any], apart: Any, moved: Any = 0.0) -> NDArray[np.float32]:
     """Scores of cells: exact posteriors for equal shares, `moved` by the light of their sample."""
     far = np.asarray(apart)
     odds = (rng.normal(size=(len(labels), 3)) + far * np.eye(3)[labels]) * far - far**2 / 2 + moved
@@ -65,14 +63,20 @@ def as_cells(scores: Any, labels: Any, sample: Any, times: Any) -> CellScores:
     """Cells of samples 0..S-1, in order, with the time of each sample."""
     number = len(times)
     return CellScores(
-        scores, scores.argmax(axis=1), sample, np.zeros(len(sample), np.int64), labels,
-        tuple(f"s{index:04d}" for index in range(number)), ("mixture",) * number, ("",) * number, times, CLASSES,
-    )  # fmt: skip
+        scores,
+        scores.argmax(axis=1),
+        sample,
+        np.zeros(len(sample), np.int64),
+        labels,
+        tuple(f"s{index:04d}" for index in range(number)),
+        ("mixture",) * number,
+        ("",) * number,
+        times,
+        CLASSES,
+    )
 
 
-def mixtures(
-    rng: np.random.Generator, light: float, each: int, cells: int
-) -> tuple[CellScores, NDArray[Any]]:
+def mixtures(rng: np.random.Generator, light: float, each: int, cells: int) -> tuple[CellScores, NDArray[Any]]:
     """`each` mixtures per time point of so many cells, ratios even over all possible ones; and these ratios."""
     share = rng.dirichlet(np.ones(3), each * len(APART))
     times = np.repeat(list(APART), each)

@@ -91,8 +91,7 @@ def controls_table(worlds: int) -> list[str]:
         "|---|---|---|---|---|---|---|---|",
     ]
     counted = {
-        hours: np.concatenate([one[(name, hours, "naive")][1] for one in drawn]).mean()
-        for name, hours, _ in drawn[0]
+        hours: np.concatenate([one[(name, hours, "naive")][1] for one in drawn]).mean() for name, hours, _ in drawn[0]
     }
     for name, hours, method in drawn[0]:
         if method == "naive" and not name.startswith("held"):
@@ -143,9 +142,7 @@ def known_mixtures(seeds: int) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worlds", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--write", type=Path)

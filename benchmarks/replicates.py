@@ -31,9 +31,7 @@ DESIGNS: dict[str, tuple[tuple[int, int], float, tuple[float, float], tuple[int,
 }
 
 
-def draw(
-    name: str, experiments: int, seed: int, groups: str = "ab"
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+def draw(name: str, experiments: int, seed: int, groups: str = "ab") -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Replicate rows with one time point per experiment, and positive and all cells (experiments, groups)."""
     sizes, share, rhos, (least, most) = DESIGNS[name]
     rng = np.random.default_rng(seed)

@@ -36,11 +36,7 @@ DESIGNS: dict[str, tuple[tuple[float, ...], tuple[float, ...], int, float, int]]
 
 
 def scored(
-    labels: NDArray[np.int64],
-    samples: NDArray[np.int64],
-    rng: np.random.Generator,
-    sharp: float,
-    shift: float,
+    labels: NDArray[np.int64], samples: NDArray[np.int64], rng: np.random.Generator, sharp: float, shift: float
 ) -> NDArray[np.float32]:
     """(N, 3) scores: evidence for each class, moved as a whole in each sample."""
     moved = rng.normal(0, shift, (int(samples.max()) + 1, 3))[samples]
@@ -55,13 +51,7 @@ def experiment(name: str, rng: np.random.Generator, sharp: float, shift: float) 
     labels = np.repeat(np.arange(3), known)
     pots = labels * 3 + np.tile(np.arange(known) % 3, 3)
     held = HeldOut(
-        scored(labels, pots, rng, sharp, shift),
-        labels,
-        pots,
-        np.full(len(labels), 24.0),
-        FATES,
-        "drawn",
-        True,
+        scored(labels, pots, rng, sharp, shift), labels, pots, np.full(len(labels), 24.0), FATES, "drawn", True
     )
     truth, sample = [], []
     for number in range(2 * replicates):
@@ -89,9 +79,7 @@ def experiment(name: str, rng: np.random.Generator, sharp: float, shift: float) 
     tables = {"alone": group_tests(rows, "b"), "with it": group_tests(rows, "b", shared=shared_error(found))}
     planned = dict(zip(FATES, np.subtract(one, other), strict=True))
     return pd.concat(
-        table[["class", "difference", "low", "high", "p"]].assign(
-            how=how, planned=table["class"].map(planned)
-        )
+        table[["class", "difference", "low", "high", "p"]].assign(how=how, planned=table["class"].map(planned))
         for how, table in tables.items()
     )
 

@@ -102,8 +102,7 @@ def changed_rows(
             images = drawn[name]
             if change is not None:
                 images = [
-                    change.make(image, own, rng, change.amount)
-                    for image, own in zip(images, lights[name], strict=True)
+                    change.make(image, own, rng, change.amount) for image, own in zip(images, lights[name], strict=True)
                 ]
             light, scores = judged(classifier, images)
             found.append(light.light)
@@ -207,10 +206,7 @@ def report(
             "",
             "| set | sample | cells | light | first reason |",
             "|---|---|---:|---|---|",
-            *(
-                f"| {row['set']} | {row['sample']} | {row['cells']} | {row['light']} | {row['why']} |"
-                for row in real
-            ),
+            *(f"| {row['set']} | {row['sample']} | {row['cells']} | {row['light']} | {row['why']} |" for row in real),
         ]
     return "\n".join(lines) + "\n"
 
@@ -242,9 +238,7 @@ def main() -> None:
         f"Pure and changed samples have {options.cells} cells each; more cells per sample show smaller changes. Mixed "
         "samples have 12 to 300 cells, doublets, debris and empty frames among them."
     )
-    text = report(
-        options.model, f" --samples {options.samples} --fresh {options.fresh}", made, fresh, changed, real
-    )
+    text = report(options.model, f" --samples {options.samples} --fresh {options.fresh}", made, fresh, changed, real)
     if options.out:
         # What people wrote below this heading stays.
         old = options.out.read_text("utf-8") if options.out.exists() else ""

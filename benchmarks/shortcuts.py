@@ -37,12 +37,7 @@ from nscweb.training.metrics import Scored
 from nscweb.training.splits import split_by_sample
 
 STUDIES = ("fair", "light", "frames")
-DEFAULT, LEFT_IN, STRETCHED, INSIDE = (
-    "default",
-    "background left in",
-    "frame stretched",
-    "field inside every frame",
-)
+DEFAULT, LEFT_IN, STRETCHED, INSIDE = ("default", "background left in", "frame stretched", "field inside every frame")
 # Zeros that rotation brings in would be black where the background is left in.
 _PLAIN = AugmentSettings.off(flip=0.5, quarter_turns=True)
 RECIPES = {
@@ -68,18 +63,21 @@ TIMES_H, REPLICATES = (24.0, 48.0, 120.0), 6
 SINGLES = (1.0, 0.0, 0.0, 0.0)
 HEIGHTS = ((50, 57), (43, 49), (37, 42))
 COLUMNS = (
-    "study", "recipe", "recording alone", "network", "background", "all light", "frame", "on a fair study", "audit",
-)  # fmt: skip
+    "study",
+    "recipe",
+    "recording alone",
+    "network",
+    "background",
+    "all light",
+    "frame",
+    "on a fair study",
+    "audit",
+)
 
 
 def cells_of(study: str, cells: int, seed: int) -> Iterator[LabelledCell]:
     """Single cells of a fair or a confounded study; samples of one fate, evenly over fates and times."""
-    plans = [
-        (fate, time_h, number)
-        for time_h in TIMES_H
-        for number in range(REPLICATES)
-        for fate in range(len(FATES))
-    ]
+    plans = [(fate, time_h, number) for time_h in TIMES_H for number in range(REPLICATES) for fate in range(len(FATES))]
     for index, (fate, time_h, number) in enumerate(plans):
         rng = np.random.default_rng([seed, STUDIES.index(study), index])
         profile = PROFILES["flowsight"]
@@ -89,9 +87,7 @@ def cells_of(study: str, cells: int, seed: int) -> Iterator[LabelledCell]:
         light = draw_illumination(rng, profile, bright)
         label = SampleLabel(f"{FATES[fate]} {time_h:g} h {number + 1}", study, time_h, str(number + 1))
         ratios = [float(i == fate) for i in range(len(FATES))]
-        for cell in draw_sample(
-            rng, cells // len(plans), ratios, time_h, profile, light, kind_shares=SINGLES
-        ):
+        for cell in draw_sample(rng, cells // len(plans), ratios, time_h, profile, light, kind_shares=SINGLES):
             yield LabelledCell(label, fate, cell.pixels)
 
 
@@ -101,7 +97,7 @@ def run(study: str, name: str, cells: int, epochs: int, seed: int) -> dict[str, 
     classes = ClassScheme(tuple(FATES))
     data = collect(
         cells_of(study, cells, seed), classes, recipe, simulated=True, description="Simulated.", licence="CC0-1.0"
-    )  # fmt: skip
+    )
     split = split_by_sample(data, seed)
     config = TrainConfig(
         options={"width": 12, "depth": 1},
@@ -153,9 +149,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    print(
-        f"{args.cells:,} simulated cells, {len(TIMES_H) * REPLICATES * len(FATES)} samples, guessing is 33.3 %."
-    )
+    print(f"{args.cells:,} simulated cells, {len(TIMES_H) * REPLICATES * len(FATES)} samples, guessing is 33.3 %.")
     print("Accuracy in % with 95 % intervals over held-out samples; what a swap costs in points.\n")
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     sentences = []

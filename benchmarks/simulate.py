@@ -63,9 +63,7 @@ def picture(out: Path) -> None:
         for hours in (24.0, 120.0):
             chosen = [cell.pixels[0] for cell in cells if cell.fate == fate and cell.time_h == hours]
             rows.append(row(chosen[::5], f"SIMULATED: {name}, {hours / 24:g} d"))
-    rows.append(
-        row(other[::2], "REAL: airway cells, ImageStream, brightfield (other cells, same kind of instrument)")
-    )
+    rows.append(row(other[::2], "REAL: airway cells, ImageStream, brightfield (other cells, same kind of instrument)"))
     wide = [cell.pixels[0] for cell in iter_labelled_cells(12, 150, replicates=2, profile="imagestream")]
     rows.append(row(wide[::16], "SIMULATED: ImageStream-like"))
     cv2.imwrite(str(out), np.vstack(rows))
@@ -82,9 +80,7 @@ def speed(cells: int) -> None:
                 out = Path(folder) / "s.zip"
                 write_study_zip(out, cells=count, seed=1, groups=["NT3"], profile=profile, workers=workers)
                 rate = count / (time.perf_counter() - began)
-                print(
-                    f"{profile:12s} {workers} worker(s): {rate:7.0f} cells/s; 100,000 in {1e5 / rate / 60:.1f} min"
-                )
+                print(f"{profile:12s} {workers} worker(s): {rate:7.0f} cells/s; 100,000 in {1e5 / rate / 60:.1f} min")
 
 
 if __name__ == "__main__":

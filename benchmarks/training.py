@@ -36,14 +36,17 @@ _FIELD = (48, 48)
 def noise_cells(cells: int, architecture: str, folder: Path | None) -> TrainingData:
     """Cells of pure noise; what is in them does not matter for speed. With a folder they lie in a file."""
     images = np.random.default_rng(0).normal(600, 20, (64, 1, 60, 56)).astype(np.uint16)
-    stream = (
-        LabelledCell(SampleLabel(f"s{number % 9}"), number % 3, images[number % 64])
-        for number in range(cells)
-    )
+    stream = (LabelledCell(SampleLabel(f"s{number % 9}"), number % 3, images[number % 64]) for number in range(cells))
     return collect(
-        stream, ClassScheme(("a", "b", "c")), InputRecipe(field_px=_FIELD, resize=input_size_for(architecture, _FIELD)),
-        simulated=True, description="noise", licence="none", folder=folder, memory_limit=0,
-    )  # fmt: skip
+        stream,
+        ClassScheme(("a", "b", "c")),
+        InputRecipe(field_px=_FIELD, resize=input_size_for(architecture, _FIELD)),
+        simulated=True,
+        description="noise",
+        licence="none",
+        folder=folder,
+        memory_limit=0,
+    )
 
 
 def rate(work: Iterable[int], seconds: float, device: torch.device) -> float:
@@ -69,11 +72,7 @@ def measure(architecture: str, given: argparse.Namespace, device: torch.device) 
     """One row."""
     data = noise_cells(given.cells, architecture, given.mapped)
     config = TrainConfig(
-        architecture=architecture,
-        batch=given.batch,
-        precision=given.precision,
-        compile=given.compile,
-        average=0.99,
+        architecture=architecture, batch=given.batch, precision=given.precision, compile=given.compile, average=0.99
     ).for_cells(given.cells)
     make = BatchMaker(config, data, device)
     learner = start_learner(config, data, torch.ones(3), device)
@@ -92,9 +91,7 @@ def measure(architecture: str, given: argparse.Namespace, device: torch.device) 
     loader = rate((len(load(item).labels) for item in rows()), given.seconds, device)
     step = rate((_step(learner, fixed) for _ in rows()), given.seconds, device)
     threaded = device.type == "cuda"
-    both = rate(
-        (_step(learner, batch) for batch in ahead(load, rows(), threaded=threaded)), given.seconds, device
-    )
+    both = rate((_step(learner, batch) for batch in ahead(load, rows(), threaded=threaded)), given.seconds, device)
     return {
         "architecture": architecture,
         "input": list(data.recipe.resize),
@@ -120,23 +117,15 @@ def printed(row: dict[str, object], say: Callable[[str], None] = print) -> None:
     say(
         f"{row['architecture']}: loader alone {row['loader']} cells/s, step alone {row['step']}, both {row['both']} "
         f"(expected {row['expected']}). "
-        + (
-            "The loader holds the network up."
-            if row["loader_is_bottleneck"]
-            else "The loader is no bottleneck."
-        )
+        + ("The loader holds the network up." if row["loader_is_bottleneck"] else "The loader is no bottleneck.")
     )
     say(json.dumps(row))
 
 
 def main() -> None:
     """Measure each network that was named."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--architectures", nargs="+", default=["compact", "accurate"], choices=list(ARCHITECTURES)
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architectures", nargs="+", default=["compact", "accurate"], choices=list(ARCHITECTURES))
     parser.add_argument("--cells", type=int, default=4096)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5.0, help="for each of the three rates")

@@ -53,41 +53,35 @@ def drawn(design: StudyDesign, model: Classifier) -> Iterator[pd.DataFrame]:
             rng, sample.cells, sample.ratios, sample.time_h, PROFILES["flowsight"], light, channels=("Ch1",)
         )
         planes = [cell.pixels for cell in cells]
-        flags = np.asarray(
-            quality_flags(pd.DataFrame([measure(plane[0])._asdict() for plane in planes])), int
-        )
+        flags = np.asarray(quality_flags(pd.DataFrame([measure(plane[0])._asdict() for plane in planes])), int)
         yield _table(sample, model.predict(planes), flags).loc[(flags & unwanted) == 0]
 
 
 def _table(sample: SimulatedSample, scores: np.ndarray, flags: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame({f"p_{fate}": scores[:, index] for index, fate in enumerate(FATES)})
     about = {
-        "sample_id": sample.name, "group": sample.group, "time_h": sample.time_h,
-        "replicate": str(sample.replicate), "true_class": "", "flags": flags,
-    }  # fmt: skip
+        "sample_id": sample.name,
+        "group": sample.group,
+        "time_h": sample.time_h,
+        "replicate": str(sample.replicate),
+        "true_class": "",
+        "flags": flags,
+    }
     return table.assign(**about, predicted=np.asarray(FATES, object)[scores.argmax(axis=1)])
 
 
 def covered(cells: CellScores, design: StudyDesign, entry: CardEntry, method: str) -> pd.DataFrame:
     """One row per interval: level (sample, group_now, group_planned), time_h, width, error, inside."""
     found = estimate(cells, read_held_out(entry), method)
-    true = {
-        (item.name, fate): item.ratios[index] for item in design.samples for index, fate in enumerate(FATES)
-    }
+    true = {(item.name, fate): item.ratios[index] for item in design.samples for index, fate in enumerate(FATES)}
     rows = []
     for row in found.table.to_dict("records"):
         rows.append(("sample", row, row["ratio"], true[(row["sample_id"], row["class"])]))
     planned = {group.name: group for group in GROUPS}
     for row in group_estimates(found).to_dict("records"):
         place = FATES.index(row["class"])
-        own = [
-            item.ratios
-            for item in design.samples
-            if (item.group, item.time_h) == (row["group"], row["time_h"])
-        ]
-        rows.append(
-            ("group, these replicates", row, row["mean"], float(np.mean([ratios[place] for ratios in own])))
-        )
+        own = [item.ratios for item in design.samples if (item.group, item.time_h) == (row["group"], row["time_h"])]
+        rows.append(("group, these replicates", row, row["mean"], float(np.mean([ratios[place] for ratios in own]))))
         group = planned[row["group"]]
         share = group.percent[row["time_h"]] / 100
         rest = group.rest[place] * (1 - share)
@@ -95,13 +89,18 @@ def covered(cells: CellScores, design: StudyDesign, entry: CardEntry, method: st
     return pd.DataFrame(
         [
             {
-                "level": level, "method": method, "time_h": row["time_h"], "class": row["class"],
-                "recovered": bool(row["recovered"]), "width": row["high"] - row["low"],
-                "error": abs(value - truth), "inside": bool(row["low"] <= truth <= row["high"]),
+                "level": level,
+                "method": method,
+                "time_h": row["time_h"],
+                "class": row["class"],
+                "recovered": bool(row["recovered"]),
+                "width": row["high"] - row["low"],
+                "error": abs(value - truth),
+                "inside": bool(row["low"] <= truth <= row["high"]),
             }
             for level, row, value, truth in rows
         ]
-    )  # fmt: skip
+    )
 
 
 def claims(cells: CellScores, design: StudyDesign, entry: CardEntry) -> pd.DataFrame:
@@ -125,9 +124,7 @@ def claims(cells: CellScores, design: StudyDesign, entry: CardEntry) -> pd.DataF
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=2)
     parser.add_argument("--cells", type=int, default=12_150)
     parser.add_argument("--seed", type=int, default=900)
@@ -148,17 +145,23 @@ def main() -> None:
 
 def told(table: pd.DataFrame, verdicts: pd.DataFrame) -> None:
     """Print what was found so far; the interval of coverage is over studies' samples or groups, not over fates."""
-    columns = {"intervals": ("inside", "size"), "inside": ("inside", "mean"), "error": ("error", "mean"),
-               "width": ("width", "mean"), "recovered": ("recovered", "mean")}  # fmt: skip
+    columns = {
+        "intervals": ("inside", "size"),
+        "inside": ("inside", "mean"),
+        "error": ("error", "mean"),
+        "width": ("width", "mean"),
+        "recovered": ("recovered", "mean"),
+    }
     print(table.groupby(["level", "method"]).agg(**columns).round(3).to_string())
     shown = table[table["method"] == "pacc"].groupby(["level", "time_h"]).agg(**columns)
     # The fates of one sample hang together: three intervals count as one in the interval of coverage.
-    low, high = wilson(
-        (shown["inside"] * shown["intervals"] / 3).to_numpy(), (shown["intervals"] / 3).to_numpy()
-    )
+    low, high = wilson((shown["inside"] * shown["intervals"] / 3).to_numpy(), (shown["intervals"] / 3).to_numpy())
     print(shown.assign(inside_low=low, inside_high=high).round(3).to_string())
-    print(f"sentences: {len(verdicts)}, with a claim: {(verdicts['verdict'] == 'clear').sum()}, "
-          f"false claims: {verdicts['false_claim'].sum()}", flush=True)  # fmt: skip
+    print(
+        f"sentences: {len(verdicts)}, with a claim: {(verdicts['verdict'] == 'clear').sum()}, "
+        f"false claims: {verdicts['false_claim'].sum()}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

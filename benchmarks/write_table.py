@@ -82,9 +82,7 @@ def as_markdown(found: dict[str, Any]) -> list[str]:
             lines.append("| | " + " | ".join(words(name) for name in names) + " |")
             lines.append("|---|" + "---:|" * len(names))
             for row_name, row in item.items():
-                lines.append(
-                    f"| {words(row_name)} | " + " | ".join(value(row.get(name, "")) for name in names) + " |"
-                )
+                lines.append(f"| {words(row_name)} | " + " | ".join(value(row.get(name, "")) for name in names) + " |")
         else:
             lines += ["| | |", "|---|---:|"]
             lines += [f"| {words(name)} | {value(one)} |" for name, one in item.items()]

@@ -45,11 +45,7 @@ class Settings:
         """
         root = (data_dir or Path(environ.get("NSCWEB_DATA_DIR") or "nscweb-data")).expanduser().absolute()
         database = environ.get("NSCWEB_DATABASE_URL") or f"sqlite:///{(root / 'catalogue.sqlite').as_posix()}"
-        inbox = (
-            Path(environ["NSCWEB_INBOX"]).expanduser().absolute()
-            if environ.get("NSCWEB_INBOX")
-            else root / "inbox"
-        )
+        inbox = Path(environ["NSCWEB_INBOX"]).expanduser().absolute() if environ.get("NSCWEB_INBOX") else root / "inbox"
         return cls(
             data_dir=root,
             database_url=database,

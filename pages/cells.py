@@ -27,9 +27,7 @@ with open_page("cells") as app:
                 explained = filters.class_to_explain(class_scheme(run), "cells")
         total, offset = cell_view.paging(app, run, chosen, per_page=24, key="cells_page")
         if not total:
-            show.empty(
-                "No cell matches these filters", "Widen the confidence, or choose all samples and any class."
-            )
+            show.empty("No cell matches these filters", "Widen the confidence, or choose all samples and any class.")
         else:
             page = cached.gallery_page(app, run, chosen, 24, offset)
             st.caption(

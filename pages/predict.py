@@ -18,10 +18,7 @@ with open_page("predict") as app:
                 fast = model_view.choose_speed(app, model)
                 with st.container(horizontal=True):
                     if st.button(
-                        "Run prediction",
-                        type="primary",
-                        icon=":material/play_arrow:",
-                        disabled=not study.cells,
+                        "Run prediction", type="primary", icon=":material/play_arrow:", disabled=not study.cells
                     ):
                         jobs.start_prediction(app, study, model, fast=fast)
                     if st.button("Model card", icon=":material/description:"):
@@ -29,8 +26,7 @@ with open_page("predict") as app:
         jobs.follow_current(app, "predict")
     if study and not run and not jobs.is_following():
         show.empty(
-            "Not predicted yet",
-            "Press Run prediction. It runs on this computer, and you may close the tab meanwhile.",
+            "Not predicted yet", "Press Run prediction. It runs on this computer, and you may close the tab meanwhile."
         )
     if study and asked:
         if there:

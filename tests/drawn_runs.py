@@ -19,9 +19,7 @@ FATES = ("astrocyte", "oligodendrocyte", "neuron")
 Shares = Mapping[tuple[str, float, int], Sequence[float]]
 
 
-def drawn_scores(
-    labels: NDArray[np.int64], rng: np.random.Generator, sharpness: float = 2.0
-) -> NDArray[np.float32]:
+def drawn_scores(labels: NDArray[np.int64], rng: np.random.Generator, sharpness: float = 2.0) -> NDArray[np.float32]:
     """(N, 3) scores of cells of known class: Bayes' rule on a drawn value, so they are calibrated at equal shares."""
     value = rng.normal(size=(len(labels), len(FATES))) + sharpness * np.eye(len(FATES))[labels]
     odds = np.exp(sharpness * (value - value.max(axis=1, keepdims=True)))
@@ -38,9 +36,8 @@ def drawn_held_out(
     repeat = rng.integers(0, samples, len(labels))
     _, number = np.unique(np.stack([labels, times, repeat]), axis=1, return_inverse=True)
     return HeldOut(
-        drawn_scores(labels, rng, sharpness), labels, number.astype(np.int64), times, FATES,
-        "drawn cells", True,
-    )  # fmt: skip
+        drawn_scores(labels, rng, sharpness), labels, number.astype(np.int64), times, FATES, "drawn cells", True
+    )
 
 
 def drawn_run(
@@ -62,19 +59,13 @@ def drawn_run(
         lights: sample name -> light; green where it is not named, none at all with an empty mapping.
     """
     rng = np.random.default_rng(seed)
-    study_id = app.catalogue.create_study(
-        name, app.clock(), channel="Ch1", channels=["Ch1"], simulated=simulated
-    )
+    study_id = app.catalogue.create_study(name, app.clock(), channel="Ch1", channels=["Ch1"], simulated=simulated)
     samples, parts = [], []
     for key, share in shares.items():
         group, hours, replicate = key
         count = cells if isinstance(cells, int) else cells[key]
         sample = Sample(
-            f"{group}_{hours:g}h_{replicate}",
-            group=group,
-            time_h=hours,
-            replicate=str(replicate),
-            cells=count,
+            f"{group}_{hours:g}h_{replicate}", group=group, time_h=hours, replicate=str(replicate), cells=count
         )
         samples.append(sample)
         labels = rng.choice(len(FATES), count, p=np.asarray(share, float) / np.sum(share))
@@ -83,16 +74,24 @@ def drawn_run(
     table = pd.concat([_rows(*part) for part in parts], ignore_index=True)
     model = "drawn"
     made = Provenance(
-        study=name, study_id=study_id, cells_sha256="0" * 64, model=model, model_version="1",
-        weights_sha256="0" * 64, channel="Ch1", settings={}, versions={}, started_utc=app.clock(), seconds=1.0,
-        simulated_cells=simulated, simulated_training=True,
-    )  # fmt: skip
+        study=name,
+        study_id=study_id,
+        cells_sha256="0" * 64,
+        model=model,
+        model_version="1",
+        weights_sha256="0" * 64,
+        channel="Ch1",
+        settings={},
+        versions={},
+        started_utc=app.clock(),
+        seconds=1.0,
+        simulated_cells=simulated,
+        simulated_training=True,
+    )
     run_id = app.catalogue.start_run(study_id, model, app.clock())
     write_predictions(app.folder.run_dir(run_id) / "predictions.parquet", table)
     known = app.catalogue.study(study_id).samples
-    fitness = (
-        [] if lights == {} else [_fitness(item, (lights or {}).get(item.name, "green")) for item in known]
-    )
+    fitness = [] if lights == {} else [_fitness(item, (lights or {}).get(item.name, "green")) for item in known]
     extra = {"fitness": fitness, "sheet_digest": sheet_digest(known), "model_title": "Drawn scores"}
     run = Run(run_id, study_id, model, app.clock(), len(table), FATES, made, extra)
     app.catalogue.add_run(run)
@@ -104,20 +103,7 @@ def grid(
 ) -> dict[tuple[str, float, int], NDArray[np.float64]]:
     """Shares of a whole study: groups differ, neurons grow with time, replicates scatter on the log scale."""
     rng = np.random.default_rng(seed)
-    names = (
-        "RA+SHH",
-        "NT3",
-        "LDH-NT3",
-        "NT4",
-        "NGF",
-        "MT",
-        "CNTF",
-        "BDNF",
-        "GDNF",
-        "FGF2",
-        "EGF",
-        "no inducer",
-    )
+    names = ("RA+SHH", "NT3", "LDH-NT3", "NT4", "NGF", "MT", "CNTF", "BDNF", "GDNF", "FGF2", "EGF", "no inducer")
     result = {}
     for index, name in enumerate(names[:groups]):
         for hours in times_h:
@@ -133,11 +119,13 @@ def _rows(sample: Sample, scores: NDArray[np.float32]) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "cell_id": [f"{sample.name}:{item - 1}" for item in number],
-            "sample_id": sample.name, "object_number": number, "group": sample.group,
+            "sample_id": sample.name,
+            "object_number": number,
+            "group": sample.group,
             "time_h": float(sample.time_h if sample.time_h is not None else np.nan),
             "replicate": sample.replicate,
         }
-    )  # fmt: skip
+    )
     for index, fate in enumerate(FATES):
         table[f"p_{fate}"] = scores[:, index]
     table["predicted"] = np.asarray(FATES, object)[scores.argmax(axis=1)]
@@ -150,8 +138,18 @@ def _rows(sample: Sample, scores: NDArray[np.float32]) -> pd.DataFrame:
 
 def _fitness(sample: Sample, light: str) -> dict[str, object]:
     return {
-        "sample_id": sample.name, "cells": sample.cells, "far": 0, "kind": "embedding", "expected": 0.05,
-        "unlike": light == "red", "sentence": "", "share": 0.0, "light": light,
-        "reasons": ["Drawn."] if light != "green" else [], "notes": [], "advice": [],
-        "shares": {"embedding": 0.05}, "figures": {},
-    }  # fmt: skip
+        "sample_id": sample.name,
+        "cells": sample.cells,
+        "far": 0,
+        "kind": "embedding",
+        "expected": 0.05,
+        "unlike": light == "red",
+        "sentence": "",
+        "share": 0.0,
+        "light": light,
+        "reasons": ["Drawn."] if light != "green" else [],
+        "notes": [],
+        "advice": [],
+        "shares": {"embedding": 0.05},
+        "figures": {},
+    }

@@ -47,9 +47,7 @@ def write_random_model(
     _spread_scores(network, recipe)
     weights = folder / "weights.safetensors"
     safetensors.torch.save_file({k: v.contiguous() for k, v in network.state_dict().items()}, weights)
-    inputs = (
-        np.random.default_rng(seed).normal(size=(4, len(recipe.channels), *recipe.resize)).astype(np.float32)
-    )
+    inputs = np.random.default_rng(seed).normal(size=(4, len(recipe.channels), *recipe.resize)).astype(np.float32)
     with torch.inference_mode():
         scores = torch.softmax(network(torch.from_numpy(inputs)), dim=1).numpy()
     np.savez(folder / "example.npz", input=inputs, probabilities=scores)
@@ -65,13 +63,22 @@ def write_random_model(
         recipe=recipe,
         weights=WeightsFile(weights.name, digest, "example.npz"),
         origin=Origin(
-            data="nothing", simulated=simulated, cells=0, split="none", device="CPU", seconds=0.0, seed=seed,
-            command="none", licence="CC0-1.0", created_utc="2026-01-01T00:00:00Z", settings=settings or {},
+            data="nothing",
+            simulated=simulated,
+            cells=0,
+            split="none",
+            device="CPU",
+            seconds=0.0,
+            seed=seed,
+            command="none",
+            licence="CC0-1.0",
+            created_utc="2026-01-01T00:00:00Z",
+            settings=settings or {},
         ),
         performance=Performance(data="nothing"),
         uses=("Tests.",),
         limits=("It has learnt nothing.",),
-    )  # fmt: skip
+    )
     (folder / "card.json").write_text(json.dumps(card_to_dict(card)), "utf-8")
     if describes:
         known = Classifier(read_card(folder), threads=1)

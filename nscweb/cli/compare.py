@@ -24,13 +24,11 @@ def compare(
     time: Annotated[
         str,
         typer.Option(
-            "--time",
-            help="Time point, such as 1d or 12h; without it the last at which two groups can be compared.",
+            "--time", help="Time point, such as 1d or 12h; without it the last at which two groups can be compared."
         ),
     ] = "",
     control: Annotated[
-        str,
-        typer.Option("--control", help="Group that the others are tested against; without it every pair."),
+        str, typer.Option("--control", help="Group that the others are tested against; without it every pair.")
     ] = "",
     method: Annotated[
         str, typer.Option("--method", help="pacc, acc or em (corrected), or naive (counted labels).")
@@ -38,13 +36,10 @@ def compare(
     adjust: Annotated[
         str,
         typer.Option(
-            "--adjust",
-            help="holm or fdr_bh (Benjamini-Hochberg), over all comparisons of a fate and time point.",
+            "--adjust", help="holm or fdr_bh (Benjamini-Hochberg), over all comparisons of a fate and time point."
         ),
     ] = "holm",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for groups.csv, tests.csv and samples.csv.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for groups.csv, tests.csv and samples.csv.")] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -65,14 +60,10 @@ def compare(
             raise WrongUse(f"The study {study!r} has no prediction yet.", "Run nscweb predict on it first.")
         found = comparison(opened, chosen, None, method, control, adjust)
         if control and found.control != control:
-            raise WrongUse(
-                f"No counted cell is of the group {control!r}.", "Name a group of the sample sheet."
-            )
+            raise WrongUse(f"No counted cell is of the group {control!r}.", "Name a group of the sample sheet.")
         wanted = fate or default_fate(found.classes)
         if wanted not in found.classes.names:
-            raise WrongUse(
-                f"The model has no class {wanted!r}.", f"Its classes are {', '.join(found.classes.names)}."
-            )
+            raise WrongUse(f"The model has no class {wanted!r}.", f"Its classes are {', '.join(found.classes.names)}.")
         hours = TimePoint.parse(time).hours if time else default_time(found)
         said = answer_of(found, wanted, hours)
         files = write_comparison(found, out) if out else {}

@@ -37,9 +37,7 @@ if TYPE_CHECKING:
 
 DataDir = Annotated[
     Path | None,
-    typer.Option(
-        "--data-dir", help="Folder of studies and runs; otherwise NSCWEB_DATA_DIR, otherwise nscweb-data."
-    ),
+    typer.Option("--data-dir", help="Folder of studies and runs; otherwise NSCWEB_DATA_DIR, otherwise nscweb-data."),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")

@@ -29,8 +29,7 @@ def _nothing() -> None:
 def fetch(
     data: Annotated[str, typer.Argument(help="Name of the set, such as zhu2021.", show_default=False)],
     folder: Annotated[
-        Path | None,
-        typer.Option("--folder", help="Where the files go; otherwise a folder of the data folder."),
+        Path | None, typer.Option("--folder", help="Where the files go; otherwise a folder of the data folder.")
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -75,9 +74,7 @@ def fetch(
         if no_import:
             console.result(result)
             return
-        report = public_data_import.import_public(
-            opened, data, where, study_name=name, progress=console.progress
-        )
+        report = public_data_import.import_public(opened, data, where, study_name=name, progress=console.progress)
         _tell(console, report)
         console.result(
             {**result, **report.as_dict()},

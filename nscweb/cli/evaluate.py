@@ -20,23 +20,18 @@ def evaluate(
     study: Annotated[
         str,
         typer.Argument(
-            help="Name or id of a study, or a folder that has one folder of images per class.",
-            show_default=False,
+            help="Name or id of a study, or a folder that has one folder of images per class.", show_default=False
         ),
     ],
     model: Annotated[
-        str,
-        typer.Option("--model", help="Name of a model, or path of its folder; without it the default model."),
+        str, typer.Option("--model", help="Name of a model, or path of its folder; without it the default model.")
     ] = "",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for metrics.json, figures and their data.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for metrics.json, figures and their data.")] = None,
     svg: Annotated[
         bool, typer.Option("--svg", help="Also one SVG per figure, where Chrome or Chromium is installed.")
     ] = False,
     class_from: Annotated[
-        str,
-        typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks."),
+        str, typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks.")
     ] = "auto",
     against: Annotated[
         str,
@@ -49,8 +44,7 @@ def evaluate(
     even_if_trained_on: Annotated[
         bool,
         typer.Option(
-            "--even-if-trained-on",
-            help="Give figures even for cells that trained the model; they are marked.",
+            "--even-if-trained-on", help="Give figures even for cells that trained the model; they are marked."
         ),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap behind the intervals.")] = 0,
@@ -77,9 +71,7 @@ def evaluate(
 
         opened = console.open(data_dir)
         chosen = model or default_model(opened).card.name
-        found, said = labelled_study(
-            opened, study, class_level=class_level(class_from), progress=console.progress
-        )
+        found, said = labelled_study(opened, study, class_level=class_level(class_from), progress=console.progress)
         if said:
             console.warn(said)
         run = run_for(opened, found.study_id, chosen, progress=console.progress, device=device)
@@ -112,8 +104,6 @@ def evaluate(
             data["against"] = comparison_dict(compared)
             files |= write_comparison(compared, out) if out else {}
             lines += [compared.sentence, MCNEMAR_NOTE]
-            lines += [
-                f"Note: {sentence}" for sentence in compared.warnings if sentence not in result.warnings
-            ]
+            lines += [f"Note: {sentence}" for sentence in compared.warnings if sentence not in result.warnings]
         lines += [f"Written: {path}" for name, path in files.items() if not name.endswith(".csv")]
         console.result(data, "\n".join(lines))

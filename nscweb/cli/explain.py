@@ -19,8 +19,7 @@ def explain(
     study: Name,
     out: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")],
     model: Annotated[
-        str,
-        typer.Option("--model", help="Name of a model, or path of its folder; without it the default model."),
+        str, typer.Option("--model", help="Name of a model, or path of its folder; without it the default model.")
     ] = "",
     cells: Annotated[int, typer.Option("--cells", min=1, help="How many cells.")] = 12,
     class_name: Annotated[

@@ -23,9 +23,7 @@ def field_settings(
     changed = {name: value for name, value in given.items() if value is not None}
     if not fields:
         if changed or colonies:
-            raise WrongUse(
-                "Options of fields of view were given without --fields.", "Add --fields, or leave them out."
-            )
+            raise WrongUse("Options of fields of view were given without --fields.", "Add --fields, or leave them out.")
         return None
     suggested = SegmentationSettings.suggested(pixel_size_um, colonies=colonies)
     if changed.get("split_strength", 0) < 0:

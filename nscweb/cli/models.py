@@ -36,8 +36,7 @@ def list_installed(as_json: AsJson = False, data_dir: DataDir = None) -> None:
         entries = list_models(console.open(data_dir), log)
         models = [model_summary(entry) for entry in entries]
         findings = [
-            {"level": item.level, "code": item.code, "message": item.message, "where": item.where}
-            for item in log
+            {"level": item.level, "code": item.code, "message": item.message, "where": item.where} for item in log
         ]
         lines = []
         for item in models:
@@ -47,12 +46,8 @@ def list_installed(as_json: AsJson = False, data_dir: DataDir = None) -> None:
                 if accuracy
                 else "accuracy not stated"
             )
-            trained = (
-                "trained on simulated cells" if item["simulated_training"] else "trained on measured cells"
-            )
-            lines.append(
-                f"{item['name']} {item['version']}: {', '.join(item['classes'])}; {figure}; {trained}"
-            )
+            trained = "trained on simulated cells" if item["simulated_training"] else "trained on measured cells"
+            lines.append(f"{item['name']} {item['version']}: {', '.join(item['classes'])}; {figure}; {trained}")
         lines += [f"Not offered: {item['where']}: {item['message']}" for item in findings]
         console.result({"models": models, "findings": findings}, "\n".join(lines) or "No model is installed.")
 
@@ -61,8 +56,7 @@ def install_(
     name: Annotated[str, typer.Argument(help="What to install; see --list.", show_default=False)] = "",
     list_: Annotated[bool, typer.Option("--list", help="Only list what can be installed.")] = False,
     file: Annotated[
-        Path | None,
-        typer.Option("--from", help="The authors' file on this disk, for computers without internet."),
+        Path | None, typer.Option("--from", help="The authors' file on this disk, for computers without internet.")
     ] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
@@ -80,8 +74,7 @@ def install_(
                 raise WrongUse("Say what the file is.", "Write: nscweb models install zhu2021 --from FILE.")
             items = published.list_installable(opened)
             console.result(
-                {"installable": [vars(item) for item in items]},
-                "\n".join(_installable_line(item) for item in items),
+                {"installable": [vars(item) for item in items]}, "\n".join(_installable_line(item) for item in items)
             )
             return
         done = published.install(opened, name, file=file, progress=console.progress)
@@ -101,9 +94,7 @@ def audit(
     name: ModelName,
     studies: Annotated[
         list[str] | None,
-        typer.Option(
-            "--study", help="A study it was trained on; may be given again. Found by itself otherwise."
-        ),
+        typer.Option("--study", help="A study it was trained on; may be given again. Found by itself otherwise."),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     as_json: AsJson = False,
@@ -132,8 +123,7 @@ def audit(
 def export(
     name: ModelName,
     study: Annotated[
-        str,
-        typer.Option("--study", help="Cells to check the fast form on: a study it was not trained on."),
+        str, typer.Option("--study", help="Cells to check the fast form on: a study it was not trained on.")
     ] = "",
     as_json: AsJson = False,
     data_dir: DataDir = None,
@@ -153,9 +143,7 @@ def export(
         if study:
             learn, judge, found = export_cells(opened, study, entry.card.recipe.channels)
             pixel_size = found.pixel_size_um
-        done = complete_exports(
-            opened, entry, learn, judge, pixel_size_um=pixel_size, progress=console.progress
-        )
+        done = complete_exports(opened, entry, learn, judge, pixel_size_um=pixel_size, progress=console.progress)
         offered, sentence = fast_mode_sentence(done)
         exports = done.card.exports
         lines = [f"{kind}: {done.folder / str(item['file'])}" for kind, item in exports.items()]

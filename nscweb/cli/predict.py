@@ -18,16 +18,13 @@ def register(app: typer.Typer) -> None:
 def predict(
     study: Name,
     model: Annotated[
-        str,
-        typer.Option("--model", help="Name of a model, or path of its folder; without it the default model."),
+        str, typer.Option("--model", help="Name of a model, or path of its folder; without it the default model.")
     ] = "",
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Folder for cells.csv, samples.csv, groups.csv and provenance.json."),
+        Path | None, typer.Option("--out", help="Folder for cells.csv, samples.csv, groups.csv and provenance.json.")
     ] = None,
     fast: Annotated[
-        bool,
-        typer.Option("--fast", help="The 8-bit form of the model, where its card shows the same answers."),
+        bool, typer.Option("--fast", help="The 8-bit form of the model, where its card shows the same answers.")
     ] = False,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     as_json: AsJson = False,

@@ -17,10 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    run: Annotated[
-        str,
-        typer.Argument(help="Id of a run, or a study: then its newest run.", show_default=False),
-    ],
+    run: Annotated[str, typer.Argument(help="Id of a run, or a study: then its newest run.", show_default=False)],
     form: Annotated[
         str,
         typer.Option(
@@ -28,26 +25,21 @@ def report(
             help="html, xlsx, fcs (a file per sample), fcs-one, pop (for IDEAS), cells (CSV) or zip (everything).",
         ),
     ] = "html",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="File to write, or a folder that is there.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write, or a folder that is there.")] = None,
     method: Annotated[
         str, typer.Option("--method", help="Way of counting: pacc, acc, em (corrected) or naive.")
     ] = "pacc",
     control: Annotated[
         str | None,
         typer.Option(
-            "--control",
-            help='Group that the others are tested against; "" for every pair; else that of the sheet.',
+            "--control", help='Group that the others are tested against; "" for every pair; else that of the sheet.'
         ),
     ] = None,
     adjust: Annotated[str, typer.Option("--adjust", help="holm or fdr_bh.")] = "holm",
     fate: Annotated[
         str, typer.Option("--fate", help="Class that the answer is about; neuron where there is one.")
     ] = "",
-    time: Annotated[
-        str, typer.Option("--time", help="Time point that the answer is about, such as 1d or 12h.")
-    ] = "",
+    time: Annotated[str, typer.Option("--time", help="Time point that the answer is about, such as 1d or 12h.")] = "",
     only_group: Annotated[
         list[str] | None, typer.Option("--only-group", help="Only this group; may be given again.")
     ] = None,
@@ -57,9 +49,7 @@ def report(
     only_replicate: Annotated[
         list[str] | None, typer.Option("--only-replicate", help="Only this replicate; may be given again.")
     ] = None,
-    no_cells: Annotated[
-        bool, typer.Option("--no-cells", help="The workbook without one row per cell.")
-    ] = False,
+    no_cells: Annotated[bool, typer.Option("--no-cells", help="The workbook without one row per cell.")] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -77,9 +67,7 @@ def report(
         else:
             newest = latest_run(opened, run)
             if newest is None:
-                raise StudyError(
-                    f"The study {run} was not predicted yet.", "Give: nscweb predict STUDY.", "E-NO-RUN"
-                )
+                raise StudyError(f"The study {run} was not predicted yet.", "Give: nscweb predict STUDY.", "E-NO-RUN")
             found = newest
         name = f"{found.run_id}{ENDINGS.get(form, '')}"
         path = Path(name) if out is None else out / name if out.is_dir() else out
@@ -89,9 +77,19 @@ def report(
             tuple(only_replicate or ()),
         )
         write_report(
-            opened, found, form, path, filters=filters, method=method, control=control, adjust=adjust, fate=fate,
-            time_h=TimePoint.parse(time).hours if time else None, cells=not no_cells, progress=console.progress,
-        )  # fmt: skip
+            opened,
+            found,
+            form,
+            path,
+            filters=filters,
+            method=method,
+            control=control,
+            adjust=adjust,
+            fate=fate,
+            time_h=TimePoint.parse(time).hours if time else None,
+            cells=not no_cells,
+            progress=console.progress,
+        )
         size = path.stat().st_size
         data = {"run": found.run_id, "format": form, "file": str(path), "bytes": size}
         console.result(data, f"Written: {path} ({size / 1e6:.2f} MB).")
@@ -99,9 +97,7 @@ def report(
 
 def rerun(
     report: Annotated[Path, typer.Argument(help="HTML, ZIP or XLSX file of a report.", show_default=False)],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Also write the new report, as a ZIP file.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Also write the new report, as a ZIP file.")] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     as_json: AsJson = False,
     data_dir: DataDir = None,

@@ -17,19 +17,14 @@ def register(app: typer.Typer) -> None:
 
 def reproduce(
     paper: Annotated[
-        str,
-        typer.Argument(
-            help="zhu2021, parthasarathy2024, zamani2023, cgrecnet2026 or kim2023.", show_default=False
-        ),
+        str, typer.Argument(help="zhu2021, parthasarathy2024, zamani2023, cgrecnet2026 or kim2023.", show_default=False)
     ],
     quick: Annotated[
         bool, typer.Option("--quick", help="Few cells, small inputs, few epochs: minutes on two cores.")
     ] = False,
     study: Annotated[
         str,
-        typer.Option(
-            "--study", help="Imported study; otherwise the paper's public set if it is here, else simulated."
-        ),
+        typer.Option("--study", help="Imported study; otherwise the paper's public set if it is here, else simulated."),
     ] = "",
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the result; otherwise in the data folder.")
@@ -53,9 +48,7 @@ def reproduce(
         from nscweb.services.reproduce import ReproduceRequest
         from nscweb.services.reproduce import reproduce as run
 
-        request = ReproduceRequest(
-            paper, quick, study, out, only.removeprefix("simulated_"), seed, device, pretrained
-        )
+        request = ReproduceRequest(paper, quick, study, out, only.removeprefix("simulated_"), seed, device, pretrained)
         done = run(console.open(data_dir), request, progress=console.progress)
         lines = [
             f"{'SIMULATED cells. ' if done.simulated else ''}{len(done.pieces)} tables and figures are in "

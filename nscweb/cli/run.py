@@ -29,9 +29,7 @@ def register(app: typer.Typer) -> None:
     @app.command("run")
     def run(
         port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; 8501 otherwise.")] = None,
-        host: Annotated[
-            str | None, typer.Option(help="Address to listen on; this computer only otherwise.")
-        ] = None,
+        host: Annotated[str | None, typer.Option(help="Address to listen on; this computer only otherwise.")] = None,
         no_demo: Annotated[bool, typer.Option("--no-demo", help="Do not make the demo study.")] = False,
         no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
         data_dir: DataDir = None,
@@ -45,17 +43,11 @@ def register(app: typer.Typer) -> None:
             _start_worker(opened)
             if not no_demo:
                 _prepare_demo(opened, console)
-            address = (
-                f"http://{'127.0.0.1' if chosen_host in ('0.0.0.0', '::') else chosen_host}:{chosen_port}"
-            )
+            address = f"http://{'127.0.0.1' if chosen_host in ('0.0.0.0', '::') else chosen_host}:{chosen_port}"
             console.say(f"nscweb runs at {address} - Ctrl-C ends it. Data: {opened.settings.data_dir}")
             if chosen_host not in LOOPBACK:
-                console.warn(
-                    "Everyone who can reach this computer on that address can see and change the studies."
-                )
-            raise typer.Exit(
-                _serve(opened, script, chosen_host, chosen_port, None if no_browser else address)
-            )
+                console.warn("Everyone who can reach this computer on that address can see and change the studies.")
+            raise typer.Exit(_serve(opened, script, chosen_host, chosen_port, None if no_browser else address))
 
 
 def _script() -> Path:
@@ -63,9 +55,7 @@ def _script() -> Path:
 
     script = PROJECT / "streamlit_app.py"
     if not script.exists():
-        raise WrongUse(
-            "The pages of the app are not installed here.", "Start it from a copy of the whole project."
-        )
+        raise WrongUse("The pages of the app are not installed here.", "Start it from a copy of the whole project.")
     return script
 
 
@@ -114,16 +104,25 @@ def _serve(opened: App, script: Path, host: str, port: int, open_address: str | 
     from nscweb.settings import environment
 
     command = [
-        sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port),
-        "--server.address", host, "--server.headless", "true", "--browser.gatherUsageStats", "false",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(script),
+        "--server.port",
+        str(port),
+        "--server.address",
+        host,
+        "--server.headless",
+        "true",
+        "--browser.gatherUsageStats",
+        "false",
+    ]
     if host not in LOOPBACK:
         # Who listens on another address means to be called by that name.
         command += ["--server.allowedHosts", "localhost", "--server.allowedHosts", host]
     # The settings of the server are read from the folder that it runs in.
-    process = subprocess.Popen(
-        command, cwd=script.parent, env={**environment(), **opened.settings.as_environment()}
-    )
+    process = subprocess.Popen(command, cwd=script.parent, env={**environment(), **opened.settings.as_environment()})
     if open_address:
         threading.Thread(target=_open_browser, args=(open_address, process), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
@@ -141,10 +140,7 @@ def _open_browser(address: str, process: subprocess.Popen[bytes]) -> None:
             return
         with socket.socket() as probe:
             probe.settimeout(0.5)
-            if (
-                probe.connect_ex((address.split("//")[1].rsplit(":", 1)[0], int(address.rsplit(":", 1)[1])))
-                == 0
-            ):
+            if probe.connect_ex((address.split("//")[1].rsplit(":", 1)[0], int(address.rsplit(":", 1)[1]))) == 0:
                 webbrowser.open(address)
                 return
         threading.Event().wait(0.5)

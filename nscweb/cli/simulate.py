@@ -18,9 +18,7 @@ def register(app: typer.Typer) -> None:
         out: Annotated[Path, typer.Argument(metavar="OUT.zip", show_default=False)],
         cells: Annotated[int, typer.Option(min=1, help="Number of cells.")] = 5000,
         seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
-        truth: Annotated[
-            Path | None, typer.Option(help="Also write a CSV with the fate of every object.")
-        ] = None,
+        truth: Annotated[Path | None, typer.Option(help="Also write a CSV with the fate of every object.")] = None,
         profile: Annotated[
             str, typer.Option(help="Instrument: flowsight (8 bit) or imagestream (12 bit in 16).")
         ] = "flowsight",
@@ -28,8 +26,7 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--pure", help="Each sample holds one fate, for training and evaluation.")
         ] = False,
         channels: Annotated[
-            str,
-            typer.Option(help="Channels to write, with commas, for example Ch1 or Ch1,Ch2; empty: all four."),
+            str, typer.Option(help="Channels to write, with commas, for example Ch1 or Ch1,Ch2; empty: all four.")
         ] = "",
         as_json: AsJson = False,
     ) -> None:
@@ -39,9 +36,15 @@ def register(app: typer.Typer) -> None:
 
             chosen = tuple(name.strip() for name in channels.split(",") if name.strip())
             done = write(
-                out, cells=cells, seed=seed, truth=truth, profile=profile, pure=pure,
-                channels=chosen or None, progress=console.progress,
-            )  # fmt: skip
+                out,
+                cells=cells,
+                seed=seed,
+                truth=truth,
+                profile=profile,
+                pure=pure,
+                channels=chosen or None,
+                progress=console.progress,
+            )
             console.result(
                 {
                     "out": str(out),

@@ -36,36 +36,29 @@ def import_(
         str, typer.Option(help="Channels to keep, with commas; all of them otherwise.", show_default=False)
     ] = "",
     class_from: Annotated[
-        str | None,
-        typer.Option(help='"folder" fills the true class from the name of the innermost folder.'),
+        str | None, typer.Option(help='"folder" fills the true class from the name of the innermost folder.')
     ] = None,
     pixel_size: Annotated[
         float | None, typer.Option(help="Micrometres per pixel, for scale bars and fields in micrometres.")
     ] = None,
     tile: Annotated[
-        int | None,
-        typer.Option(help="Side of the tiles of montages in pixels; found from the pixels otherwise."),
+        int | None, typer.Option(help="Side of the tiles of montages in pixels; found from the pixels otherwise.")
     ] = None,
     fields: Annotated[
         bool, typer.Option("--fields", help="Every image is a whole field of view; its cells are cut out.")
     ] = False,
     field_threshold: Annotated[
-        float | None,
-        typer.Option(help="Fields: times the grain of the background; higher finds fewer cells."),
+        float | None, typer.Option(help="Fields: times the grain of the background; higher finds fewer cells.")
     ] = None,
     field_method: Annotated[
         str | None, typer.Option(help="Fields: threshold by noise, otsu or triangle.", show_default=False)
     ] = None,
-    field_min_area: Annotated[
-        int | None, typer.Option(help="Fields: smallest cell in square pixels.")
-    ] = None,
+    field_min_area: Annotated[int | None, typer.Option(help="Fields: smallest cell in square pixels.")] = None,
     field_max_area: Annotated[int | None, typer.Option(help="Fields: largest cell in square pixels.")] = None,
     field_background: Annotated[
         int | None, typer.Option(help="Fields: background radius in pixels; 0 leaves the light as it is.")
     ] = None,
-    field_smoothing: Annotated[
-        float | None, typer.Option(help="Fields: blur against grain in pixels.")
-    ] = None,
+    field_smoothing: Annotated[float | None, typer.Option(help="Fields: blur against grain in pixels.")] = None,
     field_split: Annotated[
         float | None, typer.Option(help="Fields: 0 to 1, how readily touching cells are parted; -1 never.")
     ] = None,

@@ -137,6 +137,4 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: None if isinstance(value, float) and not isfinite(value) else value for key, value in row.items()
-    }
+    return {key: None if isinstance(value, float) and not isfinite(value) else value for key, value in row.items()}

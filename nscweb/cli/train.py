@@ -20,9 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder of the new model; its last part names the model.")
-    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the new model; its last part names the model.")],
     studies: Annotated[
         list[str] | None,
         typer.Argument(
@@ -30,8 +28,7 @@ def train(
         ),
     ] = None,
     architecture: Annotated[
-        str,
-        typer.Option("--architecture", help="Name of a network in docs/ARCHITECTURES.md, such as compact."),
+        str, typer.Option("--architecture", help="Name of a network in docs/ARCHITECTURES.md, such as compact.")
     ] = "compact",
     channels: Annotated[
         str, typer.Option("--channels", help="Channels to learn from, with commas; brightfield otherwise.")
@@ -47,42 +44,32 @@ def train(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set",
-            help="A training setting, for example --set mixup=0.2 or --set augment.blur=0; can be repeated.",
+            "--set", help="A training setting, for example --set mixup=0.2 or --set augment.blur=0; can be repeated."
         ),
     ] = None,
     settings_file: Annotated[
-        Path | None,
-        typer.Option("--settings", help="JSON of training settings, for example what nscweb tune found."),
+        Path | None, typer.Option("--settings", help="JSON of training settings, for example what nscweb tune found.")
     ] = None,
     recipe: Annotated[
         list[str] | None,
         typer.Option(
-            "--recipe",
-            help="A step of preprocessing, for example --recipe clahe=[2,8] or --recipe background=none.",
+            "--recipe", help="A step of preprocessing, for example --recipe clahe=[2,8] or --recipe background=none."
         ),
     ] = None,
     folds: Annotated[
         int | None,
         typer.Option(
-            "--folds",
-            min=0,
-            help="Also cross-validate with that many folds of whole groups; 0: one group at a time.",
+            "--folds", min=0, help="Also cross-validate with that many folds of whole groups; 0: one group at a time."
         ),
     ] = None,
     compare_splits: Annotated[
         bool,
-        typer.Option(
-            "--compare-splits", help="Also show how much too good a random split by cell would have looked."
-        ),
+        typer.Option("--compare-splits", help="Also show how much too good a random split by cell would have looked."),
     ] = False,
     class_from: Annotated[
-        str,
-        typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks."),
+        str, typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks.")
     ] = "auto",
-    epochs: Annotated[
-        int | None, typer.Option("--epochs", help="At most; it stops earlier by itself.")
-    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="At most; it stops earlier by itself.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed and machine give the same weights.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     simulated: Annotated[
@@ -124,11 +111,7 @@ def train(
             licence=licence,
         )
         entry = train_model(opened, request, progress=console.progress)
-        summary = {
-            **model_summary(entry),
-            "split": entry.card.origin.split,
-            "seconds": entry.card.origin.seconds,
-        }
+        summary = {**model_summary(entry), "split": entry.card.origin.split, "seconds": entry.card.origin.seconds}
         accuracy = summary["accuracy"]
         lines = [f"The model {entry.card.name} is in {entry.folder}.", entry.card.origin.split]
         if accuracy:
@@ -137,10 +120,7 @@ def train(
                 f"({accuracy['low']:.3f} to {accuracy['high']:.3f})."
             )
         lines += further_lines(entry.card)
-        summary["audit"] = {
-            "passed": entry.card.audit.get("passed"),
-            "sentence": entry.card.audit.get("sentence"),
-        }
+        summary["audit"] = {"passed": entry.card.audit.get("passed"), "sentence": entry.card.audit.get("sentence")}
         console.result(summary, "\n".join(lines))
 
 

@@ -30,9 +30,7 @@ def tune(
     trials: Annotated[int, typer.Option("--trials", min=1, help="Trainings in all.")] = 20,
     sampler: Annotated[
         str,
-        typer.Option(
-            "--sampler", help="gp: Gaussian process with (log) expected improvement; tpe: Parzen estimators."
-        ),
+        typer.Option("--sampler", help="gp: Gaussian process with (log) expected improvement; tpe: Parzen estimators."),
     ] = "gp",
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Of each trial, at most; chosen by the number of cells.")
@@ -43,10 +41,7 @@ def tune(
             "--by", help="What is never split: sample, replicate, donor, day, instrument, as in nscweb train."
         ),
     ] = "",
-    space: Annotated[
-        Path | None,
-        typer.Option("--space", help="JSON that says what to search, and how far."),
-    ] = None,
+    space: Annotated[Path | None, typer.Option("--space", help="JSON that says what to search, and how far.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A training setting that every trial has, name=value.")
     ] = None,
@@ -54,8 +49,7 @@ def tune(
         str, typer.Option("--channels", help="Channels to learn from, with commas; brightfield otherwise.")
     ] = "",
     class_from: Annotated[
-        str,
-        typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks."),
+        str, typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks.")
     ] = "auto",
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",

@@ -14,9 +14,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command("worker")
     def worker(
-        parent: Annotated[
-            int | None, typer.Option(help="End with the process of this id.", hidden=True)
-        ] = None,
+        parent: Annotated[int | None, typer.Option(help="End with the process of this id.", hidden=True)] = None,
         once: Annotated[bool, typer.Option("--once", help="End when the queue is empty.")] = False,
         data_dir: DataDir = None,
     ) -> None:

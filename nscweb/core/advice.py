@@ -16,9 +16,7 @@ _PACK_AGAIN = (
 )
 _GREY = "Export the raw grey images of the brightfield channel as TIFF."
 _NOTHING = "Nothing, if you expected this."
-_SHEET = (
-    "Correct the sample sheet and import it again on the page Study; the cells need not be imported again."
-)
+_SHEET = "Correct the sample sheet and import it again on the page Study; the cells need not be imported again."
 
 _ADVICE: dict[str, str] = {
     "E": "Look at the file in the program that wrote it, and export it again.",
@@ -91,7 +89,7 @@ _ADVICE: dict[str, str] = {
     "W-TABLE": "Compare the object numbers of the table with those in the names of the images.",
     "W-ZIP-COUNT": "Compare the number of cells with what you packed.",
     "W-ZIP-TABLE": "Take these files out of the zip and import them by themselves.",
-}  # fmt: skip
+}
 
 
 def what_to_do(code: str) -> str:

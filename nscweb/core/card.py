@@ -204,8 +204,7 @@ def read_card(folder: Path) -> CardEntry:
         data = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise CardInvalid(
-            f"The folder {folder.name} has no card.json.",
-            "A model is a folder with card.json and its weights.",
+            f"The folder {folder.name} has no card.json.", "A model is a folder with card.json and its weights."
         ) from error
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise CardInvalid(f"The model card in {folder.name} cannot be read: {error}.") from error

@@ -40,8 +40,7 @@ def card_to_dict(card: ModelCard) -> dict[str, Any]:
             "metrics": [asdict(metric) for metric in card.performance.metrics],
             "confusion": [list(row) for row in card.performance.confusion],
             "confusion_by_time": {
-                key: [list(row) for row in matrix]
-                for key, matrix in card.performance.confusion_by_time.items()
+                key: [list(row) for row in matrix] for key, matrix in card.performance.confusion_by_time.items()
             },
             "curves": card.performance.curves,
             "comparison": list(card.performance.comparison),
@@ -67,9 +66,7 @@ def card_from_dict(data: Any) -> ModelCard:
     if not isinstance(data, dict):
         raise CardInvalid("The model card is not a JSON object.")
     if data.get("format") != CARD_FORMAT:
-        raise CardInvalid(
-            f"The model card has format {data.get('format')!r}; this program reads format {CARD_FORMAT}."
-        )
+        raise CardInvalid(f"The model card has format {data.get('format')!r}; this program reads format {CARD_FORMAT}.")
     try:
         card = ModelCard(
             name=str(data["name"]),
@@ -109,9 +106,7 @@ def _performance(data: dict[str, Any]) -> Performance:
         data=str(data["data"]),
         metrics=tuple(Metric(**metric) for metric in data.get("metrics", ())),
         confusion=_matrix(data.get("confusion", ())),
-        confusion_by_time={
-            str(key): _matrix(value) for key, value in data.get("confusion_by_time", {}).items()
-        },
+        confusion_by_time={str(key): _matrix(value) for key, value in data.get("confusion_by_time", {}).items()},
         curves=dict(data.get("curves", {})),
         comparison=tuple(dict(row) for row in data.get("comparison", ())),
     )
@@ -135,14 +130,8 @@ def _check(card: ModelCard) -> None:
     if not _SHA256.match(card.weights.sha256):
         raise CardInvalid("The card gives no valid SHA-256 of its weights.")
     temperature = card.calibration.get("temperature", 1.0)
-    if (
-        isinstance(temperature, bool)
-        or not isinstance(temperature, int | float)
-        or not 0.01 <= temperature <= 100
-    ):
-        raise CardInvalid(
-            f"The card gives the temperature {temperature!r}; a number from 0.01 to 100 is possible."
-        )
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0.01 <= temperature <= 100:
+        raise CardInvalid(f"The card gives the temperature {temperature!r}; a number from 0.01 to 100 is possible.")
     if not card.limits:
         raise CardInvalid("The card states no limits; a model without stated limits is not offered.")
     size = len(card.classes)
@@ -156,6 +145,4 @@ def _check(card: ModelCard) -> None:
         if not metric.low - 1e-9 <= metric.value <= metric.high + 1e-9:
             raise CardInvalid(f"The figure {metric.name} in the card lies outside its own interval.")
         if metric.class_name and metric.class_name not in card.classes.names:
-            raise CardInvalid(
-                f"The card has a figure for the class {metric.class_name!r}, which it does not define."
-            )
+            raise CardInvalid(f"The card has a figure for the class {metric.class_name!r}, which it does not define.")

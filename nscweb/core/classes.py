@@ -5,16 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Okabe and Ito (2008), an eight-colour palette that people with any common colour blindness can tell apart.
-PALETTE: tuple[str, ...] = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#F0E442",
-    "#000000",
-)
+PALETTE: tuple[str, ...] = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 
 
 @dataclass(frozen=True)
@@ -35,9 +26,7 @@ class ClassScheme:
         if len(self.names) < 2 or len(set(self.names)) != len(self.names):
             raise ValueError(f"a class scheme needs at least two different names, got {self.names!r}")
         if not self.colours:
-            object.__setattr__(
-                self, "colours", tuple(PALETTE[i % len(PALETTE)] for i in range(len(self.names)))
-            )
+            object.__setattr__(self, "colours", tuple(PALETTE[i % len(PALETTE)] for i in range(len(self.names))))
         if len(self.colours) != len(self.names):
             raise ValueError("a class scheme needs one colour per class")
 

@@ -73,9 +73,7 @@ class FindingLog:
         for finding in self._findings:
             groups.setdefault((finding.level, finding.code), []).append(finding)
         folded = [
-            FindingCount(
-                level, code, group[0].message, len(group), tuple(f.where for f in group[:examples] if f.where)
-            )
+            FindingCount(level, code, group[0].message, len(group), tuple(f.where for f in group[:examples] if f.where))
             for (level, code), group in groups.items()
         ]
         return sorted(folded, key=lambda line: (LEVELS.index(line.level), -line.count, line.code))

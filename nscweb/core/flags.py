@@ -26,27 +26,15 @@ class QualityFlag:
 FLAGS: tuple[QualityFlag, ...] = (
     QualityFlag("empty", 1, "empty", "No object stands out from the background."),
     QualityFlag(
-        "blurred",
-        2,
-        "out of focus",
-        "The edges of the cell are much softer than in the other cells of the sample.",
+        "blurred", 2, "out of focus", "The edges of the cell are much softer than in the other cells of the sample."
     ),
-    QualityFlag(
-        "border", 4, "cut by the frame", "The cell touches the border of its image, so part of it is missing."
-    ),
+    QualityFlag("border", 4, "cut by the frame", "The cell touches the border of its image, so part of it is missing."),
     QualityFlag("several", 8, "several cells", "More than one object of cell size lies in the frame."),
-    QualityFlag(
-        "saturated", 16, "saturated", "Many pixels sit at the highest or lowest value the camera can give."
-    ),
+    QualityFlag("saturated", 16, "saturated", "Many pixels sit at the highest or lowest value the camera can give."),
     QualityFlag("constant", 32, "no signal", "All pixels have the same value."),
+    QualityFlag("size", 64, "too small or large", "The area lies outside the limits that the study was given."),
     QualityFlag(
-        "size", 64, "too small or large", "The area lies outside the limits that the study was given."
-    ),
-    QualityFlag(
-        "shape",
-        128,
-        "too long or round",
-        "The aspect ratio lies outside the limits that the study was given.",
+        "shape", 128, "too long or round", "The aspect ratio lies outside the limits that the study was given."
     ),
     QualityFlag(
         "population",

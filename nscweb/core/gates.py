@@ -12,9 +12,7 @@ from typing import Any
 from nscweb.core.errors import WrongUse
 
 # Every gate sets the flag of its name (core.flags), in the order of the funnel. "constant" has no limit to set.
-GATE_NAMES: tuple[str, ...] = (
-    "empty", "several", "border", "blurred", "saturated", "size", "shape", "population",
-)  # fmt: skip
+GATE_NAMES: tuple[str, ...] = ("empty", "several", "border", "blurred", "saturated", "size", "shape", "population")
 _CONSTANT = "constant"
 
 
@@ -83,9 +81,7 @@ class Gates:
 
     def switched(self, gate: str, on: bool) -> Gates:
         """A copy with one gate switched on or off."""
-        off = tuple(
-            name for name in GATE_NAMES if (name in self.off and name != gate) or (name == gate and not on)
-        )
+        off = tuple(name for name in GATE_NAMES if (name in self.off and name != gate) or (name == gate and not on))
         return replace(self, off=off)
 
     def as_dict(self) -> dict[str, Any]:
@@ -163,9 +159,7 @@ class Gates:
         if gate == "size":
             return f"area {_outside(self._area(self.area_low), self._area(self.area_high))}"
         if gate == "shape":
-            low, high = (
-                f"{value:g}" if value is not None else "" for value in (self.aspect_low, self.aspect_high)
-            )
+            low, high = (f"{value:g}" if value is not None else "" for value in (self.aspect_low, self.aspect_high))
             return f"aspect ratio {_outside(low, high)}"
         return f"in none of the populations {', '.join(self.populations)}"
 
@@ -178,9 +172,12 @@ class Gates:
 
 
 _PLAIN = {
-    "empty": "empty", "several": "several cells", "border": "cut by the frame", "blurred": "out of focus",
+    "empty": "empty",
+    "several": "several cells",
+    "border": "cut by the frame",
+    "blurred": "out of focus",
     "saturated": "saturated",
-}  # fmt: skip
+}
 
 
 def _outside(low: str, high: str) -> str:

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 # One row per analysed cell. `flags` is the bit mask of core.flags; `true_class` is "" where not known.
-LEADING_COLUMNS: tuple[str, ...] = (
-    "cell_id",
-    "sample_id",
-    "object_number",
-    "group",
-    "time_h",
-    "replicate",
-)
+LEADING_COLUMNS: tuple[str, ...] = ("cell_id", "sample_id", "object_number", "group", "time_h", "replicate")
 TRAILING_COLUMNS: tuple[str, ...] = ("predicted", "confidence", "flags", "true_class", "source")
 
 

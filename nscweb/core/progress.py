@@ -29,6 +29,4 @@ def never_cancelled() -> bool:
 def stop_if_asked(cancel: CancelAsked) -> None:
     """Raise `JobCancelled` when the user asked to stop."""
     if cancel():
-        raise JobCancelled(
-            "The task was cancelled.", "What was finished before is kept; start it again to go on."
-        )
+        raise JobCancelled("The task was cancelled.", "What was finished before is kept; start it again to go on.")

@@ -56,15 +56,11 @@ class InputRecipe:
         if self.field_px is not None and self.field_um is not None:
             raise CardInvalid("The recipe gives the field both in pixels and in micrometres; keep one.")
         if min(self.resize) < 8 or max(self.resize) > 1024:
-            raise CardInvalid(
-                f"The recipe asks for an input of {self.resize} pixels; 8 to 1024 are possible."
-            )
+            raise CardInvalid(f"The recipe asks for an input of {self.resize} pixels; 8 to 1024 are possible.")
         if not self.divide_by > 0:
             raise CardInvalid("The recipe divides by a number that is not positive.")
         if self.interpolation not in ("area", "linear"):
-            raise CardInvalid(
-                f"The recipe names an interpolation that does not exist: {self.interpolation!r}."
-            )
+            raise CardInvalid(f"The recipe names an interpolation that does not exist: {self.interpolation!r}.")
         field = self.field_px or self.field_um
         if field is not None and not min(field) > 0:
             raise CardInvalid("The recipe asks for a field without extent.")

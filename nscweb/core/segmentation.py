@@ -84,9 +84,7 @@ class SegmentationSettings:
     def suggested(cls, pixel_size_um: float | None = None, *, colonies: bool = False) -> SegmentationSettings:
         """Settings to start from: single adherent cells, or whole colonies, seen at a pixel size in µm."""
         size = pixel_size_um or USUAL_PIXEL_UM
-        low, high = (
-            max(4, round(area / size**2)) for area in (_COLONY_AREA_UM2 if colonies else _CELL_AREA_UM2)
-        )
+        low, high = (max(4, round(area / size**2)) for area in (_COLONY_AREA_UM2 if colonies else _CELL_AREA_UM2))
         high = max(high, low + 1)
         return cls(
             background_radius=min(_MOST_PX, max(16, math.ceil(1.5 * least_background_radius(high)))),

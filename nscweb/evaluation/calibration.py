@@ -19,10 +19,7 @@ from nscweb.evaluation.intervals import percentile_interval, resampled_counts, w
 
 Float64 = NDArray[np.float64]
 BINS = 10
-BY_SAMPLES, BY_CELLS = (
-    "bootstrap over samples within their class",
-    "bootstrap over cells: a class has one sample",
-)
+BY_SAMPLES, BY_CELLS = ("bootstrap over samples within their class", "bootstrap over cells: a class has one sample")
 _LEAST_CELLS = 50
 
 
@@ -83,9 +80,7 @@ class Reliability:
         return f"Its scores are off by {off} on average; {chance}. {kind}."
 
 
-def reliabilities(
-    held_out: HeldOut, *, bins: int = BINS, rounds: int = 1000, seed: int = 0
-) -> list[Reliability]:
+def reliabilities(held_out: HeldOut, *, bins: int = BINS, rounds: int = 1000, seed: int = 0) -> list[Reliability]:
     """Overall, for each class, and for each time point with at least 50 cells."""
     found = [reliability(held_out, bins=bins, rounds=rounds, seed=seed)] if len(held_out) else []
     for index, name in enumerate(held_out.classes if found else ()):

@@ -18,11 +18,28 @@ Int64 = NDArray[np.int64]
 # Below this many cells on which exactly one model is right, McNemar's test is computed exactly.
 EXACT_BELOW = 25
 COLUMNS: tuple[str, ...] = (
-    "figure", "class", "time_h", "first", "second", "difference", "low", "high", "cells", "samples", "interval",
-)  # fmt: skip
+    "figure",
+    "class",
+    "time_h",
+    "first",
+    "second",
+    "difference",
+    "low",
+    "high",
+    "cells",
+    "samples",
+    "interval",
+)
 MCNEMAR_COLUMNS: tuple[str, ...] = (
-    "time_h", "cells", "both_right", "only_first", "only_second", "both_wrong", "p", "method",
-)  # fmt: skip
+    "time_h",
+    "cells",
+    "both_right",
+    "only_first",
+    "only_second",
+    "both_wrong",
+    "p",
+    "method",
+)
 _ROUNDS = 1000
 
 
@@ -47,12 +64,7 @@ class Paired:
     def take(self, rows: NDArray[np.bool_]) -> Paired:
         """Some of the cells."""
         return Paired(
-            self.true[rows],
-            self.first[rows],
-            self.second[rows],
-            self.sample[rows],
-            self.times[rows],
-            self.classes,
+            self.true[rows], self.first[rows], self.second[rows], self.sample[rows], self.times[rows], self.classes
         )
 
 
@@ -106,9 +118,7 @@ def _differences(cells: Paired, seed: int, rounds: int, time_h: float) -> Iterat
         low, high = how.difference(ends[1][1] - ends[0][1], second - first)
         name = "" if pick is None else cells.classes[pick]
         number = int(cells_of.sum()) if pick is None else int(cells_of[pick])
-        return (
-            figure, name, time_h, first, second, second - first, low, high, number, how.samples_of(name), how.label,
-        )  # fmt: skip
+        return (figure, name, time_h, first, second, second - first, low, high, number, how.samples_of(name), how.label)
 
     for figure in ("accuracy", "macro_f1"):
         found = row(figure, None)
@@ -143,9 +153,7 @@ def _drawn(joint: Int64, how: Resampling) -> Float64:
     for counts in joint.sum(axis=0).reshape(shape[0], -1):
         total = int(counts.sum())
         parts.append(
-            rng.multinomial(total, counts / total, size=how.rounds)
-            if total
-            else np.zeros((how.rounds, len(counts)))
+            rng.multinomial(total, counts / total, size=how.rounds) if total else np.zeros((how.rounds, len(counts)))
         )
     return np.stack(parts, axis=1).reshape(how.rounds, *shape).astype(np.float64)
 

@@ -121,10 +121,7 @@ def ordered_codes(codes: NDArray[np.int64], classes: int) -> list[int]:
     """The different codes as people read them: single classes first, larger sets after, none last."""
     return sorted(
         (int(code) for code in _different(codes)),
-        key=lambda code: (
-            code.bit_count() or classes + 1,
-            [not code >> index & 1 for index in range(classes)],
-        ),
+        key=lambda code: (code.bit_count() or classes + 1, [not code >> index & 1 for index in range(classes)]),
     )
 
 

@@ -28,12 +28,7 @@ def confusion(true: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> 
 
 
 def classification_metrics(
-    predictions: pd.DataFrame,
-    classes: Sequence[str],
-    *,
-    seed: int,
-    by_time: bool = False,
-    rounds: int = ROUNDS,
+    predictions: pd.DataFrame, classes: Sequence[str], *, seed: int, by_time: bool = False, rounds: int = ROUNDS
 ) -> list[Metric]:
     """Accuracy, macro F1, and precision, recall, F1, AUC of each class, with 95 % intervals.
 
@@ -74,19 +69,13 @@ def judged_metrics(
     drawn = how.matrices()
     cells = int(matrix.sum())
 
-    def metric(
-        name: str, value: float, ends: tuple[float, float], number: int, class_name: str = ""
-    ) -> Metric:
+    def metric(name: str, value: float, ends: tuple[float, float], number: int, class_name: str = "") -> Metric:
         low, high = min(ends[0], value), max(ends[1], value)
-        return Metric(
-            name, value, low, high, number, how.samples_of(class_name), class_name, time_h, how.label
-        )
+        return Metric(name, value, low, high, number, how.samples_of(class_name), class_name, time_h, how.label)
 
     right = float(np.trace(matrix))
     accuracy = np.trace(drawn, axis1=1, axis2=2) / drawn.sum(axis=(1, 2))
-    yield metric(
-        "accuracy", right / cells, _share(how.interval(accuracy, right / cells), right, cells), cells
-    )
+    yield metric("accuracy", right / cells, _share(how.interval(accuracy, right / cells), right, cells), cells)
     one, many = _f1(matrix[None])[0], _f1(drawn)
     present = np.flatnonzero(matrix.sum(axis=1) > 0)
     macro = float(one[present].mean())
@@ -98,11 +87,7 @@ def judged_metrics(
             if called:
                 shares = _divide(drawn[:, index, index], drawn.sum(axis=axis)[:, index])
                 yield metric(
-                    figure,
-                    hits / called,
-                    _share(how.interval(shares, hits / called), hits, called),
-                    int(called),
-                    name,
+                    figure, hits / called, _share(how.interval(shares, hits / called), hits, called), int(called), name
                 )
         support = int(matrix[index].sum())
         if support:

@@ -29,9 +29,7 @@ def roc(true: ArrayLike, score: ArrayLike, max_points: int = MAX_POINTS) -> pd.D
     """
     hits, false, threshold = _steps(true, score)
     keep = _thin(hits, false, max_points)
-    return pd.DataFrame(
-        {"fpr": false[keep] / false[-1], "tpr": hits[keep] / hits[-1], "threshold": threshold[keep]}
-    )
+    return pd.DataFrame({"fpr": false[keep] / false[-1], "tpr": hits[keep] / hits[-1], "threshold": threshold[keep]})
 
 
 def auc(true: ArrayLike, score: ArrayLike) -> float:
@@ -60,9 +58,7 @@ def pr(true: ArrayLike, score: ArrayLike, max_points: int = MAX_POINTS) -> tuple
     average = float(np.sum(np.diff(recall) * precision))
     with_start = np.concatenate([precision[:1], precision])
     keep = _thin(hits, false, max_points)
-    frame = pd.DataFrame(
-        {"recall": recall[keep], "precision": with_start[keep], "threshold": threshold[keep]}
-    )
+    frame = pd.DataFrame({"recall": recall[keep], "precision": with_start[keep], "threshold": threshold[keep]})
     return frame, average
 
 

@@ -80,9 +80,7 @@ def dose_curve(dose: ArrayLike, ratio: ArrayLike) -> DoseCurve:
     amount, share = amount[known], share[known]
     levels = np.unique(amount)
     if len(levels) < FEWEST_DOSES or (levels > 0).sum() < 3:
-        return _none(
-            amount, f"A curve needs four doses or more, three of them above zero; there are {len(levels)}."
-        )
+        return _none(amount, f"A curve needs four doses or more, three of them above zero; there are {len(levels)}.")
     if len(amount) < 6:
         return _none(amount, "A curve with four parameters needs six replicates or more over all doses.")
     weight = np.ones(len(share))
@@ -105,9 +103,7 @@ def dose_curve(dose: ArrayLike, ratio: ArrayLike) -> DoseCurve:
 
 def _none(amount: Float64, note: str, p: float = float("nan")) -> DoseCurve:
     nothing = float("nan")
-    return DoseCurve(
-        nothing, nothing, nothing, nothing, nothing, nothing, p, len(amount), len(np.unique(amount)), note
-    )
+    return DoseCurve(nothing, nothing, nothing, nothing, nothing, nothing, p, len(amount), len(np.unique(amount)), note)
 
 
 def _ends(amount: Float64) -> tuple[float, float]:
@@ -133,12 +129,7 @@ def _fit(amount: Float64, share: Float64, weight: Float64) -> Float64:
         return np.asarray(root * (share - four_parameters(amount, *now)), np.float64)
 
     found = least_squares(
-        errors,
-        np.clip(start, lower, upper),
-        bounds=(lower, upper),
-        max_nfev=100,
-        ftol=1e-9,
-        xtol=1e-9,
+        errors, np.clip(start, lower, upper), bounds=(lower, upper), max_nfev=100, ftol=1e-9, xtol=1e-9
     )
     better = 2 * float(found.cost) < float((errors(start) ** 2).sum())
     return np.asarray(found.x if better else start, np.float64)
@@ -214,9 +205,7 @@ def _interval(amount: Float64, share: Float64, weight: Float64, fitted: Float64)
         for _ in range(2):
             # Once over the whole side, once more where the border was crossed.
             places = np.linspace(start, end, _PLACES)
-            worse = np.sqrt(
-                np.maximum(_levels(amount, share, weight, places, slopes)[0].min(axis=1) - least, 0)
-            )
+            worse = np.sqrt(np.maximum(_levels(amount, share, weight, places, slopes)[0].min(axis=1) - least, 0))
             inside = np.flatnonzero(worse <= limit)
             last = int(inside[-1]) if len(inside) else 0
             if last + 1 == len(places):

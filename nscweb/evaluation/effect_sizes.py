@@ -29,10 +29,7 @@ def hedges_g(
     from statsmodels.stats.meta_analysis import effectsize_smd
 
     m1, s1, n1, m2, s2, n2 = np.broadcast_arrays(
-        *(
-            np.asarray(item, np.float64)
-            for item in (mean_first, sd_first, n_first, mean_second, sd_second, n_second)
-        )
+        *(np.asarray(item, np.float64) for item in (mean_first, sd_first, n_first, mean_second, sd_second, n_second))
     )
     usable = (n1 >= 2) & (n2 >= 2) & (np.nan_to_num(s1) + np.nan_to_num(s2) > 0)
     g, low, high = (np.full(m1.shape, np.nan) for _ in range(3))

@@ -24,19 +24,28 @@ from nscweb.evaluation.shared_error import SharedError, combined
 Float64 = NDArray[np.float64]
 
 EQUIVALENCE_COLUMNS: tuple[str, ...] = (
-    "time_h", "class", "group", "control", "margin", "difference", "low", "high", "p_equivalent",
-    "p_equivalent_adjusted", "p_no_worse", "p_no_worse_adjusted", "comparisons", "n_group", "n_control",
-    "verdict", "note",
-)  # fmt: skip
+    "time_h",
+    "class",
+    "group",
+    "control",
+    "margin",
+    "difference",
+    "low",
+    "high",
+    "p_equivalent",
+    "p_equivalent_adjusted",
+    "p_no_worse",
+    "p_no_worse_adjusted",
+    "comparisons",
+    "n_group",
+    "n_control",
+    "verdict",
+    "note",
+)
 
 
 def equivalence_table(
-    rows: pd.DataFrame,
-    control: str,
-    margin: float,
-    *,
-    adjust: str = "holm",
-    shared: SharedError | None = None,
+    rows: pd.DataFrame, control: str, margin: float, *, adjust: str = "holm", shared: SharedError | None = None
 ) -> pd.DataFrame:
     """Two one-sided Welch tests of every group against the control, per time point and class.
 
@@ -112,8 +121,7 @@ def _tested(
     ways = [combined(own, degrees, part) for part in (0.0, common)]
     half = max(float(t.ppf(0.95, free) * error) for error, free in ways)
     no_worse, no_better = (
-        max(float(t.sf((side * difference + margin) / error, free)) for error, free in ways)
-        for side in (1, -1)
+        max(float(t.sf((side * difference + margin) / error, free)) for error, free in ways) for side in (1, -1)
     )
     found |= {"low": max(-1.0, difference - half), "high": min(1.0, difference + half)}
     found |= {"p_equivalent": max(no_worse, no_better), "p_no_worse": no_worse}

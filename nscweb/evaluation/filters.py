@@ -56,9 +56,7 @@ def filter_predictions(
     if groups:
         sieve.drop("other inducer group", ~predictions["group"].isin(list(groups)).to_numpy())
     if times_h:
-        sieve.drop(
-            "other time point", ~predictions["time_h"].isin([float(hours) for hours in times_h]).to_numpy()
-        )
+        sieve.drop("other time point", ~predictions["time_h"].isin([float(hours) for hours in times_h]).to_numpy())
     if replicates:
         sieve.drop("other replicate", ~predictions["replicate"].isin(list(replicates)).to_numpy())
     if exclude_flags:

@@ -18,16 +18,7 @@ from nscweb.evaluation.replicate_join import joined_replicates
 
 Float64 = NDArray[np.float64]
 
-REPLICATE_COLUMNS: tuple[str, ...] = (
-    "group",
-    "time_h",
-    "replicate",
-    "class",
-    "ratio",
-    "naive",
-    "cells",
-    "recovered",
-)
+REPLICATE_COLUMNS: tuple[str, ...] = ("group", "time_h", "replicate", "class", "ratio", "naive", "cells", "recovered")
 
 
 def replicate_rows(estimates: Estimates) -> pd.DataFrame:

@@ -29,13 +29,36 @@ from nscweb.evaluation.uneven import uneven_words
 Float64 = NDArray[np.float64]
 
 SUMMARY_COLUMNS: tuple[str, ...] = (
-    "time_h", "class", "group", "n", "lost", "cells", "fewest_cells", "mean", "sd", "sem", "low", "high",
-    "shapiro_p", "note",
-)  # fmt: skip
+    "time_h",
+    "class",
+    "group",
+    "n",
+    "lost",
+    "cells",
+    "fewest_cells",
+    "mean",
+    "sd",
+    "sem",
+    "low",
+    "high",
+    "shapiro_p",
+    "note",
+)
 ANOVA_COLUMNS: tuple[str, ...] = (
-    "time_h", "class", "groups", "n", "f", "df_between", "df_within", "p", "p_adjusted", "comparisons",
-    "levene_p", "method", "note",
-)  # fmt: skip
+    "time_h",
+    "class",
+    "groups",
+    "n",
+    "f",
+    "df_between",
+    "df_within",
+    "p",
+    "p_adjusted",
+    "comparisons",
+    "levene_p",
+    "method",
+    "note",
+)
 
 
 def summary_table(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.DataFrame:
@@ -130,9 +153,7 @@ def anova_table(rows: pd.DataFrame, adjust: str = "holm", shared: SharedError | 
         size = sum(len(values) for values in used)
         uneven = uneven_words({} if np.isnan(p) else groups, 10)
         note = " ".join(text for text in (_anova_note(few, flat, len(used)), uneven) if text)
-        lines.append(
-            (hours, name, len(used), size, f, between, within, p, np.nan, 0, spread_p, "Welch ANOVA", note)
-        )
+        lines.append((hours, name, len(used), size, f, between, within, p, np.nan, 0, spread_p, "Welch ANOVA", note))
     table = pd.DataFrame(lines, columns=list(ANOVA_COLUMNS))
     table["p_adjusted"], table["comparisons"] = adjusted(table["p"].to_numpy(np.float64), adjust)
     return table

@@ -35,10 +35,27 @@ Float64 = NDArray[np.float64]
 
 ADJUSTMENTS: dict[str, str] = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg"}
 TEST_COLUMNS: tuple[str, ...] = (
-    "time_h", "class", "group", "control", "difference", "low", "high", "low_all", "high_all",
-    "g", "g_low", "g_high", "p", "p_adjusted", "comparisons", "n_group", "n_control", "method", "note",
+    "time_h",
+    "class",
+    "group",
+    "control",
+    "difference",
+    "low",
+    "high",
+    "low_all",
+    "high_all",
+    "g",
+    "g_low",
+    "g_high",
+    "p",
+    "p_adjusted",
+    "comparisons",
+    "n_group",
+    "n_control",
+    "method",
+    "note",
     "p_games_howell",
-)  # fmt: skip
+)
 NOTHING_TESTED = "no comparison could be tested"
 # Above it replicates differ so little that a difference in units of their spread says nothing.
 _LARGEST_G = 100.0
@@ -79,9 +96,7 @@ def group_tests(
         WrongUse: another `adjust`, or a control that no row has.
     """
     if adjust not in ADJUSTMENTS:
-        raise WrongUse(
-            f"{adjust!r} is not a way to adjust p values.", f"There are: {', '.join(ADJUSTMENTS)}."
-        )
+        raise WrongUse(f"{adjust!r} is not a way to adjust p values.", f"There are: {', '.join(ADJUSTMENTS)}.")
     table = checked_rows(rows)
     if control is not None and control not in set(table["group"]):
         raise WrongUse(f"The control group {control!r} has no cells here.", "Choose another control group.")
@@ -165,15 +180,22 @@ def _welch(samples: Sequence[tuple[Float64, Float64]], common: Float64) -> dict[
         values[blank] = np.nan
     return {
         "difference": difference,
-        "low": low, "high": high, "degrees": degrees, "half": error,
-        "g": g, "g_low": g_low, "g_high": g_high, "p": p, "n_group": n[:, 0], "n_control": n[:, 1],
-        "sd_group": spread[:, 0], "sd_control": spread[:, 1],
-    }  # fmt: skip
+        "low": low,
+        "high": high,
+        "degrees": degrees,
+        "half": error,
+        "g": g,
+        "g_low": g_low,
+        "g_high": g_high,
+        "p": p,
+        "n_group": n[:, 0],
+        "n_control": n[:, 1],
+        "sd_group": spread[:, 0],
+        "sd_control": spread[:, 1],
+    }
 
 
-def _widened(
-    difference: Float64, degrees: Float64, half: Float64, common: Float64
-) -> tuple[Float64, Float64, Float64]:
+def _widened(difference: Float64, degrees: Float64, half: Float64, common: Float64) -> tuple[Float64, Float64, Float64]:
     """p, degrees of freedom and half interval of Welch's test when `common` is added to its squared error."""
     from scipy.stats import t
 
@@ -232,9 +254,7 @@ def _games_howell(
     return np.where(np.isnan(p), np.nan, np.fmax(p, least))
 
 
-def _note(
-    line: dict[str, Any], first: Float64, second: Float64, comparisons: int, wanted: float, g_known: bool
-) -> str:
+def _note(line: dict[str, Any], first: Float64, second: Float64, comparisons: int, wanted: float, g_known: bool) -> str:
     short = [
         f"{group_words(name)} has {len(values)}"
         for name, values in ((line["group"], first), (line["control"], second))
@@ -249,9 +269,7 @@ def _note(
     if len(flat) == 2:
         return f"No p value, because the spread between replicates is not known. {' '.join(flat)}"
     uneven = [uneven_words(dict(pairs), 7)]
-    large = (
-        [] if g_known else ["No Hedges g: replicates hardly differ, so it would be a number without meaning."]
-    )
+    large = [] if g_known else ["No Hedges g: replicates hardly differ, so it would be a number without meaning."]
     return " ".join(text for text in [*flat, *uneven, *large] if text)
 
 

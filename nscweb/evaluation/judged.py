@@ -39,15 +39,11 @@ class Judged:
 
     def take(self, rows: NDArray[np.bool_] | Int64) -> Judged:
         """Some of the cells."""
-        return Judged(
-            self.scores[rows], self.true[rows], self.predicted[rows], self.sample[rows], self.classes
-        )
+        return Judged(self.scores[rows], self.true[rows], self.predicted[rows], self.sample[rows], self.classes)
 
     def resampling(self, *, rounds: int, seed: int) -> Resampling:
         """How these cells are drawn again: over samples where it can be, over cells where it must."""
-        return Resampling.of_codes(
-            self.sample, self.true, self.predicted, self.classes, rounds=rounds, seed=seed
-        )
+        return Resampling.of_codes(self.sample, self.true, self.predicted, self.classes, rounds=rounds, seed=seed)
 
 
 def judged(table: pd.DataFrame, classes: Sequence[str]) -> Judged:

@@ -19,9 +19,16 @@ from nscweb.evaluation.sample_intervals import SampleDraws
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 NOISE_COLUMNS: tuple[str, ...] = (
-    "label", "better_fits", "cells", "sure_cells_of_label", "cells_of_label", "share_of_label", "low", "high",
+    "label",
+    "better_fits",
+    "cells",
+    "sure_cells_of_label",
+    "cells_of_label",
+    "share_of_label",
+    "low",
+    "high",
     "interval",
-)  # fmt: skip
+)
 _ROUNDS = 1000
 
 
@@ -84,13 +91,7 @@ def normalised_margin(scores: Float64, labels: Int64) -> Float64:
 
 
 def audit_labels(
-    scores: Float64,
-    labels: Int64,
-    samples: Int64,
-    classes: tuple[str, ...],
-    *,
-    seed: int,
-    rounds: int = _ROUNDS,
+    scores: Float64, labels: Int64, samples: Int64, classes: tuple[str, ...], *, seed: int, rounds: int = _ROUNDS
 ) -> LabelAudit:
     """Rank the cells whose label the scores contradict, and estimate how many labels of each class are wrong.
 
@@ -160,9 +161,7 @@ def _rounds(per_sample: Int64, rounds: int, seed: int) -> tuple[Float64, str, Sa
         return flat.reshape(rounds, size, size), samples_label(samples, fewest), draws
     rng = np.random.default_rng(seed)
     parts = [
-        rng.multinomial(int(row.sum()), row / row.sum(), size=rounds)
-        if row.sum()
-        else np.zeros((rounds, size))
+        rng.multinomial(int(row.sum()), row / row.sum(), size=rounds) if row.sum() else np.zeros((rounds, size))
         for row in per_sample.sum(axis=0)
     ]
     drawn = np.stack(parts, axis=1).astype(np.float64)
@@ -192,11 +191,7 @@ def _wrong_share(joints: Float64, held: NDArray[np.int64]) -> Float64:
 
 
 def _noise(
-    joint: Int64,
-    drawn: Float64,
-    classes: tuple[str, ...],
-    held: NDArray[np.int64],
-    how: tuple[str, SampleDraws | None],
+    joint: Int64, drawn: Float64, classes: tuple[str, ...], held: NDArray[np.int64], how: tuple[str, SampleDraws | None]
 ) -> pd.DataFrame:
     own, rounds = _shares(joint[None].astype(np.float64))[0], _shares(drawn)
     rows = []

@@ -40,10 +40,27 @@ Float64 = NDArray[np.float64]
 Replicates = tuple[Float64, Float64]  # ratios, cells
 
 MODEL_COLUMNS: tuple[str, ...] = (
-    "time_h", "class", "group", "control", "share", "share_control", "odds_ratio", "low", "high", "p",
-    "p_adjusted", "comparisons", "rho", "degrees", "n_group", "n_control", "cells_group", "cells_control",
-    "method", "note",
-)  # fmt: skip
+    "time_h",
+    "class",
+    "group",
+    "control",
+    "share",
+    "share_control",
+    "odds_ratio",
+    "low",
+    "high",
+    "p",
+    "p_adjusted",
+    "comparisons",
+    "rho",
+    "degrees",
+    "n_group",
+    "n_control",
+    "cells_group",
+    "cells_control",
+    "method",
+    "note",
+)
 METHOD = "logit model of cells within replicates within groups (exchangeable, HC2)"
 
 
@@ -128,9 +145,7 @@ def _compared(
     for name, (y, n) in ((group, first), (control, second)):
         share = float(np.average(y, weights=n)) if n.sum() > 0 else float("nan")
         if len(y) < FEWEST:
-            found["note"] = (
-                f"Not computable {time_words(hours)}: {group_words(name)} has {len(y)} replicates."
-            )
+            found["note"] = f"Not computable {time_words(hours)}: {group_words(name)} has {len(y)} replicates."
         elif not SAME < share < 1 - SAME:
             cells = "no cell" if share < 0.5 else "every cell"
             found["note"] = f"Not computable: in {group_words(name)} {cells} is this fate."

@@ -45,9 +45,7 @@ def pooled_spread(groups: Sequence[Float64]) -> Spread:
     return Spread(sd, degrees, float(sd * np.sqrt(degrees / chi2.ppf(1 - _UPPER, degrees))))
 
 
-def needed_replicates(
-    sd: float, difference: float, *, alpha: float = 0.05, power: float = POWER
-) -> int | None:
+def needed_replicates(sd: float, difference: float, *, alpha: float = 0.05, power: float = POWER) -> int | None:
     """Replicates in each of two groups so that a true `difference` is found with probability `power`.
 
     Two-sided t test with as many replicates and the same spread in both groups, where Welch's test and

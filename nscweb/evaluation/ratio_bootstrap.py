@@ -82,7 +82,7 @@ class Units:
         """Some lines only."""
         return Units(
             self.label[rows], self.sample[rows], self.count[rows], self.time[rows], self.mean[rows], self.scatter[rows]
-        )  # fmt: skip
+        )
 
 
 def sums(features: NDArray[Any], code: NDArray[np.int64], size: int) -> tuple[Float64, Float64, Float64]:
@@ -100,9 +100,7 @@ def sums(features: NDArray[Any], code: NDArray[np.int64], size: int) -> tuple[Fl
     return count, mean, scatter
 
 
-def units_of(
-    features: NDArray[Any], labels: NDArray[np.int64], samples: NDArray[np.int64], times: Float64
-) -> Units:
+def units_of(features: NDArray[Any], labels: NDArray[np.int64], samples: NDArray[np.int64], times: Float64) -> Units:
     """Held-out cells added up by true class and sample."""
     width = int(labels.max()) + 1
     pairs, first, code = np.unique(samples * width + labels, return_index=True, return_inverse=True)
@@ -119,10 +117,7 @@ def known_of(units: Units, strata: NDArray[np.int64], classes: int) -> dict[int,
         classes: K.
     """
     names = [int(name) for name in np.unique(strata)]
-    parts = [
-        [_part(units, (strata == name) & (units.label == label)) for label in range(classes)]
-        for name in names
-    ]
+    parts = [[_part(units, (strata == name) & (units.label == label)) for label in range(classes)] for name in names]
     pooled, total = _moments([part for row in parts for part in row])
     shape = pooled / max(float(np.trace(pooled)), 1e-300)
     degrees = sum(part.degrees for row in parts for part in row)
@@ -143,9 +138,7 @@ def known_of(units: Units, strata: NDArray[np.int64], classes: int) -> dict[int,
 def nearest_covariance(matrix: Float64) -> Float64:
     """(..., F, F) with negative eigenvalues set to 0."""
     values, vectors = np.linalg.eigh((matrix + np.swapaxes(matrix, -1, -2)) / 2)
-    return np.asarray(
-        (vectors * np.maximum(values, 0)[..., None, :]) @ np.swapaxes(vectors, -1, -2), np.float64
-    )
+    return np.asarray((vectors * np.maximum(values, 0)[..., None, :]) @ np.swapaxes(vectors, -1, -2), np.float64)
 
 
 def root_of(matrix: Float64) -> Float64:
@@ -175,9 +168,7 @@ def _part(units: Units, chosen: NDArray[np.bool_]) -> _Part:
     within = units.scatter[rows].sum(axis=0) / max(1.0, float((count - 1).sum()))
     mean = np.average(units.mean[rows], axis=0, weights=count)
     apart = units.mean[rows] - mean
-    slope = slope_of(
-        mean, (units.scatter[rows].sum(axis=0) + (apart * count[:, None]).T @ apart) / count.sum()
-    )
+    slope = slope_of(mean, (units.scatter[rows].sum(axis=0) + (apart * count[:, None]).T @ apart) / count.sum())
     inverse = np.linalg.pinv(slope, rcond=1e-4, hermitian=True)
     odds = apart @ inverse
     noise = inverse @ within @ inverse

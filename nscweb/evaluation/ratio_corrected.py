@@ -53,9 +53,7 @@ def estimate(
         WrongUse: `method` is not one of `METHODS`.
     """
     if method not in METHODS:
-        raise WrongUse(
-            f"There is no way to count ratios called {method!r}.", f"Use one of {', '.join(METHODS)}."
-        )
+        raise WrongUse(f"There is no way to count ratios called {method!r}.", f"Use one of {', '.join(METHODS)}.")
     cells = _filled(cells)
     known = None if held_out is None or method == "naive" else matched(held_out, cells.classes)
     if known is None:
@@ -64,16 +62,7 @@ def estimate(
     used = "acc" if counts_only else method
     stratum, strata = strata_of(known, cells.times_h)
     draw = em_rounds if used == "em" else linear_rounds
-    found = draw(
-        cells,
-        known,
-        strata,
-        stratum,
-        rounds,
-        Draws(seed),
-        by_labels=used == "acc",
-        together=together,
-    )
+    found = draw(cells, known, strata, stratum, rounds, Draws(seed), by_labels=used == "acc", together=together)
     # NaN is not equal to itself, so a set would hold it once for each sample.
     elsewhere = np.unique(cells.times_h[stratum == ALL_TIMES]).tolist()
     single = bool(len(known)) and len(np.unique(known.samples)) <= len(np.unique(strata)) * len(cells.classes)
@@ -90,9 +79,7 @@ def matched(held_out: HeldOut, classes: tuple[str, ...]) -> HeldOut | None:
     if np.bincount(labels, minlength=len(classes)).min() < LEAST_OF_ALL:
         return None
     usable = np.flatnonzero(np.isfinite(held_out.scores).all(axis=1))
-    return replace(held_out, scores=held_out.scores[:, order], labels=labels, classes=tuple(classes)).take(
-        usable
-    )
+    return replace(held_out, scores=held_out.scores[:, order], labels=labels, classes=tuple(classes)).take(usable)
 
 
 def _filled(cells: CellScores) -> CellScores:
@@ -118,9 +105,7 @@ def _naive(cells: CellScores, method: str, held_out: HeldOut | None) -> Estimate
     size, number = len(cells.classes), len(cells.sample_ids)
     empty = np.zeros((0, number, size), np.float32)
     table = _table(cells, None, "naive")
-    return Estimates(
-        table, empty, "naive", correction_sentence(held_out, "naive", method != "naive", [], False, 0)
-    )
+    return Estimates(table, empty, "naive", correction_sentence(held_out, "naive", method != "naive", [], False, 0))
 
 
 def _table(cells: CellScores, found: Rounds | None, method: str) -> pd.DataFrame:

@@ -40,9 +40,7 @@ def binned(parts: list[NDArray[np.float32]]) -> tuple[list[NDArray[np.int64]], F
     _, number = np.unique(code, return_inverse=True)
     number = number.reshape(-1)
     count = np.bincount(number)
-    centre = (
-        np.stack([np.bincount(number, scores[:, column]) for column in range(size)], axis=1) / count[:, None]
-    )
+    centre = np.stack([np.bincount(number, scores[:, column]) for column in range(size)], axis=1) / count[:, None]
     return np.split(number, np.cumsum([len(part) for part in parts])[:-1]), centre
 
 

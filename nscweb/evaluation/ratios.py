@@ -17,31 +17,8 @@ from nscweb.evaluation.cell_scores import CellScores
 from nscweb.evaluation.codes import class_codes
 from nscweb.evaluation.intervals import t_quantile, wilson
 
-SAMPLE_COLUMNS = (
-    "sample_id",
-    "group",
-    "time_h",
-    "replicate",
-    "cells",
-    "class",
-    "count",
-    "ratio",
-    "low",
-    "high",
-)
-GROUP_COLUMNS = (
-    "group",
-    "time_h",
-    "class",
-    "replicates",
-    "cells",
-    "mean",
-    "sd",
-    "sem",
-    "low",
-    "high",
-    "method",
-)
+SAMPLE_COLUMNS = ("sample_id", "group", "time_h", "replicate", "cells", "class", "count", "ratio", "low", "high")
+GROUP_COLUMNS = ("group", "time_h", "class", "replicates", "cells", "mean", "sd", "sem", "low", "high", "method")
 
 
 def sample_ratios(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:

@@ -26,12 +26,7 @@ _TABLE: dict[str, tuple[str, str, dict[float, float], tuple[float, float]]] = {
     "MT": ("neuron", "NeuN", {24: 35.6333, 72: 55.7667, 120: 79.2667}, (24, 76.79027)),
     "CNTF": ("neuron", "NeuN", {24: 25.3667, 72: 34.23, 120: 78.3333}, (24, 76.92308)),
     "astrocyte medium": ("astrocyte", "GFAP", {12: 83.357, 24: 83.813, 48: 88.78}, (24, 95.86375)),
-    "oligodendrocyte medium": (
-        "oligodendrocyte",
-        "Olig2",
-        {24: 52.968, 48: 55.472, 72: 63.622},
-        (24, 80.59837),
-    ),
+    "oligodendrocyte medium": ("oligodendrocyte", "Olig2", {24: 52.968, 48: 55.472, 72: 63.622}, (24, 80.59837)),
 }
 # Other spellings people use, after `_plain`.
 _ALIASES = {

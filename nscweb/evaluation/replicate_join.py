@@ -66,6 +66,4 @@ def joined_replicates(estimates: Estimates) -> JoinedReplicates:
         result[lost] = np.nan
         return result
 
-    return JoinedReplicates(
-        about, weight, classes, mixed("ratio"), mixed("naive"), mixed("low"), mixed("high")
-    )
+    return JoinedReplicates(about, weight, classes, mixed("ratio"), mixed("naive"), mixed("low"), mixed("high"))

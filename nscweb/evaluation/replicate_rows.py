@@ -54,9 +54,7 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     # A replicate with a lost repeat keeps the others; it is lost only when all of them are.
     table["weight"] = np.where(known, np.maximum(table["cells"], 1e-9), 0.0)
     table["weighted"] = np.where(known, table["ratio"], 0.0) * table["weight"]
-    joined = (
-        table.groupby(keys, dropna=False, sort=False)[["weight", "weighted", "cells"]].sum().reset_index()
-    )
+    joined = table.groupby(keys, dropna=False, sort=False)[["weight", "weighted", "cells"]].sum().reset_index()
     weight = joined["weight"].to_numpy()
     joined["ratio"] = np.where(weight > 0, joined["weighted"] / np.where(weight > 0, weight, 1.0), np.nan)
     return joined[list(ROW_COLUMNS)]
@@ -73,9 +71,7 @@ def panels(table: pd.DataFrame) -> Iterator[tuple[float, str, dict[str, Float64]
     if table.empty:
         return
     # By hand, because a page asks for it several times a click and pandas takes 0.2 ms for each of 135 groups.
-    keys = [
-        pd.factorize(table[name], sort=True, use_na_sentinel=False) for name in ("time_h", "class", "group")
-    ]
+    keys = [pd.factorize(table[name], sort=True, use_na_sentinel=False) for name in ("time_h", "class", "group")]
     codes = np.stack([code for code, _ in keys])
     order = np.lexsort(codes[::-1])
     codes, ratio = codes[:, order], table["ratio"].to_numpy(np.float64)[order]
@@ -99,9 +95,7 @@ def same_words(who: str, values: Float64) -> str:
     value = float(values[0])
     if value < SAME or value > 1 - SAME:
         share = "0 %" if value < SAME else "100 %"
-        return (
-            f"All replicates of {who} have exactly {share}: ratios end there, so their spread is not known."
-        )
+        return f"All replicates of {who} have exactly {share}: ratios end there, so their spread is not known."
     return f"All replicates of {who} have the same value; check that they are not copies of one file."
 
 

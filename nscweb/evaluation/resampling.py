@@ -55,14 +55,7 @@ class Resampling:
 
     @classmethod
     def of_codes(
-        cls,
-        samples: Int64,
-        true: Int64,
-        predicted: Int64,
-        classes: Sequence[str],
-        *,
-        rounds: int,
-        seed: int,
+        cls, samples: Int64, true: Int64, predicted: Int64, classes: Sequence[str], *, rounds: int, seed: int
     ) -> Resampling:
         """The same from numbers: (N,) sample, (N,) true class 0 to K - 1, (N,) predicted class or -1."""
         names = list(classes)
@@ -83,9 +76,7 @@ class Resampling:
             weights = np.zeros((0, len(found)), np.int64)
             label = "bootstrap over cells (a class has only one sample)"
         draws = SampleDraws(weights, np.asarray(strata, np.int64)) if fewest >= 2 else None
-        return cls(
-            np.asarray(sample, np.int64), true, confusions, weights, rounds, seed, tuple(names), label, draws
-        )
+        return cls(np.asarray(sample, np.int64), true, confusions, weights, rounds, seed, tuple(names), label, draws)
 
     @property
     def over_samples(self) -> bool:

@@ -50,6 +50,4 @@ def score_counts(positive: NDArray[np.bool_], score: Float64, edges: Float64, ho
     inside = hits.reshape(samples, width).astype(np.float64)
     outside = rest.reshape(samples, width).astype(np.float64)
     rng = np.random.default_rng(how.seed)
-    return ScoreCounts(
-        how.drawn(inside, rng), how.drawn(outside, rng), inside.sum(axis=0), outside.sum(axis=0)
-    )
+    return ScoreCounts(how.drawn(inside, rng), how.drawn(outside, rng), inside.sum(axis=0), outside.sum(axis=0))

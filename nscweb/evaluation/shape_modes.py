@@ -164,8 +164,7 @@ def shape_modes(
     if groups is not None:
         members.update({str(name): names == name for name in sorted(set(groups))})
     shares = {
-        name: np.bincount(labels[rows], minlength=modes) / np.count_nonzero(rows)
-        for name, rows in members.items()
+        name: np.bincount(labels[rows], minlength=modes) / np.count_nonzero(rows) for name, rows in members.items()
     }
     return ShapeModes(
         modes=contour_of,
@@ -199,8 +198,6 @@ def _clusters(scores: Float64, modes: int, seed: int) -> NDArray[np.int64]:
     from sklearn.cluster import KMeans
 
     if len(np.unique(scores.round(12), axis=0)) < modes:
-        raise InputRefused(
-            f"The outlines show fewer than {modes} different shapes.", "Ask for fewer shape modes."
-        )
+        raise InputRefused(f"The outlines show fewer than {modes} different shapes.", "Ask for fewer shape modes.")
     found: Any = KMeans(n_clusters=modes, n_init=10, random_state=seed).fit(scores)
     return np.asarray(found.labels_, np.int64)

@@ -61,10 +61,7 @@ class Shift:
 
     def as_dict(self) -> dict[str, float | int]:
         """JSON-ready, five digits."""
-        return {
-            name: value if isinstance(value, int) else float(f"{value:.5g}")
-            for name, value in vars(self).items()
-        }
+        return {name: value if isinstance(value, int) else float(f"{value:.5g}") for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -99,14 +96,7 @@ class Known:
         t = float(np.clip(t, -_FARTHEST, _FARTHEST))
         effect = (value - centre) / max(within, 1e-9 * max(1.0, abs(centre)))
         return Shift(
-            found.value,
-            typical,
-            low,
-            high,
-            float(np.clip(effect, -99, 99)),
-            float(t),
-            _chance(float(t), count),
-            count,
+            found.value, typical, low, high, float(np.clip(effect, -99, 99)), float(t), _chance(float(t), count), count
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -121,9 +111,7 @@ class Known:
 def known_of(data: Mapping[str, Any]) -> Known:
     """Read back what `Known.as_dict` wrote."""
     return Known(
-        tuple(float(value) for value in data["values"]),
-        float(data["within"]),
-        bool(data.get("relative", False)),
+        tuple(float(value) for value in data["values"]), float(data["within"]), bool(data.get("relative", False))
     )
 
 

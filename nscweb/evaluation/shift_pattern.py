@@ -53,9 +53,7 @@ class Pattern:
         spread = self.between * (1 + 1 / self.samples) + self.within / len(cells)
         squared = float(away @ np.linalg.solve(spread, away))
         return float(
-            fisher.sf(
-                squared * (self.samples - count) / (count * (self.samples - 1)), count, self.samples - count
-            )
+            fisher.sf(squared * (self.samples - count) / (count * (self.samples - 1)), count, self.samples - count)
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -77,9 +77,7 @@ class ShortcutReport:
         return {**asdict(self), "features": [asdict(item) for item in self.features]}
 
 
-def shortcut_check(
-    features: pd.DataFrame, true_class: ArrayLike, sample_ids: ArrayLike, seed: int
-) -> ShortcutReport:
+def shortcut_check(features: pd.DataFrame, true_class: ArrayLike, sample_ids: ArrayLike, seed: int) -> ShortcutReport:
     """Predict the class from recording conditions by logistic regression, cross-validated over samples.
 
     Standardised features and their squares; classes weigh the same; at most `MAX_CELLS` cells, evenly
@@ -114,10 +112,7 @@ def shortcut_check(
     low, high = _interval(truth, scores, sample if grouped else np.arange(len(truth)), accuracy, seed)
     single = [
         FeatureShortcut(
-            str(name),
-            _PLAIN.get(str(name), str(name)),
-            _balanced(truth, own),
-            float(_areas(truth, own).mean()),
+            str(name), _PLAIN.get(str(name), str(name)), _balanced(truth, own), float(_areas(truth, own).mean())
         )
         for name, own in (
             (column, _scores(values[:, [index]], truth, folds, len(names)))
@@ -128,13 +123,7 @@ def shortcut_check(
     chance = 1 / len(names)
     verdict = _verdict(accuracy, low, chance, float(areas.max()))
     text = _sentence(
-        [str(name) for name in features.columns],
-        accuracy,
-        chance,
-        verdict,
-        grouped,
-        single[0].label,
-        given_away,
+        [str(name) for name in features.columns], accuracy, chance, verdict, grouped, single[0].label, given_away
     )
     return ShortcutReport(
         accuracy=accuracy,
@@ -235,13 +224,7 @@ def _verdict(accuracy: float, low: float, chance: float, best_auc: float) -> str
 
 
 def _sentence(
-    columns: list[str],
-    accuracy: float,
-    chance: float,
-    verdict: str,
-    grouped: bool,
-    strongest: str,
-    given_away: str,
+    columns: list[str], accuracy: float, chance: float, verdict: str, grouped: bool, strongest: str, given_away: str
 ) -> str:
     names = ["frame size" if name in ("height", "width") else _PLAIN.get(name, name) for name in columns]
     unique = list(dict.fromkeys(names))
@@ -262,7 +245,5 @@ def _sentence(
             "a model could score well without looking at the cell."
         )
     if not grouped:
-        end += (
-            " A class has only one sample, so this cannot be told from a difference between two recordings."
-        )
+        end += " A class has only one sample, so this cannot be told from a difference between two recordings."
     return start + end

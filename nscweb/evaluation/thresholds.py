@@ -74,9 +74,7 @@ def sorting_curve(
         WrongUse: no cell of the class, or none of another; a prevalence that is not a share.
     """
     if class_name not in cells.classes:
-        raise WrongUse(
-            f"The model has no class {class_name!r}.", f"Choose one of: {', '.join(cells.classes)}."
-        )
+        raise WrongUse(f"The model has no class {class_name!r}.", f"Choose one of: {', '.join(cells.classes)}.")
     index = cells.classes.index(class_name)
     positive = cells.true == index
     if positive.all() or not positive.any():
@@ -86,9 +84,7 @@ def sorting_curve(
             "E-ONE-CLASS",
         )
     if prevalence is not None and not 0 < prevalence < 1:
-        raise WrongUse(
-            f"The expected share of {class_name} must lie between 0 and 100 %.", "Enter for example 20 %."
-        )
+        raise WrongUse(f"The expected share of {class_name} must lie between 0 and 100 %.", "Enter for example 20 %.")
     how = cells.resampling(rounds=rounds, seed=seed)
     edges = np.linspace(0.0, 1.0, STEPS + 1)[1:]
     # Scores are kept as 32-bit numbers: 0.8 as such a number is called at 0.80.
@@ -103,11 +99,7 @@ def sorting_curve(
     own = {name: value[0] for name, value in _figures(own_hits, own_false, wanted).items()}
     floor = _by_cells(own_hits[0], own_false[0], wanted)
     table = pd.DataFrame(
-        {
-            "threshold": np.linspace(0, 1, STEPS + 1),
-            "sorted": own_hits[0] + own_false[0],
-            "right": own_hits[0],
-        }
+        {"threshold": np.linspace(0, 1, STEPS + 1), "sorted": own_hits[0] + own_false[0], "right": own_hits[0]}
     )
     for name in FIGURES:
         # Enrichment times the share of the class before sorting is a share again.

@@ -20,8 +20,15 @@ COURSE_COLUMNS: tuple[str, ...] = ("group", "class", "time_h", "n", "mean", "low
 EARLIEST_COLUMNS: tuple[str, ...] = ("group", "class", "control", "time_h", "direction", "sentence")
 ENDS_COLUMNS: tuple[str, ...] = ("class", "group", "first_h", "last_h", "used")
 AGREEMENT_COLUMNS: tuple[str, ...] = (
-    "class", "group", "replicate", "first_h", "last_h", "first", "final", "difference"
-)  # fmt: skip
+    "class",
+    "group",
+    "replicate",
+    "first_h",
+    "last_h",
+    "first",
+    "final",
+    "difference",
+)
 _ROUNDS = 1000
 
 
@@ -83,9 +90,7 @@ def earliest_days(tests: pd.DataFrame, *, level: float = 0.05) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=list(EARLIEST_COLUMNS))
 
 
-def _earliest(
-    part: pd.DataFrame, group: str, name: str, control: str, level: float
-) -> tuple[float, str, str]:
+def _earliest(part: pd.DataFrame, group: str, name: str, control: str, level: float) -> tuple[float, str, str]:
     who = f"{group_words(group)}, {name}"
     against = group_words(control)
     hours = part["time_h"].to_numpy(np.float64)
@@ -140,11 +145,7 @@ class Agreement:
     note: str = ""
 
 
-_NO_AGREEMENT = Agreement(
-    0,
-    *(float("nan"),) * 10,
-    "Limits of agreement need three pairs or more.",
-)  # fmt: skip
+_NO_AGREEMENT = Agreement(0, *(float("nan"),) * 10, "Limits of agreement need three pairs or more.")
 
 
 def agreement(first: Float64, final: Float64, *, most: float = np.inf) -> Agreement:

@@ -33,9 +33,7 @@ _EPSILON = 1e-7  # of the grad-cam package; keeps an empty map at zero
 _GRADIENT_BATCH = 32
 
 
-def closed_form_maps(
-    features: Tensor, weight: Tensor, class_indices: Tensor, size: tuple[int, int]
-) -> Floats:
+def closed_form_maps(features: Tensor, weight: Tensor, class_indices: Tensor, size: tuple[int, int]) -> Floats:
     """Maps (N, H, W) in 0..1 from the last features.
 
     Args:

@@ -93,9 +93,7 @@ def fit_reference(embeddings: Floats) -> FeatureReference:
     )
     distances = reference.distance(embeddings)
     quantiles = {share: float(np.quantile(distances, share)) for share in QUANTILES}
-    return FeatureReference(
-        reference.mean, reference.axes, reference.spread, reference.rest, quantiles, count
-    )
+    return FeatureReference(reference.mean, reference.axes, reference.spread, reference.rest, quantiles, count)
 
 
 def feature_reference(card: ModelCard) -> FeatureReference | None:

@@ -95,9 +95,7 @@ def read_example(entry: CardEntry) -> NDArray[np.float32]:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise CardInvalid(f"The example of {entry.card.name} cannot be read: {error}.") from error
     if inputs.ndim != 4 or not len(inputs) or inputs.shape[1:] != entry.card.input_shape:
-        raise CardInvalid(
-            f"The example of {entry.card.name} has the shape {inputs.shape}, not that of the card."
-        )
+        raise CardInvalid(f"The example of {entry.card.name} has the shape {inputs.shape}, not that of the card.")
     return inputs
 
 

@@ -133,15 +133,11 @@ def values_of(
     return found
 
 
-def distances_from(
-    card: ModelCard, values: Mapping[str, NDArray[np.float32]]
-) -> dict[str, NDArray[np.float64]]:
+def distances_from(card: ModelCard, values: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float64]]:
     """Same as `relative_distances` of numbers that are at hand (`values_of`)."""
     found: dict[str, NDArray[np.float64]] = {}
     for kind, numbers in values.items():
         reference = reference_of(card, kind)
         if reference is not None:
-            found[kind] = np.asarray(
-                reference.distance(numbers) / reference.quantiles[FAR_QUANTILE], np.float64
-            )
+            found[kind] = np.asarray(reference.distance(numbers) / reference.quantiles[FAR_QUANTILE], np.float64)
     return found

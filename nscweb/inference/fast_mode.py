@@ -132,9 +132,7 @@ def compare(exact: Floats, fast: Floats, second_looks: float) -> FastCheck:
     return FastCheck(cells, agreement, apart, second_looks, reason)
 
 
-def export_fast(
-    entry: CardEntry, calibration: Floats, check: Floats
-) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+def export_fast(entry: CardEntry, calibration: Floats, check: Floats) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """Write ``model.int8.onnx`` when it passes its check.
 
     Args:
@@ -164,9 +162,7 @@ def export_fast(
         fast = _scores(quick, check)
         again = margins(fast) < margin
         figures = compare(exact, np.where(again[:, None], exact, fast), float(again.mean())).as_dict()
-        figures["agreement_without_second_look"] = round(
-            float(np.mean(fast.argmax(axis=1) == exact.argmax(axis=1))), 5
-        )
+        figures["agreement_without_second_look"] = round(float(np.mean(fast.argmax(axis=1) == exact.argmax(axis=1))), 5)
         if figures["passed"]:
             write_export(entry.folder / FAST_FILE, data)
             record = export_record(entry, data, FAST_FILE, figures)

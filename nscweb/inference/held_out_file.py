@@ -124,13 +124,7 @@ def _read(entry: CardEntry) -> tuple[HeldOut, tuple[str, ...]] | None:
     if not fits:
         raise _damaged(entry, "what is in it does not fit the card")
     held = HeldOut(
-        _scores(logs),
-        labels,
-        samples,
-        hours[samples],
-        classes,
-        _source(entry, len(labels)),
-        card.origin.simulated,
+        _scores(logs), labels, samples, hours[samples], classes, _source(entry, len(labels)), card.origin.simulated
     )
     return held, names
 

@@ -47,12 +47,7 @@ class OnnxClassifier(Classifier):
     precision_in_words = "float32"
 
     def __init__(
-        self,
-        entry: CardEntry,
-        record: dict[str, Any],
-        *,
-        threads: int | None = None,
-        batch: int | None = None,
+        self, entry: CardEntry, record: dict[str, Any], *, threads: int | None = None, batch: int | None = None
     ) -> None:
         weights_sha256(entry)
         self.entry = entry
@@ -81,9 +76,7 @@ class OnnxClassifier(Classifier):
 
     def predict_prepared(self, inputs: Floats) -> Floats:
         """See `Classifier.predict_prepared`."""
-        parts = self._each(
-            len(inputs), lambda start, stop: self._outputs(inputs[start:stop], [PROBABILITIES])
-        )
+        parts = self._each(len(inputs), lambda start, stop: self._outputs(inputs[start:stop], [PROBABILITIES]))
         return self._joined(parts, PROBABILITIES)
 
     def embed(self, images: Images, pixel_size_um: float | None = None) -> Floats:
@@ -114,8 +107,7 @@ class OnnxClassifier(Classifier):
 
     def _on_images(self, images: Images, names: list[str], pixel_size_um: float | None) -> list[Outputs]:
         return self._each(
-            len(images),
-            lambda start, stop: self._outputs(self.prepare(images[start:stop], pixel_size_um), names),
+            len(images), lambda start, stop: self._outputs(self.prepare(images[start:stop], pixel_size_um), names)
         )
 
     def _each(self, cells: int, work: Callable[[int, int], Outputs]) -> list[Outputs]:

@@ -103,9 +103,15 @@ def onnx_bytes(network: CellNetwork, architecture: str, temperature: float, samp
         with _quietly(), torch.no_grad():
             # The exporter by tracing: it keeps batch norm folded and is ten times as quick as the one by torch.export.
             torch.onnx.export(
-                module, (example,), buffer, dynamo=False, opset_version=OPSET, input_names=[INPUT],
-                output_names=outputs, dynamic_axes={name: {0: "cells"} for name in (INPUT, *outputs)},
-            )  # fmt: skip
+                module,
+                (example,),
+                buffer,
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=outputs,
+                dynamic_axes={name: {0: "cells"} for name in (INPUT, *outputs)},
+            )
     except (RuntimeError, ValueError, TypeError) as error:
         raise ModelError(
             f"The network {architecture} cannot be written as ONNX: {str(error).splitlines()[0]}.",
@@ -139,9 +145,7 @@ def export_onnx(entry: CardEntry, seed: int = 0) -> dict[str, Any]:
     return {**export_record(entry, data, ONNX_FILE, check), "opset": OPSET}
 
 
-def check_onnx(
-    data: bytes, network: CellNetwork, entry: CardEntry, cells: dict[str, Floats]
-) -> dict[str, Any]:
+def check_onnx(data: bytes, network: CellNetwork, entry: CardEntry, cells: dict[str, Floats]) -> dict[str, Any]:
     """Largest differences from the plain network on prepared inputs, batch by batch and one by one."""
     from nscweb.inference.onnx_session import open_session, run_session
 

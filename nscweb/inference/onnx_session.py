@@ -63,9 +63,7 @@ def _refuse_strangers(data: bytes) -> None:
     held = [attribute for node in model.graph.node for attribute in node.attribute]
     tensors = [*model.graph.initializer, *(attribute.t for attribute in held)]
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors):
-        raise WeightsInvalid(
-            "The ONNX file of the model keeps its numbers in other files; that is not allowed."
-        )
+        raise WeightsInvalid("The ONNX file of the model keeps its numbers in other files; that is not allowed.")
     # A network here is one plain graph; graphs inside of operators would have to be searched as well.
     nested = any(attribute.HasField("g") or len(attribute.graphs) for attribute in held)
     if nested or model.functions or any(node.domain not in _DOMAINS for node in model.graph.node):

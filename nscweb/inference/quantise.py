@@ -49,16 +49,20 @@ def quantised_bytes(data: bytes, calibration: Floats, percentile: float | None =
         try:
             with _quietly():
                 quantize_static(
-                    model, target, _reader(calibration[:_CALIBRATION_CELLS]), quant_format=QuantFormat.QDQ,
-                    per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                    nodes_to_exclude=_kept(model), **settings,
-                )  # fmt: skip
+                    model,
+                    target,
+                    _reader(calibration[:_CALIBRATION_CELLS]),
+                    quant_format=QuantFormat.QDQ,
+                    per_channel=True,
+                    activation_type=QuantType.QUInt8,
+                    weight_type=QuantType.QInt8,
+                    nodes_to_exclude=_kept(model),
+                    **settings,
+                )
             return target.read_bytes()
         except Exception as error:
             raise ModelError(
-                f"The network cannot be written in 8 bit: {str(error).splitlines()[0][:200]}.",
-                "",
-                "E-FAST-EXPORT",
+                f"The network cannot be written in 8 bit: {str(error).splitlines()[0][:200]}.", "", "E-FAST-EXPORT"
             ) from error
 
 

@@ -90,10 +90,7 @@ def reference_of_samples(
         temperature: that the scores behind ``confidence`` were made with.
     """
     names = [name for name in (*SEEN, *STORED) if any(name in sample for sample in samples)]
-    found = {
-        name: known([sample[name] for sample in samples if name in sample], name in RELATIVE)
-        for name in names
-    }
+    found = {name: known([sample[name] for sample in samples if name in sample], name in RELATIVE) for name in names}
     patterns = {kind: pattern(parts) for kind, parts in standardised.items()}
     return {
         "temperature": temperature,

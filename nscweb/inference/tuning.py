@@ -108,9 +108,7 @@ def tuned_choice(
         return known
     if not tuning.measure:
         return usual
-    options = [
-        choice for choice in choices(usual, threads) if mode == "exact" or choice.backend == usual.backend
-    ]
+    options = [choice for choice in choices(usual, threads) if mode == "exact" or choice.backend == usual.backend]
     best = measure(options, make, inputs, tuning.timer)
     _remember(tuning.path, key, best)
     return best
@@ -157,9 +155,19 @@ def speed_key(entry: CardEntry, mode: str, threads: int | None) -> str:
         runtime = "none"
     exports = {kind: record.get("sha256") for kind, record in sorted(entry.card.exports.items())}
     parts = (
-        platform.node(), platform.machine(), platform.processor(), platform.system(), usable_cpus(), __version__,
-        torch.__version__, runtime, entry.card.weights.sha256, exports, mode, threads,
-    )  # fmt: skip
+        platform.node(),
+        platform.machine(),
+        platform.processor(),
+        platform.system(),
+        usable_cpus(),
+        __version__,
+        torch.__version__,
+        runtime,
+        entry.card.weights.sha256,
+        exports,
+        mode,
+        threads,
+    )
     return hashlib.sha256(repr(parts).encode("utf-8")).hexdigest()[:24]
 
 
@@ -181,9 +189,7 @@ def read_choices(path: Path) -> dict[str, Choice]:
 
 def _choice(value: Any) -> Choice | None:
     try:
-        choice = Choice(
-            value["backend"], int(value["threads"]), int(value["batch"]), float(value["cells_per_second"])
-        )
+        choice = Choice(value["backend"], int(value["threads"]), int(value["batch"]), float(value["cells_per_second"]))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     sane = choice.backend in ("torch", "onnx") and 1 <= choice.threads <= 1024 and 1 <= choice.batch <= 4096

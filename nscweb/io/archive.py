@@ -205,9 +205,7 @@ class Archive:
                     "E-LIMIT-DECLARED-SIZE",
                 )
         if len(data) != size:
-            raise InputRefused(
-                f"The file unpacks to {len(data):,} bytes, the zip declares {size:,}.", "", "E-ZIP-SIZE"
-            )
+            raise InputRefused(f"The file unpacks to {len(data):,} bytes, the zip declares {size:,}.", "", "E-ZIP-SIZE")
         if inflate.crc32(data) != self.directory.crcs.item(index):
             raise InputRefused("The checksum of the file is wrong: it was damaged.", "", "E-ZIP-CRC")
         return data

@@ -59,9 +59,7 @@ class IndexBuilder:
         self.in_folder: set[int] = set()
         self.unnamed = 0
 
-    def add(
-        self, place: tuple[int, str, bool], prefix: str, number: int | None, channel: str, member: int
-    ) -> None:
+    def add(self, place: tuple[int, str, bool], prefix: str, number: int | None, channel: str, member: int) -> None:
         """One image file. Samples and prefixes that differ only in case are the same.
 
         Args:
@@ -171,10 +169,7 @@ class IndexBuilder:
         return channels, rows, twice
 
     def _running_numbers(
-        self,
-        columns: dict[str, NDArray[np.int64]],
-        number: NDArray[np.int64],
-        name_of: Callable[[int, int], str],
+        self, columns: dict[str, NDArray[np.int64]], number: NDArray[np.int64], name_of: Callable[[int, int], str]
     ) -> None:
         missing = np.flatnonzero(number < 0)
         if not len(missing):

@@ -176,9 +176,7 @@ class FileCellReader(CellReader):
         pages = decode_apart(self._sources[source].read(member), where, self._limits, self._log)
         if len(pages) == 1:
             return {self._names_of_one(): (pages.load(0), where)}
-        return {
-            name: (pages.load(plane), where) for plane, name in enumerate(pages.names) if name in self._wanted
-        }
+        return {name: (pages.load(plane), where) for plane, name in enumerate(pages.names) if name in self._wanted}
 
     def _names_of_one(self) -> str:
         return self._needed or self._wanted[0]
@@ -198,7 +196,5 @@ def chosen_plane(pages: ImagePages, where: str, log: FindingLog) -> int:
         what = "channels; the one called brightfield" if named else "channels; the first one"
     else:
         plane, what = 0, "images; the first one"
-    log.add(
-        "warn", "W-IMG-PAGES", f"The file holds {len(pages)} {what} (number {plane + 1}) was taken.", where
-    )
+    log.add("warn", "W-IMG-PAGES", f"The file holds {len(pages)} {what} (number {plane + 1}) was taken.", where)
     return plane

@@ -77,9 +77,7 @@ class Child:
         OSError: no process can be started.
     """
 
-    def __init__(
-        self, entry: str, paths: Sequence[Path] = (), environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, entry: str, paths: Sequence[Path] = (), environment: Mapping[str, str] | None = None) -> None:
         module, _, function = entry.partition(":")
         folders = [str(path) for path in (_ROOT, *paths)]
         code = f"import sys; sys.path[:0] = {folders!r}; from {module} import {function} as run; run()"

@@ -47,9 +47,7 @@ def decode(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePag
         raise _not_an_image(data, where)
     pages = entry.read(data, where, limits, log)
     if suffix not in entry.suffixes:
-        log.add(
-            "warn", "W-IMG-NAME", f"The file is a {entry.name}, unlike its name; it was read as such.", where
-        )
+        log.add("warn", "W-IMG-NAME", f"The file is a {entry.name}, unlike its name; it was read as such.", where)
     return pages
 
 
@@ -58,12 +56,8 @@ def _not_an_image(data: bytes, where: str) -> InputRefused:
     if kind is not None:
         return kind.refusal()
     if data.startswith(b"PK\x03\x04"):
-        return InputRefused(
-            "The file is an archive, not an image.", "Give it its right name, .zip.", "E-FMT-NOT-IMAGE"
-        )
-    if (len(data) > 2 or not _is_text(data)) and any(
-        data.startswith(magic[: len(data)]) for magic in _BEGINNINGS
-    ):
+        return InputRefused("The file is an archive, not an image.", "Give it its right name, .zip.", "E-FMT-NOT-IMAGE")
+    if (len(data) > 2 or not _is_text(data)) and any(data.startswith(magic[: len(data)]) for magic in _BEGINNINGS):
         return InputRefused("The image is damaged: it is cut off.", "Copy it again.", "E-IMG-DAMAGED")
     if not any(data[:_HEAD]):
         return InputRefused(
@@ -73,9 +67,7 @@ def _not_an_image(data: bytes, where: str) -> InputRefused:
         )
     what = "holds text and is not an image" if _is_text(data[:_HEAD]) else "is not an image"
     return InputRefused(
-        f"The file {what}, whatever its name says.",
-        "Export TIFF, PNG, JPEG or BMP.",
-        "E-IMG-NOT-IMAGE",
+        f"The file {what}, whatever its name says.", "Export TIFF, PNG, JPEG or BMP.", "E-IMG-NOT-IMAGE"
     )
 
 

@@ -126,9 +126,7 @@ def _take_along(rows: FileRows, sources: Sequence[Source]) -> tuple[FileRows, li
 class _TablePart:
     """Some rows of a `CellTable`; opened by its path in another process, and kept open for the next part."""
 
-    def __init__(
-        self, table: CellTable, group: str, rows: NDArray[Any], path: Path | None, limits: Limits
-    ) -> None:
+    def __init__(self, table: CellTable, group: str, rows: NDArray[Any], path: Path | None, limits: Limits) -> None:
         self._table = table if path is None else None
         self._path, self._limits = path, limits
         self._companions: Sequence[Path] = tuple(getattr(table, "companions", ()))

@@ -119,14 +119,11 @@ def read_table(data: bytes, name: str, *, values: bool) -> FeatureTable:
     text = _text(data, name)
     lines = text.splitlines(keepends=True)
     start, separator = next(
-        ((i, sep) for i, line in enumerate(lines[: 4 * _LINES_BEFORE_HEADER]) if (sep := _separator(line))),
-        (-1, ""),
+        ((i, sep) for i, line in enumerate(lines[: 4 * _LINES_BEFORE_HEADER]) if (sep := _separator(line))), (-1, "")
     )
     if start < 0:
         raise InputRefused(
-            f"{name} has no header that starts with Object Number.",
-            "Export it again from IDEAS.",
-            "E-TABLE-NO-HEADER",
+            f"{name} has no header that starts with Object Number.", "Export it again from IDEAS.", "E-TABLE-NO-HEADER"
         )
     body = "".join(lines[start:])
     del lines, text
@@ -145,9 +142,7 @@ def read_table(data: bytes, name: str, *, values: bool) -> FeatureTable:
         if keep[-1]:
             rows[number] = len(rows)
     if not rows:
-        raise InputRefused(
-            f"{name} has no row with an object number.", "Export it again from IDEAS.", "E-TABLE-EMPTY"
-        )
+        raise InputRefused(f"{name} has no row with an object number.", "Export it again from IDEAS.", "E-TABLE-EMPTY")
     table = FeatureTable(rows, {}, twice, broken, max(0, len(titles) - MOST_COLUMNS))
     if values:
         table.columns.update(_columns(body, separator, name, titles[:MOST_COLUMNS], keep))
@@ -277,9 +272,7 @@ def read_population(data: bytes, name: str) -> tuple[frozenset[int], int]:
             if match:
                 numbers.add(int(match[1]))
     if not numbers and broken:
-        raise InputRefused(
-            f"{name} lists no object numbers.", "Export the population again from IDEAS.", "E-POP-EMPTY"
-        )
+        raise InputRefused(f"{name} lists no object numbers.", "Export the population again from IDEAS.", "E-POP-EMPTY")
     return frozenset(numbers), broken
 
 

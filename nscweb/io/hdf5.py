@@ -36,9 +36,7 @@ def guarded(name: str) -> Iterator[None]:
         raise
     except Exception as error:  # the library raises any of a dozen kinds at damaged bytes
         raise InputRefused(
-            f"{name} is damaged: its HDF5 structure cannot be read.",
-            "Copy or export it again.",
-            "E-HDF5-DAMAGED",
+            f"{name} is damaged: its HDF5 structure cannot be read.", "Copy or export it again.", "E-HDF5-DAMAGED"
         ) from error
 
 
@@ -66,8 +64,7 @@ def child(group: Any, key: str, file_name: str) -> Any:
 
 def _elsewhere(file_name: str) -> InputRefused:
     return InputRefused(
-        f"{file_name} takes its data from another place (a link or a virtual data set); other files are never "
-        "opened.",
+        f"{file_name} takes its data from another place (a link or a virtual data set); other files are never opened.",
         "Export the measurement into one file with all its images.",
         "E-HDF5-LINK",
     )
@@ -136,9 +133,7 @@ class Slabs:
             )
 
     def _refused(self, what: str, code: str) -> InputRefused:
-        return InputRefused(
-            f"The {self._what} in {self._name} {what}.", "Export the measurement again.", code
-        )
+        return InputRefused(f"The {self._what} in {self._name} {what}.", "Export the measurement again.", code)
 
     def row(self, row: int) -> NDArray[Any]:
         """The values (...) of one row.

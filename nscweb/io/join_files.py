@@ -90,9 +90,7 @@ def _renamed(table: FeatureTable, taken: set[str]) -> FeatureTable:
     return replace(table, columns=columns)
 
 
-def find_joins(
-    files: Sequence[JoinFile], sources: Sequence[Source], settled: Settled, log: FindingLog
-) -> Joins:
+def find_joins(files: Sequence[JoinFile], sources: Sequence[Source], settled: Settled, log: FindingLog) -> Joins:
     """Give every file to its sample, and tell what was joined and what was not."""
     joins = Joins(_sources=sources)
     if not files:

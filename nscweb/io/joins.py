@@ -35,9 +35,7 @@ class SampleJoin:
             there = [number for number in wanted if number in table.rows]
             positions = [table.rows[number] for number in there]
             columns: dict[str, NDArray[np.float64] | list[str]] = {
-                name: column[positions]
-                if isinstance(column, np.ndarray)
-                else [column[row] for row in positions]
+                name: column[positions] if isinstance(column, np.ndarray) else [column[row] for row in positions]
                 for name, column in table.columns.items()
             }
             tables.append(FeatureTable({number: row for row, number in enumerate(there)}, columns))
@@ -57,9 +55,7 @@ class _Rows:
         numbers = {name: column for name, column in table.columns.items() if isinstance(column, np.ndarray)}
         self._texts = {name: column for name, column in table.columns.items() if isinstance(column, list)}
         self._names = tuple(numbers)
-        self._numbers = (
-            np.stack(list(numbers.values()), axis=1) if numbers else np.zeros((len(self._rows), 0))
-        )
+        self._numbers = np.stack(list(numbers.values()), axis=1) if numbers else np.zeros((len(self._rows), 0))
 
     def of(self, number: int) -> dict[str, float | str]:
         """Name -> value of one object; what is missing is left out."""

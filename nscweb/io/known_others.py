@@ -64,9 +64,7 @@ def _heic(head: bytes) -> bool:
 
 
 def _office(head: bytes) -> bool:
-    return head.startswith(b"PK\x03\x04") and (
-        b"[Content_Types].xml" in head or b"mimetypeapplication" in head
-    )
+    return head.startswith(b"PK\x03\x04") and (b"[Content_Types].xml" in head or b"mimetypeapplication" in head)
 
 
 def _pickle(head: bytes) -> bool:
@@ -80,15 +78,9 @@ def _pickle(head: bytes) -> bool:
 
 KNOWN_OTHERS: tuple[KnownOther, ...] = (
     KnownOther(
-        "E-FMT-CZI",
-        "a CZI of a Zeiss microscope, which is not supported",
-        _EXPORT,
-        (".czi",),
-        _magic(b"ZISRAWFILE"),
+        "E-FMT-CZI", "a CZI of a Zeiss microscope, which is not supported", _EXPORT, (".czi",), _magic(b"ZISRAWFILE")
     ),
-    KnownOther(
-        "E-FMT-LSM", "an LSM or ZVI of a Zeiss microscope, which is not supported", _EXPORT, (".lsm", ".zvi")
-    ),
+    KnownOther("E-FMT-LSM", "an LSM or ZVI of a Zeiss microscope, which is not supported", _EXPORT, (".lsm", ".zvi")),
     KnownOther(
         "E-FMT-ND2",
         "an ND2 of a Nikon microscope, which is not supported",
@@ -111,10 +103,7 @@ KNOWN_OTHERS: tuple[KnownOther, ...] = (
     ),
     KnownOther("E-FMT-IMS", "an IMS of Imaris, which is not supported", _EXPORT, (".ims",)),
     KnownOther(
-        "E-FMT-SLIDE",
-        "a scan of a whole slide, which is not supported",
-        _EXPORT,
-        (".svs", ".ndpi", ".scn", ".mrxs"),
+        "E-FMT-SLIDE", "a scan of a whole slide, which is not supported", _EXPORT, (".svs", ".ndpi", ".scn", ".mrxs")
     ),
     KnownOther(
         "E-FMT-DICOM",
@@ -130,9 +119,7 @@ KNOWN_OTHERS: tuple[KnownOther, ...] = (
         (".avi", ".mp4", ".mov", ".m4v", ".mkv", ".wmv", ".mpg", ".mpeg", ".webm"),
         _film,
     ),
-    KnownOther(
-        "E-FMT-HEIC", "a HEIC photograph, which is not supported", _SAVE, (".heic", ".heif", ".avif"), _heic
-    ),
+    KnownOther("E-FMT-HEIC", "a HEIC photograph, which is not supported", _SAVE, (".heic", ".heif", ".avif"), _heic),
     KnownOther(
         "E-FMT-WEBP",
         "a WebP image, which is not supported",
@@ -140,9 +127,7 @@ KNOWN_OTHERS: tuple[KnownOther, ...] = (
         (".webp",),
         lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
     ),
-    KnownOther(
-        "E-FMT-GIF", "a GIF, which is not supported", "Export TIFF or PNG.", (".gif",), _magic(b"GIF8")
-    ),
+    KnownOther("E-FMT-GIF", "a GIF, which is not supported", "Export TIFF or PNG.", (".gif",), _magic(b"GIF8")),
     KnownOther(
         "E-FMT-JP2",
         "a JPEG 2000, which is not supported",
@@ -178,31 +163,15 @@ KNOWN_OTHERS: tuple[KnownOther, ...] = (
         (),
         _magic(b"\x89HDF"),
     ),
+    KnownOther("E-ZIP-RAR", "a RAR archive, which is not supported", _UNPACK, (".rar",), _magic(b"Rar!\x1a\x07")),
+    KnownOther("E-ZIP-7Z", "a 7z archive, which is not supported", _UNPACK, (".7z",), _magic(b"7z\xbc\xaf\x27\x1c")),
     KnownOther(
-        "E-ZIP-RAR", "a RAR archive, which is not supported", _UNPACK, (".rar",), _magic(b"Rar!\x1a\x07")
+        "E-ZIP-GZIP", "a gzip file (.gz, .tgz), which is not supported", _UNPACK, (".gz", ".tgz"), _magic(b"\x1f\x8b")
     ),
+    KnownOther("E-ZIP-BZIP2", "a bzip2 file, which is not supported", _UNPACK, (".bz2", ".tbz"), _magic(b"BZh")),
+    KnownOther("E-ZIP-XZ", "an xz file, which is not supported", _UNPACK, (".xz", ".txz"), _magic(b"\xfd7zXZ\0")),
     KnownOther(
-        "E-ZIP-7Z", "a 7z archive, which is not supported", _UNPACK, (".7z",), _magic(b"7z\xbc\xaf\x27\x1c")
-    ),
-    KnownOther(
-        "E-ZIP-GZIP",
-        "a gzip file (.gz, .tgz), which is not supported",
-        _UNPACK,
-        (".gz", ".tgz"),
-        _magic(b"\x1f\x8b"),
-    ),
-    KnownOther(
-        "E-ZIP-BZIP2", "a bzip2 file, which is not supported", _UNPACK, (".bz2", ".tbz"), _magic(b"BZh")
-    ),
-    KnownOther(
-        "E-ZIP-XZ", "an xz file, which is not supported", _UNPACK, (".xz", ".txz"), _magic(b"\xfd7zXZ\0")
-    ),
-    KnownOther(
-        "E-ZIP-TAR",
-        "a tar archive, which is not supported",
-        _UNPACK,
-        (".tar",),
-        lambda head: head[257:262] == b"ustar",
+        "E-ZIP-TAR", "a tar archive, which is not supported", _UNPACK, (".tar",), lambda head: head[257:262] == b"ustar"
     ),
     KnownOther(
         "E-FMT-FCS",

@@ -47,11 +47,7 @@ class Listing:
 
 
 def list_files(
-    sources: Sequence[Source],
-    log: FindingLog,
-    class_from_folder: bool,
-    progress: Progress,
-    cancel: CancelAsked,
+    sources: Sequence[Source], log: FindingLog, class_from_folder: bool, progress: Progress, cancel: CancelAsked
 ) -> Listing:
     """Sort every file of every source into index, skipped and ignored."""
     lister = _Lister(log, class_from_folder, progress, cancel)
@@ -64,9 +60,7 @@ def list_files(
 
 
 class _Lister:
-    def __init__(
-        self, log: FindingLog, class_from_folder: bool, progress: Progress, cancel: CancelAsked
-    ) -> None:
+    def __init__(self, log: FindingLog, class_from_folder: bool, progress: Progress, cancel: CancelAsked) -> None:
         self.listing = Listing()
         self._log, self._class_from_folder = log, class_from_folder
         self._progress, self._cancel = progress, cancel
@@ -145,9 +139,7 @@ class _Lister:
             if rejected is None and suffix in JOIN_SUFFIXES and self._join(position, source, number, name):
                 return False
             kind = known_by_name(name)
-            if kind is not None and not (
-                chosen and not rejected and recognise(head_of(source, number, HEAD))
-            ):
+            if kind is not None and not (chosen and not rejected and recognise(head_of(source, number, HEAD))):
                 return self._known(kind, name)
             if not chosen:
                 self._others[suffix or "no suffix"] += 1

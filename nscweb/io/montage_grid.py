@@ -59,9 +59,7 @@ def _divisors(image: Pixels, smallest: int) -> list[int]:
     """Sides of tiles that fill the montage with so many that a pattern is no chance."""
     divisor = int(np.gcd(*image.shape))
     return [
-        tile
-        for tile in range(max(2, smallest), divisor + 1)
-        if divisor % tile == 0 and image.size >= 8 * tile * tile
+        tile for tile in range(max(2, smallest), divisor + 1) if divisor % tile == 0 and image.size >= 8 * tile * tile
     ]
 
 

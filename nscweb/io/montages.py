@@ -101,21 +101,15 @@ class MontageReader(CellReader):
             for _, source, member in files:
                 self._skip_deadly(log, self._sources[source].place(member))
             if log is not self._log:
-                message = (
-                    "The process that read this montage ended each time; some of its cells were left out."
-                )
-                self._log.add(
-                    "warn", "W-MONTAGE-PART", message, self._sources[files[0][1]].place(files[0][2])
-                )
+                message = "The process that read this montage ended each time; some of its cells were left out."
+                self._log.add("warn", "W-MONTAGE-PART", message, self._sources[files[0][1]].place(files[0][2]))
             return
         stacks = self._stacks(files, log)
         if not stacks:
             return
         empty = fillers(stacks)
         channels = tuple(name for name in self._wanted if name in stacks)
-        where = next(
-            self._sources[source].place(member) for name, source, member in files if name == channels[0]
-        )
+        where = next(self._sources[source].place(member) for name, source, member in files if name == channels[0])
         if empty.any():
             message = "Tiles of montages without a cell of their own (blank, or copies of the last one) were left out."
             log.add("ignored", "N-MONTAGE-FILLER", message, f"{where}: {int(empty.sum()):,} tiles")
@@ -264,8 +258,6 @@ def _tile_of(montages: Sequence[dict[str, Pixels]], given: int | None, limits: L
     tile = find_tile([list(planes.values()) for planes in montages], limits.min_side)
     if tile is None:
         raise InputRefused(
-            "The size of the tiles in the montage cannot be told from its pixels.",
-            _SAY_TILE,
-            "E-MONTAGE-TILE",
+            "The size of the tiles in the montage cannot be told from its pixels.", _SAY_TILE, "E-MONTAGE-TILE"
         )
     return tile

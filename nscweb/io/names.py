@@ -107,12 +107,7 @@ def unsafe_name(path: str) -> tuple[str, str] | None:
         return "E-ZIP-NAME-LONG", f"The name of the file is longer than {_MAX_NAME} characters."
     if "\x00" in path:
         return "E-ZIP-NAME-NUL", "The name of the file has a NUL character in it."
-    if (
-        "\\" in path
-        or path.startswith("/")
-        or _DRIVE.match(path)
-        or (".." in path and ".." in path.split("/"))
-    ):
+    if "\\" in path or path.startswith("/") or _DRIVE.match(path) or (".." in path and ".." in path.split("/")):
         return "E-ZIP-PATH", "The name of the file points outside its folder."
     return None
 

@@ -64,9 +64,7 @@ def open_paths(
             raise InputRefused(f"There is no file or folder {path}.", "Check the path.", "E-FILE-MISSING")
         if path.is_dir():
             files = [
-                (file, name)
-                for file, name in walk_folder(path)
-                if not _open_one(opened, file, name, limits, stack)
+                (file, name) for file, name in walk_folder(path) if not _open_one(opened, file, name, limits, stack)
             ]
             opened.sources.append(FileSource(files, path.resolve().name, limits))
         elif not _open_one(opened, path, path.name, limits, stack):

@@ -80,9 +80,7 @@ def peek_at_table(peek: Peek, table: CellTable, limits: Limits) -> None:
     if len(table.channels) < 2:
         return
     try:
-        for _, cell in table.read(
-            range(min(_IMAGES_PER_SAMPLE, table.cells)), table.channels, limits, FindingLog()
-        ):
+        for _, cell in table.read(range(min(_IMAGES_PER_SAMPLE, table.cells)), table.channels, limits, FindingLog()):
             if isinstance(cell, CellImage):
                 for name, plane in zip(cell.channels, cell.pixels, strict=True):
                     peek.images.setdefault(name, []).append(plane)

@@ -79,9 +79,7 @@ def check_plane(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> 
             "The pixels are not all finite numbers (NaN or infinite).", "Export raw intensities.", "E-IMG-NAN"
         )
     if pixels.dtype.kind == "i":
-        log.add(
-            "warn", "W-IMG-SIGNED", "The image has signed pixel values; they were kept as they are.", where
-        )
+        log.add("warn", "W-IMG-SIGNED", "The image has signed pixel values; they were kept as they are.", where)
     elif pixels.dtype.kind == "f" and pixels.min() < 0:
         log.add("warn", "W-IMG-NEGATIVE", "The image has negative values; they were kept as they are.", where)
     note_look(pixels, where, limits, log)
@@ -107,8 +105,6 @@ def note_look(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> No
     if first == pixels[-1, -1] and first == pixels[height // 2, width // 2] and (pixels == first).all():
         full = pixels.dtype.kind == "u" and first == np.iinfo(pixels.dtype).max
         if full:
-            log.add(
-                "warn", "W-IMG-SATURATED", "Every pixel has the highest value: the image is saturated.", where
-            )
+            log.add("warn", "W-IMG-SATURATED", "Every pixel has the highest value: the image is saturated.", where)
         else:
             log.add("warn", "W-IMG-BLANK", "Every pixel has the same value: the image is blank.", where)

@@ -19,9 +19,7 @@ def why_nothing(log: FindingLog, names: Sequence[str]) -> InputRefused:
     reasons = [line for line in folded if line.level == "skip"]
     others = [line for line in folded if line.code.startswith(("N-FMT-", "W-ZIP-TABLE"))]
     if not reasons and others:
-        return InputRefused(
-            f"No images were found in {shown}: {others[0].message}", "", f"E-{others[0].code[2:]}"
-        )
+        return InputRefused(f"No images were found in {shown}: {others[0].message}", "", f"E-{others[0].code[2:]}")
     if not reasons:
         return InputRefused(
             f"No images were found in {shown}.",

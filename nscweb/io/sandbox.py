@@ -101,9 +101,7 @@ class Sandbox:
             if child is not None and self._owner == os.getpid():
                 child.close()
 
-    def _load(
-        self, plane: int, data: bytes, where: str, limits: Limits, held: object
-    ) -> tuple[dict[str, Any], bytes]:
+    def _load(self, plane: int, data: bytes, where: str, limits: Limits, held: object) -> tuple[dict[str, Any], bytes]:
         with self._lock:
             if self._held is not held:  # another file was decoded in between, or the child died
                 self._decode(data, where, limits, held, eager=False)

@@ -84,12 +84,7 @@ class _Server:
             pages = self._pages = self._decode(data, asked["where"], limits, self._log)
         except NscwebError as error:
             return {"findings": self._told(), "error": error_as_dict(error)}, b""
-        reply = {
-            "findings": self._told(),
-            "names": list(pages.names),
-            "kind": pages.kind,
-            "simulated": pages.simulated,
-        }
+        reply = {"findings": self._told(), "names": list(pages.names), "kind": pages.kind, "simulated": pages.simulated}
         if len(pages) > 1 or not asked["eager"]:
             return reply, b""
         reply["plane"], pixels = self._plane(0)
@@ -132,8 +127,6 @@ def _self_destruct(seconds: float) -> None:
         # The signal's own way of ending a process works also while a decoder written in C runs.
         signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS if seconds else 0)
     elif seconds:
-        faulthandler.dump_traceback_later(
-            seconds + _GRACE_SECONDS, exit=True, file=os.open(os.devnull, os.O_WRONLY)
-        )
+        faulthandler.dump_traceback_later(seconds + _GRACE_SECONDS, exit=True, file=os.open(os.devnull, os.O_WRONLY))
     else:
         faulthandler.cancel_dump_traceback_later()

@@ -126,13 +126,7 @@ class Settled:
         return next(iter(sizes)) if len(sizes) == 1 else None
 
     def add(
-        self,
-        name: str,
-        cells: int,
-        channels: tuple[str, ...],
-        hints: SampleHints,
-        true_class: str,
-        way: Way,
+        self, name: str, cells: int, channels: tuple[str, ...], hints: SampleHints, true_class: str, way: Way
     ) -> None:
         """One more sample; a name that is taken already gets a number behind it."""
         unique, copy = name or "sample", 2
@@ -194,9 +188,7 @@ def settle_tables(settled: Settled, tables: Sequence[tuple[CellTable, str]], lim
         peek_at_table(settled.peek, table, limits)
         for group, chosen in table.groups.items():
             settled.table_cells += len(chosen)
-            hints = (
-                SampleHints(group=group) if group and table.labelled else parse_sample_hints(group or label)
-            )
+            hints = SampleHints(group=group) if group and table.labelled else parse_sample_hints(group or label)
             true_class = group if table.labelled else ""
             way = FoundTable(table, group)
             settled.add(group or label, len(chosen), table.channels, hints, true_class, way)

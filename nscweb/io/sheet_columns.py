@@ -11,19 +11,41 @@ from nscweb.core.errors import InputRefused
 
 # Written in this order; `cells` is for the reader and is not read back.
 SHEET_COLUMNS: tuple[str, ...] = (
-    "sample", "group", "time", "replicate", "donor", "instrument", "control", "true_class", "cells",
-)  # fmt: skip
+    "sample",
+    "group",
+    "time",
+    "replicate",
+    "donor",
+    "instrument",
+    "control",
+    "true_class",
+    "cells",
+)
 _ALIASES: dict[str, str] = {
-    "sample": "sample", "sample name": "sample", "sample id": "sample", "samplename": "sample",
-    "group": "group", "inducer group": "group", "inducer": "group",
-    "time": "time", "time point": "time", "timepoint": "time",
-    "replicate": "replicate", "rep": "replicate", "biological replicate": "replicate",
-    "donor": "donor", "animal": "donor",
-    "instrument": "instrument", "cytometer": "instrument",
-    "control": "control", "is control": "control",
-    "true class": "true_class", "class": "true_class", "trueclass": "true_class",
+    "sample": "sample",
+    "sample name": "sample",
+    "sample id": "sample",
+    "samplename": "sample",
+    "group": "group",
+    "inducer group": "group",
+    "inducer": "group",
+    "time": "time",
+    "time point": "time",
+    "timepoint": "time",
+    "replicate": "replicate",
+    "rep": "replicate",
+    "biological replicate": "replicate",
+    "donor": "donor",
+    "animal": "donor",
+    "instrument": "instrument",
+    "cytometer": "instrument",
+    "control": "control",
+    "is control": "control",
+    "true class": "true_class",
+    "class": "true_class",
+    "trueclass": "true_class",
     "cells": "cells",
-}  # fmt: skip
+}
 _HOURS = frozenset({"time h", "hours", "time hours", "time hour", "hour", "time in hours"})
 _DAYS = frozenset({"time d", "day", "days", "time days", "time day", "time in days"})
 # A well holds one sample, so its name must not come twice either.
@@ -75,9 +97,7 @@ def _refuse_twice(counts: Counter[str], name: str, what: str) -> None:
     if twice:
         told = ", ".join(f"{title!r} ({count} times)" for title, count in twice.items())
         raise InputRefused(
-            f"{what} {told} comes more than once in {name}.",
-            "Remove or rename one.",
-            "E-SHEET-DUPLICATE-COLUMN",
+            f"{what} {told} comes more than once in {name}.", "Remove or rename one.", "E-SHEET-DUPLICATE-COLUMN"
         )
 
 

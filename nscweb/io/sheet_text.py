@@ -38,12 +38,7 @@ def read_text_table(data: bytes, name: str, log: FindingLog) -> TextTable:
     text, encoding = decode_text(data, name)
     separator = _separator(text, name)
     rows = _parse(text, separator, name)
-    log.add(
-        "note",
-        "N-SHEET-READ",
-        f"The sheet was read as {encoding}, separated by {SEPARATORS[separator]}.",
-        name,
-    )
+    log.add("note", "N-SHEET-READ", f"The sheet was read as {encoding}, separated by {SEPARATORS[separator]}.", name)
     if not rows:
         raise InputRefused(f"{name} is empty.", "Start from the template.", "E-SHEET-EMPTY")
     return TextTable(rows[0][1], tuple(rows[1:]))
@@ -66,11 +61,7 @@ def decode_text(data: bytes, name: str) -> tuple[str, str]:
 
 
 def _decoded(data: bytes) -> tuple[str | None, str]:
-    attempts = [
-        ("utf-8-sig", "UTF-8"),
-        ("cp1252", "Western European text"),
-        ("latin-1", "Western European text"),
-    ]
+    attempts = [("utf-8-sig", "UTF-8"), ("cp1252", "Western European text"), ("latin-1", "Western European text")]
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         attempts = [("utf-16", "UTF-16")]
     for codec, shown in attempts:

@@ -52,9 +52,7 @@ def read_sheet(data: bytes, filename: str, log: FindingLog, limits: Limits | Non
     """
     limits = limits or Limits()
     limits.check("max_sheet_bytes", len(data), f"Bytes of {filename}")
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) or filename.lower().endswith(
-        (".xlsx", ".xlsm", ".xls")
-    ):
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) or filename.lower().endswith((".xlsx", ".xlsm", ".xls")):
         from nscweb.io.sheet_xlsx import read_xlsx_table
 
         table, escaped = read_xlsx_table(data, filename, log, limits), False
@@ -63,9 +61,7 @@ def read_sheet(data: bytes, filename: str, log: FindingLog, limits: Limits | Non
     limits.check("max_sheet_columns", len(table.header), f"Columns of {filename}")
     limits.check("max_sheet_rows", len(table.rows), f"Rows of {filename}")
     if not table.rows:
-        raise InputRefused(
-            f"{filename} has a header and no rows.", "Add one row per sample.", "E-SHEET-NO-ROWS"
-        )
+        raise InputRefused(f"{filename} has a header and no rows.", "Add one row per sample.", "E-SHEET-NO-ROWS")
     columns = understand_header(table.header, filename)
     _check_widths(table, filename, log)
     rows = [_row(number, values, columns, escaped) for number, values in table.rows]
@@ -131,9 +127,7 @@ def _check_keys(rows: Sequence[SheetRow], name: str, log: FindingLog) -> None:
             )
     for row in rows:
         if not row.sample:
-            log.add(
-                "warn", "W-SHEET-NO-NAME", "The row names no sample; it was left out.", f"row {row.number}"
-            )
+            log.add("warn", "W-SHEET-NO-NAME", "The row names no sample; it was left out.", f"row {row.number}")
 
 
 def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: FindingLog) -> list[Sample]:
@@ -153,9 +147,7 @@ def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Findin
         match = exact.get(row.sample, near[0] if len(near) == 1 else None)
         where = f"row {row.number}, {row.sample}"
         if match is None:
-            log.add(
-                "warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where
-            )
+            log.add("warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where)
         elif match in taken:
             log.add("refuse", "E-SHEET-TWICE", "This sample has two rows.", where)
         else:
@@ -235,9 +227,10 @@ def template(kind: Literal["csv", "xlsx"] = "csv") -> bytes:
     examples = [
         Sample("RA_1d_rep1", "RA+SHH", 24.0, "1", "mouse 1", "FlowSight"),
         Sample("NT3_12h_rep1", "NT3", 12.0, "1", "mouse 1", "FlowSight"),
-        Sample("astrocyte-medium_3d_rep1", "astrocyte medium", 72.0, "1", "mouse 1", control=True,
-               true_class="astrocyte"),
-    ]  # fmt: skip
+        Sample(
+            "astrocyte-medium_3d_rep1", "astrocyte medium", 72.0, "1", "mouse 1", control=True, true_class="astrocyte"
+        ),
+    ]
     return write_sheet_xlsx(examples) if kind == "xlsx" else write_sheet_csv(examples)
 
 

@@ -132,9 +132,7 @@ class FileSource:
 
     prefix = ""
 
-    def __init__(
-        self, files: Sequence[tuple[Path, str]], label: str, limits: Limits, *, chosen: bool = False
-    ) -> None:
+    def __init__(self, files: Sequence[tuple[Path, str]], label: str, limits: Limits, *, chosen: bool = False) -> None:
         self._files = list(files)
         self.chosen = chosen
         self._limits = limits

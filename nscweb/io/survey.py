@@ -171,9 +171,7 @@ def survey(
         listing = list_files(opened.sources, log, class_from_folder, progress, cancel)
         found._settled = settled = Settled()
         settle_files(settled, listing.builder, opened.sources, class_from_folder, limits, log)
-        lost = settle_montages(
-            settled, listing.montages, opened.sources, class_from_folder, tile_px, limits, log
-        )
+        lost = settle_montages(settled, listing.montages, opened.sources, class_from_folder, tile_px, limits, log)
         settle_tables(settled, opened.tables, limits)
         found._joins = find_joins(listing.joins, opened.sources, settled, log)
         found.members = listing.members + len(opened.broken) + opened.paired + settled.table_cells
@@ -186,9 +184,7 @@ def survey(
         if not found.samples:
             raise why_nothing(log, [path.name for path in paths])
         if found.simulated:
-            log.add(
-                "note", "N-SIMULATED", "These cells are simulated: nscweb drew them, no instrument saw them."
-            )
+            log.add("note", "N-SIMULATED", "These cells are simulated: nscweb drew them, no instrument saw them.")
     except BaseException:
         found.close()
         raise

@@ -19,10 +19,19 @@ _LERC, _PNG = 34887, 34933
 # Without a size of their own: none, LZW, deflate (two numbers), PackBits, LZMA, Zstandard (two numbers).
 _PLAIN = frozenset({1, 5, 8, 32946, 32773, 34925, 34926, 50000})
 _NAMES = {
-    2: "fax", 3: "fax", 4: "fax", 6: "old JPEG", 22610: "JPEG XR", 34934: "JPEG XR", 34892: "lossy DNG",
-    50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL", 30817: "the grey method of .cif files",
+    2: "fax",
+    3: "fax",
+    4: "fax",
+    6: "old JPEG",
+    22610: "JPEG XR",
+    34934: "JPEG XR",
+    34892: "lossy DNG",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+    30817: "the grey method of .cif files",
     30818: "the mask method of .cif files",
-}  # fmt: skip
+}
 
 Size = tuple[int, int]
 

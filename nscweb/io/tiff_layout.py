@@ -76,9 +76,7 @@ def read_layout(data: bytes) -> list[TiffPage]:
     while position and position not in seen:
         seen.add(position)
         if len(pages) >= MAX_PAGES:
-            raise InputRefused(
-                f"The TIFF has more than {MAX_PAGES} pages.", "Export single cells.", "E-IMG-PAGES"
-            )
+            raise InputRefused(f"The TIFF has more than {MAX_PAGES} pages.", "Export single cells.", "E-IMG-PAGES")
         tags, position = _directory(data, order, big, position)
         pages.append(_page(tags))
     if not pages:
@@ -86,9 +84,7 @@ def read_layout(data: bytes) -> list[TiffPage]:
     return pages
 
 
-def _directory(
-    data: bytes, order: str, big: bool, position: int
-) -> tuple[dict[int, tuple[int, ...] | bytes], int]:
+def _directory(data: bytes, order: str, big: bool, position: int) -> tuple[dict[int, tuple[int, ...] | bytes], int]:
     count_format, entry_size, link = ("Q", 20, "Q") if big else ("H", 12, "I")
     head = struct.calcsize(order + count_format)
     if position + head > len(data):

@@ -17,9 +17,20 @@ _ENCRYPTED = 0x2041
 _RATIO_FROM = 1_000_000
 # Numbers of PKWARE APPNOTE 6.3.10, section 4.4.5.
 _METHODS = {
-    1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 20: "Zstandard", 93: "Zstandard",
-    94: "MP3", 95: "xz", 96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES encryption",
-}  # fmt: skip
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64",
+    12: "bzip2",
+    14: "LZMA",
+    20: "Zstandard",
+    93: "Zstandard",
+    94: "MP3",
+    95: "xz",
+    96: "JPEG",
+    97: "WavPack",
+    98: "PPMd",
+    99: "AES encryption",
+}
 _KINDS = {0xA000: "symbolic link", 0x2000: "device", 0x6000: "device", 0x1000: "pipe", 0xC000: "socket"}
 
 

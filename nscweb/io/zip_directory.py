@@ -96,10 +96,21 @@ class ZipDirectory:
         starts = np.cumsum(lengths, dtype=np.int64) - lengths
         broken = [number for number, index in enumerate(chosen.tolist()) if index in self.broken]
         return ZipDirectory(
-            self.flags[chosen], self.methods[chosen], self.crcs[chosen], self.external[chosen], lengths, starts,
-            self.sizes[chosen], self.packed[chosen], self.offsets[chosen], frozenset(broken), raw, self.begin,
-            len(chosen), self.comment,
-        )  # fmt: skip
+            self.flags[chosen],
+            self.methods[chosen],
+            self.crcs[chosen],
+            self.external[chosen],
+            lengths,
+            starts,
+            self.sizes[chosen],
+            self.packed[chosen],
+            self.offsets[chosen],
+            frozenset(broken),
+            raw,
+            self.begin,
+            len(chosen),
+            self.comment,
+        )
 
     def names(self) -> Iterator[tuple[int, bytes]]:
         """(index, name as stored) of every entry, in their order."""
@@ -171,9 +182,7 @@ def _several_parts(name: str) -> InputRefused:
     )
 
 
-def _parse(
-    raw: bytes, begin: int, shift: int, claimed: int, comment: bytes, name: str, limits: Limits
-) -> ZipDirectory:
+def _parse(raw: bytes, begin: int, shift: int, claimed: int, comment: bytes, name: str, limits: Limits) -> ZipDirectory:
     starts: list[int] = []
     position, last = 0, len(raw) - _ENTRY
     unpack = _LENGTHS.unpack_from
@@ -241,11 +250,7 @@ def _extra_is_sound(raw: bytes, start: int, length: int) -> bool:
 
 
 def _resolve_zip64(
-    extra: bytes,
-    index: int,
-    sizes: NDArray[np.int64],
-    packed: NDArray[np.int64],
-    offsets: NDArray[np.int64],
+    extra: bytes, index: int, sizes: NDArray[np.int64], packed: NDArray[np.int64], offsets: NDArray[np.int64]
 ) -> bool:
     """Fill in 64-bit values from the extra field; False when it does not hold them."""
     position = 0

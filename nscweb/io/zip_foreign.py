@@ -31,9 +31,7 @@ def no_directory(stream: RawIOBase | BytesIO, tail: bytes, name: str) -> InputRe
     if kind is not None:
         return InputRefused(f"{name} is {kind.what}.", kind.todo, kind.code)
     if b"PK\x05\x06" in tail:
-        return InputRefused(
-            f"The list of files in {name} is damaged.", "Pack the images again.", "E-ZIP-DAMAGED"
-        )
+        return InputRefused(f"The list of files in {name} is damaged.", "Pack the images again.", "E-ZIP-DAMAGED")
     if head.startswith(b"PK\x03\x04"):
         return InputRefused(
             f"{name} is incomplete: its end is missing, so the upload or copy stopped early.",

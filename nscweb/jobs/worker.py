@@ -140,9 +140,7 @@ class Worker:
         except Exception:  # noqa: BLE001 - whatever a task does, the worker lives on and the user gets an id to report
             error_id = uuid4().hex[:8]
             log.error("job %s, error %s\n%s", job.job_id, error_id, traceback.format_exc())
-            message = (
-                f"Something went wrong that nscweb did not expect (error id {error_id}); see logs/worker.log."
-            )
+            message = f"Something went wrong that nscweb did not expect (error id {error_id}); see logs/worker.log."
         beat.end()
         beat.write()
         self._app.catalogue.end_job(job.job_id, self.name, state, message=message, result=result)
@@ -161,9 +159,7 @@ class Worker:
         return psutil.pid_exists(self._parent)
 
 
-def main(
-    app: App, *, tasks: Mapping[str, Task] = TASKS, parent: int | None = None, once: bool = False
-) -> int:
+def main(app: App, *, tasks: Mapping[str, Task] = TASKS, parent: int | None = None, once: bool = False) -> int:
     """Run a worker in this process with logging to ``logs/worker.log`` and a clean end on SIGTERM and SIGINT.
 
     Raises:

@@ -84,9 +84,7 @@ def replay_example(entry: CardEntry) -> Replay:
     if inputs.ndim != 4 or inputs.shape[1:] != card.input_shape:
         raise CardInvalid(f"The example of {card.name} has the shape {inputs.shape}, not that of the card.")
     if expected.shape != (len(inputs), len(card.classes)):
-        raise CardInvalid(
-            f"The example of {card.name} has {expected.shape} probabilities, not one per class."
-        )
+        raise CardInvalid(f"The example of {card.name} has {expected.shape} probabilities, not one per class.")
     with torch.inference_mode():
         found = torch.softmax(load_model(entry)(torch.from_numpy(inputs)) / card.temperature, dim=1).numpy()
     return Replay(len(inputs), float(np.abs(found - expected).max(initial=0.0)))
@@ -102,16 +100,12 @@ def _skeleton(card: ModelCard) -> CellNetwork:
         )
     for key, value in card.options.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 4096:
-            raise CardInvalid(
-                f"The card of {card.name} sets {key} to {value!r}; a number up to 4096 is possible."
-            )
+            raise CardInvalid(f"The card of {card.name} sets {key} to {value!r}; a number up to 4096 is possible.")
     try:
         with torch.device("meta"):
             model = architecture.make(len(card.recipe.channels), len(card.classes), card.options)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise CardInvalid(
-            f"The card of {card.name} has options that do not fit its architecture: {error}."
-        ) from error
+        raise CardInvalid(f"The card of {card.name} has options that do not fit its architecture: {error}.") from error
     if sum(parameter.numel() for parameter in model.parameters()) > MAX_PARAMETERS:
         raise CardInvalid(f"The card of {card.name} asks for more than {MAX_PARAMETERS:,} parameters.")
     return model

@@ -177,11 +177,7 @@ def _places(state: Mapping[str, Tensor], network: CellNetwork) -> dict[str, str]
 
 
 def _put(
-    network: CellNetwork,
-    state: Mapping[str, Tensor],
-    places: Mapping[str, str],
-    n_channels: int,
-    file_name: str,
+    network: CellNetwork, state: Mapping[str, Tensor], places: Mapping[str, str], n_channels: int, file_name: str
 ) -> list[str]:
     ours = network.state_dict()
     told: list[str] = []

@@ -71,8 +71,7 @@ def write_model(folder: Path, state: Mapping[str, Tensor], *, created_utc: str, 
     network = ARCHITECTURES["zhu2021"].make(1, len(CLASSES)).eval()
     network.load_state_dict(dict(state), strict=True)
     weights = safetensors.torch.save(
-        {name: value.contiguous() for name, value in network.state_dict().items()},
-        {"architecture": "zhu2021"},
+        {name: value.contiguous() for name, value in network.state_dict().items()}, {"architecture": "zhu2021"}
     )
     inputs = np.random.default_rng(_EXAMPLE_SEED).uniform(size=(_EXAMPLES, 1, 45, 30)).astype(np.float32)
     with torch.inference_mode():
@@ -173,11 +172,7 @@ def _card(sha256: str, created_utc: str, command: str) -> ModelCard:
         options={},
         classes=ClassScheme(CLASSES),
         recipe=InputRecipe(
-            background="none",
-            contrast="none",
-            resize=(45, 30),
-            interpolation="linear",
-            divide_by=255.0,
+            background="none", contrast="none", resize=(45, 30), interpolation="linear", divide_by=255.0
         ),
         weights=WeightsFile(_WEIGHTS, sha256, _EXAMPLE),
         origin=Origin(

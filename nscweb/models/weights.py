@@ -66,8 +66,7 @@ def _read_bytes(path: Path) -> bytes:
         size = path.stat().st_size
         if size > MAX_WEIGHTS_BYTES:
             raise WeightsInvalid(
-                f"The weights file {path.name} has {size / 1e9:.1f} GB; at most 2 GB are read.",
-                code="E-WEIGHTS-LIMIT",
+                f"The weights file {path.name} has {size / 1e9:.1f} GB; at most 2 GB are read.", code="E-WEIGHTS-LIMIT"
             )
         data = path.read_bytes()
     except OSError as error:
@@ -106,9 +105,7 @@ def _check_header(path: Path, data: bytes) -> None:
         ) from error
     if not isinstance(header, dict):
         raise WeightsInvalid(
-            f"The weights file {path.name} is damaged: it has no list of tensors.",
-            _REPLACE,
-            "E-WEIGHTS-DAMAGED",
+            f"The weights file {path.name} is damaged: it has no list of tensors.", _REPLACE, "E-WEIGHTS-DAMAGED"
         )
 
 

@@ -60,9 +60,7 @@ def curved_surface(signal: Float32) -> Float32:
 def _terms(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
     """(h, w, 6) terms of a surface of second degree."""
     rows, columns = np.meshgrid(y, x, indexing="ij")
-    return np.stack(
-        [np.ones_like(rows), rows, columns, rows * rows, columns * columns, rows * columns], axis=2
-    )
+    return np.stack([np.ones_like(rows), rows, columns, rows * rows, columns * columns, rows * columns], axis=2)
 
 
 def _local_medians(signal: Float32, radius: float) -> Float32:
@@ -90,6 +88,4 @@ def _medians(signal: Float32, block: int) -> Float32:
 
 def _beyond(values: Float32, top: int, bottom: int, left: int, right: int) -> Float32:
     """Pad by turning the values about the last one, which continues a slope."""
-    return np.asarray(
-        np.pad(values, ((top, bottom), (left, right)), mode="reflect", reflect_type="odd"), np.float32
-    )
+    return np.asarray(np.pad(values, ((top, bottom), (left, right)), mode="reflect", reflect_type="odd"), np.float32)

@@ -14,9 +14,17 @@ if TYPE_CHECKING:
     import pandas as pd  # training, which measures images as well, runs on machines without it
 
 _NEEDED = (
-    "background", "noise", "contrast", "focus", "area_px", "n_objects", "border_contact", "saturated_share",
-    "mean_intensity", "aspect_ratio",
-)  # fmt: skip
+    "background",
+    "noise",
+    "contrast",
+    "focus",
+    "area_px",
+    "n_objects",
+    "border_contact",
+    "saturated_share",
+    "mean_intensity",
+    "aspect_ratio",
+)
 
 
 def quality_flags(

@@ -113,9 +113,7 @@ def _measure(images: Sequence[Array], masks: Sequence[NDArray[np.bool_] | None])
     signals = [_signal(image, light.background) for image, light in zip(images, lights, strict=True)]
     given = [mask is not None and 0 < np.count_nonzero(mask) < mask.size for mask in masks]
     unknown = [place for place, known in enumerate(given) if not known]
-    looked_for = iter(
-        find_objects([signals[place] for place in unknown], [lights[place].noise for place in unknown])
-    )
+    looked_for = iter(find_objects([signals[place] for place in unknown], [lights[place].noise for place in unknown]))
     found = [
         objects_of(mask) if known and mask is not None else next(looked_for)
         for mask, known in zip(masks, given, strict=True)
@@ -129,13 +127,25 @@ def _measure(images: Sequence[Array], masks: Sequence[NDArray[np.bool_] | None])
     return [
         QualityFeatures._make(
             (
-                light.background, light.noise, inside.contrast, inside.focus, objects.area_px, count,
-                inside.border_contact, share, mean + light.background, image.shape[0], image.shape[1], *shape,
-                inside.gradient_rms, inside.intensity, *light[2:],
+                light.background,
+                light.noise,
+                inside.contrast,
+                inside.focus,
+                objects.area_px,
+                count,
+                inside.border_contact,
+                share,
+                mean + light.background,
+                image.shape[0],
+                image.shape[1],
+                *shape,
+                inside.gradient_rms,
+                inside.intensity,
+                *light[2:],
             )
         )
         for image, light, objects, count, share, mean, shape, inside in rows
-    ]  # fmt: skip
+    ]
 
 
 def _signal(image: Array, background: float) -> Float32:
@@ -161,9 +171,7 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**dict.fromkeys(missing, np.nan)) if missing else table
 
 
-def measure_all(
-    images: Iterable[Array], masks: Sequence[NDArray[np.bool_] | None] | None = None
-) -> pd.DataFrame:
+def measure_all(images: Iterable[Array], masks: Sequence[NDArray[np.bool_] | None] | None = None) -> pd.DataFrame:
     """Feature table of a sample: one row per image (h, w), columns `FEATURE_NAMES` and ``flags``."""
     import pandas as pd
 

@@ -51,11 +51,7 @@ def field_size(recipe: InputRecipe, pixel_size_um: float | None = None) -> tuple
 
 
 def prepare_field(
-    recipe: InputRecipe,
-    images: Sequence[NDArray[Any]],
-    margin: int = 0,
-    *,
-    pixel_size_um: float | None = None,
+    recipe: InputRecipe, images: Sequence[NDArray[Any]], margin: int = 0, *, pixel_size_um: float | None = None
 ) -> Float32:
     """Crop, contrast, background, field: images (C, h, w) of any depth -> (N, C, fh + 2 margin, fw + 2 margin).
 
@@ -73,9 +69,7 @@ def prepare_field(
     planes = [_enhanced(recipe, _three_axes(image, len(recipe.channels))) for image in images]
     size = field_size(recipe, pixel_size_um)
     height, width = size if size is not None else recipe.resize
-    result = np.zeros(
-        (len(planes), len(recipe.channels), height + 2 * margin, width + 2 * margin), np.float32
-    )
+    result = np.zeros((len(planes), len(recipe.channels), height + 2 * margin, width + 2 * margin), np.float32)
     if not planes:
         return result
     subtract = recipe.background == "border-median"
@@ -115,9 +109,7 @@ def finish_field(recipe: InputRecipe, fields: Float32, *, pixel_size_um: float |
     return np.ascontiguousarray(result, dtype=np.float32)
 
 
-def apply_recipe(
-    recipe: InputRecipe, images: Sequence[NDArray[Any]], *, pixel_size_um: float | None = None
-) -> Float32:
+def apply_recipe(recipe: InputRecipe, images: Sequence[NDArray[Any]], *, pixel_size_um: float | None = None) -> Float32:
     """Network input of a list of images (C, h, w): (N, C, H, W) float32.
 
     With the default recipe the result does not depend on the offset, the gain or the depth of the image, nor
@@ -157,8 +149,7 @@ def _three_axes(image: Array, channels: int) -> Array:
     array = np.asarray(image)
     if array.ndim != 3 or array.shape[0] != channels:
         raise WrongUse(
-            f"The model takes {channels} channel{'s' if channels > 1 else ''}, "
-            f"the image has the shape {array.shape}.",
+            f"The model takes {channels} channel{'s' if channels > 1 else ''}, the image has the shape {array.shape}.",
             "Choose the channels that the model card names.",
             "E-CHANNELS",
         )
@@ -175,7 +166,5 @@ def _whole_frame(
     stretched = resize_planes(values[None], recipe.resize, recipe.interpolation)[0]
     for plane, source in zip(target, stretched, strict=True):
         plane[:] = (
-            cv2.copyMakeBorder(source, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-            if margin
-            else source
+            cv2.copyMakeBorder(source, margin, margin, margin, margin, cv2.BORDER_REPLICATE) if margin else source
         )

@@ -72,9 +72,7 @@ class FieldCells(NamedTuple):
     dropped: int
 
 
-def segment_field(
-    pixels: Array, settings: SegmentationSettings, pixel_size_um: float | None = None
-) -> Labels:
+def segment_field(pixels: Array, settings: SegmentationSettings, pixel_size_um: float | None = None) -> Labels:
     """Number the cells of a brightfield image (h, w) of any depth: (h, w) int32, 0 is background.
 
     The result does not depend on offset, gain or depth of the camera, apart from rounding. Numbers run from 1 in

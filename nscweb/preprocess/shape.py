@@ -110,9 +110,7 @@ def objects_of(mask: NDArray[Any]) -> Objects:
     if not outlines:
         return _NOTHING
     # Pick's theorem gives the pixels of a filled outline from the area between the centres of its pixels.
-    areas = [
-        cv2.contourArea(outline) + len(outline) / 2 + (1 if len(outline) > 1 else 0.5) for outline in outlines
-    ]
+    areas = [cv2.contourArea(outline) + len(outline) / 2 + (1 if len(outline) > 1 else 0.5) for outline in outlines]
     largest = max(range(len(areas)), key=areas.__getitem__)
     area = areas[largest]
     if area < _MIN_OBJECT_PX:
@@ -215,9 +213,7 @@ def in_micrometres(features: pd.DataFrame, pixel_size_um: float | None) -> pd.Da
     if pixel_size_um is None:
         return features.copy()
     known = {column: said for column, said in _IN_MICROMETRES.items() if column in features}
-    return features.assign(
-        **{name: features[column] * pixel_size_um**power for column, (name, power) in known.items()}
-    )
+    return features.assign(**{name: features[column] * pixel_size_um**power for column, (name, power) in known.items()})
 
 
 @lru_cache(maxsize=64)

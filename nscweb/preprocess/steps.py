@@ -56,10 +56,7 @@ def border_levels(images: Sequence[Array]) -> Float64:
         return np.zeros((0, 0))
     channels = images[0].shape[0]
     lengths = np.array(
-        [
-            2 * (image.shape[1] + image.shape[2]) - 4 if min(image.shape[1:]) > 1 else image[0].size
-            for image in images
-        ]
+        [2 * (image.shape[1] + image.shape[2]) - 4 if min(image.shape[1:]) > 1 else image[0].size for image in images]
     )
     rings = np.full((len(images), channels, int(lengths.max())), np.inf)
     for ring, image in zip(rings, images, strict=True):
@@ -104,10 +101,7 @@ def crop_box(pixels: Array, box: tuple[int, int, int, int], fill: NDArray[Any]) 
     result[:] = (np.rint(fill) if pixels.dtype.kind in "ui" else fill)[:, None, None]
     rows = slice(max(0, top), min(pixels.shape[1], top + height))
     columns = slice(max(0, left), min(pixels.shape[2], left + width))
-    to_rows, to_columns = (
-        slice(rows.start - top, rows.stop - top),
-        slice(columns.start - left, columns.stop - left),
-    )
+    to_rows, to_columns = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
     result[:, to_rows, to_columns] = pixels[:, rows, columns]
     return result
 
@@ -144,9 +138,7 @@ def full_scale(image: Array) -> float:
     if image.dtype == np.uint8:
         return 255.0
     top = float(image.max(initial=0))
-    if image.dtype == np.bool_ or (
-        image.dtype.kind == "f" and top <= 1.0 and float(image.min(initial=0)) >= 0
-    ):
+    if image.dtype == np.bool_ or (image.dtype.kind == "f" and top <= 1.0 and float(image.min(initial=0)) >= 0):
         return 1.0
     return next((scale for scale in FULL_SCALES if top <= scale), top)
 

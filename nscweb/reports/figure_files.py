@@ -52,17 +52,11 @@ def figure_page(figures: Mapping[str, go.Figure], title: str, notes: tuple[str, 
         parts.append(f"<h2>{html.escape(name.replace('_', ' '))}</h2>")
         parts.append(
             figure.to_html(
-                full_html=False,
-                include_plotlyjs=False,
-                include_mathjax=False,
-                div_id=place,
-                config=figure_config(name),
+                full_html=False, include_plotlyjs=False, include_mathjax=False, div_id=place, config=figure_config(name)
             )
         )
         for form in ("svg", "png"):
-            call = html.escape(
-                f"save({json.dumps(place)}, {json.dumps(name)}, {json.dumps(form)})", quote=True
-            )
+            call = html.escape(f"save({json.dumps(place)}, {json.dumps(name)}, {json.dumps(form)})", quote=True)
             parts.append(f'<button onclick="{call}">Save as {form.upper()}</button>')
     parts.append("</body></html>")
     return "".join(parts)
@@ -103,15 +97,8 @@ def draw(
     }
     try:
         # MathJax would be fetched from a server; no label of ours is a formula.
-        drawn = kaleido.calc_fig_sync(
-            figure, opts=size, kopts={"mathjax": False, "path": browser, "timeout": 60}
-        )
+        drawn = kaleido.calc_fig_sync(figure, opts=size, kopts={"mathjax": False, "path": browser, "timeout": 60})
     except Exception as error:  # noqa: BLE001 a browser can fail in any way; the figure stays in the HTML page
-        notes.add(
-            "warn",
-            NOT_DRAWN,
-            f"A figure could not be saved as {form.upper()}: {type(error).__name__}.",
-            where,
-        )
+        notes.add("warn", NOT_DRAWN, f"A figure could not be saved as {form.upper()}: {type(error).__name__}.", where)
         return None
     return bytes(drawn)

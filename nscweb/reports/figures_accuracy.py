@@ -36,30 +36,15 @@ def accuracy_by_time_data(metrics: Iterable[Metric], classes: ClassScheme) -> pd
         for item in metrics
         if item.time_h is not None
         and (
-            (item.name == "accuracy" and not item.class_name)
-            or (item.name == "recall" and item.class_name in position)
+            (item.name == "accuracy" and not item.class_name) or (item.name == "recall" and item.class_name in position)
         )
     ]
-    columns = [
-        "figure",
-        "class",
-        "time_h",
-        "time",
-        "percent",
-        "low",
-        "high",
-        "cells",
-        "samples",
-        "interval",
-        "order",
-    ]
+    columns = ["figure", "class", "time_h", "time", "percent", "low", "high", "cells", "samples", "interval", "order"]
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values(["order", "time_h"], kind="stable", ignore_index=True).drop(columns="order")
 
 
-def accuracy_by_time(
-    metrics: Iterable[Metric], classes: ClassScheme, *, simulated: bool = False
-) -> go.Figure:
+def accuracy_by_time(metrics: Iterable[Metric], classes: ClassScheme, *, simulated: bool = False) -> go.Figure:
     """Accuracy (all classes) and recall (each class) at each time point with 95 % intervals.
 
     Args:
@@ -87,21 +72,9 @@ def accuracy_by_time(
             mode="lines+markers",
             name=plain(name) if overall else f"{plain(name)} (recall)",
             line={"color": colour, "width": 2.4 if overall else 1.6, "dash": "solid" if overall else "dot"},
-            marker={
-                "color": colour,
-                "size": 9 if overall else 7,
-                "symbol": "square" if overall else "circle",
-            },
-            error_y={
-                "symmetric": False,
-                "array": high - y,
-                "arrayminus": y - low,
-                "thickness": 1.3,
-                "width": 3,
-            },
-            customdata=np.stack(
-                [rows["time"], low.round(1), high.round(1), rows["cells"], rows["samples"]], axis=1
-            ),
+            marker={"color": colour, "size": 9 if overall else 7, "symbol": "square" if overall else "circle"},
+            error_y={"symmetric": False, "array": high - y, "arrayminus": y - low, "thickness": 1.3, "width": 3},
+            customdata=np.stack([rows["time"], low.round(1), high.round(1), rows["cells"], rows["samples"]], axis=1),
             hovertemplate="%{customdata[0]}: %{y:.1f} % (%{customdata[1]} to %{customdata[2]})"
             "<br>%{customdata[3]} cells, %{customdata[4]} samples",
         )
@@ -142,8 +115,7 @@ def shortcut_bars(report: Mapping[str, Any], *, simulated: bool = False) -> go.F
     bars = data.iloc[:-1].iloc[::-1]
     together = (bars["what"] == "all together").to_numpy()
     spread = [
-        (bars[end].to_numpy(float) - bars["percent"].to_numpy(float)) * sign
-        for end, sign in (("high", 1), ("low", -1))
+        (bars[end].to_numpy(float) - bars["percent"].to_numpy(float)) * sign for end, sign in (("high", 1), ("low", -1))
     ]
     figure = go.Figure(
         go.Bar(
@@ -155,23 +127,20 @@ def shortcut_bars(report: Mapping[str, Any], *, simulated: bool = False) -> go.F
             textposition="inside",
             insidetextanchor="start",
             textfont={"color": np.where(together, "white", INK).tolist()},
-            error_x={
-                "symmetric": False,
-                "array": spread[0],
-                "arrayminus": spread[1],
-                "thickness": 1.4,
-                "width": 4,
-            },
+            error_x={"symmetric": False, "array": spread[0], "arrayminus": spread[1], "thickness": 1.4, "width": 4},
             hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
         )
     )
     figure.add_vline(x=chance, line={"color": INK, "dash": "dash", "width": 1.5})
     figure.add_annotation(
-        x=chance, y=1, yref="paper", yanchor="bottom", text=f"chance {chance:.0f} %", showarrow=False,
+        x=chance,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        text=f"chance {chance:.0f} %",
+        showarrow=False,
         font={"size": 12, "color": MUTED},
-    )  # fmt: skip
-    finish(figure, height=90 + 30 * len(bars), simulated=simulated, margin={"l": 118, "t": 26, "b": 48})
-    figure.update_xaxes(
-        title_text="% of cells named right (balanced)", range=[0, 100], tickvals=[0, 25, 50, 75, 100]
     )
+    finish(figure, height=90 + 30 * len(bars), simulated=simulated, margin={"l": 118, "t": 26, "b": 48})
+    figure.update_xaxes(title_text="% of cells named right (balanced)", range=[0, 100], tickvals=[0, 25, 50, 75, 100])
     return figure.update_yaxes(showgrid=False, ticks="")

@@ -20,13 +20,17 @@ _ROW_HEIGHT = 21
 def swap_data(audit: Mapping[str, Any]) -> pd.DataFrame:
     """What `swap_figure` draws, in per cent: swapped, own_class, other_class and cost with their intervals."""
     names = {
-        "what": "swapped", "control": "own_class", "accuracy": "other_class", "low": "other_class_low",
-        "high": "other_class_high", "cost": "cost", "cost_low": "cost_low", "cost_high": "cost_high",
-    }  # fmt: skip
+        "what": "swapped",
+        "control": "own_class",
+        "accuracy": "other_class",
+        "low": "other_class_low",
+        "high": "other_class_high",
+        "cost": "cost",
+        "cost_low": "cost_low",
+        "cost_high": "cost_high",
+    }
     rows = [row for row in audit.get("swaps", ()) if row.get("decides")]
-    table = pd.DataFrame(
-        [{new: row[old] for old, new in names.items()} for row in rows], columns=list(names.values())
-    )
+    table = pd.DataFrame([{new: row[old] for old, new in names.items()} for row in rows], columns=list(names.values()))
     numbers = list(names.values())[1:]
     for name in numbers:
         table[name] = table[name].astype(float) * 100
@@ -47,26 +51,31 @@ def swap_figure(audit: Mapping[str, Any], *, simulated: bool = False) -> go.Figu
     figure = go.Figure()
     for place, own, other in zip(places, data["own_class"], data["other_class"], strict=True):
         figure.add_scatter(
-            x=[own, other], y=[place, place], mode="lines", line={"color": INK, "width": 1}, showlegend=False,
+            x=[own, other],
+            y=[place, place],
+            mode="lines",
+            line={"color": INK, "width": 1},
+            showlegend=False,
             hoverinfo="skip",
-        )  # fmt: skip
+        )
     figure.add_scatter(
-        x=data["own_class"], y=places, mode="markers", name=OWN, marker=_open_circle(SERIES[0]),
+        x=data["own_class"],
+        y=places,
+        mode="markers",
+        name=OWN,
+        marker=_open_circle(SERIES[0]),
         hovertemplate="%{x:.1f} %",
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=data["other_class"], y=places, mode="markers", name=OTHER,
+        x=data["other_class"],
+        y=places,
+        mode="markers",
+        name=OTHER,
         marker={"symbol": "diamond", "size": 9, "color": SERIES[1]},
         error_x=_interval(data, "other_class", "other_class_low", "other_class_high", SERIES[1]),
         hovertemplate="%{x:.1f} %",
-    )  # fmt: skip
-    finish(
-        figure,
-        height=52 * len(data) + 60,
-        simulated=simulated,
-        legend=[OWN, OTHER],
-        margin={"l": 178, "t": 8},
     )
+    finish(figure, height=52 * len(data) + 60, simulated=simulated, legend=[OWN, OTHER], margin={"l": 178, "t": 8})
     _mark_unchanged(figure, audit.get("accuracy", {}).get("value"))
     figure.update_xaxes(title_text="accuracy, % of held-out cells")
     figure.update_yaxes(autorange="reversed", title_text="")

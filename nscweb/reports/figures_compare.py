@@ -10,13 +10,7 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from nscweb.core.classes import ClassScheme
-from nscweb.reports.figures_compare_data import (
-    at_time,
-    difference_data,
-    group_data,
-    outline,
-    point_data,
-)
+from nscweb.reports.figures_compare_data import at_time, difference_data, group_data, outline, point_data
 from nscweb.reports.figures_compare_marks import (
     LEFT,
     add_mark_legend,
@@ -25,17 +19,7 @@ from nscweb.reports.figures_compare_marks import (
     methods_by_group,
     point_style,
 )
-from nscweb.reports.style import (
-    AXIS,
-    INK,
-    MUTED,
-    NO_GROUP,
-    finish,
-    nothing_to_draw,
-    panel_title,
-    plain,
-    time_label,
-)
+from nscweb.reports.style import AXIS, INK, MUTED, NO_GROUP, finish, nothing_to_draw, panel_title, plain, time_label
 from nscweb.reports.words_numbers import p_value
 
 NOTHING = "No cell is left to count. Loosen the filters."
@@ -88,9 +72,7 @@ def superplot(
         for trace in (*traces, _means(means, line)):
             figure.add_trace(trace.update(showlegend=row == 1), row=row, col=1)
         for name in means.loc[means["percent"].isna(), "group"]:
-            figure.add_annotation(
-                text=LOST, x=50, y=line[name], showarrow=False, font={"color": MUTED}, row=row, col=1
-            )
+            figure.add_annotation(text=LOST, x=50, y=line[name], showarrow=False, font={"color": MUTED}, row=row, col=1)
         top = figure.get_subplot(row, 1).yaxis.domain[1]
         swatch = f'<span style="color:{classes.colour(fate)}">■</span> '
         figure.add_annotation(panel_title(swatch + plain(fate), x=0, y=top))
@@ -153,14 +135,19 @@ def differences(
                 "line": {"color": INK, "width": 1.5},
             },
             error_x={
-                "type": "data", "symmetric": False, "thickness": 1.6, "width": 4, "color": INK,
-                "array": np.where(known, high - value, 0), "arrayminus": np.where(known, value - low, 0),
+                "type": "data",
+                "symmetric": False,
+                "thickness": 1.6,
+                "width": 4,
+                "color": INK,
+                "array": np.where(known, high - value, 0),
+                "arrayminus": np.where(known, value - low, 0),
             },
             text=hover,
             hovertemplate="%{text}<extra></extra>",
             showlegend=False,
         )
-    )  # fmt: skip
+    )
     figure.add_vline(x=0, line={"color": AXIS, "width": 1.5})
     for text, y in zip(shown, place, strict=True):
         figure.add_annotation(
@@ -183,9 +170,7 @@ def differences(
     )
 
 
-def _shapes(
-    bins: pd.DataFrame, names: Sequence[str], line: dict[str, int], time_h: float, fate: str
-) -> go.Scatter:
+def _shapes(bins: pd.DataFrame, names: Sequence[str], line: dict[str, int], time_h: float, fate: str) -> go.Scatter:
     x: list[float | None] = []
     y: list[float | None] = []
     for name in names:
@@ -194,9 +179,17 @@ def _shapes(
         x += [*places.tolist(), *places[::-1].tolist(), None]
         y += [*(base + 0.76 * heights).tolist(), *([base] * len(places)), None]
     return go.Scatter(
-        x=x, y=y, mode="lines", fill="toself", fillcolor=_SHADE, line={"width": 0}, hoverinfo="skip",
-        name="scores of the cells", legendgroup="cells", legendrank=3,
-    )  # fmt: skip
+        x=x,
+        y=y,
+        mode="lines",
+        fill="toself",
+        fillcolor=_SHADE,
+        line={"width": 0},
+        hoverinfo="skip",
+        name="scores of the cells",
+        legendgroup="cells",
+        legendrank=3,
+    )
 
 
 def _replicates(
@@ -219,8 +212,10 @@ def _replicates(
         marker=point_style(own["light"], colour, 8),
         text=said,
         hovertemplate="%{text}<extra></extra>",
-        name="replicate", legendgroup="replicate", legendrank=1,
-    )  # fmt: skip
+        name="replicate",
+        legendgroup="replicate",
+        legendrank=1,
+    )
 
 
 def _means(means: pd.DataFrame, line: dict[str, int]) -> go.Scatter:
@@ -231,19 +226,33 @@ def _means(means: pd.DataFrame, line: dict[str, int]) -> go.Scatter:
         mode="markers",
         marker={"size": 12, "color": INK, "symbol": "line-ns", "line": {"color": INK, "width": 3}},
         error_x={
-            "type": "data", "symmetric": False, "thickness": 1.6, "width": 4, "color": INK,
-            "array": means["high"].to_numpy(float) - value, "arrayminus": value - means["low"].to_numpy(float),
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1.6,
+            "width": 4,
+            "color": INK,
+            "array": means["high"].to_numpy(float) - value,
+            "arrayminus": value - means["low"].to_numpy(float),
         },
         customdata=np.stack(
-            [means["low"].round(1), means["high"].round(1), means["replicates"], means["cells"], means["interval"],
-             means["light"], [counted_how(method) for method in means["method"]]],
+            [
+                means["low"].round(1),
+                means["high"].round(1),
+                means["replicates"],
+                means["cells"],
+                means["interval"],
+                means["light"],
+                [counted_how(method) for method in means["method"]],
+            ],
             axis=1,
         ),
         hovertemplate="mean %{x:.1f} %, 95 % interval %{customdata[0]} to %{customdata[1]}<br>%{customdata[2]} "
         "replicates, %{customdata[3]:,} cells<br>%{customdata[6]}<br>%{customdata[4]}<br>trust light: "
         "%{customdata[5]}<extra></extra>",
-        name="mean, 95 % interval", legendgroup="mean", legendrank=2,
-    )  # fmt: skip
+        name="mean, 95 % interval",
+        legendgroup="mean",
+        legendrank=2,
+    )
 
 
 def _naive(means: pd.DataFrame, line: dict[str, int]) -> go.Scatter:
@@ -253,5 +262,7 @@ def _naive(means: pd.DataFrame, line: dict[str, int]) -> go.Scatter:
         mode="markers",
         marker={"size": 8, "color": MUTED, "symbol": "diamond-open", "line": {"width": 1.5}},
         hovertemplate="counted labels, not corrected: %{x:.1f} %<extra></extra>",
-        name="counted labels", legendgroup="naive", legendrank=4,
-    )  # fmt: skip
+        name="counted labels",
+        legendgroup="naive",
+        legendrank=4,
+    )

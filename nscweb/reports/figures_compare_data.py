@@ -14,14 +14,39 @@ from nscweb.reports.marks import mark
 from nscweb.reports.style import ordered_times, time_label
 
 GROUP_DATA = (
-    "group", "time_h", "time", "class", "percent", "low", "high", "naive_percent", "replicates", "cells",
-    "method", "interval", "light",
-)  # fmt: skip
+    "group",
+    "time_h",
+    "time",
+    "class",
+    "percent",
+    "low",
+    "high",
+    "naive_percent",
+    "replicates",
+    "cells",
+    "method",
+    "interval",
+    "light",
+)
 POINT_DATA = ("group", "time_h", "time", "class", "replicate", "percent", "naive_percent", "cells", "light")
 DIFFERENCE_DATA = (
-    "class", "time_h", "time", "group", "other", "difference_points", "low", "high", "p_adjusted", "p_single",
-    "comparisons", "n_group", "n_other", "method", "note", "light",
-)  # fmt: skip
+    "class",
+    "time_h",
+    "time",
+    "group",
+    "other",
+    "difference_points",
+    "low",
+    "high",
+    "p_adjusted",
+    "p_single",
+    "comparisons",
+    "n_group",
+    "n_other",
+    "method",
+    "note",
+    "light",
+)
 
 
 def group_data(groups: pd.DataFrame, order: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
@@ -67,9 +92,7 @@ def point_data(rows: pd.DataFrame, order: Sequence[str], classes: Sequence[str])
     return result[list(POINT_DATA)].reset_index(drop=True)
 
 
-def difference_data(
-    tests: pd.DataFrame, order: Sequence[str], fate: str, time_h: float, against: str
-) -> pd.DataFrame:
+def difference_data(tests: pd.DataFrame, order: Sequence[str], fate: str, time_h: float, against: str) -> pd.DataFrame:
     """Difference of each group from `against` in points: columns `DIFFERENCE_DATA`, groups in order."""
     hours = tests["time_h"].to_numpy(float)
     here = np.isnan(hours) if np.isnan(time_h) else hours == time_h
@@ -84,13 +107,24 @@ def difference_data(
         sizes = ("n_group", "n_other") if sign > 0 else ("n_other", "n_group")
         rows.append(
             {
-                "class": fate, "time_h": time_h, "time": time_label(time_h), "group": other, "other": against,
-                "difference_points": 100 * sign * float(row["difference"]), "low": ends[0], "high": ends[1],
-                "p_adjusted": row["p"], "p_single": row["p_single"], "comparisons": row["comparisons"],
-                "n_group": row[sizes[0]], "n_other": row[sizes[1]], "method": row["method"], "note": row["note"],
+                "class": fate,
+                "time_h": time_h,
+                "time": time_label(time_h),
+                "group": other,
+                "other": against,
+                "difference_points": 100 * sign * float(row["difference"]),
+                "low": ends[0],
+                "high": ends[1],
+                "p_adjusted": row["p"],
+                "p_single": row["p_single"],
+                "comparisons": row["comparisons"],
+                "n_group": row[sizes[0]],
+                "n_other": row[sizes[1]],
+                "method": row["method"],
+                "note": row["note"],
                 "light": mark(str(row["light"])),
             }
-        )  # fmt: skip
+        )
     rows.sort(key=lambda row: list(order).index(str(row["group"])))
     return pd.DataFrame(rows, columns=list(DIFFERENCE_DATA))
 
@@ -105,9 +139,7 @@ def landmarks(order: Sequence[str], fate: str) -> pd.DataFrame:
     """Published immunofluorescence of one fate under the names of these groups: group, time_h, percent."""
     published = published_reference()
     published = published[(published["kind"] == IMMUNOFLUORESCENCE) & (published["fate"] == fate)]
-    parts = [
-        published[published["group"].isin([name, published_group(name)])].assign(group=name) for name in order
-    ]
+    parts = [published[published["group"].isin([name, published_group(name)])].assign(group=name) for name in order]
     found = pd.concat(parts, ignore_index=True) if parts else published
     return found[["group", "time_h", "percent"]]
 

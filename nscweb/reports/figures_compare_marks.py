@@ -67,9 +67,14 @@ def add_mark_legend(figure: go.Figure, *tables: pd.DataFrame) -> list[str]:
         if mark(light) in said:
             name = mark(light).partition(" ")[2]
             figure.add_scatter(
-                x=[None], y=[None], mode="markers", name=name, legendrank=2000, hoverinfo="skip",
+                x=[None],
+                y=[None],
+                mode="markers",
+                name=name,
+                legendrank=2000,
+                hoverinfo="skip",
                 marker={"symbol": _FORMS[light], "color": mark_colour(light), "size": 9},
-            )  # fmt: skip
+            )
             names.append(name)
     return names
 
@@ -96,17 +101,16 @@ def add_signs(figure: go.Figure, x: Sequence[float], y: Sequence[float], lights:
         text=[symbol(lights[index]) for index in where],
         textposition="top center",
         textfont={"size": 12, "color": [mark_colour(lights[index]) for index in where]},
-        cliponaxis=False, hoverinfo="skip", showlegend=False,
-    )  # fmt: skip
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
+    )
     return add_mark_legend(figure, pd.DataFrame({"light": [mark(lights[index]) for index in where]}))
 
 
 def methods_by_group(means: pd.DataFrame) -> Mapping[tuple[str, str], str]:
     """(group, time) -> how many replicates there are and how ratios were counted, for the hover of its replicates."""
     return {
-        (
-            str(row["group"]),
-            str(row["time"]),
-        ): f"one of {row['replicates']} replicates; {counted_how(row['method'])}"
+        (str(row["group"]), str(row["time"])): f"one of {row['replicates']} replicates; {counted_how(row['method'])}"
         for row in means.to_dict("records")
     }

@@ -77,23 +77,18 @@ def over_time(
     gap, panel = title_px + 34, 128
     inner = count * panel + (count - 1) * gap
     figure = make_subplots(
-        count,
-        columns,
-        shared_yaxes=True,
-        horizontal_spacing=0.04,
-        vertical_spacing=gap / inner if count > 1 else 0,
+        count, columns, shared_yaxes=True, horizontal_spacing=0.04, vertical_spacing=gap / inner if count > 1 else 0
     )
-    lights = {(name, _key(hours)): str(light) for name, hours, light in zip(
-        groups["group"], groups["time_h"], groups["light"], strict=True)}  # fmt: skip
+    lights = {
+        (name, _key(hours)): str(light)
+        for name, hours, light in zip(groups["group"], groups["time_h"], groups["light"], strict=True)
+    }
     # Traces and notes are added all at once: one by one, Plotly checks everything again for each.
     traces: list[go.Scatter] = []
     notes: list[dict[str, Any]] = []
     for index, name in enumerate(names):
         axes = figure.get_subplot(index // columns + 1, index % columns + 1)
-        where = {
-            side: axis.plotly_name.replace("axis", "")
-            for side, axis in (("x", axes.xaxis), ("y", axes.yaxis))
-        }
+        where = {side: axis.plotly_name.replace("axis", "") for side, axis in (("x", axes.xaxis), ("y", axes.yaxis))}
         means, own = data[data["group"] == name], points[points["group"] == name]
         first = index == 0
         panel_traces = [
@@ -111,14 +106,30 @@ def over_time(
             text = symbol(light) + ("" if np.isfinite(row["percent"]) else "?")
             if text:
                 notes.append(
-                    {"text": text, "x": place[_key(row["time_h"])], "y": 103, "yanchor": "bottom", "showarrow": False,
-                     "font": {"size": 12, "color": mark_colour(light)}, "xref": where["x"], "yref": where["y"]}
-                )  # fmt: skip
+                    {
+                        "text": text,
+                        "x": place[_key(row["time_h"])],
+                        "y": 103,
+                        "yanchor": "bottom",
+                        "showarrow": False,
+                        "font": {"size": 12, "color": mark_colour(light)},
+                        "xref": where["x"],
+                        "yref": where["y"],
+                    }
+                )
         notes.append(panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=13))
     notes.append(
-        {"text": axis_title, "x": 0.5, "y": 0, "xref": "paper", "yref": "paper", "showarrow": False,
-         "yanchor": "top", "yshift": -24}
-    )  # fmt: skip
+        {
+            "text": axis_title,
+            "x": 0.5,
+            "y": 0,
+            "xref": "paper",
+            "yref": "paper",
+            "showarrow": False,
+            "yanchor": "top",
+            "yshift": -24,
+        }
+    )
     figure.add_traces(traces)
     figure.update_layout(annotations=notes)
     legend = ["replicate", "mean, 95 % interval", "scores of the cells"]
@@ -133,19 +144,18 @@ def over_time(
         "showgrid": False,
     }
     finish(
-        figure, height=inner + margin["t"] + 50, simulated=simulated, legend=legend, margin=margin,
+        figure,
+        height=inner + margin["t"] + 50,
+        simulated=simulated,
+        legend=legend,
+        margin=margin,
         axes=(across, {"range": [0, 122], "tickvals": [0, 50, 100]}),
-    )  # fmt: skip
+    )
     return figure.update_yaxes(title_text="% of cells", col=1)
 
 
 def heat_map(
-    groups: pd.DataFrame,
-    classes: ClassScheme,
-    order: Sequence[str],
-    fate: str,
-    *,
-    simulated: bool = False,
+    groups: pd.DataFrame, classes: ClassScheme, order: Sequence[str], fate: str, *, simulated: bool = False
 ) -> go.Figure:
     """Mean per cent of one fate, groups down in the order of the answer, times across, values in the fields."""
     data = group_data(groups, order, [fate])
@@ -174,26 +184,45 @@ def heat_map(
             f"{counted_how(row['method'])}<br>trust light: {row['light']}"
         )
         notes.append(
-            {"text": f"{said} {symbol(light)}".strip(), "x": x, "y": y, "showarrow": False, "xref": "x", "yref": "y",
-             "font": {"size": 14, "weight": 600, "color": ink_on(row["percent"] / 100, _SCALE)}}
-        )  # fmt: skip
+            {
+                "text": f"{said} {symbol(light)}".strip(),
+                "x": x,
+                "y": y,
+                "showarrow": False,
+                "xref": "x",
+                "yref": "y",
+                "font": {"size": 14, "weight": 600, "color": ink_on(row["percent"] / 100, _SCALE)},
+            }
+        )
     # All at once: one by one, Plotly checks everything again for each.
     figure.update_layout(annotations=notes)
     figure.add_heatmap(
-        z=value, zmin=0, zmax=100, colorscale=_SCALE, showscale=False, xgap=2, ygap=2, text=hover,
-        hovertemplate="%{text}<extra></extra>", hoverongaps=False,
-    )  # fmt: skip
+        z=value,
+        zmin=0,
+        zmax=100,
+        colorscale=_SCALE,
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        text=hover,
+        hovertemplate="%{text}<extra></extra>",
+        hoverongaps=False,
+    )
     legend = add_mark_legend(figure, data)
     margin = {"t": 6, "b": 50, "l": LEFT}
     finish(figure, height=30 * len(names) + 60, simulated=simulated, legend=legend, margin=margin)
     figure.update_xaxes(
-        tickvals=list(range(len(times))), ticktext=[tick(hours, unit) for hours in times],
-        title_text=f"{axis_title}; % {plain(fate, 24)}", showgrid=False,
-    )  # fmt: skip
+        tickvals=list(range(len(times))),
+        ticktext=[tick(hours, unit) for hours in times],
+        title_text=f"{axis_title}; % {plain(fate, 24)}",
+        showgrid=False,
+    )
     return figure.update_yaxes(
-        tickvals=list(range(len(names))), ticktext=[group_label(name) for name in names],
-        autorange="reversed", showgrid=False,
-    )  # fmt: skip
+        tickvals=list(range(len(names))),
+        ticktext=[group_label(name) for name in names],
+        autorange="reversed",
+        showgrid=False,
+    )
 
 
 def _shapes(bins: pd.DataFrame, name: str, times: Sequence[float], fate: str, first: bool) -> go.Scatter:
@@ -204,17 +233,22 @@ def _shapes(bins: pd.DataFrame, name: str, times: Sequence[float], fate: str, fi
         x += [*(index + 0.42 * heights).tolist(), *(index - 0.42 * heights[::-1]).tolist(), None]
         y += [*places.tolist(), *places[::-1].tolist(), None]
     return go.Scatter(
-        x=x, y=y, mode="lines", fill="toself", fillcolor=_SHADE, line={"width": 0}, hoverinfo="skip",
-        name="scores of the cells", legendgroup="cells", legendrank=3, showlegend=first,
-    )  # fmt: skip
+        x=x,
+        y=y,
+        mode="lines",
+        fill="toself",
+        fillcolor=_SHADE,
+        line={"width": 0},
+        hoverinfo="skip",
+        name="scores of the cells",
+        legendgroup="cells",
+        legendrank=3,
+        showlegend=first,
+    )
 
 
 def _replicates(
-    own: pd.DataFrame,
-    place: dict[float, int],
-    colour: str,
-    counted: Mapping[tuple[str, str], str],
-    first: bool,
+    own: pd.DataFrame, place: dict[float, int], colour: str, counted: Mapping[tuple[str, str], str], first: bool
 ) -> go.Scatter:
     number = own.groupby("time_h", sort=False, dropna=False).cumcount().to_numpy(float)
     most = own.groupby("time_h", sort=False, dropna=False)["group"].transform("size").to_numpy(float)
@@ -231,8 +265,11 @@ def _replicates(
         marker=point_style(own["light"], colour, 6),
         text=said,
         hovertemplate="%{text}<extra></extra>",
-        name="replicate", legendgroup="replicate", legendrank=1, showlegend=first,
-    )  # fmt: skip
+        name="replicate",
+        legendgroup="replicate",
+        legendrank=1,
+        showlegend=first,
+    )
 
 
 def _means(means: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
@@ -244,28 +281,49 @@ def _means(means: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scat
         line={"color": INK, "width": 1.4},
         marker={"size": 10, "color": INK, "symbol": "line-ew", "line": {"color": INK, "width": 2.5}},
         error_y={
-            "type": "data", "symmetric": False, "thickness": 1.5, "width": 4, "color": INK,
-            "array": means["high"].to_numpy(float) - value, "arrayminus": value - means["low"].to_numpy(float),
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1.5,
+            "width": 4,
+            "color": INK,
+            "array": means["high"].to_numpy(float) - value,
+            "arrayminus": value - means["low"].to_numpy(float),
         },
         customdata=np.stack(
-            [means["time"], means["low"].round(1), means["high"].round(1), means["replicates"], means["cells"],
-             means["interval"], means["light"], [counted_how(method) for method in means["method"]]],
+            [
+                means["time"],
+                means["low"].round(1),
+                means["high"].round(1),
+                means["replicates"],
+                means["cells"],
+                means["interval"],
+                means["light"],
+                [counted_how(method) for method in means["method"]],
+            ],
             axis=1,
         ),
         hovertemplate="%{customdata[0]}: %{y:.1f} %, 95 % interval %{customdata[1]} to %{customdata[2]}<br>"
         "%{customdata[3]} replicates, %{customdata[4]:,} cells<br>%{customdata[7]}<br>%{customdata[5]}<br>"
         "trust light: %{customdata[6]}<extra></extra>",
-        name="mean, 95 % interval", legendgroup="mean", legendrank=2, showlegend=first,
-    )  # fmt: skip
+        name="mean, 95 % interval",
+        legendgroup="mean",
+        legendrank=2,
+        showlegend=first,
+    )
 
 
 def _naive(means: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
     return go.Scatter(
-        x=[place[_key(hours)] + 0.3 for hours in means["time_h"]], y=means["naive_percent"], mode="markers",
+        x=[place[_key(hours)] + 0.3 for hours in means["time_h"]],
+        y=means["naive_percent"],
+        mode="markers",
         marker={"size": 8, "color": MUTED, "symbol": "diamond-open", "line": {"width": 1.5}},
         hovertemplate="counted labels, not corrected: %{y:.1f} %<extra></extra>",
-        name="counted labels", legendgroup="naive", legendrank=4, showlegend=first,
-    )  # fmt: skip
+        name="counted labels",
+        legendgroup="naive",
+        legendrank=4,
+        showlegend=first,
+    )
 
 
 def _landmark(rows: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
@@ -278,8 +336,11 @@ def _landmark(rows: pd.DataFrame, place: dict[float, int], first: bool) -> go.Sc
         mode="markers",
         marker={"size": 10, "color": "#b23a00", "symbol": "diamond-open", "line": {"width": 1.8}},
         hovertemplate="%{y:.1f} % marker-positive<br>immunofluorescence, Zhu et al. 2021<extra></extra>",
-        name=REFERENCE, legendgroup="reference", legendrank=5, showlegend=first,
-    )  # fmt: skip
+        name=REFERENCE,
+        legendgroup="reference",
+        legendrank=5,
+        showlegend=first,
+    )
 
 
 def _key(hours: float) -> float:

@@ -11,12 +11,7 @@ from plotly import graph_objects as go
 
 from nscweb.core.card import Metric
 from nscweb.core.classes import ClassScheme
-from nscweb.reports.figures_accuracy import (
-    accuracy_by_time,
-    accuracy_by_time_data,
-    shortcut_bars,
-    shortcut_bars_data,
-)
+from nscweb.reports.figures_accuracy import accuracy_by_time, accuracy_by_time_data, shortcut_bars, shortcut_bars_data
 from nscweb.reports.style import AXIS, DASHES, INK, add_band, finish, hyphenated, nothing_to_draw, plain
 
 __all__ = [
@@ -180,11 +175,7 @@ def _curve_figure(
         table = curves[name]
         text = f"{plain(name)}, {area_name} {_area(areas.get(name))}" if name in areas else plain(name)
         legend.append(text)
-        line: dict[str, Any] = {
-            "color": classes.colour(name),
-            "width": 2.2,
-            "dash": DASHES[index % len(DASHES)],
-        }
+        line: dict[str, Any] = {"color": classes.colour(name), "width": 2.2, "dash": DASHES[index % len(DASHES)]}
         if axes[0] == "recall":
             line["shape"] = "hv"
         figure.add_scatter(

@@ -9,13 +9,7 @@ from plotly import graph_objects as go
 from nscweb.core.classes import ClassScheme
 from nscweb.reports.style import AXIS, INK, finish, nothing_to_draw, ordered_times, plain, tick, time_unit
 
-_WORDS = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "recall": "recall",
-    "f1": "F1",
-    "precision": "precision",
-}
+_WORDS = {"accuracy": "accuracy", "macro_f1": "macro F1", "recall": "recall", "f1": "F1", "precision": "precision"}
 
 
 def difference_figure(
@@ -65,9 +59,7 @@ def difference_figure(
     )
 
 
-def difference_by_time_figure(
-    table: pd.DataFrame, names: tuple[str, str], *, simulated: bool = False
-) -> go.Figure:
+def difference_by_time_figure(table: pd.DataFrame, names: tuple[str, str], *, simulated: bool = False) -> go.Figure:
     """Difference in accuracy (second minus first, points) at each time point with 95 % intervals."""
     rows = table[table["time_h"].notna() & (table["figure"] == "accuracy")]
     if rows.empty:

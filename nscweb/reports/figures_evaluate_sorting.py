@@ -15,9 +15,7 @@ _LINES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def sorting_figure(
-    table: pd.DataFrame, class_name: str, threshold: float, *, simulated: bool = False
-) -> go.Figure:
+def sorting_figure(table: pd.DataFrame, class_name: str, threshold: float, *, simulated: bool = False) -> go.Figure:
     """Precision, recall and yield in per cent against the threshold, with 95 % bands and a line at the chosen one.
 
     Args:
@@ -37,9 +35,7 @@ def sorting_figure(
     return figure.update_yaxes(title_text="per cent of cells", range=[0, 100.5])
 
 
-def enrichment_figure(
-    table: pd.DataFrame, class_name: str, threshold: float, *, simulated: bool = False
-) -> go.Figure:
+def enrichment_figure(table: pd.DataFrame, class_name: str, threshold: float, *, simulated: bool = False) -> go.Figure:
     """Enrichment (precision over prevalence) against the threshold with its 95 % band; 1 means no gain."""
     figure = go.Figure()
     _line(figure, table, "enrichment", "times enriched", SERIES[3], "solid", 1.0)
@@ -57,9 +53,7 @@ def _line(
     if rows.empty:
         return
     x = rows["threshold"].to_numpy(float)
-    value, low, high = (
-        factor * rows[key].to_numpy(float) for key in (column, f"{column}_low", f"{column}_high")
-    )
+    value, low, high = (factor * rows[key].to_numpy(float) for key in (column, f"{column}_low", f"{column}_high"))
     add_band(figure, x, low, high, colour)
     unit = " %" if factor > 1 else ""
     figure.add_scatter(

@@ -76,11 +76,7 @@ def fitness_dots(table: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
         ticktext=[f"≤ −{EDGE:.0f}", "−5", "0", "5", f"≥ {EDGE:.0f}"],
     )
     return figure.update_yaxes(
-        tickvals=list(range(len(rows))),
-        ticktext=rows,
-        range=[len(rows) - 0.4, -0.6],
-        showgrid=True,
-        ticks="",
+        tickvals=list(range(len(rows))), ticktext=rows, range=[len(rows) - 0.4, -0.6], showgrid=True, ticks=""
     )
 
 

@@ -16,10 +16,7 @@ KEPT, LEFT_OUT = "kept", "left out"
 
 
 def gate_histogram_data(
-    edges: NDArray[np.float64],
-    kept: NDArray[np.int64],
-    left_out: NDArray[np.int64],
-    names: Sequence[str] = (),
+    edges: NDArray[np.float64], kept: NDArray[np.int64], left_out: NDArray[np.int64], names: Sequence[str] = ()
 ) -> pd.DataFrame:
     """What `gate_histogram` draws: from, to (or name), kept, left_out."""
     if names:
@@ -53,10 +50,7 @@ def gate_histogram(
     places = [plain(name, 24) for name in names] if names else (edges[:-1] + edges[1:]) / 2
     widths = None if names else np.diff(edges) * 0.96
     figure = go.Figure()
-    for name, counts, colour, pattern in (
-        (KEPT, kept, KEPT_COLOUR, ""),
-        (LEFT_OUT, left_out, OUT_COLOUR, "/"),
-    ):
+    for name, counts, colour, pattern in ((KEPT, kept, KEPT_COLOUR, ""), (LEFT_OUT, left_out, OUT_COLOUR, "/")):
         figure.add_bar(
             x=places,
             y=counts,

@@ -36,9 +36,7 @@ def training_curves_data(history: History) -> pd.DataFrame:
     for column, samples, figure in _CURVES:
         if column in table:
             value = table[column].astype(float) * (100 if figure == "accuracy" else 1)
-            parts.append(
-                pd.DataFrame({"epoch": table["epoch"], "figure": figure, "samples": samples, "value": value})
-            )
+            parts.append(pd.DataFrame({"epoch": table["epoch"], "figure": figure, "samples": samples, "value": value}))
     columns = ["epoch", "figure", "samples", "value"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
@@ -57,9 +55,7 @@ def training_curves(history: History, *, best_epoch: int | None = None, simulate
     panels = [name for name in ("loss", "accuracy") if (data["figure"] == name).any()]
     gap, panel = 44, 170
     inner = len(panels) * panel + (len(panels) - 1) * gap
-    figure = make_subplots(
-        len(panels), 1, shared_xaxes=True, vertical_spacing=gap / inner if len(panels) > 1 else 0
-    )
+    figure = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=gap / inner if len(panels) > 1 else 0)
     names = list(dict.fromkeys(data["samples"]))
     for row, name in enumerate(panels, start=1):
         for index, samples in enumerate(names):
@@ -82,15 +78,20 @@ def training_curves(history: History, *, best_epoch: int | None = None, simulate
     if kept is not None:
         figure.add_vline(x=kept, line={"color": INK, "dash": "dash", "width": 1.2})
         figure.add_annotation(
-            text=f"kept: epoch {kept}", x=kept, y=1, yref="paper", yanchor="bottom", showarrow=False, font={"size": 12},
-            xanchor="right" if kept > data["epoch"].max() / 2 else "left", yshift=3,
-        )  # fmt: skip
+            text=f"kept: epoch {kept}",
+            x=kept,
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            showarrow=False,
+            font={"size": 12},
+            xanchor="right" if kept > data["epoch"].max() / 2 else "left",
+            yshift=3,
+        )
     finish(figure, height=inner + 28 + 50, simulated=simulated, legend=names, margin={"t": 28, "b": 50})
     figure.update_xaxes(title_text="epoch", row=len(panels), col=1)
     for row, name in enumerate(panels, start=1):
-        figure.update_yaxes(
-            title_text="loss (cross-entropy)" if name == "loss" else "% of cells", row=row, col=1
-        )
+        figure.update_yaxes(title_text="loss (cross-entropy)" if name == "loss" else "% of cells", row=row, col=1)
     return figure
 
 
@@ -109,10 +110,7 @@ def card_curves(card: ModelCard) -> tuple[dict[str, pd.DataFrame], dict[str, pd.
         str(name): pd.DataFrame(points).rename(columns=names)
         for name, points in dict(card.performance.curves.get("roc", {})).items()
     }
-    pr = {
-        str(name): pd.DataFrame(points)
-        for name, points in dict(card.performance.curves.get("pr", {})).items()
-    }
+    pr = {str(name): pd.DataFrame(points) for name, points in dict(card.performance.curves.get("pr", {})).items()}
     return roc, pr
 
 

@@ -52,8 +52,7 @@ def quality_funnel(summary: pd.DataFrame, *, simulated: bool = False) -> go.Figu
             orientation="h",
             marker={"color": [plainly.get(what, "#D55E00") for what in data["what"]]},
             text=[
-                f"{cells:,} ({percent:.1f} %)"
-                for cells, percent in zip(data["cells"], data["percent"], strict=True)
+                f"{cells:,} ({percent:.1f} %)" for cells, percent in zip(data["cells"], data["percent"], strict=True)
             ],
             textposition="auto",
             textfont={"color": [INK if what == ALL else "white" for what in data["what"]]},
@@ -125,12 +124,7 @@ def quality_by_sample(summary: pd.DataFrame, *, simulated: bool = False) -> go.F
     margin = {"l": int(left), "t": 6, "b": 78}
     finish(figure, height=84 + 22 * len(names), title=title, simulated=simulated, margin=margin)
     figure.update_xaxes(
-        tickvals=list(range(len(flags))),
-        ticktext=flags,
-        tickangle=-40,
-        tickfont={"size": 11},
-        showgrid=False,
-        ticks="",
+        tickvals=list(range(len(flags))), ticktext=flags, tickangle=-40, tickfont={"size": 11}, showgrid=False, ticks=""
     )
     figure.update_yaxes(tickvals=list(rows), ticktext=names, showgrid=False, ticks="", tickfont={"size": 11})
     return figure.update_yaxes(autorange="reversed")

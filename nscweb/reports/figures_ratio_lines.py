@@ -27,19 +27,7 @@ from nscweb.reports.style import (
 )
 
 REFERENCE_NAME = "published immunofluorescence"
-COLUMNS = (
-    "series",
-    "group",
-    "time_h",
-    "time",
-    "class",
-    "percent",
-    "low",
-    "high",
-    "replicate",
-    "cells",
-    "method",
-)
+COLUMNS = ("series", "group", "time_h", "time", "class", "percent", "low", "high", "replicate", "cells", "method")
 
 
 def ratio_lines_data(
@@ -64,9 +52,7 @@ def ratio_lines_data(
         published = _published(reference, list(dict.fromkeys(means["group"])), names)
         if len(published):
             share = published["percent"] / 100
-            parts.append(
-                _rows("reference", published, share, method="Zhu et al. 2021, marker-positive cells")
-            )
+            parts.append(_rows("reference", published, share, method="Zhu et al. 2021, marker-positive cells"))
     result = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     position = {name: index for index, name in enumerate(names)}
     order = result["class"].map(position)
@@ -102,9 +88,7 @@ def _published(reference: pd.DataFrame, groups: list[str], classes: list[str]) -
         table = table[table["kind"] == IMMUNOFLUORESCENCE]
     table = table.rename(columns={"fate": "class"})
     table = table[table["class"].isin(classes)]
-    known = [
-        table[table["group"].isin([group, published_group(group)])].assign(group=group) for group in groups
-    ]
+    known = [table[table["group"].isin([group, published_group(group)])].assign(group=group) for group in groups]
     return pd.concat(known, ignore_index=True) if known else table.iloc[:0]
 
 
@@ -135,9 +119,7 @@ def ratio_lines(
     style = series_style(groups)
     gap, panel = 34, 210
     inner = len(classes) * panel + (len(classes) - 1) * gap
-    figure = make_subplots(
-        len(classes), 1, shared_xaxes=True, vertical_spacing=gap / inner if len(classes) > 1 else 0
-    )
+    figure = make_subplots(len(classes), 1, shared_xaxes=True, vertical_spacing=gap / inner if len(classes) > 1 else 0)
     for row, name in enumerate(classes.names, start=1):
         part = data[data["class"] == name]
         for number, group in enumerate(groups):
@@ -158,19 +140,13 @@ def ratio_lines(
     if (data["series"] == "reference").any():
         legend.append(REFERENCE_NAME)
         marker = {"symbol": "diamond-open", "size": 10, "color": INK, "line": {"width": 1.8}}
-        figure.add_scatter(
-            x=[None], y=[None], mode="markers", name=REFERENCE_NAME, marker=marker, row=1, col=1
-        )
+        figure.add_scatter(x=[None], y=[None], mode="markers", name=REFERENCE_NAME, marker=marker, row=1, col=1)
     margin = {"t": 28, "b": 50, "l": 56}
-    finish(
-        figure, height=inner + margin["t"] + margin["b"], simulated=simulated, legend=legend, margin=margin
-    )
+    finish(figure, height=inner + margin["t"] + margin["b"], simulated=simulated, legend=legend, margin=margin)
     span = list(place.values())
     edge = 0.03 * (max(span) - min(span) or 1) + slot * (len(groups) + 1) / 2
     figure.update_xaxes(
-        tickvals=span,
-        ticktext=[tick(hours, unit) for hours in times],
-        range=[min(span) - edge, max(span) + edge],
+        tickvals=span, ticktext=[tick(hours, unit) for hours in times], range=[min(span) - edge, max(span) + edge]
     )
     scale = " (logarithmic)" if crowded else ""
     figure.update_xaxes(title_text=axis_title + scale, row=len(classes), col=1)
@@ -185,9 +161,7 @@ def _trace(series: str, rows: pd.DataFrame, x: Any, style: dict[str, Any]) -> go
             y=y,
             mode="markers",
             marker={"color": style["color"], "symbol": style["symbol"], "size": 5, "opacity": 0.55},
-            customdata=np.stack(
-                [rows["time"], [plain(name, 30) for name in rows["replicate"]], rows["cells"]], axis=1
-            ),
+            customdata=np.stack([rows["time"], [plain(name, 30) for name in rows["replicate"]], rows["cells"]], axis=1),
             hovertemplate="%{customdata[0]}, replicate %{customdata[1]}: %{y:.1f} %<br>%{customdata[2]} cells",
         )
     if series == "reference":
@@ -207,12 +181,7 @@ def _trace(series: str, rows: pd.DataFrame, x: Any, style: dict[str, Any]) -> go
         mode="lines+markers" if np.isfinite(rows["time_h"]).sum() > 1 else "markers",
         connectgaps=False,
         line={"color": style["color"], "width": 2, "dash": style["dash"]},
-        marker={
-            "color": style["color"],
-            "symbol": style["symbol"],
-            "size": 8,
-            "line": {"color": "white", "width": 1},
-        },
+        marker={"color": style["color"], "symbol": style["symbol"], "size": 8, "line": {"color": "white", "width": 1}},
         error_y={
             "type": "data",
             "symmetric": False,

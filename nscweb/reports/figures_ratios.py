@@ -32,9 +32,7 @@ __all__ = ["ratio_lines", "ratio_lines_data", "stacked_ratios", "stacked_ratios_
 NOTHING = "No cell is left to count. Loosen the filters."
 
 
-def stacked_ratios_data(
-    group_ratios: pd.DataFrame, classes: ClassScheme, order: Sequence[str] = ()
-) -> pd.DataFrame:
+def stacked_ratios_data(group_ratios: pd.DataFrame, classes: ClassScheme, order: Sequence[str] = ()) -> pd.DataFrame:
     """What `stacked_ratios` draws: group, time_h, time, class, percent, replicates, cells; classes in order.
 
     Where the table has lights, intervals and a way of counting, they stand in ``light``, ``low``, ``high`` and
@@ -94,9 +92,7 @@ def stacked_ratios(
     title_px = 34 if any("<br>" in title for title in titles) else 20
     gap, panel = title_px + 28, 140
     inner = rows * panel + (rows - 1) * gap
-    figure = make_subplots(
-        rows, columns, shared_yaxes=True, horizontal_spacing=0.035, vertical_spacing=gap / inner
-    )
+    figure = make_subplots(rows, columns, shared_yaxes=True, horizontal_spacing=0.035, vertical_spacing=gap / inner)
     # Traces and notes are added all at once: one by one, Plotly checks everything again for each.
     bars, notes = [], []
     for index, group in enumerate(groups):
@@ -111,9 +107,17 @@ def stacked_ratios(
             notes.append({"text": text, "showarrow": False, "font": font, **where})
         notes.append(panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12))
     notes.append(
-        {"text": axis_title, "x": 0.5, "y": 0, "xref": "paper", "yref": "paper", "showarrow": False,
-         "yanchor": "top", "yshift": -24}
-    )  # fmt: skip
+        {
+            "text": axis_title,
+            "x": 0.5,
+            "y": 0,
+            "xref": "paper",
+            "yref": "paper",
+            "showarrow": False,
+            "yanchor": "top",
+            "yshift": -24,
+        }
+    )
     figure.add_traces(bars)
     marks = add_mark_legend(figure, data) if "light" in data else []
     figure.update_layout(annotations=notes)
@@ -149,9 +153,7 @@ def _marks(rows: pd.DataFrame) -> list[tuple[str, float, str]]:
     # Times that are not known are no numbers, which are not equal to themselves.
     hours_of = [None if np.isnan(hours) else float(hours) for hours in rows["time_h"]]
     seen = zip(hours_of, lights, rows["percent"], strict=True)
-    for hours, said, percent in dict.fromkeys(
-        (hours, str(said), np.isnan(percent)) for hours, said, percent in seen
-    ):
+    for hours, said, percent in dict.fromkeys((hours, str(said), np.isnan(percent)) for hours, said, percent in seen):
         light = next((name for name in ("yellow", "red") if said == mark(name)), "")
         text = symbol(light) + ("?" if percent else "")
         if text:
@@ -164,10 +166,7 @@ def _said(rows: pd.DataFrame) -> list[str]:
     said = [""] * len(rows)
     if "method" in rows:
         ends = zip(rows["low"], rows["high"], rows["method"], strict=True)
-        said = [
-            f"<br>95 % interval {low:.1f} to {high:.1f}<br>{counted_how(method)}"
-            for low, high, method in ends
-        ]
+        said = [f"<br>95 % interval {low:.1f} to {high:.1f}<br>{counted_how(method)}" for low, high, method in ends]
     if "light" in rows:
         said = [f"{text}<br>trust light: {light}" for text, light in zip(said, rows["light"], strict=True)]
     return said

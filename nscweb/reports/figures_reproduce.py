@@ -56,27 +56,36 @@ def figure_by_model(
         name = split_titles.get(split, split)
         legend.append(name)
         drawn.add_scatter(
-            x=value, y=y, mode="markers", name=plain(name),
+            x=value,
+            y=y,
+            mode="markers",
+            name=plain(name),
             marker={"color": SERIES[index], "symbol": SYMBOLS[index], "size": 9},
             error_x={
-                "symmetric": False, "thickness": 1.4, "width": 3,
-                "array": np.nan_to_num(high - value), "arrayminus": np.nan_to_num(value - low),
+                "symmetric": False,
+                "thickness": 1.4,
+                "width": 3,
+                "array": np.nan_to_num(high - value),
+                "arrayminus": np.nan_to_num(value - low),
             },
             hovertemplate="%{x:.3f}",
-        )  # fmt: skip
+        )
     printed = table[table[f"{figure} paper"].notna()]
     if len(printed):
         legend.append("paper")
         drawn.add_scatter(
-            x=printed[f"{figure} paper"], y=[order.index(_row_label(row)) for _, row in printed.iterrows()],
-            mode="markers", name="paper", marker=_PAPER, hovertemplate="paper: %{x:.3f}",
-        )  # fmt: skip
+            x=printed[f"{figure} paper"],
+            y=[order.index(_row_label(row)) for _, row in printed.iterrows()],
+            mode="markers",
+            name="paper",
+            marker=_PAPER,
+            hovertemplate="paper: %{x:.3f}",
+        )
     finish(drawn, height=90 + 34 * len(order), simulated=simulated, legend=legend, margin={"l": 200})
     drawn.update_xaxes(title_text=axis)
     return drawn.update_yaxes(
-        tickvals=list(range(len(order))), ticktext=[plain(name, 31) for name in order],
-        range=[-0.6, len(order) - 0.4],
-    )  # fmt: skip
+        tickvals=list(range(len(order))), ticktext=[plain(name, 31) for name in order], range=[-0.6, len(order) - 0.4]
+    )
 
 
 def loss_curves(
@@ -89,15 +98,23 @@ def loss_curves(
         colour = SERIES[index % len(SERIES)]
         dash = DASHES[(index // len(SERIES)) % len(DASHES)]
         drawn.add_scatter(
-            x=history["epoch"], y=history[column], mode="lines+markers", name=plain(name),
+            x=history["epoch"],
+            y=history[column],
+            mode="lines+markers",
+            name=plain(name),
             line={"color": colour, "dash": dash, "width": 2.2},
             marker={"symbol": SYMBOLS[index % len(SYMBOLS)], "size": 7},
             hovertemplate="epoch %{x}: %{y:.3f}",
-        )  # fmt: skip
+        )
         drawn.add_scatter(
-            x=history["epoch"], y=history["train_loss"], mode="lines", showlegend=False, opacity=0.35,
-            line={"color": colour, "dash": "dot", "width": 1.4}, hoverinfo="skip",
-        )  # fmt: skip
+            x=history["epoch"],
+            y=history["train_loss"],
+            mode="lines",
+            showlegend=False,
+            opacity=0.35,
+            line={"color": colour, "dash": "dot", "width": 1.4},
+            hoverinfo="skip",
+        )
     finish(drawn, height=330, simulated=simulated, legend=names)
     _epoch_axis(drawn, max((float(history["epoch"].max()) for _, history in histories), default=1.0))
     drawn.update_yaxes(title_text="loss (solid: validation, dotted: training)")
@@ -113,25 +130,32 @@ def fold_curves(folds: Mapping[int, pd.DataFrame], *, simulated: bool = False) -
     joined = pd.concat([history.assign(fold=fold) for fold, history in folds.items()])
     drawn = go.Figure()
     legend = []
-    for index, (column, name) in enumerate(
-        (("train_accuracy", "training"), ("validation_accuracy", "validation"))
-    ):
+    for index, (column, name) in enumerate((("train_accuracy", "training"), ("validation_accuracy", "validation"))):
         colour = SERIES[index]
         for _, history in joined.groupby("fold"):
             drawn.add_scatter(
-                x=history["epoch"], y=history[column], mode="lines", showlegend=False, hoverinfo="skip",
+                x=history["epoch"],
+                y=history[column],
+                mode="lines",
+                showlegend=False,
+                hoverinfo="skip",
                 line={"color": colour, "width": 0.8},
-            )  # fmt: skip
+            )
         summary = joined.groupby("epoch")[column].agg(["mean", "std"]).fillna(0.0)
         x = summary.index.to_numpy(float)
         band = np.concatenate([summary["mean"] + summary["std"], (summary["mean"] - summary["std"])[::-1]])
         drawn.add_scatter(
-            x=np.concatenate([x, x[::-1]]), y=band, fill="toself", mode="lines", showlegend=False,
-            line={"width": 0}, fillcolor=colour, opacity=0.15, hoverinfo="skip",
-        )  # fmt: skip
-        drawn.add_scatter(
-            x=x, y=summary["mean"], mode="lines+markers", name=name, line={"color": colour, "width": 3},
-        )  # fmt: skip
+            x=np.concatenate([x, x[::-1]]),
+            y=band,
+            fill="toself",
+            mode="lines",
+            showlegend=False,
+            line={"width": 0},
+            fillcolor=colour,
+            opacity=0.15,
+            hoverinfo="skip",
+        )
+        drawn.add_scatter(x=x, y=summary["mean"], mode="lines+markers", name=name, line={"color": colour, "width": 3})
         legend.append(name)
     finish(drawn, height=310, simulated=simulated, legend=legend)
     _epoch_axis(drawn, float(joined["epoch"].max()))
@@ -146,9 +170,16 @@ def fold_boxes(metrics: pd.DataFrame, figures: Sequence[str], *, simulated: bool
         for index, title in enumerate(titles):
             part = metrics[(metrics["title"] == title) & (metrics["figure"] == figure)]
             drawn.add_box(
-                y=part["value"], name=hyphenated(title, 12), boxpoints="all", pointpos=0, jitter=0.3,
-                marker={"color": SERIES[index % len(SERIES)], "size": 6}, showlegend=False, row=1, col=column,
-            )  # fmt: skip
+                y=part["value"],
+                name=hyphenated(title, 12),
+                boxpoints="all",
+                pointpos=0,
+                jitter=0.3,
+                marker={"color": SERIES[index % len(SERIES)], "size": 6},
+                showlegend=False,
+                row=1,
+                col=column,
+            )
     finish(drawn, height=340, simulated=simulated, margin={"b": 80})
     for column, figure in enumerate(figures, start=1):
         drawn.update_yaxes(title_text=figure.replace("_", " "), row=1, col=column)
@@ -171,20 +202,25 @@ def inducer_ratios(table: pd.DataFrame, *, simulated: bool = False) -> go.Figure
         ("immunofluorescence, last day", "counted_end", {"symbol": "line-ns-open", "size": 15, "color": INK}, 0.0),
         ("paper, predicted at day 1", "paper", {**_PAPER, "size": 10}, -0.14),
         ("true share (simulated)", "truth", {"symbol": "x-thin-open", "size": 9, "color": SERIES[2]}, 0.0),
-    ]  # fmt: skip
+    ]
     legend = []
     for name, column, marker, shift in series:
         if rows[column].notna().any():
             legend.append(name)
             drawn.add_scatter(x=rows[column], y=y + shift, mode="markers", name=name, marker=marker)
     drawn.add_scatter(
-        x=rows["ours"], y=y + 0.14, mode="markers", name="ours, predicted at day 1",
+        x=rows["ours"],
+        y=y + 0.14,
+        mode="markers",
+        name="ours, predicted at day 1",
         marker={"color": SERIES[0], "size": 9},
         error_x={
-            "symmetric": False, "array": rows["high"] - rows["ours"],
-            "arrayminus": rows["ours"] - rows["low"], "width": 3,
+            "symmetric": False,
+            "array": rows["high"] - rows["ours"],
+            "arrayminus": rows["ours"] - rows["low"],
+            "width": 3,
         },
-    )  # fmt: skip
+    )
     legend.append("ours, predicted at day 1")
     finish(drawn, height=80 + 38 * len(groups), simulated=simulated, legend=legend, margin={"l": 172})
     drawn.update_xaxes(title_text="% of cells of the fate", range=[0, 103])
@@ -195,18 +231,18 @@ def donor_ratios(table: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
     """Per cent called positive for each donor and by the marker: columns donor, predicted, low, high, marker."""
     drawn = go.Figure()
     drawn.add_bar(
-        x=table["donor"], y=table["predicted"], name="predicted by the network", marker={"color": SERIES[0]},
+        x=table["donor"],
+        y=table["predicted"],
+        name="predicted by the network",
+        marker={"color": SERIES[0]},
         error_y={
-            "symmetric": False, "array": table["high"] - table["predicted"],
+            "symmetric": False,
+            "array": table["high"] - table["predicted"],
             "arrayminus": table["predicted"] - table["low"],
         },
-    )  # fmt: skip
+    )
     drawn.add_scatter(
-        x=table["donor"],
-        y=table["marker"],
-        name="by the marker",
-        mode="markers",
-        marker={**_PAPER, "size": 12},
+        x=table["donor"], y=table["marker"], name="by the marker", mode="markers", marker={**_PAPER, "size": 12}
     )
     finish(drawn, height=300, simulated=simulated, legend=["predicted by the network", "by the marker"])
     drawn.update_xaxes(title_text="donor")
@@ -220,21 +256,46 @@ def learning_rate_search(trials: pd.DataFrame, curve: pd.DataFrame, *, simulated
     drawn = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.09)
     x = np.concatenate([curve["learning_rate"], curve["learning_rate"][::-1]])
     drawn.add_scatter(
-        x=x, y=np.concatenate([curve["high"], curve["low"][::-1]]), fill="toself", mode="lines", opacity=0.25,
-        line={"width": 0}, fillcolor=SERIES[2], name="95 % of its beliefs", hoverinfo="skip", row=1, col=1,
-    )  # fmt: skip
+        x=x,
+        y=np.concatenate([curve["high"], curve["low"][::-1]]),
+        fill="toself",
+        mode="lines",
+        opacity=0.25,
+        line={"width": 0},
+        fillcolor=SERIES[2],
+        name="95 % of its beliefs",
+        hoverinfo="skip",
+        row=1,
+        col=1,
+    )
     drawn.add_scatter(
-        x=curve["learning_rate"], y=curve["mean"], mode="lines", line={"dash": "dot", "color": INK},
-        name="Gaussian process", row=1, col=1,
-    )  # fmt: skip
+        x=curve["learning_rate"],
+        y=curve["mean"],
+        mode="lines",
+        line={"dash": "dot", "color": INK},
+        name="Gaussian process",
+        row=1,
+        col=1,
+    )
     drawn.add_scatter(
-        x=trials["learning_rate"], y=trials["validation_loss"], mode="markers", name="trainings",
-        marker={"color": SERIES[1], "size": 9}, row=1, col=1,
-    )  # fmt: skip
+        x=trials["learning_rate"],
+        y=trials["validation_loss"],
+        mode="markers",
+        name="trainings",
+        marker={"color": SERIES[1], "size": 9},
+        row=1,
+        col=1,
+    )
     drawn.add_scatter(
-        x=curve["learning_rate"], y=curve["expected_improvement"], mode="lines", fill="tozeroy",
-        line={"color": SERIES[0]}, name="expected improvement", row=2, col=1,
-    )  # fmt: skip
+        x=curve["learning_rate"],
+        y=curve["expected_improvement"],
+        mode="lines",
+        fill="tozeroy",
+        line={"color": SERIES[0]},
+        name="expected improvement",
+        row=2,
+        col=1,
+    )
     legend = ["95 % of its beliefs", "Gaussian process", "trainings", "expected improvement"]
     finish(drawn, height=420, simulated=simulated, legend=legend)
     drawn.update_xaxes(type="log", exponentformat="power")
@@ -259,14 +320,26 @@ def shape_modes_figure(
         closed = np.concatenate([contour, contour[:1]]) * scale
         # Upright, so that long shapes do not touch their neighbours.
         drawn.add_scatter(
-            x=mode + 1 + closed[:, 1], y=closed[:, 0], mode="lines", fill="toself", showlegend=False,
-            line={"color": INK, "width": 1.2}, fillcolor="#cfdbe6", hoverinfo="skip", row=1, col=1,
-        )  # fmt: skip
+            x=mode + 1 + closed[:, 1],
+            y=closed[:, 0],
+            mode="lines",
+            fill="toself",
+            showlegend=False,
+            line={"color": INK, "width": 1.2},
+            fillcolor="#cfdbe6",
+            hoverinfo="skip",
+            row=1,
+            col=1,
+        )
     for index, (group, values) in enumerate(shares.items()):
         drawn.add_bar(
-            x=list(range(1, count + 1)), y=100 * values, name=plain(group),
-            marker={"color": SERIES[index % len(SERIES)]}, row=2, col=1,
-        )  # fmt: skip
+            x=list(range(1, count + 1)),
+            y=100 * values,
+            name=plain(group),
+            marker={"color": SERIES[index % len(SERIES)]},
+            row=2,
+            col=1,
+        )
     finish(drawn, height=430, simulated=simulated, legend=list(shares))
     drawn.update_xaxes(range=[0.4, count + 0.6], tickvals=list(range(1, count + 1)))
     drawn.update_xaxes(visible=False, row=1, col=1)

@@ -47,9 +47,13 @@ def reliability_figure(found: Reliability, *, simulated: bool = False) -> go.Fig
     what = "cells named rightly" if not found.class_name else f"cells that are {plain(found.class_name)}"
     figure = go.Figure()
     figure.add_scatter(
-        x=[0, 100], y=[0, 100], mode="lines", name="honest scores", line={"color": MUTED, "dash": "dash", "width": 1.5},
+        x=[0, 100],
+        y=[0, 100],
+        mode="lines",
+        name="honest scores",
+        line={"color": MUTED, "dash": "dash", "width": 1.5},
         hoverinfo="skip",
-    )  # fmt: skip
+    )
     share = 100 * found.share
     figure.add_scatter(
         x=100 * found.score,
@@ -72,11 +76,7 @@ def reliability_figure(found: Reliability, *, simulated: bool = False) -> go.Fig
         "%{customdata[0]:,} cells<extra></extra>",
     )
     finish(figure, height=340, simulated=simulated, legend=["honest scores", "this model"])
-    start = (
-        0.0
-        if found.class_name
-        else 10 * np.floor(10 * min(float(found.score.min()), float(found.share_low.min())))
-    )
+    start = 0.0 if found.class_name else 10 * np.floor(10 * min(float(found.score.min()), float(found.share_low.min())))
     figure.update_xaxes(title_text="score that the model gives, %", range=[start, 101])
     figure.update_yaxes(title_text=f"{what}, %", range=[start, 102])
     return figure
@@ -162,33 +162,39 @@ def sets_figure(
     above = 34 if any("<br>" in title for title in titles) else 20
     panel, gap = 150, above + 30
     inner = rows * panel + (rows - 1) * gap
-    figure = make_subplots(
-        rows, columns, shared_yaxes=True, horizontal_spacing=0.035, vertical_spacing=gap / inner
-    )
+    figure = make_subplots(rows, columns, shared_yaxes=True, horizontal_spacing=0.035, vertical_spacing=gap / inner)
     marked = _marked(groups)
-    behind = f"%{{customdata[1]}} replicates, %{{customdata[2]}} cells<br>{plain(method, 90)}".removesuffix(
-        "<br>"
-    )
+    behind = f"%{{customdata[1]}} replicates, %{{customdata[2]}} cells<br>{plain(method, 90)}".removesuffix("<br>")
     for index, group in enumerate(names):
         row, column = index // columns + 1, index % columns + 1
         for name in shown:
             bars = data[(data["group"] == group) & (data["shown"] == name)]
             figure.add_bar(
-                x=[tick(hours, unit) for hours in bars["time_h"]], y=bars["percent"], name=plain(name),
-                legendgroup=name, showlegend=index == 0, marker=_marker(name, classes),
+                x=[tick(hours, unit) for hours in bars["time_h"]],
+                y=bars["percent"],
+                name=plain(name),
+                legendgroup=name,
+                showlegend=index == 0,
+                marker=_marker(name, classes),
                 customdata=np.stack([bars["time"], bars["replicates"], bars["cells"]], axis=1),
-                hovertemplate=f"%{{customdata[0]}}: %{{y:.1f}} %<br>{behind}", row=row, col=column,
-            )  # fmt: skip
+                hovertemplate=f"%{{customdata[0]}}: %{{y:.1f}} %<br>{behind}",
+                row=row,
+                col=column,
+            )
         axes = figure.get_subplot(row, column)
-        figure.add_annotation(
-            panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12)
-        )
+        figure.add_annotation(panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12))
         figure.update_xaxes(showticklabels=True, row=row, col=column)
         for hours, light in marked.get(group, ()):
             figure.add_annotation(
-                text=symbol(light), x=tick(hours, unit), y=101, yanchor="bottom", showarrow=False, row=row, col=column,
+                text=symbol(light),
+                x=tick(hours, unit),
+                y=101,
+                yanchor="bottom",
+                showarrow=False,
+                row=row,
+                col=column,
                 font={"size": 12, "color": mark_colour(light)},
-            )  # fmt: skip
+            )
     figure.update_layout(barmode="stack", bargap=0.2 if len(times) > 1 else 0.6)
     lit = [mark(light) for group in marked.values() for _, light in group]
     finish(
@@ -237,9 +243,13 @@ def mixtures_figure(
         return nothing_to_draw("No mixture could be recovered.")
     figure = go.Figure()
     figure.add_scatter(
-        x=[0, 100], y=[0, 100], mode="lines", name="perfect", line={"color": MUTED, "dash": "dash", "width": 1.5},
+        x=[0, 100],
+        y=[0, 100],
+        mode="lines",
+        name="perfect",
+        line={"color": MUTED, "dash": "dash", "width": 1.5},
         hoverinfo="skip",
-    )  # fmt: skip
+    )
     legend = ["perfect"]
     # Intervals of many mixtures hide one another; thinner lines keep the points in view.
     thin = 1.2 if len(drawn) <= 90 else 0.7
@@ -253,21 +263,29 @@ def mixtures_figure(
             name=plain(name),
             marker={"color": colour, "symbol": SYMBOLS[index % len(SYMBOLS)], "size": 7},
             error_y={
-                "type": "data", "symmetric": False, "array": own["high"] - own["recovered"],
-                "arrayminus": own["recovered"] - own["low"], "color": colour, "thickness": thin, "width": 0,
+                "type": "data",
+                "symmetric": False,
+                "array": own["high"] - own["recovered"],
+                "arrayminus": own["recovered"] - own["low"],
+                "color": colour,
+                "thickness": thin,
+                "width": 0,
             },
             customdata=np.stack([own["mixture"], own["time"], own["low"], own["high"], own["naive"]], axis=1),
             hovertemplate="mixture %{customdata[0]}, %{customdata[1]}<br>true %{x:.1f} %, recovered %{y:.1f} % "
             "(%{customdata[2]:.1f} to %{customdata[3]:.1f})<br>counted %{customdata[4]:.1f} %",
-        )  # fmt: skip
+        )
         legend.append(name)
         if naive:
             counted = data[data["class"] == name]
             figure.add_scatter(
-                x=counted["true"], y=counted["naive"], mode="markers", name=f"{plain(name)}, counted",
+                x=counted["true"],
+                y=counted["naive"],
+                mode="markers",
+                name=f"{plain(name)}, counted",
                 marker={"color": colour, "symbol": f"{SYMBOLS[index % len(SYMBOLS)]}-open", "size": 7, "opacity": 0.6},
                 hovertemplate="true %{x:.1f} %, counted %{y:.1f} %",
-            )  # fmt: skip
+            )
             legend.append(f"{name}, counted")
     finish(figure, height=400, simulated=simulated, legend=legend)
     figure.update_xaxes(title_text="true share, %", range=[-2, 102])

@@ -13,18 +13,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.evaluation.dose_response import DoseCurve, four_parameters
 from nscweb.reports.figures_compare_marks import add_mark_legend, add_signs, group_label
 from nscweb.reports.marks import mark, mark_colour, symbol
-from nscweb.reports.style import (
-    GRID,
-    INK,
-    MUTED,
-    NO_GROUP,
-    SERIES,
-    SYMBOLS,
-    finish,
-    nothing_to_draw,
-    plain,
-    wrapped,
-)
+from nscweb.reports.style import GRID, INK, MUTED, NO_GROUP, SERIES, SYMBOLS, finish, nothing_to_draw, plain, wrapped
 
 NO_TEST = "There is nothing to compare: it needs two groups with a ratio."
 _PAIR_WIDTH, _PAIR_LINES = 24, 4
@@ -33,18 +22,7 @@ _MARK = {"size": 9, "line": {"width": 1, "color": "white"}}
 
 def differences_data(tests: pd.DataFrame) -> pd.DataFrame:
     """What `differences` draws, in points (per cent of cells): one row per comparison of one fate and time."""
-    columns = [
-        "time_h",
-        "class",
-        "group",
-        "control",
-        "n_group",
-        "n_control",
-        "p",
-        "p_adjusted",
-        "comparisons",
-        "note",
-    ]
+    columns = ["time_h", "class", "group", "control", "n_group", "n_control", "p", "p_adjusted", "comparisons", "note"]
     table = tests[columns].copy()
     for name in ("difference", "low", "high", "low_all", "high_all"):
         table[f"{name}_points"] = 100 * tests[name].to_numpy(np.float64)
@@ -168,21 +146,30 @@ def dose_figure(
         line = np.geomspace(smallest / 1.5, largest * 1.5, 120)
         share = four_parameters(line, curve.bottom, curve.top, float(np.log(curve.ec50)), curve.slope)
         figure.add_scatter(
-            x=line, y=100 * share, mode="lines", line={"color": colour, "width": 2}, hoverinfo="skip",
-            legendgroup=name, showlegend=False,
-        )  # fmt: skip
+            x=line,
+            y=100 * share,
+            mode="lines",
+            line={"color": colour, "width": 2},
+            hoverinfo="skip",
+            legendgroup=name,
+            showlegend=False,
+        )
         if np.isfinite(curve.low):
             half = 50 * (curve.bottom + curve.top)
             figure.add_scatter(
-                x=[curve.low, curve.high], y=[half, half], mode="lines", line={"color": colour, "width": 5},
-                opacity=0.5, hoverinfo="skip", legendgroup=name, showlegend=False,
-            )  # fmt: skip
+                x=[curve.low, curve.high],
+                y=[half, half],
+                mode="lines",
+                line={"color": colour, "width": 5},
+                opacity=0.5,
+                hoverinfo="skip",
+                legendgroup=name,
+                showlegend=False,
+            )
     warned: list[str] = []
     if "light" in known:
         places = known["dose"].where(known["dose"] > 0, zero).astype(float).tolist()
-        warned = add_signs(
-            figure, places, (100 * known["ratio"]).tolist(), known["light"].astype(str).tolist()
-        )
+        warned = add_signs(figure, places, (100 * known["ratio"]).tolist(), known["light"].astype(str).tolist())
     finish(figure, height=340, simulated=simulated, legend=[*shown, *warned], margin={"b": 54, "l": 56})
     levels = sorted(set(known["dose"]))
     figure.update_xaxes(
@@ -205,8 +192,7 @@ def _dose_hover(row: Mapping[Hashable, Any], unit: str, counted: str) -> str:
 def _pair(group: str, control: str, light: str) -> str:
     sign = f'<span style="color:{mark_colour(light)}">{symbol(light)}</span> ' if symbol(light) else ""
     first, second = (
-        wrapped(text, _PAIR_WIDTH, _PAIR_LINES)
-        for text in (group or NO_GROUP, f"against {control or NO_GROUP}")
+        wrapped(text, _PAIR_WIDTH, _PAIR_LINES) for text in (group or NO_GROUP, f"against {control or NO_GROUP}")
     )
     return f'<span style="font-size:11px">{sign}{first}<br>{second}</span>'
 

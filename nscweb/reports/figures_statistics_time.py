@@ -75,24 +75,39 @@ def course_bands(
         line_x, line_y, marks, whiskers = _with_gaps(x, mean, low, high, single)
         symbol = SYMBOLS[number % len(SYMBOLS)]
         figure.add_scatter(
-            x=line_x, y=line_y, mode="lines+markers", name=name, legendgroup=group,
+            x=line_x,
+            y=line_y,
+            mode="lines+markers",
+            name=name,
+            legendgroup=group,
             line={"color": colour, "width": 2},
             marker={"symbol": [f"{symbol}-open" if one else symbol for one in marks], "size": 9, "color": colour},
             error_y={
-                "type": "data", "symmetric": False, "array": whiskers[1], "arrayminus": whiskers[0],
-                "color": colour, "thickness": 1.5, "width": 4, "visible": bool(single.any()),
+                "type": "data",
+                "symmetric": False,
+                "array": whiskers[1],
+                "arrayminus": whiskers[0],
+                "color": colour,
+                "thickness": 1.5,
+                "width": 4,
+                "visible": bool(single.any()),
             },
-            connectgaps=False, cliponaxis=False,
+            connectgaps=False,
+            cliponaxis=False,
             customdata=[_hover(row, cells, counted) for row in _gapped_rows(part, single)],
             hovertemplate=f"%{{customdata}}<extra>{name}</extra>",
-        )  # fmt: skip
+        )
         several = set(part.loc[~single, "time_h"])
         dots = own[own["time_h"].isin(several)]
         figure.add_scatter(
-            x=dots["time_h"].to_numpy(np.float64) / scale + shift, y=100 * dots["ratio"], mode="markers",
-            marker={"color": colour, "size": 5, "opacity": 0.6}, showlegend=False, legendgroup=group,
+            x=dots["time_h"].to_numpy(np.float64) / scale + shift,
+            y=100 * dots["ratio"],
+            mode="markers",
+            marker={"color": colour, "size": 5, "opacity": 0.6},
+            showlegend=False,
+            legendgroup=group,
             hoverinfo="skip",
-        )  # fmt: skip
+        )
     warned = _signs(figure, table, table["time_h"].to_numpy(np.float64) / scale, table["mean"])
     finish(
         figure,
@@ -183,15 +198,20 @@ def _stretches(single: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
             first = place + 1
 
 
-def _band(
-    figure: go.Figure, x: Float64, mean: Float64, low: Float64, high: Float64, colour: str, group: str
-) -> None:
+def _band(figure: go.Figure, x: Float64, mean: Float64, low: Float64, high: Float64, colour: str, group: str) -> None:
     low, high = np.where(np.isfinite(low), low, mean), np.where(np.isfinite(high), high, mean)
     figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), mode="lines", fill="toself",
-        fillcolor=colour, opacity=0.15, line={"width": 0}, hoverinfo="skip", showlegend=False,
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        mode="lines",
+        fill="toself",
+        fillcolor=colour,
+        opacity=0.15,
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
         legendgroup=group,
-    )  # fmt: skip
+    )
 
 
 def _with_gaps(

@@ -36,9 +36,11 @@ def live_curves(history: Sequence[Mapping[str, Any]], *, simulated: bool = False
             # Inside the panel: above it, an early epoch would stand on the title.
             annotation.update(
                 text=annotation.text.replace("kept: ", "best so far: "),
-                yanchor="top", yshift=-2, xshift=-4 if annotation.xanchor == "right" else 4,
+                yanchor="top",
+                yshift=-2,
+                xshift=-4 if annotation.xanchor == "right" else 4,
                 bgcolor="rgba(255,255,255,0.8)",
-            )  # fmt: skip
+            )
     last = max(float(row["epoch"]) for row in history)
     figure.update_xaxes(range=[0.5, max(4.0, last) + 0.5], dtick=1 if last <= 12 else None)
     # The same key in every refresh keeps zoom and hidden lines as the user has set them.
@@ -93,9 +95,7 @@ def search_progress(rows: Sequence[Mapping[str, str]], *, simulated: bool = Fals
     return figure.update_yaxes(title_text="validation loss (cross-entropy)")
 
 
-def search_setting(
-    rows: Sequence[Mapping[str, str]], name: str, words: str, *, simulated: bool = False
-) -> go.Figure:
+def search_setting(rows: Sequence[Mapping[str, str]], name: str, words: str, *, simulated: bool = False) -> go.Figure:
     """Validation loss against one setting; every trial is a point."""
     table = trials_data(rows)
     if table.empty or name not in table:

@@ -46,11 +46,7 @@ class Section:
 
 
 def report_page(
-    title: str,
-    subtitle: str,
-    notices: Sequence[str],
-    sections: Sequence[Section],
-    machine: Mapping[str, Any],
+    title: str, subtitle: str, notices: Sequence[str], sections: Sequence[Section], machine: Mapping[str, Any]
 ) -> str:
     """The whole file.
 
@@ -61,8 +57,7 @@ def report_page(
         machine: what `nscweb rerun` reads, as JSON inside the page; see `machine_part`.
     """
     contents = "".join(
-        f'<li><a href="#s{number}">{escape(section.title)}</a></li>'
-        for number, section in enumerate(sections, start=1)
+        f'<li><a href="#s{number}">{escape(section.title)}</a></li>' for number, section in enumerate(sections, start=1)
     )
     body = "".join(_section(number, section) for number, section in enumerate(sections, start=1))
     head = "".join(f"<strong>{escape(text)}</strong> " for text in notices)
@@ -128,9 +123,7 @@ def numbered(sentences: Iterable[str]) -> Html:
 
 def facts(lines: Iterable[tuple[str, str]]) -> Html:
     """Names and values."""
-    rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in lines
-    )
+    rows = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in lines)
     return Html(f'<table class="facts"><tbody>{rows}</tbody></table>')
 
 
@@ -189,9 +182,7 @@ def _table(
         return f"<td{kind}{label}>{breakable(str(value))}</td>"
 
     spans = "".join(
-        f'<th scope="colgroup" colspan="{number}">{escape(text)}</th>'
-        if text
-        else f'<td colspan="{number}"></td>'
+        f'<th scope="colgroup" colspan="{number}">{escape(text)}</th>' if text else f'<td colspan="{number}"></td>'
         for text, number in over
     )
     right_set = ' class="n"'
@@ -222,6 +213,4 @@ def figure(svg: Html, caption: str, narrow: Html | None = None) -> Html:
     """A drawing with the words below it; `narrow` takes its place on a telephone."""
     small = f'<div class="narrow">{narrow.text}</div>' if narrow else ""
     kind = ' class="broad"' if narrow else ""
-    return Html(
-        f"<figure><div{kind}>{svg.text}</div>{small}<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    return Html(f"<figure><div{kind}>{svg.text}</div>{small}<figcaption>{escape(caption)}</figcaption></figure>")

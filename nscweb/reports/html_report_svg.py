@@ -46,9 +46,7 @@ _BROAD, _NARROW = _Paper(960, 230, 18, False), _Paper(380, 168, 20, True)
 
 def ratio_rows(groups: pd.DataFrame, order: Sequence[str] = ()) -> list[tuple[str, float]]:
     """(group, time) in the order of the figure: groups as in `order`, the others by name, then by time."""
-    seen = dict.fromkeys(
-        zip(groups["group"].astype(str), groups["time_h"].astype(float).fillna(-1), strict=True)
-    )
+    seen = dict.fromkeys(zip(groups["group"].astype(str), groups["time_h"].astype(float).fillna(-1), strict=True))
     place = {name: number for number, name in enumerate(order)}
     return sorted(seen, key=lambda row: (place.get(row[0], len(place)), row[0].casefold(), row[1]))
 
@@ -90,9 +88,7 @@ def ratio_svg(
             middle = paper.label + (paper.width - paper.label) / 2
             parts.append(_text(middle, below + height - 4, "share of cells, %", size=12, anchor="middle"))
     said = f"Share of {', '.join(classes.names)} in each group and time point, with 95 % intervals"
-    return _svg(
-        paper.width, height * (len(classes) if narrow else 1), f"{said}; the table has the numbers", parts
-    )
+    return _svg(paper.width, height * (len(classes) if narrow else 1), f"{said}; the table has the numbers", parts)
 
 
 def stacked_svg(
@@ -132,17 +128,12 @@ def stacked_svg(
                 parts.append(_text(middle, y + 11, said, size=11, anchor="middle", fill=_ink(colour)))
             left += wide
     parts.append(_text(paper.label + width / 2, height - 4, "share of cells, %", size=12, anchor="middle"))
-    said = (
-        f"Mean shares of {', '.join(classes.names)} in each group and time point; the table has the numbers"
-    )
+    said = f"Mean shares of {', '.join(classes.names)} in each group and time point; the table has the numbers"
     return _svg(paper.width, height, said, parts)
 
 
 def _names(
-    rows: Sequence[tuple[str, float]],
-    by_row: dict[tuple[str, float], pd.DataFrame],
-    paper: _Paper,
-    below: float,
+    rows: Sequence[tuple[str, float]], by_row: dict[tuple[str, float], pd.DataFrame], paper: _Paper, below: float
 ) -> list[str]:
     """Names of the rows with the marks of doubtful ones, and a line between groups."""
     parts = []
@@ -172,13 +163,7 @@ def _by_row(table: pd.DataFrame) -> dict[tuple[str, float], pd.DataFrame]:
 
 
 def _mean(
-    table: pd.DataFrame,
-    name: str,
-    left: float,
-    width: float,
-    y: float,
-    colour: str,
-    points: pd.DataFrame | None,
+    table: pd.DataFrame, name: str, left: float, width: float, y: float, colour: str, points: pd.DataFrame | None
 ) -> list[str]:
     row = table[table["class"] == name]
     if row.empty or not math.isfinite(float(row["mean"].iloc[0])):

@@ -35,16 +35,7 @@ SERIES: tuple[str, ...] = (
     "#7a5c00",
     "#004d40",
 )
-SYMBOLS: tuple[str, ...] = (
-    "circle",
-    "square",
-    "triangle-up",
-    "diamond",
-    "cross",
-    "x",
-    "star",
-    "triangle-down",
-)
+SYMBOLS: tuple[str, ...] = ("circle", "square", "triangle-up", "diamond", "cross", "x", "star", "triangle-down")
 DASHES: tuple[str, ...] = ("solid", "dash", "dot", "dashdot")
 NO_TIME = "no time given"
 NO_GROUP = "no group given"
@@ -284,13 +275,6 @@ def figure_config(filename: str, form: Literal["svg", "png"] = "svg") -> dict[st
         "plotlyServerURL": "",
         "responsive": True,
         "scrollZoom": False,
-        "modeBarButtonsToRemove": [
-            "select2d",
-            "lasso2d",
-            "autoScale2d",
-            "zoomIn2d",
-            "zoomOut2d",
-            "sendChartToCloud",
-        ],
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"],
         "toImageButtonOptions": {"format": form, "filename": filename, "scale": 1 if form == "svg" else 2},
     }

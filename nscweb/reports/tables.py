@@ -56,9 +56,7 @@ def csv_bytes(table: pd.DataFrame, provenance: Mapping[str, Any] | None = None) 
     for key, value in (provenance or {}).items():
         line = f"# {key}: {value}".replace("\r", " ").replace("\n", " ")
         # A comma or quote would break the line into columns, so the line is one quoted field where needed.
-        stream.write(
-            '"' + line.replace('"', '""') + '"\n' if any(mark in line for mark in ',";') else line + "\n"
-        )
+        stream.write('"' + line.replace('"', '""') + '"\n' if any(mark in line for mark in ',";') else line + "\n")
     neutral_table(table).to_csv(stream, index=False, lineterminator="\n")
     return stream.getvalue().encode("utf-8")
 
@@ -79,14 +77,10 @@ def xlsx_bytes(tables: Mapping[str, pd.DataFrame], provenance: Mapping[str, Any]
     used: set[str] = set()
     sheets = dict(tables)
     if provenance:
-        sheets["provenance"] = pd.DataFrame(
-            {"key": list(provenance), "value": [str(v) for v in provenance.values()]}
-        )
+        sheets["provenance"] = pd.DataFrame({"key": list(provenance), "value": [str(v) for v in provenance.values()]})
     for name, table in sheets.items():
         if len(table) >= _MAX_XLSX_ROWS:
-            raise ValueError(
-                f"the table {name} has {len(table):,} rows; a spreadsheet holds {_MAX_XLSX_ROWS:,}"
-            )
+            raise ValueError(f"the table {name} has {len(table):,} rows; a spreadsheet holds {_MAX_XLSX_ROWS:,}")
         sheet = book.create_sheet(_sheet_name(name, used))
         sheet.freeze_panes = "A2"
         sheet.append([_xlsx_text(column) for column in table.columns])
@@ -98,9 +92,7 @@ def xlsx_bytes(tables: Mapping[str, pd.DataFrame], provenance: Mapping[str, Any]
 
 
 def _sheet_name(name: str, used: set[str]) -> str:
-    cleaned = (
-        "".join("_" if mark in "[]:*?/\\'" else mark for mark in name.translate(_FORBIDDEN))[:31] or "table"
-    )
+    cleaned = "".join("_" if mark in "[]:*?/\\'" else mark for mark in name.translate(_FORBIDDEN))[:31] or "table"
     candidate, number = cleaned, 2
     while candidate.casefold() in used:
         candidate, number = f"{cleaned[:27]} {number}", number + 1
@@ -111,11 +103,7 @@ def _sheet_name(name: str, used: set[str]) -> str:
 def _xlsx_value(value: Any) -> Any:
     if isinstance(value, str):
         return _xlsx_text(value)
-    if (
-        value is None
-        or value is pd.NaT
-        or (isinstance(value, float | np.floating) and not np.isfinite(value))
-    ):
+    if value is None or value is pd.NaT or (isinstance(value, float | np.floating) and not np.isfinite(value)):
         return None
     if isinstance(value, np.generic):
         return value.item()

@@ -14,22 +14,8 @@ import pandas as pd
 
 from nscweb.reports.words_cautions import UNLIKE, cautions, left_out, not_seen
 from nscweb.reports.words_facts import Facts as Facts
-from nscweb.reports.words_numbers import (
-    plural,
-    sentence_start,
-    share_with_interval,
-    when,
-)
-from nscweb.reports.words_rows import (
-    Row,
-    after,
-    at,
-    ranked_of,
-    shown_name,
-    tests_of,
-    trusted,
-    usable,
-)
+from nscweb.reports.words_numbers import plural, sentence_start, share_with_interval, when
+from nscweb.reports.words_rows import Row, after, at, ranked_of, shown_name, tests_of, trusted, usable
 from nscweb.reports.words_standing import standing
 
 # What `answer` reads; more columns may stand beside them.
@@ -61,9 +47,7 @@ class Answer:
     untested: str = ""
 
 
-def answer(
-    groups: pd.DataFrame, tests: pd.DataFrame, fate: str, time_h: float, facts: Facts | None = None
-) -> Answer:
+def answer(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, time_h: float, facts: Facts | None = None) -> Answer:
     """The answer for one fate at one time point.
 
     Args:
@@ -154,9 +138,7 @@ def framed(parts: Sequence[str], known: Facts) -> str:
                 "share."
             )
     elif known.other_times:
-        after.append(
-            "The model was not measured at this time point; the share is corrected by its mistakes at others."
-        )
+        after.append("The model was not measured at this time point; the share is corrected by its mistakes at others.")
     if known.simulated_training and not known.simulated_cells:
         after.append(
             "The model has learnt from simulated cells only: on real cells its numbers have no known accuracy."

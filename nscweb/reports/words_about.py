@@ -26,9 +26,7 @@ from nscweb.reports.words_standing import adjusted_for, missing, no_test, yardst
 _SIDES = {1: "shown higher than", -1: "shown lower than", 0: "not told apart from"}
 
 
-def about(
-    groups: pd.DataFrame, tests: pd.DataFrame, fate: str, time_h: float, name: str, facts: Facts
-) -> Answer:
+def about(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, time_h: float, name: str, facts: Facts) -> Answer:
     """The answer on group `name`; arguments as in `words.answer`, ``clear`` and ``control`` in either direction.
 
     With a group to compare with, the difference from it is told with its interval, in either direction; else from

@@ -51,15 +51,12 @@ def moved(rows: Sequence[Row], method: str) -> str:
     """
     if method == "naive":
         return ""
-    gaps = [
-        (abs(row["mean"] - row["naive_mean"]), row) for row in rows if usable(row) and "naive_mean" in row
-    ]
+    gaps = [(abs(row["mean"] - row["naive_mean"]), row) for row in rows if usable(row) and "naive_mean" in row]
     far = sorted((pair for pair in gaps if pair[0] > FAR), key=lambda pair: -pair[0])
     if not far:
         return ""
     told = [
-        f"{shown_name(row['group'])} from {100 * row['naive_mean']:.0f} to {100 * row['mean']:.0f} %"
-        for _, row in far
+        f"{shown_name(row['group'])} from {100 * row['naive_mean']:.0f} to {100 * row['mean']:.0f} %" for _, row in far
     ]
     return (
         f"The correction moves by more than {100 * FAR:.0f} points: {listed(told)} (counted labels, then "
@@ -76,9 +73,7 @@ def _lights(leader: Row, others: Sequence[Row]) -> list[str]:
         )
     yellow = [shown_name(row["group"]) for row in others if row["light"] == "yellow"]
     if yellow:
-        said.append(
-            f"A yellow trust light {'also ' if said else ''}marks what it is compared with: {listed(yellow)}."
-        )
+        said.append(f"A yellow trust light {'also ' if said else ''}marks what it is compared with: {listed(yellow)}.")
     if leader["light"] == "":
         said.append("Whether the model fits its samples was not judged.")
     return said
@@ -102,8 +97,7 @@ def left_out(rows: Sequence[Row], ranked: Sequence[Row], known: Facts) -> list[s
         said.append(f"Not ranked, because {whose} {UNLIKE}: {listed([_red(row, known) for row in red])}.")
     if lost:
         said.append(
-            "Not ranked, because the ratio cannot be recovered: "
-            f"{listed([shown_name(row['group']) for row in lost])}."
+            f"Not ranked, because the ratio cannot be recovered: {listed([shown_name(row['group']) for row in lost])}."
         )
     return said + not_seen(known)
 
@@ -121,9 +115,7 @@ def not_seen(known: Facts) -> list[str]:
     ]
     if hidden:
         counted = "; p values still count their comparisons" if known.hidden_groups else ""
-        said.append(
-            f"The filter hides {listed(hidden)} of this run; nothing is said about what is hidden{counted}."
-        )
+        said.append(f"The filter hides {listed(hidden)} of this run; nothing is said about what is hidden{counted}.")
     return said
 
 

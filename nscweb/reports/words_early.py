@@ -12,9 +12,7 @@ from nscweb.reports.words_standing import missing
 from nscweb.reports.words_times import moment
 
 
-def how_early(
-    groups: pd.DataFrame, tests: pd.DataFrame, fate: str, leader: str, facts: Facts | None = None
-) -> str:
+def how_early(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, leader: str, facts: Facts | None = None) -> str:
     """Since when `leader` is higher than the control (or than every group tested with it) and stays so.
 
     "" without a leader, without a test, or with a single time point.
@@ -27,9 +25,7 @@ def how_early(
     tested = [_higher_at(groups, tests, leader, fate, hours, known.control) for hours in times]
     if all(state is None for state in tested):
         return ""
-    against = (
-        shown_name(known.control) if known.control else "every other group that can be trusted and tested"
-    )
+    against = shown_name(known.control) if known.control else "every other group that can be trusted and tested"
     since: float | None = None
     for hours, state in zip(reversed(times), reversed(tested), strict=True):
         if not state:
@@ -72,10 +68,7 @@ def _higher_at(
     values = [
         apart(test)
         for name, test in found.items()
-        if name in names
-        and control in ("", name)
-        and np.isfinite(test["p"])
-        and test.get("light", "") != "red"
+        if name in names and control in ("", name) and np.isfinite(test["p"]) and test.get("light", "") != "red"
     ]
     return all(values) if values else None
 

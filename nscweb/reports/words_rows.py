@@ -90,9 +90,7 @@ def ranked_of(rows: Sequence[Row]) -> list[Row]:
     known = [row for row in rows if trusted(row)]
     many = [row for row in known if enough(row)]
     # Equal means in the order of their names, as `words.group_order` has them.
-    return sorted(
-        many or known, key=lambda row: (-float(row["mean"]), str(row["group"]).casefold(), str(row["group"]))
-    )
+    return sorted(many or known, key=lambda row: (-float(row["mean"]), str(row["group"]).casefold(), str(row["group"])))
 
 
 def shown_name(group: object) -> str:

@@ -8,17 +8,7 @@ from dataclasses import dataclass
 from nscweb.reports.words_cautions import UNLIKE
 from nscweb.reports.words_facts import Facts
 from nscweb.reports.words_numbers import listed, p_value, plural, points
-from nscweb.reports.words_rows import (
-    LEAST_REPLICATES,
-    Row,
-    apart,
-    enough,
-    shown_name,
-    tested,
-    tied,
-    trusted,
-    usable,
-)
+from nscweb.reports.words_rows import LEAST_REPLICATES, Row, apart, enough, shown_name, tested, tied, trusted, usable
 
 
 @dataclass(frozen=True)
@@ -40,9 +30,7 @@ class Standing:
     named: bool = False
 
 
-def standing(
-    rows: Sequence[Row], ranked: Sequence[Row], found: dict[str, Row], fate: str, known: Facts
-) -> Standing:
+def standing(rows: Sequence[Row], ranked: Sequence[Row], found: dict[str, Row], fate: str, known: Facts) -> Standing:
     """How the highest of `ranked` stands.
 
     Args:
@@ -62,11 +50,7 @@ def standing(
     # A test needs the spread between replicates; without one nothing is claimed.
     without = [row for row in others if not tested(found.get(str(row["group"])))]
     ties = [row for row in others if tied(found.get(str(row["group"])))]
-    beaten = [
-        row
-        for row in others
-        if str(row["group"]) in found and apart(found[str(row["group"])]) and enough(row)
-    ]
+    beaten = [row for row in others if str(row["group"]) in found and apart(found[str(row["group"])]) and enough(row)]
     lower = f"; shown higher than {listed([shown_name(row['group']) for row in beaten])}" if beaten else ""
     if ties:
         first = found[str(ties[0]["group"])]
@@ -90,9 +74,7 @@ def standing(
         )
     first = found[str(others[0]["group"])]
     more = ", and higher than every other group" if len(others) > 1 else ""
-    return Standing(
-        f"higher than {shown_name(others[0]['group'])} by {difference(first, known)}{more}", "clear"
-    )
+    return Standing(f"higher than {shown_name(others[0]['group'])} by {difference(first, known)}{more}", "clear")
 
 
 def yardstick(known: Facts) -> str:
@@ -144,15 +126,11 @@ def _opening(highest: Sequence[Row], some_lower: bool, fate: str) -> str:
     return f"No {nobody}: {all_of} {lie}."
 
 
-def _against_control(
-    rows: Sequence[Row], ranked: Sequence[Row], found: dict[str, Row], known: Facts
-) -> Standing:
+def _against_control(rows: Sequence[Row], ranked: Sequence[Row], found: dict[str, Row], known: Facts) -> Standing:
     leader, others = ranked[0], ranked[1:]
     control, named = known.control, yardstick(known)
     if str(leader["group"]) == control:
-        itself = (
-            "the control itself" if known.control_marked else "the group that the others are compared with"
-        )
+        itself = "the control itself" if known.control_marked else "the group that the others are compared with"
         return Standing(f"{itself}; no group is shown to be higher")
     test = found.get(control)
     next_one = str(others[0]["group"]) if others else control

@@ -26,9 +26,7 @@ def over_times(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, control: st
         return ""
     shown = times[-MOST_TIMES:]
     parts = [f"{moment(hour)}: {_state(groups, tests, fate, hour, control)}" for hour in shown]
-    last = (
-        f"the last {len(shown)} of {len(times)} time points" if len(shown) < len(times) else "highest group"
-    )
+    last = f"the last {len(shown)} of {len(times)} time points" if len(shown) < len(times) else "highest group"
     return f"Over time ({last}): {'; '.join(parts)}."
 
 
@@ -44,9 +42,7 @@ def time_choice(times: Mapping[float, int], chosen: float, default: float, why: 
     known = [hours for hours in times if np.isfinite(hours)]
     if len(known) < 2:
         return ""
-    named = [
-        f"{moment(hours)} ({times[hours]} {'group' if times[hours] == 1 else 'groups'})" for hours in known
-    ]
+    named = [f"{moment(hours)} ({times[hours]} {'group' if times[hours] == 1 else 'groups'})" for hours in known]
     if len(named) > MOST_TIMES:
         named = [*named[: MOST_TIMES - 1], "…", named[-1]]
     reason = f", {why}" if chosen == default else ""

@@ -19,12 +19,8 @@ if TYPE_CHECKING:
 # One row of a sheet is the header.
 MOST_ROWS = 1_048_575
 _WIDEST = 60
-_P_VALUE = re.compile(
-    r"p|p_single|p_adjusted|p_games_howell|p_(equivalent|no_worse)(_adjusted)?|(shapiro|levene)_p"
-)
-_AS_THEY_ARE = re.compile(
-    r"time_h|first_h|last_h|dose|ec50|.*_um|value|typical|(lowest|highest)_known|odds_ratio"
-)
+_P_VALUE = re.compile(r"p|p_single|p_adjusted|p_games_howell|p_(equivalent|no_worse)(_adjusted)?|(shapiro|levene)_p")
+_AS_THEY_ARE = re.compile(r"time_h|first_h|last_h|dose|ec50|.*_um|value|typical|(lowest|highest)_known|odds_ratio")
 
 
 @dataclass(frozen=True)
@@ -131,9 +127,7 @@ def _about(book: Workbook, about: About, too_long: Mapping[str, int]) -> None:
         sheet.append([])
         sheet.append([_bold(sheet, "Sheets", size=12)])
     for name, holds in about.sheets.items():
-        sheet.append(
-            [_link(sheet, name) if name not in too_long else name, _wrapped(sheet, sheet_text(holds))]
-        )
+        sheet.append([_link(sheet, name) if name not in too_long else name, _wrapped(sheet, sheet_text(holds))])
     for heading, lines in about.facts.items():
         sheet.append([])
         sheet.append([_bold(sheet, sheet_text(heading), size=12)])

@@ -44,10 +44,7 @@ def fill_sheets(
         progress: called with the rows that are written.
     """
     done = 0
-    with (
-        zipfile.ZipFile(book) as source,
-        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as target,
-    ):
+    with zipfile.ZipFile(book) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as target:
         for info in source.infolist():
             content = source.read(info)
             if info.filename == "docProps/core.xml":
@@ -87,9 +84,7 @@ def _cells(column: pd.Series, style: int = 0) -> list[str]:
         # Every digit that a float of its own width needs to come back the same.
         text = column.to_numpy().astype(str).tolist()
         there = np.isfinite(column.to_numpy()).tolist()
-        return [
-            f"{begin}<v>{value}</v></c>" if use else "<c/>" for value, use in zip(text, there, strict=True)
-        ]
+        return [f"{begin}<v>{value}</v></c>" if use else "<c/>" for value, use in zip(text, there, strict=True)]
     codes, distinct = pd.factorize(column.astype(object), use_na_sentinel=True)
     made = np.array([*(_cell(_value(value)) for value in distinct), "<c/>"], dtype=object)
     return list(made[codes].tolist())

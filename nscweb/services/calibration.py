@@ -131,9 +131,7 @@ def known_cells(app: App, run: Run | str) -> HeldOut | None:
     return held if held is not None and held.classes == found.class_names else None
 
 
-def sets_of(
-    app: App, run: Run | str, filters: Filters | None = None, alpha: float = DEFAULT_ALPHA
-) -> RunSets:
+def sets_of(app: App, run: Run | str, filters: Filters | None = None, alpha: float = DEFAULT_ALPHA) -> RunSets:
     """Sets of classes of all cells of a run that pass the filters, counted per sample and per group.
 
     The filter by confidence is not used: unsure cells are what the sets are about.
@@ -176,9 +174,18 @@ def sets_of(
     )[list(SET_COLUMNS)]
     coverage = _coverage(held, alpha)
     return RunSets(
-        found, class_scheme(found), alpha, words, table, _by_group(table), len(sample), coverage, held.source,
-        control_names(app, found), _sentences(app, found, held, limits, alpha),
-    )  # fmt: skip
+        found,
+        class_scheme(found),
+        alpha,
+        words,
+        table,
+        _by_group(table),
+        len(sample),
+        coverage,
+        held.source,
+        control_names(app, found),
+        _sentences(app, found, held, limits, alpha),
+    )
 
 
 def set_words(app: App, run: Run | str, alpha: float = DEFAULT_ALPHA) -> pd.Series:
@@ -199,16 +206,12 @@ def set_words(app: App, run: Run | str, alpha: float = DEFAULT_ALPHA) -> pd.Seri
     scores = np.stack([table[f"p_{name}"].to_numpy(np.float32) for name in held.classes], axis=1)
     times = table["time_h"].to_numpy(np.float64)
     codes = conformal.set_codes(conformal.prediction_sets(scores, _limits(held, alpha), times))
-    return pd.Series(
-        conformal.set_words(codes, held.classes), index=table.index, name="class_set", dtype=object
-    )
+    return pd.Series(conformal.set_words(codes, held.classes), index=table.index, name="class_set", dtype=object)
 
 
 def _sentences(app: App, run: Run, held: HeldOut, limits: Thresholds, alpha: float) -> tuple[str, ...]:
     lines = [controls_sentence(app, run), coverage_sentence(_coverage(held, alpha), held.classes, alpha)]
-    never = [
-        name for name, lowest in zip(held.classes, limits.values[0], strict=True) if not np.isfinite(lowest)
-    ]
+    never = [name for name, lowest in zip(held.classes, limits.values[0], strict=True) if not np.isfinite(lowest)]
     if never:
         lines.append(
             f"Too few held-out cells of {', '.join(never)} for so small an error rate: it is in the set of every cell."

@@ -165,10 +165,7 @@ def gallery_cells(app: App, run: Run, rows: pd.DataFrame) -> list[GalleryCell]:
     from nscweb.services.pixels import display, images_of
 
     images = images_of(app, run, rows["cell_id"].tolist())
-    return [
-        _cell(run, row, display(pixels[0]))
-        for row, pixels in zip(rows.to_dict("records"), images, strict=True)
-    ]
+    return [_cell(run, row, display(pixels[0])) for row, pixels in zip(rows.to_dict("records"), images, strict=True)]
 
 
 def _cell(run: Run, row: dict[Any, Any], image: NDArray[np.uint8]) -> GalleryCell:

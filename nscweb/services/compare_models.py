@@ -229,9 +229,7 @@ def _disagreements(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     first = table["predicted"].astype(str).to_numpy()
     second = other["predicted"].astype(str).to_numpy()
     differ = first != second
-    rows = table.loc[
-        differ, ["cell_id", "sample_id", "object_number", "group", "time_h", "replicate", "true_class"]
-    ]
+    rows = table.loc[differ, ["cell_id", "sample_id", "object_number", "group", "time_h", "replicate", "true_class"]]
     rows = rows.astype({"cell_id": str, "group": str, "replicate": str}).reset_index(drop=True)
     rows["first"], rows["second"] = first[differ], second[differ]
     rows["first_score"] = table["confidence"].to_numpy(np.float64)[differ]

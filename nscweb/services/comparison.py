@@ -98,9 +98,7 @@ def comparison(
         return _kept_or_made(app, get_run(app, run), filters or Filters(), method, control, adjust)
 
 
-def _kept_or_made(
-    app: App, found: Run, chosen: Filters, method: str, control: str, adjust: str
-) -> Comparison:
+def _kept_or_made(app: App, found: Run, chosen: Filters, method: str, control: str, adjust: str) -> Comparison:
     lights = tuple(lights_of(found).items())
     key = (cells_key(app, found), known_version(app, found), lights, chosen, method, control, adjust)
     with _lock:
@@ -132,9 +130,22 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     hidden = hidden[~hidden["group"].isin(set(rows["group"])).to_numpy(bool)].assign(light="")
     tests = group_comparisons(rows, against, adjust, shared, hidden)
     result = Comparison(
-        run, data.classes, filters, method, against, adjust, data, estimates,
-        rows.drop(columns=["lights", "why"]), groups, tests, lights, (), shared, hidden,
-    )  # fmt: skip
+        run,
+        data.classes,
+        filters,
+        method,
+        against,
+        adjust,
+        data,
+        estimates,
+        rows.drop(columns=["lights", "why"]),
+        groups,
+        tests,
+        lights,
+        (),
+        shared,
+        hidden,
+    )
     object.__setattr__(result, "sentences", sentences(result))
     return result
 
@@ -151,9 +162,7 @@ def _of_all_groups(app: App, run: Run, filters: Filters, method: str) -> Estimat
 
 def default_fate(classes: ClassScheme) -> str:
     """The fate that the page asks about first: neurons where the model knows them, else the first class."""
-    return next(
-        (name for name in classes.names if name.casefold() in ("neuron", "neurons")), classes.names[0]
-    )
+    return next((name for name in classes.names if name.casefold() in ("neuron", "neurons")), classes.names[0])
 
 
 def times_of(found: Comparison) -> tuple[float, ...]:
@@ -178,11 +187,7 @@ def _choice(found: Comparison) -> tuple[float, str]:
     with_control = f"the last with {found.control} and another group to compare"
     two = "the last with at least two groups to compare"
     asked = [(known[sure], found.control, with_control)] if found.control else []
-    for table, control, why in [
-        *asked,
-        (known[sure], "", two),
-        (known, "", "the last with at least two groups"),
-    ]:
+    for table, control, why in [*asked, (known[sure], "", two), (known, "", "the last with at least two groups")]:
         names = table.groupby("time_h")["group"].agg(set)
         several = names[[len(here) > 1 and control in {"", *here} for here in names]]
         times = [float(hours) for hours in several.index.to_list()]
@@ -259,7 +264,5 @@ def lights_line(found: Comparison) -> str:
 
     names = list(dict.fromkeys(found.estimates.table["sample_id"]))
     if not any(name in found.lights for name in names):
-        return (
-            "Whether the model fits these samples was not judged; predict again for a trust light per sample."
-        )
+        return "Whether the model fits these samples was not judged; predict again for a trust light per sample."
     return f"Does the model fit? {counted_lights([found.lights.get(name, '') for name in names])}."

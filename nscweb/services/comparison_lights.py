@@ -13,9 +13,7 @@ def with_replicates(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(replicate=table["replicate"].where(table["replicate"] != "", table["sample_id"]))
 
 
-def with_lights(
-    table: pd.DataFrame, samples: pd.DataFrame, lights: dict[str, str], keys: list[str]
-) -> pd.DataFrame:
+def with_lights(table: pd.DataFrame, samples: pd.DataFrame, lights: dict[str, str], keys: list[str]) -> pd.DataFrame:
     """`table` with ``light``, ``lights`` and ``why`` of the samples behind each row."""
     from nscweb.reports.marks import counted_lights
 
@@ -33,9 +31,7 @@ def with_lights(
     worst = [max(behind.get(key, [""]), key=SEVERITY.__getitem__) for key in rows]
     return table.assign(
         light=pd.Series(worst, index=table.index, dtype=object),
-        lights=pd.Series(
-            [counted_lights(behind.get(key, [])) for key in rows], index=table.index, dtype=object
-        ),
+        lights=pd.Series([counted_lights(behind.get(key, [])) for key in rows], index=table.index, dtype=object),
         why=pd.Series([why.get(key, "") for key in rows], index=table.index, dtype=object),
     )
 

@@ -40,11 +40,7 @@ COMPARED_COLUMNS: tuple[str, ...] = (
 
 
 def group_comparisons(
-    rows: pd.DataFrame,
-    control: str,
-    adjust: str,
-    shared: SharedError | None = None,
-    hidden: pd.DataFrame | None = None,
+    rows: pd.DataFrame, control: str, adjust: str, shared: SharedError | None = None, hidden: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Welch's t tests on replicates (evaluation.group_tests), adjusted within each fate and time point.
 
@@ -70,14 +66,10 @@ def group_comparisons(
         p[places] = adjusted(single[places], adjust)
         made[places] = np.isfinite(single[places]).sum()
     found["p"], found["comparisons"] = p, made
-    how = (
-        f"Welch t test on replicates, {ADJUSTMENTS[adjust]} over the comparisons of this fate and time point"
-    )
+    how = f"Welch t test on replicates, {ADJUSTMENTS[adjust]} over the comparisons of this fate and time point"
     found["method"] = how
     shown = set(rows["group"])
-    found = found[(found["group"].isin(shown) & found["other"].isin(shown)).to_numpy(bool)].reset_index(
-        drop=True
-    )
+    found = found[(found["group"].isin(shown) & found["other"].isin(shown)).to_numpy(bool)].reset_index(drop=True)
     lights = _worst(rows)
     keys = zip(found["time_h"].fillna(-1.0), found["group"], found["other"], strict=True)
     found["light"] = [

@@ -33,9 +33,26 @@ _LONGEST = 200
 _MOST = 2000
 
 COMPARED_COLUMNS: tuple[str, ...] = (
-    "group", "time_h", "class", "marker", "predicted", "low", "high", "n", "counted", "counted_low",
-    "counted_high", "counted_n", "unit", "difference", "p", "p_adjusted", "comparisons", "source", "note",
-)  # fmt: skip
+    "group",
+    "time_h",
+    "class",
+    "marker",
+    "predicted",
+    "low",
+    "high",
+    "n",
+    "counted",
+    "counted_low",
+    "counted_high",
+    "counted_n",
+    "unit",
+    "difference",
+    "p",
+    "p_adjusted",
+    "comparisons",
+    "source",
+    "note",
+)
 
 
 @dataclass(frozen=True)
@@ -102,10 +119,7 @@ def set_counts(app: App, study: str, counts: Iterable[Count]) -> tuple[Count, ..
             )
         seen.add(key)
     folder = app.folder.study_dir(app.catalogue.study(study).study_id)
-    with (
-        file_lock(folder / "counts.lock", while_waiting=lambda: None),
-        atomic_write(folder / _FILE) as stream,
-    ):
+    with file_lock(folder / "counts.lock", while_waiting=lambda: None), atomic_write(folder / _FILE) as stream:
         text = json.dumps({"version": 1, "counts": [asdict(item) for item in chosen]}, ensure_ascii=False)
         stream.write(text.encode("utf-8"))
     return chosen
@@ -226,10 +240,27 @@ def compare_with_counts(
             counted_low, counted_high = wilson(share * item.n, float(item.n))
         lines.append(
             (
-                item.group, item.time_h, item.fate, item.marker, mean, low, high, n, share, counted_low,
-                counted_high, item.n, item.unit, mean - share, p, np.nan, 0, item.source, note,
+                item.group,
+                item.time_h,
+                item.fate,
+                item.marker,
+                mean,
+                low,
+                high,
+                n,
+                share,
+                counted_low,
+                counted_high,
+                item.n,
+                item.unit,
+                mean - share,
+                p,
+                np.nan,
+                0,
+                item.source,
+                note,
             )
-        )  # fmt: skip
+        )
     result = pd.DataFrame(lines, columns=list(COMPARED_COLUMNS))
     result["counted_n"] = pd.array(result["counted_n"].tolist(), dtype="Int64")
     result["p_adjusted"], result["comparisons"] = adjusted(result["p"].to_numpy(np.float64), adjust)

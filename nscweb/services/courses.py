@@ -23,9 +23,21 @@ _DOSE = re.compile(r"^(dose|concentration|conc)\b\.?\s*[\(\[]?\s*([^\)\]]*?)\s*[
 _UNIT = re.compile(r"^(dose|concentration|conc)?[ _]?unit$", re.IGNORECASE)
 _NUMBER = re.compile(r"^\s*([0-9]+(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(.*?)\s*$")
 DOSE_COLUMNS: tuple[str, ...] = (
-    "series", "time_h", "class", "unit", "bottom", "top", "ec50", "low", "high", "slope", "p", "n", "doses",
+    "series",
+    "time_h",
+    "class",
+    "unit",
+    "bottom",
+    "top",
+    "ec50",
+    "low",
+    "high",
+    "slope",
+    "p",
+    "n",
+    "doses",
     "note",
-)  # fmt: skip
+)
 DOSE_SAMPLES = ["sample_id", "group", "time_h", "replicate", "class", "ratio", "cells"]
 
 
@@ -66,9 +78,7 @@ class Doses:
     sentence: str
 
 
-def courses_of(
-    rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: SharedError | None = None
-) -> Courses:
+def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: SharedError | None = None) -> Courses:
     """Bands, and the first day against the last.
 
     Args:
@@ -84,9 +94,7 @@ def courses_of(
         str(name): agreement(part["first"].to_numpy(np.float64), part["final"].to_numpy(np.float64), most=1.0)
         for name, part in pairs.groupby("class", sort=True)
     }
-    return Courses(
-        _with_own_intervals(time_course(rows, shared=shared), groups), pairs, shared_ends(rows), found
-    )
+    return Courses(_with_own_intervals(time_course(rows, shared=shared), groups), pairs, shared_ends(rows), found)
 
 
 def earliest_of(tests: pd.DataFrame) -> pd.DataFrame:
@@ -111,9 +119,7 @@ def _with_own_intervals(course: pd.DataFrame, groups: pd.DataFrame | None) -> pd
         own[name] = own[name].astype(str)
     own["time_h"] = own["time_h"].astype(np.float64)
     joined = course[keys].merge(own.drop_duplicates(keys), on=keys, how="left")
-    single = (
-        (course["n"] == 1).to_numpy() & joined["low"].notna().to_numpy() & joined["high"].notna().to_numpy()
-    )
+    single = (course["n"] == 1).to_numpy() & joined["low"].notna().to_numpy() & joined["high"].notna().to_numpy()
     for name in ("low", "high"):
         course[name] = np.where(single, joined[name].to_numpy(np.float64), course[name].to_numpy(np.float64))
     course.loc[single, "interval"] = "cells of the one replicate"
@@ -164,9 +170,7 @@ def mixed_doses(app: App, run: Run | str) -> str:
     for sample in study.samples if study and doses else ():
         if sample.name in doses:
             held.setdefault((sample.group, sample.time_h), set()).add(doses[sample.name])
-    mixed = list(
-        dict.fromkeys(group or "(no group given)" for (group, _), some in held.items() if len(some) > 1)
-    )
+    mixed = list(dict.fromkeys(group or "(no group given)" for (group, _), some in held.items() if len(some) > 1))
     if not mixed:
         return ""
     more = f" and {len(mixed) - 4} more" if len(mixed) > 4 else ""
@@ -216,10 +220,22 @@ def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
         fits[(series, hours, name)] = curve
         lines.append(
             (
-                series, hours, name, unit, curve.bottom, curve.top, curve.ec50, curve.low, curve.high,
-                curve.slope, curve.p, curve.n, curve.doses, curve.note,
+                series,
+                hours,
+                name,
+                unit,
+                curve.bottom,
+                curve.top,
+                curve.ec50,
+                curve.low,
+                curve.high,
+                curve.slope,
+                curve.p,
+                curve.n,
+                curve.doses,
+                curve.note,
             )
-        )  # fmt: skip
+        )
     said = " ".join(text for text in (sentence, _apart(table)) if text)
     curves = pd.DataFrame(lines, columns=list(DOSE_COLUMNS))
     if "light" in told:
@@ -238,9 +254,7 @@ def _series(table: pd.DataFrame) -> list[str]:
     alike: dict[str, list[str]] = {}
     for name in rest:
         alike.setdefault(_without_numbers(name), []).append(name)
-    called = {
-        name: _shared_start(names) or _without_numbers(name) for names in alike.values() for name in names
-    }
+    called = {name: _shared_start(names) or _without_numbers(name) for names in alike.values() for name in names}
     return [called.get(str(name), str(name)) for name in table["group"]]
 
 

@@ -174,15 +174,11 @@ def filter_options(cells: CellScores) -> FilterOptions:
     )
 
 
-def _wide_samples(
-    cells: CellScores, ratios: pd.DataFrame, classes: ClassScheme, chosen: Filters
-) -> pd.DataFrame:
+def _wide_samples(cells: CellScores, ratios: pd.DataFrame, classes: ClassScheme, chosen: Filters) -> pd.DataFrame:
     """Every sample that the filters on group, time and replicate let through, also when no cell of it is left."""
     asked = [
         row
-        for row, (group, hours, replicate) in enumerate(
-            zip(cells.groups, cells.times_h, cells.replicates, strict=True)
-        )
+        for row, (group, hours, replicate) in enumerate(zip(cells.groups, cells.times_h, cells.replicates, strict=True))
         if (not chosen.groups or group in chosen.groups)
         and (not chosen.times_h or hours in chosen.times_h)
         and (not chosen.replicates or replicate in chosen.replicates)

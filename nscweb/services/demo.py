@@ -86,16 +86,12 @@ def ensure_demo(
 
     with file_lock(app.folder.root / "studies" / ".demo.lock", wait):
         study = _study(app, DEMO_NAME, cells, DEMO_SEED, False, progress, cancel)
-        labelled = _study(
-            app, LABELLED_NAME, labelled_cells or LABELLED_CELLS, LABELLED_SEED, True, progress, cancel
-        )
+        labelled = _study(app, LABELLED_NAME, labelled_cells or LABELLED_CELLS, LABELLED_SEED, True, progress, cancel)
         run = _run(app, study, progress, cancel)
         return Demo(study, run, labelled, _run(app, labelled, progress, cancel))
 
 
-def _study(
-    app: App, name: str, cells: int, seed: int, pure: bool, progress: Progress, cancel: CancelAsked
-) -> Study:
+def _study(app: App, name: str, cells: int, seed: int, pure: bool, progress: Progress, cancel: CancelAsked) -> Study:
     """The study of that name: as it is, or written by the simulator and imported like any export."""
     from nscweb.services.simulate import simulate
     from nscweb.services.study_import import import_study
@@ -110,13 +106,26 @@ def _study(
     out = folder / f"demo-{seed}.zip"
     if not out.exists():
         simulate(
-            out, cells=cells, seed=seed, pure=pure, channels=("Ch1",) if pure else None, workers=1,
-            progress=_told(progress, "Drawing simulated cells"), cancel=cancel,
-        )  # fmt: skip
+            out,
+            cells=cells,
+            seed=seed,
+            pure=pure,
+            channels=("Ch1",) if pure else None,
+            workers=1,
+            progress=_told(progress, "Drawing simulated cells"),
+            cancel=cancel,
+        )
     import_study(
-        app, [out], name, channel="Ch1", simulated=True, progress=progress, cancel=cancel,
-        pixel_size_um=PROFILES["flowsight"].pixel_size_um, describe=_sheet(cells, seed, pure),
-    )  # fmt: skip
+        app,
+        [out],
+        name,
+        channel="Ch1",
+        simulated=True,
+        progress=progress,
+        cancel=cancel,
+        pixel_size_um=PROFILES["flowsight"].pixel_size_um,
+        describe=_sheet(cells, seed, pure),
+    )
     shutil.rmtree(folder, ignore_errors=True)
     return app.catalogue.study(name)
 

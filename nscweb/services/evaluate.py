@@ -165,9 +165,7 @@ def evaluated_rows(
     left_out: dict[str, int] = {}
     for name, count in truth[~known].value_counts().items():
         reason = (
-            "no true class in the sample sheet"
-            if name == ""
-            else f'true class "{name}" is not a class of the model'
+            "no true class in the sample sheet" if name == "" else f'true class "{name}" is not a class of the model'
         )
         left_out[reason] = int(count)
     flagged = (table["flags"].to_numpy() & pack(exclude_flags)) > 0

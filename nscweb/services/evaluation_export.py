@@ -103,9 +103,7 @@ def write_evaluation(
     title = f"Evaluation of {made.model} {made.model_version} on {made.study}"
     if result.mark:
         title += f". {result.mark}"
-    contents["figures.html"] = figure_page(drawn, title, (result.gates, *result.warnings)).encode(
-        "utf-8", "replace"
-    )
+    contents["figures.html"] = figure_page(drawn, title, (result.gates, *result.warnings)).encode("utf-8", "replace")
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     for name, figure in drawn.items() if svg else ():
         picture = draw(figure, "svg", browser, log=log, where=name)
@@ -132,11 +130,7 @@ def figures(result: Evaluation, bands: CurveBands | None = None) -> dict[str, Fi
     drawn = {
         "confusion": confusion_figure(result.confusion, result.classes, simulated=simulated),
         "roc": roc_figure(
-            result.roc,
-            areas,
-            result.classes,
-            simulated=simulated,
-            bands=bands.roc_band if bands else None,
+            result.roc, areas, result.classes, simulated=simulated, bands=bands.roc_band if bands else None
         ),
         "precision_recall": pr_figure(
             result.pr,
@@ -162,15 +156,9 @@ def confusion_table(matrix: Matrix, names: tuple[str, ...]) -> pd.DataFrame:
 
 def metrics_table(result: Evaluation) -> pd.DataFrame:
     """Every figure of an evaluation, one per line, with its interval and what it rests on."""
-    metrics = [
-        *result.metrics,
-        *(item for part in result.by_time for item in _timed(part.metrics, part.time_h)),
-    ]
+    metrics = [*result.metrics, *(item for part in result.by_time for item in _timed(part.metrics, part.time_h))]
     columns = ["figure", "class", "time_h", "value", "low", "high", "cells", "samples", "interval"]
-    rows = [
-        [m.name, m.class_name, m.time_h, m.value, m.low, m.high, m.cells, m.samples, m.interval]
-        for m in metrics
-    ]
+    rows = [[m.name, m.class_name, m.time_h, m.value, m.low, m.high, m.cells, m.samples, m.interval] for m in metrics]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -185,9 +173,7 @@ def _data(result: Evaluation) -> dict[str, bytes]:
     }
     return {
         "metrics.csv": figure_csv(metrics_table(result).assign(gates=result.gates)),
-        "confusion.csv": figure_csv(
-            confusion_table(result.confusion, result.classes.names).assign(gates=result.gates)
-        ),
+        "confusion.csv": figure_csv(confusion_table(result.confusion, result.classes.names).assign(gates=result.gates)),
         **{
             name: figure_csv(pd.concat(frames).assign(gates=result.gates_brief))
             for name, frames in curves.items()
@@ -203,9 +189,7 @@ def _figures(metrics: tuple[Metric, ...], result: Evaluation) -> dict[str, Any]:
     found["per_class"] = {
         name: {
             **{figure: _number(metrics, figure, name) for figure in _PER_CLASS},
-            "cells": next(
-                (item.cells for item in metrics if (item.name, item.class_name) == ("recall", name)), 0
-            ),
+            "cells": next((item.cells for item in metrics if (item.name, item.class_name) == ("recall", name)), 0),
         }
         for name in result.classes.names
     }

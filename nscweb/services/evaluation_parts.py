@@ -89,10 +89,7 @@ def shortcuts(app: App, run: Run, table: pd.DataFrame, seed: int) -> tuple[dict[
         return {}, []
     try:
         report = shortcut_check(
-            features[list(SHORTCUT_FEATURES)],
-            table["true_class"].to_numpy(),
-            table["sample_id"].to_numpy(),
-            seed,
+            features[list(SHORTCUT_FEATURES)], table["true_class"].to_numpy(), table["sample_id"].to_numpy(), seed
         )
     except NscwebError:
         return {}, []

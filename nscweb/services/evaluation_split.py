@@ -166,12 +166,20 @@ def parts_table(parts: tuple[PartEvaluation, ...]) -> pd.DataFrame:
     """Every figure of every part, one per line: split by, part, figure, class, value, low, high, cells, ..."""
     rows = [
         [
-            SPLITS[part.by], part.name, item.name, item.class_name, item.value, item.low, item.high, item.cells,
-            item.samples, item.interval,
+            SPLITS[part.by],
+            part.name,
+            item.name,
+            item.class_name,
+            item.value,
+            item.low,
+            item.high,
+            item.cells,
+            item.samples,
+            item.interval,
         ]
         for part in parts
         for item in part.metrics
-    ]  # fmt: skip
+    ]
     columns = ["split_by", "part", "figure", "class", "value", "low", "high", "cells", "samples", "interval"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -118,9 +118,7 @@ def maps_on_frames(
         )
         for index, found in zip(members, maps, strict=True):
             height, width = images[index].shape[1:]
-            frames[index] = map_on_frame(
-                found, classifier.card.recipe, (height, width), pixel_size_um, images[index]
-            )
+            frames[index] = map_on_frame(found, classifier.card.recipe, (height, width), pixel_size_um, images[index])
     return frames, "closed-form" if closed else "grad-cam"
 
 
@@ -142,9 +140,7 @@ def check_method(method: str) -> Method:
     for known in ("auto", "closed-form", "grad-cam"):
         if method == known:
             return known
-    raise WrongUse(
-        f"There is no way of drawing maps called {method!r}.", "Known are: auto, closed-form, grad-cam."
-    )
+    raise WrongUse(f"There is no way of drawing maps called {method!r}.", "Known are: auto, closed-form, grad-cam.")
 
 
 def representative_cells(app: App, run: Run | str, count: int) -> list[str]:

@@ -34,9 +34,22 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 __all__ = [
-    "NOTICE", "cells_csv", "cells_frame", "counted", "export_run", "figure_csv", "groups_csv", "of_model",
-    "provenance_json", "samples_csv", "stated", "tables", "tests_csv", "with_gates", "with_header",
-]  # fmt: skip
+    "NOTICE",
+    "cells_csv",
+    "cells_frame",
+    "counted",
+    "export_run",
+    "figure_csv",
+    "groups_csv",
+    "of_model",
+    "provenance_json",
+    "samples_csv",
+    "stated",
+    "tables",
+    "tests_csv",
+    "with_gates",
+    "with_header",
+]
 
 
 def export_run(
@@ -63,9 +76,7 @@ def export_run(
     return paths
 
 
-def tables(
-    app: App, run: Run | str, filters: Filters | None = None, method: str = DEFAULT_METHOD
-) -> dict[str, bytes]:
+def tables(app: App, run: Run | str, filters: Filters | None = None, method: str = DEFAULT_METHOD) -> dict[str, bytes]:
     """The files of `export_run` as bytes."""
     found = comparison(app, run, filters, method)
     return {
@@ -87,9 +98,7 @@ def cells_frame(app: App, run: Run | str, filters: Filters | None = None) -> pd.
     found = get_run(app, run)
     table = prediction_table(app, found)
     scores = [f"p_{name}" for name in found.class_names]
-    out = table[["cell_id", "sample_id", "object_number", "group", "time_h"]].rename(
-        columns={"sample_id": "sample"}
-    )
+    out = table[["cell_id", "sample_id", "object_number", "group", "time_h"]].rename(columns={"sample_id": "sample"})
     out["time"] = time_labels(table["time_h"])
     out["replicate"] = table["replicate"]
     for column in scores:

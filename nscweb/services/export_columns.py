@@ -176,10 +176,7 @@ _IN: dict[str, dict[str, str]] = {
         "inside": "yes when the 95 % interval holds the true share",
         **_PERCENT,
     },
-    "Funnel": {
-        **_FLAGS,
-        **{f"{name}_alone": f"{said}, whatever else they are" for name, said in _FLAGS.items()},
-    },
+    "Funnel": {**_FLAGS, **{f"{name}_alone": f"{said}, whatever else they are" for name, said in _FLAGS.items()}},
     "Fig scores of cells": {
         "low": "lower end of the bin of scores, 0 to 1",
         "high": "upper end of the bin of scores, 0 to 1",
@@ -190,7 +187,7 @@ _IN: dict[str, dict[str, str]] = {
     "Fig replicates": _PERCENT,
     "Fig differences": {**_PAIR, "low": "lower end of the 95 % interval, points", "high": "upper end, points"},
     "Fig all differences": _PAIR,
-}  # fmt: skip
+}
 
 
 def column_meanings(table: str, columns: Sequence[str]) -> list[tuple[str, str]]:

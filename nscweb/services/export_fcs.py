@@ -42,9 +42,11 @@ def write_fcs_file(
     progress(0, found.cells, "Gathering the cells")
     table = _table(app, found, filters)
     write_fcs(
-        out, channels_of(table, found), _keywords(found, filters, f"{found.run_id}.fcs"),
+        out,
+        channels_of(table, found),
+        _keywords(found, filters, f"{found.run_id}.fcs"),
         lambda done: progress(done, len(table), "Writing the cells"),
-    )  # fmt: skip
+    )
     return len(table)
 
 
@@ -104,17 +106,11 @@ def channels_of(table: pd.DataFrame, run: Run) -> list[Channel]:
     for item in FLAGS:
         found.append(Channel(f"Gate{item.name.capitalize()}", f"1 when {item.label}", flags & item.bit > 0))
     lights = table["sample_id"].astype(str).map(lights_of(run)).map(_LIGHTS).fillna(0).to_numpy(np.float32)
-    found.append(
-        Channel("FitLight", "light of its sample: 1 green, 2 yellow, 3 red, 0 not judged", lights, 4)
-    )
+    found.append(Channel("FitLight", "light of its sample: 1 green, 2 yellow, 3 red, 0 not judged", lights, 4))
     samples = table["sample_number"].to_numpy()
-    found.append(
-        Channel("SampleNumber", "sample, numbered in the order of the run", samples, samples.max(initial=1))
-    )
+    found.append(Channel("SampleNumber", "sample, numbered in the order of the run", samples, samples.max(initial=1)))
     hours = table["time_h"].fillna(UNKNOWN_TIME).to_numpy(np.float32)
-    found.append(
-        Channel("HoursInduced", "hours since induction, -1 not known", hours, float(hours.max(initial=1.0)))
-    )
+    found.append(Channel("HoursInduced", "hours since induction, -1 not known", hours, float(hours.max(initial=1.0))))
     return found
 
 

@@ -55,9 +55,7 @@ def add_populations(
     for number, (sample, part) in enumerate(made.groupby("sample_id", sort=False, observed=True), start=1):
         place = f"{folder}{file_name(number, str(sample))}"
         twice = int(part["object_number"].duplicated().sum())
-        parts = [
-            (name, part[part["counted"] & (part["predicted"] == name).to_numpy()]) for name in run.class_names
-        ]
+        parts = [(name, part[part["counted"] & (part["predicted"] == name).to_numpy()]) for name in run.class_names]
         for position, (name, cells) in enumerate([*parts, (LEFT_OUT, part[~part["counted"]])], start=1):
             path = f"{place}/{LEFT_OUT if name == LEFT_OUT else file_name(position, name)}.pop"
             numbers = sorted(set(cells["object_number"].tolist()))
@@ -67,10 +65,14 @@ def add_populations(
             lists += 1
             lines.append(
                 {
-                    "sample": str(sample), "population": name, "cells": len(cells), "object_numbers": len(numbers),
-                    "numbers_twice_in_sample": twice, "file": path[len(folder) :],
+                    "sample": str(sample),
+                    "population": name,
+                    "cells": len(cells),
+                    "object_numbers": len(numbers),
+                    "numbers_twice_in_sample": twice,
+                    "file": path[len(folder) :],
                 }
-            )  # fmt: skip
+            )
         done += len(part)
         progress(done, len(table), "Writing populations")
     told = stated(pd.DataFrame(lines), run, filters or Filters())

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 FORMAT = "nscweb report 1"
 NOTICE = "Research use only. Predicted by a computer, not measured by a marker."
 SIMULATED = "THE CELLS OF THIS STUDY ARE SIMULATED. They say nothing about real cultures."
-SIMULATED_TRAINING = (
-    "The model was trained on simulated cells only; its accuracy for real cells is not known."
-)
+SIMULATED_TRAINING = "The model was trained on simulated cells only; its accuracy for real cells is not known."
 
 
 def notices(found: Comparison) -> tuple[str, ...]:

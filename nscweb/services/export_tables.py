@@ -107,12 +107,7 @@ def meanings(columns: Sequence[str]) -> list[tuple[str, str]]:
         said = _MEANINGS.get(column, "")
         if not said:
             said = next(
-                (
-                    text.format(column[len(start) :])
-                    for start, text in _BEGINNINGS
-                    if column.startswith(start)
-                ),
-                "",
+                (text.format(column[len(start) :]) for start, text in _BEGINNINGS if column.startswith(start)), ""
             )
         found.append((column, said))
     return found
@@ -172,11 +167,7 @@ def fit_frame(run: Run) -> pd.DataFrame:
     for item in run.extra.get("fitness", ()):
         plain = {key: value for key, value in item.items() if isinstance(value, str | int | float | bool)}
         reasons = " ".join(str(reason) for reason in item.get("reasons", ())) or str(item.get("sentence", ""))
-        leading = {
-            "sample": str(item.get("sample_id", "")),
-            "light": str(item.get("light", "")),
-            "reasons": reasons,
-        }
+        leading = {"sample": str(item.get("sample_id", "")), "light": str(item.get("light", "")), "reasons": reasons}
         rest = {key: value for key, value in plain.items() if key not in ("sample_id", "light", "sentence")}
         rows.append({**leading, **rest})
     return pd.DataFrame(rows, columns=None if rows else ["sample", "light", "reasons"])

@@ -45,9 +45,7 @@ def write_xlsx(
         title=data.title,
         notices=data.notices,
         facts=about_facts(data) if cells else {**about_facts(data), "Cells": [_NOT_HERE]},
-        columns={
-            name: said for name, table in sheets.items() if (said := sheet_notes(name, table, families))
-        },
+        columns={name: said for name, table in sheets.items() if (said := sheet_notes(name, table, families))},
         sheets={name: f"{_holds(name)}. {families.get(name, '')}".strip() for name in sheets},
     )
     machine = json.dumps(data.provenance, ensure_ascii=False)
@@ -55,9 +53,7 @@ def write_xlsx(
 
 
 _SAME = ("cells_are", "model_trained_on", "model", "gates", "filters", "run")
-_CELLS = (
-    "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
-)
+_CELLS = "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
 _NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
 
 
@@ -112,10 +108,7 @@ def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
         ],
         "Units": [("", sentence) for sentence in UNITS],
         "Not here, and why": list(data.missing.items()),
-        "Methods, ready for a paper": [
-            *((part.title, part.text) for part in methods),
-            *_numbered(references),
-        ],
+        "Methods, ready for a paper": [*((part.title, part.text) for part in methods), *_numbered(references)],
         "Run": [
             ("run", data.run.run_id),
             ("made", data.run.created_utc),

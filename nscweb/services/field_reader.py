@@ -83,18 +83,14 @@ class FieldReader(CellReader):
             if not settings.drop_border:
                 values["field_border"] = float(cell.at_border)
             masks = np.broadcast_to(cell.mask, cell.pixels.shape)
-            yield CellImage(
-                self._number, field.channels, cell.pixels, field.source, masks, field.tags, values
-            )
+            yield CellImage(self._number, field.channels, cell.pixels, field.source, masks, field.tags, values)
 
     def _tell(self, where: str, cells: int, dropped: int) -> None:
         if dropped:
             message = "Cells that the border of the field cuts were left out."
             self._log.add("note", "N-FIELD-BORDER", message, f"{where}: {dropped:,} cells")
         if cells:
-            self._log.add(
-                "note", "N-FIELD-CELLS", "Cells were found in a field of view.", f"{where}: {cells:,} cells"
-            )
+            self._log.add("note", "N-FIELD-CELLS", "Cells were found in a field of view.", f"{where}: {cells:,} cells")
             return
         self._log.add(
             "warn",

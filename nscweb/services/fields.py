@@ -69,11 +69,7 @@ class FieldPreview:
 
 
 def preview(
-    app: App,
-    paths: Sequence[Path],
-    settings: SegmentationSettings,
-    channel: str | None = None,
-    index: int = 0,
+    app: App, paths: Sequence[Path], settings: SegmentationSettings, channel: str | None = None, index: int = 0
 ) -> FieldPreview:
     """Cut one field of some files, as `import_study` with `fields` would; see `read_field` and `preview_field`."""
     return preview_field(read_field(app, paths, channel, index), settings)
@@ -174,9 +170,7 @@ def _grey(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     return np.asarray(np.rint(255 * np.clip(unit, 0, 1)), np.uint8)
 
 
-def _drawn(
-    grey: NDArray[np.uint8], labels: NDArray[np.int32], settings: SegmentationSettings
-) -> NDArray[np.uint8]:
+def _drawn(grey: NDArray[np.uint8], labels: NDArray[np.int32], settings: SegmentationSettings) -> NDArray[np.uint8]:
     """(h, w, 3) with outlines, small fields enlarged so that outlines are thin beside the cells."""
     import cv2
 

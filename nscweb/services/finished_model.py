@@ -24,13 +24,7 @@ _MOST_FOR_TWINS = 150_000
 
 
 def finish_model(
-    entry: CardEntry,
-    collected: Collected,
-    split: Split,
-    *,
-    checks: bool,
-    progress: Progress,
-    cancel: CancelAsked,
+    entry: CardEntry, collected: Collected, split: Split, *, checks: bool, progress: Progress, cancel: CancelAsked
 ) -> CardEntry:
     """Complete a model folder that training has written; the weights stay as they are.
 
@@ -53,16 +47,12 @@ def finish_model(
         return done
     learn, judge = _cells_for_fast(collected, split)
     try:
-        return complete_exports(
-            None, done, learn, judge, pixel_size_um=collected.data.pixel_size_um, progress=progress
-        )
+        return complete_exports(None, done, learn, judge, pixel_size_um=collected.data.pixel_size_um, progress=progress)
     except ModelError as error:
         return _with_setting(done, "exports_refused", error.what)
 
 
-def look_for_twins(
-    data: TrainingData, split: Split, progress: Progress, cancel: CancelAsked
-) -> dict[str, Any]:
+def look_for_twins(data: TrainingData, split: Split, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """What the card says under ``audit["duplicates"]`` of images that lie on both sides of the split."""
     from nscweb.training.duplicates import duplicates_summary
 
@@ -83,9 +73,7 @@ def _cells_for_fast(collected: Collected, split: Split) -> tuple[Any, Any]:
     return list(raw.among(split.train).images), list(raw.among(split.held_out).images)
 
 
-def _completed_card(
-    entry: CardEntry, collected: Collected, split: Split, duplicates: dict[str, Any]
-) -> CardEntry:
+def _completed_card(entry: CardEntry, collected: Collected, split: Split, duplicates: dict[str, Any]) -> CardEntry:
     """The card with what only this room knows, written again.
 
     These are the digests of the cell files whose cells were shown in training, so that an evaluation on one of
@@ -114,9 +102,7 @@ def _with_inputs(calibration: dict[str, Any], collected: Collected, split: Split
         return calibration
     rows = np.sort(np.concatenate((split.held_out, split.validation)))
     rows = rows[:: max(1, len(rows) // _REFERENCE_CELLS)]
-    parts = [
-        input_statistics(collected.data.inputs(part)) for part in np.array_split(rows, len(rows) // 512 + 1)
-    ]
+    parts = [input_statistics(collected.data.inputs(part)) for part in np.array_split(rows, len(rows) // 512 + 1)]
     described = fit_reference(np.concatenate(parts)).as_dict()
     return {**calibration, CALIBRATION_KEY: {**known, "input": described}}
 

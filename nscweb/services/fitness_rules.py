@@ -179,7 +179,5 @@ def _not_asked(shifts: Mapping[str, Shift]) -> list[str]:
 
 def card_of_rules(card: ModelCard) -> dict[str, Any]:
     """What a judgement rests on beside the cells: kept with a run, so that a later one judges anew where it changed."""
-    text = json.dumps(
-        [card.calibration, card.audit.get("swaps"), card.robustness], sort_keys=True, default=str
-    )
+    text = json.dumps([card.calibration, card.audit.get("swaps"), card.robustness], sort_keys=True, default=str)
     return {"version": RULES_VERSION, "card": hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]}

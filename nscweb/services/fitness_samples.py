@@ -86,9 +86,7 @@ def judge_sample(
         return judged
     # The kind of distance that made it red is the one to speak of.
     worst = max(shares, key=lambda kind: shares[kind])
-    return with_sentence(
-        replace(judged, kind=worst, far=round(shares[worst] * judged.cells), expected=EXPECTED)
-    )
+    return with_sentence(replace(judged, kind=worst, far=round(shares[worst] * judged.cells), expected=EXPECTED))
 
 
 def together(measured: Sequence[SampleFitness], unlike: bool) -> list[SampleFitness]:

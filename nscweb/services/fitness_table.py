@@ -12,13 +12,21 @@ from nscweb.services.fitness_lights import LIGHTS, judged
 from nscweb.services.fitness_words import TITLES, UNITS
 
 TABLE_COLUMNS = (
-    "sample_id", "light", "number", "title", "unit", "value", "typical", "lowest_known", "highest_known",
-    "deviations", "effect", "p", "known_samples",
-)  # fmt: skip
-_PATTERN = {
-    "embedding_pattern": "network: pattern",
-    "input_pattern": "images: pattern",
-}
+    "sample_id",
+    "light",
+    "number",
+    "title",
+    "unit",
+    "value",
+    "typical",
+    "lowest_known",
+    "highest_known",
+    "deviations",
+    "effect",
+    "p",
+    "known_samples",
+)
+_PATTERN = {"embedding_pattern": "network: pattern", "input_pattern": "images: pattern"}
 _FARTHEST = 99.0
 
 
@@ -64,10 +72,19 @@ def fitness_table(run: Run, names: Sequence[str] | None = None) -> pd.DataFrame:
                 deviations = min(_FARTHEST, float(norm.isf(max(figure["p"], 1e-300) / 2)))
             rows.append(
                 (
-                    item["sample_id"], item["light"], number, _PATTERN.get(number) or TITLES[number],
-                    UNITS.get(number, ""), figure.get("value", np.nan), figure.get("typical", np.nan),
-                    figure.get("low", np.nan), figure.get("high", np.nan), deviations,
-                    figure.get("effect", np.nan), figure["p"], figure.get("samples", np.nan),
+                    item["sample_id"],
+                    item["light"],
+                    number,
+                    _PATTERN.get(number) or TITLES[number],
+                    UNITS.get(number, ""),
+                    figure.get("value", np.nan),
+                    figure.get("typical", np.nan),
+                    figure.get("low", np.nan),
+                    figure.get("high", np.nan),
+                    deviations,
+                    figure.get("effect", np.nan),
+                    figure["p"],
+                    figure.get("samples", np.nan),
                 )
-            )  # fmt: skip
+            )
     return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))

@@ -20,9 +20,18 @@ if TYPE_CHECKING:
 
 # Numbers that the gates look at; the rest of a quality table is not read for a preview.
 _COLUMNS = (
-    "background", "noise", "contrast", "focus", "area_px", "n_objects", "border_contact", "saturated_share",
-    "mean_intensity", "aspect_ratio", "width",
-)  # fmt: skip
+    "background",
+    "noise",
+    "contrast",
+    "focus",
+    "area_px",
+    "n_objects",
+    "border_contact",
+    "saturated_share",
+    "mean_intensity",
+    "aspect_ratio",
+    "width",
+)
 
 
 @dataclass(frozen=True)
@@ -55,40 +64,102 @@ class GateInfo:
 
 _GATES: tuple[GateInfo, ...] = (
     GateInfo(
-        "empty", "not empty", "The cell stands out from the noise of the background.",
-        "contrast", "contrast of the cell", "times the noise", 1.0, "signal", "", (0.0, 20.0, 0.1),
+        "empty",
+        "not empty",
+        "The cell stands out from the noise of the background.",
+        "contrast",
+        "contrast of the cell",
+        "times the noise",
+        1.0,
+        "signal",
+        "",
+        (0.0, 20.0, 0.1),
     ),
     GateInfo(
-        "several", "single", "No more than so many objects of cell size lie in the frame.",
-        "n_objects", "objects in the frame", "", 1.0, "", "objects", (1.0, 6.0, 1.0),
+        "several",
+        "single",
+        "No more than so many objects of cell size lie in the frame.",
+        "n_objects",
+        "objects in the frame",
+        "",
+        1.0,
+        "",
+        "objects",
+        (1.0, 6.0, 1.0),
     ),
     GateInfo(
-        "border", "whole", "The cell covers no more than this share of the outermost pixels of its frame.",
-        "border_contact", "share of the frame's border that the cell covers", "%", 100.0, "", "border",
+        "border",
+        "whole",
+        "The cell covers no more than this share of the outermost pixels of its frame.",
+        "border_contact",
+        "share of the frame's border that the cell covers",
+        "%",
+        100.0,
+        "",
+        "border",
         (0.0, 40.0, 0.5),
     ),
     GateInfo(
-        "blurred", "in focus", "The cell has at least this share of the fine detail that the middle cell of its "
-        "sample has.",
-        "focus", "focus", "% of the sample's median", 100.0, "focus", "", (0.0, 150.0, 1.0),
+        "blurred",
+        "in focus",
+        "The cell has at least this share of the fine detail that the middle cell of its sample has.",
+        "focus",
+        "focus",
+        "% of the sample's median",
+        100.0,
+        "focus",
+        "",
+        (0.0, 150.0, 1.0),
     ),
     GateInfo(
-        "saturated", "not saturated", "No more than this share of the pixels is black or white.",
-        "saturated_share", "pixels at black or white", "%", 100.0, "", "saturated", (0.0, 30.0, 0.5),
+        "saturated",
+        "not saturated",
+        "No more than this share of the pixels is black or white.",
+        "saturated_share",
+        "pixels at black or white",
+        "%",
+        100.0,
+        "",
+        "saturated",
+        (0.0, 30.0, 0.5),
     ),
     GateInfo(
-        "size", "size", "The area of the cell lies between two limits.",
-        "area_px", "area of the cell", "pixels", 1.0, "area_low", "area_high", (0.0, 1000.0, 1.0),
+        "size",
+        "size",
+        "The area of the cell lies between two limits.",
+        "area_px",
+        "area of the cell",
+        "pixels",
+        1.0,
+        "area_low",
+        "area_high",
+        (0.0, 1000.0, 1.0),
     ),
     GateInfo(
-        "shape", "shape", "The aspect ratio (minor / major axis; 1 is round) lies between two limits.",
-        "aspect_ratio", "aspect ratio", "", 1.0, "aspect_low", "aspect_high", (0.0, 1.0, 0.01),
+        "shape",
+        "shape",
+        "The aspect ratio (minor / major axis; 1 is round) lies between two limits.",
+        "aspect_ratio",
+        "aspect ratio",
+        "",
+        1.0,
+        "aspect_low",
+        "aspect_high",
+        (0.0, 1.0, 0.01),
     ),
     GateInfo(
-        "population", "population", "The cell is in one of the chosen populations, which somebody made by hand.",
-        "populations", "populations", "", 1.0, "", "", (0.0, 1.0, 1.0),
+        "population",
+        "population",
+        "The cell is in one of the chosen populations, which somebody made by hand.",
+        "populations",
+        "populations",
+        "",
+        1.0,
+        "",
+        "",
+        (0.0, 1.0, 1.0),
     ),
-)  # fmt: skip
+)
 
 
 def gate_list(app: App, study: str) -> tuple[GateInfo, ...]:
@@ -117,9 +188,7 @@ def _size_gate(app: App, study: Study) -> GateInfo:
     top = factor * float(np.quantile(areas, 0.998)) * 1.25 if len(areas) else 1000.0 * factor
     step = 10.0 ** np.floor(np.log10(max(top, 1e-9) / 200))
     top = float(np.ceil(top / (10 * step)) * 10 * step)
-    return replace(
-        info, unit="pixels" if size is None else "µm²", factor=factor, slider=(0.0, top, float(step))
-    )
+    return replace(info, unit="pixels" if size is None else "µm²", factor=factor, slider=(0.0, top, float(step)))
 
 
 def samples_of(study: Study, sample: str | None) -> list[Sample]:
@@ -134,8 +203,7 @@ def tables_of(app: App, study: Study, sample: str | None) -> list[tuple[str, str
     """(name, key, numbers of the cells) of the samples shown."""
     keys = app.catalogue.sample_keys(study.study_id)
     paths = [
-        (item.name, app.folder.quality_path(study.study_id, keys[item.name]))
-        for item in samples_of(study, sample)
+        (item.name, app.folder.quality_path(study.study_id, keys[item.name])) for item in samples_of(study, sample)
     ]
     return [(name, keys[name], _read(path, path.stat().st_mtime_ns)) for name, path in paths if path.exists()]
 

@@ -68,9 +68,7 @@ class GatePreview:
     unmeasured: int = 0
 
 
-def preview(
-    app: App, study: str, sample: str | None, gate: str, gates: Gates, examples: int = 6
-) -> GatePreview:
+def preview(app: App, study: str, sample: str | None, gate: str, gates: Gates, examples: int = 6) -> GatePreview:
     """What one gate of `gates` would do to a sample (None: to all of them), without storing anything.
 
     Raises:
@@ -124,9 +122,7 @@ class _Cells:
     floors: Float64
 
 
-def _part(
-    app: App, study: Study, info: GateInfo, gates: Gates, name: str, key: str, table: pd.DataFrame
-) -> Any:
+def _part(app: App, study: Study, info: GateInfo, gates: Gates, name: str, key: str, table: pd.DataFrame) -> Any:
     from nscweb.preprocess.gating import focus_limit, has_object
 
     members = members_of(app, study.study_id, key, len(table), gates)
@@ -149,9 +145,7 @@ def _part(
         if info.name == "blurred" and seen.any():
             median = float(np.median(table["focus"].to_numpy(np.float64)[seen])) or 1.0
             value = value / median
-            floors = np.array(
-                [info.factor * focus_limit(table["focus"].to_numpy(np.float64)[seen], gates) / median]
-            )
+            floors = np.array([info.factor * focus_limit(table["focus"].to_numpy(np.float64)[seen], gates) / median])
     value = np.where(looked_at, value, np.nan)
     rows = np.arange(len(table))
     return np.full(len(table), name, object), rows, value, hit, gap, floors
@@ -224,11 +218,7 @@ def _examples(
     else:
         order = places[np.argsort(values, kind="stable")]
         half = count // 2
-        chosen = (
-            order
-            if len(order) <= count
-            else np.concatenate([order[: count - half], order[len(order) - half :]])
-        )
+        chosen = order if len(order) <= count else np.concatenate([order[: count - half], order[len(order) - half :]])
     return tuple(_example(app, study, cells, int(place)) for place in chosen)
 
 

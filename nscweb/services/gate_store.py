@@ -130,6 +130,4 @@ def _check_populations(app: App, study: Study, gates: Gates) -> None:
             have = f"It has: {', '.join(known)}." if known else "No file of it brought populations."
             raise WrongUse(f"The study {study.name} has no population {name!r}.", have)
     if not sum(known[name] for name in gates.populations):
-        raise StudyError(
-            f"No cell of {study.name} is in {', '.join(gates.populations)}.", "Choose another population."
-        )
+        raise StudyError(f"No cell of {study.name} is in {', '.join(gates.populations)}.", "Choose another population.")

@@ -76,14 +76,7 @@ def funnel(app: App, study: str, gates: Gates | None = None) -> pd.DataFrame:
         kept = int(np.count_nonzero(left))
         percent = round(100.0 * kept / len(flags), 1) if len(flags) else 0.0
         rows.append(
-            {
-                "sample": sample.name,
-                "imported": len(flags),
-                **first,
-                "kept": kept,
-                "kept_percent": percent,
-                **alone,
-            }
+            {"sample": sample.name, "imported": len(flags), **first, "kept": kept, "kept_percent": percent, **alone}
         )
     names = [item.name for item in flag_columns()]
     columns = ["sample", "imported", *names, "kept", "kept_percent", *(f"{name}_alone" for name in names)]

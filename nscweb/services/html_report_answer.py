@@ -44,8 +44,7 @@ def _groups(data: ReportData) -> list[Html]:
     against = found.control or said.leader
     rows = {str(row["group"]): row for row in _at(data.tables["Groups"].to_dict("records"), fate, hours)}
     tests = {
-        (str(row["group"]), str(row["other"])): row
-        for row in _at(data.tables["Tests"].to_dict("records"), fate, hours)
+        (str(row["group"]), str(row["other"])): row for row in _at(data.tables["Tests"].to_dict("records"), fate, hours)
     }
     moment = when(hours)
     columns = ["Group", f"{fate} % [95 % interval]", "Replicates", "Cells"]
@@ -99,9 +98,7 @@ def _early(data: ReportData, order: Sequence[str], fate: str) -> list[Html]:
             lines.append([name or "no group given", *told])
         caption = f"How early: {fate} % [95 % interval] at every time point"
         parts = [table(["Group", *times], lines, range(1, 1 + len(times)), caption=caption, cards=True)]
-    said = (
-        "In sentences numbers are whole and ends of intervals rounded outwards; tables have one digit more."
-    )
+    said = "In sentences numbers are whole and ends of intervals rounded outwards; tables have one digit more."
     return [*parts, paragraph(said, "small")]
 
 
@@ -128,15 +125,10 @@ def _doubtful(data: ReportData) -> list[Html]:
     fit = data.tables["Fit"]
     if fit.empty or not any(fit["light"]):
         return []
-    doubt = [
-        *fit[fit["light"] == "red"].to_dict("records"),
-        *fit[fit["light"] == "yellow"].to_dict("records"),
-    ]
+    doubt = [*fit[fit["light"] == "red"].to_dict("records"), *fit[fit["light"] == "yellow"].to_dict("records")]
     if not doubt:
         return [paragraph("No sample is in doubt: every trust light is green (● fits).")]
-    shown = [
-        f"{mark(str(row['light']))}: {row['sample']}. {row['reasons']}" for row in doubt[:_MOST_DOUBTFUL]
-    ]
+    shown = [f"{mark(str(row['light']))}: {row['sample']}. {row['reasons']}" for row in doubt[:_MOST_DOUBTFUL]]
     if len(doubt) > len(shown):
         shown.append(f"… and {len(doubt) - len(shown)} more, in the section on trust lights.")
     return [heading("Samples in doubt"), bullets(shown, "warn")]
@@ -159,9 +151,7 @@ def ratio_parts(data: ReportData) -> list[Html]:
         told = f"{kind}Filled: mean over replicates with its 95 % interval; open: replicates. {MARK_HELP}"
         parts.append(figure(drawn, told, small))
     for piece in pieces:
-        drawn, small = (
-            stacked_svg(found.groups, found.classes, piece, narrow=narrow) for narrow in (False, True)
-        )
+        drawn, small = (stacked_svg(found.groups, found.classes, piece, narrow=narrow) for narrow in (False, True))
         parts.append(figure(drawn, f"{kind}Mean shares over replicates; the same numbers as above.", small))
     parts += _ratio_tables(data, rows)
     said = sorted({str(text) for text in found.groups["interval"] if text})
@@ -195,9 +185,12 @@ def _ratio_tables(data: ReportData, rows: Sequence[tuple[str, float]]) -> list[H
             lines.append([*line, light(first["light"])])
         parts.append(
             table(
-                columns, lines, range(2, 4 + 3 * len(names)),
+                columns,
+                lines,
+                range(2, 4 + 3 * len(names)),
                 caption="Ratios of the groups; the biological replicate is the unit",
-                over=[("", 4), *((name, 3) for name in names), ("", 1)], dense=True,
+                over=[("", 4), *((name, 3) for name in names), ("", 1)],
+                dense=True,
             )
-        )  # fmt: skip
+        )
     return parts

@@ -56,11 +56,15 @@ def _performance(card: ModelCard) -> list[Html]:
         return []
     rows = [
         [
-            m.name.replace("_", " "), m.class_name or "all", f"{m.value:.3f}", f"[{m.low:.3f}, {m.high:.3f}]",
-            f"{m.cells:,}", m.samples,
+            m.name.replace("_", " "),
+            m.class_name or "all",
+            f"{m.value:.3f}",
+            f"[{m.low:.3f}, {m.high:.3f}]",
+            f"{m.cells:,}",
+            m.samples,
         ]
         for m in metrics
-    ]  # fmt: skip
+    ]
     columns = ["Figure", "Class", "Value", "95 % interval", "Cells", "Samples"]
     return [
         heading("How well it does on samples that it has never seen"),

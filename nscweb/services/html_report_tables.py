@@ -11,15 +11,7 @@ from nscweb.core.flags import FLAG_NAMES, flag
 from nscweb.reports.html_report import Html, bullets, heading, paragraph, table
 from nscweb.reports.marks import MARK_HELP, mark
 from nscweb.services.comparison_facts import cells_left_out
-from nscweb.services.html_report_words import (
-    classes_in_threes,
-    interval,
-    light,
-    number,
-    p_text,
-    percent,
-    share,
-)
+from nscweb.services.html_report_words import classes_in_threes, interval, light, number, p_text, percent, share
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_references import ADJUSTED
 from nscweb.services.report_scope import filtered_away
@@ -57,12 +49,15 @@ def tests_parts(data: ReportData) -> list[Html]:
             lines.append(line)
         parts.append(
             table(
-                columns, lines, range(leading, len(columns)),
+                columns,
+                lines,
+                range(leading, len(columns)),
                 caption="Differences in points, group minus the one it is compared with; p adjusted by "
                 f"{ADJUSTED[data.found.adjust]} within each class and time point; g: Hedges g",
-                over=[("", leading), *((name, 3) for name in names)], dense=True,
+                over=[("", leading), *((name, 3) for name in names)],
+                dense=True,
             )
-        )  # fmt: skip
+        )
     if len(shown) < len(tests):
         parts.append(
             paragraph(
@@ -100,9 +95,7 @@ def fit_parts(data: ReportData) -> list[Html]:
     """Doubtful samples with their reasons; the others by name."""
     fit = data.tables["Fit"]
     if fit.empty or not any(fit["light"]):
-        return [
-            paragraph("These samples were not judged; predict again for a trust light per sample.", "method")
-        ]
+        return [paragraph("These samples were not judged; predict again for a trust light per sample.", "method")]
     order = {"red": 0, "yellow": 1, "": 2}
     doubt = fit[fit["light"] != "green"]
     doubt = doubt.assign(order=doubt["light"].map(order)).sort_values("order", kind="stable")
@@ -112,9 +105,7 @@ def fit_parts(data: ReportData) -> list[Html]:
         parts.append(table(["Sample", "Trust light", "Why"], lines, caption="Samples that are not green"))
     fits = [str(name) for name in fit.loc[fit["light"] == "green", "sample"]]
     if fits:
-        parts.append(
-            paragraph(f"{mark('green')}, {len(fits):,} of {len(fit):,}: {', '.join(fits)}.", "small")
-        )
+        parts.append(paragraph(f"{mark('green')}, {len(fits):,} of {len(fit):,}: {', '.join(fits)}.", "small"))
     return parts
 
 
@@ -127,19 +118,19 @@ def samples_parts(data: ReportData) -> list[Html]:
         columns += [f"{name} % [95 % interval]" for name in names] + ["Trust light"]
         lines = [
             [
-                row["sample"], row["group"], row["time"], row["replicate"], f"{row['cells']:,} of {row['cells_in']:,}",
+                row["sample"],
+                row["group"],
+                row["time"],
+                row["replicate"],
+                f"{row['cells']:,} of {row['cells_in']:,}",
                 *(share(row, f"ratio_{name}", f"low_{name}", f"high_{name}") for name in names),
                 light(row["light"]),
             ]
             for row in rows
-        ]  # fmt: skip
-        parts.append(
-            table(columns, lines, range(4, 5 + len(names)), caption="Ratios of the samples", dense=True)
-        )
+        ]
+        parts.append(table(columns, lines, range(4, 5 + len(names)), caption="Ratios of the samples", dense=True))
     if any(data.found.estimates.table["why"]):
-        parts.append(
-            bullets(sorted({str(text) for text in data.found.estimates.table["why"] if text}), "warn")
-        )
+        parts.append(bullets(sorted({str(text) for text in data.found.estimates.table["why"] if text}), "warn"))
     sheet = data.tables.get("Sample sheet")
     if sheet is None:
         return parts
@@ -165,9 +156,7 @@ def gates_parts(data: ReportData) -> list[Html]:
     """Which cells were left out for their quality, and how many of each sample."""
     parts = [paragraph(data.provenance["gates"]["sentence"], "method")]
     if data.provenance["gates"]["changed_after_run"]:
-        parts.append(
-            paragraph("The gates of the study were changed after this run; these are those of the run.")
-        )
+        parts.append(paragraph("The gates of the study were changed after this run; these are those of the run."))
     dropped = [f"{reason} {count:,}" for reason, count in cells_left_out(data.found).items()]
     if dropped:
         parts.append(paragraph(f"Cells left out, each named once by its first reason: {'; '.join(dropped)}."))
@@ -180,7 +169,6 @@ def gates_parts(data: ReportData) -> list[Html]:
     beside = _LINES if len(gates) <= 2 else 0
     lines = funnel[wanted].to_numpy().tolist()
     drawn = table(
-        columns, lines, range(1, len(columns)), caption="Funnel: cells of each sample", side_by_side=beside,
-        dense=True,
-    )  # fmt: skip
+        columns, lines, range(1, len(columns)), caption="Funnel: cells of each sample", side_by_side=beside, dense=True
+    )
     return [*parts, drawn]

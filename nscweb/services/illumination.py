@@ -31,14 +31,18 @@ EXPLAINED = 0.5
 _SMALLEST = {"background": 0.02, "noise": 0.15, "gradient": 0.01, "stripes": 0.005}
 _FEATURES = ("background", "noise", "gradient", "stripes")
 _WORDS = {
-    "background": "background level", "noise": "noise of the background", "gradient": "slope of the background",
+    "background": "background level",
+    "noise": "noise of the background",
+    "gradient": "slope of the background",
     "stripes": "stripes in the background",
-}  # fmt: skip
+}
 # Columns of the cells that the check looks at for each feature.
 _OF_CELLS = {
-    "background": ["background"], "noise": ["noise"], "gradient": ["gradient_x", "gradient_y"],
+    "background": ["background"],
+    "noise": ["noise"],
+    "gradient": ["gradient_x", "gradient_y"],
     "stripes": ["stripes_x", "stripes_y"],
-}  # fmt: skip
+}
 _BY = {"group": "groups", "time_h": "time points", "true_class": "true classes"}
 # At most so many cells of a sample are looked at; the report shall not keep a page waiting.
 _CELLS = 400
@@ -109,9 +113,7 @@ def illumination_report(app: App, study: str, seed: int = 0) -> IlluminationRepo
             continue
         seen.append(pattern)
         checks += _checks(samples, parts, groups, by, seed)
-    return IlluminationReport(
-        samples, tuple(checks), tuple(item.sentence for item in checks if item.told_apart)
-    )
+    return IlluminationReport(samples, tuple(checks), tuple(item.sentence for item in checks if item.told_apart))
 
 
 def illumination_table(parts: list[tuple[Sample, pd.DataFrame]]) -> pd.DataFrame:
@@ -186,13 +188,7 @@ def _checks(
 
 
 def _check(
-    own: pd.DataFrame,
-    columns: pd.DataFrame,
-    truth: NDArray[Any],
-    names: NDArray[Any],
-    by: str,
-    feature: str,
-    seed: int,
+    own: pd.DataFrame, columns: pd.DataFrame, truth: NDArray[Any], names: NDArray[Any], by: str, feature: str, seed: int
 ) -> LightCheck:
     means = own.groupby("_group", sort=True)[feature].mean()
     gap = float(means.max() - means.min())

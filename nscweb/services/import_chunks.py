@@ -110,11 +110,17 @@ def plan_chunks(
     size = max(1, sample.cells) if only_in_order(found, sample) else CHUNK_FIELDS if fields else CHUNK_CELLS
     return [
         ChunkPlan(
-            sample.name, start, min(start + size, sample.cells), stem.with_name(f"{stem.name}-{number:06d}"),
-            brightfield, tuple(channels), sample.masks or fields is not None, fields=fields,
+            sample.name,
+            start,
+            min(start + size, sample.cells),
+            stem.with_name(f"{stem.name}-{number:06d}"),
+            brightfield,
+            tuple(channels),
+            sample.masks or fields is not None,
+            fields=fields,
         )
         for number, start in enumerate(range(0, sample.cells, size))
-    ]  # fmt: skip
+    ]
 
 
 def chunk_cells(part: Survey, plan: ChunkPlan, log: FindingLog, cancel: CancelAsked) -> CellReader:
@@ -132,9 +138,7 @@ def chunk_cells(part: Survey, plan: ChunkPlan, log: FindingLog, cancel: CancelAs
     return FieldReader(whole, plan.fields, plan.brightfield, log, cancel)
 
 
-def read_chunk(
-    part: Survey, plan: ChunkPlan, cancel: CancelAsked, report: Callable[[int], None]
-) -> ChunkMark:
+def read_chunk(part: Survey, plan: ChunkPlan, cancel: CancelAsked, report: Callable[[int], None]) -> ChunkMark:
     """Read, measure and write one chunk; its mark is written last.
 
     Args:
@@ -172,9 +176,16 @@ def read_chunk(
         if further:
             write_columns(plan.path("parquet"), further)
     mark = ChunkMark(
-        plan.start, plan.stop, writer.count, reader.images, reader.skipped, reader.ignored,
-        bool(further), checksum_of(path), tuple(log),
-    )  # fmt: skip
+        plan.start,
+        plan.stop,
+        writer.count,
+        reader.images,
+        reader.skipped,
+        reader.ignored,
+        bool(further),
+        checksum_of(path),
+        tuple(log),
+    )
     with atomic_write(plan.path("json"), durable=False) as stream:
         stream.write(mark.as_json())
     return mark
@@ -194,9 +205,7 @@ def kept_mark(plan: ChunkPlan) -> ChunkMark | None:
     try:
         data = json.loads(plan.path("json").read_bytes())
         mark = ChunkMark(**{**data, "findings": tuple(Finding(*values) for values in data["findings"])})
-        if (mark.start, mark.stop) != (plan.start, plan.stop) or checksum_of(
-            plan.path("arrow")
-        ) != mark.checksum:
+        if (mark.start, mark.stop) != (plan.start, plan.stop) or checksum_of(plan.path("arrow")) != mark.checksum:
             return None
         if mark.cells and len(np.load(plan.path("npy"), mmap_mode="r")) != mark.cells:
             return None

@@ -51,10 +51,7 @@ class ImportPool:
     """
 
     def __init__(
-        self,
-        workers: int,
-        environment: Mapping[str, str],
-        chunks: Sequence[tuple[ChunkPlan, Callable[[], Survey]]],
+        self, workers: int, environment: Mapping[str, str], chunks: Sequence[tuple[ChunkPlan, Callable[[], Survey]]]
     ) -> None:
         self._environment = {**environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._waiting = deque(chunks)

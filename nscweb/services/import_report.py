@@ -79,12 +79,7 @@ def refusal(
 
 
 def finding_as_dict(finding: Finding) -> dict[str, str]:
-    return {
-        "level": finding.level,
-        "code": finding.code,
-        "message": finding.message,
-        "where": finding.where,
-    }
+    return {"level": finding.level, "code": finding.code, "message": finding.message, "where": finding.where}
 
 
 def fold(findings: Iterable[Finding], above: int = FOLD_ABOVE) -> list[Finding]:
@@ -99,12 +94,7 @@ def fold(findings: Iterable[Finding], above: int = FOLD_ABOVE) -> list[Finding]:
             continue
         more = ", ..." if line.count > len(line.examples) else ""
         folded.append(
-            Finding(
-                line.level,
-                line.code,
-                f"{line.message} ({line.count:,} times)",
-                ", ".join(line.examples) + more,
-            )
+            Finding(line.level, line.code, f"{line.message} ({line.count:,} times)", ", ".join(line.examples) + more)
         )
     return folded
 

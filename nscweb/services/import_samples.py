@@ -132,8 +132,7 @@ class _Work:
             if readable_apart(self.found, sample):
                 self.apart.add(sample.key)
                 waiting += [
-                    (plan, partial(excerpt, self.found, sample, plan.start, plan.stop, apart=True))
-                    for plan in left
+                    (plan, partial(excerpt, self.found, sample, plan.start, plan.stop, apart=True)) for plan in left
                 ]
         few = FEW_FIELDS if self.fields else FEW_CELLS
         if sum(plan.stop - plan.start for plan, _ in waiting) < few:
@@ -199,8 +198,7 @@ def _joined(work: _Work, sample: SurveySample, key: str, marks: Sequence[ChunkMa
     cells = sum(mark.cells for mark in marks)
     if full:
         write_quality(
-            folder.quality_path(study_id, key),
-            judged(np.concatenate([part_features(plan) for plan, _ in full])),
+            folder.quality_path(study_id, key), judged(np.concatenate([part_features(plan) for plan, _ in full]))
         )
         if any(mark.columns for _, mark in full):
             columns = join_columns([(part_columns(plan, mark), mark.cells) for plan, mark in full])

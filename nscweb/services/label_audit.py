@@ -98,12 +98,7 @@ class AuditResult:
 
 
 def run_label_audit(
-    app: App,
-    run: Run | str,
-    *,
-    seed: int = 0,
-    progress: Progress = no_progress,
-    cancel: CancelAsked = never_cancelled,
+    app: App, run: Run | str, *, seed: int = 0, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> AuditResult:
     """Judge every label of a study by scores of cells that were held out, and keep the result.
 
@@ -220,16 +215,12 @@ def _result(run: Run, kept: pd.DataFrame, info: dict[str, Any]) -> AuditResult:
     labels = _codes(kept["label"], classes)
     agreement, said = agreement_of(scores, labels)
     samples = np.asarray(pd.factorize(kept["sample_id"])[0], np.int64)
-    audit = audit_labels(
-        scores, _codes(kept["label"], classes), samples, classes.names, seed=int(info["seed"])
-    )
+    audit = audit_labels(scores, _codes(kept["label"], classes), samples, classes.names, seed=int(info["seed"]))
     names = np.asarray([*classes.names, ""], object)
     return AuditResult(
         run=run,
         classes=classes,
-        table=kept.assign(
-            suggested=names[audit.suggested], margin=audit.margin, contradicted=audit.contradicted
-        ),
+        table=kept.assign(suggested=names[audit.suggested], margin=audit.margin, contradicted=audit.contradicted),
         audit=audit,
         cells=len(kept),
         samples=int(kept["sample_id"].nunique()),
@@ -255,9 +246,7 @@ def _write(app: App, run: Run, kept: pd.DataFrame, info: dict[str, Any]) -> None
             target.write(content)
 
 
-def _features(
-    app: App, run: Run, cell_ids: list[str], progress: Progress, cancel: CancelAsked
-) -> NDArray[np.float32]:
+def _features(app: App, run: Run, cell_ids: list[str], progress: Progress, cancel: CancelAsked) -> NDArray[np.float32]:
     from nscweb.inference.classifier import Classifier
 
     progress(0, len(cell_ids), "Checking and loading the model")

@@ -36,9 +36,7 @@ def agreement_of(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> tupl
     right = scores.argmax(axis=1) == labels
     share = float(np.mean([right[labels == label].mean() for label in present]))
     guessing = 1 / len(present)
-    text = (
-        f"On held-out cells the fit names {100 * share:.0f} % as labelled (guessing: {100 * guessing:.0f} %)."
-    )
+    text = f"On held-out cells the fit names {100 * share:.0f} % as labelled (guessing: {100 * guessing:.0f} %)."
     if share - guessing < WEAK * (1 - guessing):
         return share, (
             f"{text} That is too little for an audit: most contradictions are errors of the fit, not wrong labels, and "

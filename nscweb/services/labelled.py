@@ -66,9 +66,8 @@ def labelled_study(
     hints, sentence = _hints(app, path, class_level, progress, cancel)
     name = _free_name(app, path.stem if path.is_file() else path.resolve().name)
     report = import_study(
-        app, [path], name, channel=channel, class_from_folder=True, describe=hints,
-        progress=progress, cancel=cancel,
-    )  # fmt: skip
+        app, [path], name, channel=channel, class_from_folder=True, describe=hints, progress=progress, cancel=cancel
+    )
     study = app.catalogue.study(name)
     app.catalogue.change_info(study.study_id, **{_FROM_FILES: key})
     said = f"Imported {report.imported:,} cells into the study {name}. {sentence}"
@@ -105,16 +104,18 @@ def _hints(
     from nscweb.io.survey import survey
 
     with survey(
-        [path], app.settings.limits, FindingLog(), class_from_folder=True,
-        progress=lambda done, total, step="": progress(done, total, "Looking through the files"), cancel=cancel,
-    ) as found:  # fmt: skip
+        [path],
+        app.settings.limits,
+        FindingLog(),
+        class_from_folder=True,
+        progress=lambda done, total, step="": progress(done, total, "Looking through the files"),
+        cancel=cancel,
+    ) as found:
         hints = {sample.name: sample.hint for sample in found.samples}
     # Cells in no folder have no class yet; those of tables bring theirs, and folders do not overrule it.
     in_folders = [name for name, hint in hints.items() if hint.true_class and "/" in name]
     classes, sentence = classes_of_samples(in_folders, class_level) if in_folders else ({}, "")
-    made = {
-        name: hint.with_changes(true_class=classes.get(name, hint.true_class)) for name, hint in hints.items()
-    }
+    made = {name: hint.with_changes(true_class=classes.get(name, hint.true_class)) for name, hint in hints.items()}
     told = sorted({hint.true_class for hint in made.values() if hint.true_class})
     if not told:
         raise InputRefused(

@@ -24,8 +24,17 @@ if TYPE_CHECKING:
     from nscweb.evaluation.held_out import HeldOut
 
 MIXTURE_COLUMNS: tuple[str, ...] = (
-    "mixture", "time_h", "cells", "class", "true", "recovered", "low", "high", "naive", "inside",
-)  # fmt: skip
+    "mixture",
+    "time_h",
+    "cells",
+    "class",
+    "true",
+    "recovered",
+    "low",
+    "high",
+    "naive",
+    "inside",
+)
 _HALVES = 5
 _LEAST_CELLS, _MOST_CELLS, _MOST_MIXTURES = 20, 20_000, 500
 
@@ -108,9 +117,7 @@ def run_mixtures(
     times: tuple[float | None, ...] = (time_h,) if time_h is not None else there or (None,)
     generator = np.random.default_rng([seed, 11])
     truth = (
-        generator.dirichlet(np.ones(len(held.classes)), mixtures)
-        if wanted is None
-        else np.tile(wanted, (mixtures, 1))
+        generator.dirichlet(np.ones(len(held.classes)), mixtures) if wanted is None else np.tile(wanted, (mixtures, 1))
     )
     hours = [times[index % len(times)] for index in range(mixtures)]
     found = []
@@ -125,9 +132,7 @@ def run_mixtures(
         table = estimate(drawn, known, method=method, rounds=rounds, seed=seed + half, together=False).table
         found.append(_compared(table, truth, rows))
     progress(halves, halves, "Mixtures done")
-    return _result(
-        pd.concat(found).sort_values("mixture", kind="stable", ignore_index=True), held, mixtures, cells
-    )
+    return _result(pd.concat(found).sort_values("mixture", kind="stable", ignore_index=True), held, mixtures, cells)
 
 
 def _held(entry: CardEntry) -> HeldOut:
@@ -168,9 +173,7 @@ def _check(held: HeldOut, cells: int, mixtures: int) -> None:
 def _shares(classes: tuple[str, ...], ratio: Mapping[str, float]) -> NDArray[np.float64]:
     unknown = [name for name in ratio if name not in classes]
     if unknown:
-        raise WrongUse(
-            f"The model has no class {', '.join(unknown)}.", f"Its classes are {', '.join(classes)}."
-        )
+        raise WrongUse(f"The model has no class {', '.join(unknown)}.", f"Its classes are {', '.join(classes)}.")
     values = np.asarray([float(ratio.get(name, 0.0)) for name in classes])
     if not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
         raise WrongUse("A ratio needs shares of 0 or more, at least one of them above 0.")
@@ -178,11 +181,7 @@ def _shares(classes: tuple[str, ...], ratio: Mapping[str, float]) -> NDArray[np.
 
 
 def _mix(
-    held: HeldOut,
-    truth: NDArray[np.float64],
-    hours: Sequence[float | None],
-    cells: int,
-    generator: np.random.Generator,
+    held: HeldOut, truth: NDArray[np.float64], hours: Sequence[float | None], cells: int, generator: np.random.Generator
 ) -> CellScores:
     """Mixtures as if they were the samples of a run; the cells of each class are drawn by the true ratio."""
     from nscweb.evaluation.cell_scores import CellScores
@@ -263,6 +262,4 @@ def _result(table: pd.DataFrame, held: HeldOut, mixtures: int, cells: int) -> Mi
         )
         if refused:
             sentence += f" {refused} of the mixtures could not be recovered and say so."
-    return MixtureTest(
-        table, mixtures, refused, error, naive, coverage, held.source, held.simulated, sentence
-    )
+    return MixtureTest(table, mixtures, refused, error, naive, coverage, held.source, held.simulated, sentence)

@@ -61,9 +61,7 @@ def model_summary(entry: CardEntry) -> dict[str, Any]:
         "simulated_training": card.origin.simulated,
         "mark": card.mark,
         "training_cells": card.origin.cells,
-        "accuracy": None
-        if accuracy is None
-        else {"value": accuracy.value, "low": accuracy.low, "high": accuracy.high},
+        "accuracy": None if accuracy is None else {"value": accuracy.value, "low": accuracy.low, "high": accuracy.high},
         "weights_sha256": card.weights.sha256,
         "licence": card.origin.licence,
         "limits": list(card.limits),

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 # Names become folders, on Windows too.
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
-NAME_RULE = (
-    "Use letters without accents, digits and . _ - only, at most 80, and begin with a letter or a digit."
-)
+NAME_RULE = "Use letters without accents, digits and . _ - only, at most 80, and begin with a letter or a digit."
 # States of a job that is not over; ``interrupted``: its worker is gone, the next one takes it up.
 ACTIVE = ("queued", "running", "interrupted")
 
@@ -69,9 +67,7 @@ class Orders:
             raise self.gone(name) from error
 
     def gone(self, name: str) -> StoreError:
-        return StoreError(
-            f"There is no {self.what} called {name!r} any more.", "Start it again on the page Models."
-        )
+        return StoreError(f"There is no {self.what} called {name!r} any more.", "Start it again on the page Models.")
 
     def write(self, app: App, name: str, fields: dict[str, Any]) -> None:
         with atomic_write(self.folder(app, name) / "order.json") as stream:

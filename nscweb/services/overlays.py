@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 
 # Inferno (Smith and van der Walt 2015): perceptually uniform, readable with every common colour blindness.
 COLOUR_STOPS: tuple[str, ...] = (
-    "#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60",
-    "#cf4446", "#ed6925", "#fb9b06", "#f7d13d", "#fcffa4",
-)  # fmt: skip
+    "#000004",
+    "#1b0c41",
+    "#4a0c6b",
+    "#781c6d",
+    "#a52c60",
+    "#cf4446",
+    "#ed6925",
+    "#fb9b06",
+    "#f7d13d",
+    "#fcffa4",
+)
 _BARS_UM = (50.0, 20.0, 10.0, 5.0, 2.0, 1.0)
 _SIDE = 240
 _STRIP = 34
@@ -63,8 +71,7 @@ def side_by_side(cell: Explained, note: str = "") -> Image.Image:
     for place, pixels in enumerate((cell.cell.image, cell.overlay)):
         picture = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
         sheet.paste(
-            picture.resize((width * zoom, height * zoom), Image.Resampling.NEAREST),
-            (place * (width * zoom + gap), 0),
+            picture.resize((width * zoom, height * zoom), Image.Resampling.NEAREST), (place * (width * zoom + gap), 0)
         )
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(11)
@@ -100,9 +107,7 @@ def save(cells: Sequence[Explained], out_dir: Path, note: str = "") -> list[Path
     paths = []
     for cell in cells:
         info = PngImagePlugin.PngInfo()
-        info.add_itxt(
-            "Description", f"{cell.cell.sample}, object {cell.cell.object_number}, {note or 'class map'}"
-        )
+        info.add_itxt("Description", f"{cell.cell.sample}, object {cell.cell.object_number}, {note or 'class map'}")
         path = out_dir / file_name(cell.cell, cell.explained)
         side_by_side(cell, note).save(path, "PNG", pnginfo=info)
         paths.append(path)

@@ -23,9 +23,7 @@ def split_id(cell_id: str) -> tuple[str, int]:
     return key, int(row)
 
 
-def images_of(
-    app: App, run: Run, cell_ids: Sequence[str], channels: Sequence[str] | None = None
-) -> list[NDArray[Any]]:
+def images_of(app: App, run: Run, cell_ids: Sequence[str], channels: Sequence[str] | None = None) -> list[NDArray[Any]]:
     """Native (C, h, w) pixels of cells in the order of `cell_ids`, read from the memory-mapped files.
 
     Args:
@@ -37,9 +35,7 @@ def images_of(
     from nscweb.store.cells import CellFile
 
     wanted = (
-        list(channels)
-        if channels is not None
-        else list(run.extra.get("channels") or (run.provenance.channel,))[:1]
+        list(channels) if channels is not None else list(run.extra.get("channels") or (run.provenance.channel,))[:1]
     )
     places: dict[str, list[tuple[int, int]]] = {}
     for position, cell_id in enumerate(cell_ids):

@@ -45,8 +45,7 @@ def population_table(app: App, study: str) -> pd.DataFrame:
         tags = read_columns(path, sample.cells)[POPULATIONS]
         counts = Counter(name for names in tags for name in names)
         rows += [
-            {"population": name, "sample": sample.name, "cells": number}
-            for name, number in sorted(counts.items())
+            {"population": name, "sample": sample.name, "cells": number} for name, number in sorted(counts.items())
         ]
     return pd.DataFrame(rows, columns=["population", "sample", "cells"])
 

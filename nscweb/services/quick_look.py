@@ -62,11 +62,7 @@ class QuickLook:
 
 
 def look(
-    app: App,
-    files: Sequence[tuple[str, bytes]],
-    model: str = "",
-    *,
-    classifier: Classifier | None = None,
+    app: App, files: Sequence[tuple[str, bytes]], model: str = "", *, classifier: Classifier | None = None
 ) -> QuickLook:
     """Class scores and maps of a few images at once. Files that cannot be read become findings.
 

@@ -41,11 +41,7 @@ def held_out_of(app: App, run: Run | str) -> HeldOut | None:
     found = get_run(app, run)
     try:
         known = known_cells(app, found)
-        return (
-            known
-            if known is not None
-            else held_out_from_confusion(model_of_run(app, found), found.class_names)
-        )
+        return known if known is not None else held_out_from_confusion(model_of_run(app, found), found.class_names)
     except ModelError:
         return None
 
@@ -71,9 +67,7 @@ def held_out_from_confusion(entry: CardEntry, classes: tuple[str, ...]) -> HeldO
         samples.append(number * size + cell // size)
     true = np.concatenate(labels)
     scores = np.asarray(np.concatenate(predicted)[:, None] == np.arange(size), np.float32)
-    source = (
-        f"{len(true):,} {'simulated ' if card.origin.simulated else ''}cells that {card.name} has never seen"
-    )
+    source = f"{len(true):,} {'simulated ' if card.origin.simulated else ''}cells that {card.name} has never seen"
     where = np.concatenate(samples).astype(np.int64)
     return HeldOut(scores, true, where, np.concatenate(times), tuple(classes), source, card.origin.simulated)
 
@@ -119,9 +113,7 @@ def estimates_of(app: App, run: Run | str, filters: Filters | None = None, metho
     return made
 
 
-def group_estimates_of(
-    app: App, run: Run | str, filters: Filters | None = None, method: str = "pacc"
-) -> pd.DataFrame:
+def group_estimates_of(app: App, run: Run | str, filters: Filters | None = None, method: str = "pacc") -> pd.DataFrame:
     """Mean and interval over replicates of each group and time point; columns `GROUP_ESTIMATE_COLUMNS`."""
     from nscweb.evaluation.group_estimates import group_estimates
 

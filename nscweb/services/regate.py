@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 
-def regate(
-    app: App, study: Study, card: ModelCard, gates: Gates, scores_key: str, progress: Progress
-) -> Run | None:
+def regate(app: App, study: Study, card: ModelCard, gates: Gates, scores_key: str, progress: Progress) -> Run | None:
     """A new run with the scores of an older one and the flags of today; None when there is no such run.
 
     The older run must rest on the same cells (by digest), sample sheet, model, card and program versions, and on other
@@ -62,9 +60,7 @@ def regate(
     write_predictions(folder / "predictions.parquet", table)
     write_provenance(folder / "provenance.json", provenance)
     extra = {**found.extra, **gates_as_extra(gates)}
-    run = Run(
-        run_id, study.study_id, found.model, app.clock(), len(table), found.class_names, provenance, extra
-    )
+    run = Run(run_id, study.study_id, found.model, app.clock(), len(table), found.class_names, provenance, extra)
     app.catalogue.add_run(run)
     progress(study.cells, study.cells, "Scores kept, flags made new")
     return run
@@ -78,9 +74,13 @@ def gates_as_extra(gates: Gates) -> dict[str, object]:
 def _made_of(run: Run) -> tuple[object, ...]:
     made, extra = run.provenance, run.extra
     return (
-        extra.get("scores_key"), run.model, made.model_version, run.class_names, made.versions,
+        extra.get("scores_key"),
+        run.model,
+        made.model_version,
+        run.class_names,
+        made.versions,
         extra.get("fitness_rules"),
-    )  # fmt: skip
+    )
 
 
 def _with_these_cells(app: App, study: Study, runs: list[Run]) -> Run | None:

@@ -103,9 +103,19 @@ def write_report(
         else:
             progress(0, 2, "Counting and comparing")
             data = report_data(
-                app, found, filters, method, control, adjust, fate=fate, time_h=time_h, margin=margin,
-                difference=difference, parts=form != "html", progress=progress,
-            )  # fmt: skip
+                app,
+                found,
+                filters,
+                method,
+                control,
+                adjust,
+                fate=fate,
+                time_h=time_h,
+                margin=margin,
+                difference=difference,
+                parts=form != "html",
+                progress=progress,
+            )
             if form == "html":
                 progress(1, 2, "Writing the page")
                 stream.write(html_report(data).encode("utf-8"))
@@ -118,11 +128,7 @@ def write_report(
 
 
 def run_zip(
-    app: App,
-    run: Run | str,
-    out: Path | None = None,
-    filters: Filters | None = None,
-    progress: Progress = no_progress,
+    app: App, run: Run | str, out: Path | None = None, filters: Filters | None = None, progress: Progress = no_progress
 ) -> Path:
     """Write everything of a run into one zip and return its path.
 
@@ -229,11 +235,7 @@ def readme(data: ReportData) -> str:
         *(f"  {BY_NAME[name].file}: {said}" for name, said in family_notes(data).items() if name in BY_NAME),
         "",
         "How the numbers were made",
-        *(
-            line
-            for part in methods
-            for line in (f"  {part.title}", *(f"    {text}" for text in part.sentences))
-        ),
+        *(line for part in methods for line in (f"  {part.title}", *(f"    {text}" for text in part.sentences))),
         *(f"  [{number}] {text}" for number, text in enumerate(references, start=1)),
         *(f"  {sentence}" for sentence in data.said),
         f"  Time points: {_times(data)}.",

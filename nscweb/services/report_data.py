@@ -33,14 +33,7 @@ from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
 from nscweb.services.export_lights import with_light
 from nscweb.services.export_provenance import entered_counts, notices, provenance_dict
-from nscweb.services.export_tables import (
-    fit_frame,
-    groups_frame,
-    replicates_frame,
-    samples_frame,
-    tests_frame,
-    yes_no,
-)
+from nscweb.services.export_tables import fit_frame, groups_frame, replicates_frame, samples_frame, tests_frame, yes_no
 from nscweb.services.gates import funnel, gates_of_run
 from nscweb.services.ratios import known_version
 from nscweb.services.report_figures import figure_tables
@@ -136,9 +129,7 @@ def report_data(
     if control and found.control != control:
         raise WrongUse(f"No counted cell is of the group {control!r}.", "Name a group of the sample sheet.")
     if fate and fate not in found.classes.names:
-        raise WrongUse(
-            f"The model of this run has no class {fate!r}.", f"There are: {', '.join(found.classes.names)}."
-        )
+        raise WrongUse(f"The model of this run has no class {fate!r}.", f"There are: {', '.join(found.classes.names)}.")
     chosen = fate or default_fate(found.classes)
     hours = default_time(found) if time_h is None else time_h
     if (fate or time_h is not None) and not found.groups.empty:

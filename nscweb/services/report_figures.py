@@ -22,7 +22,7 @@ FIGURES: dict[str, tuple[str, str]] = {
     "all_differences": ("Fig all differences", "differences adjusted together, points (Compare, Replicates and tests)"),
     "score_distribution": ("Fig scores of cells", "cells per bin of their score: grey shapes (Compare)"),
     "published_counts": ("Fig published counts", "per cent by immunofluorescence in Zhu et al. 2021 (Compare)"),
-}  # fmt: skip
+}
 # Figures that draw a table of the report: figure -> table.
 DRAWN_FROM: dict[str, str] = {
     "fates against time": "Time course",
@@ -35,21 +35,13 @@ DRAWN_FROM: dict[str, str] = {
 }
 
 
-def figure_tables(
-    app: App, found: Comparison, fate: str = "", time_h: float | None = None
-) -> dict[str, pd.DataFrame]:
+def figure_tables(app: App, found: Comparison, fate: str = "", time_h: float | None = None) -> dict[str, pd.DataFrame]:
     """Name of `FIGURES` -> table; a figure without anything to draw is missing.
 
     Args:
         fate, time_h: groups stand in the order of the answer to these, as on the page.
     """
-    from nscweb.reports.figures_compare_data import (
-        difference_data,
-        group_data,
-        landmarks,
-        means_and_points,
-        point_data,
-    )
+    from nscweb.reports.figures_compare_data import difference_data, group_data, landmarks, means_and_points, point_data
     from nscweb.reports.figures_ratios import stacked_ratios_data
     from nscweb.reports.marks import mark
 

@@ -64,11 +64,7 @@ def _cells(data: ReportData) -> list[str]:
     ]
     gates = gates_of_run(data.run).sentence(found.filters.exclude_flags).rstrip(".")
     left_out = gates.removeprefix("Left out: ")
-    ruled = (
-        f"Cells were left out for their quality by fixed rules: {left_out}."
-        if left_out != gates
-        else f"{gates}."
-    )
+    ruled = f"Cells were left out for their quality by fixed rules: {left_out}." if left_out != gates else f"{gates}."
     behind = found.estimates.table.drop_duplicates("sample_id")["cells"]
     each = f", {numbers(behind)} per sample (median {behind.median():,.0f})" if len(behind) else ""
     counted = cells_counted(found)
@@ -85,9 +81,7 @@ def _recorded(data: ReportData) -> str:
     if data.run.provenance.simulated_cells:
         return ""
     here = set(analysed(data.found)["sample_id"].astype(str))
-    names = sorted(
-        {item.instrument for item in data.found.data.sheet if item.name in here and item.instrument}
-    )
+    names = sorted({item.instrument for item in data.found.data.sheet if item.name in here and item.instrument})
     return f" recorded on {listed(names) if names else '[instrument]'}"
 
 
@@ -135,9 +129,7 @@ def _calibration_error(data: ReportData, used: list[str]) -> list[str]:
     if not by_time:
         return [f"{said}."]
     worst = max(by_time, key=lambda item: item.ece)
-    said += (
-        f", and {100 * worst.ece:.1f} points at the worst time point ({TimePoint(worst.time_h or 0).label()})"
-    )
+    said += f", and {100 * worst.ece:.1f} points at the worst time point ({TimePoint(worst.time_h or 0).label()})"
     times = {float(hours) for hours in analysed(data.found)["time_h"].dropna()}
     here = [item for item in by_time if item.time_h in times]
     if here and worst not in here:
@@ -183,8 +175,16 @@ def _limits(data: ReportData) -> list[str]:
 def _software(data: ReportData) -> str:
     versions = data.run.provenance.versions
     wanted = (
-        "python", "torch", "onnxruntime", "numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "opencv-python",
-    )  # fmt: skip
+        "python",
+        "torch",
+        "onnxruntime",
+        "numpy",
+        "pandas",
+        "scipy",
+        "statsmodels",
+        "scikit-learn",
+        "opencv-python",
+    )
     listed_all = ", ".join(f"{name} {versions[name]}" for name in wanted if name in versions)
     return (
         f"The analysis was made with nscweb {versions.get('nscweb', '')} ({listed_all}), run {data.run.run_id} of "

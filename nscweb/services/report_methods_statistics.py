@@ -118,11 +118,7 @@ def _adjustment(data: ReportData, sizes: list[int], used: list[str]) -> str:
             "Each class was tested once at each time point, so that p values needed no adjustment "
             f"({how} leaves a single p value as it is)."
         )
-    each = (
-        f"{sizes[0]} comparisons each"
-        if len(sizes) == 1
-        else f"{listed([str(n) for n in sizes])} comparisons"
-    )
+    each = f"{sizes[0]} comparisons each" if len(sizes) == 1 else f"{listed([str(n) for n in sizes])} comparisons"
     return (
         f"p values were adjusted by {how} within families of one class at one time point ({each}), not across classes "
         "or time points."

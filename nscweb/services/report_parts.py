@@ -27,49 +27,104 @@ class Part:
 _PLACE = ("time_h", "class")
 _PAIR = (*_PLACE, "group", "control")
 PARTS: tuple[Part, ...] = (
-    Part("Samples", "samples.csv", "one line per sample: cells, counts and ratios of each class with intervals",
-         ("sample",)),
-    Part("Groups", "groups.csv", "one line per inducer group, time point and class, over replicates",
-         ("group", *_PLACE)),
-    Part("Tests", "tests.csv", "one line per comparison of two groups, adjusted within its fate and time point",
-         (*_PLACE, "group", "other")),
-    Part("Replicates", "replicates.csv", "one line per replicate and class: the points of the figures",
-         ("group", *_PLACE, "replicate")),
-    Part("All comparisons", "all_comparisons.csv", "the same comparisons, adjusted together over all fates and times",
-         _PAIR),
+    Part(
+        "Samples",
+        "samples.csv",
+        "one line per sample: cells, counts and ratios of each class with intervals",
+        ("sample",),
+    ),
+    Part(
+        "Groups", "groups.csv", "one line per inducer group, time point and class, over replicates", ("group", *_PLACE)
+    ),
+    Part(
+        "Tests",
+        "tests.csv",
+        "one line per comparison of two groups, adjusted within its fate and time point",
+        (*_PLACE, "group", "other"),
+    ),
+    Part(
+        "Replicates",
+        "replicates.csv",
+        "one line per replicate and class: the points of the figures",
+        ("group", *_PLACE, "replicate"),
+    ),
+    Part(
+        "All comparisons",
+        "all_comparisons.csv",
+        "the same comparisons, adjusted together over all fates and times",
+        _PAIR,
+    ),
     Part("Means and spread", "means_and_spread.csv", "mean, SD, SEM and normality of each group", ("group", *_PLACE)),
     Part("ANOVA", "anova.csv", "Welch's ANOVA over all groups of a time point", _PLACE),
     Part("Equivalence", "equivalence.csv", "no worse than the control by more than a margin?", _PAIR),
     Part("Odds", "odds.csv", "odds ratios of a model of cells within replicates", _PAIR),
-    Part("Replicates needed", "replicates_needed.csv", "replicates that would show a difference, from the spread seen",
-         _PLACE),
-    Part("Counted cells", "counted_cells.csv", "predicted ratios against counts that were entered by hand",
-         ("group", *_PLACE, "marker", "source")),
-    Part("Time course", "time_course.csv", "mean of each group against time with its 95 % band",
-         ("class", "group", "time_h")),
-    Part("Earliest day", "earliest_day.csv", "since when a group differs from the control and stays so",
-         ("class", "group")),
-    Part("First against last", "first_against_last.csv", "ratios of the first time point beside those of the last",
-         ("class", "group", "replicate", "first_h")),
-    Part("Agreement", "agreement.csv", "bias and limits of agreement of the first time point with the last",
-         ("class",)),
-    Part("Doses", "doses.csv", "one line per replicate and class against dose",
-         ("series", *_PLACE, "dose", "replicate")),
+    Part(
+        "Replicates needed",
+        "replicates_needed.csv",
+        "replicates that would show a difference, from the spread seen",
+        _PLACE,
+    ),
+    Part(
+        "Counted cells",
+        "counted_cells.csv",
+        "predicted ratios against counts that were entered by hand",
+        ("group", *_PLACE, "marker", "source"),
+    ),
+    Part(
+        "Time course",
+        "time_course.csv",
+        "mean of each group against time with its 95 % band",
+        ("class", "group", "time_h"),
+    ),
+    Part(
+        "Earliest day",
+        "earliest_day.csv",
+        "since when a group differs from the control and stays so",
+        ("class", "group"),
+    ),
+    Part(
+        "First against last",
+        "first_against_last.csv",
+        "ratios of the first time point beside those of the last",
+        ("class", "group", "replicate", "first_h"),
+    ),
+    Part(
+        "Agreement", "agreement.csv", "bias and limits of agreement of the first time point with the last", ("class",)
+    ),
+    Part(
+        "Doses", "doses.csv", "one line per replicate and class against dose", ("series", *_PLACE, "dose", "replicate")
+    ),
     Part("Dose curves", "dose_curves.csv", "EC50 with interval of each class", ("series", *_PLACE)),
     Part("Fit", "fit.csv", "does the model fit: the light of each sample and its reasons"),
-    Part("Fit numbers", "fit_numbers.csv", "how far each sample lies from samples that the model knows",
-         ("sample", "what")),
-    Part("Sets by group", "sets_by_group.csv", "which classes a cell may be: share of each set by group and time",
-         ("group", "time_h", "set")),
+    Part(
+        "Fit numbers",
+        "fit_numbers.csv",
+        "how far each sample lies from samples that the model knows",
+        ("sample", "what"),
+    ),
+    Part(
+        "Sets by group",
+        "sets_by_group.csv",
+        "which classes a cell may be: share of each set by group and time",
+        ("group", "time_h", "set"),
+    ),
     Part("Sets by sample", "sets_by_sample.csv", "the same by sample", ("sample_id", "set")),
-    Part("Reliability", "reliability.csv", "how sure the model is and how often it is right; calibration error (ECE)",
-         ("class", "time_h")),
-    Part("Known mixtures", "known_mixtures.csv", "held-out cells mixed at known ratios: recovered against true",
-         ("mixture", "class")),
+    Part(
+        "Reliability",
+        "reliability.csv",
+        "how sure the model is and how often it is right; calibration error (ECE)",
+        ("class", "time_h"),
+    ),
+    Part(
+        "Known mixtures",
+        "known_mixtures.csv",
+        "held-out cells mixed at known ratios: recovered against true",
+        ("mixture", "class"),
+    ),
     Part("Funnel", "quality.csv", "cells imported, left out by each gate and kept, by sample"),
     Part("Findings", "findings.csv", "what was noticed at import, every skipped file with its reason"),
     Part("Sample sheet", "sample_sheet.csv", "what was said about the samples"),
-)  # fmt: skip
+)
 BY_NAME: dict[str, Part] = {part.name: part for part in PARTS}
 # The tables that `nscweb rerun` makes again and compares: these in every form of a report, and all that have keys in
 # the workbook and the zip, as far as they are there.

@@ -85,9 +85,7 @@ def confidence_words(found: Comparison) -> str:
     if least <= 0:
         return ""
     if found.estimates.method == "naive":
-        return (
-            f"Only cells with a score of at least {100 * least:g} % were counted, which may shift the ratios."
-        )
+        return f"Only cells with a score of at least {100 * least:g} % were counted, which may shift the ratios."
     return (
         f"The filter by confidence ({100 * least:g} %) had no effect on the corrected ratios: they rest on all "
         f"{cells_counted(found):,} cells of the samples that passed the quality gates."

@@ -50,9 +50,7 @@ def _sets(app: App, found: Comparison, kept: Gathered) -> tuple[str, ...]:
     nothing = "No cell is left to count."
     kept.put("Sets by group", sets_data(made.groups, made.sets).assign(error_rate=made.alpha), nothing)
     kept.put("Sets by sample", made.shares.assign(error_rate=made.alpha), nothing)
-    promised = (
-        f"Sets of classes are made for an error rate of {100 * made.alpha:g} % of the cells of each class."
-    )
+    promised = f"Sets of classes are made for an error rate of {100 * made.alpha:g} % of the cells of each class."
     return (promised, *made.sentences)
 
 

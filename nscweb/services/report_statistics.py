@@ -54,14 +54,7 @@ def add_statistics(
     rows = found.replicate_rows[ROWS]
     names = ("All comparisons", "Means and spread", "ANOVA", "Replicates needed", "Equivalence", "Odds")
     if rows.empty:
-        for name in (
-            *names,
-            "Counted cells",
-            "Time course",
-            "Earliest day",
-            "First against last",
-            "Agreement",
-        ):
+        for name in (*names, "Counted cells", "Time course", "Earliest day", "First against last", "Agreement"):
             kept.missing[name] = NO_CELL
         for name in ("Doses", "Dose curves"):
             kept.missing[name] = NO_CELL
@@ -93,29 +86,22 @@ def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> 
     try:
         entered = counts.counts_of(app, study.study_id) if study else ()
         table = (
-            counts.compare_with_counts(
-                rows, entered, found.adjust, found.shared, simulated=found.data.simulated
-            )
+            counts.compare_with_counts(rows, entered, found.adjust, found.shared, simulated=found.data.simulated)
             if entered
             else pd.DataFrame()
         )
     except NscwebError as error:
         kept.missing["Counted cells"] = str(error)
         return
-    kept.put(
-        "Counted cells", for_file(table), "No counts of cells are entered for this study (page Compare)."
-    )
+    kept.put("Counted cells", for_file(table), "No counts of cells are entered for this study (page Compare).")
 
 
 def _courses(found: Comparison, rows: pd.DataFrame, kept: Gathered) -> None:
     # Fate by fate, as the page asks for them: the replicates are then drawn alike.
     parts = [
-        courses.courses_of(rows[rows["class"] == name], found.groups, found.shared)
-        for name in found.classes.names
+        courses.courses_of(rows[rows["class"] == name], found.groups, found.shared) for name in found.classes.names
     ]
-    kept.put(
-        "Time course", pd.concat([part.course for part in parts], ignore_index=True), "No sample has a time."
-    )
+    kept.put("Time course", pd.concat([part.course for part in parts], ignore_index=True), "No sample has a time.")
     pairs = [part.pairs for part in parts if len(part.pairs)]
     kept.put("First against last", pd.concat(pairs, ignore_index=True) if pairs else pd.DataFrame(), ONE_TIME)
     agreed = [{"class": name, **asdict(item)} for part in parts for name, item in part.agreements.items()]

@@ -85,9 +85,16 @@ def reproduce(
     name = request.paper + ("-quick" if request.quick else "")
     folder = (request.out or app.settings.data_dir / "reproduce" / name).absolute()
     return run_protocol(
-        app, protocol, request, folder, created_utc=app.clock(), threads=app.settings.threads,
-        progress=progress, cancel=cancel, clock=clock,
-    )  # fmt: skip
+        app,
+        protocol,
+        request,
+        folder,
+        created_utc=app.clock(),
+        threads=app.settings.threads,
+        progress=progress,
+        cancel=cancel,
+        clock=clock,
+    )
 
 
 def narrowed(protocol: Protocol, request: ReproduceRequest) -> Protocol:
@@ -113,9 +120,7 @@ def narrowed(protocol: Protocol, request: ReproduceRequest) -> Protocol:
     kept = tuple(output for output in protocol.outputs if output.name == request.only)
     if not kept:
         names = ", ".join(output.name for output in protocol.outputs)
-        raise WrongUse(
-            f"{protocol.paper} has no table or figure called {request.only!r}.", f"It has {names}."
-        )
+        raise WrongUse(f"{protocol.paper} has no table or figure called {request.only!r}.", f"It has {names}.")
     return replace(protocol, outputs=kept)
 
 
@@ -143,9 +148,7 @@ def run_protocol(
         cells = cells_of(app, protocol, request.study, seed=request.seed, progress=progress, cancel=cancel)
     else:
         cells = no_cells(protocol)
-    bench = Bench(
-        protocol, cells, folder / "trainings", request.seed, request.device, threads, progress, cancel, clock
-    )
+    bench = Bench(protocol, cells, folder / "trainings", request.seed, request.device, threads, progress, cancel, clock)
     if app is not None:
         from nscweb.services.published import backbones_folder
 
@@ -164,9 +167,15 @@ def run_protocol(
                 raise
             bench.skipped.append(f"{output.title} was left out. {error}")
     result = Reproduced(
-        folder, folder / "report.html", tuple(pieces), cells.simulated, cells.description, tuple(bench.skipped),
-        len(bench.finished), clock() - started,
-    )  # fmt: skip
+        folder,
+        folder / "report.html",
+        tuple(pieces),
+        cells.simulated,
+        cells.description,
+        tuple(bench.skipped),
+        len(bench.finished),
+        clock() - started,
+    )
     write_folder(result, protocol, request, cells, created_utc, [r.device for r in bench.finished])
     return result
 
@@ -201,11 +210,7 @@ def write_folder(
         protocol.question,
         f"The paper: {protocol.citation}",
         *([_QUICK] if protocol.quick else []),
-        *(
-            ()
-            if cells.fits
-            else ("The study has other classes than the paper, so no printed figures stand here.",)
-        ),
+        *(() if cells.fits else ("The study has other classes than the paper, so no printed figures stand here.",)),
         f"Cells: {cells.description}",
         *(f"Differs from the paper: {line}" for line in protocol.differs),
         *(f"Left out: {line}" for line in result.skipped),
@@ -269,14 +274,7 @@ def _readme(title: str, warning: str, lines: list[str], facts: dict[str, Any], r
     parts = [f"# {title}", "", *([f"**{warning}**", ""] if warning else [])]
     parts += [f"- {line}" for line in lines]
     parts += ["", "## Run", "", *(f"- {key}: {value}" for key, value in facts.items())]
-    parts += [
-        "",
-        "## Files",
-        "",
-        "- `report.html`: every table and figure on one page, works without a network",
-    ]
+    parts += ["", "## Files", "", "- `report.html`: every table and figure on one page, works without a network"]
     parts += [f"- `{piece.name}.csv`: {piece.title}" for piece in result.pieces]
-    parts += [
-        "- `trainings/`: scores, history and settings of each training; with them nothing is trained twice"
-    ]
+    parts += ["- `trainings/`: scores, history and settings of each training; with them nothing is trained twice"]
     return "\n".join(parts) + "\n"

@@ -73,10 +73,17 @@ class Cells:
             if independent or cell.class_index in place
         )
         return collect(
-            cells, classes, recipe, simulated=self.simulated, description=self.description,
-            licence=self.licence, total=len(chosen), pixel_size_um=self.pixel_size_um,
-            progress=progress, cancel=cancel,
-        )  # fmt: skip
+            cells,
+            classes,
+            recipe,
+            simulated=self.simulated,
+            description=self.description,
+            licence=self.licence,
+            total=len(chosen),
+            pixel_size_um=self.pixel_size_um,
+            progress=progress,
+            cancel=cancel,
+        )
 
 
 def no_cells(protocol: Protocol) -> Cells:
@@ -151,27 +158,19 @@ def simulated_cells(protocol: Protocol, seed: int, progress: Progress, cancel: C
     )
 
 
-def _media(
-    plan: dict[str, Any], seed: int, class_of: dict[str, int], markers: tuple[str, ...]
-) -> Iterator[Any]:
+def _media(plan: dict[str, Any], seed: int, class_of: dict[str, int], markers: tuple[str, ...]) -> Iterator[Any]:
     from nscweb.simulation.media import iter_medium_cells
     from nscweb.training.dataset import LabelledCell, SampleLabel
 
     drawn = iter_medium_cells(
-        seed,
-        plan["cells"],
-        times_h=plan["times_h"],
-        replicates=plan["replicates"],
-        channels=("Ch1", *markers),
+        seed, plan["cells"], times_h=plan["times_h"], replicates=plan["replicates"], channels=("Ch1", *markers)
     )
     for cell in drawn:
         label = SampleLabel(cell.sample, cell.medium, cell.time_h, str(cell.replicate))
         yield LabelledCell(label, class_of[cell.medium], cell.pixels)
 
 
-def _inducers(
-    protocol: Protocol, seed: int, markers: tuple[str, ...]
-) -> tuple[Iterator[Any], dict[str, float]]:
+def _inducers(protocol: Protocol, seed: int, markers: tuple[str, ...]) -> tuple[Iterator[Any], dict[str, float]]:
     """Cells of the paper's inducers at its early time point, whose fates are already those counted in the end."""
     from nscweb.evaluation.reference import IMMUNOFLUORESCENCE, published_reference
     from nscweb.simulation.media import fate_shares, iter_medium_cells
@@ -190,9 +189,7 @@ def _inducers(
         shares=shares,
         channels=("Ch1", *markers),
     )
-    cells = (
-        LabelledCell(SampleLabel(c.sample, c.medium, c.time_h, str(c.replicate)), 0, c.pixels) for c in drawn
-    )
+    cells = (LabelledCell(SampleLabel(c.sample, c.medium, c.time_h, str(c.replicate)), 0, c.pixels) for c in drawn)
     return cells, {name: float(counted["percent"][name] / 100) for name in groups}
 
 
@@ -211,6 +208,4 @@ def _donors(plan: dict[str, Any], seed: int) -> Iterator[Any]:
 
     for cell in iter_donor_cells(seed, sum(plan["cells"].values()), plan["replicates"]):
         slide = f"{cell.donor} slide {cell.slide}"
-        yield LabelledCell(
-            SampleLabel(slide, cell.donor, None, str(cell.slide), cell.donor), cell.label, cell.pixels
-        )
+        yield LabelledCell(SampleLabel(slide, cell.donor, None, str(cell.slide), cell.donor), cell.label, cell.pixels)

@@ -17,8 +17,20 @@ from nscweb.services.reproduce_results import Result
 from nscweb.services.reproduce_runs import Bench
 
 COLUMNS = (
-    "block", "model", "title", "task", "variant", "split", "seed", "fold", "figure", "value", "low", "high", "cells",
-)  # fmt: skip
+    "block",
+    "model",
+    "title",
+    "task",
+    "variant",
+    "split",
+    "seed",
+    "fold",
+    "figure",
+    "value",
+    "low",
+    "high",
+    "cells",
+)
 
 
 @dataclass
@@ -86,8 +98,7 @@ class Finished:
         """Words for each split."""
         words = {"cell": "by cell, as the paper"}
         return {
-            name: words.get(rule.by, f"by {rule.by}, as it should be")
-            for name, rule in self.protocol.splits.items()
+            name: words.get(rule.by, f"by {rule.by}, as it should be") for name, rule in self.protocol.splits.items()
         }
 
 
@@ -124,9 +135,15 @@ def metric_rows(result: Result, protocol: Protocol, seed: int, rounds: int) -> l
     }
     rows += [_row(name, float(value), np.nan, np.nan, int(support.sum())) for name, value in extra.items()]
     where = {
-        "block": unit.block, "model": unit.model, "title": protocol.model(unit.model).title, "task": unit.task,
-        "variant": unit.variant, "split": unit.split, "seed": unit.seed, "fold": unit.fold,
-    }  # fmt: skip
+        "block": unit.block,
+        "model": unit.model,
+        "title": protocol.model(unit.model).title,
+        "task": unit.task,
+        "variant": unit.variant,
+        "split": unit.split,
+        "seed": unit.seed,
+        "fold": unit.fold,
+    }
     return [{**where, **row} for row in rows]
 
 

@@ -38,9 +38,7 @@ def figures_table(done: Finished, output: Output) -> Piece:
     notes = [_FROM_RUN]
     if "against" in output.options:
         notes.append(special.paired(metrics, str(output.options["against"]), done.title_of))
-    return Piece(
-        output.name, output.title, _caption(output, *notes), table, shown(table, figures, done.split_titles())
-    )
+    return Piece(output.name, output.title, _caption(output, *notes), table, shown(table, figures, done.split_titles()))
 
 
 def figure_by_model(done: Finished, output: Output) -> Piece:
@@ -51,9 +49,7 @@ def figure_by_model(done: Finished, output: Output) -> Piece:
     table = compared(_some(done.metrics_of(output)), [figure], done.numbers, done.paper_split)
     axis = PLAIN_NAMES.get(figure, figure.replace("_", " "))
     drawn = draw(table, figure, axis, done.split_titles(), simulated=done.simulated)
-    note = _FROM_RUN + (
-        "" if table[f"{figure} paper"].isna().all() else " Open diamond: as the paper prints it."
-    )
+    note = _FROM_RUN + ("" if table[f"{figure} paper"].isna().all() else " Open diamond: as the paper prints it.")
     return Piece(output.name, output.title, _caption(output, note), table, None, drawn)
 
 
@@ -65,16 +61,15 @@ def loss_curves(done: Finished, output: Output) -> Piece:
     results = [
         result
         for result in done.of(output)
-        if result.unit.split == done.paper_split and (wanted is None or result.unit.model in wanted)
+        if result.unit.split == done.paper_split
+        and (wanted is None or result.unit.model in wanted)
         and result.unit.fold <= 1
-    ]  # fmt: skip
+    ]
     if not results:
         raise InputRefused("No training of it was finished.")
     histories = [(_label(done, result), result.history) for result in results]
     table = pd.concat([history.assign(model=name) for name, history in histories], ignore_index=True)
-    return Piece(
-        output.name, output.title, _caption(output), table, None, draw(histories, simulated=done.simulated)
-    )
+    return Piece(output.name, output.title, _caption(output), table, None, draw(histories, simulated=done.simulated))
 
 
 def confusion(done: Finished, output: Output) -> Piece:
@@ -111,9 +106,7 @@ def curves(done: Finished, output: Output) -> Piece:
         for name in classes.names
         if len(part := found[found["figure"] == f"auc_{name}"])
     }
-    printed = {
-        name: paper_number(done.numbers, model, f"auc_{name}", (results[0].unit.task,)) for name in areas
-    }
+    printed = {name: paper_number(done.numbers, model, f"auc_{name}", (results[0].unit.task,)) for name in areas}
     told = [f"{name} {number(value, 2)}" for name, value in printed.items() if value == value]
     if told:
         said += f" AUC in the paper: {', '.join(told)}."
@@ -131,9 +124,7 @@ def by_time(done: Finished, output: Output) -> Piece:
         raise InputRefused("These cells have no time points.")
     classes = scheme(results, done.protocol.kind)
     drawn = accuracy_by_time(metrics, classes, simulated=done.simulated)
-    return Piece(
-        output.name, output.title, _caption(output), accuracy_by_time_data(metrics, classes), None, drawn
-    )
+    return Piece(output.name, output.title, _caption(output), accuracy_by_time_data(metrics, classes), None, drawn)
 
 
 def fold_curves(done: Finished, output: Output) -> Piece:
@@ -143,9 +134,7 @@ def fold_curves(done: Finished, output: Output) -> Piece:
     results = [result for result in _any(done.chosen(output)) if result.unit.fold]
     folds = {result.unit.fold: result.history for result in _any(results)}
     table = pd.concat([history.assign(fold=fold) for fold, history in folds.items()], ignore_index=True)
-    return Piece(
-        output.name, output.title, _caption(output), table, None, draw(folds, simulated=done.simulated)
-    )
+    return Piece(output.name, output.title, _caption(output), table, None, draw(folds, simulated=done.simulated))
 
 
 def fold_boxes(done: Finished, output: Output) -> Piece:

@@ -142,8 +142,7 @@ class Protocol:
             return made
         least = ARCHITECTURES[model.architecture].smallest_input
         height, width = (
-            min(wanted, max(self.side, least_side))
-            for wanted, least_side in zip(made.resize, least, strict=True)
+            min(wanted, max(self.side, least_side)) for wanted, least_side in zip(made.resize, least, strict=True)
         )
         return replace(made, resize=(height, width))
 
@@ -155,9 +154,7 @@ class Protocol:
 def papers() -> tuple[str, ...]:
     """Names of all protocols."""
     folder = resources.files(FOLDER)
-    return tuple(
-        sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if _is_protocol(item.name))
-    )
+    return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if _is_protocol(item.name)))
 
 
 def read_protocol(paper: str, quick: bool = False) -> Protocol:
@@ -198,10 +195,7 @@ def parse(given: Mapping[str, Any], quick: bool) -> Protocol:
             independent={**given.get("independent", {}), **small.get("independent", {})}
             if "independent" in given
             else {},
-            tasks={
-                "": tuple(data["classes"]),
-                **{k: tuple(v) for k, v in given.get("tasks", {}).items()},
-            },
+            tasks={"": tuple(data["classes"]), **{k: tuple(v) for k, v in given.get("tasks", {}).items()}},
             recipe=InputRecipe.from_dict({**InputRecipe().as_dict(), **given["recipe"]}),
             variants={name: dict(changes) for name, changes in given.get("variants", {}).items()},
             train=_merged(given["train"], small.get("train", {})),
@@ -216,9 +210,7 @@ def parse(given: Mapping[str, Any], quick: bool) -> Protocol:
             side=int(small.get("side", 0)),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise WrongUse(
-            f"The protocol file of {given.get('paper', 'this paper')} cannot be read: {error}."
-        ) from error
+        raise WrongUse(f"The protocol file of {given.get('paper', 'this paper')} cannot be read: {error}.") from error
 
 
 def checked(protocol: Protocol) -> Protocol:
@@ -233,9 +225,7 @@ def checked(protocol: Protocol) -> Protocol:
     from nscweb.training.config import TrainConfig
 
     names = {model.name for model in protocol.models}
-    unknown = [
-        f"architecture {m.architecture}" for m in protocol.models if m.architecture not in ARCHITECTURES
-    ]
+    unknown = [f"architecture {m.architecture}" for m in protocol.models if m.architecture not in ARCHITECTURES]
     known = {item.name for item in fields(TrainConfig)}
     augment = {item.name for item in fields(AugmentSettings)}
     for model in protocol.models:
@@ -247,9 +237,7 @@ def checked(protocol: Protocol) -> Protocol:
         unknown += [f"model {name}" for name in block.models if name not in names]
         unknown += [f"split {name}" for name in block.splits if name not in protocol.splits]
         unknown += [f"task {block.task}"] if block.task not in protocol.tasks else []
-        unknown += (
-            [f"variant {block.variant}"] if block.variant and block.variant not in protocol.variants else []
-        )
+        unknown += [f"variant {block.variant}"] if block.variant and block.variant not in protocol.variants else []
     for output in protocol.outputs:
         unknown += [f"output {output.kind}"] if output.kind not in KINDS else []
         unknown += [f"block {name}" for name in output.blocks if name not in protocol.blocks]

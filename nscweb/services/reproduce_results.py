@@ -112,9 +112,7 @@ def write_result(folder: Path, mark: str, result: Result) -> None:
     result.independent.to_parquet(folder / "independent.parquet", index=False)
     result.history.to_csv(folder / "history.csv", index=False)
     plain = {
-        key: value
-        for key, value in vars(result).items()
-        if key not in ("unit", "scores", "independent", "history")
+        key: value for key, value in vars(result).items() if key not in ("unit", "scores", "independent", "history")
     }
     with atomic_write(folder / "result.json") as stream:
         text = json.dumps({"mark": mark, "unit": asdict(result.unit), **plain}, indent=1)

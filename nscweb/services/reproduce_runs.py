@@ -17,14 +17,7 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.services.reproduce_data import Cells
 from nscweb.services.reproduce_protocol import Block, Protocol
-from nscweb.services.reproduce_results import (
-    Result,
-    Unit,
-    fingerprint,
-    read_result,
-    scores_of,
-    write_result,
-)
+from nscweb.services.reproduce_results import Result, Unit, fingerprint, read_result, scores_of, write_result
 
 if TYPE_CHECKING:
     from nscweb.training.config import TrainConfig
@@ -107,9 +100,8 @@ class Bench:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "mark.txt").write_text(mark, "utf-8")
         trained = fit(
-            config, data, split, folder, self._said(unit), self.cancel, self.clock,
-            pretrained_folder=self.backbones,
-        )  # fmt: skip
+            config, data, split, folder, self._said(unit), self.cancel, self.clock, pretrained_folder=self.backbones
+        )
         result = Result(
             unit=unit,
             classes=data.classes.names,
@@ -207,7 +199,5 @@ def units_of(protocol: Protocol, blocks: Iterable[str]) -> list[Unit]:
             for split in block.splits:
                 for seed in block.seeds:
                     for fold in range(1, block.folds + 1) if block.folds else (0,):
-                        units.append(
-                            Unit(name, model, split, block.task, block.variant, seed, fold, block.folds)
-                        )
+                        units.append(Unit(name, model, split, block.task, block.variant, seed, fold, block.folds))
     return units

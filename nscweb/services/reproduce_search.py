@@ -63,9 +63,7 @@ def search_learning_rate(bench: Bench, search: Search) -> Searched:
                 trial = study.ask()
                 rate = trial.suggest_float("learning_rate", search.low, search.high, log=True)
             unit = Unit(f"search-{repeat + 1}-{number + 1}", search.model, search.split, seed=repeat)
-            bench.progress(
-                number, search.trials, f"Search {repeat + 1} of {search.repeats}: learning rate {rate:.2g}"
-            )
+            bench.progress(number, search.trials, f"Search {repeat + 1} of {search.repeats}: learning rate {rate:.2g}")
             quiet = replace(bench, protocol=replace(bench.protocol, keep_weights=False))
             try:
                 result = quiet.result(unit, {"learning_rate": rate})
@@ -94,9 +92,7 @@ def search_learning_rate(bench: Bench, search: Search) -> Searched:
     return Searched(trials, _believed(trials, search), float(trials["learning_rate"].iloc[lowest]))
 
 
-def expected_improvement(
-    mean: NDArray[np.float64], deviation: NDArray[np.float64], best: float
-) -> NDArray[np.float64]:
+def expected_improvement(mean: NDArray[np.float64], deviation: NDArray[np.float64], best: float) -> NDArray[np.float64]:
     """(N,) expected improvement on a lowest loss `best` under normal beliefs (Jones et al. 1998, equation 15)."""
     from scipy.stats import norm
 

@@ -105,9 +105,7 @@ def inducers(done: Finished, output: Output) -> Piece:
         f"{output.note} Ours: mean ± standard error of replicates; p: two-sided one-sample t-test of ours against the "
         "last immunofluorescence count, as in the paper."
     )
-    return Piece(
-        output.name, output.title, caption, found, None, inducer_ratios(found, simulated=done.simulated)
-    )
+    return Piece(output.name, output.title, caption, found, None, inducer_ratios(found, simulated=done.simulated))
 
 
 def _early_cells(done: Finished, result: Result) -> pd.DataFrame:
@@ -167,12 +165,8 @@ def shapes(done: Finished, output: Output) -> Piece:
     pairs = [(cell.sample.donor or "all", outline_of(cell.pixels[0])) for cell in cells]
     known = [(donor, outline[:, 0]) for donor, outline in pairs if outline is not None and len(outline) >= 3]
     modes = min(int(output.options.get("modes", 20)), max(2, len(known) // 4))
-    found = shape_modes(
-        [outline for _, outline in known], [donor for donor, _ in known], modes=modes, seed=done.seed
-    )
-    table = pd.DataFrame(
-        {f"mode {mode + 1}": [s[mode] for s in found.shares.values()] for mode in range(modes)}
-    )
+    found = shape_modes([outline for _, outline in known], [donor for donor, _ in known], modes=modes, seed=done.seed)
+    table = pd.DataFrame({f"mode {mode + 1}": [s[mode] for s in found.shares.values()] for mode in range(modes)})
     table.insert(0, "group", list(found.shares))
     table.insert(1, "cells", list(found.cells.values()))
     table.insert(2, "entropy, nats", list(found.entropy.values()))

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from nscweb.services.reproduce_protocol import Protocol
 
 
-def cells_of_study(
-    app: App, protocol: Protocol, study: Study, progress: Progress, cancel: CancelAsked
-) -> Cells:
+def cells_of_study(app: App, protocol: Protocol, study: Study, progress: Progress, cancel: CancelAsked) -> Cells:
     """Cells of a study; at the quick size every k-th of them.
 
     Raises:
@@ -102,13 +100,7 @@ def _read(
     number = 0
     for sample in samples:
         label = SampleLabel(
-            sample.name,
-            _published(sample.group),
-            sample.time_h,
-            sample.replicate,
-            sample.donor,
-            "",
-            sample.instrument,
+            sample.name, _published(sample.group), sample.time_h, sample.replicate, sample.donor, "", sample.instrument
         )
         path = app.folder.cells_path(study.study_id, keys[sample.name])
         for cell in read_cell_files([CellFileSource(path, channels, label, class_of[sample.name])], classes):

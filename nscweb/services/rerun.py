@@ -76,12 +76,16 @@ class RerunResult:
             "reasons": list(self.reasons),
             "tables": [
                 {
-                    "name": check.name, "rows": check.rows, "values": check.numbers, "largest": check.largest,
-                    "same": check.same, "different": list(check.different),
+                    "name": check.name,
+                    "rows": check.rows,
+                    "values": check.numbers,
+                    "largest": check.largest,
+                    "same": check.same,
+                    "different": list(check.different),
                 }
                 for check in self.checks
             ],
-        }  # fmt: skip
+        }
 
 
 def rerun(
@@ -109,9 +113,7 @@ def rerun(
     chosen = (filters_from_dict(made["filters"]), counting["asked"], counting["control"], counting["adjust"])
     with same_inputs(app, study, made) as (beside, its_study):
         mode: Mode = "fast" if made["settings"].get("mode") == "fast" else "exact"
-        run = predict_study(
-            beside, its_study, str(entry.folder), progress=progress, device=device, mode=mode
-        )  # fmt: skip
+        run = predict_study(beside, its_study, str(entry.folder), progress=progress, device=device, mode=mode)
         more = [name for name in ALSO_COMPARED if name in stated.tables]
         asked = made.get("asked", {})
         about = {key: asked[key] for key in ("fate", "time_h", "margin", "difference") if key in asked}
@@ -123,15 +125,7 @@ def rerun(
         if out is not None:
             filters, method, control, adjust = chosen
             write_report(
-                beside,
-                run,
-                "zip",
-                out,
-                filters=filters,
-                method=method,
-                control=control,
-                adjust=adjust,
-                **about,
+                beside, run, "zip", out, filters=filters, method=method, control=control, adjust=adjust, **about
             )
     reasons = _reasons(stated, run, study)
     return RerunResult(

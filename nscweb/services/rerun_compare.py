@@ -66,9 +66,7 @@ def compare_tables(name: str, was: pd.DataFrame, now: pd.DataFrame) -> TableChec
             numbers += 1
             apart = _apart(before, after)
             if apart > ROUNDING:
-                said.append(
-                    f"{name}: {_named(keys, key)}: {column} was {_shown(before)} and is {_shown(after)}."
-                )
+                said.append(f"{name}: {_named(keys, key)}: {column} was {_shown(before)} and is {_shown(after)}.")
             elif math.isfinite(apart):
                 largest = max(largest, apart)
     more = [f"{name}: … and {len(said) - _SHOWN} more differences."] if len(said) > _SHOWN else []

@@ -87,9 +87,7 @@ def _as_said(sample: Sample, said: dict[str, Any] | None) -> Sample:
     return Sample(**{**values, "extra": extra, "cells": sample.cells})
 
 
-def _files(
-    source: DataFolder, study: str, key: str, target: DataFolder, its_study: str, its_key: str
-) -> None:
+def _files(source: DataFolder, study: str, key: str, target: DataFolder, its_study: str, its_key: str) -> None:
     cells = source.cells_path(study, key)
     if cells.exists():
         _second_name(cells, target.cells_path(its_study, its_key))

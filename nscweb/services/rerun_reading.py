@@ -46,9 +46,7 @@ def read_report(path: Path) -> Statement:
             head = stream.read(4)
     except OSError as error:
         raise InputRefused(
-            f"The report {path.name} cannot be read ({error.strerror or error}).",
-            "Check its path.",
-            "E-REPORT",
+            f"The report {path.name} cannot be read ({error.strerror or error}).", "Check its path.", "E-REPORT"
         ) from error
     if size > MOST_BYTES:
         raise _refused(path, "it is far larger than any report")

@@ -72,12 +72,8 @@ def sheet_table(app: App, study: str) -> pd.DataFrame:
         row: dict[str, Any] = {name: getattr(sample, name) for name in TABLE_COLUMNS if hasattr(sample, name)}
         time = "" if sample.time_h is None else TimePoint(sample.time_h).label()
         extra = dict(sample.extra)
-        rows.append(
-            {**row, "sample": sample.name, "time": time, **{name: extra.get(name, "") for name in further}}
-        )
-    return pd.DataFrame(
-        rows, columns=[*TABLE_COLUMNS, *(name for name in further if name not in TABLE_COLUMNS)]
-    )
+        rows.append({**row, "sample": sample.name, "time": time, **{name: extra.get(name, "") for name in further}})
+    return pd.DataFrame(rows, columns=[*TABLE_COLUMNS, *(name for name in further if name not in TABLE_COLUMNS)])
 
 
 def update_sheet(app: App, study: str, table: pd.DataFrame) -> SheetUpdate:
@@ -99,9 +95,7 @@ def update_sheet(app: App, study: str, table: pd.DataFrame) -> SheetUpdate:
         name = _text(row["sample"])
         where = f"row {number}, {name or 'without a sample'}"
         if name not in known:
-            log.add(
-                "warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where
-            )
+            log.add("warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where)
         elif name in seen:
             log.add("refuse", "E-SHEET-TWICE", "This sample has two rows.", where)
         else:

@@ -53,9 +53,7 @@ def simulate(
         raise WrongUse("The seed must be 0 or more.")
     unknown = sorted(set(channels or ()) - set(writer.CHANNELS))
     if unknown:
-        raise WrongUse(
-            f"The simulator has no channel {unknown[0]!r}.", f"It has {', '.join(writer.CHANNELS)}."
-        )
+        raise WrongUse(f"The simulator has no channel {unknown[0]!r}.", f"It has {', '.join(writer.CHANNELS)}.")
     groups, replicates = small_design(cells, pure)
     if workers is None:
         workers = min(4, os.cpu_count() or 1) if cells >= CELLS_FOR_TWO_PROCESSES else 1
@@ -64,9 +62,19 @@ def simulate(
         if truth is not None:
             truth.parent.mkdir(parents=True, exist_ok=True)
         return writer.write_study_zip(
-            out, cells=cells, seed=seed, truth=truth, channels=channels or writer.CHANNELS, profile=profile,
-            groups=groups, replicates=replicates, pure=pure, workers=workers, progress=progress, cancel=cancel,
-        )  # fmt: skip
+            out,
+            cells=cells,
+            seed=seed,
+            truth=truth,
+            channels=channels or writer.CHANNELS,
+            profile=profile,
+            groups=groups,
+            replicates=replicates,
+            pure=pure,
+            workers=workers,
+            progress=progress,
+            cancel=cancel,
+        )
     except ValueError as error:
         raise WrongUse(f"The study cannot be simulated: {error}.") from error
     except InterruptedError as error:

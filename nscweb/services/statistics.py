@@ -73,9 +73,17 @@ class Statistics:
 
 
 POWER_COLUMNS: tuple[str, ...] = (
-    "time_h", "class", "sd", "sd_upper", "degrees", "difference", "needed", "needed_adjusted", "needed_upper",
+    "time_h",
+    "class",
+    "sd",
+    "sd_upper",
+    "degrees",
+    "difference",
+    "needed",
+    "needed_adjusted",
+    "needed_upper",
     "detectable",
-)  # fmt: skip
+)
 
 
 def default_control(app: App, run: Run | str) -> str | None:
@@ -111,9 +119,7 @@ def statistics_of(
     shown = _narrowed(rows, settings)
     control = _control(app, run, shown, settings)
     family = _family(rows, settings, hidden)
-    tests = group_tests(
-        family, control, adjust=settings.adjust, difference=settings.difference, shared=shared
-    )
+    tests = group_tests(family, control, adjust=settings.adjust, difference=settings.difference, shared=shared)
     tests = _of_shown(tests, shown)
     return Statistics(
         settings=settings,
@@ -184,9 +190,7 @@ def for_file(frame: pd.DataFrame, family: str = "") -> pd.DataFrame:
         The same rows; ``comparisons`` counts the tests of the family and ``family`` says in words what they are.
     """
     named = frame.rename(columns={"p": "p_single"})
-    adjusted = [
-        name for name in named.columns if str(name).startswith("p_") and str(name).endswith("_adjusted")
-    ]
+    adjusted = [name for name in named.columns if str(name).startswith("p_") and str(name).endswith("_adjusted")]
     if "p_single" in named and not adjusted:
         return named.assign(family="not adjusted")
     if not adjusted:
@@ -233,8 +237,7 @@ def _control(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSetting
     if settings.control is not None:
         if groups and settings.control not in groups:
             raise WrongUse(
-                f"The control group {settings.control!r} has no cells here.",
-                f"There are: {', '.join(sorted(groups))}.",
+                f"The control group {settings.control!r} has no cells here.", f"There are: {', '.join(sorted(groups))}."
             )
         return settings.control if groups else None
     found = default_control(app, run)

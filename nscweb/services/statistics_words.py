@@ -9,12 +9,7 @@ import pandas as pd
 
 
 def tested_sentences(
-    rows: pd.DataFrame,
-    shown: Collection[str],
-    tests: pd.DataFrame,
-    control: str | None,
-    adjust: str,
-    corrected: bool,
+    rows: pd.DataFrame, shown: Collection[str], tests: pd.DataFrame, control: str | None, adjust: str, corrected: bool
 ) -> list[str]:
     """How it was tested and what to mind.
 
@@ -46,9 +41,7 @@ def tested_sentences(
     said = [
         f"Groups are compared {against} on the ratios of their biological replicates (Welch's t test, two-sided, "
         "which does not presume equal spread), never on pooled cells.",
-        adjusted
-        if made
-        else "No comparison could be tested, so there is no p value; the notes in the table say why.",
+        adjusted if made else "No comparison could be tested, so there is no p value; the notes in the table say why.",
     ]
     if corrected:
         said.append(
@@ -66,9 +59,7 @@ def tested_sentences(
     return said
 
 
-def needed_sentence(
-    power: pd.DataFrame, fate: str, time_h: float, difference: float, comparisons: int
-) -> str:
+def needed_sentence(power: pd.DataFrame, fate: str, time_h: float, difference: float, comparisons: int) -> str:
     """How many replicates a difference would need, for one fate and time point, and which number to plan with.
 
     Args:
@@ -89,13 +80,9 @@ def needed_sentence(
     asked = f"To show a difference of {100 * difference:g} points in {plural(fate)}{moment}"
     if not np.isfinite(row["sd"]):
         return f"{asked}, it is not known how many replicates you would need: no group has two replicates."
-    first = (
-        f"{asked} you would need {_replicates(row['needed'])} in each group, if that were the only question"
-    )
+    first = f"{asked} you would need {_replicates(row['needed'])} in each group, if that were the only question"
     if comparisons > 1:
-        first += (
-            f", and {_replicates(row['needed_adjusted'])} as one of the {comparisons} comparisons tested here"
-        )
+        first += f", and {_replicates(row['needed_adjusted'])} as one of the {comparisons} comparisons tested here"
     larger = " Plan with the larger number if you will look at all of them." if comparisons > 1 else ""
     return (
         f"{first}.{larger} A few replicates say little about how replicates differ: the column for a larger spread "

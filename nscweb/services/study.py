@@ -89,9 +89,7 @@ def get_study(app: App, study: str) -> Study:
         return app.catalogue.study(study)
     except StudyNotFound as error:
         names = [known.name for known in list_studies(app)]
-        listed = (
-            f"There are: {', '.join(names[:8])}." if names else "There is no study yet; import one first."
-        )
+        listed = f"There are: {', '.join(names[:8])}." if names else "There is no study yet; import one first."
         raise StudyNotFound(f"There is no study called {study!r}.", listed) from error
 
 
@@ -106,12 +104,7 @@ def findings_as_dicts(findings: Iterable[Finding]) -> list[dict[str, str]]:
 
 
 def change_study(
-    app: App,
-    study: str,
-    *,
-    channel: str,
-    pixel_size_um: float | None,
-    progress: Progress = no_progress,
+    app: App, study: str, *, channel: str, pixel_size_um: float | None, progress: Progress = no_progress
 ) -> Study:
     """Set brightfield channel and pixel size. Another channel means that quality is measured anew.
 

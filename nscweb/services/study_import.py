@@ -54,10 +54,18 @@ def import_study(
         DiskFull: there is no room for the cells.
     """
     request = ImportRequest(
-        tuple(Path(path) for path in paths), name.strip(), sheet, channel or None,
-        tuple(channels) if channels else None, class_from_folder, pixel_size_um, simulated, describe,
-        tile_px, fields,
-    )  # fmt: skip
+        tuple(Path(path) for path in paths),
+        name.strip(),
+        sheet,
+        channel or None,
+        tuple(channels) if channels else None,
+        class_from_folder,
+        pixel_size_um,
+        simulated,
+        describe,
+        tile_px,
+        fields,
+    )
     check_request(app, request)
     log = FindingLog()
     with staged(app, request.name, _key(request)) as staging:
@@ -74,21 +82,20 @@ def import_study(
 
 
 def _import(
-    app: App,
-    request: ImportRequest,
-    staging: Staging,
-    log: FindingLog,
-    progress: Progress,
-    cancel: CancelAsked,
+    app: App, request: ImportRequest, staging: Staging, log: FindingLog, progress: Progress, cancel: CancelAsked
 ) -> ImportReport:
     from nscweb.io.survey import survey
 
     progress(0, 0, "Looking through the files")
     with survey(
-        request.paths, app.settings.limits, log, class_from_folder=request.class_from_folder,
+        request.paths,
+        app.settings.limits,
+        log,
+        class_from_folder=request.class_from_folder,
         tile_px=request.tile_px,
-        progress=lambda done, total, step="": progress(done, total, "Looking through the files"), cancel=cancel,
-    ) as found:  # fmt: skip
+        progress=lambda done, total, step="": progress(done, total, "Looking through the files"),
+        cancel=cancel,
+    ) as found:
         brightfield, kept = chosen_channels(found, request, log)
         need_space(app.settings.data_dir, _bytes_needed(found, len(kept)))
         known = described(app, request, found, log)
@@ -114,11 +121,12 @@ def chosen_channels(found: Survey, request: ImportRequest, log: FindingLog) -> t
         )
     if len(found.channels) > 1 and not request.channel:
         log.add(
-            "note", "N-CHANNEL-GUESSED",
+            "note",
+            "N-CHANNEL-GUESSED",
             f"{brightfield} was taken as the brightfield channel, by its name and its pixels; "
             f"the images have {', '.join(found.channels)}. Change it on the page Study, or import with "
             "--channel, if that is wrong.",
-        )  # fmt: skip
+        )
     if not request.channels:
         return brightfield, tuple(found.channels)
     wanted = {_channel(found, name) for name in request.channels} | {brightfield}
@@ -129,9 +137,7 @@ def _channel(found: Survey, name: str) -> str:
     for known in found.channels:
         if known.lower() == name.strip().lower():
             return str(known)
-    raise WrongUse(
-        f"The images have no channel {name!r}.", f"They have: {', '.join(found.channels)}.", "E-CHANNEL"
-    )
+    raise WrongUse(f"The images have no channel {name!r}.", f"They have: {', '.join(found.channels)}.", "E-CHANNEL")
 
 
 def _finish(
@@ -160,40 +166,33 @@ def _finish(
             if request.fields and images
             else why_nothing(log, [path.name for path in request.paths])
         )
-        report = refusal(
-            request.name, reason, skipped=skipped, ignored=ignored, members=found.members, findings=log
-        )
+        report = refusal(request.name, reason, skipped=skipped, ignored=ignored, members=found.members, findings=log)
         raise ImportRefused(reason, report)
     if len(kept) > 1:
-        log.add(
-            "note", "N-IMAGES-PER-CELL", f"{images:,} images in {len(kept)} channels make {cells:,} cells."
-        )
+        log.add("note", "N-IMAGES-PER-CELL", f"{images:,} images in {len(kept)} channels make {cells:,} cells.")
     pixel_size = request.pixel_size_um
     if pixel_size is None and found.pixel_size_um:
         pixel_size = found.pixel_size_um
         log.add(
-            "note", "N-PIXEL-SIZE",
+            "note",
+            "N-PIXEL-SIZE",
             f"The files say that a pixel is {pixel_size:.4g} µm wide; it was taken from them. Change it on the "
             "page Study if that is wrong.",
-        )  # fmt: skip
+        )
     samples = [replace(known[mark.name], name=mark.name, cells=mark.cells) for mark in marks if mark.cells]
     simulated = found.simulated if request.simulated is None else request.simulated
     report = ImportReport(
-        request.name,
-        staging.study_id,
-        len(samples),
-        cells,
-        skipped,
-        ignored,
-        images,
-        found.members,
-        tuple(log),
+        request.name, staging.study_id, len(samples), cells, skipped, ignored, images, found.members, tuple(log)
     )
     staging.publish(
-        samples, findings_csv(log), channel=brightfield, channels=kept, simulated=simulated,
+        samples,
+        findings_csv(log),
+        channel=brightfield,
+        channels=kept,
+        simulated=simulated,
         pixel_size_um=pixel_size,
         info={"skipped": skipped, "ignored": ignored, "images": images, "members": found.members},
-    )  # fmt: skip
+    )
     return report
 
 

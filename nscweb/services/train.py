@@ -143,9 +143,7 @@ def config_of(request: TrainRequest, threads: int | None) -> TrainConfig:
     given = dict(request.settings)
     known = {item.name for item in fields(TrainConfig)}
     changes = given.pop("augment", None)
-    strange = sorted(
-        set(given) - known | set(changes or {}) - {item.name for item in fields(AugmentSettings)}
-    )
+    strange = sorted(set(given) - known | set(changes or {}) - {item.name for item in fields(AugmentSettings)})
     if strange:
         raise WrongUse(
             f"There is no training setting called {', '.join(strange)}.",

@@ -53,9 +53,7 @@ def train_again(
     if folds is not None:
         splits = splits_of(collected.data, plan.by, folds, config.seed)
         found = cross_validate(config, collected.data, splits, folder / "folds", progress, cancel)
-        rows = [
-            {key: row[key] for key in ("fold", "cells", "accuracy", "macro_f1", "f1")} for row in found.rows
-        ]
+        rows = [{key: row[key] for key in ("fold", "cells", "accuracy", "macro_f1", "f1")} for row in found.rows]
         figures: dict[str, Any] = {
             "by": plan.by,
             "rows": rows,

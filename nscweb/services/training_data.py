@@ -129,9 +129,7 @@ def _day_of(sample: Sample) -> str:
     return ""
 
 
-def recipe_for(
-    architecture: str, sources: list[CellFileSource], channels: tuple[str, ...] = ()
-) -> InputRecipe:
+def recipe_for(architecture: str, sources: list[CellFileSource], channels: tuple[str, ...] = ()) -> InputRecipe:
     """A field that holds nearly all frames, resized to an input of the size that the network likes.
 
     The side is the 90th percentile of the longer side of the frames, an even number from 24 to 128 px; frames
@@ -216,9 +214,7 @@ def _description(studies: list[Study], classes: ClassScheme) -> str:
 def _remarks(studies: list[Study]) -> tuple[str, ...]:
     sizes = {study.pixel_size_um for study in studies}
     if len(sizes) > 1:
-        return (
-            "The studies that it was trained on have different or unknown pixel sizes, so size may mislead it.",
-        )
+        return ("The studies that it was trained on have different or unknown pixel sizes, so size may mislead it.",)
     return ()
 
 

@@ -221,7 +221,5 @@ def _write(app: App, order: TrainingOrder) -> None:
 
 def _told(order: TrainingOrder) -> dict[str, Any]:
     return {
-        key: value
-        for key, value in asdict(order).items()
-        if key not in ("planned_epochs", "planned_cells", "job_id")
+        key: value for key, value in asdict(order).items() if key not in ("planned_epochs", "planned_cells", "job_id")
     }

@@ -139,9 +139,7 @@ def measure_speed(app: App, architecture: str) -> Speed:
     data = simulated_data(cells + 6, 0, recipe)
     rows = np.arange(len(data))
     split = Split(rows[6:], rows[:6], rows[:0], "for a measurement")
-    config = TrainConfig(
-        architecture=architecture, epochs=2, batch=min(64, cells), threads=app.settings.threads
-    )
+    config = TrainConfig(architecture=architecture, epochs=2, batch=min(64, cells), threads=app.settings.threads)
     with TemporaryDirectory(prefix="nscweb-speed-") as folder:
         trained = fit(config, data, split, Path(folder))
     # The first epoch also pays for starting up.

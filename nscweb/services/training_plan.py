@@ -132,9 +132,7 @@ def architecture_facts(name: str) -> ArchitectureFacts:
     from nscweb.models.architectures import ARCHITECTURES
 
     if name not in ARCHITECTURES:
-        raise WrongUse(
-            f"There is no architecture called {name!r}.", f"Known are: {', '.join(ARCHITECTURES)}."
-        )
+        raise WrongUse(f"There is no architecture called {name!r}.", f"Known are: {', '.join(ARCHITECTURES)}.")
     line = ARCHITECTURES[name]
     cost = architecture_cost(name, 1, 3, line.default_input)
     reference = cost.mflop if name == REFERENCE else architecture_facts(REFERENCE).mflop
@@ -207,6 +205,4 @@ def impossible_splits(app: App, studies: Sequence[str]) -> dict[str, str]:
 
 def plan_table(plan: TrainingPlan) -> Sequence[dict[str, Any]]:
     """The split as rows for a page: part, samples, cells, cells of each class."""
-    return [
-        {"Part": row.part, "Samples": row.samples, "Cells": row.cells, **row.classes} for row in plan.parts
-    ]
+    return [{"Part": row.part, "Samples": row.samples, "Cells": row.cells, **row.classes} for row in plan.parts]

@@ -23,14 +23,7 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.services import tune_optuna
 from nscweb.services.labelled import ClassLevel
 from nscweb.services.tune_files import TrialRow, TuneResult, best_of, write_search
-from nscweb.services.tune_space import (
-    SPACE,
-    Space,
-    defaults_in,
-    settings_of,
-    space_as_dict,
-    with_settings,
-)
+from nscweb.services.tune_space import SPACE, Space, defaults_in, settings_of, space_as_dict, with_settings
 
 if TYPE_CHECKING:
     import optuna
@@ -77,11 +70,7 @@ class _EndEarly(Exception):
 
 
 def tune(
-    app: App,
-    request: TuneRequest,
-    *,
-    progress: Progress = no_progress,
-    cancel: CancelAsked = never_cancelled,
+    app: App, request: TuneRequest, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> TuneResult:
     """Search, and write best settings and the table of trials after each trial.
 
@@ -199,18 +188,19 @@ def _one_trial(
     try:
         fit(
             with_settings(config, settings_of(config, trial.params)),
-            data, split, folder, progress, cancel, after_epoch=watch,
-        )  # fmt: skip
+            data,
+            split,
+            folder,
+            progress,
+            cancel,
+            after_epoch=watch,
+        )
     except _EndEarly:
         state = "ended early"
     except ModelError:
         state = "diverged"
     # A network that knows nothing has the loss ln K; one that diverged is put at twice that.
-    worst = {
-        "epoch": 0.0,
-        "validation_loss": 2 * float(np.log(len(data.classes))),
-        "validation_accuracy": 0.0,
-    }
+    worst = {"epoch": 0.0, "validation_loss": 2 * float(np.log(len(data.classes))), "validation_accuracy": 0.0}
     best = min(history, key=lambda row: row["validation_loss"]) if history and state != "diverged" else worst
     return {
         "number": done + 1,
@@ -243,9 +233,7 @@ def _same_search(
 
 
 def _write(request: TuneRequest, config: TrainConfig, study: optuna.Study) -> TuneResult:
-    rows = tuple(
-        TrialRow(point=dict(trial.params), **trial.user_attrs) for trial in tune_optuna.complete(study)
-    )
+    rows = tuple(TrialRow(point=dict(trial.params), **trial.user_attrs) for trial in tune_optuna.complete(study))
     best = best_of(rows)
     settings = settings_of(config, best.point)
     told = {

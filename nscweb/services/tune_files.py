@@ -66,11 +66,7 @@ def read_trials(out: Path) -> list[dict[str, str]]:
 
 
 def write_search(
-    out: Path,
-    architecture: str,
-    rows: Sequence[TrialRow],
-    settings: Mapping[str, Any],
-    told: Mapping[str, Any],
+    out: Path, architecture: str, rows: Sequence[TrialRow], settings: Mapping[str, Any], told: Mapping[str, Any]
 ) -> None:
     """Write the three files anew, each complete or not at all.
 
@@ -111,8 +107,17 @@ def _table(rows: Sequence[TrialRow]) -> str:
     for row in rows:
         least = min(least, row.loss)
         point = [f"{row.point[name]:.6g}" for name in names]
-        writer.writerow([
-            row.number, row.state, *point, f"{row.loss:.6g}", f"{row.accuracy:.6g}", row.best_epoch, row.epochs,
-            f"{row.seconds:.6g}", f"{least:.6g}",
-        ])  # fmt: skip
+        writer.writerow(
+            [
+                row.number,
+                row.state,
+                *point,
+                f"{row.loss:.6g}",
+                f"{row.accuracy:.6g}",
+                row.best_epoch,
+                row.epochs,
+                f"{row.seconds:.6g}",
+                f"{least:.6g}",
+            ]
+        )
     return text.getvalue()

@@ -113,11 +113,7 @@ def settings_of(config: TrainConfig, point: Mapping[str, float | int]) -> dict[s
         strengths = asdict(config.augment)
         factor = float(point["augmentation"])
         settings["augment"] = {
-            name: min(0.9, value * factor)
-            if name == "frame"
-            else value * factor
-            if name in _SCALED
-            else value
+            name: min(0.9, value * factor) if name == "frame" else value * factor if name in _SCALED else value
             for name, value in strengths.items()
         }
     return settings

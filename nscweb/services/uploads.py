@@ -115,9 +115,7 @@ def clean_uploads(app: App, keep_seconds: float = KEEP_SECONDS, now: float | Non
     """Remove uploads that nobody imported within a day; returns how many."""
     root = app.folder.uploads_dir
     limit = (time.time() if now is None else now) - keep_seconds
-    old = (
-        [path for path in root.iterdir() if path.is_dir() and _newest(path) < limit] if root.exists() else []
-    )
+    old = [path for path in root.iterdir() if path.is_dir() and _newest(path) < limit] if root.exists() else []
     for path in old:
         shutil.rmtree(path, ignore_errors=True)
     return len(old)
@@ -154,9 +152,7 @@ def inbox_path(app: App, name: str) -> Path:
     if path.is_symlink() or path.resolve().parent != root:
         raise WrongUse(f"{name!r} leads out of the inbox folder.", "Put the file itself there.")
     if not path.exists():
-        raise InputRefused(
-            f"There is no {name!r} in the inbox.", "Look at the list again.", "E-INBOX-MISSING"
-        )
+        raise InputRefused(f"There is no {name!r} in the inbox.", "Look at the list again.", "E-INBOX-MISSING")
     return path
 
 

@@ -142,11 +142,7 @@ def open_url(url: str, headers: Mapping[str, str], timeout_s: float) -> http.cli
 
 
 def fetch_json(
-    url: str,
-    *,
-    most_bytes: int = 5_000_000,
-    patience: Patience | None = None,
-    cancel: CancelAsked = never_cancelled,
+    url: str, *, most_bytes: int = 5_000_000, patience: Patience | None = None, cancel: CancelAsked = never_cancelled
 ) -> Any:
     """What a public API answers.
 

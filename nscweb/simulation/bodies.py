@@ -79,9 +79,7 @@ def draw_bodies(
     for k in range(5):
         # Higher lobes are weaker, or every rough cell would be a regular star.
         outline += (
-            lobes[k][:, None, None]
-            / np.float32(1 + 0.35 * k)
-            * np.cos((k + 2) * angle + phases[k][:, None, None])
+            lobes[k][:, None, None] / np.float32(1 + 0.35 * k) * np.cos((k + 2) * angle + phases[k][:, None, None])
         )
     outline += traits["taper"].astype(np.float32)[:, None, None] * np.cos(angle)
     radius: Float = (traits["radius"] * scale).astype(np.float32)[:, None, None]
@@ -160,9 +158,7 @@ def _processes(
         across = across - bend[chosen].astype(np.float32)[:, None, None] * along * along
         width = (traits["process_width"][chosen] * scale).astype(np.float32)[:, None, None]
         ends = (
-            1.0
-            / (1.0 + np.exp(np.clip(-along * 2, -30, 30)))
-            / (1.0 + np.exp(np.clip((along - reach) * 2, -30, 30)))
+            1.0 / (1.0 + np.exp(np.clip(-along * 2, -30, 30))) / (1.0 + np.exp(np.clip((along - reach) * 2, -30, 30)))
         )
         core = np.exp(-((across / width) ** 2)) - 0.45 * np.exp(-((across / (2.2 * width)) ** 2))
         light[chosen] -= 1.15 * sign[chosen] * ends * core

@@ -41,9 +41,7 @@ class Profile:
 
 PROFILES: dict[str, Profile] = {
     "flowsight": Profile("flowsight", 60, 1.0, (60, 60), (37, 57), np.uint8, 255, 1.0, 1.0, (0.03, 0.06)),
-    "imagestream": Profile(
-        "imagestream", 126, 2.3, (58, 114), (69, 125), np.uint16, 4095, 0.33, 0.45, (0.02, 0.04)
-    ),
+    "imagestream": Profile("imagestream", 126, 2.3, (58, 114), (69, 125), np.uint16, 4095, 0.33, 0.45, (0.02, 0.04)),
 }
 
 
@@ -83,9 +81,7 @@ def draw_illumination(rng: np.random.Generator, profile: Profile, bright: bool |
     )
 
 
-def expose(
-    rng: np.random.Generator, light: Float, illumination: Illumination, profile: Profile
-) -> NDArray[np.generic]:
+def expose(rng: np.random.Generator, light: Float, illumination: Illumination, profile: Profile) -> NDArray[np.generic]:
     """Relative brightness (N, S, S) to stored pixels (N, S, S) of the camera."""
     count, size = light.shape[0], light.shape[1]
     blur = illumination.defocus * profile.blur * np.exp(rng.normal(0, 0.22, count))

@@ -67,12 +67,7 @@ def iter_colonies(seed: int, counts: Mapping[str, int], dishes: int = 8) -> Iter
 
 
 def _draw(
-    rng: np.random.Generator,
-    kind: Kind,
-    level: float,
-    slope: NDArray[np.float64],
-    gain: float,
-    focus: float,
+    rng: np.random.Generator, kind: Kind, level: float, slope: NDArray[np.float64], gain: float, focus: float
 ) -> NDArray[np.uint8]:
     number = max(12, int(rng.poisson(kind.cells * np.exp(rng.normal(0, 0.22)))))
     spread = kind.spread * np.exp(rng.normal(0, 0.16))
@@ -91,11 +86,7 @@ def _draw(
 
 
 def _cells(
-    rng: np.random.Generator,
-    light: NDArray[np.float32],
-    places: NDArray[np.float64],
-    kind: Kind,
-    strength: float = 1.0,
+    rng: np.random.Generator, light: NDArray[np.float32], places: NDArray[np.float64], kind: Kind, strength: float = 1.0
 ) -> None:
     """Small discs with a bright middle and a dark rim, added to `light`."""
     for y, x in places:

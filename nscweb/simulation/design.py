@@ -141,7 +141,5 @@ def _pure_rows(replicates: int) -> list[_Row]:
         for days in (0.5, 1, 2, 3, 5):
             for replicate in range(1, replicates + 1):
                 name = f"{fate}_{days:g}d_rep{replicate}"
-                rows.append(
-                    (name, f"{fate} medium", days * 24.0, replicate, (ratios[0], ratios[1], ratios[2]))
-                )
+                rows.append((name, f"{fate} medium", days * 24.0, replicate, (ratios[0], ratios[1], ratios[2])))
     return rows

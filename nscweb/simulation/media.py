@@ -95,9 +95,15 @@ def iter_medium_cells(
             if not number:
                 continue
             drawn = draw_sample(
-                rng, number, ratios, time_h * medium.pace, PROFILES[profile], light,
-                channels=channels, kind_shares=SINGLES,
-            )  # fmt: skip
+                rng,
+                number,
+                ratios,
+                time_h * medium.pace,
+                PROFILES[profile],
+                light,
+                channels=channels,
+                kind_shares=SINGLES,
+            )
             for cell in drawn:
                 yield MediumCell(sample, name, time_h, replicate, cell.fate, cell.pixels)
 

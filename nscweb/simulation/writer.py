@@ -129,10 +129,7 @@ def draw_objects(
             cell.object_number,
             "" if cell.kind in ("debris", "empty") else FATES[cell.fate],
             cell.kind,
-            [
-                tiff_bytes(np.ascontiguousarray(plane), name)
-                for plane, name in zip(cell.pixels, channels, strict=True)
-            ],
+            [tiff_bytes(np.ascontiguousarray(plane), name) for plane, name in zip(cell.pixels, channels, strict=True)],
         )
         for cell in cells
     ]

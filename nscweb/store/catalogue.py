@@ -47,17 +47,22 @@ class Catalogue(JobTable):
             StudyExists: there is a study of that name.
         """
         values = dict(
-            name=name, created_utc=created_utc, channel=channel, channels=json.dumps(list(channels)),
-            simulated=simulated, pixel_size_um=pixel_size_um, state=state, import_key=import_key,
+            name=name,
+            created_utc=created_utc,
+            channel=channel,
+            channels=json.dumps(list(channels)),
+            simulated=simulated,
+            pixel_size_um=pixel_size_um,
+            state=state,
+            import_key=import_key,
             info=json.dumps(info or {}),
-        )  # fmt: skip
+        )
         try:
             with transaction(self.engine) as connection:
                 made = connection.execute(insert(tables.studies).values(**values)).inserted_primary_key
         except IntegrityError as error:
             raise StudyExists(
-                f"There is a study called {name!r} already.",
-                "Choose another name, or delete the old study first.",
+                f"There is a study called {name!r} already.", "Choose another name, or delete the old study first."
             ) from error
         assert made is not None
         return f"s{made[0]:06d}"
@@ -92,9 +97,7 @@ class Catalogue(JobTable):
         with reading(self.engine) as connection:
             row = connection.execute(select(table).where(ready, table.c.name == name_or_id)).first()
             if row is None and _is_id(name_or_id, "s"):
-                row = connection.execute(
-                    select(table).where(ready, table.c.id == _number(name_or_id))
-                ).first()
+                row = connection.execute(select(table).where(ready, table.c.id == _number(name_or_id))).first()
             if row is None:
                 raise _no_study(name_or_id)
             samples = connection.execute(_samples_of(row.id)).all()
@@ -103,9 +106,7 @@ class Catalogue(JobTable):
     def study_info(self, study_id: str) -> dict[str, Any]:
         """What the import kept about a study: counts, gates, warnings."""
         with reading(self.engine) as connection:
-            text = connection.scalar(
-                select(tables.studies.c.info).where(tables.studies.c.id == _number(study_id))
-            )
+            text = connection.scalar(select(tables.studies.c.info).where(tables.studies.c.id == _number(study_id)))
         if text is None:
             raise _no_study(study_id)
         return dict(json.loads(text))
@@ -123,9 +124,7 @@ class Catalogue(JobTable):
     def studies(self) -> list[Study]:
         """All finished studies in the order of their ids."""
         with reading(self.engine) as connection:
-            chosen = (
-                select(tables.studies).where(tables.studies.c.state == "ready").order_by(tables.studies.c.id)
-            )
+            chosen = select(tables.studies).where(tables.studies.c.state == "ready").order_by(tables.studies.c.id)
             rows = connection.execute(chosen).all()
             by_study: dict[int, list[Any]] = {row.id: [] for row in rows}
             order = (tables.samples.c.study, tables.samples.c.position)
@@ -189,10 +188,14 @@ class Catalogue(JobTable):
     def add_run(self, run: Run) -> None:
         """Record a finished run under the id that `start_run` gave."""
         values = dict(
-            state="done", model=run.model, created_utc=run.created_utc, cells=run.cells,
-            class_names=json.dumps(list(run.class_names)), provenance=json.dumps(run.provenance.as_dict()),
+            state="done",
+            model=run.model,
+            created_utc=run.created_utc,
+            cells=run.cells,
+            class_names=json.dumps(list(run.class_names)),
+            provenance=json.dumps(run.provenance.as_dict()),
             extra=json.dumps(run.extra),
-        )  # fmt: skip
+        )
         with transaction(self.engine) as connection:
             done = connection.execute(
                 update(tables.runs).where(tables.runs.c.id == _number(run.run_id)).values(**values)
@@ -209,9 +212,7 @@ class Catalogue(JobTable):
                 chosen = select(table).where(table.c.id == _number(run_id), table.c.state == "done")
                 row = connection.execute(chosen).first()
         if row is None:
-            raise StoreError(
-                f"There is no finished run {run_id!r}.", "Open Report to see the runs.", "E-RUN-NOT-FOUND"
-            )
+            raise StoreError(f"There is no finished run {run_id!r}.", "Open Report to see the runs.", "E-RUN-NOT-FOUND")
         return _run(row)
 
     def runs(self, study_id: str) -> list[Run]:
@@ -219,10 +220,7 @@ class Catalogue(JobTable):
         table = tables.runs
         where = (table.c.study == _number(study_id), table.c.state == "done")
         with reading(self.engine) as connection:
-            return [
-                _run(row)
-                for row in connection.execute(select(table).where(*where).order_by(table.c.id.desc()))
-            ]
+            return [_run(row) for row in connection.execute(select(table).where(*where).order_by(table.c.id.desc()))]
 
     def last_run(self, study_id: str) -> Run | None:
         """The newest finished run of a study, or None."""

@@ -84,9 +84,7 @@ class CellWriter:
             pa.array([cell.source for cell in rows], pa.string()),
         ]
         for name in self.channels:
-            column = [
-                _little(cell.channel(name)).tobytes() if name in cell.channels else None for cell in rows
-            ]
+            column = [_little(cell.channel(name)).tobytes() if name in cell.channels else None for cell in rows]
             columns.append(pa.array(column, pa.large_binary()))
         for name in self.channels if self.masks else ():
             columns.append(pa.array([_packed_mask(cell, name) for cell in rows], pa.large_binary()))
@@ -123,9 +121,7 @@ class CellFile:
             self._table = reader.read_all()
             head = json.loads(reader.schema.metadata[b"nscweb"])
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise StoreError(
-                f"The cell file {path.name} is missing or damaged.", "Import the study again."
-            ) from error
+            raise StoreError(f"The cell file {path.name} is missing or damaged.", "Import the study again.") from error
         self.channels: tuple[str, ...] = tuple(head["channels"])
         self.meta: dict[str, Any] = head["meta"]
         self.has_masks = bool(head.get("masks", False))
@@ -156,13 +152,9 @@ class CellFile:
 
     def sources(self, start: int = 0, stop: int | None = None) -> NDArray[np.object_]:
         """Source file of each cell from `start` to `stop`, (n,) of str."""
-        return np.asarray(
-            self._table["source"].slice(start, self._length(start, stop)).to_pylist(), dtype=object
-        )
+        return np.asarray(self._table["source"].slice(start, self._length(start, stop)).to_pylist(), dtype=object)
 
-    def images(
-        self, channels: str | Sequence[str], start: int = 0, stop: int | None = None
-    ) -> list[Pixels | None]:
+    def images(self, channels: str | Sequence[str], start: int = 0, stop: int | None = None) -> list[Pixels | None]:
         """Pixels (C, h, w) of the cells from `start` to `stop` at native depth; None where a channel is missing.
 
         Single channels are read-only views into the file.

@@ -98,6 +98,4 @@ def said(error: OperationalError) -> StoreError:
         return CatalogueLocked(
             "The catalogue is held by another process.", "Wait a moment and try again; nothing was lost."
         )
-    return StoreError(
-        f"The catalogue cannot be used: {text}.", "Check the disk and the rights of the data folder."
-    )
+    return StoreError(f"The catalogue cannot be used: {text}.", "Check the disk and the rights of the data folder.")

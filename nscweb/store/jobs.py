@@ -68,12 +68,7 @@ class JobTable:
     def add_job(self, kind: str, payload: dict[str, Any], key: str, created_utc: str) -> str:
         """Ask for work and return the id; the same key while it waits or runs gives the job that is there."""
         values = dict(
-            kind=kind,
-            key=key,
-            active_key=key,
-            payload=json.dumps(payload),
-            state="queued",
-            created_utc=created_utc,
+            kind=kind, key=key, active_key=key, payload=json.dumps(payload), state="queued", created_utc=created_utc
         )
         table = tables.jobs
         for _ in range(3):
@@ -104,9 +99,10 @@ class JobTable:
                 changes.update(state="cancelled", active_key=None)
             elif row.attempts >= MAX_ATTEMPTS:
                 changes.update(
-                    state="failed", active_key=None,
+                    state="failed",
+                    active_key=None,
                     message=f"The worker died {row.attempts} times in this job; see the log in the data folder.",
-                )  # fmt: skip
+                )
             connection.execute(update(table).where(table.c.id == row.id).values(**changes))
         found = self.job(f"j{row.id:06d}")
         return found if found.state == "running" else self.claim_next(worker)
@@ -147,9 +143,7 @@ class JobTable:
         table = tables.jobs
         with transaction(self.engine) as connection:
             changes = dict(state="interrupted", message="The worker stopped in this job.")
-            return int(
-                connection.execute(update(table).where(table.c.state == "running").values(**changes)).rowcount
-            )
+            return int(connection.execute(update(table).where(table.c.state == "running").values(**changes)).rowcount)
 
     def cancel_job(self, job_id: str) -> None:
         """Ask a job to stop. One that waits is cancelled at once."""

@@ -15,19 +15,12 @@ from nscweb.core.errors import StoreError
 from nscweb.store.files import atomic_write
 
 _TEXT = ("cell_id", "sample_id", "group", "replicate", "predicted", "true_class", "source")
-_NUMBERS = {
-    "object_number": pa.int64(),
-    "time_h": pa.float64(),
-    "confidence": pa.float32(),
-    "flags": pa.int64(),
-}
+_NUMBERS = {"object_number": pa.int64(), "time_h": pa.float64(), "confidence": pa.float32(), "flags": pa.int64()}
 
 
 def prediction_schema(columns: Sequence[str]) -> pa.Schema:
     """Arrow schema of a prediction table with these columns (see core.predictions)."""
-    return pa.schema(
-        [(name, pa.string() if name in _TEXT else _NUMBERS.get(name, pa.float32())) for name in columns]
-    )
+    return pa.schema([(name, pa.string() if name in _TEXT else _NUMBERS.get(name, pa.float32())) for name in columns])
 
 
 class PredictionWriter:
@@ -55,9 +48,7 @@ class PredictionWriter:
 
     def write(self, part: str, rows: pd.DataFrame) -> None:
         """Write one part. Names sort in the order of the final table."""
-        table = pa.Table.from_pandas(rows, schema=self._schema, preserve_index=False).replace_schema_metadata(
-            None
-        )
+        table = pa.Table.from_pandas(rows, schema=self._schema, preserve_index=False).replace_schema_metadata(None)
         with atomic_write(self._path(part)) as stream:
             pq.write_table(table, stream, compression="zstd")
 

@@ -7,9 +7,7 @@ from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaD
 SCHEMA_VERSION = 1
 metadata = MetaData()
 
-about = Table(
-    "about", metadata, Column("key", String(40), primary_key=True), Column("value", Text, nullable=False)
-)
+about = Table("about", metadata, Column("key", String(40), primary_key=True), Column("value", Text, nullable=False))
 
 studies = Table(
     "studies",

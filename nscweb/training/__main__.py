@@ -72,9 +72,16 @@ def _trained(given: argparse.Namespace, config: TrainConfig, team: Team, words: 
         uses=("Cells recorded and prepared like those that it was trained on.",),
     )
     card = train(
-        config, data, given.out, text,
-        plan=plan, progress=shown, team=team, pretrained_folder=given.pretrained_folder, checks=not given.no_checks,
-    ).card  # fmt: skip
+        config,
+        data,
+        given.out,
+        text,
+        plan=plan,
+        progress=shown,
+        team=team,
+        pretrained_folder=given.pretrained_folder,
+        checks=not given.no_checks,
+    ).card
     team.wait()
     del data
     (given.out / FILE).unlink(missing_ok=True)

@@ -119,15 +119,10 @@ def _alone(data: TrainingData, split: Split, scored: Scored, seed: int) -> dict[
             "network": rounds.balanced(hits[1]).as_dict(),
         }
     ]
-    found = [
-        {metric.name: metric for metric in overall_metrics(item, data.classes, seed)}
-        for item in (plain, scored)
-    ]
+    found = [{metric.name: metric for metric in overall_metrics(item, data.classes, seed)} for item in (plain, scored)]
     for name in ("accuracy", "macro_f1", "auc"):
         if all(name in item for item in found):
-            pair = [
-                {"value": item[name].value, "low": item[name].low, "high": item[name].high} for item in found
-            ]
+            pair = [{"value": item[name].value, "low": item[name].low, "high": item[name].high} for item in found]
             figures.append({"figure": name, "recording": pair[0], "network": pair[1]})
     return {
         "figures": figures,
@@ -151,11 +146,7 @@ def _single(
         said = PlainClassifier(own[rows], data.labels[rows], len(data.classes)).probabilities(own[held_out])
         right = np.asarray(said.argmax(axis=1) == data.labels[held_out])
         found.append(
-            {
-                "feature": name,
-                "label": plain_name(name),
-                "balanced_accuracy": round(rounds.balanced(right).value, 4),
-            }
+            {"feature": name, "label": plain_name(name), "balanced_accuracy": round(rounds.balanced(right).value, 4)}
         )
     return sorted(found, key=lambda row: -float(str(row["balanced_accuracy"])))
 
@@ -173,9 +164,7 @@ def _swaps(probe: Probe, seed: int, progress: Progress, cancel: CancelAsked) -> 
     def relit(parts: Sequence[str], donor: NDArray[np.int64], number: int) -> NDArray[np.bool_]:
         rng = np.random.default_rng([seed, 9, number])
         return _right(
-            probe,
-            lambda place, image, own: swapped(image, own, lent.recordings[donor[place]], parts, rng),
-            cancel,
+            probe, lambda place, image, own: swapped(image, own, lent.recordings[donor[place]], parts, rng), cancel
         )
 
     def framed(donor: NDArray[np.int64] | None) -> NDArray[np.bool_]:
@@ -199,9 +188,7 @@ def _swaps(probe: Probe, seed: int, progress: Progress, cancel: CancelAsked) -> 
     return found
 
 
-def _right(
-    probe: Probe, change: Callable[[int, Array, Recording], Array], cancel: CancelAsked
-) -> NDArray[np.bool_]:
+def _right(probe: Probe, change: Callable[[int, Array, Recording], Array], cancel: CancelAsked) -> NDArray[np.bool_]:
     return np.asarray(probe.ask(change, cancel).argmax(axis=1) == probe.labels)
 
 

@@ -126,9 +126,7 @@ def _fit(inputs: Float64, wanted: Float64, weights: Float64, absent: Float64) ->
     return theta
 
 
-def _loss(
-    theta: Float64, inputs: Float64, wanted: Float64, shares: Float64, absent: Float64
-) -> tuple[float, Float64]:
+def _loss(theta: Float64, inputs: Float64, wanted: Float64, shares: Float64, absent: Float64) -> tuple[float, Float64]:
     likely = _softmax(inputs @ theta + absent)
     chosen = np.maximum((likely * wanted).sum(axis=1), 1e-300)
     loss = -float(shares @ np.log(chosen)) + 0.5 * _RIDGE * float((theta**2).sum())

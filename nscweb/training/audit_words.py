@@ -29,11 +29,7 @@ def plain_name(name: str) -> str:
 
 
 def audit_sentence(
-    level: str,
-    alone: dict[str, Any],
-    used: Sequence[dict[str, Any]],
-    worst: dict[str, Any] | None,
-    chance: float,
+    level: str, alone: dict[str, Any], used: Sequence[dict[str, Any]], worst: dict[str, Any] | None, chance: float
 ) -> str:
     """One or two sentences for a card.
 

@@ -54,9 +54,7 @@ class AugmentSettings:
         return cls(**{**nothing, "quarter_turns": False, **changes})
 
 
-def augment_batch(
-    fields: Tensor, field: tuple[int, int], settings: AugmentSettings, generator: Generator
-) -> Tensor:
+def augment_batch(fields: Tensor, field: tuple[int, int], settings: AugmentSettings, generator: Generator) -> Tensor:
     """Change cells at random.
 
     Args:

@@ -75,9 +75,7 @@ class CardText:
 def refuse_existing_model(out: Path) -> None:
     """Raise `WrongUse` when `out` holds a model already, so that no model is lost by training another."""
     if (out / "card.json").exists():
-        raise WrongUse(
-            f"The folder {out.name} holds a model already.", "Choose another folder for the new model."
-        )
+        raise WrongUse(f"The folder {out.name} holds a model already.", "Choose another folder for the new model.")
 
 
 def write_model_folder(
@@ -151,9 +149,7 @@ def write_model_folder(
     return read_card(out)
 
 
-def _origin(
-    config: TrainConfig, data: TrainingData, split: Split, trained: Trained, text: CardText
-) -> Origin:
+def _origin(config: TrainConfig, data: TrainingData, split: Split, trained: Trained, text: CardText) -> Origin:
     cost = count_cost(trained.model, (len(data.recipe.channels), *data.recipe.resize))
     settings = {
         **config.as_dict(),
@@ -257,9 +253,7 @@ def _calibration(data: TrainingData, split: Split, trained: Trained) -> dict[str
             plain.append(input_statistics(inputs))
     described = {"embedding": features, "input": plain}
     return {
-        CALIBRATION_KEY: {
-            kind: fit_reference(np.concatenate(parts)).as_dict() for kind, parts in described.items()
-        }
+        CALIBRATION_KEY: {kind: fit_reference(np.concatenate(parts)).as_dict() for kind, parts in described.items()}
     }
 
 

@@ -18,9 +18,7 @@ from nscweb.training.dataset import CellFileSource, SampleLabel
 FORMAT = 1
 
 
-def write_cell_list(
-    path: Path, sources: Sequence[CellFileSource], *, simulated: bool, description: str
-) -> None:
+def write_cell_list(path: Path, sources: Sequence[CellFileSource], *, simulated: bool, description: str) -> None:
     """Write the list of some cell files; those below its folder are named relative to it."""
     rows = [
         {
@@ -60,15 +58,7 @@ def read_cell_list(path: Path) -> tuple[list[CellFileSource], bool, str]:
             for row in content["samples"]
         ]
         found = sources, bool(content["simulated"]), str(content["description"])
-    except (
-        OSError,
-        UnicodeDecodeError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputRefused(f"The list {path.name} of training cells cannot be read: {error}.") from error
     missing = [source.path.name for source in sources if not source.path.is_file()]
     if missing:

@@ -30,9 +30,7 @@ def stored(values: Array, like: Array) -> Array:
     return np.clip(np.rint(values), 0, full_scale(like)).astype(like.dtype)
 
 
-def swapped(
-    image: Array, own: Recording, other: Recording, parts: Sequence[str], rng: np.random.Generator
-) -> Array:
+def swapped(image: Array, own: Recording, other: Recording, parts: Sequence[str], rng: np.random.Generator) -> Array:
     """The cell of an image in the light of another recording.
 
     Args:
@@ -77,9 +75,7 @@ def reframed(image: Array, own: Recording, size: tuple[int, int], rng: np.random
 
 def blurred(image: Array, sigma_px: float) -> Array:
     """Gaussian blur of a width in pixels."""
-    return _planes(
-        image, lambda plane: cv2.GaussianBlur(plane, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
-    )
+    return _planes(image, lambda plane: cv2.GaussianBlur(plane, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101))
 
 
 def defocused(image: Array, distance_um: float, pixel_um: float) -> Array:
@@ -118,10 +114,7 @@ def sloped(image: Array, own: Recording, share: float, rng: np.random.Generator)
     turn = rng.uniform(0, 2 * np.pi)
     zero = np.zeros_like(own.level)
     ramp = replace(
-        own,
-        level=zero,
-        slope_x=share * own.contrast * np.cos(turn),
-        slope_y=share * own.contrast * np.sin(turn),
+        own, level=zero, slope_x=share * own.contrast * np.cos(turn), slope_y=share * own.contrast * np.sin(turn)
     )
     return stored(image + light_of(ramp, image.shape[1:]), image)
 
@@ -156,9 +149,9 @@ def shallower(image: Array, bits: int) -> Array:
     coarse = np.rint(np.clip(image / top, 0, 1) * levels)
     if bits <= 8 and top > 255:
         return np.rint(coarse * (255 / levels)).astype(np.uint8)
-    return np.asarray(
-        coarse * (top / levels) if image.dtype.kind == "f" else np.rint(coarse * (top / levels))
-    ).astype(image.dtype)
+    return np.asarray(coarse * (top / levels) if image.dtype.kind == "f" else np.rint(coarse * (top / levels))).astype(
+        image.dtype
+    )
 
 
 def compressed(image: Array, quality: int) -> Array:

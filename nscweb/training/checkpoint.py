@@ -76,11 +76,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path,
-    fingerprint: str,
-    model: nn.Module,
-    optimiser: Optimizer,
-    average: nn.Module | None = None,
+    path: Path, fingerprint: str, model: nn.Module, optimiser: Optimizer, average: nn.Module | None = None
 ) -> tuple[Progressed, dict[str, Tensor]] | None:
     """Put a run back where it was; None when there is no checkpoint.
 

@@ -78,22 +78,16 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch < 0 or self.batch == 1 or self.patience < 0:
-            raise WrongUse(
-                "Epochs and patience are 0 (chosen for you) or more, and a batch has at least two cells."
-            )
+            raise WrongUse("Epochs and patience are 0 (chosen for you) or more, and a batch has at least two cells.")
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise WrongUse("A learning rate is a positive number.")
         if self.step_every < 1 or not 0 < self.step_factor <= 1:
             raise WrongUse("A step schedule steps after at least one epoch, by a factor above 0 and up to 1.")
         if not (0 <= self.label_smoothing < 1 and 0 <= self.average < 1 and 0 <= self.balance <= 1):
-            raise WrongUse(
-                "Label smoothing and the decay of the average lie from 0 to below 1, balance from 0 to 1."
-            )
+            raise WrongUse("Label smoothing and the decay of the average lie from 0 to below 1, balance from 0 to 1.")
         least = min(self.mixup, self.weight_decay, self.clip_gradient, self.least_gain, self.warmup_steps)
         if least < 0:
-            raise WrongUse(
-                "Mixup, weight decay, gradient clipping, least gain and warm-up are 0 (off) or positive."
-            )
+            raise WrongUse("Mixup, weight decay, gradient clipping, least gain and warm-up are 0 (off) or positive.")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; nested settings are dictionaries."""

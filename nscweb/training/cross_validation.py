@@ -189,9 +189,7 @@ def summarise(rows: Sequence[dict[str, Any]], pooled: Sequence[Metric]) -> dict[
     for name in dict.fromkeys(name for row in rows for name in row["f1"]):
         summary[f"f1 {name}"] = _spread([row["f1"][name] for row in rows if name in row["f1"]])
     accuracy = summary["accuracy"]
-    spread = (
-        "" if accuracy["sd"] is None else f" with a standard deviation of {100 * accuracy['sd']:.1f} points"
-    )
+    spread = "" if accuracy["sd"] is None else f" with a standard deviation of {100 * accuracy['sd']:.1f} points"
     text = f"{len(rows)} fold{'' if len(rows) == 1 else 's'}: mean accuracy {100 * accuracy['mean']:.1f} %{spread}."
     for item in pooled:
         if item.name == "accuracy" and not item.class_name:

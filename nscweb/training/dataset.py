@@ -177,9 +177,7 @@ def collect(
         keeper.add(images, sample_of[-len(piece) :], labels[-len(piece) :])
         progress(len(labels), total, "Preparing cells")
     if not labels:
-        raise InputRefused(
-            "There are no labelled cells to train on.", "Enter the true class of samples first."
-        )
+        raise InputRefused("There are no labelled cells to train on.", "Enter the true class of samples first.")
     return TrainingData(
         fields=store.finished(),
         labels=np.asarray(labels, np.int64),

@@ -59,9 +59,7 @@ class Team:
         """The network with gradients averaged over the processes; it starts from the numbers of process 0."""
         if self.size == 1:
             return model
-        return nn.parallel.DistributedDataParallel(
-            model, device_ids=[device.index] if device.type == "cuda" else None
-        )
+        return nn.parallel.DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
 
     def summed(self, numbers: list[float], device: torch.device) -> list[float]:
         """Sums over the processes."""
@@ -119,9 +117,7 @@ def team_of(environment: Mapping[str, str], device: str) -> Iterator[Team]:
             "Start as many processes per machine as it has GPUs, or add --device cpu.",
         )
     if not dist.is_available() or (not on_gpu and not dist.is_gloo_available()):
-        raise WrongUse(
-            "This torch was built without support for several processes.", "Train with one process."
-        )
+        raise WrongUse("This torch was built without support for several processes.", "Train with one process.")
     if on_gpu:
         torch.cuda.set_device(team.local_rank)
     dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_LONGEST_WAIT)

@@ -136,13 +136,19 @@ def near_duplicates(
     order = np.lexsort((rows[:, 1], rows[:, 0], -np.asarray(scores)))
     pairs = tuple(
         Pair(
-            a, PARTS[part_of_cell[a]], int(sample_of[a]),
-            b, PARTS[part_of_cell[b]], int(sample_of[b]),
-            round(scores[index], 4), index < exact, bool(labels[a] == labels[b]),
+            a,
+            PARTS[part_of_cell[a]],
+            int(sample_of[a]),
+            b,
+            PARTS[part_of_cell[b]],
+            int(sample_of[b]),
+            round(scores[index], 4),
+            index < exact,
+            bool(labels[a] == labels[b]),
         )
         for index in order[:LISTED].tolist()
         for a, b in [found[index]]
-    )  # fmt: skip
+    )
     return DuplicateReport(
         cells=int((part_of_cell >= 0).sum()),
         exact=exact,
@@ -156,10 +162,7 @@ def near_duplicates(
 
 
 def duplicates_summary(
-    data: TrainingData,
-    split: Split,
-    progress: Progress = no_progress,
-    cancel: CancelAsked = never_cancelled,
+    data: TrainingData, split: Split, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> dict[str, Any]:
     """The search over the parts of a split, ready for ``card.audit["duplicates"]``.
 
@@ -170,16 +173,11 @@ def duplicates_summary(
     part_of = np.full(len(data), -1, np.int64)
     for part, rows in enumerate((split.train, split.validation, split.held_out)):
         part_of[rows] = part
-    report = near_duplicates(
-        data.fields, data.labels, part_of, data.sample_of, progress=progress, cancel=cancel
-    )
+    report = near_duplicates(data.fields, data.labels, part_of, data.sample_of, progress=progress, cancel=cancel)
     pairs = []
     for pair in report.pairs:
         row = asdict(pair)
-        row["sample"], row["other_sample"] = (
-            data.samples[pair.sample].name,
-            data.samples[pair.other_sample].name,
-        )
+        row["sample"], row["other_sample"] = (data.samples[pair.sample].name, data.samples[pair.other_sample].name)
         pairs.append(row)
     return {
         "passed": report.by_chance,

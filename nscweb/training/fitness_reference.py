@@ -18,13 +18,7 @@ from nscweb.core.progress import CancelAsked, never_cancelled, stop_if_asked
 from nscweb.evaluation.shift import Summary
 from nscweb.inference.embeddings import CALIBRATION_KEY, FeatureReference, fit_reference, reference_from
 from nscweb.inference.familiarity import FAR_QUANTILE, input_statistics
-from nscweb.inference.sample_figures import (
-    SAMPLES_KEY,
-    confidences,
-    reference_of_samples,
-    stored_figures,
-    summaries,
-)
+from nscweb.inference.sample_figures import SAMPLES_KEY, confidences, reference_of_samples, stored_figures, summaries
 from nscweb.preprocess.recipe import apply_recipe
 from nscweb.training.dataset import TrainingData
 from nscweb.training.raw_cells import RawCells
@@ -86,10 +80,7 @@ def _samples(data: TrainingData, raw: RawCells, unseen: set[int]) -> list[tuple[
     enough = [int(name) for name, count in zip(names, counts, strict=True) if count >= _FEWEST_CELLS]
     enough.sort(key=lambda name: (name not in unseen, name))
     return [
-        (
-            name,
-            [raw.images[int(place)] for place in np.flatnonzero(of_row == name)[:_MOST_CELLS_OF_SAMPLE]],
-        )
+        (name, [raw.images[int(place)] for place in np.flatnonzero(of_row == name)[:_MOST_CELLS_OF_SAMPLE]])
         for name in enough[:_MOST_SAMPLES]
     ]
 

@@ -28,9 +28,7 @@ def folds(data: Labelled, by: By, k: int, seed: int, *, validation: float = 0.1)
             the network would never see it while that group is held out; more folds than groups.
     """
     if k != LEAVE_ONE_OUT and k < _LEAST_FOLDS:
-        raise WrongUse(
-            "Cross-validation needs at least two folds.", "Ask for 5, or for 0: one group at a time."
-        )
+        raise WrongUse("Cross-validation needs at least two folds.", "Ask for 5, or for 0: one group at a time.")
     if by == "cell":
         return _by_cell(data, k, seed, validation)
     groups = group_samples(data, by)
@@ -63,9 +61,7 @@ def folds(data: Labelled, by: By, k: int, seed: int, *, validation: float = 0.1)
 
 def _by_cell(data: Labelled, k: int, seed: int, validation: float) -> list[Split]:
     if k == LEAVE_ONE_OUT:
-        raise WrongUse(
-            "Leaving out one cell at a time would train a network for every cell.", "Ask for 5 folds."
-        )
+        raise WrongUse("Leaving out one cell at a time would train a network for every cell.", "Ask for 5 folds.")
     generator = np.random.default_rng([seed, 9])
     fold_of = np.zeros(len(data.labels), np.int64)
     dealt = 0

@@ -130,9 +130,7 @@ def finish_tensor(recipe: InputRecipe, fields: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=32)
-def resize_matrices(
-    given: tuple[int, int], wanted: tuple[int, int], interpolation: str
-) -> tuple[Tensor, Tensor]:
+def resize_matrices(given: tuple[int, int], wanted: tuple[int, int], interpolation: str) -> tuple[Tensor, Tensor]:
     """(H, h) and (W, w): OpenCV's resize of x is ``first @ x @ second.T``, because it is linear and goes by axis.
 
     They are read off OpenCV itself, by resizing images of a single row or column of ones.
@@ -180,9 +178,7 @@ def predict_rows(
     return np.concatenate(parts)
 
 
-def mixed_loss(
-    logits: Tensor, batch: Batch, weight: Tensor, smoothing: float, whole: Tensor | None = None
-) -> Tensor:
+def mixed_loss(logits: Tensor, batch: Batch, weight: Tensor, smoothing: float, whole: Tensor | None = None) -> Tensor:
     """Weighted cross-entropy of a batch, of both labels of each input with mixup.
 
     Args:
@@ -197,8 +193,6 @@ def mixed_loss(
     total = logits.new_zeros(())
     for labels, share in ((batch.labels, batch.share), (batch.others, 1 - batch.share)):
         if share:
-            summed = functional.cross_entropy(
-                logits, labels, weight, reduction="sum", label_smoothing=smoothing
-            )
+            summed = functional.cross_entropy(logits, labels, weight, reduction="sum", label_smoothing=smoothing)
             total = total + share * summed / (weight[labels].sum() if whole is None else whole)
     return total

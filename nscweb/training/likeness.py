@@ -36,11 +36,7 @@ Rows = NDArray[np.int64]
 
 
 def pairs_alike(
-    fields: NDArray[Any],
-    part_of_cell: Rows,
-    settled: NDArray[np.bool_],
-    progress: Progress,
-    cancel: CancelAsked,
+    fields: NDArray[Any], part_of_cell: Rows, settled: NDArray[np.bool_], progress: Progress, cancel: CancelAsked
 ) -> tuple[Rows, Rows, Rows, bool]:
     """Pairs of different parts that are worth a closer look.
 
@@ -97,9 +93,7 @@ def _closer(patches: Floats, queries: Rows, targets: Rows) -> tuple[Rows, Rows, 
     kept: list[tuple[Rows, Rows, Rows, Floats]] = []
     for start in range(0, len(queries), 4096):
         query, target = queries[start : start + 4096], targets[start : start + 4096]
-        values = np.stack(
-            [np.einsum("ij,ij->i", each, patches[target]) for each in _orientations(patches[query])]
-        )
+        values = np.stack([np.einsum("ij,ij->i", each, patches[target]) for each in _orientations(patches[query])])
         how, best = values.argmax(axis=0), values.max(axis=0)
         alike = best >= ALIKE
         kept.append((query[alike], target[alike], how[alike], best[alike]))

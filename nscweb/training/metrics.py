@@ -135,9 +135,7 @@ def _metrics(scored: Scored, classes: ClassScheme, seed: int, time_h: float | No
         kind, count = how, int(matrix.sum())
         if weights is None and name == "accuracy":
             (low, high), kind = wilson(int(np.trace(matrix)), count), _WILSON + why
-        found.append(
-            Metric(name, *_ordered(column[0], low, high), count, n_samples, names[index], time_h, kind)
-        )
+        found.append(Metric(name, *_ordered(column[0], low, high), count, n_samples, names[index], time_h, kind))
     how = _BY_SAMPLES if weights is not None else _HANLEY_MCNEIL + why
     found.extend(_auc_metrics(scored, classes, group_of, weights, time_h, how))
     return found

@@ -46,24 +46,18 @@ _SETTINGS: tuple[tuple[str, type, tuple[str, ...] | None, str], ...] = (
 def parser(description: str | None) -> argparse.ArgumentParser:
     """All options of the command."""
     made = argparse.ArgumentParser(
-        prog="python -m nscweb.training",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="python -m nscweb.training", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     source = made.add_mutually_exclusive_group(required=True)
     source.add_argument("--cells", type=Path, metavar="LIST.json", help="list of labelled cell files")
     source.add_argument("--simulated", type=int, metavar="N", help="train on N simulated cells")
-    made.add_argument(
-        "--out", type=Path, required=True, help="folder of the new model; its last part is its name"
-    )
+    made.add_argument("--out", type=Path, required=True, help="folder of the new model; its last part is its name")
     made.add_argument("--recipe", choices=FAMILIES, help="settings of a paper; other options change them")
     for name, kind, choices, text in _SETTINGS:
         made.add_argument(f"--{name.replace('_', '-')}", type=kind, choices=choices, help=text or None)
     made.add_argument("--compile", action="store_true", help="torch.compile, where it works")
     made.add_argument("--no-augment", action="store_true", help="show every cell as it is")
-    made.add_argument(
-        "--quarter-turns", action="store_true", help="turn cells by multiples of 90 degrees only"
-    )
+    made.add_argument("--quarter-turns", action="store_true", help="turn cells by multiples of 90 degrees only")
     made.add_argument("--crop", type=float, help="smallest share of a random resized crop; 0: off")
     made.add_argument("--pretrained-folder", type=Path, help="where downloaded ImageNet weights lie")
     made.add_argument("--field", type=int, default=RECIPE.resize[0], help="side of the field in pixels")
@@ -71,9 +65,12 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made.add_argument("--validation", type=float, default=0.1, help="share that decides when to stop")
     made.add_argument("--held-out", type=float, default=0.2, help="share that is never seen")
     made.add_argument(
-        "--memory", type=float, default=MEMORY_LIMIT / 2**30, metavar="GIB",
+        "--memory",
+        type=float,
+        default=MEMORY_LIMIT / 2**30,
+        metavar="GIB",
         help="prepared cells beyond this go to a file in the folder of the model",
-    )  # fmt: skip
+    )
     made.add_argument("--no-checks", action="store_true", help="no shortcut audit and no robustness table")
     made.add_argument("--licence", default="not stated; follows the images that it was trained on")
     return made
@@ -85,9 +82,7 @@ def config_of(given: argparse.Namespace) -> TrainConfig:
     Raises:
         WrongUse: a number that makes no sense.
     """
-    changes: dict[str, Any] = {
-        name: getattr(given, name) for name, *_ in _SETTINGS if getattr(given, name) is not None
-    }
+    changes: dict[str, Any] = {name: getattr(given, name) for name, *_ in _SETTINGS if getattr(given, name) is not None}
     if given.compile:
         changes["compile"] = True
     config = recipe_settings(given.recipe, **changes) if given.recipe else TrainConfig(**changes)

@@ -79,10 +79,7 @@ class Probe:
         return np.asarray(self.probabilities.argmax(axis=1) == self.labels)
 
     def ask(
-        self,
-        change: Callable[[int, Array, Recording], Array],
-        cancel: CancelAsked,
-        pixel_factor: float = 1.0,
+        self, change: Callable[[int, Array, Recording], Array], cancel: CancelAsked, pixel_factor: float = 1.0
     ) -> NDArray[np.float32]:
         """(n, K) probabilities of all cells after a change, which gets place, image and light.
 
@@ -98,9 +95,7 @@ class Probe:
         return np.concatenate(parts)
 
 
-def probe_of(
-    model: nn.Module, data: TrainingData, split: Split, seed: int, device: torch.device
-) -> Probe | None:
+def probe_of(model: nn.Module, data: TrainingData, split: Split, seed: int, device: torch.device) -> Probe | None:
     """The network with held-out cells that were kept as stored; None when none were.
 
     At most `MOST_CELLS`, spread over classes and samples; fewer for a network that needs much work for each
@@ -151,11 +146,7 @@ def _spread(data: TrainingData, raw: RawCells, most: int, seed: int) -> RawCells
 
 
 def _probabilities(
-    model: nn.Module,
-    data: TrainingData,
-    images: Sequence[Array],
-    device: torch.device,
-    pixel_factor: float = 1.0,
+    model: nn.Module, data: TrainingData, images: Sequence[Array], device: torch.device, pixel_factor: float = 1.0
 ) -> NDArray[np.float32]:
     parts = []
     size = None if data.pixel_size_um is None else data.pixel_size_um * pixel_factor

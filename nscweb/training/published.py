@@ -82,7 +82,5 @@ def recipe_settings(family: str, **changes: Any) -> TrainConfig:
         WrongUse: there is no such paper.
     """
     if family not in _RECIPES:
-        raise WrongUse(
-            f"There is no published recipe called {family!r}.", f"Known are {', '.join(FAMILIES)}."
-        )
+        raise WrongUse(f"There is no published recipe called {family!r}.", f"Known are {', '.join(FAMILIES)}.")
     return TrainConfig(**{**_PLAIN, **_RECIPES[family], **changes})

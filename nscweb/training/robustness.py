@@ -51,11 +51,7 @@ class Change:
 
 
 def robustness(
-    probe: Probe | None,
-    *,
-    seed: int,
-    progress: Progress = no_progress,
-    cancel: CancelAsked = never_cancelled,
+    probe: Probe | None, *, seed: int, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> tuple[dict[str, Any], ...]:
     """The table for the card, JSON-ready; empty when no held-out cells were kept as stored.
 
@@ -67,24 +63,14 @@ def robustness(
     """
     if probe is None:
         return ()
-    rows = [
-        _row(
-            probe,
-            Change("none", "unchanged", "as recorded", 0.0, lambda image, own, rng, amount: image),
-            None,
-        )
-    ]
+    rows = [_row(probe, Change("none", "unchanged", "as recorded", 0.0, lambda image, own, rng, amount: image), None)]
     planned = planned_changes(probe.images[0], probe.data.pixel_size_um)
     for number, change in enumerate(planned):
         progress(number, len(planned), f"Robustness: {change.name}, {change.strength}")
         rng = np.random.default_rng([seed, 12, number])
 
         def made(
-            place: int,
-            image: Array,
-            own: Recording,
-            change: Change = change,
-            rng: np.random.Generator = rng,
+            place: int, image: Array, own: Recording, change: Change = change, rng: np.random.Generator = rng
         ) -> Array:
             return change.make(image, own, rng, change.amount)
 
@@ -101,33 +87,39 @@ def planned_changes(like: Array, pixel_size_um: float | None = None) -> list[Cha
     series: list[tuple[str, str, str, tuple[float, ...], Make]] = [
         ("blur", "blur", "{:g} px", (0.5, 1.0, 2.0), lambda i, r, g, s: changes.blurred(i, s)),
         (
-            "defocus", "defocus", "{:g} µm" + assumed, (4.0, 8.0, 16.0),
+            "defocus",
+            "defocus",
+            "{:g} µm" + assumed,
+            (4.0, 8.0, 16.0),
             lambda i, r, g, s: changes.defocused(i, s, pixel),
         ),
+        ("noise", "noise", "{:.0%} of contrast", (0.05, 0.1, 0.2), lambda i, r, g, s: changes.noisier(i, r, s, g)),
         (
-            "noise", "noise", "{:.0%} of contrast", (0.05, 0.1, 0.2),
-            lambda i, r, g, s: changes.noisier(i, r, s, g),
-        ),
-        (
-            "gradient", "slope of the illumination", "{:.0%} of contrast, edge to edge", (0.1, 0.25, 0.5),
+            "gradient",
+            "slope of the illumination",
+            "{:.0%} of contrast, edge to edge",
+            (0.1, 0.25, 0.5),
             lambda i, r, g, s: changes.sloped(i, r, s, g),
         ),
         ("light", "brightness of the illumination", "× {:g}", (0.7, 1.4), lambda i, r, g, s: changes.brighter(i, s)),
         (
-            "contrast", "contrast of the cell", "× {:g}", (0.5, 0.75, 1.5),
+            "contrast",
+            "contrast of the cell",
+            "× {:g}",
+            (0.5, 0.75, 1.5),
             lambda i, r, g, s: changes.contrasted(i, r, s),
         ),
         ("rotation", "rotation", "{:g}°", (15.0, 45.0, 90.0), lambda i, r, g, s: changes.turned(i, s)),
         ("scale", "scale", "× {:g}", (0.8, 0.9, 1.1, 1.25), lambda i, r, g, s: changes.turned(i, 0.0, s)),
         (
-            "depth", "bit depth", "{:g} bit", (7.0, 6.0, 5.0) if eight_bit else (10.0, 8.0, 6.0),
+            "depth",
+            "bit depth",
+            "{:g} bit",
+            (7.0, 6.0, 5.0) if eight_bit else (10.0, 8.0, 6.0),
             lambda i, r, g, s: changes.shallower(i, int(s)),
         ),
-        (
-            "jpeg", "JPEG compression", "quality {:g}", (90.0, 50.0),
-            lambda i, r, g, s: changes.compressed(i, int(s)),
-        ),
-    ]  # fmt: skip
+        ("jpeg", "JPEG compression", "quality {:g}", (90.0, 50.0), lambda i, r, g, s: changes.compressed(i, int(s))),
+    ]
     found = [
         Change(kind, name, words.format(amount).replace("%", " %"), amount, make)
         for kind, name, words, amounts, make in series
@@ -143,14 +135,21 @@ def _other_instrument(own: Profile, other: Profile) -> list[Change]:
     way = f"{_TITLES[own.name]} to {_TITLES[other.name]}, simulated"
     return [
         Change(
-            "instrument", "other instrument", f"{way}, brought to the pixel size of this model", 1.0,
+            "instrument",
+            "other instrument",
+            f"{way}, brought to the pixel size of this model",
+            1.0,
             lambda i, r, g, s: changes.on_camera(i, r, camera, g, back=True),
         ),
         Change(
-            "instrument", "other instrument", f"{way}, pixels as they come", scale,
-            lambda i, r, g, s: changes.on_camera(i, r, camera, g, back=False), 1 / scale,
+            "instrument",
+            "other instrument",
+            f"{way}, pixels as they come",
+            scale,
+            lambda i, r, g, s: changes.on_camera(i, r, camera, g, back=False),
+            1 / scale,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _row(probe: Probe, change: Change, probabilities: NDArray[np.float32] | None) -> dict[str, Any]:
@@ -159,8 +158,7 @@ def _row(probe: Probe, change: Change, probabilities: NDArray[np.float32] | None
     accuracy, cost = probe.rounds.accuracy(hits).as_dict(), probe.rounds.cost(probe.hits, hits).as_dict()
     classes = len(probe.data.classes)
     shares = [
-        np.bincount(names, minlength=classes) / len(names)
-        for names in (probe.probabilities.argmax(axis=1), said)
+        np.bincount(names, minlength=classes) / len(names) for names in (probe.probabilities.argmax(axis=1), said)
     ]
     return {
         "change": change.name,

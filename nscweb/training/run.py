@@ -78,9 +78,7 @@ def train(
         config = replace(config, compile=False)
         progress(1, 1, " ".join(trained.remarks))
     progress(1, 1, "Measuring on held-out cells")
-    entry = write_model_folder(
-        out, config, data, split, trained, text, checks=checks, progress=progress, cancel=cancel
-    )
+    entry = write_model_folder(out, config, data, split, trained, text, checks=checks, progress=progress, cancel=cancel)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return entry
 
@@ -107,7 +105,6 @@ def help_train(
 def _split(config: TrainConfig, data: TrainingData, plan: SplitPlan) -> Split:
     if config.architecture not in ARCHITECTURES:
         raise WrongUse(
-            f"There is no architecture called {config.architecture!r}.",
-            f"Possible are {', '.join(ARCHITECTURES)}.",
+            f"There is no architecture called {config.architecture!r}.", f"Possible are {', '.join(ARCHITECTURES)}."
         )
     return make_split(data, plan, config.seed)

@@ -25,8 +25,7 @@ def input_size_for(architecture: str, field: tuple[int, int] | None = None) -> t
     """
     if architecture not in ARCHITECTURES:
         raise WrongUse(
-            f"There is no architecture called {architecture!r}.",
-            f"Possible are {', '.join(ARCHITECTURES)}.",
+            f"There is no architecture called {architecture!r}.", f"Possible are {', '.join(ARCHITECTURES)}."
         )
     line = ARCHITECTURES[architecture]
     if field is None:

@@ -115,9 +115,7 @@ def gap_between(
     The interval is that of a difference of two independent figures from their own intervals (MOVER: Zou and Donner
     2008, Statistics in Medicine 27, equation 3).
     """
-    first, second = (
-        next(m for m in side if (m.name, m.class_name) == ("accuracy", "")) for side in (by_cell, grouped)
-    )
+    first, second = (next(m for m in side if (m.name, m.class_name) == ("accuracy", "")) for side in (by_cell, grouped))
     gap = first.value - second.value
     low = gap - math.hypot(first.value - first.low, second.high - second.value)
     high = gap + math.hypot(first.high - first.value, second.value - second.low)

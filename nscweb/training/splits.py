@@ -101,10 +101,7 @@ def make_split(data: Labelled, plan: SplitPlan, seed: int) -> Split:
     shares = (1 - plan.held_out, plan.held_out)
     part_of = deal(groups.counts, shares, np.random.default_rng([seed, 5, CHOICES.index(plan.by)]), lacking)
     refuse_few(
-        replace(groups, counts=groups.counts[part_of == 0]),
-        data.classes,
-        1,
-        "none of them is left to train on.",
+        replace(groups, counts=groups.counts[part_of == 0]), data.classes, 1, "none of them is left to train on."
     )
     return held_out_split(data, groups, np.flatnonzero(part_of == 1), plan.validation / shares[0], seed)
 

@@ -50,9 +50,7 @@ class Learner:
         kept: CellNetwork = network
         return kept
 
-    def step(
-        self, batch: Batch, rate: float, number: int, whole: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def step(self, batch: Batch, rate: float, number: int, whole: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Learn from one batch.
 
         Args:

@@ -36,9 +36,7 @@ def ask_and_answer(app: App, run: Run) -> tuple[Asked, bool]:
         if not cells_counted(found):
             show.empty("No cell is left", "The filters leave out every cell. Widen them below.")
         elif found.groups.empty:
-            show.empty(
-                "Nothing to compare", "Fill inducer group and time in the sample sheet on the page Study."
-            )
+            show.empty("Nothing to compare", "Fill inducer group and time in the sample sheet on the page Study.")
         else:
             compare_view.answer(asked)
     return asked, bool(cells_counted(found)) and not found.groups.empty

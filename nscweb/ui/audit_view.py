@@ -27,12 +27,7 @@ ROBUSTNESS_HELP = (
     "each class is given moves, on average; it is what a fate ratio would move by."
 )
 _VERDICTS = {"clear": "passed", "remark": "passed, with a remark", "failed": "not passed"}
-_FIGURES = {
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro F1",
-    "auc": "AUC",
-}
+_FIGURES = {"balanced_accuracy": "Balanced accuracy", "accuracy": "Accuracy", "macro_f1": "Macro F1", "auc": "AUC"}
 
 
 def draw_checks(card: ModelCard) -> None:
@@ -119,9 +114,7 @@ def robustness_table(card: ModelCard) -> pd.DataFrame:
 def _verdict(audit: Mapping[str, Any]) -> None:
     level = str(audit.get("level", "clear" if audit.get("passed") else "failed"))
     tiles = [("Shortcut audit", _VERDICTS.get(level, level), "")]
-    row = next(
-        (r for r in audit.get("alone", {}).get("figures", ()) if r["figure"] == "balanced_accuracy"), None
-    )
+    row = next((r for r in audit.get("alone", {}).get("figures", ()) if r["figure"] == "balanced_accuracy"), None)
     if row is not None:
         tiles += [
             (
@@ -131,9 +124,7 @@ def _verdict(audit: Mapping[str, Any]) -> None:
             ),
             ("Model", _share(row["network"]), "of the same cells"),
         ]
-    worst = max(
-        (r for r in audit.get("swaps", ()) if r.get("decides")), key=lambda r: float(r["cost"]), default=None
-    )
+    worst = max((r for r in audit.get("swaps", ()) if r.get("decides")), key=lambda r: float(r["cost"]), default=None)
     if worst is not None:
         tiles.append(("Largest loss by a swap", f"{100 * worst['cost']:.1f} points", str(worst["what"])))
     show.facts(tiles)

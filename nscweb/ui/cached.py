@@ -27,9 +27,7 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 def _kept(entries: int, spinner: str | bool = False) -> Callable[[_Function], _Function]:
     """`st.cache_resource` with a type; arguments whose name starts with ``_`` are not part of the key."""
-    return cast(
-        Callable[[_Function], _Function], st.cache_resource(max_entries=entries, show_spinner=spinner)
-    )
+    return cast(Callable[[_Function], _Function], st.cache_resource(max_entries=entries, show_spinner=spinner))
 
 
 def app() -> App:
@@ -107,16 +105,12 @@ def _options(_app: App, _run: Run, key: str) -> dashboard.FilterOptions:
 
 
 @_kept(24, "Asking the model where it looked …")
-def _maps(
-    _app: App, _run: Run, key: str, cell_ids: tuple[str, ...], class_name: str
-) -> list[explain.Explained]:
+def _maps(_app: App, _run: Run, key: str, cell_ids: tuple[str, ...], class_name: str) -> list[explain.Explained]:
     return explain.explain(_app, _run, cell_ids, class_name=class_name)
 
 
 @_kept(24, "Fetching cells …")
-def _gallery(
-    _app: App, _run: Run, key: str, chosen: cells.CellFilter, limit: int, offset: int
-) -> cells.GalleryPage:
+def _gallery(_app: App, _run: Run, key: str, chosen: cells.CellFilter, limit: int, offset: int) -> cells.GalleryPage:
     return cells.gallery(_app, _run, chosen, limit=limit, offset=offset)
 
 

@@ -39,8 +39,7 @@ def origin_sentence(card: ModelCard) -> str:
     """Whether the weights come from simulated cells, in words that cannot be overlooked."""
     if card.origin.simulated:
         return (
-            "Trained on simulated cells only. Use it to learn the program, "
-            "not to conclude anything about real cells."
+            "Trained on simulated cells only. Use it to learn the program, not to conclude anything about real cells."
         )
     return f"Trained on {count(card.origin.cells, 'cell')}."
 
@@ -121,9 +120,7 @@ def _input_rows(card: ModelCard) -> dict[str, object]:
     recipe = card.recipe
     field = "the whole frame"
     if recipe.field_px:
-        field = (
-            f"{recipe.field_px[1]} x {recipe.field_px[0]} pixels around the centre, padded, never stretched"
-        )
+        field = f"{recipe.field_px[1]} x {recipe.field_px[0]} pixels around the centre, padded, never stretched"
     elif recipe.field_um:
         field = f"{recipe.field_um[1]:g} x {recipe.field_um[0]:g} µm around the centre, never stretched"
     first: dict[str, object] = {}

@@ -36,9 +36,7 @@ def left_out_words(total: int, left_out: int) -> str:
     """Why ratios count fewer cells than the gallery; "" where they count all."""
     if not left_out:
         return ""
-    which = (
-        "All of them are" if left_out == total else f"Of them {left_out:,} {'is' if left_out == 1 else 'are'}"
-    )
+    which = "All of them are" if left_out == total else f"Of them {left_out:,} {'is' if left_out == 1 else 'are'}"
     return (
         f" {which} left out of the ratios on Predict and Compare, by quality flag or as control samples; they count "
         f"{total - left_out:,}."
@@ -72,9 +70,7 @@ def draw(app: App, run: Run, page: GalleryPage, explained: str) -> None:
         )
     gallery.grid(tiles, width=236 if explained else 150, pixel_size_um=page.pixel_size_um)
     if page.pixel_size_um is None:
-        st.caption(
-            "No scale bar: the pixel size of this study is not known. It can be set on the page Study."
-        )
+        st.caption("No scale bar: the pixel size of this study is not known. It can be set on the page Study.")
 
 
 def downloads(app: App, run: Run, page: GalleryPage, chosen: CellFilter) -> None:
@@ -134,10 +130,7 @@ def quick_results(app: App, files: tuple[tuple[str, bytes], ...], model: str) ->
                 [("raw image", item.image), (f"map for {item.predicted}", item.overlay)],
                 f"{item.predicted} {percent(item.confidence, 0)}",
                 colours.get(item.predicted, ""),
-                [
-                    item.name,
-                    *(["flags: " + ", ".join(flag(name).label for name in item.flags)] if item.flags else []),
-                ],
+                [item.name, *(["flags: " + ", ".join(flag(name).label for name in item.flags)] if item.flags else [])],
                 item.scores,
                 colours,
             )

@@ -85,14 +85,21 @@ def ask(
     with (below or st.container()).expander("How it is counted and tested", icon=":material/calculate:"):
         left, right = st.columns(2)
         method = left.selectbox(
-            "Ratios are", list(METHODS), format_func=METHODS.__getitem__, key=f"{key}_method", help=METHOD_HELP,
+            "Ratios are",
+            list(METHODS),
+            format_func=METHODS.__getitem__,
+            key=f"{key}_method",
+            help=METHOD_HELP,
             persist_state="session",
-        )  # fmt: skip
+        )
         adjust = right.selectbox(
-            "p values are adjusted by", list(_ADJUST), format_func=_ADJUST.__getitem__, key=f"{key}_adjust",
+            "p values are adjusted by",
+            list(_ADJUST),
+            format_func=_ADJUST.__getitem__,
+            key=f"{key}_adjust",
             help="Whoever compares many groups finds some difference by chance; the adjustment accounts for it.",
             persist_state="session",
-        )  # fmt: skip
+        )
         naive = beside and left.toggle(
             "Show counted labels beside",
             key=f"{key}_naive",

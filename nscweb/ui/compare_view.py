@@ -41,17 +41,29 @@ def side_by_side(app: App, asked: Asked) -> None:
     order = order_of(asked)
     bins = comparison_scores.score_bins(app, found.run, found.filters)
     figure = figures_compare.superplot(
-        found.groups, found.replicate_rows, bins, found.classes, order, asked.time_h,
-        first=asked.fate, naive=asked.naive, simulated=found.data.simulated,
-    )  # fmt: skip
+        found.groups,
+        found.replicate_rows,
+        bins,
+        found.classes,
+        order,
+        asked.time_h,
+        first=asked.fate,
+        naive=asked.naive,
+        simulated=found.data.simulated,
+    )
     table = figures_compare_data.group_data(
         figures_compare_data.at_time(found.groups, asked.time_h), order, found.classes.names
     )
     points = figures_compare_data.point_data(
         figures_compare_data.at_time(found.replicate_rows, asked.time_h), order, found.classes.names
     )
-    _draw(asked, figure, figures_compare_data.means_and_points(table, points), "replicates",
-          "One panel per fate: replicates as points, mean with 95 % interval, cells lightly behind")  # fmt: skip
+    _draw(
+        asked,
+        figure,
+        figures_compare_data.means_and_points(table, points),
+        "replicates",
+        "One panel per fate: replicates as points, mean with 95 % interval, cells lightly behind",
+    )
 
 
 def differences(asked: Asked) -> None:
@@ -69,18 +81,17 @@ def differences(asked: Asked) -> None:
         show.note("There is no group whose number can be relied on, so there is nothing to compare with.")
         return
     figure = figures_compare.differences(
-        found.tests,
-        found.groups,
-        said.order,
-        asked.fate,
-        asked.time_h,
-        against,
-        simulated=found.data.simulated,
+        found.tests, found.groups, said.order, asked.fate, asked.time_h, against, simulated=found.data.simulated
     )
     st.caption("Each bar is the 95 % interval of its pair alone; the p value accounts for all comparisons.")
     table = figures_compare_data.difference_data(found.tests, said.order, asked.fate, asked.time_h, against)
-    _draw(asked, figure, table, "differences",
-          f"Difference of each group from {plain(against)} in points with 95 % interval and adjusted p")  # fmt: skip
+    _draw(
+        asked,
+        figure,
+        table,
+        "differences",
+        f"Difference of each group from {plain(against)} in points with 95 % interval and adjusted p",
+    )
 
 
 def heat_map(asked: Asked) -> None:
@@ -116,16 +127,21 @@ def over_time(app: App, asked: Asked) -> None:
             show.warnings([f"These cells are simulated. {counts.CIRCULAR}"])
     bins = comparison_scores.score_bins(app, found.run, found.filters)
     figure = figures_compare_time.over_time(
-        found.groups, found.replicate_rows, bins, found.classes, order, asked.fate,
-        reference=reference, naive=asked.naive, simulated=found.data.simulated,
-    )  # fmt: skip
+        found.groups,
+        found.replicate_rows,
+        bins,
+        found.classes,
+        order,
+        asked.fate,
+        reference=reference,
+        naive=asked.naive,
+        simulated=found.data.simulated,
+    )
     table = figures_compare_data.means_and_points(
         figures_compare_data.group_data(found.groups, order, [asked.fate]),
         figures_compare_data.point_data(found.replicate_rows, order, [asked.fate]),
     )
-    _draw(
-        asked, figure, table, "over_time", "One panel per group: mean over time with interval and replicates"
-    )
+    _draw(asked, figure, table, "over_time", "One panel per group: mean over time with interval and replicates")
 
 
 def _draw(asked: Asked, figure: Any, table: pd.DataFrame, what: str, alt: str) -> None:

@@ -23,12 +23,7 @@ COUNT_HELP = (
 
 
 def show_counts(
-    app: App,
-    origin: Origin,
-    rows: pd.DataFrame,
-    classes: ClassScheme,
-    adjust: str,
-    shared: SharedError | None,
+    app: App, origin: Origin, rows: pd.DataFrame, classes: ClassScheme, adjust: str, shared: SharedError | None
 ) -> None:
     """The counts of the study, editable, and the comparison below them.
 
@@ -57,12 +52,7 @@ def show_counts(
 
 
 def _edit(
-    app: App,
-    study_id: str,
-    kept: tuple[counts.Count, ...],
-    rows: pd.DataFrame,
-    classes: ClassScheme,
-    simulated: bool,
+    app: App, study_id: str, kept: tuple[counts.Count, ...], rows: pd.DataFrame, classes: ClassScheme, simulated: bool
 ) -> None:
     groups = sorted({str(name) for name in rows["group"] if str(name)})
     published = counts.published_counts(groups, classes.names)
@@ -89,9 +79,7 @@ def _edit(
             "percent": st.column_config.NumberColumn(
                 "Positive (%)", help="Per cent of cells with the marker, from 0 to 100."
             ),
-            "n": st.column_config.NumberColumn(
-                "Counted (n)", step=1, help="How many were counted, if you know it."
-            ),
+            "n": st.column_config.NumberColumn("Counted (n)", step=1, help="How many were counted, if you know it."),
             "unit": st.column_config.SelectboxColumn(
                 "Unit of n", options=list(counts.UNITS), help="What n counts: cells, fields or cultures."
             ),

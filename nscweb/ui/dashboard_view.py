@@ -36,11 +36,7 @@ def numbers(found: Comparison) -> None:
     show.facts(
         [
             ("Cells counted", f"{cells_counted(found):,}", f"of {data.cells:,}"),
-            (
-                "Samples",
-                f"{len(data.samples):,}",
-                f"{len(data.controls):,} for calibration" if data.controls else "",
-            ),
+            ("Samples", f"{len(data.samples):,}", f"{len(data.controls):,} for calibration" if data.controls else ""),
             ("Inducer groups", f"{groups:,}", ""),
             ("Model", data.run.model, f"run {data.run.run_id}"),
         ]
@@ -73,11 +69,7 @@ def tables(asked: Asked) -> None:
     found = asked.found
     st.subheader("Table", anchor=False, help=f"{RATIO_HELP} {MARK_HELP}")
     level = st.segmented_control(
-        "One row for each",
-        ["group and time", "sample"],
-        default="group and time",
-        required=True,
-        key="table_level",
+        "One row for each", ["group and time", "sample"], default="group and time", required=True, key="table_level"
     )
     if level == "sample":
         table = samples_table(found, compare_view.order_of(asked), asked.naive, asked.fate)
@@ -96,16 +88,12 @@ def tables(asked: Asked) -> None:
     _download("Groups (CSV)", export.groups_csv(found), _file(found.data, "groups"), "groups_csv")
 
 
-def samples_table(
-    found: Comparison, order: Sequence[str], naive: bool = False, fate: str = ""
-) -> pd.DataFrame:
+def samples_table(found: Comparison, order: Sequence[str], naive: bool = False, fate: str = "") -> pd.DataFrame:
     """One row per sample for people, groups in the order of the answer; ratios before counts, `fate` first."""
     data = found.data
     place = {name: index for index, name in enumerate(order)}
     keys = data.samples["group"].astype(str).map(lambda name: place.get(name, len(place)))
-    table = data.samples.assign(place=keys).sort_values(
-        ["place", "time_h", "replicate", "sample_id"], kind="stable"
-    )
+    table = data.samples.assign(place=keys).sort_values(["place", "time_h", "replicate", "sample_id"], kind="stable")
     names = table["sample_id"].astype(str).tolist()
     words = [mark(found.lights.get(name, "")) for name in names]
     shown = pd.DataFrame(
@@ -128,9 +116,7 @@ def samples_table(
     return shown
 
 
-def groups_table(
-    found: Comparison, order: Sequence[str], naive: bool = False, fate: str = ""
-) -> pd.DataFrame:
+def groups_table(found: Comparison, order: Sequence[str], naive: bool = False, fate: str = "") -> pd.DataFrame:
     """One row per group and time point for people; ratios with their interval in one cell, `fate` first."""
     place = {name: index for index, name in enumerate(order)}
     rows = found.groups.assign(place=found.groups["group"].map(place))
@@ -173,13 +159,7 @@ def _ratios(rows: pd.DataFrame, value: str, counted: str, star: Sequence[str], n
 
 def _download(label: str, content: bytes, name: str, key: str) -> None:
     st.download_button(
-        label,
-        content,
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        icon=":material/table:",
-        key=key,
-        on_click="ignore",
+        label, content, file_name=f"{name}.csv", mime="text/csv", icon=":material/table:", key=key, on_click="ignore"
     )
 
 

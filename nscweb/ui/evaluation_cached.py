@@ -67,9 +67,7 @@ def _key(app: App, run: Run) -> str:
 
 
 def _kept(entries: int, spinner: str | bool = False) -> Callable[[_Function], _Function]:
-    return cast(
-        Callable[[_Function], _Function], st.cache_resource(max_entries=entries, show_spinner=spinner)
-    )
+    return cast(Callable[[_Function], _Function], st.cache_resource(max_entries=entries, show_spinner=spinner))
 
 
 @_kept(8)

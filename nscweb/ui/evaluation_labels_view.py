@@ -41,9 +41,7 @@ def draw(app: App, run: Run) -> None:
             "prediction.",
         )
         if st.button("Check the labels", type="primary", icon=":material/fact_check:", key="audit_start"):
-            jobs.start(
-                app, "label_audit", {"run": run.run_id, "labels": evaluation_cached.audit_key(app, run)}
-            )
+            jobs.start(app, "label_audit", {"run": run.run_id, "labels": evaluation_cached.audit_key(app, run)})
             st.rerun()
         return
     if found.weak:
@@ -79,9 +77,7 @@ def _noise(found: AuditResult) -> None:
                 ],
                 "Share of the sure cells": [
                     f"{100 * value:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
-                    for value, low, high in zip(
-                        table["share_of_label"], table["low"], table["high"], strict=True
-                    )
+                    for value, low, high in zip(table["share_of_label"], table["low"], table["high"], strict=True)
                 ],
             }
         ),
@@ -128,9 +124,7 @@ def _gallery(app: App, found: AuditResult) -> None:
     with st.container(horizontal=True, gap="small"):
         for cell, row in cells:
             with st.container(width=168, gap="small"):
-                gallery.grid(
-                    [_tile(found, cell, row)], width=150, pixel_size_um=study.pixel_size_um if study else None
-                )
+                gallery.grid([_tile(found, cell, row)], width=150, pixel_size_um=study.pixel_size_um if study else None)
                 _decision(app, found, row, str(decided.get(cell.cell_id, {}).get("decision", "")))
     said = [item["decision"] for item in decided.values()]
     st.caption(
@@ -181,13 +175,7 @@ def _decision(app: App, found: AuditResult, row: dict[str, Any], now: str) -> No
                 run_id=found.run.run_id,
             )
 
-    st.segmented_control(
-        "This label is",
-        list(WORDS),
-        format_func=_SHORT.__getitem__,
-        key=key,
-        on_change=changed,
-    )
+    st.segmented_control("This label is", list(WORDS), format_func=_SHORT.__getitem__, key=key, on_change=changed)
 
 
 def _file(found: AuditResult) -> str:

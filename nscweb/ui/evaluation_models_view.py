@@ -99,9 +99,7 @@ def _differences(found: ModelComparison) -> None:
                     "Second": [f"{value:.3f}" for value in table["second"]],
                     "Difference, points": [
                         f"{100 * value:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
-                        for value, low, high in zip(
-                            table["difference"], table["low"], table["high"], strict=True
-                        )
+                        for value, low, high in zip(table["difference"], table["low"], table["high"], strict=True)
                     ],
                     "Cells": table["cells"],
                 }
@@ -153,9 +151,7 @@ def _disagreements(app: App, found: ModelComparison) -> None:
     pages = math.ceil(total / PER_PAGE)
     page = 1
     if pages > 1:
-        page = int(
-            st.pagination(pages, key=f"disagree_page_{found.first.run_id}_{found.second.run_id}_{kind}")
-        )
+        page = int(st.pagination(pages, key=f"disagree_page_{found.first.run_id}_{found.second.run_id}_{kind}"))
     cells, _ = disagreement_page(app, found, wanted, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
     study = study_of(app, found.first)
     gallery.grid(

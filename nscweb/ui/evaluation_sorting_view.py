@@ -57,13 +57,7 @@ def draw(app: App, result: Evaluation) -> None:
         help="It starts with the fate that Predict and Compare are about.",
     )
     threshold = right.slider(
-        "Least score",
-        0.0,
-        1.0,
-        0.8,
-        0.01,
-        key="sorting_threshold",
-        help="Cells with this score or more are sorted.",
+        "Least score", 0.0, 1.0, 0.8, 0.01, key="sorting_threshold", help="Cells with this score or more are sorted."
     )
     left, right = st.columns([1, 1], vertical_alignment="bottom")
     other = left.toggle("My sample has another share of this class", key="sorting_other", help=SHARE_HELP)

@@ -10,19 +10,8 @@ import streamlit as st
 from nscweb.core.card import Metric
 from nscweb.core.runs import Run
 from nscweb.core.samples import Study
-from nscweb.reports.figures_accuracy import (
-    accuracy_by_time,
-    accuracy_by_time_data,
-    shortcut_bars,
-    shortcut_bars_data,
-)
-from nscweb.reports.figures_evaluate import (
-    Area,
-    confusion_data,
-    confusion_figure,
-    pr_figure,
-    roc_figure,
-)
+from nscweb.reports.figures_accuracy import accuracy_by_time, accuracy_by_time_data, shortcut_bars, shortcut_bars_data
+from nscweb.reports.figures_evaluate import Area, confusion_data, confusion_figure, pr_figure, roc_figure
 from nscweb.services import export
 from nscweb.services.context import App
 from nscweb.services.evaluate import Evaluation
@@ -187,11 +176,7 @@ def curves(result: Evaluation, part: PartEvaluation | None, bands: CurveBands) -
     with right:
         figures.show_figure(
             pr_figure(
-                bands.pr,
-                bands.average_precision,
-                result.classes,
-                simulated=_simulated(result),
-                bands=bands.pr_band,
+                bands.pr, bands.average_precision, result.classes, simulated=_simulated(result), bands=bands.pr_band
             ),
             _file(result, "precision_recall", part),
             export.figure_csv(curves_with_bands(bands, "precision_recall")),
@@ -221,9 +206,7 @@ def shortcuts(result: Evaluation) -> None:
     """How well recording conditions alone name the class: one sentence and one small figure."""
     st.header("Shortcut check", anchor=False, help=SHORTCUT_HELP)
     if not result.shortcuts:
-        show.note(
-            "This study cannot be checked: there are too few samples with known classes, or no quality features."
-        )
+        show.note("This study cannot be checked: there are too few samples with known classes, or no quality features.")
         return
     show.note(str(result.shortcuts["sentence"]))
     figures.show_figure(

@@ -98,26 +98,34 @@ def _asked(pixel_size_um: float | None, colonies: bool) -> SegmentationSettings:
     )
     split = left.slider(
         "Part cells that touch (0 never, 1 at the slightest waist)",
-        0.0, 1.0, suggested.split_strength if suggested.split else 0.0, 0.1,
+        0.0,
+        1.0,
+        suggested.split_strength if suggested.split else 0.0,
+        0.1,
         key=f"{key}_split",
-    )  # fmt: skip
+    )
     smoothing = middle.slider(
-        "Smoothing (px)", 0.0, 5.0, suggested.smoothing, 0.5, key=f"{key}_smoothing",
+        "Smoothing (px)",
+        0.0,
+        5.0,
+        suggested.smoothing,
+        0.5,
+        key=f"{key}_smoothing",
         help="Blur against grain before cells are looked for. The stored cells are not blurred.",
-    )  # fmt: skip
+    )
     margin = _length(
-        right,
-        "Surroundings kept around each cell",
-        suggested.margin,
-        100 if colonies else 40,
-        unit,
-        f"{key}_margin",
+        right, "Surroundings kept around each cell", suggested.margin, 100 if colonies else 40, unit, f"{key}_margin"
     )
     light = _length(
-        left, "Uneven light: size of its patches", suggested.background_radius, 4 * suggested.background_radius, unit,
-        f"{key}_light", "Brightness that changes over more than this is evened out before cells are looked for. It is "
+        left,
+        "Uneven light: size of its patches",
+        suggested.background_radius,
+        4 * suggested.background_radius,
+        unit,
+        f"{key}_light",
+        "Brightness that changes over more than this is evened out before cells are looked for. It is "
         "never less than the largest cell needs; 0 leaves the light as it is.",
-    )  # fmt: skip
+    )
     drop = middle.checkbox(
         "Leave out cells that the border of the field cuts", value=suggested.drop_border, key=f"{key}_border"
     )
@@ -138,25 +146,21 @@ def _asked(pixel_size_um: float | None, colonies: bool) -> SegmentationSettings:
 
 
 def _diameters(
-    place: st.delta_generator.DeltaGenerator,
-    thing: str,
-    suggested: SegmentationSettings,
-    unit: _Unit,
-    key: str,
+    place: st.delta_generator.DeltaGenerator, thing: str, suggested: SegmentationSettings, unit: _Unit, key: str
 ) -> tuple[float, float]:
     """Smallest and largest diameter in pixels."""
-    low, high = (
-        unit.shown(2 * math.sqrt(area / math.pi)) for area in (suggested.min_area, suggested.max_area)
-    )
+    low, high = (unit.shown(2 * math.sqrt(area / math.pi)) for area in (suggested.min_area, suggested.max_area))
     step = _step(high)
     chosen = place.slider(
         f"Diameter of a {thing} ({unit.name})",
-        step, step * math.ceil(2 * high / step),
-        (max(step, step * round(low / step)), step * round(high / step)), step,
+        step,
+        step * math.ceil(2 * high / step),
+        (max(step, step * round(low / step)), step * round(high / step)),
+        step,
         key=f"{key}_size",
         format=_digits(step),
         help="Of a disc of the same area. Smaller objects are taken for debris, larger ones for clumps.",
-    )  # fmt: skip
+    )
     return unit.pixels(chosen[0]), unit.pixels(chosen[1])
 
 
@@ -173,14 +177,7 @@ def _length(
     most_shown = step * math.ceil(unit.shown(max(most, suggested)) / step)
     value = step * round(unit.shown(suggested) / step)
     chosen = place.slider(
-        f"{name} ({unit.name})",
-        0.0,
-        most_shown,
-        min(value, most_shown),
-        step,
-        _digits(step),
-        key=key,
-        help=help_text,
+        f"{name} ({unit.name})", 0.0, most_shown, min(value, most_shown), step, _digits(step), key=key, help=help_text
     )
     return round(unit.pixels(chosen))
 
@@ -198,11 +195,7 @@ def _digits(step: float) -> str:
 
 
 def _preview(
-    app: App,
-    paths: Sequence[Path],
-    channel: str | None,
-    settings: SegmentationSettings,
-    pixel_size_um: float | None,
+    app: App, paths: Sequence[Path], channel: str | None, settings: SegmentationSettings, pixel_size_um: float | None
 ) -> None:
     index = st.session_state.get("new_field_index") or 1
     files = tuple((str(path), path.stat().st_mtime_ns if path.exists() else 0) for path in paths)
@@ -223,9 +216,7 @@ def _preview(
         )
         show.note(seen.sentence)
         if field.images > 1:
-            st.number_input(
-                f"Field to look at (1 to {field.images:,})", 1, field.images, 1, key="new_field_index"
-            )
+            st.number_input(f"Field to look at (1 to {field.images:,})", 1, field.images, 1, key="new_field_index")
         if seen.examples:
             gallery.grid(
                 [gallery.Tile([("a cell as it will be cut out", example)]) for example in seen.examples],

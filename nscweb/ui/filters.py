@@ -23,12 +23,7 @@ _SORTS = {
     "object": "by object number",
     "mixed": "mixed",
 }
-_TRUTHS: dict[Truth, str] = {
-    "all": "all cells",
-    "right": "right",
-    "wrong": "wrong",
-    "unknown": "truth not known",
-}
+_TRUTHS: dict[Truth, str] = {"all": "all cells", "right": "right", "wrong": "wrong", "unknown": "truth not known"}
 # Streamlit forgets what a page does not draw; these widgets are drawn on two pages and keep what they hold.
 _KEPT: dict[str, Any] = {"persist_state": "session"}
 CONFIDENCE_HELP = (
@@ -59,39 +54,17 @@ def dashboard_filters(options: FilterOptions, key: str) -> Filters:
     with st.expander("Filters", icon=":material/filter_alt:"):
         left, middle, right = st.columns([2, 1, 1])
         groups = left.multiselect(
-            "Inducer groups",
-            options.groups,
-            format_func=_name,
-            key=f"{key}_groups",
-            **_KEPT,
-            placeholder="all groups",
+            "Inducer groups", options.groups, format_func=_name, key=f"{key}_groups", **_KEPT, placeholder="all groups"
         )
         times = middle.multiselect(
-            "Time points",
-            options.times_h,
-            format_func=time_word,
-            key=f"{key}_times",
-            **_KEPT,
-            placeholder="all",
+            "Time points", options.times_h, format_func=time_word, key=f"{key}_times", **_KEPT, placeholder="all"
         )
         replicates = right.multiselect(
-            "Replicates",
-            options.replicates,
-            format_func=_name,
-            key=f"{key}_replicates",
-            **_KEPT,
-            placeholder="all",
+            "Replicates", options.replicates, format_func=_name, key=f"{key}_replicates", **_KEPT, placeholder="all"
         )
         left, right = st.columns(2)
         confidence = left.slider(
-            "Least confidence",
-            0.0,
-            1.0,
-            0.0,
-            0.05,
-            key=f"{key}_confidence",
-            **_KEPT,
-            help=CONFIDENCE_HELP,
+            "Least confidence", 0.0, 1.0, 0.0, 0.05, key=f"{key}_confidence", **_KEPT, help=CONFIDENCE_HELP
         )
         left.caption("No effect on corrected ratios; it changes counted labels only.")
         flags = right.multiselect(
@@ -121,18 +94,13 @@ def cell_filters(study: Study, run: Run, key: str, flag_counts: Mapping[str, int
         key=f"{key}_sample",
     )
     predicted = second.selectbox(
-        "Predicted as",
-        ["", *run.class_names],
-        format_func=lambda name: name or "any class",
-        key=f"{key}_class",
+        "Predicted as", ["", *run.class_names], format_func=lambda name: name or "any class", key=f"{key}_class"
     )
     sort = third.selectbox("Order", list(_SORTS), format_func=_SORTS.__getitem__, key=f"{key}_sort")
     score_class = ""
     with st.expander("More filters", icon=":material/filter_alt:"):
         left, right = st.columns(2)
-        low, high = left.slider(
-            "Confidence", 0.0, 1.0, (0.0, 1.0), 0.05, key=f"{key}_confidence", help=CONFIDENCE_HELP
-        )
+        low, high = left.slider("Confidence", 0.0, 1.0, (0.0, 1.0), 0.05, key=f"{key}_confidence", help=CONFIDENCE_HELP)
         names = [item.name for item in FLAGS]
         flags = right.multiselect(
             "Only cells that are",

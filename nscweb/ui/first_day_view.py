@@ -54,9 +54,7 @@ def show_first_day(
     if left_out:
         show.note(left_out)
     figures.show_figure(
-        bland_altman(
-            origin.lit(pairs), agreed, simulated=origin.simulated, fate=fate, counted=origin.counted
-        ),
+        bland_altman(origin.lit(pairs), agreed, simulated=origin.simulated, fate=fate, counted=origin.counted),
         origin.file("first_against_last"),
         origin.csv(pairs),
         key="course_agreement",

@@ -41,19 +41,9 @@ class PageRow:
 
 
 PAGES: tuple[PageRow, ...] = (
+    PageRow("home", "streamlit_app.py", "Home", "home", "Start here."),
     PageRow(
-        "home",
-        "streamlit_app.py",
-        "Home",
-        "home",
-        "Start here.",
-    ),
-    PageRow(
-        "study",
-        "pages/study.py",
-        "Study",
-        "science",
-        "Bring in cells, say what each sample is, and look at them.",
+        "study", "pages/study.py", "Study", "science", "Bring in cells, say what each sample is, and look at them."
     ),
     PageRow(
         "predict",
@@ -76,27 +66,11 @@ PAGES: tuple[PageRow, ...] = (
         "grid_view",
         "Look at single cells, their scores, and where the model looked.",
     ),
+    PageRow("evaluate", "pages/evaluate.py", "Evaluate", "fact_check", "Compare predictions with known classes."),
     PageRow(
-        "evaluate",
-        "pages/evaluate.py",
-        "Evaluate",
-        "fact_check",
-        "Compare predictions with known classes.",
+        "models", "pages/models.py", "Models", "neurology", "What each model is, how good it is, and where it stops."
     ),
-    PageRow(
-        "models",
-        "pages/models.py",
-        "Models",
-        "neurology",
-        "What each model is, how good it is, and where it stops.",
-    ),
-    PageRow(
-        "report",
-        "pages/report.py",
-        "Report",
-        "download",
-        "Take the numbers away, with what made them.",
-    ),
+    PageRow("report", "pages/report.py", "Report", "download", "Take the numbers away, with what made them."),
 )
 _BY_KEY = {row.key: row for row in PAGES}
 
@@ -151,8 +125,6 @@ def _navigation(place: Any) -> dict[str, str]:
     with place.container():
         st.html(_BRAND)
         for row in PAGES:
-            st.page_link(
-                row.path, label=row.title, icon=row.symbol, query_params=carried or None, width="stretch"
-            )
+            st.page_link(row.path, label=row.title, icon=row.symbol, query_params=carried or None, width="stretch")
         st.html(f'<div class="nsc-side-note">{RESEARCH_USE}</div>')
     return carried

@@ -106,9 +106,7 @@ def _tile(tile: Tile, box: tuple[float, float], pixel_size_um: float | None) -> 
     )
 
 
-def _frame(
-    name: str, pixels: NDArray[np.uint8], box: tuple[float, float], pixel_size_um: float | None
-) -> str:
+def _frame(name: str, pixels: NDArray[np.uint8], box: tuple[float, float], pixel_size_um: float | None) -> str:
     rows, columns = int(pixels.shape[0]), int(pixels.shape[1])
     share_of_box = min(1.0, box[1] / columns, box[0] / rows) * columns / box[1]
     bar = ""

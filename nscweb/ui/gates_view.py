@@ -36,10 +36,7 @@ def gates(app: App, study: Study) -> None:
         return
     left, right = st.columns(2)
     name = left.selectbox(
-        "Gate",
-        list(known),
-        format_func=lambda item: known[item].label.capitalize(),
-        key=f"gate_{study.study_id}",
+        "Gate", list(known), format_func=lambda item: known[item].label.capitalize(), key=f"gate_{study.study_id}"
     )
     samples = [_ALL, *(sample.name for sample in study.samples if sample.cells)]
     sample = right.selectbox(
@@ -100,10 +97,7 @@ def _limits(app: App, study: Study, info: GateInfo, draft: Gates) -> Gates:
     low, high, step = info.slider
     unit = f" ({info.unit})" if info.unit else ""
     if info.low and info.high:
-        now = (
-            _shown(info, getattr(draft, info.low), low),
-            _shown(info, getattr(draft, info.high), high),
-        )
+        now = (_shown(info, getattr(draft, info.low), low), _shown(info, getattr(draft, info.high), high))
         picked = st.slider(
             f"Kept from and to{unit}",
             low,
@@ -120,9 +114,7 @@ def _limits(app: App, study: Study, info: GateInfo, draft: Gates) -> Gates:
     name = info.low or info.high
     start = min(max(_shown(info, getattr(draft, name), low), low), high)
     words = "Kept from" if info.low else "Kept up to"
-    value = st.slider(
-        f"{words}{unit}", low, high, start, step, _digits(step), key=f"{key}_one", disabled=not on
-    )
+    value = st.slider(f"{words}{unit}", low, high, start, step, _digits(step), key=f"{key}_one", disabled=not on)
     limit = _limit(info, value, getattr(draft, name))
     return draft.changed(**{name: round(limit) if name == "objects" else limit})
 
@@ -203,10 +195,7 @@ def _examples(title: str, cells: tuple[ExampleCell, ...], unit: str, study: Stud
     if not cells:
         st.caption("No cell.")
         return
-    tiles = [
-        gallery.Tile([(f"row {cell.row + 1}", cell.image)], "", "", [_number(cell.value, unit)])
-        for cell in cells
-    ]
+    tiles = [gallery.Tile([(f"row {cell.row + 1}", cell.image)], "", "", [_number(cell.value, unit)]) for cell in cells]
     gallery.grid(tiles, width=92, pixel_size_um=study.pixel_size_um)
 
 
@@ -219,9 +208,7 @@ def _number(value: float, unit: str) -> str:
 def _buttons(app: App, study: Study, stored: Gates, draft: Gates) -> None:
     changed = draft.digest() != stored.digest()
     with st.container(horizontal=True):
-        save = st.button(
-            "Save gates", type="primary", disabled=not changed, icon=":material/save:", key="gates_save"
-        )
+        save = st.button("Save gates", type="primary", disabled=not changed, icon=":material/save:", key="gates_save")
         undo = st.button("Undo", disabled=not changed, icon=":material/undo:", key="gates_undo")
         default = st.button(
             "Back to the defaults",
@@ -252,22 +239,16 @@ def _funnel(app: App, study: Study, draft: Gates) -> None:
     )
     table = services.funnel(app, study.study_id, draft)
     names = {item.name: item.label.capitalize() for item in services.flag_columns()}
-    off = {
-        item.name for item in services.flag_columns() if item.name in GATE_NAMES and not draft.on(item.name)
-    }
+    off = {item.name for item in services.flag_columns() if item.name in GATE_NAMES and not draft.on(item.name)}
     shown = table[[name for name in table.columns if not name.endswith("_alone") and name not in off]].rename(
-        columns={
-            "sample": "Sample", "imported": "Imported", "kept": "Counted", "kept_percent": "Counted %", **names
-        }
-    )  # fmt: skip
+        columns={"sample": "Sample", "imported": "Imported", "kept": "Counted", "kept_percent": "Counted %", **names}
+    )
     st.dataframe(
         shown,
         hide_index=True,
         height=min(460, 38 + 35 * max(len(shown), 1)),
         column_config={
-            "Counted %": st.column_config.ProgressColumn(
-                "Counted %", format="%.1f %%", min_value=0, max_value=100
-            )
+            "Counted %": st.column_config.ProgressColumn("Counted %", format="%.1f %%", min_value=0, max_value=100)
         },
         key="gates_funnel",
     )

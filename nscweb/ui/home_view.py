@@ -56,9 +56,7 @@ def _study_row(app: App, study: Study) -> None:
     run = runs.latest_run(app, study.study_id)
     last = f"last run {when(run.created_utc)}, {run.model}" if run else "not predicted yet"
     tag = ' <span class="nsc-tag warn">simulated</span>' if study.simulated else ""
-    with st.container(
-        border=True, horizontal=True, vertical_alignment="center", key=f"study_{study.study_id}"
-    ):
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"study_{study.study_id}"):
         st.html(
             f"<b>{html(study.name)}</b>{tag}<br><span style='color:#5b6775;font-size:.88rem'>"
             f"{html(count(study.cells, 'cell'))} · {html(count(len(study.samples), 'sample'))} · "

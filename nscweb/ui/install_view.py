@@ -50,9 +50,7 @@ def public_sets(app: App) -> None:
                 "It has many thousand images and may take hours to download; it goes on where it stopped. "
                 "The licence is told by figshare and kept with the files."
             )
-            if st.button(
-                "Download and import", key=f"fetch_{item.name}", icon=":material/download:", disabled=_busy()
-            ):
+            if st.button("Download and import", key=f"fetch_{item.name}", icon=":material/download:", disabled=_busy()):
                 with show.caught("fetch"):
                     public_data_import.check_free(app, item.name)
                     _start(app, FETCH, {"name": item.name})
@@ -64,9 +62,7 @@ def _model(app: App, item: Installable) -> None:
         size = f"about {item.megabytes:.0f} MB"
         st.html(_facts(item.title, item.what, [size, item.licence], item.source))
         if item.installed:
-            st.caption(
-                "Installed. It is in the list of models, with what is known about it and where it stops."
-            )
+            st.caption("Installed. It is in the list of models, with what is known about it and where it stops.")
             return
         if st.button("Install", key=f"install_{item.name}", icon=":material/download:", disabled=_busy()):
             with show.caught("install"):

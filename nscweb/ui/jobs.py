@@ -50,12 +50,7 @@ _PAGES = {
 LIVING = ("queued", "running", "interrupted")
 
 
-def start_import(
-    app: App,
-    paths: Sequence[Path],
-    name: str,
-    options: Mapping[str, object],
-) -> None:
+def start_import(app: App, paths: Sequence[Path], name: str, options: Mapping[str, object]) -> None:
     """Queue an import and keep its id in the address. StudyExists at once when the name is taken.
 
     Args:
@@ -191,9 +186,7 @@ def _live(app: App, job_id: str) -> None:
 def going_on(app: App) -> None:
     """Every job that waits or runs, of all users, in the order of the queue; nothing when there is none."""
     for view in queue.active(app):
-        with st.container(
-            border=True, horizontal=True, vertical_alignment="center", key=f"job_{view.job_id}"
-        ):
+        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"job_{view.job_id}"):
             st.html(
                 f"<b>{_KINDS.get(view.kind, html(view.kind))}</b> <span style='color:#5b6775'>"
                 f"{html(headline(view), 300)} · job {view.job_id}</span>",

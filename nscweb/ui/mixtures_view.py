@@ -27,9 +27,7 @@ def show_mixtures(app: App, entry: CardEntry) -> None:
     card = entry.card
     st.subheader("Test this model on known mixtures", anchor=False, help=MIXTURES_HELP)
     if not card.held_out:
-        st.caption(
-            "This model came without the scores of its held-out cells. Make them with nscweb models audit."
-        )
+        st.caption("This model came without the scores of its held-out cells. Make them with nscweb models audit.")
         return
     try:
         times = mixtures.times_of_mixtures(entry)
@@ -38,12 +36,7 @@ def show_mixtures(app: App, entry: CardEntry) -> None:
         return
     key = f"mixtures_{card.name}"
     kind = st.segmented_control(
-        "Which ratios",
-        [_MANY, _MINE],
-        default=_MANY,
-        required=True,
-        key=f"{key}_kind",
-        label_visibility="collapsed",
+        "Which ratios", [_MANY, _MINE], default=_MANY, required=True, key=f"{key}_kind", label_visibility="collapsed"
     )
     with st.form(f"{key}_form"):
         ratio = None
@@ -83,16 +76,8 @@ def _result(entry: CardEntry, found: mixtures.MixtureTest, key: str) -> None:
     if found.mixtures > found.refused:
         show.facts(
             [
-                (
-                    "Error of corrected shares",
-                    f"{100 * found.error:.1f} points",
-                    "mean over mixtures",
-                ),
-                (
-                    "Error of counted labels",
-                    f"{100 * found.naive_error:.1f} points",
-                    "in the same mixtures",
-                ),
+                ("Error of corrected shares", f"{100 * found.error:.1f} points", "mean over mixtures"),
+                ("Error of counted labels", f"{100 * found.naive_error:.1f} points", "in the same mixtures"),
                 ("Intervals that hold the truth", f"{100 * found.coverage:.0f} %", "95 % are promised"),
             ]
         )

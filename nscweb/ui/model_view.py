@@ -104,9 +104,7 @@ def draw_figures(card: ModelCard) -> None:
             continue
         for column, name in zip(st.columns(len(pair)), there, strict=False):
             with column:
-                st.subheader(
-                    _FIGURES[name], anchor=False, help=METRIC_HELP if name != "training" else TRAINING_HELP
-                )
+                st.subheader(_FIGURES[name], anchor=False, help=METRIC_HELP if name != "training" else TRAINING_HELP)
                 figures.show_figure(
                     made[name],
                     f"{card.name}_{name}",

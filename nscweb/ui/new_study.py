@@ -58,10 +58,7 @@ def new_study(app: App, *, expanded: bool) -> None:
         if st.button("Import", type="primary", disabled=not ready, icon=":material/input:", key="new_import"):
             with show.caught("import"):
                 jobs.start_import(
-                    app,
-                    [Path(item.path) for item in paths],
-                    name.strip() or suggestion or "Study",
-                    options,
+                    app, [Path(item.path) for item in paths], name.strip() or suggestion or "Study", options
                 )
                 _forget()
                 st.session_state[_DONE] = done + 1
@@ -161,9 +158,7 @@ def _uploaded(app: App) -> Sequence[Staged]:
             f'<div class="nsc-note"><b>{count(len(staged), "file")}, {_size(size)}, ready to import:</b> '
             f"{names}{more}</div>"
         )
-        if st.button(
-            "Take these files away again", type="tertiary", icon=":material/delete:", key="new_clear"
-        ):
+        if st.button("Take these files away again", type="tertiary", icon=":material/delete:", key="new_clear"):
             uploads.discard_upload(app, _upload_id())
             _forget()
             st.rerun()
@@ -182,9 +177,7 @@ def _stage(app: App, files: Sequence[object], staged: list[Staged]) -> None:
 
 def _from_inbox(app: App) -> Sequence[Staged]:
     items = {item.name: item for item in uploads.list_inbox(app)}
-    st.caption(
-        "Put exports of any size into this folder on the server, then choose them here. They are not changed."
-    )
+    st.caption("Put exports of any size into this folder on the server, then choose them here. They are not changed.")
     st.code(str(app.settings.inbox), language=None)
     if not items:
         show.empty("The inbox is empty", "Copy a zip or a folder of images there and reload this page.")

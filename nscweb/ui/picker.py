@@ -35,9 +35,7 @@ def pick_study(app: App, *, quiet: bool = False) -> Study | None:
     names = {study.study_id: study.name for study in known}
     wanted = session.chosen("study")
     if wanted and wanted not in names:
-        show.warnings(
-            [f"The study {wanted} named in this address does not exist any more. Another one is shown."]
-        )
+        show.warnings([f"The study {wanted} named in this address does not exist any more. Another one is shown."])
     first = None if wanted in names else study_to_open(app)
     current = first.study_id if first else wanted
     _set_box("nsc_study_box", current)

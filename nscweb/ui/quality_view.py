@@ -32,11 +32,7 @@ def quality(app: App, study: Study) -> None:
         [
             ("Cells", f"{total:,}", ""),
             ("Counted by default", f"{kept:,}", f"{100 * kept / total:.1f} %" if total else ""),
-            *(
-                (flag(name).label.capitalize(), f"{number:,}", "")
-                for name, number in flagged.items()
-                if number
-            ),
+            *((flag(name).label.capitalize(), f"{number:,}", "") for name, number in flagged.items() if number),
         ]
     )
     words = ", ".join(flag(name).label for name in DEFAULT_EXCLUDED if flagged.get(name))

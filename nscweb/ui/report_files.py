@@ -53,26 +53,83 @@ class _File:
 
 
 _FILES = (
-    _File("html", "Report (HTML)", ":material/description:", "text/html",
-          "To read, print or keep: the answer, ratios, tests, fit, gates, model card, and methods for a paper.",
-          60_000, 0.0, 1_900, per_line=1_100),
-    _File("zip", "Everything (ZIP)", ":material/folder_zip:", _ZIP,
-          "The report, all tables as CSV, the data behind every figure, FCS and IDEAS files, the model card, the "
-          "provenance.", 200_000, 55.0, 9_000),
-    _File("xlsx", "Workbook (XLSX)", ":material/table_view:", _XLSX,
-          "Every table and the data of every figure as a sheet; the first sheet says what made them.",
-          80_000, 43.0, 2_300),
-    _File("cells", "Cells (CSV)", ":material/table:", "text/csv",
-          "One line per cell: object number, file, scores, class, set of classes, light, flags.", 500, 359.0, 0, True),
-    _File("fcs", "Cytometry (FCS, ZIP)", ":material/bubble_chart:", _ZIP,
-          "For FlowJo, FCS Express and the like: scores, class and gates of each cell as channels, a file per sample.",
-          1_000, 20.0, 1_900, True),
-    _File("fcs-one", "Cytometry (FCS, one file)", ":material/bubble_chart:", "application/octet-stream",
-          "The same with all samples in one file; the sample is a channel.", 3_300, 76.0, 0, True),
-    _File("pop", "Populations (IDEAS, ZIP)", ":material/filter_alt:", _ZIP,
-          "One .pop file per sample and class: object numbers, to open the cells of a class in IDEAS.",
-          1_000, 2.5, 2_600, True),
-)  # fmt: skip
+    _File(
+        "html",
+        "Report (HTML)",
+        ":material/description:",
+        "text/html",
+        "To read, print or keep: the answer, ratios, tests, fit, gates, model card, and methods for a paper.",
+        60_000,
+        0.0,
+        1_900,
+        per_line=1_100,
+    ),
+    _File(
+        "zip",
+        "Everything (ZIP)",
+        ":material/folder_zip:",
+        _ZIP,
+        "The report, all tables as CSV, the data behind every figure, FCS and IDEAS files, the model card, the "
+        "provenance.",
+        200_000,
+        55.0,
+        9_000,
+    ),
+    _File(
+        "xlsx",
+        "Workbook (XLSX)",
+        ":material/table_view:",
+        _XLSX,
+        "Every table and the data of every figure as a sheet; the first sheet says what made them.",
+        80_000,
+        43.0,
+        2_300,
+    ),
+    _File(
+        "cells",
+        "Cells (CSV)",
+        ":material/table:",
+        "text/csv",
+        "One line per cell: object number, file, scores, class, set of classes, light, flags.",
+        500,
+        359.0,
+        0,
+        True,
+    ),
+    _File(
+        "fcs",
+        "Cytometry (FCS, ZIP)",
+        ":material/bubble_chart:",
+        _ZIP,
+        "For FlowJo, FCS Express and the like: scores, class and gates of each cell as channels, a file per sample.",
+        1_000,
+        20.0,
+        1_900,
+        True,
+    ),
+    _File(
+        "fcs-one",
+        "Cytometry (FCS, one file)",
+        ":material/bubble_chart:",
+        "application/octet-stream",
+        "The same with all samples in one file; the sample is a channel.",
+        3_300,
+        76.0,
+        0,
+        True,
+    ),
+    _File(
+        "pop",
+        "Populations (IDEAS, ZIP)",
+        ":material/filter_alt:",
+        _ZIP,
+        "One .pop file per sample and class: object numbers, to open the cells of a class in IDEAS.",
+        1_000,
+        2.5,
+        2_600,
+        True,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -95,10 +152,15 @@ class Choices:
         """Arguments of `services.report.write_report`."""
         found = self.found
         return {
-            "filters": found.filters, "method": found.method, "control": found.control, "adjust": found.adjust,
-            "fate": self.fate, "time_h": None if math.isnan(self.time_h) else self.time_h, "margin": self.margin,
+            "filters": found.filters,
+            "method": found.method,
+            "control": found.control,
+            "adjust": found.adjust,
+            "fate": self.fate,
+            "time_h": None if math.isnan(self.time_h) else self.time_h,
+            "margin": self.margin,
             "difference": self.difference,
-        }  # fmt: skip
+        }
 
 
 def choose(app: App, run: Run) -> Choices:
@@ -109,13 +171,25 @@ def choose(app: App, run: Run) -> Choices:
     with st.expander("Margin and difference of the tests", icon=":material/balance:"):
         left, right = st.columns(2)
         margin = left.number_input(
-            "Margin for “no worse” (points)", 0.5, 50.0, 5.0, 0.5, key="report_margin", persist_state="session",
+            "Margin for “no worse” (points)",
+            0.5,
+            50.0,
+            5.0,
+            0.5,
+            key="report_margin",
+            persist_state="session",
             help="The largest difference that would not matter to you; for the table Equivalence.",
-        )  # fmt: skip
+        )
         difference = right.number_input(
-            "Difference to show (points)", 0.5, 90.0, 10.0, 0.5, key="report_difference", persist_state="session",
+            "Difference to show (points)",
+            0.5,
+            90.0,
+            10.0,
+            0.5,
+            key="report_difference",
+            persist_state="session",
             help="What your experiment should be able to show; for the table Replicates needed.",
-        )  # fmt: skip
+        )
     return Choices(asked.found, asked.fate, asked.time_h, margin / 100, difference / 100)
 
 
@@ -159,17 +233,23 @@ def tables(app: App, run: Run, chosen: Choices) -> None:
         "Groups": (lambda: export.groups_csv(found), "One line per group, time point and class, over replicates."),
         "Tests": (lambda: export.tests_csv(found), "One line per comparison of two groups."),
         "Provenance": (
-            lambda: export.provenance_json(app, found), "Model, hashes, versions, settings, gates, sample sheet.",
+            lambda: export.provenance_json(app, found),
+            "Model, hashes, versions, settings, gates, sample sheet.",
         ),
-    }  # fmt: skip
+    }
     with st.container(horizontal=True):
         for name, (make, tip) in makers.items():
             kind = "json" if name == "Provenance" else "csv"
             st.download_button(
-                f"{name} ({kind.upper()})", make, file_name=f"{run.run_id}{simulated}_{name.lower()}.{kind}",
-                mime="application/json" if kind == "json" else "text/csv", icon=":material/table:", help=tip,
-                key=f"report_{name}", on_click="ignore",
-            )  # fmt: skip
+                f"{name} ({kind.upper()})",
+                make,
+                file_name=f"{run.run_id}{simulated}_{name.lower()}.{kind}",
+                mime="application/json" if kind == "json" else "text/csv",
+                icon=":material/table:",
+                help=tip,
+                key=f"report_{name}",
+                on_click="ignore",
+            )
 
 
 def _make_first(app: App, run: Run, item: _File, chosen: Choices) -> None:
@@ -182,10 +262,16 @@ def _make_first(app: App, run: Run, item: _File, chosen: Choices) -> None:
 
 def _download(item: _File, name: str, make: Any) -> None:
     st.download_button(
-        item.label, make, file_name=name, mime=item.mime, icon=item.icon, key=f"report_{item.key}",
-        on_click="ignore", type="primary" if item.key in ("html", "zip") else "secondary",
+        item.label,
+        make,
+        file_name=name,
+        mime=item.mime,
+        icon=item.icon,
+        key=f"report_{item.key}",
+        on_click="ignore",
+        type="primary" if item.key in ("html", "zip") else "secondary",
         width=_WIDE,
-    )  # fmt: skip
+    )
 
 
 def _make(app: App, run: Run, form: str, chosen: Choices, progress: Progress = no_progress) -> Path:

@@ -60,9 +60,7 @@ def provenance(run: Run) -> None:
             "Took": duration(made.seconds),
             "SHA-256 of the weights": made.weights_sha256,
             "SHA-256 of the cells": made.cells_sha256,
-            "Settings": ", ".join(
-                f"{_SETTING_WORDS.get(key, key)} {value}" for key, value in made.settings.items()
-            ),
+            "Settings": ", ".join(f"{_SETTING_WORDS.get(key, key)} {value}" for key, value in made.settings.items()),
             "Versions": ", ".join(f"{key} {value}" for key, value in made.versions.items()),
         }
     )

@@ -60,9 +60,8 @@ def show_scores(app: App, run: Run, data: object = None, order: Sequence[str] = 
         return
     _sets(app, run, filters if isinstance(filters, Filters) else Filters(), data, order)
     draw_reliability(
-        found, f"run_{run.run_id}", run.provenance.simulated_training,
-        lambda table: export.with_gates(table, run),
-    )  # fmt: skip
+        found, f"run_{run.run_id}", run.provenance.simulated_training, lambda table: export.with_gates(table, run)
+    )
 
 
 def show_reliability(entry: CardEntry) -> None:
@@ -77,14 +76,11 @@ def show_reliability(entry: CardEntry) -> None:
         st.caption("Not measured for this model. Measure it with the command nscweb models audit.")
         return
     draw_reliability(
-        found, f"model_{entry.card.name}", entry.card.origin.simulated,
-        lambda table: export.of_model(table, entry.card),
-    )  # fmt: skip
+        found, f"model_{entry.card.name}", entry.card.origin.simulated, lambda table: export.of_model(table, entry.card)
+    )
 
 
-def draw_reliability(
-    found: list[Reliability], key: str, simulated: bool, csv: Callable[[pd.DataFrame], bytes]
-) -> None:
+def draw_reliability(found: list[Reliability], key: str, simulated: bool, csv: Callable[[pd.DataFrame], bytes]) -> None:
     """Tiles, sentence, diagram and table; one class or time point at a choice.
 
     Args:
@@ -96,22 +92,24 @@ def draw_reliability(
     st.subheader("Is it as sure as it should be?", anchor=False, help=RELIABILITY_HELP)
     words = [_what(item) for item in found]
     chosen = st.selectbox(
-        "Scores of",
-        range(len(found)),
-        format_func=lambda index: words[index],
-        key=f"reliability_{key}",
-        width=360,
+        "Scores of", range(len(found)), format_func=lambda index: words[index], key=f"reliability_{key}", width=360
     )
     item = found[chosen or 0]
     show.facts(
         [
-            ("Calibration error", f"{100 * item.ece:.1f} points",
-             f"95 %: {100 * item.low:.1f} to {100 * item.high:.1f} · {count(item.samples, 'sample')}"),
+            (
+                "Calibration error",
+                f"{100 * item.ece:.1f} points",
+                f"95 %: {100 * item.low:.1f} to {100 * item.high:.1f} · {count(item.samples, 'sample')}",
+            ),
             ("Honest scores would show", f"{100 * item.by_chance:.1f} points", "by chance, with as many cells"),
-            ("Can scores be read as they are?", calibration_words.at_their_word(item, found),
-             f"judged on {item.cells:,} held-out cells"),
+            (
+                "Can scores be read as they are?",
+                calibration_words.at_their_word(item, found),
+                f"judged on {item.cells:,} held-out cells",
+            ),
         ]
-    )  # fmt: skip
+    )
     show.note(calibration_words.verdict(item, found))
     by_time = calibration_words.times_sentence(found)
     if by_time:
@@ -128,13 +126,15 @@ def draw_reliability(
 def _sets(app: App, run: Run, filters: Filters, data: object, order: Sequence[str]) -> None:
     percent = st.slider(
         "Error rate allowed, % of the cells of each class",
-        1, 30, 10, key=f"sets_alpha_{run.run_id}", width=420,
+        1,
+        30,
+        10,
+        key=f"sets_alpha_{run.run_id}",
+        width=420,
         help="10 means: of all neurons, at most one in ten may have a set without neuron in it.",
-    )  # fmt: skip
+    )
     try:
-        found = _kept_sets(
-            app, run, f"{app.settings.data_dir}|{runs.table_version(app, run)}", filters, percent
-        )
+        found = _kept_sets(app, run, f"{app.settings.data_dir}|{runs.table_version(app, run)}", filters, percent)
     except NscwebError as error:
         show.problem(error)
         return
@@ -158,9 +158,7 @@ def _sets(app: App, run: Run, filters: Filters, data: object, order: Sequence[st
     )
     st.caption(
         f"{found.cells:,} cells. One colour: a single class. Stripes: one of two classes. Grey: three or more. White: "
-        "unlike every class. Bars are means over replicates. Thresholds from "
-        + plain(found.source, 300)
-        + "."
+        "unlike every class. Bars are means over replicates. Thresholds from " + plain(found.source, 300) + "."
     )
     with st.expander("Every sample as a table"):
         st.dataframe(_table(found), hide_index=True)

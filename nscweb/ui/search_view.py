@@ -21,10 +21,7 @@ from nscweb.ui.text import duration, html, label, plain
 _SECONDS = 3.0
 _EPOCHS = 20
 _ROUND = "nsc_searches_started"
-_SAMPLERS = {
-    "gp": "Gaussian process (Kim et al. 2023)",
-    "tpe": "Parzen estimators (TPE)",
-}
+_SAMPLERS = {"gp": "Gaussian process (Kim et al. 2023)", "tpe": "Parzen estimators (TPE)"}
 _WHAT = (
     "A search trains many small variations and keeps the settings with the lowest validation loss. Cells that "
     "training holds out are never looked at, so the figures in the card of the final model stay honest. The first "
@@ -69,14 +66,24 @@ def _form(app: App) -> None:
         return
     left, middle, right = st.columns(3)
     trials = left.number_input(
-        "Trials", min_value=2, max_value=500, value=20, step=1, key="search_trials",
+        "Trials",
+        min_value=2,
+        max_value=500,
+        value=20,
+        step=1,
+        key="search_trials",
         help="A trial is one short training with other settings. Under ten a search finds little.",
-    )  # fmt: skip
+    )
     epochs = middle.number_input(
-        "Epochs of each trial at most", min_value=1, max_value=1000, value=_EPOCHS, step=1, key="search_epochs",
+        "Epochs of each trial at most",
+        min_value=1,
+        max_value=1000,
+        value=_EPOCHS,
+        step=1,
+        key="search_epochs",
         placeholder="as in training",
         help="Fewer epochs make a quicker and coarser search. Empty: as many as training takes.",
-    )  # fmt: skip
+    )
     sampler = right.selectbox(
         "How the next settings are chosen",
         list(_SAMPLERS),
@@ -94,9 +101,12 @@ def _form(app: App) -> None:
     )
     suggestion = re.sub(r"[^A-Za-z0-9]+", "-", data.studies[0].study.name).strip("-").lower() or "study"
     name = st.text_input(
-        "Name of the search", value=f"{suggestion[:40]}-{data.architecture}", max_chars=80, width=420,
+        "Name of the search",
+        value=f"{suggestion[:40]}-{data.architecture}",
+        max_chars=80,
+        width=420,
         key=f"search_name_{suggestion}_{data.architecture}",
-    )  # fmt: skip
+    )
     request = TrainRequest(
         data.ids,
         data.architecture,
@@ -106,11 +116,7 @@ def _form(app: App) -> None:
     )
     plan = training_setup.draw_plan(app, request, int(trials or 2))
     if st.button(
-        "Start search",
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=plan is None,
-        key="search_start",
+        "Start search", type="primary", icon=":material/play_arrow:", disabled=plan is None, key="search_start"
     ):
         order = search_jobs.SearchOrder(
             name=name.strip(),
@@ -186,11 +192,7 @@ def _result(item: Search, left: str) -> None:
         st.caption("The first trial has the usual settings; the figure begins when it is done.")
         return
     best, usual = item.facts["validation_loss"], item.facts["validation_loss_of_default_settings"]
-    gain = (
-        f"{100 * (usual - best) / usual:.1f} % lower than with the usual ones"
-        if best < usual
-        else "the usual ones"
-    )
+    gain = f"{100 * (usual - best) / usual:.1f} % lower than with the usual ones" if best < usual else "the usual ones"
     tiles = [
         ("Lowest validation loss", f"{best:.4f}", gain),
         ("Validation accuracy", f"{100 * item.facts['validation_accuracy']:.1f} %", "in that trial"),
@@ -214,9 +216,7 @@ def _result(item: Search, left: str) -> None:
         key=f"search_setting_{item.order.name}",
     )
     figures.show_figure(
-        search_setting(
-            item.trials, str(name), tune_space.WORDS.get(str(name), str(name)), simulated=item.simulated
-        ),
+        search_setting(item.trials, str(name), tune_space.WORDS.get(str(name), str(name)), simulated=item.simulated),
         f"{item.order.name}_{name}",
         export.figure_csv(trials_data(item.trials)),
         key=f"search_setting_figure_{item.order.name}",
@@ -224,26 +224,12 @@ def _result(item: Search, left: str) -> None:
     )
     st.dataframe(_table(item), hide_index=True)
     if item.state in ("finished", "stopped"):
-        st.caption(
-            "To train with the best settings, choose this search under Options on the tab Train a model."
-        )
+        st.caption("To train with the best settings, choose this search under Options on the tab Train a model.")
 
 
 def _table(item: Search) -> pd.DataFrame:
-    words = {
-        **tune_space.WORDS,
-        "validation_loss": "validation loss",
-        "validation_accuracy": "validation accuracy",
-    }
-    columns = [
-        "trial",
-        "state",
-        *item.order.searched,
-        "validation_loss",
-        "validation_accuracy",
-        "epochs",
-        "seconds",
-    ]
+    words = {**tune_space.WORDS, "validation_loss": "validation loss", "validation_accuracy": "validation accuracy"}
+    columns = ["trial", "state", *item.order.searched, "validation_loss", "validation_accuracy", "epochs", "seconds"]
     table = trials_data(item.trials)
     for name in ("learning_rate", "weight_decay"):
         if name in table:

@@ -38,9 +38,7 @@ def sheet(app: App, study: Study) -> None:
     )
     changed = not edited.equals(table)
     with st.container(horizontal=True):
-        if st.button(
-            "Save sheet", type="primary", disabled=not changed, icon=":material/save:", key="sheet_save"
-        ):
+        if st.button("Save sheet", type="primary", disabled=not changed, icon=":material/save:", key="sheet_save"):
             with show.caught("sheet"):
                 _finish(study, studies.update_sheet(app, study.study_id, edited))
         if changed:
@@ -105,14 +103,10 @@ def _told(study: Study) -> None:
         return
     update: SheetUpdate = told[1]
     if update.rejected:
-        show.warnings(
-            ["Nothing was saved, because some values could not be understood. They are listed below."]
-        )
+        show.warnings(["Nothing was saved, because some values could not be understood. They are listed below."])
     else:
         show.note(
-            f"Saved. {count(update.changed, 'sample')} changed."
-            if update.changed
-            else "Saved. Nothing was different."
+            f"Saved. {count(update.changed, 'sample')} changed." if update.changed else "Saved. Nothing was different."
         )
     show.findings(update.findings)
 
@@ -135,8 +129,6 @@ def _columns() -> dict[str, object]:
         "donor": text("Donor", help="Donor or animal."),
         "instrument": text("Instrument"),
         "control": st.column_config.CheckboxColumn("Control", help="A control sample."),
-        "true_class": text(
-            "True class", help="Fate of all cells of this sample, if it is known; needed for Evaluate."
-        ),
+        "true_class": text("True class", help="Fate of all cells of this sample, if it is known; needed for Evaluate."),
         "cells": st.column_config.NumberColumn("Cells", format="localized"),
     }

@@ -53,9 +53,7 @@ def problem(error: NscwebError) -> None:
 
 def simulated_banner(what: str = "These cells were drawn by a computer, not measured. ") -> None:
     """The strip that stands above everything made from simulated cells."""
-    st.html(
-        f'<div class="nsc-simulated" role="note"><b>Simulated data</b><span>{html(what, _TEXT)}</span></div>'
-    )
+    st.html(f'<div class="nsc-simulated" role="note"><b>Simulated data</b><span>{html(what, _TEXT)}</span></div>')
 
 
 def warnings(sentences: Sequence[str]) -> None:
@@ -101,9 +99,7 @@ def facts(items: Sequence[tuple[str, str, str]]) -> None:
 
 def key_values(rows: Mapping[str, object]) -> None:
     """A two-column table of plain text."""
-    lines = "".join(
-        f"<tr><td>{html(key)}</td><td>{html(value, _TEXT)}</td></tr>" for key, value in rows.items()
-    )
+    lines = "".join(f"<tr><td>{html(key)}</td><td>{html(value, _TEXT)}</td></tr>" for key, value in rows.items())
     st.html(f'<div class="nsc-scroll"><table class="nsc-kv">{lines}</table></div>')
 
 
@@ -130,11 +126,7 @@ def findings(items: Iterable[Finding], *, limit: int = 40) -> None:
             f'<td class="n">{line.count:,}</td><td>{html(line.message, _TEXT)}'
             f"{advice}<br><small>{places}{more}{' · ' if places else ''}{html(line.code)}</small></td></tr>"
         )
-    rest = (
-        f"<p><small>… and {count(len(lines) - limit, 'more reason')}.</small></p>"
-        if len(lines) > limit
-        else ""
-    )
+    rest = f"<p><small>… and {count(len(lines) - limit, 'more reason')}.</small></p>" if len(lines) > limit else ""
     st.html(
         '<div class="nsc-scroll"><table class="nsc-findings"><tr><th>What</th><th>How often</th><th>Why, '
         "and where</th>"

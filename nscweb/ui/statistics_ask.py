@@ -23,9 +23,7 @@ FAMILY_HELP = (
 )
 MARGIN_HELP = 'The largest difference that would not matter to you, for "no worse than the control".'
 ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
-DIFFERENCE_HELP = (
-    "The difference that your experiment should be able to show, for the number of replicates needed."
-)
+DIFFERENCE_HELP = "The difference that your experiment should be able to show, for the number of replicates needed."
 
 
 class HasReplicates(Protocol):
@@ -89,24 +87,13 @@ def ask(app: App, run: Run, data: HasReplicates, asked: str | None) -> TestSetti
             help=FAMILY_HELP,
         )
         hours = second.multiselect(
-            "Times compared",
-            times,
-            format_func=time_word,
-            key="statistics_times",
-            placeholder="all",
-            help=FAMILY_HELP,
+            "Times compared", times, format_func=time_word, key="statistics_times", placeholder="all", help=FAMILY_HELP
         )
         margin = first.number_input(
             "Margin for “no worse” (points)", 0.5, 50.0, 5.0, 0.5, key="statistics_margin", help=MARGIN_HELP
         )
         difference = second.number_input(
-            "Difference to show (points)",
-            0.5,
-            90.0,
-            10.0,
-            0.5,
-            key="statistics_difference",
-            help=DIFFERENCE_HELP,
+            "Difference to show (points)", 0.5, 90.0, 10.0, 0.5, key="statistics_difference", help=DIFFERENCE_HELP
         )
     return TestSettings(
         control=control,

@@ -59,17 +59,12 @@ _HELP: dict[str, str] = {
     "p of the curve": "Chance that a share which does not depend on the dose fits a curve so much better than a flat "
     "line (F test), for this curve alone.",
 }
-_MEAN = (
-    "Means that fit these replicates: of 100 such intervals, about 95 hold the true mean ratio of the group."
-)
+_MEAN = "Means that fit these replicates: of 100 such intervals, about 95 hold the true mean ratio of the group."
 # Columns that mean something else in one table than in the others.
 _IN_TABLE: dict[tuple[str, str], str] = {
     ("groups_summary", "95 % interval"): _MEAN,
     ("anova", "n"): "Biological replicates of all groups together.",
-    (
-        "odds",
-        "95 % interval",
-    ): "Odds ratios that fit these replicates. If it holds 1, no difference is shown.",
+    ("odds", "95 % interval"): "Odds ratios that fit these replicates. If it holds 1, no difference is shown.",
     ("dose_curves", "95 % interval"): "Doses of half the effect that fit these replicates.",
     ("dose_curves", "n"): "Replicates at all doses together.",
     ("counts", "Difference"): "Predicted minus counted, in points.",

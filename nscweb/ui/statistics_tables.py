@@ -161,11 +161,7 @@ def odds_for_people(table: pd.DataFrame) -> pd.DataFrame:
     shown = _keys(table)
     shown["Odds ratio"] = [_number(value, ".3g") for value in table["odds_ratio"]]
     shown["95 % interval"] = [
-        ""
-        if np.isnan(low)
-        else f"[{low:.3g}, {high:.3g}]"
-        if np.isfinite(high)
-        else f"[{low:.3g}, no upper end]"
+        "" if np.isnan(low) else f"[{low:.3g}, {high:.3g}]" if np.isfinite(high) else f"[{low:.3g}, no upper end]"
         for low, high in zip(table["low"], table["high"], strict=True)
     ]
     shown["p, adjusted"] = [p_word(value) for value in table["p_adjusted"]]
@@ -189,9 +185,7 @@ def power_for_people(power: pd.DataFrame) -> pd.DataFrame:
             "" if not there else "over 1,000" if pd.isna(value) else f"{value}"
             for value, there in zip(power[column], known, strict=True)
         ]
-    shown["Can be shown now"] = [
-        "none: over 100" if value > 1 else points(value) for value in power["detectable"]
-    ]
+    shown["Can be shown now"] = ["none: over 100" if value > 1 else points(value) for value in power["detectable"]]
     return shown
 
 

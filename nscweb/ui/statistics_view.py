@@ -31,12 +31,7 @@ REPLICATE_HELP = (
 
 
 def show_statistics(
-    app: App,
-    run: Run,
-    data: HasReplicates,
-    control: str | None = None,
-    time_h: float = float("nan"),
-    fate: str = "",
+    app: App, run: Run, data: HasReplicates, control: str | None = None, time_h: float = float("nan"), fate: str = ""
 ) -> None:
     """Everything about differences between groups.
 
@@ -93,9 +88,7 @@ def compared(
     return statistics.statistics_of(_app, run_id, rows, settings, _shared, hidden)
 
 
-def _pairs_with(
-    origin: Origin, found: Statistics, fate: str, time_h: float
-) -> tuple[pd.DataFrame, str | None]:
+def _pairs_with(origin: Origin, found: Statistics, fate: str, time_h: float) -> tuple[pd.DataFrame, str | None]:
     """Comparisons to show, and the one group that all are told against; None where there is no such group.
 
     Every pair is told against the group that comes first in the answer, or against the one chosen here, so that a
@@ -123,24 +116,14 @@ def _pairs_with(
     )
     if one == PAIRS:
         return in_order(directed(tests, names), names), None
-    return in_order(
-        directed(rows_with(tests, one), [one, *(name for name in names if name != one)]), names
-    ), one
+    return in_order(directed(rows_with(tests, one), [one, *(name for name in names if name != one)]), names), one
 
 
 def _differences(
-    origin: Origin,
-    found: Statistics,
-    tests: pd.DataFrame,
-    one: str | None,
-    time_h: float,
-    asked: str,
-    family: str,
+    origin: Origin, found: Statistics, tests: pd.DataFrame, one: str | None, time_h: float, asked: str, family: str
 ) -> None:
     title = "Difference of each pair" if one is None else f"Difference from {tables.named(one)}"
-    st.subheader(
-        title, anchor=False, help="A difference whose line does not touch zero is unlikely to be chance."
-    )
+    st.subheader(title, anchor=False, help="A difference whose line does not touch zero is unlikely to be chance.")
     left, right = st.columns(2)
     fates = list(dict.fromkeys(tests["class"]))
     start = next((place for place, name in enumerate(fates) if str(name).casefold().startswith("neuron")), 0)
@@ -157,10 +140,7 @@ def _differences(
     here = tests[(tests["class"] == fate) & (tests["time_h"].fillna(-1.0) == time)]
     figures.show_figure(
         differences(
-            origin.lit(here),
-            cells=_cells(found, fate, time),
-            counted=origin.counted,
-            simulated=origin.simulated,
+            origin.lit(here), cells=_cells(found, fate, time), counted=origin.counted, simulated=origin.simulated
         ),
         origin.file("differences"),
         origin.csv(statistics.for_file(differences_data(here), family)),
@@ -234,11 +214,7 @@ def _equivalence(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
         )
         table = statistics.equivalence_of(rows, found)
         tables.show_table(
-            tables.equivalence_for_people(table),
-            "equivalence",
-            table,
-            origin,
-            key="statistics_equivalence_csv",
+            tables.equivalence_for_people(table), "equivalence", table, origin, key="statistics_equivalence_csv"
         )
 
 
@@ -250,11 +226,7 @@ def _power(origin: Origin, found: Statistics, fate: str, time_h: float) -> None:
         st.caption(
             f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates "
             "that was seen here. Two-sided Welch t test, power 80 %. Time points with one group are left out."
-            + (
-                " More replicates do not lessen what the held-out cells leave uncertain."
-                if found.shared
-                else ""
-            )
+            + (" More replicates do not lessen what the held-out cells leave uncertain." if found.shared else "")
         )
         tables.show_table(
             tables.power_for_people(found.power), "power", found.power, origin, key="statistics_power_csv"
@@ -271,9 +243,7 @@ def _odds(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
             + "This model weighs each replicate by what its cells can tell, given how alike cells of one replicate are."
         )
         if st.toggle(
-            "Show the model",
-            value=differ and len(found.tests) <= 60,
-            key=f"statistics_odds_{origin.run.run_id}",
+            "Show the model", value=differ and len(found.tests) <= 60, key=f"statistics_odds_{origin.run.run_id}"
         ):
             table = statistics.odds_of(rows, found)
             tables.show_table(tables.odds_for_people(table), "odds", table, origin, key="statistics_odds_csv")

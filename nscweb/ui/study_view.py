@@ -27,11 +27,7 @@ def facts(study: Study) -> None:
     show.facts(
         [
             ("Cells", f"{study.cells:,}", ""),
-            (
-                "Samples",
-                f"{len(study.samples):,}",
-                f"{known:,} with a true class" if known else "no true classes",
-            ),
+            ("Samples", f"{len(study.samples):,}", f"{known:,} with a true class" if known else "no true classes"),
             ("Brightfield channel", study.channel or "none", f"of {', '.join(study.channels)}"),
             ("Pixel size", size, ""),
         ]
@@ -55,11 +51,7 @@ def pictures(app: App, study: Study) -> None:
         key=f"contact_channel_{study.study_id}",
     )
     scaling = third.selectbox(
-        "Display scaling",
-        studies.SCALINGS,
-        key="contact_scaling",
-        help=_SCALING_HELP,
-        format_func=str.capitalize,
+        "Display scaling", studies.SCALINGS, key="contact_scaling", help=_SCALING_HELP, format_func=str.capitalize
     )
     outlines = st.toggle(
         "Show the outline of each cell",
@@ -67,9 +59,7 @@ def pictures(app: App, study: Study) -> None:
         help="Drawn where the program, or the mask in the instrument's file, sees the edge of the cell. Area, aspect "
         "ratio and the gates are measured inside it.",
     )
-    shown = studies.contact_sheet(
-        app, study.study_id, sample, 48, scaling, channel=channel, outlines=outlines
-    )
+    shown = studies.contact_sheet(app, study.study_id, sample, 48, scaling, channel=channel, outlines=outlines)
     st.caption(
         f"First {count(len(shown.images), 'cell')} of {shown.cells:,}, {plain(channel)}. "
         f"{shown.scale.sentence}" + (" Outlines are the masks of the file." if shown.masks_from_file else "")

@@ -43,12 +43,7 @@ DOSE_HELP = (
 
 
 def show_time_course(
-    app: App,
-    run: Run,
-    data: HasReplicates,
-    control: str | None = None,
-    fate: str = "",
-    order: Sequence[str] = (),
+    app: App, run: Run, data: HasReplicates, control: str | None = None, fate: str = "", order: Sequence[str] = ()
 ) -> None:
     """Fates against time and against dose.
 
@@ -65,15 +60,17 @@ def show_time_course(
         return
     rows, origin = rows[ROWS], tables.origin_of(run, data)
     place = {name: number for number, name in enumerate(order)}
-    groups = sorted(
-        {str(name) for name in rows["group"]}, key=lambda name: (place.get(name, len(place)), name)
-    )
+    groups = sorted({str(name) for name in rows["group"]}, key=lambda name: (place.get(name, len(place)), name))
     names = list(data.classes.names)
     start = next((place for place, name in enumerate(names) if name.casefold().startswith("neuron")), 0)
     chosen = st.selectbox(
-        "Fate", names, index=names.index(fate) if fate in names else start, format_func=plain,
-        key=f"course_fate_{run.run_id}_{fate}", width=260,
-    )  # fmt: skip
+        "Fate",
+        names,
+        index=names.index(fate) if fate in names else start,
+        format_func=plain,
+        key=f"course_fate_{run.run_id}_{fate}",
+        width=260,
+    )
     against = control_of(app, run, data, control) or ""
     shared = getattr(data, "shared", None)
     found = _courses(run.run_id, rows[rows["class"] == chosen], getattr(data, "groups", None), shared)
@@ -85,9 +82,7 @@ def show_time_course(
 
 
 @st.cache_resource(max_entries=24, show_spinner="Drawing replicates again …")  # type: ignore[untyped-decorator,unused-ignore]
-def _courses(
-    run_id: str, rows: pd.DataFrame, groups: pd.DataFrame | None, _shared: SharedError | None
-) -> Courses:
+def _courses(run_id: str, rows: pd.DataFrame, groups: pd.DataFrame | None, _shared: SharedError | None) -> Courses:
     return courses.courses_of(rows, groups, _shared)
 
 
@@ -110,9 +105,13 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
         )
     course = found.course[(found.course["class"] == fate) & found.course["group"].isin(chosen)]
     figure = drawn_time.course_bands(
-        origin.lit(course), rows[rows["class"] == fate], chosen, simulated=origin.simulated, fate=fate,
+        origin.lit(course),
+        rows[rows["class"] == fate],
+        chosen,
+        simulated=origin.simulated,
+        fate=fate,
         counted=origin.counted,
-    )  # fmt: skip
+    )
     figures.show_figure(
         figure,
         origin.file("time_course"),
@@ -140,16 +139,15 @@ def _earliest(
 ) -> None:
     st.subheader("Earliest reliable day", anchor=False, help=EARLIEST_HELP)
     if not control:
-        show.note(
-            "Choose one group under “Compared with” at the top of the page: the day is told against it."
-        )
+        show.note("Choose one group under “Compared with” at the top of the page: the day is told against it.")
         return
     st.caption(f"Told against {plain(control)}, as chosen at the top of the page.")
     every = st.toggle(
-        "All fates in this table", key=f"course_every_{origin.run.run_id}",
+        "All fates in this table",
+        key=f"course_every_{origin.run.run_id}",
         help="Otherwise the fate chosen above only. More fates are more questions, so p values are adjusted for more "
         "comparisons and a difference is harder to show.",
-    )  # fmt: skip
+    )
     settings = TestSettings(control=control, adjust=adjust, classes=() if every else (fate,))
     if control not in set(rows.loc[rows["class"] == fate, "group"]):
         show.note("The control group has no ratio of this fate.")
@@ -177,9 +175,7 @@ def _earliest(
         {
             "Group": [plain(name) or "(no group given)" for name in table["group"]],
             "Fate": [plain(name) for name in table["class"]],
-            "Reliable from": [
-                "not shown" if np.isnan(hours) else time_word(hours) for hours in table["time_h"]
-            ],
+            "Reliable from": ["not shown" if np.isnan(hours) else time_word(hours) for hours in table["time_h"]],
             "Direction": table["direction"],
             "In words": [plain(text, 300) for text in table["sentence"]],
         }
@@ -221,12 +217,7 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
     fits = {name: curve for (first, when, name), curve in found.fits.items() if (first, when) == keys[chosen]}
     figures.show_figure(
         drawn.dose_figure(
-            points[mine],
-            fits,
-            data.classes,
-            unit=found.unit,
-            counted=origin.counted,
-            simulated=origin.simulated,
+            points[mine], fits, data.classes, unit=found.unit, counted=origin.counted, simulated=origin.simulated
         ),
         origin.file("dose_response"),
         origin.csv(points[mine]),

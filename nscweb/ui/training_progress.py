@@ -66,9 +66,7 @@ def _live(app: App, name: str) -> None:
                 if st.button("Stop training", key=f"stop_{name}", icon=":material/stop_circle:"):
                     queue.cancel(app, view.job_id)
                     st.rerun(scope="fragment")
-                st.caption(
-                    "You can close this tab; the training goes on. What it has learnt is kept when you stop it."
-                )
+                st.caption("You can close this tab; the training goes on. What it has learnt is kept when you stop it.")
 
 
 def _ended(app: App, item: Training) -> None:
@@ -76,9 +74,7 @@ def _ended(app: App, item: Training) -> None:
     with st.container(border=True):
         _heading(item)
         if item.state == "failed":
-            show.problem(
-                NscwebError(item.message or "The training ended without a reason.", "", "E-TRAINING")
-            )
+            show.problem(NscwebError(item.message or "The training ended without a reason.", "", "E-TRAINING"))
         if item.model is not None:
             show.facts(cards.headline(item.model.card))
             st.caption("Measured on: " + label(item.model.card.performance.data, 600), help=cards.METRIC_HELP)
@@ -89,9 +85,7 @@ def _ended(app: App, item: Training) -> None:
             _keep(app, item)
         else:
             with st.container(horizontal=True, vertical_alignment="center"):
-                if st.button(
-                    "Continue", key=f"continue_{name}", type="primary", icon=":material/play_arrow:"
-                ):
+                if st.button("Continue", key=f"continue_{name}", type="primary", icon=":material/play_arrow:"):
                     begin(app, name)
                     st.rerun()
                 _discard(app, name, "Discard", "Throw away what this training has learnt so far?")

@@ -115,19 +115,11 @@ def new_training(app: App) -> training_jobs.TrainingOrder | None:
         show.simulated_banner("The model will know simulated cells only, and its card will say so.")
     chosen = _options(app, data)
     order = training_jobs.TrainingOrder(
-        name=_name(data),
-        studies=data.ids,
-        architecture=data.architecture,
-        split_by=data.split_by,
-        **chosen,
+        name=_name(data), studies=data.ids, architecture=data.architecture, split_by=data.split_by, **chosen
     )
     plan = draw_plan(app, training_jobs.request_of(order, app.folder.models_dir / "planned"))
     pressed = st.button(
-        "Start training",
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=plan is None,
-        key="train_start",
+        "Start training", type="primary", icon=":material/play_arrow:", disabled=plan is None, key="train_start"
     )
     if not pressed or plan is None:
         return None
@@ -158,10 +150,7 @@ def draw_plan(app: App, request: TrainRequest, trials: int = 1) -> TrainingPlan 
             else "The time is a rough guess from another network and the work of both."
         )
         if st.button(
-            "Measure this network on this computer",
-            key="train_measure",
-            icon=":material/speed:",
-            type="tertiary",
+            "Measure this network on this computer", key="train_measure", icon=":material/speed:", type="tertiary"
         ):
             with st.spinner("Training a few steps …"):
                 training_live.measure_speed(app, request.architecture)
@@ -194,13 +183,24 @@ def _options(app: App, data: Data) -> dict[str, Any]:
     with st.expander("Options", icon=":material/tune:"):
         left, middle, right = st.columns(3)
         epochs = left.number_input(
-            "Epochs at most", min_value=1, max_value=1000, value=None, step=1, key="train_epochs",
-            placeholder="chosen", help=_EPOCHS_HELP,
-        )  # fmt: skip
+            "Epochs at most",
+            min_value=1,
+            max_value=1000,
+            value=None,
+            step=1,
+            key="train_epochs",
+            placeholder="chosen",
+            help=_EPOCHS_HELP,
+        )
         seed = middle.number_input(
-            "Seed", min_value=0, max_value=10**6, value=0, step=1, key="train_seed",
+            "Seed",
+            min_value=0,
+            max_value=10**6,
+            value=0,
+            step=1,
+            key="train_seed",
             help="The same seed on the same computer gives the same model; another seed another split and model.",
-        )  # fmt: skip
+        )
         choice = right.selectbox(
             "Training settings",
             [DEFAULTS, *found],
@@ -279,11 +279,7 @@ def _cost(plan: TrainingPlan, trials: int) -> list[tuple[str, str, str]]:
     if trials > 1:
         tiles.append(("Trials", f"{trials:,}", "poor ones end early"))
     if plan.speed is not None and plan.seconds is not None:
-        how = {
-            "trained": "as in the last training here",
-            "measured": "measured here",
-            "scaled": "a rough guess",
-        }
+        how = {"trained": "as in the last training here", "measured": "measured here", "scaled": "a rough guess"}
         tiles.append(("Time", f"up to {duration(trials * plan.seconds)}", "and the measuring at the end"))
         rate = plan.speed.cells_per_second
         tiles.append(("Speed", f"{rate:,.{0 if rate >= 10 else 1}f} cells/s", how[plan.speed.how]))

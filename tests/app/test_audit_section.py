@@ -8,22 +8,45 @@ from pathlib import Path
 from app_walk import Walk, is_healthy, texts
 
 SWAP = {
-    "what": "background level", "kind": "background", "accuracy": 0.5, "low": 0.4, "high": 0.6, "control": 0.8,
-    "cost": 0.3, "cost_low": 0.2, "cost_high": 0.4, "limit": 0.05, "decides": True,
-}  # fmt: skip
+    "what": "background level",
+    "kind": "background",
+    "accuracy": 0.5,
+    "low": 0.4,
+    "high": 0.6,
+    "control": 0.8,
+    "cost": 0.3,
+    "cost_low": 0.2,
+    "cost_high": 0.4,
+    "limit": 0.05,
+    "decides": True,
+}
 FIGURE = {
     "figure": "balanced_accuracy",
     "recording": {"value": 0.7, "low": 0.6, "high": 0.8},
     "network": {"value": 0.75, "low": 0.7, "high": 0.8},
 }
 AUDIT = {
-    "passed": False, "level": "failed", "sentence": "A shortcut explains a part of these figures.", "chance": 0.33,
-    "alone": {"figures": [FIGURE]}, "swaps": [SWAP], "accuracy": {"value": 0.8, "low": 0.7, "high": 0.9},
-}  # fmt: skip
+    "passed": False,
+    "level": "failed",
+    "sentence": "A shortcut explains a part of these figures.",
+    "chance": 0.33,
+    "alone": {"figures": [FIGURE]},
+    "swaps": [SWAP],
+    "accuracy": {"value": 0.8, "low": 0.7, "high": 0.9},
+}
 ROW = {
-    "change": "unchanged", "strength": "as recorded", "accuracy": 0.8, "low": 0.7, "high": 0.9, "cost": 0.0,
-    "cost_low": 0.0, "cost_high": 0.0, "share_shift": 0.0, "cells": 300, "samples": 9,
-}  # fmt: skip
+    "change": "unchanged",
+    "strength": "as recorded",
+    "accuracy": 0.8,
+    "low": 0.7,
+    "high": 0.9,
+    "cost": 0.0,
+    "cost_low": 0.0,
+    "cost_high": 0.0,
+    "share_shift": 0.0,
+    "cells": 300,
+    "samples": 9,
+}
 
 
 def change_card(folder: Path, **changes: object) -> None:
@@ -58,13 +81,7 @@ def test_a_failed_audit_is_told_in_words(walk: Walk, data_folder: Path) -> None:
 
 
 def test_a_passed_audit_is_told_in_words(walk: Walk, data_folder: Path) -> None:
-    passed = {
-        **AUDIT,
-        "passed": True,
-        "level": "clear",
-        "sentence": "The network does not use it.",
-        "swaps": [],
-    }
+    passed = {**AUDIT, "passed": True, "level": "clear", "sentence": "The network does not use it.", "swaps": []}
     change_card(data_folder, audit=passed)
     healthy, said, _ = shown(walk)
     assert healthy, said

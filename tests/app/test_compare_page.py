@@ -98,9 +98,7 @@ def test_every_tab_has_content(walk: Walk, data_folder: Path, run: Run, name: st
     assert len(texts(test)) > 1500
 
 
-def test_one_choice_of_control_and_adjustment_holds_in_every_tab(
-    walk: Walk, data_folder: Path, run: Run
-) -> None:
+def test_one_choice_of_control_and_adjustment_holds_in_every_tab(walk: Walk, data_folder: Path, run: Run) -> None:
     test = opened(walk, run, "compare")
     for label, value in (("Compared with", "NT4"), ("p values are adjusted by", "fdr_bh")):
         test = next(item for item in test.selectbox if item.label == label).select(value).run()

@@ -108,17 +108,11 @@ def test_colonies_are_not_split(walk: Walk, app: App) -> None:
 
 def test_another_field_can_be_looked_at(walk: Walk, app: App) -> None:
     test = upload(
-        walk("pages/study.py"),
-        ("simulated_1.png", png(FIELD.pixels)),
-        ("simulated_empty_2.png", png(empty_field())),
+        walk("pages/study.py"), ("simulated_1.png", png(FIELD.pixels)), ("simulated_empty_2.png", png(empty_field()))
     )
     test = tick(test)
     assert f"{FIELD.cells} cells found" in texts(test)
-    test = (
-        next(item for item in test.number_input if item.label.startswith("Field to look at"))
-        .set_value(2)
-        .run()
-    )
+    test = next(item for item in test.number_input if item.label.startswith("Field to look at")).set_value(2).run()
     assert is_healthy(test), texts(test)
     assert "0 cells found" in texts(test)
 

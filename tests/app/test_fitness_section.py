@@ -14,33 +14,26 @@ from nscweb.services.fitness_table import fitness_table, lights_table
 
 
 def _figure(t: float) -> dict[str, float | int]:
-    return {
-        "value": 1.0 + t,
-        "typical": 1.0,
-        "low": 0.5,
-        "high": 1.5,
-        "effect": t,
-        "t": t,
-        "p": 0.5,
-        "samples": 40,
-    }
+    return {"value": 1.0 + t, "typical": 1.0, "low": 0.5, "high": 1.5, "effect": t, "t": t, "p": 0.5, "samples": 40}
 
 
 def _item(name: str, light: str, t: float) -> dict[str, object]:
     bad = light != "green"
     return {
-        "sample_id": name, "cells": 120, "light": light, "unlike": light == "red",
-        "reasons": [f"Reason of {name}."] if bad else [], "advice": ["Look at it."] if bad else [],
+        "sample_id": name,
+        "cells": 120,
+        "light": light,
+        "unlike": light == "red",
+        "reasons": [f"Reason of {name}."] if bad else [],
+        "advice": ["Look at it."] if bad else [],
         "notes": [] if bad else ["Background level 151 against 101 in training; it does not matter."],
         "shares": {"embedding": 0.1, "input": 0.2},
         "figures": {"embedding": _figure(t), "background": _figure(t), "input_pattern": {"p": 0.001}},
-    }  # fmt: skip
+    }
 
 
 def _run(items: list[dict[str, object]], rules: bool = True) -> Run:
-    made = Provenance(
-        "s", "s1", "", "model", "1", "", "Ch1", {}, {}, "2026-01-01T00:00:00Z", 1.0, True, True, ()
-    )
+    made = Provenance("s", "s1", "", "model", "1", "", "Ch1", {}, {}, "2026-01-01T00:00:00Z", 1.0, True, True, ())
     extra = {"fitness": items, **({"fitness_rules": {"version": 1}} if rules else {})}
     return Run("r000001", "s1", "model", "2026-01-01T00:00:00Z", 100, ("a", "b"), made, extra)
 

@@ -28,9 +28,7 @@ def choose(test, app: App, name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_gate_opens_with_histogram_and_counts(
-    walk: Walk, data_folder: Path, app: App, name: str
-) -> None:
+def test_every_gate_opens_with_histogram_and_counts(walk: Walk, data_folder: Path, app: App, name: str) -> None:
     test = choose(open_gates(walk, app), app, name)
     assert is_healthy(test), texts(test)
     assert any("This gate keeps" in item.value for item in test.markdown)

@@ -62,9 +62,7 @@ def test_the_server_lets_go_of_an_upload_that_is_on_disk(walk: Walk, app: App, e
 
 def test_damaged_files_are_left_out_and_listed(walk: Walk, app: App, export: Path) -> None:
     test = upload(
-        walk("pages/study.py"),
-        (export.name, export.read_bytes()),
-        ("cell_7_Ch1.tif", b"II*\x00\x08\x00\x00\x00"),
+        walk("pages/study.py"), (export.name, export.read_bytes()), ("cell_7_Ch1.tif", b"II*\x00\x08\x00\x00\x00")
     )
     test = press_import(test)
     work(app)
@@ -97,9 +95,7 @@ def test_the_inbox_takes_big_exports(walk: Walk, app: App, export: Path) -> None
     test = walk("pages/study.py")
     where = next(item for item in test.segmented_control if item.label == "Where are the images?")
     test = where.set_value("Inbox folder of the server").run()
-    test = (
-        next(item for item in test.multiselect if item.label == "Files and folders").select("big.zip").run()
-    )
+    test = next(item for item in test.multiselect if item.label == "Files and folders").select("big.zip").run()
     test = press_import(test)
     work(app)
     test = test.run()

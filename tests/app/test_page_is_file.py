@@ -84,9 +84,7 @@ def run(app: App) -> Run:
         samples.append(sample.with_changes(true_class=pure, extra=dose, control=control))
     app.catalogue.update_samples(made.study_id, samples)
     for number, item in enumerate(made.extra["fitness"]):
-        item["figures"] = {
-            "embedding": {"value": 0.7, "typical": 0.7, "t": 0.1 * number, "p": 0.9, "samples": 54}
-        }
+        item["figures"] = {"embedding": {"value": 0.7, "typical": 0.7, "t": 0.1 * number, "p": 0.9, "samples": 54}}
     app.catalogue.add_run(made)
     use_controls(app, made.study_id, [sample.name for sample in samples if sample.true_class])
     counted = [counts.Count("NGF 10", 72.0, "neuron", "NeuN", 50.0, 200, "cells", "bench")]
@@ -131,18 +129,13 @@ def holds(file: pd.DataFrame, page: pd.DataFrame) -> list[str]:
     if lost:
         return [f"no column {column}" for column in lost]
     columns = list(page.columns)
-    text = [
-        column for column in columns if not all(isinstance(_plain(v), float | None) for v in page[column])
-    ]
+    text = [column for column in columns if not all(isinstance(_plain(v), float | None) for v in page[column])]
     there: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
     for name, values in zip(rows(file, text), rows(file, columns), strict=True):
         there.setdefault(name, []).append(values)
     missing = []
     for name, values in zip(rows(page, text), rows(page, columns), strict=True):
-        same = (
-            all(_apart(a, b) <= 1e-9 for a, b in zip(values, other, strict=True))
-            for other in there.get(name, [])
-        )
+        same = (all(_apart(a, b) <= 1e-9 for a, b in zip(values, other, strict=True)) for other in there.get(name, []))
         if not any(same):
             missing.append(f"no row {dict(zip(columns, values, strict=True))}")
     return missing

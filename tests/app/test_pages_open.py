@@ -11,13 +11,7 @@ from nscweb.services.context import App
 from nscweb.ui.frame import PAGES, RESEARCH_USE
 
 PATHS = [row.path for row in PAGES]
-NEED_A_STUDY = [
-    "pages/predict.py",
-    "pages/compare.py",
-    "pages/cells.py",
-    "pages/evaluate.py",
-    "pages/report.py",
-]
+NEED_A_STUDY = ["pages/predict.py", "pages/compare.py", "pages/cells.py", "pages/evaluate.py", "pages/report.py"]
 
 
 def id_of(app: App, name: str) -> str:
@@ -62,12 +56,8 @@ def test_an_address_of_a_deleted_study_is_told(walk: Walk, data_folder: Path, pa
     assert "does not exist any more" in texts(test)
 
 
-@pytest.mark.parametrize(
-    "path", ["pages/predict.py", "pages/compare.py", "pages/cells.py", "pages/evaluate.py"]
-)
-def test_a_lost_prediction_table_is_told_in_plain_words(
-    walk: Walk, data_folder: Path, app: App, path: str
-) -> None:
+@pytest.mark.parametrize("path", ["pages/predict.py", "pages/compare.py", "pages/cells.py", "pages/evaluate.py"])
+def test_a_lost_prediction_table_is_told_in_plain_words(walk: Walk, data_folder: Path, app: App, path: str) -> None:
     study = app.catalogue.study(LABELLED)
     run = app.catalogue.last_run(study.study_id)
     assert run is not None
@@ -78,9 +68,7 @@ def test_a_lost_prediction_table_is_told_in_plain_words(
     assert "Traceback" not in texts(test)
 
 
-def test_an_unwritable_data_folder_is_one_clear_line(
-    walk: Walk, tmp_path: Path, monkeypatch, empty_folder
-) -> None:
+def test_an_unwritable_data_folder_is_one_clear_line(walk: Walk, tmp_path: Path, monkeypatch, empty_folder) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     monkeypatch.setenv("NSCWEB_DATA_DIR", str(blocked / "data"))

@@ -10,8 +10,7 @@ from nscweb.ui.text import count, duration, html, label, plain
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["<b>bold</b>", "<img src=x onerror=alert(1)>", "[x](http://example.org)", "$a$ :red[b] ~~c~~ `d`"],
+    "name", ["<b>bold</b>", "<img src=x onerror=alert(1)>", "[x](http://example.org)", "$a$ :red[b] ~~c~~ `d`"]
 )
 def test_markup_in_a_name_has_no_effect(name: str) -> None:
     assert "<" not in html(name)

@@ -80,8 +80,5 @@ def test_a_bar_says_what_is_done_how_fast_and_how_long_it_takes() -> None:
     assert bar_words(50_000, 200_000, "Writing the cells", 0.5) == (
         "Writing the cells: 50,000 of 200,000 cells · 100,000 cells per second · about 2 s left"
     )
-    assert (
-        bar_words(1, 5, "Fitting cells within replicates", 1.0)
-        == "Fitting cells within replicates: step 2 of 5 …"
-    )
+    assert bar_words(1, 5, "Fitting cells within replicates", 1.0) == "Fitting cells within replicates: step 2 of 5 …"
     assert bar_words(0, 90_000, "Gathering the cells", 0.0) == "Gathering the cells: 0 of 90,000 cells"

@@ -31,9 +31,7 @@ def test_the_dashboard_table_is_that_of_the_service(walk: Walk, data_folder: Pat
     found = comparison.comparison(app, run_of(app))
     shown = test.dataframe[0].value
     order = comparison.answer_of(found).order
-    assert list(dict.fromkeys(shown["Group"])) == [
-        name for name in order if name in set(found.groups["group"])
-    ]
+    assert list(dict.fromkeys(shown["Group"])) == [name for name in order if name in set(found.groups["group"])]
     row = found.groups[(found.groups["group"] == order[0]) & (found.groups["class"] == "neuron")].iloc[0]
     said = shown[shown["Group"] == order[0]].iloc[0]
     assert said["Cells"] == row["cells"]
@@ -115,9 +113,7 @@ def test_evaluation_without_truth_says_how_to_set_it(walk: Walk, data_folder: Pa
 
 def test_evaluation_with_other_class_names_names_both(walk: Walk, data_folder: Path, app: App) -> None:
     study = app.catalogue.study(LABELLED)
-    app.catalogue.update_samples(
-        study.study_id, [replace(sample, true_class="glia") for sample in study.samples]
-    )
+    app.catalogue.update_samples(study.study_id, [replace(sample, true_class="glia") for sample in study.samples])
     said = texts(opened(walk, app, "evaluate"))
     assert "glia" in said and "astrocyte" in said
 

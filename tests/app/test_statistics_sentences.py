@@ -54,12 +54,7 @@ def test_the_chosen_margin_decides_the_verdict(data_folder: Path) -> None:
 
 def test_replicates_needed_follow_the_difference_that_is_asked_for(data_folder: Path) -> None:
     def needed(test) -> np.ndarray:
-        return (
-            frames(test)["Needed per group"]["Needed per group"]
-            .replace("over 1,000", "1001")
-            .astype(int)
-            .to_numpy()
-        )
+        return frames(test)["Needed per group"]["Needed per group"].replace("over 1,000", "1001").astype(int).to_numpy()
 
     test = shown("show_statistics")
     many = needed(test)

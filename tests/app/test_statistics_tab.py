@@ -84,9 +84,7 @@ def test_groups_are_compared_with_the_control_and_words_say_how(data_folder: Pat
 
 
 def test_the_adjustment_starts_from_that_of_the_page(data_folder: Path) -> None:
-    script = PAGE.format(
-        study=LABELLED, groups=FULL, doses=False, view="data.adjust = 'fdr_bh'\nshow_statistics"
-    )
+    script = PAGE.format(study=LABELLED, groups=FULL, doses=False, view="data.adjust = 'fdr_bh'\nshow_statistics")
     test = AppTest.from_string(script, default_timeout=120).run()
     assert is_healthy(test)
     said = texts(test)
@@ -99,8 +97,7 @@ def test_every_column_of_every_table_is_explained(data_folder: Path, app: App, v
     counts.set_counts(app, LABELLED, [Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own")])
     study = app.catalogue.study(LABELLED)
     changed = [
-        sample.with_changes(extra=(("dose (ng/ml)", str(number)),))
-        for number, sample in enumerate(study.samples)
+        sample.with_changes(extra=(("dose (ng/ml)", str(number)),)) for number, sample in enumerate(study.samples)
     ]
     app.catalogue.update_samples(study.study_id, changed)
     test = shown(view, doses=True)
@@ -132,19 +129,13 @@ def test_two_replicates_give_no_p_and_a_sentence(data_folder: Path) -> None:
 
 def test_counts_entered_are_kept_and_compared(data_folder: Path, app: App) -> None:
     counts.set_counts(
-        app,
-        LABELLED,
-        [Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own"), Count("X", 24.0, "neuron")],
+        app, LABELLED, [Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own"), Count("X", 24.0, "neuron")]
     )
     test = shown("show_statistics")
     assert is_healthy(test)
     table = frames(test)["Counted"]
     row = table[table["Group"] == "NGF"].iloc[0]
-    assert (
-        row["Counted"].startswith("65.0 % [60")
-        and row["Counted n"] == "400 cells"
-        and row["p, this test alone"]
-    )
+    assert row["Counted"].startswith("65.0 % [60") and row["Counted n"] == "400 cells" and row["p, this test alone"]
     assert "Nothing was predicted" in table[table["Group"] == "X"].iloc[0]["Note"]
 
 
@@ -204,8 +195,7 @@ def test_doses_of_the_sheet_become_a_curve_or_a_sentence(data_folder: Path, app:
     study = app.catalogue.study(LABELLED)
     doses = ["0", "1", "2", "4", "8", "16", "32", "64", "128", "256", "512", "1024"]
     changed = [
-        sample.with_changes(extra=(("dose (ng/ml)", dose),))
-        for sample, dose in zip(study.samples, doses, strict=True)
+        sample.with_changes(extra=(("dose (ng/ml)", dose),)) for sample, dose in zip(study.samples, doses, strict=True)
     ]
     app.catalogue.update_samples(study.study_id, changed)
     test = shown("show_time_course", doses=True)
@@ -254,12 +244,8 @@ def test_one_replicate_is_not_joined_and_no_comparison_is_said(data_folder: Path
 
 
 def test_groups_over_time_stand_in_the_order_of_the_answer(data_folder: Path) -> None:
-    script = PAGE.format(
-        study=LABELLED, groups=FULL, doses=False, view="data.shared = None\nshow_time_course"
-    )
-    script = script.replace(
-        "(app, run, data)", "(app, run, data, 'RA', 'neuron', ('NGF', 'RA', '=NT4 <b>x</b>'))"
-    )
+    script = PAGE.format(study=LABELLED, groups=FULL, doses=False, view="data.shared = None\nshow_time_course")
+    script = script.replace("(app, run, data)", "(app, run, data, 'RA', 'neuron', ('NGF', 'RA', '=NT4 <b>x</b>'))")
     test = AppTest.from_string(script, default_timeout=120).run()
     assert is_healthy(test)
     figures = [json.loads(item.proto.spec) for item in test.get("plotly_chart")]
@@ -272,8 +258,7 @@ def test_groups_over_time_stand_in_the_order_of_the_answer(data_folder: Path) ->
 def test_intervals_without_the_error_of_the_correction_say_so(data_folder: Path, app: App) -> None:
     study = app.catalogue.study(LABELLED)
     changed = [
-        sample.with_changes(extra=(("dose (ng/ml)", str(2**number)),))
-        for number, sample in enumerate(study.samples)
+        sample.with_changes(extra=(("dose (ng/ml)", str(2**number)),)) for number, sample in enumerate(study.samples)
     ]
     app.catalogue.update_samples(study.study_id, changed)
     script = PAGE.format(study=LABELLED, groups=FULL, doses=True, view="show_time_course")

@@ -50,9 +50,7 @@ def test_an_uploaded_sheet_is_applied_and_its_rows_without_sample_listed(
     assert "nobody" in texts(test)
 
 
-def test_a_time_without_unit_in_an_uploaded_sheet_is_refused_in_words(
-    walk: Walk, data_folder: Path, app: App
-) -> None:
+def test_a_time_without_unit_in_an_uploaded_sheet_is_refused_in_words(walk: Walk, data_folder: Path, app: App) -> None:
     before = app.catalogue.study(PLAIN).samples
     sheet = f"sample,time\n{before[0].name},3\n".encode()
     test = open_tab(walk, app, "Sample sheet", PLAIN)
@@ -79,9 +77,7 @@ def test_pictures_follow_the_display_scaling(walk: Walk, data_folder: Path, app:
     assert "each cell is stretched by itself" in texts(scaling.select("per cell").run()).lower()
 
 
-@pytest.mark.parametrize(
-    "path", ["streamlit_app.py", "pages/study.py", "pages/predict.py", "pages/report.py"]
-)
+@pytest.mark.parametrize("path", ["streamlit_app.py", "pages/study.py", "pages/predict.py", "pages/report.py"])
 def test_names_of_users_stay_plain_text(walk: Walk, data_folder: Path, app: App, path: str) -> None:
     study = app.catalogue.study(LABELLED)
     app.catalogue.update_study(study.study_id, name=NASTY)

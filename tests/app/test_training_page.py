@@ -55,9 +55,7 @@ def test_without_labelled_cells_the_page_says_what_to_do(walk: Walk, empty_folde
         assert "No study has cells of known class yet" in texts(test) and "true class" in texts(test)
 
 
-def test_the_form_shows_split_and_cost_and_start_queues_one_job(
-    walk: Walk, data_folder: Path, app: App
-) -> None:
+def test_the_form_shows_split_and_cost_and_start_queues_one_job(walk: Walk, data_folder: Path, app: App) -> None:
     test = opened(walk, TABS[1])
     assert is_healthy(test), texts(test)
     said = texts(test)
@@ -133,9 +131,7 @@ def test_a_search_shows_its_trials_and_its_settings_can_be_trained_with(
     walk: Walk, data_folder: Path, app: App
 ) -> None:
     study = app.catalogue.study(LABELLED).study_id
-    wanted = search_jobs.SearchOrder(
-        "s", (study,), "compact", epochs=1, trials=2, searched=("learning_rate", "batch")
-    )
+    wanted = search_jobs.SearchOrder("s", (study,), "compact", epochs=1, trials=2, searched=("learning_rate", "batch"))
     search_jobs.new_search(app, wanted)
     search_jobs.search_started(app, "s", queue.submit(app, "tune", {"name": "s"}).job_id)
     work(app)
@@ -160,9 +156,7 @@ def test_a_search_is_started_from_its_form(walk: Walk, data_folder: Path, app: A
     assert (item.order.trials, item.order.epochs, item.state) == (3, 20, "queued")
 
 
-def test_a_backbone_with_weights_on_this_computer_can_start_from_them(
-    walk: Walk, data_folder: Path, app: App
-) -> None:
+def test_a_backbone_with_weights_on_this_computer_can_start_from_them(walk: Walk, data_folder: Path, app: App) -> None:
     test = opened(walk, TABS[1])
     assert not [item for item in test.toggle if item.label == "Start from ImageNet weights"]
     test = test.selectbox(key="train_architecture").set_value("efficientnet-lite0").run()

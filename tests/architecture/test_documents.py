@@ -32,9 +32,7 @@ def test_readme_names_every_page_and_command(project: Path) -> None:
 
     text = (project / "README.md").read_text("utf-8")
     assert not [page.title for page in PAGES if page.title not in text]
-    names = [
-        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
-    ]
+    names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     names += [group.name for group in app.registered_groups if group.name]
     assert not [name for name in names if f"nscweb {name}" not in text]
 

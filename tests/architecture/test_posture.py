@@ -26,23 +26,21 @@ def test_streamlit_reads_the_posture_that_we_wrote(project: Path) -> None:
     keys = [f"{section}.{key}" for section, key in POSTURE]
     out = subprocess.run(
         [sys.executable, "-c", code.replace("KEYS", repr([*keys, "server.allowedHosts"]))],
-        cwd=project, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     import json
 
     values = json.loads(out.strip().splitlines()[-1])
     assert values.pop("server.allowedHosts")
     assert values == {f"{section}.{key}": value for (section, key), value in POSTURE.items()}
-    assert (
-        tomllib.loads((project / ".streamlit/config.toml").read_text("utf-8"))["server"]["address"]
-        == "127.0.0.1"
-    )
+    assert tomllib.loads((project / ".streamlit/config.toml").read_text("utf-8"))["server"]["address"] == "127.0.0.1"
 
 
 def test_run_time_dependencies_are_permissive(project: Path) -> None:
-    names = re.findall(
-        r"^([A-Za-z0-9_-]+)==", (project / "requirements.txt").read_text("utf-8"), re.MULTILINE
-    )
+    names = re.findall(r"^([A-Za-z0-9_-]+)==", (project / "requirements.txt").read_text("utf-8"), re.MULTILINE)
     seen: set[str] = set()
     while names:
         name = names.pop()
@@ -75,16 +73,7 @@ def test_pins_are_exact_and_opencv_wheels_agree(project: Path) -> None:
     pins = dict(line.split("==") for line in lines)
     assert pins["torch"] == "2.13.0" and pins["torchvision"] == "0.28.0"
     assert pins["opencv-python"] == pins["opencv-python-headless"]
-    for wanted in (
-        "streamlit",
-        "torch",
-        "torchvision",
-        "pillow",
-        "plotly",
-        "pandas",
-        "opencv-python",
-        "grad-cam",
-    ):
+    for wanted in ("streamlit", "torch", "torchvision", "pillow", "plotly", "pandas", "opencv-python", "grad-cam"):
         assert wanted in pins
 
 

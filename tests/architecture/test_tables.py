@@ -19,10 +19,7 @@ def test_every_weights_folder_is_a_model_with_a_matching_name(project: Path) -> 
 def test_every_architecture_file_is_in_the_table(project: Path) -> None:
     from nscweb.models.architectures import ARCHITECTURES
 
-    files = {path.stem for path in (project / "nscweb/models/architectures").glob("*.py")} - {
-        "__init__",
-        "contract",
-    }
+    files = {path.stem for path in (project / "nscweb/models/architectures").glob("*.py")} - {"__init__", "contract"}
     used = {entry.build.__module__.rsplit(".", 1)[-1] for entry in ARCHITECTURES.values()}
     assert files == used
 

@@ -16,12 +16,7 @@ from pathlib import Path
 import pytest
 from real_server import Server
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-]
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 
 
 def find_chromium() -> str | None:
@@ -47,12 +42,20 @@ def server(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)],
-            cwd=project, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+            cwd=project,
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         worker = subprocess.Popen(
             [sys.executable, "-m", "nscweb", "worker", "--data-dir", str(data)],
-            cwd=project, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+            cwd=project,
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         _wait_until_healthy(f"http://127.0.0.1:{port}", process)
         yield Server(f"http://127.0.0.1:{port}", data, log)

@@ -19,17 +19,7 @@ from nscweb.services.predict import predict_study
 from nscweb.services.report import write_report
 from nscweb.settings import Settings
 
-GROUPS = (
-    "CNTF",
-    "LDH-NT3",
-    "MT",
-    "NGF",
-    "NT3",
-    "NT4",
-    "RA+SHH",
-    "astrocyte medium",
-    "oligodendrocyte medium",
-)
+GROUPS = ("CNTF", "LDH-NT3", "MT", "NGF", "NT3", "NT4", "RA+SHH", "astrocyte medium", "oligodendrocyte medium")
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +31,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     samples = [
         (
-            Sample(
-                f"{group.replace(' ', '-')}_{day}d_rep{number}",
-                group=group,
-                time_h=24.0 * day,
-                replicate=number,
-            ),
+            Sample(f"{group.replace(' ', '-')}_{day}d_rep{number}", group=group, time_h=24.0 * day, replicate=number),
             [rng.integers(0, 255, (1, 45, 60)).astype(np.uint8) for _ in range(3)],
         )
         for group in GROUPS
@@ -94,13 +79,9 @@ def test_no_number_of_the_answer_is_cut_on_a_telephone(page: Any) -> None:
     assert tables.count() == 2
     for number in range(tables.count()):
         assert tables.nth(number).evaluate("box => box.scrollWidth <= box.clientWidth")
-    ends = page.locator("#s1 td").evaluate_all(
-        "cells => cells.map(cell => cell.getBoundingClientRect().right)"
-    )
+    ends = page.locator("#s1 td").evaluate_all("cells => cells.map(cell => cell.getBoundingClientRect().right)")
     assert ends and max(ends) <= 390
-    heads = page.locator("#s1 .wide >> nth=0 >> td").evaluate_all(
-        "cells => cells.map(cell => cell.dataset.label)"
-    )
+    heads = page.locator("#s1 .wide >> nth=0 >> td").evaluate_all("cells => cells.map(cell => cell.dataset.label)")
     assert "Trust light" in heads and any(name.endswith("interval]") for name in heads)
 
 

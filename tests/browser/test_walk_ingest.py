@@ -80,10 +80,7 @@ def test_a_cif_reaches_pictures_and_gates(walker: Walker, shared: Path) -> None:
 
 def test_an_npz_reaches_pictures_and_gates(walker: Walker, shared: Path) -> None:
     bring_in(
-        walker,
-        [shared / "data/jurkat_cycle/brightfield_tiles.npz"],
-        "Jurkat",
-        "Imported: 2,278 cells in 7 samples",
+        walker, [shared / "data/jurkat_cycle/brightfield_tiles.npz"], "Jurkat", "Imported: 2,278 cells in 7 samples"
     )
     pictures_and_gates(walker, "33_npz", 9)  # Anaphase comes first
 

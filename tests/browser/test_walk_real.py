@@ -29,20 +29,10 @@ def walker(project: Path, server: Server, chromium: object) -> Iterator[Walker]:
 
 @pytest.mark.parametrize(
     ("name", "folder", "pattern", "cells", "samples"),
-    [
-        ("Zhu 2021", "data/zhu2021/named_bmp", "*.bmp", 12, 3),
-        ("IDEAS export", "data/ideas_ometif", "*.tif", 24, 2),
-    ],
+    [("Zhu 2021", "data/zhu2021/named_bmp", "*.bmp", 12, 3), ("IDEAS export", "data/ideas_ometif", "*.tif", 24, 2)],
 )
 def test_a_real_export_reaches_maps_and_csv_with_both_warnings(
-    walker: Walker,
-    shared: Path,
-    tmp_path: Path,
-    name: str,
-    folder: str,
-    pattern: str,
-    cells: int,
-    samples: int,
+    walker: Walker, shared: Path, tmp_path: Path, name: str, folder: str, pattern: str, cells: int, samples: int
 ) -> None:
     files = sorted((shared / folder).glob(pattern))
     walker.open("study")

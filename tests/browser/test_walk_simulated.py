@@ -35,12 +35,7 @@ def walker(server: Server, chromium: object) -> Iterator[Walker]:
 def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export")
     simulate(
-        folder / "Screen 1.zip",
-        cells=CELLS,
-        seed=3,
-        truth=folder / "truth.csv",
-        pure=True,
-        channels=("Ch1", "Ch2"),
+        folder / "Screen 1.zip", cells=CELLS, seed=3, truth=folder / "truth.csv", pure=True, channels=("Ch1", "Ch2")
     )
     return folder
 
@@ -64,9 +59,7 @@ def test_upload_becomes_a_study_with_nothing_lost(walker: Walker, export: Path) 
     walker.shot("03_sample_sheet")
 
 
-def test_the_sample_sheet_is_edited_in_place_and_by_file(
-    walker: Walker, export: Path, tmp_path: Path
-) -> None:
+def test_the_sample_sheet_is_edited_in_place_and_by_file(walker: Walker, export: Path, tmp_path: Path) -> None:
     page = walker.page
     walker.edit_cell(across=0.2, row=1, text="My inducer", then="Changes are not saved yet.")
     walker.press("Save sheet")

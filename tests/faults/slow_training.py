@@ -20,9 +20,19 @@ from nscweb.training.dataset import LabelledCell, SampleLabel, TrainingData, col
 from nscweb.training.run import train
 
 CONFIG = TrainConfig(
-    options={"width": 8, "depth": 1}, epochs=4, batch=16, seed=3, device="cpu", threads=1, precision="float32",
-    average=0.9, mixup=0.2, sampling="balanced", label_smoothing=0.05, augment=AugmentSettings(shift=2),
-)  # fmt: skip
+    options={"width": 8, "depth": 1},
+    epochs=4,
+    batch=16,
+    seed=3,
+    device="cpu",
+    threads=1,
+    precision="float32",
+    average=0.9,
+    mixup=0.2,
+    sampling="balanced",
+    label_smoothing=0.05,
+    augment=AugmentSettings(shift=2),
+)
 TEXT = CardText("Toys", "Bright or dark.", "python x", "2026-01-02T03:04:05Z")
 
 
@@ -37,9 +47,13 @@ def data() -> TrainingData:
             pixels[:, 9:17, 9:17] += 40 if sample % 2 else -40
             cells.append(LabelledCell(label, sample % 2, pixels.astype(np.uint8)))
     return collect(
-        cells, ClassScheme(("dark", "bright")), InputRecipe(field_px=(24, 24), resize=(24, 24)),
-        simulated=False, description="Toys.", licence="CC0-1.0",
-    )  # fmt: skip
+        cells,
+        ClassScheme(("dark", "bright")),
+        InputRecipe(field_px=(24, 24), resize=(24, 24)),
+        simulated=False,
+        description="Toys.",
+        licence="CC0-1.0",
+    )
 
 
 def run(folder: Path, marks: Path, seconds: float) -> str:

@@ -43,9 +43,7 @@ def test_no_partial_file_and_no_lost_file_when_the_disk_fills_up(
         assert len(found) == 600
 
 
-def test_work_that_cannot_fit_is_refused_before_it_begins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_work_that_cannot_fit_is_refused_before_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "free_bytes", lambda folder: 250_000_000)
     need_space(tmp_path / "not" / "there", 10_000_000)
     with pytest.raises(DiskFull, match=r"About 90 MB are needed and 250 MB are free"):

@@ -44,9 +44,7 @@ def die_after_import(app, payload, progress, cancel):
 
 
 @pytest.mark.parametrize("files", ["kept", "gone"])
-def test_an_import_that_was_published_is_not_done_twice_and_not_refused(
-    app: App, tmp_path: Path, files: str
-) -> None:
+def test_an_import_that_was_published_is_not_done_twice_and_not_refused(app: App, tmp_path: Path, files: str) -> None:
     folder = cells(tmp_path / "in")
     job = queue.submit(app, "import", {"paths": [str(folder)], "name": "Study"})
     with pytest.raises(Killed):

@@ -75,9 +75,7 @@ def test_a_killed_import_goes_on_at_its_last_finished_chunk(
     read: list[str] = []
     usual = import_pool._Driver._read
     monkeypatch.setattr(
-        import_pool._Driver,
-        "_read",
-        lambda self, plan, make: (read.append(plan.stem.name), usual(self, plan, make))[1],
+        import_pool._Driver, "_read", lambda self, plan, make: (read.append(plan.stem.name), usual(self, plan, make))[1]
     )
     monkeypatch.setattr(import_chunks, "CHUNK_CELLS", 256)
     monkeypatch.setattr(import_samples, "FEW_CELLS", 1)

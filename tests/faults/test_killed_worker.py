@@ -47,9 +47,7 @@ def app(tmp_path: Path) -> App:
     return opened
 
 
-def test_a_killed_run_is_interrupted_and_resumed_to_the_same_result(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_run_is_interrupted_and_resumed_to_the_same_result(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "STALE_SECONDS", 3.0)
     before = predict_study(app, "Study", "random")
     job = queue.submit(app, "predict", {"study": "Study", "model": "random", "run_key": "killed"})

@@ -46,9 +46,7 @@ def wait(wanted: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_killed_training_goes_on_and_ends_like_an_unbroken_one(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_training_goes_on_and_ends_like_an_unbroken_one(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "STALE_SECONDS", 3.0)
     training_jobs.new_training(app, order(app, "broken"))
     job = queue.submit(app, "train", {"name": "broken"})

@@ -14,26 +14,12 @@ from nscweb.core.card import read_card
 from nscweb.models.loading import replay_example
 from nscweb.training.__main__ import main
 
-WORDS = [
-    "--simulated",
-    "240",
-    "--epochs",
-    "1",
-    "--seed",
-    "3",
-    "--threads",
-    "1",
-    "--device",
-    "cpu",
-    "--batch",
-    "32",
-]
+WORDS = ["--simulated", "240", "--epochs", "1", "--seed", "3", "--threads", "1", "--device", "cpu", "--batch", "32"]
 FURTHER = ["--precision", "float32", "--no-checks", "--average", "0.5"]
 
 
 @pytest.mark.skipif(
-    not (dist.is_available() and dist.is_gloo_available()),
-    reason="this torch has no Gloo for several processes",
+    not (dist.is_available() and dist.is_gloo_available()), reason="this torch has no Gloo for several processes"
 )
 def test_two_processes_come_close_to_one(tmp_path: Path) -> None:
     """Same batches, same first numbers: after an epoch the losses agree, and one process wrote one model."""
@@ -46,12 +32,7 @@ def test_two_processes_come_close_to_one(tmp_path: Path) -> None:
     two = read_card(tmp_path / "two")
     assert two.card.origin.device == "CPU, 1 thread, 2 processes"
     assert replay_example(two).largest_difference < 1e-5
-    rows = [
-        json.loads((tmp_path / name / "curves.json").read_text("utf-8"))["history"][0]
-        for name in ("one", "two")
-    ]
+    rows = [json.loads((tmp_path / name / "curves.json").read_text("utf-8"))["history"][0] for name in ("one", "two")]
     assert rows[1]["train_loss"] == pytest.approx(rows[0]["train_loss"], rel=0.1)
     assert rows[1]["validation_loss"] == pytest.approx(rows[0]["validation_loss"], rel=0.1)
-    assert {path.name for path in (tmp_path / "two").iterdir()} == {
-        path.name for path in (tmp_path / "one").iterdir()
-    }
+    assert {path.name for path in (tmp_path / "two").iterdir()} == {path.name for path in (tmp_path / "one").iterdir()}

@@ -110,10 +110,7 @@ def whole_files() -> dict[str, list[tuple[str, bytes]]]:
             ("c.jpg", pillow(CELL8, "JPEG", quality=90, progressive=True)),
             ("c.jpg", pillow(CELL8, "JPEG", restart_marker_blocks=3)),
         ],
-        "zip": [
-            ("e.zip", packed([*cells, *others])),
-            ("e.zip", packed([*cells, *others], zipfile.ZIP_STORED)),
-        ],
+        "zip": [("e.zip", packed([*cells, *others])), ("e.zip", packed([*cells, *others], zipfile.ZIP_STORED))],
         "npz": [
             ("t.npz", npz(x=table, y=np.array([0, 1, 1, 0]), classes=np.array(["a", "b"]))),
             ("t.npz", npz(images=np.stack([stack] * 3))),

@@ -73,13 +73,7 @@ def test_any_json_is_a_recipe_or_a_sentence(data):
 
 @given(
     st.lists(
-        st.builds(
-            Finding,
-            st.sampled_from(LEVELS),
-            st.sampled_from("ABCDE"),
-            st.text(max_size=5),
-            st.text(max_size=5),
-        )
+        st.builds(Finding, st.sampled_from(LEVELS), st.sampled_from("ABCDE"), st.text(max_size=5), st.text(max_size=5))
     )
 )
 def test_folding_findings_loses_none(findings):
@@ -92,9 +86,7 @@ def test_folding_findings_loses_none(findings):
 
 
 @given(
-    st.text(max_size=10),
-    st.none() | hours,
-    st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4)), max_size=3),
+    st.text(max_size=10), st.none() | hours, st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4)), max_size=3)
 )
 def test_a_sample_is_plain_data(name, time_h, extra):
     sample = Sample(name=name, time_h=time_h, extra=tuple(extra))
@@ -106,7 +98,19 @@ def test_a_sample_is_plain_data(name, time_h, extra):
 @given(st.text(max_size=10), st.lists(st.text(max_size=10), max_size=3))
 def test_provenance_survives_json(study, warnings):
     made = Provenance(
-        study, "s000001", "0" * 64, "m", "1", "1" * 64, "Ch1", {"batch": 64}, {"torch": "2"}, "2026-01-01T00:00:00Z",
-        1.5, True, True, tuple(warnings),
-    )  # fmt: skip
+        study,
+        "s000001",
+        "0" * 64,
+        "m",
+        "1",
+        "1" * 64,
+        "Ch1",
+        {"batch": 64},
+        {"torch": "2"},
+        "2026-01-01T00:00:00Z",
+        1.5,
+        True,
+        True,
+        tuple(warnings),
+    )
     assert Provenance.from_dict(json.loads(json.dumps(made.as_dict()))) == made

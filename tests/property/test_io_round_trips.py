@@ -30,9 +30,7 @@ images = st.tuples(sides, sides, st.sampled_from([np.uint8, np.uint16])).flatmap
     lambda spec: hnp.arrays(spec[2], spec[:2])
 )
 # Text as people write it in tables: no control characters, no space at the ends.
-words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=20).map(
-    str.strip
-)
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=20).map(str.strip)
 
 
 @given(images)

@@ -11,9 +11,7 @@ from nscweb.core.recipe import InputRecipe
 from nscweb.preprocess.recipe import apply_recipe, finish_field, prepare_field
 
 DEFAULT = InputRecipe(field_px=(40, 40), resize=(24, 24))
-PUBLISHED = InputRecipe(
-    background="none", contrast="none", resize=(45, 30), interpolation="linear", divide_by=255
-)
+PUBLISHED = InputRecipe(background="none", contrast="none", resize=(45, 30), interpolation="linear", divide_by=255)
 
 
 @st.composite
@@ -35,9 +33,7 @@ def test_gain_and_offset_of_the_camera_do_not_change_the_input(image, gain, offs
     np.testing.assert_allclose(apply_recipe(DEFAULT, [other]), apply_recipe(DEFAULT, [image]), atol=2e-5)
 
 
-@given(
-    cells(), st.sampled_from([np.int16, np.int32, np.uint32, np.int64, np.float32, np.float64, ">u2", ">f4"])
-)
+@given(cells(), st.sampled_from([np.int16, np.int32, np.uint32, np.int64, np.float32, np.float64, ">u2", ">f4"]))
 @settings(max_examples=40, deadline=None)
 def test_number_type_does_not_change_the_input(image, dtype):
     other = image.astype(dtype)

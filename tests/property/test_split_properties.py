@@ -52,10 +52,7 @@ def donors(data: Cells, rows: np.ndarray) -> set[str]:
 
 @settings(max_examples=120, deadline=None)
 @given(
-    data=any_data(),
-    k=st.sampled_from([0, 2, 3, 4]),
-    by=st.sampled_from(["donor", "sample"]),
-    seed=st.integers(0, 9),
+    data=any_data(), k=st.sampled_from([0, 2, 3, 4]), by=st.sampled_from(["donor", "sample"]), seed=st.integers(0, 9)
 )
 def test_each_cell_is_held_out_exactly_once(data, k, by, seed):
     try:

@@ -27,12 +27,18 @@ def studies(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame, str]:
             recovered = bool(draw(st.integers(0, 5)))
             groups.append(
                 {
-                    "group": name, "time_h": hours, "class": "neuron", "replicates": draw(st.integers(1, 4)),
-                    "cells": draw(st.sampled_from([3, 19, 20, 500])), "mean": mean if recovered else np.nan,
-                    "low": low if recovered else np.nan, "high": high if recovered else np.nan,
-                    "recovered": recovered, "light": draw(st.sampled_from(["green", "yellow", "red", ""])),
+                    "group": name,
+                    "time_h": hours,
+                    "class": "neuron",
+                    "replicates": draw(st.integers(1, 4)),
+                    "cells": draw(st.sampled_from([3, 19, 20, 500])),
+                    "mean": mean if recovered else np.nan,
+                    "low": low if recovered else np.nan,
+                    "high": high if recovered else np.nan,
+                    "recovered": recovered,
+                    "light": draw(st.sampled_from(["green", "yellow", "red", ""])),
                 }
-            )  # fmt: skip
+            )
         for one in here:
             for other in here:
                 if one < other:
@@ -74,9 +80,7 @@ def test_only_what_can_be_relied_on_is_called_higher(study: tuple[pd.DataFrame, 
         for name in set(here.index) - set((enough if len(enough) else trusted).index):
             # A group that is not ranked is named, or the sentence says that none can be.
             assert name in said.headline or not said.leader
-        assert (
-            said.headline == answer(table.iloc[::-1], tests, "neuron", hours, Facts(control=control)).headline
-        )
+        assert said.headline == answer(table.iloc[::-1], tests, "neuron", hours, Facts(control=control)).headline
 
 
 @settings(max_examples=30, deadline=None)

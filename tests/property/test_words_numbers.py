@@ -52,11 +52,18 @@ def studies(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
         number = draw(st.integers(1, 5))
         groups.append(
             {
-                "group": name, "time_h": 24.0, "class": "neuron", "replicates": number, "cells": 100,
-                "mean": mean if recovered else np.nan, "low": low if recovered else np.nan,
-                "high": high if recovered else np.nan, "recovered": recovered, "light": draw(LIGHTS),
+                "group": name,
+                "time_h": 24.0,
+                "class": "neuron",
+                "replicates": number,
+                "cells": 100,
+                "mean": mean if recovered else np.nan,
+                "low": low if recovered else np.nan,
+                "high": high if recovered else np.nan,
+                "recovered": recovered,
+                "light": draw(LIGHTS),
             }
-        )  # fmt: skip
+        )
     table = pd.DataFrame(groups)
     for index, one in enumerate(names):
         for second, other in enumerate(names[index + 1 :], start=index + 1):
@@ -96,8 +103,11 @@ def test_a_headline_never_claims_more_than_the_tables(study: tuple[pd.DataFrame,
 
 def test_words_of_names_and_times() -> None:
     assert [plural(name) for name in ("neuron", "NT3 medium", "glia", "cells")] == [
-        "neurons", 'cells of class "NT3 medium"', "glias", "cells",
-    ]  # fmt: skip
+        "neurons",
+        'cells of class "NT3 medium"',
+        "glias",
+        "cells",
+    ]
     assert listed(["a"]) == "a" and listed(list("abcdef")) == "a, b, c and 3 more"
     assert when(24.0) == "at day 1" and when(float("nan")) == ""
     assert p_value(0.0499) == "p = 0.0499" and p_value(1.0) == "p > 0.99" and p_value(0.0) == "p < 0.001"

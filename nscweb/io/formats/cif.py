@@ -111,9 +111,7 @@ class CifCells:
         twice = self.cells - len(np.unique(self.numbers))
         self._has_twice = twice > 0
         if broken:
-            message = (
-                "The file's list of objects is damaged; the objects that could still be found were read."
-            )
+            message = "The file's list of objects is damaged; the objects that could still be found were read."
             self._note("warn", "W-CIF-LIST", message, self.name)
         if header.objects is not None and header.objects != self.cells:
             message = "The file says that it has another number of objects than were found."
@@ -126,9 +124,7 @@ class CifCells:
             message = "Some objects of the file have no number; they were left out."
             self._note("warn", "W-CIF-NUMBER", message, f"{self.name}: {self._unnumbered:,}")
         if not header.readable:
-            message = (
-                "The instrument's settings in the file cannot be read; check which channel is brightfield."
-            )
+            message = "The instrument's settings in the file cannot be read; check which channel is brightfield."
             self._note("warn", "W-CIF-SETTINGS", message, self.name)
 
     def _note(self, level: Level, code: str, message: str, where: str) -> None:
@@ -196,14 +192,10 @@ class CifCells:
                 yield row, error
             except OSError as error:
                 raise InputRefused(
-                    f"{self.name} cannot be read any more.",
-                    "Check that it is still there.",
-                    "E-FILE-UNREADABLE",
+                    f"{self.name} cannot be read any more.", "Check that it is still there.", "E-FILE-UNREADABLE"
                 ) from error
 
-    def _cell(
-        self, row: int, names: tuple[str, ...], chosen: list[int], limits: Limits, log: FindingLog
-    ) -> CellImage:
+    def _cell(self, row: int, names: tuple[str, ...], chosen: list[int], limits: Limits, log: FindingLog) -> CellImage:
         at, where = int(self._image_at[row]), self.where(row)
         tags = self._file.entries(at)
         if tags is None or self._one(at, tags, KIND_TAG) != IMAGE:
@@ -235,9 +227,7 @@ class CifCells:
             values,
         )
 
-    def _masks(
-        self, row: int, size: tuple[int, int], log: FindingLog, where: str
-    ) -> NDArray[np.bool_] | None:
+    def _masks(self, row: int, size: tuple[int, int], log: FindingLog, where: str) -> NDArray[np.bool_] | None:
         """Mask (height, width) over all channels, None when the object has none that can be read."""
         at = int(self._mask_at[row])
         if at < 0:

@@ -105,9 +105,7 @@ def decode_plain(data: bytes | memoryview, height: int, width: int, bits: int) -
     return np.frombuffer(data, dtype).reshape(height, width).astype(dtype.newbyteorder("="))
 
 
-def decode_image(
-    data: bytes | memoryview, height: int, width: int, bits: int, compression: int
-) -> NDArray[Any]:
+def decode_image(data: bytes | memoryview, height: int, width: int, bits: int, compression: int) -> NDArray[Any]:
     """Pixels (height, width) of an image directory, channels side by side.
 
     Raises:
@@ -122,9 +120,7 @@ def decode_image(
     raise damaged(f"its pixels are compressed in an unknown way ({compression}).")
 
 
-def decode_mask(
-    data: bytes | memoryview, height: int, width: int, bits: int, compression: int
-) -> NDArray[np.bool_]:
+def decode_mask(data: bytes | memoryview, height: int, width: int, bits: int, compression: int) -> NDArray[np.bool_]:
     """Mask (height, width) of a mask directory, channels side by side.
 
     Raises:

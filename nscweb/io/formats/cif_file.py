@@ -63,9 +63,7 @@ class CifFile:
         self.big = head.startswith(b"II+\0\x08\0\0\0") and len(head) == 16
         if not self.big and not (head.startswith(b"II*\0") and len(head) >= 8):
             raise not_cif(name)
-        self.first = int(
-            struct.unpack_from("<Q", head, 8)[0] if self.big else struct.unpack_from("<I", head, 4)[0]
-        )
+        self.first = int(struct.unpack_from("<Q", head, 8)[0] if self.big else struct.unpack_from("<I", head, 4)[0])
         self.head_size, self.entry_size = (8, 20) if self.big else (2, 12)
         self._count, self._link = ("<Q", "<Q") if self.big else ("<H", "<I")
         self._row = struct.Struct("<HHQ8s" if self.big else "<HHI4s")
@@ -118,10 +116,7 @@ class CifFile:
         if self.big or self.size <= WRAP:
             return self.step(link)
         forwards = link + at - at % WRAP + (WRAP if link <= at % WRAP else 0)
-        places = [
-            *range(forwards, self.size, WRAP),
-            *range(min(forwards, self.size + WRAP) - WRAP, -1, -WRAP),
-        ]
+        places = [*range(forwards, self.size, WRAP), *range(min(forwards, self.size + WRAP) - WRAP, -1, -WRAP)]
         return next((step for step in map(self.step, places) if step is not None), None)
 
     def entries(self, at: int) -> dict[int, Entry] | None:
@@ -130,11 +125,7 @@ class CifFile:
         if len(raw) < self.head_size:
             return None
         count = struct.unpack(self._count, raw)[0]
-        raw = (
-            self.read_near(at + self.head_size, self.entry_size * count)
-            if 0 < count <= _MOST_ENTRIES
-            else b""
-        )
+        raw = self.read_near(at + self.head_size, self.entry_size * count) if 0 < count <= _MOST_ENTRIES else b""
         if not raw or len(raw) < self.entry_size * count:
             return None
         return {tag: Entry(form, values, data) for tag, form, values, data in self._row.iter_unpack(raw)}

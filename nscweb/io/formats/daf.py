@@ -70,9 +70,7 @@ def read_daf(path: Path, limits: Limits) -> DafInfo:
         ) from error
     if not found.file:
         raise InputRefused(
-            f"{path.name} does not name the .cif that it belongs to.",
-            "Save it again in IDEAS.",
-            "E-DAF-NO-FILE",
+            f"{path.name} does not name the .cif that it belongs to.", "Save it again in IDEAS.", "E-DAF-NO-FILE"
         )
     names = dict(sorted(found.channels.items()))
     named = called_brightfield(list(names.values()))
@@ -126,9 +124,7 @@ class _Collector:
             self._region.x.append(_real(get("x", "")))
         elif tag == "Pop":
             features = get("fx", ""), get("fy", "")
-            self._pop = Pop(
-                get("type", ""), get("base", ""), get("region", ""), features, get("definition", "")
-            )
+            self._pop = Pop(get("type", ""), get("base", ""), get("region", ""), features, get("definition", ""))
             if len(self.pops) < _MOST_NAMES and get("name"):
                 self.pops[get("name", "")] = self._pop
         elif tag.lower() == "ob" and self._pop is not None:
@@ -153,11 +149,7 @@ class _Collector:
 
 def _populations(found: _Collector) -> dict[str, Objects | None]:
     solver = Solver(found.objects, found.pops, found.regions)
-    return {
-        _name(name): solver.objects(name)
-        for name, pop in found.pops.items()
-        if pop.kind != "B" and _name(name)
-    }
+    return {_name(name): solver.objects(name) for name, pop in found.pops.items() if pop.kind != "B" and _name(name)}
 
 
 def _name(text: str) -> str:

@@ -34,9 +34,7 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
     height, width, components = frame
     check_size(height, width, components, limits)
     if components == 4:
-        raise InputRefused(
-            "The image is CMYK, a colour mode of printing.", "Export grey values.", "E-IMG-CMYK"
-        )
+        raise InputRefused("The image is CMYK, a colour mode of printing.", "Export grey values.", "E-IMG-CMYK")
     if b"\xff\xd9" not in data[-4096:]:
         raise _damaged("it is cut off")
     try:

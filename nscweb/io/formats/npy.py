@@ -30,9 +30,7 @@ class NpyCells(NpzCells):
             size = stream.seek(0, 2)
         if not sniff(head):
             raise InputRefused(
-                f"{path.name} is not a NumPy array, whatever its name says.",
-                "Save it again.",
-                "E-NPZ-DAMAGED",
+                f"{path.name} is not a NumPy array, whatever its name says.", "Save it again.", "E-NPZ-DAMAGED"
             )
         self._accept(path.name, *npy_header(head, path.name), limits)
         total = int(np.prod(self._shape, dtype=object)) * self._dtype.itemsize

@@ -57,14 +57,10 @@ class NpzCells:
     def __init__(self, path: Path, limits: Limits) -> None:
         # One array may hold all cells of a study, so the limit of an import applies and not that of one image.
         self.name = path.name
-        within = Limits(
-            **{**vars(limits), "max_member_bytes": limits.max_total_bytes, "max_ratio": 1_000_000}
-        )
+        within = Limits(**{**vars(limits), "max_member_bytes": limits.max_total_bytes, "max_ratio": 1_000_000})
         self._archive = Archive(path, within)
         try:
-            self._members = {
-                self._archive.member_name(i).removesuffix(".npy"): i for i in range(len(self._archive))
-            }
+            self._members = {self._archive.member_name(i).removesuffix(".npy"): i for i in range(len(self._archive))}
             self._open(path.name, limits)
         except BaseException:
             self._archive.close()
@@ -74,9 +70,7 @@ class NpzCells:
         key = next((key for key in IMAGE_KEYS if key in self._members), None)
         if key is None:
             raise InputRefused(
-                f"{name} holds no images.",
-                f"Name the array one of {', '.join(IMAGE_KEYS)}.",
-                "E-NPZ-NO-IMAGES",
+                f"{name} holds no images.", f"Name the array one of {', '.join(IMAGE_KEYS)}.", "E-NPZ-NO-IMAGES"
             )
         self._key = key
         head = self._archive.head(self._members[key], 4096)
@@ -85,13 +79,7 @@ class NpzCells:
         self.labelled = "" not in self.groups
 
     def _accept(
-        self,
-        name: str,
-        shape: tuple[int, ...],
-        fortran: bool,
-        dtype: np.dtype[Any],
-        data_at: int,
-        limits: Limits,
+        self, name: str, shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any], data_at: int, limits: Limits
     ) -> None:
         """Judge the array of images by its header."""
         self._data_at = data_at
@@ -226,7 +214,5 @@ def npy_header(head: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[
         reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran, dtype = reader(stream)
     except Exception as error:
-        raise InputRefused(
-            f"The array of images in {name} is damaged.", "Save it again.", "E-NPZ-DAMAGED"
-        ) from error
+        raise InputRefused(f"The array of images in {name} is damaged.", "Save it again.", "E-NPZ-DAMAGED") from error
     return tuple(int(side) for side in shape), bool(fortran), dtype, stream.tell()

@@ -69,18 +69,14 @@ class RtdcCells:
         events = child(self._file, "events", self.name)
         image = None if events is None else child(events, "image", self.name)
         if image is None:
-            raise InputRefused(
-                f"{self.name} is an HDF5 file without an image stack.", _LAYOUT, "E-HDF5-LAYOUT"
-            )
+            raise InputRefused(f"{self.name} is an HDF5 file without an image stack.", _LAYOUT, "E-HDF5-LAYOUT")
         self._images = Slabs(image, self.name, "images", limits)
         shape, dtype = self._images.shape, self._images.dtype
         if len(shape) != 3:
             raise InputRefused(f"The images in {self.name} have the shape {shape}.", _LAYOUT, "E-HDF5-SHAPE")
         check_size(shape[1], shape[2], dtype.itemsize, limits)
         limits.check("max_members", shape[0], f"Cells in {self.name}")
-        limits.check(
-            "max_total_bytes", int(np.prod(shape, dtype=object)) * dtype.itemsize, "Bytes of all images"
-        )
+        limits.check("max_total_bytes", int(np.prod(shape, dtype=object)) * dtype.itemsize, "Bytes of all images")
         self.cells = shape[0]
         self._told: list[tuple[str, str]] = []
         self._masks = self._open_masks(events, limits)
@@ -97,11 +93,7 @@ class RtdcCells:
             if mask is None:
                 return None
             slabs = Slabs(mask, self.name, "masks", limits)
-            if (
-                len(slabs.shape) == 3
-                and slabs.shape[1:] == self._images.shape[1:]
-                and slabs.dtype.kind in "ub"
-            ):
+            if len(slabs.shape) == 3 and slabs.shape[1:] == self._images.shape[1:] and slabs.dtype.kind in "ub":
                 return slabs
             reason = f"they have the shape {slabs.shape} and the type {slabs.dtype}."
         except NscwebError as error:
@@ -130,9 +122,7 @@ class RtdcCells:
             else:
                 found[name[:200]] = slabs
         if left_out:
-            message = (
-                f"{left_out} features of the file cannot be read or have too few values; they were left out."
-            )
+            message = f"{left_out} features of the file cannot be read or have too few values; they were left out."
             self._told.append(("W-RTDC-FEATURES", message))
         return found
 
@@ -172,9 +162,7 @@ class RtdcCells:
             log.add("warn", code, message, self.name)
         if self._masks is not None and self._masks.shape[0] < self.cells:
             message = "The file has fewer masks than images; the last cells have none."
-            log.add(
-                "warn", "W-RTDC-MASKS", message, f"{self.name}: {self._masks.shape[0]:,} of {self.cells:,}"
-            )
+            log.add("warn", "W-RTDC-MASKS", message, f"{self.name}: {self._masks.shape[0]:,} of {self.cells:,}")
         names = tuple(name for name in channels if name == CHANNEL)
         for row in rows:
             where = self.where(row)
@@ -186,9 +174,7 @@ class RtdcCells:
                 continue
             yield (
                 row,
-                CellImage(
-                    row + 1, names, pixels[None][: len(names)], where, masks if names else None, (), values
-                ),
+                CellImage(row + 1, names, pixels[None][: len(names)], where, masks if names else None, (), values),
             )
 
     def _mask(self, row: int, where: str, log: FindingLog) -> NDArray[np.bool_] | None:
@@ -213,9 +199,7 @@ class RtdcCells:
         return values
 
     def close(self) -> None:
-        with contextlib.suppress(
-            Exception
-        ):  # a damaged file may fail once more; there is nothing left to lose
+        with contextlib.suppress(Exception):  # a damaged file may fail once more; there is nothing left to lose
             self._file.close()
 
     def __enter__(self) -> Self:
@@ -243,6 +227,4 @@ def _not_opened(path: Path) -> InputRefused:
             "Copy or export it again.",
             "E-HDF5-DAMAGED",
         )
-    return InputRefused(
-        f"{path.name} is not an HDF5 file, whatever its name says.", _LAYOUT, "E-HDF5-NOT-HDF5"
-    )
+    return InputRefused(f"{path.name} is not an HDF5 file, whatever its name says.", _LAYOUT, "E-HDF5-NOT-HDF5")

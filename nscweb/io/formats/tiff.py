@@ -143,9 +143,7 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
 def _check_page(page: TiffPage, data: bytes, limits: Limits) -> None:
     check_size(page.height, page.width, max(1, page.bits * page.samples // 8), limits)
     if page.photometric == _CMYK:
-        raise InputRefused(
-            "The image is CMYK, a colour mode of printing.", "Export grey values.", "E-IMG-CMYK"
-        )
+        raise InputRefused("The image is CMYK, a colour mode of printing.", "Export grey values.", "E-IMG-CMYK")
     if page.sample_format in _COMPLEX_FORMATS:
         raise InputRefused("The pixels are complex numbers.", "Export intensities.", "E-IMG-COMPLEX")
     check_segments(page, data)

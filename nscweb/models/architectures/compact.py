@@ -28,14 +28,9 @@ class DownBlock(nn.Module):
     def __init__(self, inside: int, outside: int) -> None:
         super().__init__()
         self.main = nn.Sequential(
-            *_separable(inside, outside),
-            nn.ReLU(),
-            *_separable(outside, outside),
-            nn.MaxPool2d(3, stride=2, padding=1),
+            *_separable(inside, outside), nn.ReLU(), *_separable(outside, outside), nn.MaxPool2d(3, stride=2, padding=1)
         )
-        self.shortcut = nn.Sequential(
-            nn.Conv2d(inside, outside, 1, stride=2, bias=False), nn.BatchNorm2d(outside)
-        )
+        self.shortcut = nn.Sequential(nn.Conv2d(inside, outside, 1, stride=2, bias=False), nn.BatchNorm2d(outside))
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.main(x) + self.shortcut(x)
@@ -100,8 +95,6 @@ class Compact(CellNetwork):
         return self.head
 
 
-def build(
-    n_channels: int, n_classes: int, *, width: int = 32, depth: int = 3, dropout: float = 0.1
-) -> Compact:
+def build(n_channels: int, n_classes: int, *, width: int = 32, depth: int = 3, dropout: float = 0.1) -> Compact:
     """The compact network; see `Compact` for the options."""
     return Compact(n_channels, n_classes, width=width, depth=depth, dropout=dropout)

@@ -15,9 +15,14 @@ from nscweb.models.architectures.contract import CellNetwork
 
 # Expansion, width, repeats, kernel, stride of the first of each stage (Tan and Le 2019, table 1).
 _STAGES = (
-    (1, 16, 1, 3, 1), (6, 24, 2, 3, 2), (6, 40, 2, 5, 2), (6, 80, 3, 3, 2), (6, 112, 3, 5, 1),
-    (6, 192, 4, 5, 2), (6, 320, 1, 3, 1),
-)  # fmt: skip
+    (1, 16, 1, 3, 1),
+    (6, 24, 2, 3, 2),
+    (6, 40, 2, 5, 2),
+    (6, 80, 3, 3, 2),
+    (6, 112, 3, 5, 1),
+    (6, 192, 4, 5, 2),
+    (6, 320, 1, 3, 1),
+)
 _FEATURES = 1280
 
 
@@ -71,9 +76,7 @@ class EfficientNetLite0(CellNetwork):
         for expansion, outside, repeats, kernel, stride in _STAGES:
             for index in range(repeats):
                 step = stride if index == 0 else 1
-                blocks.append(
-                    InvertedBottleneck(inside, outside, expansion=expansion, kernel=kernel, stride=step)
-                )
+                blocks.append(InvertedBottleneck(inside, outside, expansion=expansion, kernel=kernel, stride=step))
                 inside = outside
         self._blocks = nn.ModuleList(blocks)
         self._conv_head = nn.Conv2d(inside, _FEATURES, 1, bias=False)

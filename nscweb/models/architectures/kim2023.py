@@ -35,9 +35,7 @@ class XceptionDown(nn.Module):
             *_separable(middle, outside),
             nn.MaxPool2d(3, stride=2, padding=1),
         )
-        self.shortcut = nn.Sequential(
-            nn.Conv2d(inside, outside, 1, stride=2, bias=False), nn.BatchNorm2d(outside)
-        )
+        self.shortcut = nn.Sequential(nn.Conv2d(inside, outside, 1, stride=2, bias=False), nn.BatchNorm2d(outside))
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.main(x) + self.shortcut(x)

@@ -127,9 +127,7 @@ class Zhu2021(CellNetwork):
         super().__init__()
         if not 0.01 <= size <= 16:
             raise ValueError("size is a share of the published network, from 0.01 to 16")
-        w32, w64, w128, w256, w512, w1024, w2048 = (
-            max(1, round(2**power * math.sqrt(size))) for power in range(5, 12)
-        )
+        w32, w64, w128, w256, w512, w1024, w2048 = (max(1, round(2**power * math.sqrt(size))) for power in range(5, 12))
         self.block1 = Stem(n_channels, w32, w64)
         self.block2 = Down(w64, w128, w128, relu_first=False)
         self.block3 = Down(w128, w256, w256, relu_first=False)

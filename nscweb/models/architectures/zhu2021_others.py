@@ -82,9 +82,7 @@ def _vgg(n_channels: int, n_classes: int) -> BodyAndHead:
     layers = list(backbone("vgg16", n_channels))
     first_pooling = next(index for index, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d))
     del layers[first_pooling]
-    return BodyAndHead(
-        nn.Sequential(*layers), dense_4096(FEATURES["vgg16"], n_classes, (1, 1), dropout_first=False)
-    )
+    return BodyAndHead(nn.Sequential(*layers), dense_4096(FEATURES["vgg16"], n_classes, (1, 1), dropout_first=False))
 
 
 def _inception(n_channels: int, n_classes: int) -> BodyAndHead:
@@ -97,13 +95,7 @@ def _inception(n_channels: int, n_classes: int) -> BodyAndHead:
 
 
 def build(
-    n_channels: int,
-    n_classes: int,
-    *,
-    kind: str,
-    height: int = 45,
-    width: int = 30,
-    hidden: int = 512,
+    n_channels: int, n_classes: int, *, kind: str, height: int = 45, width: int = 30, hidden: int = 512
 ) -> CellNetwork:
     """One of the four.
 

@@ -10,12 +10,7 @@ from nscweb.core.errors import WrongUse
 
 def test_values_are_json_where_they_can_be():
     given = ["mixup=0.2", "augment.blur=0", "schedule=step", "clahe=[2, 8]"]
-    assert assignments(given) == {
-        "mixup": 0.2,
-        "augment": {"blur": 0},
-        "schedule": "step",
-        "clahe": [2, 8],
-    }
+    assert assignments(given) == {"mixup": 0.2, "augment": {"blur": 0}, "schedule": "step", "clahe": [2, 8]}
 
 
 def test_the_command_line_wins_over_the_file(tmp_path):

@@ -19,16 +19,7 @@ def test_evaluate_against_a_model_and_a_run(tmp_path):
     write_random_model(tmp_path / "data" / "models" / "two", seed=3)
     study = simulated_study(opened, cells=60)
     out = tmp_path / "out"
-    words = [
-        "evaluate",
-        study.name,
-        "--model",
-        "one",
-        "--against",
-        "two",
-        "--data-dir",
-        str(tmp_path / "data"),
-    ]
+    words = ["evaluate", study.name, "--model", "one", "--against", "two", "--data-dir", str(tmp_path / "data")]
     result = CliRunner().invoke(app, [*words, "--out", str(out), "--json"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)["against"]

@@ -35,9 +35,7 @@ def test_install_from_a_file_then_list(tmp_path: Path, monkeypatch: pytest.Monke
     file = tmp_path / "model.pt"
     torch.manual_seed(5)
     torch.save([ARCHITECTURES["zhu2021"].make(1, 3).state_dict()], file)
-    monkeypatch.setitem(
-        PUBLISHED, "zhu2021", replace(PUBLISHED["zhu2021"], git_blob=git_blob_id(file), urls=())
-    )
+    monkeypatch.setitem(PUBLISHED, "zhu2021", replace(PUBLISHED["zhu2021"], git_blob=git_blob_id(file), urls=()))
     result = ask(tmp_path, "zhu2021", "--from", str(file))
     assert result.exit_code == 0
     assert "installed (published, illumination shortcut not excluded)" in result.stdout

@@ -26,9 +26,7 @@ def app() -> typer.Typer:
 
 @pytest.fixture
 def listing(monkeypatch: pytest.MonkeyPatch) -> Listing:
-    found = Listing(
-        "Images", "CC BY 4.0", "10.1/x", (PublicFile("a.zip", 2_500_000, "", "https://x"),), ("far",)
-    )
+    found = Listing("Images", "CC BY 4.0", "10.1/x", (PublicFile("a.zip", 2_500_000, "", "https://x"),), ("far",))
     monkeypatch.setattr(public_data, "list_files", lambda name, **options: found)
     return found
 
@@ -54,9 +52,7 @@ def test_the_list_tells_sizes_and_licence(app: typer.Typer, tmp_path: Path, list
     assert json.loads(ask(app, tmp_path, "zhu2021", "--list", "--json").stdout)["bytes"] == 2_500_000
 
 
-def test_fetch_then_import(
-    app: typer.Typer, tmp_path: Path, listing: Listing, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetch_then_import(app: typer.Typer, tmp_path: Path, listing: Listing, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = unpacked(tmp_path / "public")
     monkeypatch.setattr(
         public_data, "fetch_files", lambda *given, **options: Fetched(folder, (folder / "set",), listing)

@@ -54,8 +54,7 @@ def test_gates_are_shown_set_and_reset(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
-    ["focus", "sharp=1", "focus=high", "focus=-1", "focus=none", "objects=1.5", "populations=live", "off=x"],
+    "said", ["focus", "sharp=1", "focus=high", "focus=-1", "focus=none", "objects=1.5", "populations=live", "off=x"]
 )
 def test_limits_that_make_no_sense_are_refused_with_one_line(folder: Path, said: str) -> None:
     result = nscweb(folder, "gates", "small", "--set", said)

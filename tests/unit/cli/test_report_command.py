@@ -17,29 +17,8 @@ def test_filters_and_what_the_answer_is_about_are_in_the_file(tmp_path: Path) ->
     app = open_app(Settings.from_environment({}, tmp_path))
     drawn_run(app, "Told", grid(3, (24, 72), 3), cells=60)
     path = tmp_path / "told.xlsx"
-    asked = [
-        "report",
-        "Told",
-        "--format",
-        "xlsx",
-        "--out",
-        str(path),
-        "--no-cells",
-        "--data-dir",
-        str(tmp_path),
-    ]
-    more = [
-        "--only-group",
-        "NT3",
-        "--only-group",
-        "RA+SHH",
-        "--fate",
-        "astrocyte",
-        "--time",
-        "1d",
-        "--control",
-        "NT3",
-    ]
+    asked = ["report", "Told", "--format", "xlsx", "--out", str(path), "--no-cells", "--data-dir", str(tmp_path)]
+    more = ["--only-group", "NT3", "--only-group", "RA+SHH", "--fate", "astrocyte", "--time", "1d", "--control", "NT3"]
     result = CliRunner().invoke(command, [*asked, *more])
     assert result.exit_code == 0, result.output
     stated = read_report(path)

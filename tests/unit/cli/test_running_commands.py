@@ -65,10 +65,23 @@ def test_run_refuses_a_port_that_is_taken(tmp_path: Path) -> None:
 def test_run_starts_server_and_worker_and_one_signal_ends_both(tmp_path: Path) -> None:
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "nscweb", "run", "--no-demo", "--no-browser", "--port", str(port),
-         "--data-dir", str(tmp_path)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "nscweb",
+            "run",
+            "--no-demo",
+            "--no-browser",
+            "--port",
+            str(port),
+            "--data-dir",
+            str(tmp_path),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     try:
         until = time.monotonic() + 60
         healthy = False
@@ -95,8 +108,6 @@ def test_run_starts_server_and_worker_and_one_signal_ends_both(tmp_path: Path) -
 def test_demo_prints_what_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nscweb.settings.PROJECT", tmp_path)
     monkeypatch.setattr("nscweb.services.demo.LABELLED_CELLS", 15)
-    result = CliRunner().invoke(
-        app, ["demo", "--cells", "81", "--json", "--data-dir", str(tmp_path / "data")]
-    )
+    result = CliRunner().invoke(app, ["demo", "--cells", "81", "--json", "--data-dir", str(tmp_path / "data")])
     found = json.loads(result.stdout)
     assert result.exit_code == 0 and found["cells"] == 81 and found["simulated"] and found["runs"] == []

@@ -118,18 +118,11 @@ def test_refusals_keep_the_shape_and_the_exit_code(tmp_path: Path, arguments: li
 
 
 def test_wrong_options_are_exit_code_2(tmp_path: Path) -> None:
-    for arguments in (
-        ["study", "import"],
-        ["simulate", "x.zip", "--cells", "no"],
-        ["nonsense"],
-        ["study", "x"],
-    ):
+    for arguments in (["study", "import"], ["simulate", "x.zip", "--cells", "no"], ["nonsense"], ["study", "x"]):
         assert nscweb(tmp_path, *arguments).exit_code == 2
 
 
-def test_a_fault_of_ours_is_one_sentence_with_an_id_in_the_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_ours_is_one_sentence_with_an_id_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         print("a library that talks")
         raise ZeroDivisionError("secret detail")
@@ -146,13 +139,24 @@ def test_a_fault_of_ours_is_one_sentence_with_an_id_in_the_log(
 
 def test_a_true_process_prints_json_and_nothing_else(tmp_path: Path, shared: Path) -> None:
     command = [
-        sys.executable, "-m", "nscweb", "study", "import", str(shared / "data/ideas_ometif"), "--name", "ideas",
+        sys.executable,
+        "-m",
+        "nscweb",
+        "study",
+        "import",
+        str(shared / "data/ideas_ometif"),
+        "--name",
+        "ideas",
         "--json",
-    ]  # fmt: skip
+    ]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=tmp_path,
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
         env={**os.environ, "NSCWEB_DATA_DIR": str(tmp_path / "data")},
-    )  # fmt: skip
+    )
     found = json.loads(done.stdout)
     assert done.returncode == 0 and set(found) == KEYS and found["imported"] == 24
     assert "FILLORDER" not in done.stderr and "Traceback" not in done.stderr

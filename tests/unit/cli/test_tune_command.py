@@ -30,13 +30,7 @@ def test_a_search_ends_in_settings_that_train_takes(tmp_path: Path) -> None:
     code, said, _ = run(*search)  # nothing is left to do
     assert code == 0 and "Best of 2 trials" in said and "--settings" in said
     code, said, errors = run(
-        "train",
-        "--out",
-        str(tmp_path / "models" / "m"),
-        "--settings",
-        str(out / "best.json"),
-        *words,
-        "--json",
+        "train", "--out", str(tmp_path / "models" / "m"), "--settings", str(out / "best.json"), *words, "--json"
     )
     assert code == 0, errors
     card = json.loads((tmp_path / "models" / "m" / "card.json").read_text("utf-8"))
@@ -46,8 +40,7 @@ def test_a_search_ends_in_settings_that_train_takes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
-    [("--sampler", "grid", "--simulated", "9"), ("--architecture", "none", "--simulated", "9"), ()],
+    "words", [("--sampler", "grid", "--simulated", "9"), ("--architecture", "none", "--simulated", "9"), ()]
 )
 def test_what_makes_no_sense_is_wrong_use(tmp_path: Path, words: tuple[str, ...]) -> None:
     code, _, errors = run("tune", "--out", str(tmp_path / "s"), "--data-dir", str(tmp_path), *words)

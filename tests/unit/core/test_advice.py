@@ -23,9 +23,7 @@ def test_every_error_and_warning_of_reading_has_advice(code: str) -> None:
     text = what_to_do(code)
     assert text and text.endswith(".") and text[0].isupper(), code
     assert len(text) < 260 and not text.startswith(("=", "+", "-", "@"))
-    assert not re.search(
-        r"\b(directory|header|IFD|exception|null|byte offset|traceback)\b", text, re.IGNORECASE
-    )
+    assert not re.search(r"\b(directory|header|IFD|exception|null|byte offset|traceback)\b", text, re.IGNORECASE)
 
 
 def test_the_longest_beginning_of_a_code_decides() -> None:

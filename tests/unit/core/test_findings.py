@@ -13,12 +13,7 @@ def test_findings_fold_by_reason_gravest_first_then_most_frequent():
     log.add("note", "I-ALPHA", "Alpha dropped.")
     log.add("refuse", "E-ZIP", "No zip.", "x.zip")
     folded = log.by_reason()
-    assert [(line.level, line.count) for line in folded] == [
-        ("refuse", 1),
-        ("skip", 100_000),
-        ("skip", 1),
-        ("note", 1),
-    ]
+    assert [(line.level, line.count) for line in folded] == [("refuse", 1), ("skip", 100_000), ("skip", 1), ("note", 1)]
     assert folded[1].examples == ("a/0.tif", "a/1.tif", "a/2.tif")
     assert folded[3].examples == ()
     assert len(log) == 100_003 and log.count("skip") == 100_001

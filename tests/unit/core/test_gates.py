@@ -25,9 +25,7 @@ def test_every_gate_sets_the_flag_of_its_name():
 
 
 def test_gates_survive_json():
-    made = Gates(
-        area_low=20, aspect_high=0.9, populations=("live", "<b>"), off=("border",), pixel_size_um=0.33
-    )
+    made = Gates(area_low=20, aspect_high=0.9, populations=("live", "<b>"), off=("border",), pixel_size_um=0.33)
     assert Gates.from_dict(json.loads(json.dumps(made.as_dict()))) == made
     assert Gates.from_dict({}) == DEFAULT_GATES
     assert Gates.from_dict({"unknown": 1, "focus": 0.3}).focus == 0.3
@@ -58,15 +56,11 @@ def test_the_digest_knows_no_order_and_no_kind_of_number():
 
 def test_the_sentence_names_every_gate_that_is_on():
     text = DEFAULT_GATES.sentence()
-    assert text.startswith(
-        "Left out: no signal at all, empty (contrast below 2 times the noise), several cells"
-    )
+    assert text.startswith("Left out: no signal at all, empty (contrast below 2 times the noise), several cells")
     assert "out of focus (below 45 % of the sample's median focus" in text
     assert "area" not in text
     assert "Switched off" not in text
-    made = Gates(
-        area_low=40, area_high=400, aspect_low=0.3, populations=("live",), off=("border", "saturated")
-    )
+    made = Gates(area_low=40, area_high=400, aspect_low=0.3, populations=("live",), off=("border", "saturated"))
     text = made.sentence()
     assert "area below 40 pixels or above 400 pixels" in text
     assert "aspect ratio below 0.3" in text
@@ -106,12 +100,8 @@ def test_the_short_form_names_every_limit_that_holds():
     assert DEFAULT_GATES.brief() == (
         "contrast >= 2 noise; objects <= 1; border <= 6 %; focus >= 45 %; saturated <= 2 %"
     )
-    made = Gates(
-        area_low=40, area_high=400, aspect_low=0.3, populations=("live",), off=("border", "saturated")
-    )
-    assert made.brief(("size", "shape", "population", "border")) == (
-        "area 40 to 400 px; aspect ratio >= 0.3; in live"
-    )
+    made = Gates(area_low=40, area_high=400, aspect_low=0.3, populations=("live",), off=("border", "saturated"))
+    assert made.brief(("size", "shape", "population", "border")) == ("area 40 to 400 px; aspect ratio >= 0.3; in live")
     assert made.brief(()) == "none"
     assert Gates(aspect_high=0.5).brief(("shape",)) == "aspect ratio <= 0.5"
 

@@ -45,8 +45,7 @@ def test_the_share_of_wrong_labels_lies_in_its_interval_for_a_sharp_model():
     assert low <= wrong.mean() <= high and value == pytest.approx(wrong.mean(), abs=0.02)
     assert len(audit.noise) == 6
     assert (
-        (audit.noise["low"] <= audit.noise["share_of_label"])
-        & (audit.noise["high"] >= audit.noise["share_of_label"])
+        (audit.noise["low"] <= audit.noise["share_of_label"]) & (audit.noise["high"] >= audit.noise["share_of_label"])
     ).all()
 
 
@@ -92,9 +91,7 @@ def test_laws(seed, cells, size):
     again = audit_labels(scores[order], labels[order], sample[order], names, seed=0, rounds=20)
     assert (again.contradicted == audit.contradicted[order]).all()
     turned_names = rng.permutation(size)
-    other = audit_labels(
-        scores[:, turned_names], np.argsort(turned_names)[labels], sample, names, seed=0, rounds=20
-    )
+    other = audit_labels(scores[:, turned_names], np.argsort(turned_names)[labels], sample, names, seed=0, rounds=20)
     assert (other.contradicted == audit.contradicted).all()
 
 
@@ -102,6 +99,4 @@ def test_what_cannot_be_audited_is_refused():
     with pytest.raises(WrongUse):
         audit_labels(np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros(0, np.int64), ("a", "b"), seed=0)
     with pytest.raises(WrongUse):
-        audit_labels(
-            np.full((3, 2), np.nan), np.zeros(3, np.int64), np.zeros(3, np.int64), ("a", "b"), seed=0
-        )
+        audit_labels(np.full((3, 2), np.nan), np.zeros(3, np.int64), np.zeros(3, np.int64), ("a", "b"), seed=0)

@@ -26,9 +26,7 @@ def scored(samples_per_class=3, cells=80, spread=0.0, seed=0):
             p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
             part = pd.DataFrame({f"p_{label}": p[:, i] for i, label in enumerate(CLASSES)})
             part["predicted"] = np.asarray(CLASSES)[p.argmax(axis=1)]
-            parts.append(
-                part.assign(true_class=name, sample_id=f"{name}{sample}", time_h=24.0 * (1 + sample % 2))
-            )
+            parts.append(part.assign(true_class=name, sample_id=f"{name}{sample}", time_h=24.0 * (1 + sample % 2)))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -46,9 +44,7 @@ def test_figures_agree_with_scikit_learn():
         for ours, theirs in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score")):
             assert found[ours, name].value == pytest.approx(report[name][theirs])
         positive = (table["true_class"] == name).to_numpy()
-        assert found["auc", name].value == pytest.approx(
-            reference.roc_auc_score(positive, table[f"p_{name}"])
-        )
+        assert found["auc", name].value == pytest.approx(reference.roc_auc_score(positive, table[f"p_{name}"]))
     matrix = confusion(table["true_class"], table["predicted"], CLASSES)
     theirs = reference.confusion_matrix(table["true_class"], table["predicted"], labels=list(CLASSES))
     assert matrix.tolist() == theirs.tolist()
@@ -124,9 +120,7 @@ def test_curves_agree_with_scikit_learn_and_end_in_the_corners():
     assert np.trapezoid(table["tpr"], table["fpr"]) == pytest.approx(auc(true, score), abs=1e-3)
     points, average = pr(true, score)
     assert average == pytest.approx(reference.average_precision_score(true, score))
-    assert points["recall"].iloc[-1] == 1 and points["precision"].iloc[-1] == pytest.approx(
-        true.mean(), abs=1e-3
-    )
+    assert points["recall"].iloc[-1] == 1 and points["precision"].iloc[-1] == pytest.approx(true.mean(), abs=1e-3)
 
 
 def test_equal_scores_are_called_together():
@@ -150,11 +144,7 @@ def test_wilson_gives_the_published_example():
 
 def test_the_t_interval_is_students():
     mean, low, high = t_interval([1.0, 2.0, 3.0])
-    assert (
-        mean == 2
-        and high - mean == pytest.approx(4.30265 / np.sqrt(3), rel=1e-4)
-        and low == pytest.approx(4 - high)
-    )
+    assert mean == 2 and high - mean == pytest.approx(4.30265 / np.sqrt(3), rel=1e-4) and low == pytest.approx(4 - high)
     assert np.isnan(t_interval([1.0])[1])
 
 

@@ -15,9 +15,7 @@ from nscweb.evaluation.ratio_corrected import estimate
 from nscweb.evaluation.shared_error import SharedError
 
 
-def made(
-    ratios: list[float], replicates: list[str], cells: list[int], shared: np.ndarray | None = None
-) -> Estimates:
+def made(ratios: list[float], replicates: list[str], cells: list[int], shared: np.ndarray | None = None) -> Estimates:
     """Two classes, one group; `ratios` of the first class."""
     rows = []
     for number, (ratio, replicate, count) in enumerate(zip(ratios, replicates, cells, strict=True)):

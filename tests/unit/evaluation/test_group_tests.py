@@ -51,9 +51,7 @@ def test_identical_replicates_give_no_p_of_zero():
 
 
 def test_one_group_has_no_row_in_the_anova():
-    both = pd.concat(
-        [frame({"a": [0.5, 0.6, 0.7]}, 12.0), frame({"a": [0.5, 0.6, 0.7], "b": [0.2, 0.25, 0.3]})]
-    )
+    both = pd.concat([frame({"a": [0.5, 0.6, 0.7]}, 12.0), frame({"a": [0.5, 0.6, 0.7], "b": [0.2, 0.25, 0.3]})])
     assert anova_table(both)["time_h"].tolist() == [24.0]
     assert anova_table(frame({"a": [0.5, 0.6, 0.7], "b": [float("nan")] * 3})).empty
 
@@ -161,10 +159,7 @@ def test_any_replicates_give_a_number_or_a_sentence(data, adjust):
 
 
 @settings(max_examples=10, deadline=None)
-@given(
-    st.lists(st.floats(0.01, 0.99), min_size=3, max_size=6),
-    st.lists(st.floats(0.01, 0.99), min_size=3, max_size=6),
-)
+@given(st.lists(st.floats(0.01, 0.99), min_size=3, max_size=6), st.lists(st.floats(0.01, 0.99), min_size=3, max_size=6))
 def test_turning_the_question_round_turns_the_answer_round(first, second):
     rows = frame({"a": first, "b": second})
     one, other = group_tests(rows, "b").iloc[0], group_tests(rows, "a").iloc[0]

@@ -13,9 +13,7 @@ from nscweb.evaluation.compare_models import Paired, differences, mcnemar_table,
 CLASSES = ("a", "b", "c")
 
 
-def pair(
-    right: float = 0.8, better: float = 0.0, *, samples: int = 18, each: int = 40, seed: int = 0
-) -> Paired:
+def pair(right: float = 0.8, better: float = 0.0, *, samples: int = 18, each: int = 40, seed: int = 0) -> Paired:
     """Samples differ in how hard they are; the second model is right more often by `better`."""
     rng = np.random.default_rng(seed)
     sample = np.repeat(np.arange(samples), each)
@@ -112,9 +110,7 @@ def test_answers_that_are_none_of_the_classes_count_as_wrong():
     cells = pair()
     lost = cells.second.copy()
     lost[:100] = -1
-    table = differences(
-        Paired(cells.true, cells.first, lost, cells.sample, cells.times, CLASSES), seed=0, rounds=50
-    )
+    table = differences(Paired(cells.true, cells.first, lost, cells.sample, cells.times, CLASSES), seed=0, rounds=50)
     assert of(table, "accuracy")["second"] == pytest.approx((lost == cells.true).mean())
 
 

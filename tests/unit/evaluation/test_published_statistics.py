@@ -148,8 +148,5 @@ def test_intraclass_correlation_of_pots_of_seeds():
     """SAS/STAT User's Guide, LOGISTIC, example "Overdispersion": Williams's estimate for the full model is 0.075941."""
     sown = [[16, 51, 45, 39, 36], [81, 30, 39, 28, 62], [51, 72, 41, 12, 13], [79, 30, 51, 74, 56]]
     grown = [[8, 26, 23, 10, 9], [23, 10, 17, 8, 23], [32, 55, 22, 3, 10], [46, 15, 32, 53, 12]]
-    groups = [
-        (np.array(some) / np.array(all_), np.array(all_, float))
-        for some, all_ in zip(grown, sown, strict=True)
-    ]
+    groups = [(np.array(some) / np.array(all_), np.array(all_, float)) for some, all_ in zip(grown, sown, strict=True)]
     assert intraclass_correlation(groups) == pytest.approx(0.075941, abs=1e-6)

@@ -25,9 +25,7 @@ KIM = np.array([[0.991, 0.009], [0.357, 0.643]])
 CG = np.array([[0.984, 0.008, 0.008], [0.055, 0.89, 0.055], [0.015, 0.015, 0.97]])
 
 
-def scored(
-    rng: np.random.Generator, labels: NDArray[Any], size: int, skill: float = 2.0
-) -> NDArray[np.float32]:
+def scored(rng: np.random.Generator, labels: NDArray[Any], size: int, skill: float = 2.0) -> NDArray[np.float32]:
     """Calibrated scores of cells drawn around their class."""
     points = rng.normal(size=(len(labels), size)) + skill * np.eye(size)[labels]
     odds = np.exp(skill * points)

@@ -195,9 +195,7 @@ def test_two_and_five_classes() -> None:
             return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
         labels = np.repeat(np.arange(size), 900)
-        known = HeldOut(
-            scored(labels), labels, np.arange(len(labels)) // 300, np.full(len(labels), 24.0), names
-        )
+        known = HeldOut(scored(labels), labels, np.arange(len(labels)) // 300, np.full(len(labels), 24.0), names)
         true = rng.dirichlet(np.ones(size))
         own = rng.choice(size, 3000, p=true)
         scores = scored(own)

@@ -8,13 +8,7 @@ import pytest
 
 from nscweb.evaluation.filters import filter_predictions
 from nscweb.evaluation.intervals import t_interval, wilson
-from nscweb.evaluation.ratios import (
-    GROUP_COLUMNS,
-    SAMPLE_COLUMNS,
-    group_ratios,
-    replicate_ratios,
-    sample_ratios,
-)
+from nscweb.evaluation.ratios import GROUP_COLUMNS, SAMPLE_COLUMNS, group_ratios, replicate_ratios, sample_ratios
 
 CLASSES = ("astrocyte", "neuron")
 
@@ -80,11 +74,7 @@ def test_samples_without_a_replicate_name_stand_for_themselves():
 
 
 def test_samples_without_time_or_group_are_kept():
-    parts = [
-        ("a", "", float("nan"), "1", 10, 90),
-        ("b", "", float("nan"), "2", 20, 80),
-        ("c", "x", 24.0, "1", 1, 1),
-    ]
+    parts = [("a", "", float("nan"), "1", 10, 90), ("b", "", float("nan"), "2", 20, 80), ("c", "x", 24.0, "1", 1, 1)]
     table = group_ratios(sample_ratios(predictions(parts), CLASSES))
     assert len(table) == 4 and table["cells"].sum() == 2 * 202
     assert table[table["time_h"].isna()]["replicates"].tolist() == [2, 2]
@@ -133,9 +123,7 @@ def mixed():
 
 
 def test_filters_account_for_every_cell(mixed):
-    kept, counts = filter_predictions(
-        mixed, groups=["NT3"], min_confidence=0.6, exclude_flags=["empty", "blurred"]
-    )
+    kept, counts = filter_predictions(mixed, groups=["NT3"], min_confidence=0.6, exclude_flags=["empty", "blurred"])
     assert counts.cells == 20 and counts.kept == len(kept) == 20 - sum(counts.dropped.values())
     assert counts.dropped == {
         "other inducer group": 10,

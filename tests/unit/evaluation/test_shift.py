@@ -54,9 +54,7 @@ def test_known_samples_that_are_all_equal_still_tell_another_one():
 
 def test_factors_count_where_factors_matter():
     values = tuple(np.geomspace(50, 200, 20))
-    twice = [
-        Known(values, 20.0, relative).shift(summarise(np.full(400, 12.0))).t for relative in (False, True)
-    ]
+    twice = [Known(values, 20.0, relative).shift(summarise(np.full(400, 12.0))).t for relative in (False, True)]
     assert abs(twice[1]) > 2 * abs(twice[0])
 
 

@@ -33,21 +33,15 @@ def recorded(cells=3000, samples=27, light=0.0, size=0.0, seed=0):
 def test_a_clean_recording_gives_little_away():
     report = shortcut_check(*recorded(), seed=0)
     assert report.verdict == "little" and report.grouped
-    assert report.sentence.startswith(
-        "Background level, frame size and mean intensity alone name the right class for "
-    )
+    assert report.sentence.startswith("Background level, frame size and mean intensity alone name the right class for ")
     assert "(chance 33 %" in report.sentence and report.sentence.endswith("the images give little away.")
     assert report.low <= report.accuracy <= report.high
 
 
 def test_illumination_that_follows_the_class_is_named():
     report = shortcut_check(*recorded(light=50), seed=0)
-    assert (
-        report.verdict == "much" and report.given_away == "oligodendrocyte" and report.given_away_auc > 0.95
-    )
-    assert (
-        "be careful, above all the background level gives the class oligodendrocyte away" in report.sentence
-    )
+    assert report.verdict == "much" and report.given_away == "oligodendrocyte" and report.given_away_auc > 0.95
+    assert "be careful, above all the background level gives the class oligodendrocyte away" in report.sentence
     assert report.features[0].feature == "background"
 
 

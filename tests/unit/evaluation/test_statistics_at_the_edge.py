@@ -59,10 +59,7 @@ def test_replicates_that_hardly_differ_have_no_effect_size():
 
 def test_no_p_is_exactly_zero():
     rng = np.random.default_rng(3)
-    far = {
-        g: list(np.clip(m + rng.normal(0, 1e-5, 60), 0, 1))
-        for g, m in zip("abc", (0.1, 0.5, 0.9), strict=True)
-    }
+    far = {g: list(np.clip(m + rng.normal(0, 1e-5, 60), 0, 1)) for g, m in zip("abc", (0.1, 0.5, 0.9), strict=True)}
     found = group_tests(frame(far), None)
     for column in ("p", "p_adjusted", "p_games_howell"):
         assert (found[column] > 0).all(), column
@@ -120,9 +117,7 @@ def test_the_shared_error_widens_and_never_narrows():
         assert degrees == pytest.approx(4.0 * ((own + sd**2) / own) ** 2)
     assert row["high"] - row["low"] > 1.4 * (alone["high"] - alone["low"])
     assert shared.variance(72.0, "neuron", "a", "b") == 0
-    assert group_tests(rows.assign(time_h=np.nan), "b", shared=shared).iloc[0]["p"] == pytest.approx(
-        alone["p"]
-    )
+    assert group_tests(rows.assign(time_h=np.nan), "b", shared=shared).iloc[0]["p"] == pytest.approx(alone["p"])
 
 
 def test_groups_corrected_by_the_same_wrong_matrix():

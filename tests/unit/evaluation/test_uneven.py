@@ -17,14 +17,7 @@ _MANY = [0.40, 0.42, 0.44, 0.46, 0.48, 0.50]
 def _rows(groups: dict[str, list[float]]) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {
-                "group": name,
-                "time_h": 24.0,
-                "replicate": str(i),
-                "class": "neuron",
-                "ratio": value,
-                "cells": 500,
-            }
+            {"group": name, "time_h": 24.0, "replicate": str(i), "class": "neuron", "ratio": value, "cells": 500}
             for name, values in groups.items()
             for i, value in enumerate(values)
         ]

@@ -181,14 +181,7 @@ def test_a_measured_choice_is_remembered_and_damage_is_forgotten(entry, tmp_path
 
     monkeypatch.setattr(tuning, "measure", never)
     open_classifier(entry, device="cpu", tuning=asked)
-    for text in (
-        "",
-        "[]",
-        "{",
-        '{"a": 1}',
-        '{"a": {"backend": "gpu", "threads": 1, "batch": 1}}',
-        "[" * 5000,
-    ):
+    for text in ("", "[]", "{", '{"a": 1}', '{"a": {"backend": "gpu", "threads": 1, "batch": 1}}', "[" * 5000):
         path.write_text(text, "utf-8")
         assert read_choices(path) == {}
         assert open_classifier(entry, device="cpu", tuning=Tuning(path, asked.timer, measure=False))

@@ -26,9 +26,7 @@ def cells() -> list[np.ndarray]:
 @pytest.fixture(scope="module", params=["compact", "accurate", "zhu2021"])
 def classifier(request, tmp_path_factory) -> Classifier:
     folder = tmp_path_factory.mktemp("models") / request.param
-    return Classifier(
-        write_random_model(folder, architecture=request.param), device="cpu", threads=1, batch=16
-    )
+    return Classifier(write_random_model(folder, architecture=request.param), device="cpu", threads=1, batch=16)
 
 
 def plain(classifier: Classifier, cells: list[np.ndarray]) -> torch.Tensor:

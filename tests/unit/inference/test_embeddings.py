@@ -8,12 +8,7 @@ import numpy as np
 import pytest
 from random_models import write_random_model
 
-from nscweb.inference.embeddings import (
-    CALIBRATION_KEY,
-    feature_reference,
-    fit_reference,
-    share_unlike,
-)
+from nscweb.inference.embeddings import CALIBRATION_KEY, feature_reference, fit_reference, share_unlike
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,7 @@ def write(path: Path, objects: Sequence[encoder.Object], **options: Any) -> list
         return encoder.write_cif(stream, objects, **options)
 
 
-def read_all(
-    path: Path, channels: Sequence[str] | None = None
-) -> tuple[dict[int, CellImage], list[str], set[str]]:
+def read_all(path: Path, channels: Sequence[str] | None = None) -> tuple[dict[int, CellImage], list[str], set[str]]:
     """Cells by number, codes of rows that were refused, codes of notes and findings."""
     log = FindingLog()
     with CifCells(path, LIMITS) as table:

@@ -64,9 +64,7 @@ class Object:
     plain: bool = False
 
 
-def make_objects(
-    count: int, channels: int = 3, seed: int = 0, *, masks: bool = True, side: int = 20
-) -> list[Object]:
+def make_objects(count: int, channels: int = 3, seed: int = 0, *, masks: bool = True, side: int = 20) -> list[Object]:
     """Noisy cells on an even background, each of another size."""
     rng = np.random.default_rng(seed)
     made = []
@@ -166,10 +164,7 @@ def write_cif(
             chain.append(_mask(one, numbered))
     entry, head, link, short = (20, 8, 8, 8) if big else (12, 2, 4, 4)
     sizes = [
-        head
-        + entry * len(tags)
-        + link
-        + sum(len(tag[3]) for tag in tags if tag[0] == 273 or len(tag[3]) > short)
+        head + entry * len(tags) + link + sum(len(tag[3]) for tag in tags if tag[0] == 273 or len(tag[3]) > short)
         for tags in chain
     ]
     places = [0] * len(chain)

@@ -46,10 +46,7 @@ def take() -> Callable[..., Imported]:
     ) -> Imported:
         log = FindingLog()
         with survey(paths, limits or Limits(), log, class_from_folder=class_from_folder) as found:
-            cells = {
-                sample.name: list(found.read(sample, channels, log, needed=needed))
-                for sample in found.samples
-            }
+            cells = {sample.name: list(found.read(sample, channels, log, needed=needed)) for sample in found.samples}
         assert found.members == found.images + found.skipped + found.ignored
         assert log.count("skip") == found.skipped
         return Imported(cells, log, found)
@@ -61,9 +58,7 @@ def take() -> Callable[..., Imported]:
 def tiff() -> Callable[..., bytes]:
     """A 16-bit TIFF of a noisy cell on a bright, even background."""
 
-    def make(
-        number: int = 0, shape: tuple[int, int] = (40, 60), level: int = 800, channel: str = "Ch1"
-    ) -> bytes:
+    def make(number: int = 0, shape: tuple[int, int] = (40, 60), level: int = 800, channel: str = "Ch1") -> bytes:
         rng = np.random.default_rng(number)
         pixels = rng.normal(level, level * 0.02, shape)
         pixels[shape[0] // 2 - 5 : shape[0] // 2 + 5, 20:30] *= 0.5

@@ -115,11 +115,7 @@ def test_nothing_private_is_told(tmp_path: Path, take: Callable[..., Any]) -> No
     path = tmp_path / "a.cif"
     write(path, encoder.make_objects(3, 2), claimed=5)
     imported = take(path)
-    told = (
-        repr(list(imported.log))
-        + repr(imported.all_cells)
-        + repr([cell.values for cell in imported.all_cells])
-    )
+    told = repr(list(imported.log)) + repr(imported.all_cells) + repr([cell.values for cell in imported.all_cells])
     assert "secret" not in told and "Person" not in told
     assert imported.codes("warn") == {"W-CIF-COUNT"}
 
@@ -130,21 +126,15 @@ def test_objects_of_the_same_number_are_told_apart(tmp_path: Path) -> None:
     again = [encoder.Object(1, one.pixels, one.masks) for one in objects]
     write(path, again)
     with CifCells(path, LIMITS) as table:
-        assert [table.where(row) for row in range(3)] == [
-            "a.cif object 1", "a.cif object 1 (2)", "a.cif object 1 (3)",
-        ]  # fmt: skip
+        assert [table.where(row) for row in range(3)] == ["a.cif object 1", "a.cif object 1 (2)", "a.cif object 1 (3)"]
         assert {finding.code for finding in table.notes} == {"W-CIF-TWICE"}
-        for (_, cell), one in zip(
-            table.read(range(3), table.channels, LIMITS, FindingLog()), again, strict=True
-        ):
+        for (_, cell), one in zip(table.read(range(3), table.channels, LIMITS, FindingLog()), again, strict=True):
             assert isinstance(cell, CellImage)
             np.testing.assert_array_equal(cell.pixels, one.pixels)
             np.testing.assert_array_equal(cell.masks, one.masks)
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"II*\0", b"II*\0\x08\0\0\0", b"\x89PNG" + bytes(200), b"II*\0" + bytes(5000)]
-)
+@pytest.mark.parametrize("data", [b"", b"II*\0", b"II*\0\x08\0\0\0", b"\x89PNG" + bytes(200), b"II*\0" + bytes(5000)])
 def test_other_files_are_refused(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.cif"
     path.write_bytes(data)

@@ -49,10 +49,7 @@ def plain_decode(data: bytes, height: int, width: int) -> np.ndarray:
     for row in range(height):
         for column in range(width):
             pixels[row + 1, column + 1] = (
-                differences[row, column]
-                + pixels[row, column + 1]
-                + pixels[row + 1, column]
-                - pixels[row, column]
+                differences[row, column] + pixels[row, column + 1] + pixels[row + 1, column] - pixels[row, column]
             )
     return pixels[1:, 1:]
 
@@ -71,9 +68,7 @@ def test_any_bytes_are_refused_or_decoded_by_the_definition(data: bytes, height:
     except InputRefused as error:
         assert error.code == "E-CIF-OBJECT"
     else:
-        expected = [
-            value > 0 for value, run in zip(data[::2], data[1::2], strict=True) for _ in range(run + 1)
-        ]
+        expected = [value > 0 for value, run in zip(data[::2], data[1::2], strict=True) for _ in range(run + 1)]
         np.testing.assert_array_equal(mask.ravel(), expected)
 
 
@@ -87,9 +82,7 @@ def test_one_difference_more_or_less_is_refused(change: int) -> None:
         codec.decode_grey(encoder.encode_differences(wrong), 3, 4)
 
 
-@pytest.mark.parametrize(
-    ("value", "bits"), [(-1, 16), (65_536, 16), (4096, 12), (256, 8), ((1 << 29) - 1, 16)]
-)
+@pytest.mark.parametrize(("value", "bits"), [(-1, 16), (65_536, 16), (4096, 12), (256, 8), ((1 << 29) - 1, 16)])
 def test_pixels_outside_the_depth_are_refused(value: int, bits: int) -> None:
     data = encoder.encode_differences(np.array([value] + [0] * 7))
     with pytest.raises(InputRefused, match="outside the range"):

@@ -28,9 +28,13 @@ def test_a_link_that_leads_astray_loses_nothing(target: str, place: int, tmp_pat
     places = write(path, objects)
     data = bytearray(path.read_bytes())
     astray = {
-        "itself": places[place][0], "first": places[0][0], "before": places[place - 1][0], "nowhere": 60,
-        "far": len(data) + 1000, "zero": 0,
-    }[target]  # fmt: skip
+        "itself": places[place][0],
+        "first": places[0][0],
+        "before": places[place - 1][0],
+        "nowhere": 60,
+        "far": len(data) + 1000,
+        "zero": 0,
+    }[target]
     at = links_of(data, places[place][0])
     data[at : at + 4] = astray.to_bytes(4, "little")
     path.write_bytes(data)
@@ -65,14 +69,7 @@ def test_cut_at_every_kind_of_place(tmp_path: Path) -> None:
     data = path.read_bytes()
     positions = {0, 1, 4, 7, 8, 9}
     for begin, end in places:
-        positions |= {
-            begin,
-            begin + 1,
-            begin + 2,
-            begin + 15,
-            links_of(data, begin),
-            links_of(data, begin) + 2,
-        }
+        positions |= {begin, begin + 1, begin + 2, begin + 15, links_of(data, begin), links_of(data, begin) + 2}
         positions |= {links_of(data, begin) + 4, links_of(data, begin) + 30, end - 1}
     for position in sorted(positions):
         cut.write_bytes(data[:position])
@@ -101,12 +98,7 @@ def test_flipped_bytes_never_end_in_anything_but_findings(tmp_path: Path) -> Non
         for position in where:
             changed[position] ^= 1 << chance.randrange(8)
         odd.write_bytes(changed)
-        touched = {
-            (number - 1) // 2
-            for number, (begin, end) in enumerate(places)
-            for at in where
-            if begin <= at < end
-        }
+        touched = {(number - 1) // 2 for number, (begin, end) in enumerate(places) for at in where if begin <= at < end}
         try:
             cells, _, codes = read_all(odd)
         except InputRefused:
@@ -116,11 +108,7 @@ def test_flipped_bytes_never_end_in_anything_but_findings(tmp_path: Path) -> Non
         if header_safe:
             assert {one.number for one in untouched} <= set(cells)
         for one in untouched:
-            if (
-                one.number in cells
-                and "W-CIF-TWICE" not in codes
-                and cells[one.number].channels == ("Ch1", "Ch2")
-            ):
+            if one.number in cells and "W-CIF-TWICE" not in codes and cells[one.number].channels == ("Ch1", "Ch2"):
                 np.testing.assert_array_equal(cells[one.number].pixels, one.pixels)
 
 

@@ -31,9 +31,7 @@ POPS = """
 <Pop name="neither" type="C" base="All" definition="Not|(|dead|Or|first|)" />
 <Pop name="unclear" type="C" base="All" definition="dead|Or|Focused" />
 """
-REGIONS = (
-    '<Region type="line" label="0 to 2" xlogrange="P"><axy x="2.4" y="1" /><axy x="-0.5" y="1" /></Region>'
-)
+REGIONS = '<Region type="line" label="0 to 2" xlogrange="P"><axy x="2.4" y="1" /><axy x="-0.5" y="1" /></Region>'
 
 
 def daf(
@@ -63,17 +61,19 @@ def test_names_and_populations(tmp_path: Path) -> None:
     assert (info.file, info.objects, info.brightfield) == ("Day3.cif", 6, 2)
     assert info.channels == {1: "GFAP", 2: "BF"}
     assert objects_of(daf(), tmp_path) == {
-        "dead": [1, 3], "first": [0, 1, 2], "Focused": None, "both": [1], "neither": [4, 5], "unclear": None,
-    }  # fmt: skip
+        "dead": [1, 3],
+        "first": [0, 1, 2],
+        "Focused": None,
+        "both": [1],
+        "neither": [4, 5],
+        "unclear": None,
+    }
 
 
 @pytest.mark.parametrize(
     ("pops", "expected"),
     [
-        (
-            '<Pop name="a" type="C" definition="b"/><Pop name="b" type="C" definition="a"/>',
-            {"a": None, "b": None},
-        ),
+        ('<Pop name="a" type="C" definition="b"/><Pop name="b" type="C" definition="a"/>', {"a": None, "b": None}),
         ('<Pop name="a" type="C" definition=""/>', {"a": None}),
         ('<Pop name="a" type="C" definition="a|And"/>', {"a": None}),
         ('<Pop name="a" type="C" definition="(|(|("/>', {"a": None}),
@@ -103,9 +103,11 @@ def test_populations_made_to_be_slow(tmp_path: Path) -> None:
 
 def test_other_scales_and_shapes_of_gates_are_not_guessed(tmp_path: Path) -> None:
     for region in (
-        REGIONS.replace('"P"', '"1000"'), REGIONS.replace("line", "poly"), REGIONS.replace("2.4", "nan"),
+        REGIONS.replace('"P"', '"1000"'),
+        REGIONS.replace("line", "poly"),
+        REGIONS.replace("2.4", "nan"),
         REGIONS.replace('<axy x="2.4" y="1" />', ""),
-    ):  # fmt: skip
+    ):
         assert objects_of(daf(regions=region), tmp_path)["first"] is None
 
 
@@ -128,9 +130,7 @@ def test_damaged_files_are_refused(data: bytes, code: str, tmp_path: Path) -> No
     assert error.value.code == code
 
 
-def test_the_end_of_the_xml_is_found_wherever_parts_begin(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_end_of_the_xml_is_found_wherever_parts_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.daf"
     path.write_bytes(daf())
     for size in range(3, 24):
@@ -169,9 +169,7 @@ def test_a_daf_gives_its_cif_tags_and_the_brightfield_channel(
     np.testing.assert_array_equal(imported.all_cells[2].pixels, objects[2].pixels)
     assert imported.codes() == {"N-DAF-CHANNELS", "N-DAF-POPULATIONS", "N-DAF-GATED"}
     told = {finding.code: finding.where for finding in imported.log}
-    assert told["N-DAF-CHANNELS"].endswith("Ch1 GFAP, Ch2 BF") and told["N-DAF-GATED"].endswith(
-        "Focused, unclear"
-    )
+    assert told["N-DAF-CHANNELS"].endswith("Ch1 GFAP, Ch2 BF") and told["N-DAF-GATED"].endswith("Focused, unclear")
     assert "Person" not in repr(list(imported.log))
 
 

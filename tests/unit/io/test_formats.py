@@ -192,9 +192,7 @@ def test_size_is_judged_before_memory_is_taken() -> None:
     with pytest.raises(LimitExceeded, match="NSCWEB_MAX_IMAGE_SIDE"):
         pixels_of(pillow(np.zeros((9, 9000), np.uint8), "PNG"), "c.png")
     with pytest.raises(LimitExceeded, match="NSCWEB_MAX_MEMBER_BYTES"):
-        decode(
-            tif(np.zeros((3000, 3000), np.uint16)), "c.tif", Limits(max_member_bytes=10_000_000), FindingLog()
-        )
+        decode(tif(np.zeros((3000, 3000), np.uint16)), "c.tif", Limits(max_member_bytes=10_000_000), FindingLog())
 
 
 def test_every_format_recognises_its_own_and_only_its_own() -> None:

@@ -100,9 +100,7 @@ def test_files_end_as_promised(case: dict[str, Any], shared: Path) -> None:
 
     before, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     outcome, cells = outcome_of(run, log)
-    used = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / (
-        2**20 if sys.platform == "darwin" else 1024
-    )
+    used = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / (2**20 if sys.platform == "darwin" else 1024)
     assert used < 200, f"{used:.0f} MB"
     assert time.monotonic() - before < 30
     check(case, outcome, cells, log, " ".join(told))

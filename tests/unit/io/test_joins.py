@@ -22,9 +22,7 @@ from nscweb.io.survey import survey
 TABLE = b"Object Number\tArea_M01\tNote\tEmpty\t\r\n1\t10.5\tround\t\t\r\n2\tNaN\t1E5\t\t\r\n7\t30\tx\t\t\r\n"
 
 
-def members(
-    tiff: Any, sample: str = "RA_1d_rep1", numbers: tuple[int, ...] = (1, 2, 3)
-) -> list[tuple[str, bytes]]:
+def members(tiff: Any, sample: str = "RA_1d_rep1", numbers: tuple[int, ...] = (1, 2, 3)) -> list[tuple[str, bytes]]:
     return [(f"{sample}/x_{number}_Ch1.ome.tif", tiff(number)) for number in numbers]
 
 
@@ -33,9 +31,7 @@ def where(imported: Any, code: str) -> list[str]:
 
 
 def test_a_table_in_the_folder_of_its_sample(make_zip: Any, tiff: Any, take: Callable[..., Any]) -> None:
-    imported = take(
-        make_zip([*members(tiff), ("RA_1d_rep1/features.txt", TABLE), *members(tiff, "NT3_1d_rep1")])
-    )
+    imported = take(make_zip([*members(tiff), ("RA_1d_rep1/features.txt", TABLE), *members(tiff, "NT3_1d_rep1")]))
     values = [dict(cell.values) for cell in imported.cells["RA_1d_rep1"]]
     assert values == [{"Area_M01": 10.5, "Note": "round"}, {"Note": "1E5"}, {}]
     assert all(not cell.values for cell in imported.cells["NT3_1d_rep1"])
@@ -111,18 +107,14 @@ def test_a_table_beside_a_zip_and_beside_a_file_of_cells(
     zipped = make_zip([(f"x_{number}_Ch1.ome.tif", tiff(number)) for number in (1, 2)], "NT3_1d.zip")
     (tmp_path / "NT3_1d.txt").write_bytes(TABLE)
     assert [bool(cell.values) for cell in take(zipped, tmp_path / "NT3_1d.txt").all_cells] == [True, True]
-    np.savez(
-        tmp_path / "stack.npz", x=np.random.default_rng(0).integers(90, 110, (8, 30, 30)).astype(np.uint8)
-    )
+    np.savez(tmp_path / "stack.npz", x=np.random.default_rng(0).integers(90, 110, (8, 30, 30)).astype(np.uint8))
     (tmp_path / "stack_first.pop").write_text("1\n99\n")
     imported = take(tmp_path)
     assert [cell.tags for cell in imported.cells["stack"]] == [("first",)] + [()] * 7
     assert where(imported, "W-TABLE-NO-CELL")[-1] == "stack_first.pop, stack: 1 rows"
 
 
-def test_object_numbers_of_several_cells_get_nothing(
-    make_zip: Any, tiff: Any, take: Callable[..., Any]
-) -> None:
+def test_object_numbers_of_several_cells_get_nothing(make_zip: Any, tiff: Any, take: Callable[..., Any]) -> None:
     files = [("s/a_1_Ch1.tif", tiff(1)), ("s/b_1_Ch1.tif", tiff(2)), ("s/a_2_Ch1.tif", tiff(3))]
     imported = take(make_zip([*files, ("s/t.txt", TABLE), ("s/p.pop", b"1 2")]))
     assert [(cell.object_number, bool(cell.values), cell.tags) for cell in imported.all_cells] == [
@@ -199,13 +191,14 @@ def test_an_excerpt_takes_its_rows_along(make_zip: Any, tiff: Any) -> None:
         cells = list(again.read(again.samples[0], None, log))
         release(again)
     assert [(cell.object_number, cell.values.get("Area_M01")) for cell in cells] == [
-        (5, None), (6, None), (7, 30.0), (8, None),
-    ]  # fmt: skip
+        (5, None),
+        (6, None),
+        (7, 30.0),
+        (8, None),
+    ]
 
 
-def test_a_table_and_a_population_for_a_real_cif(
-    shared: Path, tmp_path: Path, take: Callable[..., Any]
-) -> None:
+def test_a_table_and_a_population_for_a_real_cif(shared: Path, tmp_path: Path, take: Callable[..., Any]) -> None:
     (tmp_path / "day3.cif").symlink_to(shared / "data/cif/example.cif")
     rows = "".join(f"{number}\t{number * 2}\n" for number in range(100))
     (tmp_path / "day3.txt").write_text(f"Object Number\tArea\n{rows}")
@@ -226,9 +219,7 @@ numbers = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False),
         st.tuples(
             numbers,
             st.text(
-                st.characters(
-                    codec="latin-1", exclude_characters='\r\n\t"\x85\xa0', exclude_categories=("Cc",)
-                ),
+                st.characters(codec="latin-1", exclude_characters='\r\n\t"\x85\xa0', exclude_categories=("Cc",)),
                 max_size=8,
             ),
         ),

@@ -110,9 +110,7 @@ def test_a_huge_one_is_named_without_reading_it(tmp_path: Path) -> None:
     assert refused(path).code == "E-FMT-CZI"
 
 
-def test_beside_images_nothing_is_silent(
-    make_zip: Any, tiff: Any, tmp_path: Path, take: Callable[..., Any]
-) -> None:
+def test_beside_images_nothing_is_silent(make_zip: Any, tiff: Any, tmp_path: Path, take: Callable[..., Any]) -> None:
     files = [(f"s/{name}", HEADS.get(name, b"x" * 700)) for name in (*HEADS, *BY_NAME_ONLY)]
     files += [("s/b.czi", b"x"), ("s/more.pdf", b"x"), ("s/x_1_Ch1.tif", tiff())]
     zipped = take(make_zip(files))
@@ -133,9 +131,7 @@ def test_beside_images_nothing_is_silent(
     assert "E-ZIP-NESTED" in zipped.codes("skip")
 
 
-def test_an_image_under_such_a_name_is_read_when_it_was_chosen(
-    tmp_path: Path, take: Callable[..., Any]
-) -> None:
+def test_an_image_under_such_a_name_is_read_when_it_was_chosen(tmp_path: Path, take: Callable[..., Any]) -> None:
     image = np.random.default_rng(0).integers(90, 110, (30, 40)).astype(np.uint8)
     (tmp_path / "cell_1_Ch1.gif").write_bytes(cv2.imencode(".png", image)[1].tobytes())
     imported = take(tmp_path / "cell_1_Ch1.gif")

@@ -34,9 +34,7 @@ def cells(count: int, tile: int = TILE, seed: int = 0, level: int = 800) -> np.n
     for image in made:
         y, x = tile / 2 + rng.normal(0, tile / 20, 2)
         width = rng.uniform(0.1, 0.18) * tile
-        image -= (
-            rng.uniform(0.2, 0.5) * level * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 2 / width**2)
-        )
+        image -= rng.uniform(0.2, 0.5) * level * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 2 / width**2)
     return np.clip(made, 0, 4095).astype(np.uint16)
 
 
@@ -54,9 +52,7 @@ def tif(image: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def files(
-    count: int, grid: tuple[int, int] = (5, 4), channels: Sequence[int] = (3, 4)
-) -> list[tuple[str, bytes]]:
+def files(count: int, grid: tuple[int, int] = (5, 4), channels: Sequence[int] = (3, 4)) -> list[tuple[str, bytes]]:
     """Montages of `count` cells each in two channels, the last one filled up with blank tiles."""
     per = grid[0] * grid[1]
     made = []
@@ -96,9 +92,7 @@ def test_tiles_are_cells_and_a_file_counts_once(make_zip: Any, take: Callable[..
     assert len(told) == 1 and "30 x 30" in told[0]
 
 
-def test_in_folders_loose_and_beside_ordinary_images(
-    tmp_path: Path, tiff: Any, take: Callable[..., Any]
-) -> None:
+def test_in_folders_loose_and_beside_ordinary_images(tmp_path: Path, tiff: Any, take: Callable[..., Any]) -> None:
     folder = tmp_path / "study" / "G1"
     folder.mkdir(parents=True)
     for name, data in files(40):
@@ -152,9 +146,7 @@ def test_a_size_that_cannot_be_told_is_asked_for(make_zip: Any, take: Callable[.
         pass
 
 
-def test_beside_other_samples_an_unclear_montage_is_skipped(
-    make_zip: Any, tiff: Any, take: Callable[..., Any]
-) -> None:
+def test_beside_other_samples_an_unclear_montage_is_skipped(make_zip: Any, tiff: Any, take: Callable[..., Any]) -> None:
     noise = np.random.default_rng(0).integers(90, 110, (60, 90)).astype(np.uint16)
     imported = take(make_zip([("s/Ch1_CP0001.tif", tif(noise)), ("t/x_1_Ch1.tif", tiff())]))
     assert len(imported.all_cells) == 1 and imported.codes("skip") == {"E-MONTAGE-TILE"}

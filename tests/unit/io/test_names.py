@@ -63,11 +63,7 @@ def test_simulated_sample_names_say_their_group_exactly() -> None:
 
     for sample in plan_study(1000, 1).samples:
         hints = parse_sample_hints(sample.name)
-        assert (hints.group, hints.time_h, hints.replicate) == (
-            sample.group,
-            sample.time_h,
-            str(sample.replicate),
-        )
+        assert (hints.group, hints.time_h, hints.replicate) == (sample.group, sample.time_h, str(sample.replicate))
 
 
 def test_the_prefix_is_asked_where_the_folder_says_nothing() -> None:
@@ -80,11 +76,21 @@ def test_the_prefix_is_asked_where_the_folder_says_nothing() -> None:
 @pytest.mark.parametrize(
     "base",
     [
-        "x_1_Ch1.tif", "X_y-1_0007_ch011.ome.TIFF", "17_Ch3.ome.tif", "a_1d1_10_Ch1.ome.bmp", "a__3_Ch1.png",
-        "é_2_Ch1.jpg", "x_1_2_3_Ch4.jpeg", "x_ 5_Ch1.tif", "x_5_Ch1_mask.tif", "x5_Ch1.tif", "x_5_Ch1.ome.xyz",
-        "x_1_Ch1_2_Ch2.tif", "_7_Ch1.tif",
+        "x_1_Ch1.tif",
+        "X_y-1_0007_ch011.ome.TIFF",
+        "17_Ch3.ome.tif",
+        "a_1d1_10_Ch1.ome.bmp",
+        "a__3_Ch1.png",
+        "é_2_Ch1.jpg",
+        "x_1_2_3_Ch4.jpeg",
+        "x_ 5_Ch1.tif",
+        "x_5_Ch1_mask.tif",
+        "x5_Ch1.tif",
+        "x_5_Ch1.ome.xyz",
+        "x_1_Ch1_2_Ch2.tif",
+        "_7_Ch1.tif",
     ],
-)  # fmt: skip
+)
 def test_the_short_way_understands_names_like_the_long_one(base: str) -> None:
     match = PLAIN_NAME.fullmatch(base)
     if match is not None:
@@ -101,8 +107,7 @@ def test_donor_and_control_are_hinted() -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["__MACOSX/a.tif", "x/._a.tif", ".DS_Store", "Thumbs.db", "a/desktop.ini", "~$s.xlsx", ".git/x.tif"],
+    "path", ["__MACOSX/a.tif", "x/._a.tif", ".DS_Store", "Thumbs.db", "a/desktop.ini", "~$s.xlsx", ".git/x.tif"]
 )
 def test_system_files_are_junk(path: str) -> None:
     assert is_junk(path)

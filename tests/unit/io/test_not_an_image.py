@@ -18,17 +18,13 @@ def refused(data: bytes, name: str) -> InputRefused:
 
 
 @pytest.mark.parametrize("name", ["c.tif", "c.png", "c.jpg", "c.bmp"])
-@pytest.mark.parametrize(
-    "text", [b"x", b"hi", b"MM", b"BM", b"hello\n", b"BMI values of all mice\n" * 9, "é".encode()]
-)
+@pytest.mark.parametrize("text", [b"x", b"hi", b"MM", b"BM", b"hello\n", b"BMI values of all mice\n" * 9, "é".encode()])
 def test_a_text_with_the_name_of_an_image_is_not_an_image(text: bytes, name: str) -> None:
     error = refused(text, name)
     assert error.code == "E-IMG-NOT-IMAGE" and "text" in error.what and "not an image" in error.what
 
 
-@pytest.mark.parametrize(
-    "data", [b"II*\x00", b"II*\x00\x08", b"MM\x00*", b"\x89PN", b"\x89PNG\r\n\x1a\n", b"\xff\xd8"]
-)
+@pytest.mark.parametrize("data", [b"II*\x00", b"II*\x00\x08", b"MM\x00*", b"\x89PN", b"\x89PNG\r\n\x1a\n", b"\xff\xd8"])
 def test_the_beginning_of_an_image_is_a_damaged_image(data: bytes) -> None:
     error = refused(data, "c.tif")
     assert error.code == "E-IMG-DAMAGED" and "cut off" in error.what
@@ -41,12 +37,7 @@ def test_a_file_of_zeros_is_a_failed_copy(size: int) -> None:
 
 
 def test_other_bytes_are_not_an_image() -> None:
-    for data in (
-        b"\x01\x02\x03",
-        bytes(range(1, 200)),
-        b"BM" + bytes(range(40, 80)),
-        "text".encode("utf-16"),
-    ):
+    for data in (b"\x01\x02\x03", bytes(range(1, 200)), b"BM" + bytes(range(40, 80)), "text".encode("utf-16")):
         assert refused(data, "c.bmp").code == "E-IMG-NOT-IMAGE"
 
 

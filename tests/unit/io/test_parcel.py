@@ -26,11 +26,26 @@ def through(value: object) -> object:
 @pytest.mark.parametrize(
     "value",
     [
-        None, True, -3, 1 << 60, 0.1, float("inf"), "µm \ud800 \x00", b"\x00\xff", [1, [2, []]], (1, ("a",)),
-        {1: "a", "b": [2], (3, 4): None}, {"dict": [1], "path": "x"}, {3, 1}, frozenset({"a"}), Path("/a b/c.zip"),
-        Limits(max_members=3), Finding("warn", "W", "m", "w"), nobody_watches,
+        None,
+        True,
+        -3,
+        1 << 60,
+        0.1,
+        float("inf"),
+        "µm \ud800 \x00",
+        b"\x00\xff",
+        [1, [2, []]],
+        (1, ("a",)),
+        {1: "a", "b": [2], (3, 4): None},
+        {"dict": [1], "path": "x"},
+        {3, 1},
+        frozenset({"a"}),
+        Path("/a b/c.zip"),
+        Limits(max_members=3),
+        Finding("warn", "W", "m", "w"),
+        nobody_watches,
     ],
-)  # fmt: skip
+)
 def test_values_come_out_as_they_went_in(value: object) -> None:
     again = through(value)
     assert again == value and type(again) is type(value)
@@ -61,10 +76,13 @@ def test_what_cannot_travel_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "tree",
     [
-        {"object": ["os:system", None]}, {"function": "os:system"}, {"function": "subprocess:run"},
-        {"object": ["nscweb.io.parcel:pack", {}]}, {"object": ["builtins:list", None]},
+        {"object": ["os:system", None]},
+        {"function": "os:system"},
+        {"function": "subprocess:run"},
+        {"object": ["nscweb.io.parcel:pack", {}]},
+        {"object": ["builtins:list", None]},
     ],
-)  # fmt: skip
+)
 def test_a_parcel_names_no_class_of_others(tree: object) -> None:
     with pytest.raises(TypeError):
         unpack({"tree": tree, "sizes": []}, b"")

@@ -56,9 +56,7 @@ def test_ideas_export_of_24_cells_in_3_channels(shared: Path, take: Callable[...
             for channel in cell.channels:
                 file = folder / f"{name}_{cell.object_number}_{channel}.ome.tif"
                 np.testing.assert_array_equal(cell.channel(channel), tifffile.imread(file))
-                np.testing.assert_array_equal(
-                    cell.channel(channel), cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-                )
+                np.testing.assert_array_equal(cell.channel(channel), cv2.imread(str(file), cv2.IMREAD_UNCHANGED))
 
 
 def test_one_channel_touches_only_its_files(shared: Path, take: Callable[..., Any]) -> None:
@@ -73,8 +71,14 @@ def test_jurkat_tiles_become_a_sample_per_class(shared: Path, take: Callable[...
     imported = take(path)
     counts = {name: len(cells) for name, cells in imported.cells.items()}
     assert counts == {
-        "Anaphase": 9, "G1": 600, "G2": 600, "Metaphase": 46, "Prophase": 404, "S_phase": 600, "Telophase": 19,
-    }  # fmt: skip
+        "Anaphase": 9,
+        "G1": 600,
+        "G2": 600,
+        "Metaphase": 46,
+        "Prophase": 404,
+        "S_phase": 600,
+        "Telophase": 19,
+    }
     assert {sample.hint.true_class for sample in imported.found.samples} == set(counts)
     with np.load(path, allow_pickle=False) as arrays:
         key = next(key for key in ("x", "images", "tiles", "array") if key in arrays)
@@ -89,9 +93,7 @@ def test_zhu_example_array_comes_in(shared: Path, take: Callable[..., Any]) -> N
     assert {cell.frame for cell in imported.all_cells} == {(45, 30)}
 
 
-def test_odd_pbmc_stacks_are_told_and_the_channel_can_be_chosen(
-    shared: Path, take: Callable[..., Any]
-) -> None:
+def test_odd_pbmc_stacks_are_told_and_the_channel_can_be_chosen(shared: Path, take: Callable[..., Any]) -> None:
     imported = take(shared / "data/pbmc_odd")
     assert len(imported.all_cells) == 11
     assert imported.found.channels == tuple(f"Ch{number}" for number in range(1, 9))

@@ -141,10 +141,7 @@ def test_links_virtual_and_external_data_are_refused_and_not_opened(tmp_path: Pa
     def external_dataset(file: h5py.File) -> None:
         (tmp_path / "raw.bin").write_bytes(bytes(HEIGHT * WIDTH * 4))
         file.create_dataset(
-            "events/image",
-            (4, HEIGHT, WIDTH),
-            "u1",
-            external=[(str(tmp_path / "raw.bin"), 0, 4 * HEIGHT * WIDTH)],
+            "events/image", (4, HEIGHT, WIDTH), "u1", external=[(str(tmp_path / "raw.bin"), 0, 4 * HEIGHT * WIDTH)]
         )
 
     def virtual(file: h5py.File) -> None:
@@ -267,9 +264,7 @@ def test_damage_anywhere_is_a_refusal_or_a_skipped_cell(tmp_path: Path, data: st
 @settings(deadline=None)
 def test_checksums_are_those_of_the_library(content: bytes) -> None:
     with h5py.File("in memory", "w", driver="core", backing_store=False) as file:
-        made = file.create_dataset(
-            "x", data=np.frombuffer(content, np.uint8), chunks=(len(content),), fletcher32=True
-        )
+        made = file.create_dataset("x", data=np.frombuffer(content, np.uint8), chunks=(len(content),), fletcher32=True)
         _, stored = made.id.read_direct_chunk((0,))
         assert int.from_bytes(stored[-4:], "little") == _fletcher32(content)[0]
         np.testing.assert_array_equal(Slabs(made, "x", "x", Limits()).row(0), made[0])

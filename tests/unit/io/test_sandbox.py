@@ -107,9 +107,14 @@ def test_planes_are_loaded_lazily_also_after_another_file(bad: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     ("data", "why"),
-    [(b"hang", "stopped after 1 s"), (b"spin", "stopped after 1 s"), (b"eat", "ran out of memory"),
-     (b"abort", "crashed"), (b"bug", "failed")],
-)  # fmt: skip
+    [
+        (b"hang", "stopped after 1 s"),
+        (b"spin", "stopped after 1 s"),
+        (b"eat", "ran out of memory"),
+        (b"abort", "crashed"),
+        (b"bug", "failed"),
+    ],
+)
 def test_a_decoder_that_misbehaves_costs_one_image(bad: Sandbox, data: bytes, why: str) -> None:
     if data == b"eat" and not sys.platform.startswith("linux"):
         pytest.skip("memory of a process is limited on Linux only")
@@ -181,9 +186,7 @@ def test_the_child_ends_with_its_parent() -> None:
     assert gone or child.status() == psutil.STATUS_ZOMBIE
 
 
-def test_the_simple_tiff_never_leaves_this_process(
-    tiff: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_simple_tiff_never_leaves_this_process(tiff: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError("a child was asked")
 

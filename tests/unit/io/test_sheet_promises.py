@@ -24,17 +24,11 @@ def xlsx(rows: list[list[object]]) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize(
-    "codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-mark", "utf-16-be-mark", "cp1252"]
-)
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-mark", "utf-16-be-mark", "cp1252"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_way_of_saving_a_table_gives_the_same_table(codec: str, separator: str, end: str) -> None:
-    rows = [
-        ["sample", "group", "time", "dose µM"],
-        ["é1", "RA+SHH", "0.5 d", "2.5"],
-        ["b", "NT3", "3 d", "x y"],
-    ]
+    rows = [["sample", "group", "time", "dose µM"], ["é1", "RA+SHH", "0.5 d", "2.5"], ["b", "NT3", "3 d", "x y"]]
     text = end.join(separator.join(row) for row in rows) + end
     marks = {"utf-16-le-mark": b"\xff\xfe", "utf-16-be-mark": b"\xfe\xff"}
     data = marks.get(codec, b"") + text.encode(codec.removesuffix("-mark"))
@@ -50,24 +44,18 @@ def test_every_way_of_saving_a_table_gives_the_same_table(codec: str, separator:
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_text_that_looks_like_numbers_and_dates_stays_text_through_a_round_trip(kind: str) -> None:
-    samples = [
-        Sample(f"s{n}", replicate=text, donor=text, extra=(("code", text),)) for n, text in enumerate(TEXTS)
-    ]
+    samples = [Sample(f"s{n}", replicate=text, donor=text, extra=(("code", text),)) for n, text in enumerate(TEXTS)]
     data = write_sheet_csv(samples) if kind == "csv" else write_sheet_xlsx(samples)
     log = FindingLog()
     filled = apply_sheet([Sample(s.name) for s in samples], read_sheet(data, f"s.{kind}", log), log)
-    assert [(s.replicate, s.donor, dict(s.extra)["code"]) for s in filled] == [
-        (text, text, text) for text in TEXTS
-    ]
+    assert [(s.replicate, s.donor, dict(s.extra)["code"]) for s in filled] == [(text, text, text) for text in TEXTS]
     text_rows = read_sheet(
         ("sample,code\n" + "".join(f"s{n},{t}\n" for n, t in enumerate(TEXTS))).encode(), "s.csv", log
     )
     assert [row.extra[0][1] for row in text_rows] == TEXTS
 
 
-@pytest.mark.parametrize(
-    ("text", "hours"), [("0,5 d", 12.0), ("1,5 h", 1.5), ("0,125 d", 3.0), ("12,25h", 12.25)]
-)
+@pytest.mark.parametrize(("text", "hours"), [("0,5 d", 12.0), ("1,5 h", 1.5), ("0,125 d", 3.0), ("12,25h", 12.25)])
 def test_a_decimal_comma_is_understood_and_told(text: str, hours: float) -> None:
     log = FindingLog()
     rows = read_sheet(f"sample;time\na;{text}\n".encode(), "s.csv", log)

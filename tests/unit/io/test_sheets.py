@@ -73,9 +73,7 @@ def test_the_template_has_every_column_and_can_be_read(kind: str) -> None:
         ("time", "", None),
     ],
 )
-def test_times_are_understood_with_the_unit_of_the_header(
-    header: str, value: str, hours: float | None
-) -> None:
+def test_times_are_understood_with_the_unit_of_the_header(header: str, value: str, hours: float | None) -> None:
     rows, log = read(f"sample;{header}\na;{value}\n")
     assert apply_sheet([Sample("a", time_h=1.0)], rows, log)[0].time_h == hours
     assert not log.count("refuse")
@@ -84,10 +82,7 @@ def test_times_are_understood_with_the_unit_of_the_header(
 def test_a_time_without_unit_is_not_guessed() -> None:
     rows, log = read("sample,time,control\na,24,maybe\n")
     assert apply_sheet([Sample("a")], rows, log) == [Sample("a")]
-    assert [finding.code for finding in log if finding.level == "refuse"] == [
-        "E-SHEET-TIME",
-        "E-SHEET-CONTROL",
-    ]
+    assert [finding.code for finding in log if finding.level == "refuse"] == ["E-SHEET-TIME", "E-SHEET-CONTROL"]
 
 
 @pytest.mark.parametrize("header", ["group", "Inducer group", "inducer_group", "INDUCER"])

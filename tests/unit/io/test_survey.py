@@ -45,9 +45,7 @@ def test_case_of_the_prefix_does_not_split_a_cell(make_zip: Any, tiff: Any, take
 def test_two_prefixes_in_a_folder_are_never_mixed_into_one_cell(
     make_zip: Any, tiff: Any, take: Callable[..., Any]
 ) -> None:
-    imported = take(
-        make_zip([("s/a_1_Ch1.tif", tiff(1)), ("s/b_1_Ch2.tif", tiff(2)), ("s/b_1_Ch1.tif", tiff(3))])
-    )
+    imported = take(make_zip([("s/a_1_Ch1.tif", tiff(1)), ("s/b_1_Ch2.tif", tiff(2)), ("s/b_1_Ch1.tif", tiff(3))]))
     assert sorted(cell.channels for cell in imported.all_cells) == [("Ch1",), ("Ch1", "Ch2")]
     assert "N-NAME-PREFIXES" in imported.codes("note")
 
@@ -59,9 +57,7 @@ def test_a_name_that_comes_twice_is_two_cells(make_zip: Any, tiff: Any, take: Ca
     assert len(imported.all_cells) == 3 and "W-NAME-TWICE" in imported.codes("warn")
 
 
-def test_files_without_number_are_numbered_in_natural_order(
-    make_zip: Any, tiff: Any, take: Callable[..., Any]
-) -> None:
+def test_files_without_number_are_numbered_in_natural_order(make_zip: Any, tiff: Any, take: Callable[..., Any]) -> None:
     imported = take(make_zip([(f"s/cell {number}.tif", tiff(number)) for number in (10, 9, 1)]))
     assert [(cell.object_number, cell.source) for cell in imported.all_cells] == [
         (1, "s/cell 1.tif"),
@@ -71,12 +67,8 @@ def test_files_without_number_are_numbered_in_natural_order(
     assert "N-NAME-RUNNING" in imported.codes("note")
 
 
-def test_class_is_the_innermost_folder(
-    make_zip: Any, tiff: Any, tmp_path: Path, take: Callable[..., Any]
-) -> None:
-    path = make_zip(
-        [(f"d1/{fate}/x_{n}_Ch1.tif", tiff(n)) for fate in ("astrocyte", "neuron") for n in (1, 2)]
-    )
+def test_class_is_the_innermost_folder(make_zip: Any, tiff: Any, tmp_path: Path, take: Callable[..., Any]) -> None:
+    path = make_zip([(f"d1/{fate}/x_{n}_Ch1.tif", tiff(n)) for fate in ("astrocyte", "neuron") for n in (1, 2)])
     found = take(path, class_from_folder=True).found
     assert {sample.name: sample.hint.true_class for sample in found.samples} == {
         "d1/astrocyte": "astrocyte",
@@ -88,23 +80,17 @@ def test_class_is_the_innermost_folder(
     (folder / "b_2_Ch1.tif").write_bytes(tiff(2))
     for paths in ([folder], sorted(folder.iterdir())):
         found = take(*paths, class_from_folder=True).found
-        assert [(sample.name, sample.hint.true_class) for sample in found.samples] == [
-            ("microglia", "microglia")
-        ]
+        assert [(sample.name, sample.hint.true_class) for sample in found.samples] == [("microglia", "microglia")]
     loose = take(make_zip([("a_1_Ch1.tif", tiff())], "loose.zip"), class_from_folder=True)
     assert loose.found.samples[0].hint.true_class == "" and "W-CLASS-NO-FOLDER" in loose.codes("warn")
 
 
-def test_samples_of_one_name_in_two_zips_stay_apart(
-    make_zip: Any, tiff: Any, take: Callable[..., Any]
-) -> None:
+def test_samples_of_one_name_in_two_zips_stay_apart(make_zip: Any, tiff: Any, take: Callable[..., Any]) -> None:
     paths = [make_zip([("s/a_1_Ch1.tif", tiff(n))], f"run{n}.zip") for n in (1, 2)]
     assert sorted(take(*paths).cells) == ["run1/s", "run2/s"]
 
 
-def test_a_folder_of_zips_and_files_is_read(
-    make_zip: Any, tiff: Any, tmp_path: Path, take: Callable[..., Any]
-) -> None:
+def test_a_folder_of_zips_and_files_is_read(make_zip: Any, tiff: Any, tmp_path: Path, take: Callable[..., Any]) -> None:
     make_zip([("NT3_1d_rep1/x_1_Ch1.tif", tiff())], "one.zip")
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 half")
     (tmp_path / "RA_1d_rep1").mkdir()
@@ -120,35 +106,24 @@ def test_a_damaged_channel_does_not_lose_the_cell_unless_it_is_needed(
 ) -> None:
     members = [("s/a_1_Ch1.tif", tiff()[:2000]), ("s/a_1_Ch2.tif", tiff()), ("s/a_2_Ch1.tif", tiff())]
     imported = take(make_zip(members))
-    assert [(cell.object_number, cell.channels) for cell in imported.all_cells] == [
-        (1, ("Ch2",)),
-        (2, ("Ch1",)),
-    ]
+    assert [(cell.object_number, cell.channels) for cell in imported.all_cells] == [(1, ("Ch2",)), (2, ("Ch1",))]
     needed = take(make_zip(members, "again.zip"), needed="Ch1")
     assert [cell.object_number for cell in needed.all_cells] == [2]
     assert needed.codes("skip") == {"E-IMG-DAMAGED", "E-CELL-NO-CHANNEL"}
 
 
-def test_channels_of_different_size_leave_the_cell_out(
-    make_zip: Any, tiff: Any, take: Callable[..., Any]
-) -> None:
+def test_channels_of_different_size_leave_the_cell_out(make_zip: Any, tiff: Any, take: Callable[..., Any]) -> None:
     imported = take(make_zip([("s/a_1_Ch1.tif", tiff()), ("s/a_1_Ch2.tif", tiff(shape=(30, 30)))]))
     assert not imported.all_cells and imported.codes("skip") == {"E-CELL-FRAMES"}
 
 
-def test_merged_colour_images_are_a_channel_of_their_own(
-    make_zip: Any, tiff: Any, take: Callable[..., Any]
-) -> None:
-    imported = take(
-        make_zip([("s/a_1_Ch1.tif", tiff()), ("s/a_1_3_colour.ome.tif", tiff())]), channels=["Ch1"]
-    )
+def test_merged_colour_images_are_a_channel_of_their_own(make_zip: Any, tiff: Any, take: Callable[..., Any]) -> None:
+    imported = take(make_zip([("s/a_1_Ch1.tif", tiff()), ("s/a_1_3_colour.ome.tif", tiff())]), channels=["Ch1"])
     assert imported.found.channels == ("3_colour", "Ch1") and imported.found.brightfield == "Ch1"
 
 
 def test_brightfield_is_bright_and_even(make_zip: Any, tiff: Any, take: Callable[..., Any]) -> None:
-    members = [
-        (f"s/a_{n}_Ch{c}.tif", tiff(n, level=20 if c < 4 else 900)) for n in range(5) for c in (1, 2, 4, 9)
-    ]
+    members = [(f"s/a_{n}_Ch{c}.tif", tiff(n, level=20 if c < 4 else 900)) for n in range(5) for c in (1, 2, 4, 9)]
     dark = np.random.default_rng(0).exponential(30, (40, 60)).astype(np.uint16)
     members += [(f"s/a_{n}_Ch6.tif", tiff_of(dark)) for n in range(5)]
     assert take(make_zip(members)).found.brightfield == "Ch4"
@@ -218,9 +193,7 @@ def test_reading_stops_when_asked(make_zip: Any, tiff: Any) -> None:
 def test_a_table_of_channels_and_labels_is_read(tmp_path: Path, take: Callable[..., Any]) -> None:
     images = np.arange(6 * 2 * 9 * 10, dtype=np.uint16).reshape(6, 2, 9, 10)
     path = tmp_path / "cells.npz"
-    np.savez_compressed(
-        path, images=images, labels=np.array([0, 1, 0, 1, 1, 1]), class_names=np.array(["a", "b"])
-    )
+    np.savez_compressed(path, images=images, labels=np.array([0, 1, 0, 1, 1, 1]), class_names=np.array(["a", "b"]))
     imported = take(path, channels=["Ch2"])
     assert {name: [cell.object_number for cell in cells] for name, cells in imported.cells.items()} == {
         "a": [1, 3],

@@ -30,8 +30,17 @@ METHODS: dict[str, tuple[int, Callable[[np.ndarray], bytes]]] = {
 def one_strip(strip: bytes, compression: int, shape: tuple[int, int]) -> bytes:
     """A TIFF of 8 bit that says `shape` and holds these packed bytes."""
     height, width = shape
-    tags = [(256, width), (257, height), (258, 8), (259, compression), (262, 1), (273, 8), (277, 1),
-            (278, height), (279, len(strip))]  # fmt: skip
+    tags = [
+        (256, width),
+        (257, height),
+        (258, 8),
+        (259, compression),
+        (262, 1),
+        (273, 8),
+        (277, 1),
+        (278, height),
+        (279, len(strip)),
+    ]
     strip += b"\0" * (len(strip) % 2)
     head = struct.pack("<2sHI", b"II", 42, 8 + len(strip)) + strip + struct.pack("<H", len(tags))
     return head + b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags) + bytes(4)
@@ -61,14 +70,10 @@ def test_the_size_inside_a_strip_is_read_and_compared(name: str) -> None:
 def test_strips_and_tiles_with_sizes_of_their_own_are_read(method: str, options: dict[str, int]) -> None:
     out = io.BytesIO()
     tifffile.imwrite(out, CELL, photometric="minisblack", compression=method, **options)
-    np.testing.assert_allclose(
-        pixels_of(out.getvalue()).astype(int), CELL, atol=12 if method == "jpeg" else 0
-    )
+    np.testing.assert_allclose(pixels_of(out.getvalue()).astype(int), CELL, atol=12 if method == "jpeg" else 0)
 
 
-@pytest.mark.parametrize(
-    ("code", "name"), [(50002, "JPEG XL"), (50001, "WebP"), (4, "fax"), (4711, "method 4711")]
-)
+@pytest.mark.parametrize(("code", "name"), [(50002, "JPEG XL"), (50001, "WebP"), (4, "fax"), (4711, "method 4711")])
 def test_a_method_that_is_not_read_is_named_with_the_way_out(code: int, name: str) -> None:
     with pytest.raises(InputRefused, match=name) as caught:
         pixels_of(one_strip(b"x" * 99, code, CELL.shape))

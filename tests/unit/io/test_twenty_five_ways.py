@@ -134,7 +134,8 @@ WAYS_12: dict[str, tuple[str, Callable[[], bytes]]] = {
     "white is zero": ("tif", lambda: tif(65535 - CELL12, photometric="miniswhite")),
     "three equal colours": ("tif", lambda: tif(rgb(CELL12), photometric="rgb")),
     "three equal colours in planes": (
-        "tif", lambda: tif(np.stack([CELL12] * 3), photometric="rgb", planarconfig="separate"),
+        "tif",
+        lambda: tif(np.stack([CELL12] * 3), photometric="rgb", planarconfig="separate"),
     ),
     "colours and alpha": ("tif", lambda: tif(rgb(CELL12, True), photometric="rgb", extrasamples=["unassalpha"])),
     "grey and alpha": ("tif", lambda: tif(la(CELL12), planarconfig="contig", extrasamples=["unassalpha"])),
@@ -155,7 +156,7 @@ WAYS_12: dict[str, tuple[str, Callable[[], bytes]]] = {
     "NumPy, big endian": ("npz", lambda: npz(CELL12.astype(">u2"))),
     "zip, stored": ("zip", lambda: zipped(tif(CELL12), zipfile.ZIP_STORED)),
     "zip, deflated": ("zip", lambda: zipped(tif(CELL12), zipfile.ZIP_DEFLATED)),
-}  # fmt: skip
+}
 WAYS_8: dict[str, tuple[str, Callable[[], bytes]]] = {
     "8 bit": ("tif", lambda: tif(CELL8)),
     "8 bit, white is zero": ("tif", lambda: tif(255 - CELL8, photometric="miniswhite")),
@@ -175,7 +176,7 @@ WAYS_8: dict[str, tuple[str, Callable[[], bytes]]] = {
     "BMP 8 bit, first row on top": ("bmp", lambda: top_down_bmp(8)),
     "BMP 32 bit, first row on top": ("bmp", lambda: top_down_bmp(32)),
     "NumPy 8 bit": ("npz", lambda: npz(CELL8)),
-}  # fmt: skip
+}
 
 
 def taken(data: bytes, suffix: str, folder: Path) -> tuple[Pixels, FindingLog]:
@@ -211,9 +212,7 @@ def test_twelve_bit_ways_give_equal_pixels_and_the_same_prediction(
     expected = scores(classifier, CELL12[None])
     np.testing.assert_allclose(scores(classifier, pixels), expected, atol=SAME)
     told = {finding.code for finding in log if finding.level == "warn"}
-    assert told == (
-        {"W-IMG-ALPHA"} if "alpha" in way else {"W-IMG-SIGNED"} if way.startswith("int") else set()
-    )
+    assert told == ({"W-IMG-ALPHA"} if "alpha" in way else {"W-IMG-SIGNED"} if way.startswith("int") else set())
 
 
 @pytest.mark.parametrize("way", WAYS_8)
@@ -264,9 +263,7 @@ def test_a_jpeg_is_near(mode: str, classifier: Classifier, tmp_path: Path) -> No
 
 def test_the_recipe_of_the_published_network_takes_every_depth_to_0_to_1() -> None:
     """Zhu et al. divide 8-bit images by 255; a 12-bit image of the same cell lands within one grey value of it."""
-    recipe = InputRecipe(
-        background="none", contrast="none", resize=(45, 30), interpolation="linear", divide_by=255.0
-    )
+    recipe = InputRecipe(background="none", contrast="none", resize=(45, 30), interpolation="linear", divide_by=255.0)
     eight = apply_recipe(recipe, [CELL8[None]])
     deep = [CELL12[None], (CELL12 * np.uint16(16))[None], (CELL12 / 4095).astype(np.float32)[None]]
     for image in deep:

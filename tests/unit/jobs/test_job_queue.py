@@ -52,13 +52,7 @@ def test_the_place_in_the_queue_and_the_result_are_shown(app: App) -> None:
     assert [job.job_id for job in queue.active(app)] == [job.job_id for job in jobs]
     Worker(app, TASKS).run(once=True)
     last = queue.view(app, jobs[2].job_id)
-    assert (last.state, last.done, last.total, last.step, last.result) == (
-        "done",
-        3,
-        3,
-        "Counting",
-        {"sum": 3},
-    )
+    assert (last.state, last.done, last.total, last.step, last.result) == ("done", 3, 3, "Counting", {"sum": 3})
     assert queue.active(app) == []
 
 
@@ -107,9 +101,7 @@ def test_closing_the_program_hands_the_job_back(app: App) -> None:
     assert app.catalogue.job(job.job_id).attempts == 0
 
 
-def test_a_job_whose_heartbeat_stops_is_shown_as_interrupted(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_whose_heartbeat_stops_is_shown_as_interrupted(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     job = queue.submit(app, "count", {"to": 1})
     app.catalogue.claim_next("a worker that died")
     assert queue.view(app, job.job_id).state == "running"
@@ -125,10 +117,7 @@ def test_a_job_that_kills_its_worker_again_and_again_is_given_up(app: App) -> No
         assert app.catalogue.claim_next("dies") is not None
         app.catalogue.interrupt_all()
     assert app.catalogue.claim_next("dies") is None
-    assert (
-        queue.view(app, job.job_id).state == "failed"
-        and "died 3 times" in queue.view(app, job.job_id).message
-    )
+    assert queue.view(app, job.job_id).state == "failed" and "died 3 times" in queue.view(app, job.job_id).message
 
 
 def test_an_old_worker_that_wakes_up_cannot_change_a_job_that_was_taken_over(app: App) -> None:

@@ -106,9 +106,7 @@ def test_class_maps_are_what_the_table_says(line, network, batch):
         features = network.forward_features(batch)
         if features.shape[1] == network.classifier.in_features:
             pooled = network.classifier(features.mean(dim=(2, 3)))
-            same = torch.allclose(
-                network.forward_head(features), pooled, atol=1e-4 * (1 + float(pooled.abs().max()))
-            )
+            same = torch.allclose(network.forward_head(features), pooled, atol=1e-4 * (1 + float(pooled.abs().max())))
         else:
             same = False
     assert same == line.closed_form_cam

@@ -128,19 +128,12 @@ def test_weights_of_older_files_find_their_places(given) -> None:
     new = load_pretrained(blank("cgrecnet2026-densenet"), "cgrecnet2026-densenet", 1)
     assert len(new) == len(densenet) - 2
     vit = numbers(torchvision_shapes("vit_b_16"))
-    given(
-        {
-            k.replace(".mlp.0.", ".mlp.linear_1.").replace(".mlp.3.", ".mlp.linear_2."): v
-            for k, v in vit.items()
-        }
-    )
+    given({k.replace(".mlp.0.", ".mlp.linear_1.").replace(".mlp.3.", ".mlp.linear_2."): v for k, v in vit.items()})
     assert len(load_pretrained(blank("cgrecnet2026-vit"), "cgrecnet2026-vit", 1)) == len(vit) - 2
     # Files from before batch norm counted its batches.
     without = {k: v for k, v in numbers(densenet).items() if not k.endswith("num_batches_tracked")}
     given(without)
-    assert (
-        len(load_pretrained(blank("cgrecnet2026-densenet"), "cgrecnet2026-densenet", 1)) == len(without) - 2
-    )
+    assert len(load_pretrained(blank("cgrecnet2026-densenet"), "cgrecnet2026-densenet", 1)) == len(without) - 2
 
 
 @pytest.mark.parametrize(
@@ -230,9 +223,7 @@ def test_the_caller_may_have_it_downloaded(tmp_path: Path, monkeypatch: pytest.M
         return plain.rename(folder / wanted.file)
 
     for _ in range(2):
-        told = load_pretrained(
-            blank("zamani2023-resnet18"), "zamani2023-resnet18", 1, folder=tmp_path, download=get
-        )
+        told = load_pretrained(blank("zamani2023-resnet18"), "zamani2023-resnet18", 1, folder=tmp_path, download=get)
         assert len(told) == len(state) - 2
     assert asked == [file.url]
 

@@ -33,9 +33,7 @@ def cost(name: str, channels: int = 1, classes: int = 3) -> Cost:
 def test_the_published_network_has_the_names_and_shapes_of_the_authors_file(shared):
     listed = shared / "data" / "zhu2021" / "published_state_dict_shapes.json"
     published = json.loads(listed.read_text("utf-8"))
-    ours = {
-        name: list(tensor.shape) for name, tensor in ARCHITECTURES["zhu2021"].make(1, 3).state_dict().items()
-    }
+    ours = {name: list(tensor.shape) for name, tensor in ARCHITECTURES["zhu2021"].make(1, 3).state_dict().items()}
     assert len(ours) == 172
     assert ours == published
     assert list(ours) == list(published)

@@ -78,9 +78,7 @@ def test_another_structure_is_refused_with_what_was_found(content: object, found
 def test_another_network_is_refused_with_the_difference(network: torch.nn.Module) -> None:
     state = network.state_dict()
     without = {name: value for name, value in state.items() if name != "final.bias"}
-    with pytest.raises(
-        WeightsInvalid, match=r"171 named entries were found and 172 expected; final\.bias is missing"
-    ):
+    with pytest.raises(WeightsInvalid, match=r"171 named entries were found and 172 expected; final\.bias is missing"):
         read_published(saved((without,)), "model.pt")
     with pytest.raises(WeightsInvalid, match="extra is too much"):
         read_published(saved(({**state, "extra": torch.ones(1)},)), "model.pt")
@@ -113,9 +111,7 @@ def test_a_file_that_wants_to_run_code_is_refused_and_nothing_runs(
     assert not marker.exists() and caught.value.code == "E-WEIGHTS-UNSAFE"
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"<html>not found</html>", b"PK\x03\x04" + b"\0" * 50, b"\x80\x02K\x01."]
-)
+@pytest.mark.parametrize("data", [b"", b"<html>not found</html>", b"PK\x03\x04" + b"\0" * 50, b"\x80\x02K\x01."])
 def test_rubbish_is_refused(data: bytes) -> None:
     with pytest.raises(WeightsInvalid) as caught:
         read_published(data, "model.pt")
@@ -128,14 +124,10 @@ def test_a_cut_file_is_refused(network: torch.nn.Module) -> None:
         read_published(data[: len(data) // 2], "model.pt")
 
 
-def test_the_card_is_complete_and_says_whose_figures_it_holds(
-    tmp_path: Path, network: torch.nn.Module
-) -> None:
+def test_the_card_is_complete_and_says_whose_figures_it_holds(tmp_path: Path, network: torch.nn.Module) -> None:
     folder = tmp_path / "zhu2021"
     folder.mkdir()
-    write_model(
-        folder, network.state_dict(), created_utc="2026-01-02T03:04:05Z", command="nscweb models install"
-    )
+    write_model(folder, network.state_dict(), created_utc="2026-01-02T03:04:05Z", command="nscweb models install")
     entry: CardEntry = read_card(folder)
     card = entry.card
     assert card.mark == MARK and card.input_shape == (1, 45, 30) and card.recipe.divide_by == 255

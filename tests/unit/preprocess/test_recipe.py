@@ -104,7 +104,5 @@ def test_no_images_give_an_empty_batch():
 def test_channels_are_normalised_each_on_its_own():
     rng = np.random.default_rng(3)
     plane = rng.normal(100, 5, (40, 40))
-    result = apply_recipe(
-        InputRecipe(channels=("Ch1", "Ch2"), field_px=(40, 40)), [np.stack([plane, 300 * plane + 7])]
-    )
+    result = apply_recipe(InputRecipe(channels=("Ch1", "Ch2"), field_px=(40, 40)), [np.stack([plane, 300 * plane + 7])])
     np.testing.assert_allclose(result[0, 0], result[0, 1], atol=1e-5)

@@ -108,8 +108,7 @@ def test_clahe_lifts_what_is_faint() -> None:
     # Faint stripes on a strong slope: locally the stripes are most of what there is.
     slope, stripes = 30.0 * rows, 60 * np.sign(np.sin(columns * np.pi / 4))
     with_stripes, without = (
-        equalise((slope + extra)[None].astype(np.uint16), 4.0, 8)[0].astype(float)
-        for extra in (stripes + 100, 100)
+        equalise((slope + extra)[None].astype(np.uint16), 4.0, 8)[0].astype(float) for extra in (stripes + 100, 100)
     )
     before = 120 / float((slope + stripes).max() - (slope + stripes).min())
     after = np.abs(with_stripes[:, 1:4].mean(axis=1) - with_stripes[:, 5:8].mean(axis=1)).mean() / 255

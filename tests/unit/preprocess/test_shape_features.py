@@ -103,14 +103,7 @@ def test_depth_changes_no_shape_and_no_relative_number():
     first = measure(image)._asdict()
     for other, gain in ((deep, 16), (real, 1 / 255)):
         second = measure(other)._asdict()
-        for name in (
-            "area_px",
-            "perimeter_px",
-            "aspect_ratio",
-            "circularity",
-            "eccentricity",
-            "gradient_rms",
-        ):
+        for name in ("area_px", "perimeter_px", "aspect_ratio", "circularity", "eccentricity", "gradient_rms"):
             assert second[name] == pytest.approx(first[name], rel=1e-4), name
         for name in ("gradient_x", "gradient_y", "stripes_x", "stripes_y"):
             assert second[name] == pytest.approx(first[name], abs=1e-6), name
@@ -165,8 +158,7 @@ def test_slopes_and_stripes_of_the_background_are_measured():
 
     def median(pattern):
         images = [
-            image_of(ellipse(16, 16, frame=(50, 60)), level=100 + pattern(rng), noise=2, seed=n)
-            for n in range(60)
+            image_of(ellipse(16, 16, frame=(50, 60)), level=100 + pattern(rng), noise=2, seed=n) for n in range(60)
         ]
         return measure_all(images).median()
 

@@ -38,10 +38,7 @@ def every_figure(predictions, classes, ratios):
     rng = np.random.default_rng(0)
     features = pd.DataFrame(rng.normal(100, 5, (len(predictions), 2)), columns=["background", "height"])
     report = shortcut_check(features, predictions["true_class"], predictions["sample_id"], seed=0).as_dict()
-    history = [
-        {"epoch": e, "train_loss": 1 / e, "validation_loss": 1 / e + 0.1, "train_accuracy": 0.5}
-        for e in (1, 2)
-    ]
+    history = [{"epoch": e, "train_loss": 1 / e, "validation_loss": 1 / e + 0.1, "train_accuracy": 0.5} for e in (1, 2)]
     summary = pd.DataFrame(
         {"sample": ["a", "b"], "cells": [10, 20], "kept": [9, 18], **{f.name: [1, 2] for f in FLAGS}}
     )
@@ -72,9 +69,7 @@ def test_every_figure_says_simulated_has_a_height_and_units_on_its_axes(every_fi
         titles = [axis.title.text or "" for axis in (*figure.select_xaxes(), *figure.select_yaxes())]
         notes = [note.text for note in figure.layout.annotations]
         unit = ("%", "days", "epoch", "recall", "precision", "cross", "class")
-        assert any(word in text for text in [*titles, *notes, figure.layout.title.text] for word in unit), (
-            name
-        )
+        assert any(word in text for text in [*titles, *notes, figure.layout.title.text] for word in unit), name
 
 
 def test_without_simulated_no_figure_says_so(ratios, classes):
@@ -111,9 +106,7 @@ def test_lines_show_means_intervals_replicates_and_reference(ratios, classes):
 def test_reference_values_are_drawn_under_the_users_group_names(predictions, classes):
     own = predictions.assign(group=predictions["group"].replace({"NT3": "nt-3"}))
     samples = sample_ratios(own, classes.names)
-    table = figures_ratios.ratio_lines_data(
-        group_ratios(samples), samples, classes, reference=published_reference()
-    )
+    table = figures_ratios.ratio_lines_data(group_ratios(samples), samples, classes, reference=published_reference())
     shown = table[(table["series"] == "reference") & (table["group"] == "nt-3")]
     assert shown["percent"].tolist() == pytest.approx([20.997, 55.293, 75.407])
 
@@ -124,9 +117,7 @@ def test_samples_without_time_group_or_replicate_are_drawn(predictions, classes)
     groups = group_ratios(samples)
     assert "no group given" in figures_ratios.stacked_ratios(groups, classes).layout.annotations[0].text
     lines = figures_ratios.ratio_lines(groups, samples, classes)
-    assert figures_ratios.ratio_lines_data(groups, samples, classes)["time"].unique().tolist() == [
-        "no time given"
-    ]
+    assert figures_ratios.ratio_lines_data(groups, samples, classes)["time"].unique().tolist() == ["no time given"]
     assert lines.layout.xaxis.ticktext == ("?",)
 
 
@@ -191,13 +182,7 @@ def test_twenty_groups_have_twenty_different_lines(classes):
 def test_class_names_and_colours_come_from_the_scheme():
     scheme = ClassScheme(("G1", "S", "G2"), ("#111111", "#222222", "#333333"))
     table = pd.DataFrame(
-        {
-            "sample_id": ["a"] * 3,
-            "group": "x",
-            "time_h": 1.0,
-            "replicate": "1",
-            "predicted": ["G1", "S", "G2"],
-        }
+        {"sample_id": ["a"] * 3, "group": "x", "time_h": 1.0, "replicate": "1", "predicted": ["G1", "S", "G2"]}
     )
     figure = figures_ratios.stacked_ratios(group_ratios(sample_ratios(table, scheme.names)), scheme)
     assert [trace.marker.color for trace in figure.data] == list(scheme.colours)

@@ -8,28 +8,59 @@ from nscweb.reports.figures_audit import robustness_data, robustness_figure, swa
 def swap(kind: str, accuracy: float, control: float, *, decides: bool = True) -> dict[str, object]:
     cost = control - accuracy
     return {
-        "what": kind, "kind": kind, "accuracy": accuracy, "low": accuracy - 0.02, "high": accuracy + 0.02,
-        "control": control, "cost": cost, "cost_low": cost - 0.01, "cost_high": cost + 0.01, "limit": 0.05,
+        "what": kind,
+        "kind": kind,
+        "accuracy": accuracy,
+        "low": accuracy - 0.02,
+        "high": accuracy + 0.02,
+        "control": control,
+        "cost": cost,
+        "cost_low": cost - 0.01,
+        "cost_high": cost + 0.01,
+        "limit": 0.05,
         "decides": decides,
-    }  # fmt: skip
+    }
 
 
 AUDIT = {
     "accuracy": {"value": 0.8, "low": 0.7, "high": 0.9},
-    "swaps": [
-        swap("background level", 0.5, 0.8),
-        swap("noise", 0.78, 0.79),
-        swap("padding", 0.2, 0.8, decides=False),
-    ],
+    "swaps": [swap("background level", 0.5, 0.8), swap("noise", 0.78, 0.79), swap("padding", 0.2, 0.8, decides=False)],
 }
 ROWS = (
-    {"change": "unchanged", "strength": "as recorded", "accuracy": 0.8, "low": 0.7, "high": 0.9, "cost": 0.0,
-     "share_shift": 0.0, "cells": 300, "samples": 9},
-    {"change": "blur", "strength": "1 px", "accuracy": 0.7, "low": 0.6, "high": 0.75, "cost": 0.1,
-     "share_shift": 0.05, "cells": 300, "samples": 9},
-    {"change": "noise", "strength": "10 % of <contrast>", "accuracy": 0.6, "low": 0.5, "high": 0.7, "cost": 0.2,
-     "share_shift": 0.1, "cells": 300, "samples": 9},
-)  # fmt: skip
+    {
+        "change": "unchanged",
+        "strength": "as recorded",
+        "accuracy": 0.8,
+        "low": 0.7,
+        "high": 0.9,
+        "cost": 0.0,
+        "share_shift": 0.0,
+        "cells": 300,
+        "samples": 9,
+    },
+    {
+        "change": "blur",
+        "strength": "1 px",
+        "accuracy": 0.7,
+        "low": 0.6,
+        "high": 0.75,
+        "cost": 0.1,
+        "share_shift": 0.05,
+        "cells": 300,
+        "samples": 9,
+    },
+    {
+        "change": "noise",
+        "strength": "10 % of <contrast>",
+        "accuracy": 0.6,
+        "low": 0.5,
+        "high": 0.7,
+        "cost": 0.2,
+        "share_shift": 0.1,
+        "cells": 300,
+        "samples": 9,
+    },
+)
 
 
 def test_swaps_are_drawn_in_per_cent_with_two_shapes():

@@ -57,9 +57,7 @@ def test_panels_of_the_largest_study_keep_readable_heights(large: tuple[Comparis
     inner = side.layout.height - side.layout.margin.t - side.layout.margin.b
     # A row holds a name and, below it, a mark: two lines of text.
     assert (domain[1] - domain[0]) * inner / 12 >= 28
-    small = figures_compare_time.over_time(
-        found.groups, found.replicate_rows, bins, found.classes, order, "neuron"
-    )
+    small = figures_compare_time.over_time(found.groups, found.replicate_rows, bins, found.classes, order, "neuron")
     inner = small.layout.height - small.layout.margin.t - small.layout.margin.b
     assert (small.layout.yaxis.domain[1] - small.layout.yaxis.domain[0]) * inner >= 110
     heat = figures_compare_time.heat_map(found.groups, found.classes, order, "neuron")
@@ -75,9 +73,7 @@ def test_yellow_and_red_are_marked_in_every_figure_and_table(large: tuple[Compar
     heat = figures_compare_time.heat_map(found.groups, found.classes, order, "neuron")
     written = [note.text for note in heat.layout.annotations]
     assert sum("■" in text for text in written) == 2 and sum("▲" in text for text in written) == 1
-    small = figures_compare_time.over_time(
-        found.groups, found.replicate_rows, bins, found.classes, order, "neuron"
-    )
+    small = figures_compare_time.over_time(found.groups, found.replicate_rows, bins, found.classes, order, "neuron")
     assert sum("■" in str(note.text) for note in small.layout.annotations) == 2
     bars = figures_ratios.stacked_ratios(found.groups, found.classes, order=order)
     assert sum(str(note.text) == "■" for note in bars.layout.annotations) == 2
@@ -109,13 +105,8 @@ def test_hover_tells_cells_replicates_method_and_light(large: tuple[Comparison, 
     gaps = figures_compare.differences(found.tests, found.groups, order, "neuron", 24.0, order[0])
     bars = figures_ratios.stacked_ratios(found.groups, found.classes, order=order)
     assert "counted labels" in bars.data[0].customdata[0][3] and "replicates" in bars.data[0].hovertemplate
-    for said in (
-        next(trace for trace in heat.data if trace.type == "heatmap").text[0][0],
-        gaps.data[0].text[0],
-    ):
-        assert (
-            "replicates" in said and "cells" in said and "trust light: " in said and "95 % interval" in said
-        )
+    for said in (next(trace for trace in heat.data if trace.type == "heatmap").text[0][0], gaps.data[0].text[0]):
+        assert "replicates" in said and "cells" in said and "trust light: " in said and "95 % interval" in said
 
 
 def test_marks_stand_in_the_legend_and_on_the_points(large: tuple[Comparison, pd.DataFrame]) -> None:
@@ -156,9 +147,7 @@ def test_the_fate_asked_about_stands_on_top(large: tuple[Comparison, pd.DataFram
     assert ["neuron" in text for text in titles] == [True, False, False]
 
 
-def test_a_ratio_that_cannot_be_recovered_is_words_and_no_number(
-    large: tuple[Comparison, pd.DataFrame],
-) -> None:
+def test_a_ratio_that_cannot_be_recovered_is_words_and_no_number(large: tuple[Comparison, pd.DataFrame]) -> None:
     found, bins = large
     lost = found.groups.assign(recovered=False, mean=np.nan, low=np.nan, high=np.nan)
     order = answer_of(found).order
@@ -173,9 +162,7 @@ def test_a_ratio_that_cannot_be_recovered_is_words_and_no_number(
     )
 
 
-def test_a_difference_is_turned_so_that_the_control_comes_second(
-    large: tuple[Comparison, pd.DataFrame],
-) -> None:
+def test_a_difference_is_turned_so_that_the_control_comes_second(large: tuple[Comparison, pd.DataFrame]) -> None:
     found, _ = large
     order = answer_of(found, "neuron", 24.0).order
     means = found.groups[(found.groups["class"] == "neuron") & (found.groups["time_h"] == 24.0)]

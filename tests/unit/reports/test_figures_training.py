@@ -18,14 +18,20 @@ HISTORY = [
 ]
 TRIALS = [
     {
-        "trial": str(n), "state": state, "learning_rate": rate, "batch": "64", "validation_loss": loss,
+        "trial": str(n),
+        "state": state,
+        "learning_rate": rate,
+        "batch": "64",
+        "validation_loss": loss,
         "best_so_far": best,
     }
     for n, state, rate, loss, best in (
-        (1, "finished", "0.002", "1.0", "1.0"), (2, "ended early", "0.01", "1.5", "1.0"),
-        (3, "diverged", "0.1", "2.2", "1.0"), (4, "finished", "0.0005", "0.7", "0.7"),
+        (1, "finished", "0.002", "1.0", "1.0"),
+        (2, "ended early", "0.01", "1.5", "1.0"),
+        (3, "diverged", "0.1", "2.2", "1.0"),
+        (4, "finished", "0.0005", "0.7", "0.7"),
     )
-]  # fmt: skip
+]
 
 
 def said(figure) -> str:

@@ -57,20 +57,14 @@ def test_a_table_is_not_changed_by_writing_it():
 
 
 def test_provenance_stands_in_front_as_comment_lines():
-    text = csv_bytes(
-        pd.DataFrame({"a": [1]}), {"model": "compact 1", "study": "x\ny", "note": "a, b"}
-    ).decode()
+    text = csv_bytes(pd.DataFrame({"a": [1]}), {"model": "compact 1", "study": "x\ny", "note": "a, b"}).decode()
     assert text == '# model: compact 1\n# study: x y\n"# note: a, b"\na\n1\n'
 
 
 def test_xlsx_holds_text_as_text_and_numbers_as_numbers():
-    table = pd.DataFrame(
-        {"=head": ["=1+1", "a\x07b", None], "n": [1, -2, 3], "x": [0.5, float("nan"), -1.25]}
-    )
+    table = pd.DataFrame({"=head": ["=1+1", "a\x07b", None], "n": [1, -2, 3], "x": [0.5, float("nan"), -1.25]})
     table["when"] = datetime(2026, 1, 2, tzinfo=UTC)
-    book = load_workbook(
-        io.BytesIO(xlsx_bytes({"cells": table, "a/b:c": table.iloc[:1]}, {"model": "=evil"}))
-    )
+    book = load_workbook(io.BytesIO(xlsx_bytes({"cells": table, "a/b:c": table.iloc[:1]}, {"model": "=evil"})))
     assert book.sheetnames == ["cells", "a_b_c", "provenance"]
     sheet = book["cells"]
     rows = list(sheet.iter_rows(values_only=True))
@@ -87,9 +81,7 @@ def test_sheet_names_are_valid_and_different():
 
 
 def test_a_figure_page_loads_nothing_from_elsewhere():
-    page = figure_page(
-        {"fate_ratios": nothing_to_draw("Nothing.")}, "<script>Run</script>", ("Simulated cells.",)
-    )
+    page = figure_page({"fate_ratios": nothing_to_draw("Nothing.")}, "<script>Run</script>", ("Simulated cells.",))
     assert "&lt;script&gt;Run" in page and "Save as SVG" in page and "Simulated cells." in page
     assert "<h2>fate ratios</h2>" in page
     assert not re.search(r'<(script|link|img)[^>]+(src|href)="https?:', page)

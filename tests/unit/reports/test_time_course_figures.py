@@ -24,9 +24,7 @@ def rows_of(values: dict[tuple[str, float], list[float]]) -> pd.DataFrame:
 
 def test_a_single_replicate_is_open_with_its_own_interval_and_not_joined() -> None:
     rows = rows_of({("a", 12.0): [0.0], ("a", 24.0): [0.5, 0.6, 0.7], ("a", 72.0): [0.8, 0.7, 0.9]})
-    groups = pd.DataFrame(
-        [("a", 12.0, "neuron", 0.0, 0.4)], columns=["group", "time_h", "class", "low", "high"]
-    )
+    groups = pd.DataFrame([("a", 12.0, "neuron", 0.0, 0.4)], columns=["group", "time_h", "class", "low", "high"])
     course = courses_of(rows, groups).course
     assert course["interval"].tolist() == ["cells of the one replicate", "replicates", "replicates"]
     line = next(trace for trace in course_bands(course, rows, ["a"], fate="neuron").data if trace.name == "a")
@@ -38,18 +36,10 @@ def test_a_single_replicate_is_open_with_its_own_interval_and_not_joined() -> No
 
 def test_only_groups_with_the_common_ends_are_compared_and_limits_stay_possible() -> None:
     values = {(name, hours): [share] for name in "abc" for hours, share in ((24.0, 0.1), (72.0, 0.9))}
-    values |= {
-        ("b", 24.0): [0.9],
-        ("b", 72.0): [0.0],
-        ("d", 12.0): [0.1],
-        ("d", 72.0): [0.2],
-        ("e", 24.0): [0.3],
-    }
+    values |= {("b", 24.0): [0.9], ("b", 72.0): [0.0], ("d", 12.0): [0.1], ("d", 72.0): [0.2], ("e", 24.0): [0.3]}
     found = courses_of(rows_of(values))
     assert found.pairs["group"].tolist() == ["a", "b", "c"]
-    assert found.ends.set_index("group")["used"].to_dict() == {
-        "a": True, "b": True, "c": True, "d": False, "e": False,
-    }  # fmt: skip
+    assert found.ends.set_index("group")["used"].to_dict() == {"a": True, "b": True, "c": True, "d": False, "e": False}
     agreed = found.agreements["neuron"]
     assert agreed.lower_low == -1 and agreed.upper_high == 1
     bottom, top = bland_altman(found.pairs, agreed).layout.yaxis.range
@@ -63,9 +53,7 @@ def test_words_say_not_shown_and_name_an_uneven_pair() -> None:
     values |= {("b", hours): list(0.5 + rng.normal(0, 0.02, 6)) for hours in (24.0, 72.0)}
     tests = group_tests(rows_of(values), "b")
     assert tests["note"].str.contains("vary more than the 6 of b").all()
-    assert earliest_days(tests)["sentence"].tolist() == [
-        "a, neuron: not shown to differ from b at any time point."
-    ]
+    assert earliest_days(tests)["sentence"].tolist() == ["a, neuron: not shown to differ from b at any time point."]
     few = group_tests(rows_of({("a", 24.0): [0.1], ("b", 24.0): [0.2]}), "b")
     assert "no comparison could be tested" in few["method"].iloc[0]
 

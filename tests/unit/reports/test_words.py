@@ -20,9 +20,7 @@ def group(name: str, mean: float, low: float, high: float, **more: object) -> di
     return {**base, "mean": mean, "low": low, "high": high, "recovered": True, **more}
 
 
-def compared(
-    one: str, other: str, gap: float, low: float, high: float, p: float, **more: object
-) -> dict[str, object]:
+def compared(one: str, other: str, gap: float, low: float, high: float, p: float, **more: object) -> dict[str, object]:
     base = {"time_h": DAY, "class": "neuron", "group": one, "other": other, "comparisons": 15}
     return {**base, "difference": gap, "low": low, "high": high, "p": p, **more}
 
@@ -36,9 +34,7 @@ NGF, NT4 = group("NGF", 0.74, 0.70, 0.78), group("NT4", 0.68, 0.64, 0.72)
 
 
 def test_the_sentence_of_the_issue() -> None:
-    said = answer(
-        pd.DataFrame([NT4, NGF]), rows_of(compared("NGF", "NT4", 0.06, 0.01, 0.11, 0.03)), "neuron", DAY
-    )
+    said = answer(pd.DataFrame([NT4, NGF]), rows_of(compared("NGF", "NT4", 0.06, 0.01, 0.11, 0.03)), "neuron", DAY)
     assert said.headline == (
         "NGF: 74 % neurons at day 1 [70, 78], 3 replicates; higher than NT4 by 6 points [1, 11], "
         "p = 0.03 adjusted for 15 comparisons."
@@ -73,8 +69,7 @@ def test_a_red_sample_is_not_ranked_and_has_no_number() -> None:
     said = answer(table, rows_of(compared("NGF", "NT4", 0.22, 0.2, 0.3, 0.001)), "neuron", DAY)
     assert said.leader == "NT4" and "90" not in said.headline
     assert (
-        "Not ranked, because its cells are unlike those that the model knows (red trust light): NGF."
-        in said.headline
+        "Not ranked, because its cells are unlike those that the model knows (red trust light): NGF." in said.headline
     )
 
 
@@ -86,9 +81,7 @@ def test_when_all_are_red_no_number_is_said() -> None:
 
 
 def test_yellow_asks_for_care() -> None:
-    assert (
-        "with care" in answer(pd.DataFrame([{**NGF, "light": "yellow"}]), rows_of(), "neuron", DAY).headline
-    )
+    assert "with care" in answer(pd.DataFrame([{**NGF, "light": "yellow"}]), rows_of(), "neuron", DAY).headline
 
 
 def test_a_flat_confusion_says_that_it_cannot_be_told() -> None:
@@ -122,21 +115,18 @@ def test_ties_are_named_and_nothing_is_called_higher() -> None:
     )
     assert said.verdict == "open"
     # What tests did show is said as well.
-    lower = answer(pd.DataFrame([*table.to_dict("records"), group("MT", 0.5, 0.45, 0.55)]),
-                   pd.concat([rows, rows_of(compared("NGF", "MT", 0.24, 0.1, 0.3, 0.001))]), "neuron", DAY)  # fmt: skip
-    assert lower.headline.startswith(
-        "No single group is shown to give most neurons. Highest measured, NGF: 74 %"
+    lower = answer(
+        pd.DataFrame([*table.to_dict("records"), group("MT", 0.5, 0.45, 0.55)]),
+        pd.concat([rows, rows_of(compared("NGF", "MT", 0.24, 0.1, 0.3, 0.001))]),
+        "neuron",
+        DAY,
     )
-    assert (
-        lower.headline.endswith("comparisons), nor from NT4; shown higher than MT.")
-        and lower.verdict == "open"
-    )
+    assert lower.headline.startswith("No single group is shown to give most neurons. Highest measured, NGF: 74 %")
+    assert lower.headline.endswith("comparisons), nor from NT4; shown higher than MT.") and lower.verdict == "open"
 
 
 def test_a_small_p_whose_interval_holds_zero_is_no_claim() -> None:
-    said = answer(
-        pd.DataFrame([NGF, NT4]), rows_of(compared("NGF", "NT4", 0.06, -0.01, 0.11, 0.03)), "neuron", DAY
-    )
+    said = answer(pd.DataFrame([NGF, NT4]), rows_of(compared("NGF", "NT4", 0.06, -0.01, 0.11, 0.03)), "neuron", DAY)
     assert "cannot be told apart" in said.headline
 
 
@@ -157,9 +147,7 @@ def test_a_control_is_what_the_leader_is_compared_with() -> None:
 
 def test_what_the_cells_and_the_model_are_is_part_of_the_sentence() -> None:
     table = pd.DataFrame([NGF])
-    assert answer(table, rows_of(), "neuron", DAY, Facts(simulated_cells=True)).headline.startswith(
-        "Simulated cells."
-    )
+    assert answer(table, rows_of(), "neuron", DAY, Facts(simulated_cells=True)).headline.startswith("Simulated cells.")
     real = answer(table, rows_of(), "neuron", DAY, Facts(simulated_training=True, method="naive")).headline
     assert "no known accuracy" in real and "not corrected" in real
 
@@ -213,11 +201,7 @@ def test_any_time_reads_well(hours: float) -> None:
 
 
 def test_a_correction_that_moves_far_is_told_with_both_numbers() -> None:
-    rows = [
-        {**NGF, "naive_mean": 0.5},
-        {**NT4, "naive_mean": 0.6},
-        {**NT4, "recovered": False, "naive_mean": 0.1},
-    ]
+    rows = [{**NGF, "naive_mean": 0.5}, {**NT4, "naive_mean": 0.6}, {**NT4, "recovered": False, "naive_mean": 0.1}]
     said = moved(rows, "pacc")
     assert "more than 15 points: NGF from 50 to 74 % (counted" in said and "NT4" not in said
     assert moved(rows, "naive") == moved(rows[1:], "pacc") == ""

@@ -34,9 +34,7 @@ TESTS = pd.DataFrame(
 )
 
 
-def say(
-    name: str, tests: pd.DataFrame = TESTS, groups: pd.DataFrame = GROUPS, **facts: Any
-) -> tuple[str, str]:
+def say(name: str, tests: pd.DataFrame = TESTS, groups: pd.DataFrame = GROUPS, **facts: Any) -> tuple[str, str]:
     said = about(groups, tests, "neuron", DAY, name, Facts(**facts))
     return said.headline, said.verdict
 
@@ -78,8 +76,7 @@ def test_what_was_not_tested_is_not_called_equal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
-    [({"light": "red"}, "red trust light"), ({"recovered": False}, "cannot be recovered")],
+    ("more", "words"), [({"light": "red"}, "red trust light"), ({"recovered": False}, "cannot be recovered")]
 )
 def test_a_share_that_cannot_be_relied_on_is_not_given(more: dict[str, Any], words: str) -> None:
     text, verdict = say("NGF", groups=pd.DataFrame([group("NGF", 0.6, **more), group("NT4", 0.7)]))

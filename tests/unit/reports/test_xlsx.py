@@ -83,9 +83,7 @@ def test_what_a_program_reads_comes_back_whole():
 
 
 def test_small_p_values_are_not_shown_as_zero():
-    table = pd.DataFrame(
-        {"p_adjusted": [1e-7], "percent": [12.345], "needed": pd.array([None], dtype="Int64")}
-    )
+    table = pd.DataFrame({"p_adjusted": [1e-7], "percent": [12.345], "needed": pd.array([None], dtype="Int64")})
     stream = io.BytesIO()
     write_workbook(stream, About("t", columns={"T": [("percent", "of cells, per cent")]}), {"T": table})
     sheet = openpyxl.load_workbook(stream)["T"]

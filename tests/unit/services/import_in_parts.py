@@ -15,9 +15,7 @@ from nscweb.simulation.tiff import tiff_bytes
 from nscweb.store.cells import CellFile
 
 
-def folder_of_cells(
-    folder: Path, samples: dict[str, int], channels: tuple[str, ...] = ("Ch1", "Ch2")
-) -> Path:
+def folder_of_cells(folder: Path, samples: dict[str, int], channels: tuple[str, ...] = ("Ch1", "Ch2")) -> Path:
     """Small TIFFs of different sizes; every tenth cell lacks its second channel, one file is damaged."""
     for name, cells in samples.items():
         (folder / name).mkdir(parents=True)

@@ -31,12 +31,7 @@ from nscweb.services.evaluation_split import (
     splits_of,
     wide_table,
 )
-from nscweb.services.label_audit import (
-    audit_table,
-    contradicted_cells,
-    read_label_audit,
-    run_label_audit,
-)
+from nscweb.services.label_audit import audit_table, contradicted_cells, read_label_audit, run_label_audit
 from nscweb.services.label_audit_words import MEDIUM
 from nscweb.services.label_decisions import audit_folder, decide, decisions
 from nscweb.services.predict import predict_study
@@ -48,9 +43,7 @@ def two(tmp_path_factory):
     app = fresh_app(tmp_path_factory.mktemp("two"))
     write_random_model(app.folder.models_dir / "second", seed=3)
     study = simulated_study(app, cells=120)
-    changed = [
-        sample.with_changes(instrument="A" if sample.replicate == "1" else "B") for sample in study.samples
-    ]
+    changed = [sample.with_changes(instrument="A" if sample.replicate == "1" else "B") for sample in study.samples]
     app.catalogue.update_samples(study.study_id, changed)
     first = predict_study(app, study.name, "random")
     return app, first, predict_study(app, study.name, "second")
@@ -189,8 +182,10 @@ def test_decisions_are_kept_taken_back_and_exported(tmp_path):
     decide(app, study.study_id, cells[1], "right", **said)
     decide(app, study.study_id, "c1:999", "right", **said)
     assert {key: value["decision"] for key, value in decisions(app, study.study_id).items()} == {
-        cells[0]: "wrong", cells[1]: "right", "c1:999": "right",
-    }  # fmt: skip
+        cells[0]: "wrong",
+        cells[1]: "right",
+        "c1:999": "right",
+    }
     table = audit_table(found, decisions(app, study.study_id))
     assert table["decision"].tolist()[:2] == ["label is wrong", "label is right"]
     assert set(table["cells_are"]) == {"simulated"}
@@ -206,9 +201,7 @@ def test_decisions_are_kept_taken_back_and_exported(tmp_path):
 def test_one_class_only_cannot_be_audited(tmp_path):
     app = fresh_app(tmp_path)
     study = simulated_study(app, cells=36)
-    app.catalogue.update_samples(
-        study.study_id, [sample.with_changes(true_class="neuron") for sample in study.samples]
-    )
+    app.catalogue.update_samples(study.study_id, [sample.with_changes(true_class="neuron") for sample in study.samples])
     with pytest.raises(InputRefused, match="two classes"):
         run_label_audit(app, predict_study(app, study.name, "random"))
 

@@ -121,11 +121,7 @@ def test_a_filter_by_group_makes_no_p_smaller(
             said = answer_of(some, "neuron", hours).headline
             assert "p values still count their comparisons" in said
             settings = TestSettings(
-                control=control or None,
-                pairs=not control,
-                adjust=adjust,
-                classes=("neuron",),
-                times_h=(hours,),
+                control=control or None, pairs=not control, adjust=adjust, classes=("neuron",), times_h=(hours,)
             )
             rows = some.replicate_rows[["group", "time_h", "replicate", "class", "ratio", "cells"]]
             made = statistics_of(app, run, rows, settings, some.shared, some.hidden_rows)
@@ -136,9 +132,7 @@ def test_a_filter_by_group_makes_no_p_smaller(
 
 
 @pytest.mark.parametrize("method", ["pacc", "naive"])
-def test_cells_counted_are_those_behind_the_ratios(
-    app: App, method: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cells_counted_are_those_behind_the_ratios(app: App, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known = drawn_held_out([24.0, 72.0])
     monkeypatch.setattr(ratios, "known_cells", lambda app, run: known)
     run = drawn_run(app, "Unsure", far_apart(), cells=100)

@@ -31,9 +31,7 @@ def made(tmp_path_factory):
     app = fresh_app(tmp_path_factory.mktemp("data"))
     study = simulated_study(app, cells=480)
     run = predict_study(app, study.name, "random")
-    names = tuple(
-        item.name for item in controls.control_choice(app, study.name).samples if item.replicate == "1"
-    )
+    names = tuple(item.name for item in controls.control_choice(app, study.name).samples if item.replicate == "1")
     before = comparison(app, run, method="naive")
     controls.use_controls(app, study.study_id, names)
     return app, study, run, names, before
@@ -77,9 +75,7 @@ def test_tables_and_files_mark_them(made):
     table = samples_frame(found).set_index("sample")
     assert table.loc[list(names), "why"].str.contains(SAID).all()
     assert not table.drop(index=list(names))["why"].str.contains(SAID).any()
-    assert (table.loc[list(names), "cells"] == 0).all() and table.loc[
-        list(names), "ratio_neuron"
-    ].isna().all()
+    assert (table.loc[list(names), "cells"] == 0).all() and table.loc[list(names), "ratio_neuron"].isna().all()
     shown = samples_table(found, ()).set_index("Sample")
     assert shown.loc[list(names), "Note"].str.contains(SAID).all()
     assert (shown.drop(index=list(names))["Note"] == "").all()

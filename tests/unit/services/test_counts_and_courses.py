@@ -50,11 +50,7 @@ def test_the_one_sample_test_is_pingouins():
 
 def test_few_or_identical_replicates_have_a_sentence():
     count = [Count("NGF", 24.0, "neuron", percent=40.0)]
-    for values, words in (
-        ([0.4, 0.5], "three replicates"),
-        ([0.4] * 3, "same value"),
-        ([np.nan] * 3, "Nothing"),
-    ):
+    for values, words in (([0.4, 0.5], "three replicates"), ([0.4] * 3, "same value"), ([np.nan] * 3, "Nothing")):
         row = counts.compare_with_counts(replicates(values), count).iloc[0]
         assert np.isnan(row["p"]) and words in row["note"]
 
@@ -87,9 +83,7 @@ def test_counts_are_kept_whole_or_not_at_all(study):
 
 def test_published_counts_come_with_three_fields():
     found = counts.published_counts(["RA/SHH", "mine"], ["Neurons", "astrocyte"])
-    assert {(item.group, item.fate, item.n, item.unit) for item in found} == {
-        ("RA/SHH", "Neurons", 3, "fields")
-    }
+    assert {(item.group, item.fate, item.n, item.unit) for item in found} == {("RA/SHH", "Neurons", 3, "fields")}
     assert counts.published_counts(["RA/SHH"], ["astrocyte"]) == ()
 
 
@@ -107,8 +101,7 @@ def test_published_counts_come_with_three_fields():
 def test_doses_are_read_with_their_unit(study, monkeypatch, extras, doses, unit, words):
     app, made = study
     app.catalogue.add_samples(
-        made,
-        [Sample(f"s{number}", group="g", extra=tuple(extra.items())) for number, extra in enumerate(extras)],
+        made, [Sample(f"s{number}", group="g", extra=tuple(extra.items())) for number, extra in enumerate(extras)]
     )
     found = app.catalogue.study(made)
     monkeypatch.setattr(courses, "get_run", lambda *_: None)
@@ -123,10 +116,7 @@ def test_several_doses_in_one_group_are_told(study, monkeypatch):
     doses = {"a": ("NGF", "1"), "b": ("NGF", "10"), "c": ("NT4 5", "5"), "d": ("NT4 5", "5"), "e": ("RA", "")}
     app.catalogue.add_samples(
         made,
-        [
-            Sample(name, group=group, time_h=24.0, extra=(("dose (nM)", dose),))
-            for name, (group, dose) in doses.items()
-        ],
+        [Sample(name, group=group, time_h=24.0, extra=(("dose (nM)", dose),)) for name, (group, dose) in doses.items()],
     )
     found = app.catalogue.study(made)
     monkeypatch.setattr(courses, "get_run", lambda *_: None)
@@ -158,10 +148,7 @@ def test_a_dose_keeps_the_worst_light_and_the_cells_of_its_samples(study, monkey
     monkeypatch.setattr(courses, "doses_of", lambda *_: (doses, "nM", ""))
     lights = {"s2": "yellow", "s4": "green", "again": "red"}
     samples = pd.DataFrame(
-        [
-            (name, "NGF", 24.0, "1", "neuron", 0.1 * dose, 50, lights.get(name, ""))
-            for name, dose in doses.items()
-        ],
+        [(name, "NGF", 24.0, "1", "neuron", 0.1 * dose, 50, lights.get(name, "")) for name, dose in doses.items()],
         columns=[*courses.DOSE_SAMPLES, "light"],
     )
     found = courses.dose_response_of(app, "run", samples)

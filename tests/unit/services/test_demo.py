@@ -71,11 +71,7 @@ def test_without_a_model_the_studies_are_there_and_not_predicted(opened: App) ->
 def test_a_cancelled_demo_goes_on(app: App) -> None:
     seen: list[str] = []
     with pytest.raises(JobCancelled):
-        small(
-            app,
-            progress=lambda d, t, step="": seen.append(step),
-            cancel=lambda: any("Importing" in s for s in seen),
-        )
+        small(app, progress=lambda d, t, step="": seen.append(step), cancel=lambda: any("Importing" in s for s in seen))
     assert demo.find_demo(app) is None and not list_studies(app)
     assert small(app).study.cells == 27
 

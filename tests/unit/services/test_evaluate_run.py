@@ -132,10 +132,7 @@ def test_one_sample_per_class_is_said(tmp_path):
     assert not any("Only one sample" in line for line in evaluate_run(found.app, found.run).warnings)
     app = fresh_app(tmp_path)
     samples = [
-        (
-            Sample(name, true_class=name),
-            [np.random.default_rng(i).integers(0, 255, (1, 45, 60)).astype(np.uint8)] * 8,
-        )
+        (Sample(name, true_class=name), [np.random.default_rng(i).integers(0, 255, (1, 45, 60)).astype(np.uint8)] * 8)
         for i, name in enumerate(("astrocyte", "neuron"))
     ]
     run = predict_study(app, add_study(app, "folders", samples, simulated=False).name, "random")

@@ -30,9 +30,7 @@ def dangerous(data: bytes) -> list[str]:
     """Cells that a spreadsheet would run."""
     rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
     starts = ("=", "+", "-", "@", "\t", "\r")
-    return [
-        cell for row in rows for cell in row if cell.lstrip().startswith(starts) and not _NUMBER.match(cell)
-    ]
+    return [cell for row in rows for cell in row if cell.lstrip().startswith(starts) and not _NUMBER.match(cell)]
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +52,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     table = [["sample", "group", "time", "replicate", "donor", "instrument", "true class", "@note"]]
     for number, sample in enumerate(study.samples):
         text = EVIL[number % len(EVIL)]
-        table.append(
-            [sample.name, text, "3 d", f"-{number}r", f"+{text}", f"@{text}", FATES[number % 3], text]
-        )
+        table.append([sample.name, text, "3 d", f"-{number}r", f"+{text}", f"@{text}", FATES[number % 3], text])
     text = io.StringIO()
     csv.writer(text).writerows(table)
     update = import_sheet(app, "=study", text.getvalue().encode(), "=sheet.csv")

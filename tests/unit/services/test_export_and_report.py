@@ -59,9 +59,20 @@ def test_ratios_counted_from_cells_csv_equal_samples_groups_and_page():
         np.testing.assert_allclose(rows["naive_mean"], mean.reindex(rows.index), atol=1e-12)
         assert (rows["replicates"] == 2).all()
     assert list(groups.columns[:13]) == [
-        "group", "time_h", "time", "class", "replicates", "cells", "mean", "sd", "sem", "low", "high", "naive_mean",
+        "group",
+        "time_h",
+        "time",
+        "class",
+        "replicates",
+        "cells",
+        "mean",
+        "sd",
+        "sem",
+        "low",
+        "high",
+        "naive_mean",
         "method",
-    ]  # fmt: skip
+    ]
 
 
 def test_every_table_says_what_is_simulated_and_which_weights_made_it():
@@ -145,9 +156,15 @@ def test_the_zip_holds_everything_and_is_the_same_twice(tmp_path):
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
         assert {
-            "README.txt", "cells.csv", "samples.csv", "groups.csv", "provenance.json", "card.json", "quality.csv",
+            "README.txt",
+            "cells.csv",
+            "samples.csv",
+            "groups.csv",
+            "provenance.json",
+            "card.json",
+            "quality.csv",
             "sample_sheet.csv",
-        } <= names  # fmt: skip
+        } <= names
         text = archive.read("README.txt").decode("utf-8")
     assert "SIMULATED" in text
     assert "It has learnt nothing." in text

@@ -60,9 +60,7 @@ def stored(app: App, study_name: str) -> dict[str, tuple[CellFile, object]]:
     }
 
 
-def test_the_cells_of_fields_become_a_study(
-    opened: App, plate: Path, wells: dict[str, list[SimulatedField]]
-) -> None:
+def test_the_cells_of_fields_become_a_study(opened: App, plate: Path, wells: dict[str, list[SimulatedField]]) -> None:
     report = import_study(opened, [plate], "fields", fields=SETTINGS, pixel_size_um=0.5)
     assert report.members == report.images + report.skipped + report.ignored
     assert (report.members, report.images, report.samples) == (4, 4, 2)
@@ -136,9 +134,7 @@ def test_all_channels_of_a_field_are_cut_alike(opened: App, tmp_path: Path) -> N
 def test_a_field_without_cells_is_told_and_the_rest_comes_in(opened: App, plate: Path) -> None:
     write_field(plate / "well B" / "simulated_empty_7_Ch1.tif", empty_field((400, 420)))
     report = import_study(opened, [plate], "fields", fields=SETTINGS)
-    assert [where.rpartition("/")[2] for where in by_code(report, "W-FIELD-EMPTY")] == [
-        "simulated_empty_7_Ch1.tif"
-    ]
+    assert [where.rpartition("/")[2] for where in by_code(report, "W-FIELD-EMPTY")] == ["simulated_empty_7_Ch1.tif"]
     assert report.members == report.images == 5
 
 
@@ -184,8 +180,7 @@ def test_a_job_and_the_command_line_find_the_same_cells(opened: App, plate: Path
     done = CliRunner().invoke(cli, [*command, "--data-dir", str(opened.settings.data_dir)])
     assert done.exit_code == 0, done.output
     digests = [
-        {sample: cells.sha256() for sample, (cells, _) in stored(opened, name).items()}
-        for name in ("job", "command")
+        {sample: cells.sha256() for sample, (cells, _) in stored(opened, name).items()} for name in ("job", "command")
     ]
     assert digests[0] == digests[1]
 

@@ -10,13 +10,7 @@ from random_models import write_random_model
 from small_studies import add_study, simulated_study
 
 from nscweb.core.samples import Sample
-from nscweb.services.fitness import (
-    fitness_warnings,
-    measure_fitness,
-    model_warnings,
-    spread_rows,
-    study_fitness,
-)
+from nscweb.services.fitness import fitness_warnings, measure_fitness, model_warnings, spread_rows, study_fitness
 from nscweb.services.predict import predict_study
 from nscweb.simulation.labelled import iter_labelled_cells
 
@@ -84,9 +78,7 @@ def test_noise_images_are_called_unlike_and_cells_of_the_simulator_are_not(tmp_p
     assert sum(item["unlike"] for item in fresh.extra["fitness"]) <= 1
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 255, (1, 45, 60)).astype(np.uint8) for _ in range(30)]
-    strange = predict_study(
-        app, add_study(app, "noise", [(Sample("noise"), noise)], simulated=False).name, "described"
-    )
+    strange = predict_study(app, add_study(app, "noise", [(Sample("noise"), noise)], simulated=False).name, "described")
     assert any("unlike the training data" in sentence for sentence in strange.provenance.warnings)
 
 

@@ -34,9 +34,7 @@ def _classifier() -> Classifier:
     known = with_known_samples(
         calibration, load_model(entry).eval(), data, Split(rows[:0], rows[:0], rows, "By sample.")
     )
-    return Classifier(
-        CardEntry(entry.folder, replace(entry.card, calibration=known)), device="cpu", threads=1
-    )
+    return Classifier(CardEntry(entry.folder, replace(entry.card, calibration=known)), device="cpu", threads=1)
 
 
 @lru_cache(maxsize=1)

@@ -29,14 +29,7 @@ KNOWN = {
     "area": Known(tuple(290 + 20 * _SPREAD), 80.0, True),
     "focus": Known(tuple(0.45 + 0.04 * _SPREAD), 0.1, True),
 }
-USUAL = {
-    "embedding": 0.7,
-    "input": 0.65,
-    "confidence": 0.9,
-    "background": 101.0,
-    "area": 290.0,
-    "focus": 0.45,
-}
+USUAL = {"embedding": 0.7, "input": 0.65, "confidence": 0.9, "background": 101.0, "area": 290.0, "focus": 0.45}
 
 
 @pytest.fixture(scope="module")

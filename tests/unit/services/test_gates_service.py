@@ -80,8 +80,9 @@ def test_populations_keep_only_their_cells(opened):
     study = simulated_study(opened, cells=60)
     sample = tagged(opened, study)
     assert gates.populations_of(opened, study.name) == {
-        "live": (sample.cells + 1) // 2, "round": (sample.cells + 2) // 3,
-    }  # fmt: skip
+        "live": (sample.cells + 1) // 2,
+        "round": (sample.cells + 2) // 3,
+    }
     gates.set_gates(opened, study.name, DEFAULT_GATES.changed(populations=("live",)))
     flags = quality_table(opened, study.name, sample.name)["flags"].to_numpy()
     out = (flags & flag("population").bit) > 0

@@ -69,8 +69,7 @@ def test_each_difference_between_groups_is_named(opened, feature, other):
     assert "in B" in check.sentence
     assert "one sample each" not in check.sentence
     assert (
-        report.samples.set_index("sample").loc["B_1", feature]
-        > report.samples.set_index("sample").loc["A_1", feature]
+        report.samples.set_index("sample").loc["B_1", feature] > report.samples.set_index("sample").loc["A_1", feature]
     )
 
 

@@ -55,9 +55,11 @@ def test_any_number_of_processes_stores_the_same(
     expected = in_one_process(opened, [images], monkeypatch)
     seen: list[tuple[int, int]] = []
     report = import_study(
-        with_workers(opened, threads), [images], "several",
+        with_workers(opened, threads),
+        [images],
+        "several",
         progress=lambda done, total, step="": seen.append((done, total)) if step.startswith("Imp") else None,
-    )  # fmt: skip
+    )
     assert parts.same(parts.everything_of(opened, "several"), expected)
     assert report.imported == 700 + 30 + 257 - 3 and report.members == report.images + report.skipped
     assert findings_of(opened, "several") == findings_of(opened, "one process")
@@ -105,15 +107,15 @@ def test_a_cancelled_import_goes_on_at_its_last_finished_chunk(
     read: list[str] = []
     usual = import_pool._Driver._read
     monkeypatch.setattr(
-        import_pool._Driver,
-        "_read",
-        lambda self, plan, make: (read.append(plan.stem.name), usual(self, plan, make)),
+        import_pool._Driver, "_read", lambda self, plan, make: (read.append(plan.stem.name), usual(self, plan, make))
     )
     first: list[int] = []
     import_study(
-        with_workers(opened, 2), [images], "again",
+        with_workers(opened, 2),
+        [images],
+        "again",
         progress=lambda now, total, step="": first.append(now) if step.startswith("Imp") else None,
-    )  # fmt: skip
+    )
     assert not {f"{name}.json" for name in read} & kept
     assert first[0] >= 256 * len(kept)
     assert parts.same(parts.everything_of(opened, "again"), expected)
@@ -127,8 +129,11 @@ def test_cells_that_end_their_process_are_left_out(
     report = import_study(with_workers(opened, 2), [images], "deadly")
     skipped = [item for item in findings_of(opened, "deadly") if item.code == "E-IMG-DECODER"]
     assert sorted({item.where for item in skipped}) == [
-        "a/a_20_Ch1.tif", "a/a_300_Ch1.tif", "b/a_20_Ch1.tif", "c/a_20_Ch1.tif"
-    ]  # fmt: skip
+        "a/a_20_Ch1.tif",
+        "a/a_300_Ch1.tif",
+        "b/a_20_Ch1.tif",
+        "c/a_20_Ch1.tif",
+    ]
     assert report.imported == 987 - 3 - 4 and report.members == report.images + report.skipped
     parts.everything_of(opened, "deadly")
 

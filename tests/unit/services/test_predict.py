@@ -9,25 +9,12 @@ from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import add_study, simulated_study
 
-from nscweb.core.errors import (
-    JobCancelled,
-    ModelError,
-    ModelNotFound,
-    StudyNotFound,
-    WeightsInvalid,
-)
+from nscweb.core.errors import JobCancelled, ModelError, ModelNotFound, StudyNotFound, WeightsInvalid
 from nscweb.core.predictions import prediction_columns
 from nscweb.core.recipe import InputRecipe
 from nscweb.core.samples import Sample
 from nscweb.services import prediction_run
-from nscweb.services.predict import (
-    latest_run,
-    list_runs,
-    predict_study,
-    prediction_table,
-    run_for,
-    table_version,
-)
+from nscweb.services.predict import latest_run, list_runs, predict_study, prediction_table, run_for, table_version
 
 
 def test_the_table_has_one_row_per_cell_and_the_columns_of_the_contract():
@@ -92,9 +79,7 @@ def test_progress_counts_every_cell(tmp_path):
     app = fresh_app(tmp_path)
     study = simulated_study(app, cells=36)
     calls: list[tuple[int, int]] = []
-    predict_study(
-        app, study.name, "random", progress=lambda done, total, step="": calls.append((done, total))
-    )
+    predict_study(app, study.name, "random", progress=lambda done, total, step="": calls.append((done, total)))
     assert calls[-1] == (36, 36)
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
 

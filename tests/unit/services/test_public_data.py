@@ -41,9 +41,7 @@ def zipped(folders: dict[str, str], suffix: str = ".bmp", cells: int = 2) -> byt
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, (folder, prefix) in enumerate(folders.items()):
             for cell in range(1, cells + 1):
-                archive.writestr(
-                    f"{folder}/{prefix}_{cell}_Ch1.ome{suffix}", image(suffix, 10 * number + cell)
-                )
+                archive.writestr(f"{folder}/{prefix}_{cell}_Ch1.ome{suffix}", image(suffix, 10 * number + cell))
     return stream.getvalue()
 
 
@@ -53,12 +51,7 @@ class Figshare:
     def __init__(self, server: Loopback) -> None:
         self.server, self.items, self.paged = server, [], True
         self.api = f"{server.url}/v2"
-        about = {
-            "title": "Images",
-            "doi": "10.6084/x",
-            "license": {"value": 1, "name": "CC BY 4.0"},
-            "files": [],
-        }
+        about = {"title": "Images", "doi": "10.6084/x", "license": {"value": 1, "name": "CC BY 4.0"}, "files": []}
         server.answers[ARTICLE] = lambda query: json.dumps(about).encode()
         server.answers[f"{ARTICLE}/files"] = self._files
 
@@ -69,11 +62,16 @@ class Figshare:
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         self.items.append(
             {
-                "id": number, "name": name, "size": len(content), "is_link_only": False,
-                "download_url": f"{self.server.url}/files/{number}", "computed_md5": md5, "supplied_md5": md5,
+                "id": number,
+                "name": name,
+                "size": len(content),
+                "is_link_only": False,
+                "download_url": f"{self.server.url}/files/{number}",
+                "computed_md5": md5,
+                "supplied_md5": md5,
                 **changes,
             }
-        )  # fmt: skip
+        )
         return served
 
     def _files(self, query: dict[str, list[str]]) -> bytes:
@@ -93,22 +91,19 @@ def fetch(opened: App, figshare: Figshare, **options: Any):
     return fetch_files(opened, "zhu2021", api=figshare.api, patience=Clock().patience(), **options)
 
 
-def test_folders_become_samples_with_inducer_class_time_and_a_warning(
-    opened: App, figshare: Figshare
-) -> None:
+def test_folders_become_samples_with_inducer_class_time_and_a_warning(opened: App, figshare: Figshare) -> None:
     training = {"a_1d1": "a_1d1", "o_0.5d2": "o_0.5d2", "n_1d1": "n_1d1"}
     figshare.add("training.zip", zipped(training), supplied_md5="")
-    others = {
-        "independent/nt3_1d1": "nt3_1d1",
-        "independent/ln_1d2": "ln_1d2",
-        "independent/cntf_5d1": "cntf_5d1",
-    }
+    others = {"independent/nt3_1d1": "nt3_1d1", "independent/ln_1d2": "ln_1d2", "independent/cntf_5d1": "cntf_5d1"}
     figshare.add("independent.zip", zipped(others, ".tif"))
     told: list[tuple[int, int]] = []
     report = fetch_and_import(
-        opened, "zhu2021", api=figshare.api, patience=Clock().patience(),
+        opened,
+        "zhu2021",
+        api=figshare.api,
+        patience=Clock().patience(),
         progress=lambda done, total, step="": told.append((done, total)),
-    )  # fmt: skip
+    )
     assert (report.imported, report.samples, report.skipped) == (12, 6, 0)
     study = opened.catalogue.study("zhu2021")
     found = {
@@ -179,10 +174,7 @@ def test_only_some_files_and_odd_names(opened: App, figshare: Figshare, tmp_path
     assert "astro.zip" in caught.value.todo
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"download_url": None}, {"size": "12"}, {"size": True}, {"size": -1}],
-)
+@pytest.mark.parametrize("changes", [{"download_url": None}, {"size": "12"}, {"size": True}, {"size": -1}])
 def test_answers_that_break_the_promise_are_refused(figshare: Figshare, changes: dict[str, Any]) -> None:
     figshare.add("a.zip", b"1", **changes)
     with pytest.raises(InputRefused, match="cannot be understood"):

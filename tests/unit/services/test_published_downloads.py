@@ -38,9 +38,7 @@ def test_a_file_arrives_whole_with_progress_in_bytes(server: Loopback, tmp_path:
     server.files["/file"] = Served(CONTENT, etag='"one"')
     told: list[tuple[int, int, str]] = []
     path = get(
-        server,
-        tmp_path / "new" / "x.bin",
-        progress=lambda done, total, step="": told.append((done, total, step)),
+        server, tmp_path / "new" / "x.bin", progress=lambda done, total, step="": told.append((done, total, step))
     )
     assert path.read_bytes() == CONTENT and left_over(path.parent) == ["x.bin"]
     assert told[-1][:2] == (len(CONTENT), len(CONTENT))
@@ -56,9 +54,7 @@ def test_the_seconds_that_are_left_are_told(server: Loopback, tmp_path: Path) ->
         clock.now += 2.0
         told.append(step)
 
-    download(
-        f"{server.url}/file", tmp_path / "x.bin", most_bytes=MOST, patience=clock.patience(), progress=watch
-    )
+    download(f"{server.url}/file", tmp_path / "x.bin", most_bytes=MOST, patience=clock.patience(), progress=watch)
     assert any("s left" in step for step in told[1:-1])
 
 
@@ -150,9 +146,7 @@ def test_no_network_says_what_works_without_it(tmp_path: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with pytest.raises(InputRefused, match="there is no network, or it is blocked") as caught:
-        download(
-            f"http://127.0.0.1:{port}/file", tmp_path / "x", most_bytes=MOST, patience=Clock().patience()
-        )
+        download(f"http://127.0.0.1:{port}/file", tmp_path / "x", most_bytes=MOST, patience=Clock().patience())
     assert caught.value.code == web_requests.NO_NETWORK and "works without it" in caught.value.todo
 
 
@@ -184,9 +178,7 @@ def test_a_longer_file_than_allowed_is_refused_and_leaves_nothing(server: Loopba
     assert left_over(tmp_path) == []
 
 
-def test_the_disk_is_looked_at_first(
-    server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_disk_is_looked_at_first(server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nscweb.store.files.free_bytes", lambda folder: 1000)
     server.files["/file"] = Served(CONTENT)
     with pytest.raises(DiskFull):

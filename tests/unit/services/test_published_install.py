@@ -59,9 +59,7 @@ def left_over(opened: App) -> list[str]:
 def test_download_check_map_and_predict(opened: App, server: Loopback, authors_file: Path) -> None:
     server.files["/model.pt"] = Served(authors_file.read_bytes(), etag='"a"', cuts=[3_000_000])
     told: list[str] = []
-    done = install(
-        opened, line(server, authors_file), progress=lambda done, total, step="": told.append(step)
-    )
+    done = install(opened, line(server, authors_file), progress=lambda done, total, step="": told.append(step))
     assert not done.already and done.entry is not None and done.as_dict()["mark"] == done.entry.card.mark
     assert len(server.asked) == 2 and "Range" in server.asked[1][1]
     assert any(step.startswith("Downloading model.pt") for step in told)
@@ -100,9 +98,7 @@ def test_another_file_is_not_installed(opened: App, server: Loopback, authors_fi
     with pytest.raises(InputRefused, match="its git blob id is") as caught:
         install(opened, line(server, authors_file))
     assert caught.value.code == "E-DOWNLOAD-HASH" and left_over(opened) == []
-    assert not list(opened.settings.data_dir.rglob("*.part")) and not list(
-        opened.settings.data_dir.rglob("*.pt")
-    )
+    assert not list(opened.settings.data_dir.rglob("*.part")) and not list(opened.settings.data_dir.rglob("*.pt"))
 
 
 def test_a_file_of_another_structure_is_refused(opened: App, server: Loopback, tmp_path: Path) -> None:
@@ -181,9 +177,7 @@ def test_backbones_are_got_once_and_then_lie_in_the_data_folder(
 
 def test_the_list_says_size_licence_and_source_and_asks_nobody(opened: App) -> None:
     items = {item.name: item for item in published.list_installable(opened)}
-    assert items["zhu2021"].licence == "Apache-2.0" and items["zhu2021"].source.startswith(
-        "https://github.com/"
-    )
+    assert items["zhu2021"].licence == "Apache-2.0" and items["zhu2021"].source.startswith("https://github.com/")
     assert not items["zhu2021"].installed and items["efficientnet-lite0"].installed
     assert items["vgg19"].megabytes > 500 and set(BACKBONE_FILES) < set(items)
     assert published.install(opened, "efficientnet-lite0").already
@@ -213,9 +207,7 @@ def test_weights_of_torchvision_go_from_the_server_into_a_network(
     theirs = models.mobilenet_v2(weights=None)
     torch.save(theirs.state_dict(), tmp_path / "plain")
     content = (tmp_path / "plain").read_bytes()
-    file = replace(
-        BACKBONE_FILES["mobilenet_v2"], file=f"mobilenet_v2-{hashlib.sha256(content).hexdigest()[:8]}.pth"
-    )
+    file = replace(BACKBONE_FILES["mobilenet_v2"], file=f"mobilenet_v2-{hashlib.sha256(content).hexdigest()[:8]}.pth")
     monkeypatch.setattr("nscweb.models.backbone_files._SERVER", f"{server.url}/")
     monkeypatch.setitem(BACKBONE_FILES, "mobilenet_v2", file)
     server.files[f"/{file.file}"] = Served(content, etag='"m"', cuts=[5_000_000])

@@ -66,9 +66,7 @@ def test_other_known_cells_give_other_numbers(
     assert not ratios.estimates_of(opened, run).table.equals(found.table)
 
 
-def test_filters_choose_samples_and_confidence_is_left_to_counts(
-    opened: App, run: Run, known: HeldOut
-) -> None:
+def test_filters_choose_samples_and_confidence_is_left_to_counts(opened: App, run: Run, known: HeldOut) -> None:
     whole = ratios.estimates_of(opened, run)
     one = ratios.estimates_of(opened, run, Filters(groups=("NGF",)))
     assert set(one.table["group"]) == {"NGF"}
@@ -96,15 +94,10 @@ def test_the_confusion_of_a_card_stands_in(
     assert "never seen" in found.sentence and "Only the confusion matrix" in found.sentence
     assert ratios.held_out_from_confusion(entry, ("x", "y", "z")) is None
     plain = replace(entry.card.performance, confusion_by_time={})
-    without_times = ratios.held_out_from_confusion(
-        replace(entry, card=replace(entry.card, performance=plain)), FATES
-    )
+    without_times = ratios.held_out_from_confusion(replace(entry, card=replace(entry.card, performance=plain)), FATES)
     assert without_times is not None and np.isnan(without_times.times).all()
     nothing = replace(plain, confusion=())
-    assert (
-        ratios.held_out_from_confusion(replace(entry, card=replace(entry.card, performance=nothing)), FATES)
-        is None
-    )
+    assert ratios.held_out_from_confusion(replace(entry, card=replace(entry.card, performance=nothing)), FATES) is None
 
 
 def test_without_a_model_labels_are_counted(opened: App, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

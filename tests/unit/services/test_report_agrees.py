@@ -103,14 +103,9 @@ def methods(data: ReportData) -> dict[str, str]:
 def test_methods_count_within_the_samples_that_were_analysed(opened: App, run: Run) -> None:
     data = report_data(opened, run, Filters(groups=("NT4", "NGF")))
     said = methods(data)
-    assert (
-        "images of 4,800 cells (12 samples; 2 inducer groups; time points 1 d, 5 d; "
-        in said["Images and cells"]
-    )
+    assert "images of 4,800 cells (12 samples; 2 inducer groups; time points 1 d, 5 d; " in said["Images and cells"]
     assert "Of 3 inducer groups, 2 were analysed (chosen by filter: NT4 and NGF)." in said["Images and cells"]
-    assert (
-        "Of these 4,800 cells, 4,608 (96.0 %) entered the ratios, 384 per sample" in said["Images and cells"]
-    )
+    assert "Of these 4,800 cells, 4,608 (96.0 %) entered the ratios, 384 per sample" in said["Images and cells"]
     assert "no sample differed" in said["Quality and limits"]
     assert "1 of 3 inducer groups were left out" in said["Statistics"]
     assert "4,608 of 4,800 cells counted in 12 samples" in html_report(data)
@@ -119,9 +114,7 @@ def test_methods_count_within_the_samples_that_were_analysed(opened: App, run: R
     assert "chosen by filter" not in open_["Images and cells"] and "left out" not in open_["Statistics"]
 
 
-def test_nobody_is_warned_of_a_sample_that_the_filter_took_away(
-    opened: App, run: Run, tmp_path: Path
-) -> None:
+def test_nobody_is_warned_of_a_sample_that_the_filter_took_away(opened: App, run: Run, tmp_path: Path) -> None:
     data = report_data(opened, run, Filters(groups=("NT4", "NGF")))
     assert "12 of 12 samples ● fits" in " ".join(data.found.sentences)
     assert len(data.tables["Fit"]) == len(data.tables["Funnel"]) == 12

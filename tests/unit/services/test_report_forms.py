@@ -91,14 +91,7 @@ def test_the_page_is_complete_in_itself_and_says_first_what_must_be_read_first(d
     assert "default-src &#x27;none&#x27;" in page
     body = page[page.index("<body>") :]
     assert body.index("<thead>") < body.index(SIMULATED) < body.index(NOTICE) < body.index("<h1>")
-    for title in (
-        "The answer",
-        "Groups compared",
-        "does the model fit",
-        "quality gates",
-        "Model card",
-        "Methods",
-    ):
+    for title in ("The answer", "Groups compared", "does the model fit", "quality gates", "Model card", "Methods"):
         assert title in body
     assert "[1]" in body and "Wilson EB (1927)" in body
 
@@ -110,11 +103,7 @@ def test_names_of_users_stay_text(tmp_path):
     samples = [(Sample(f"{EVIL}{i}", group=EVIL, time_h=24.0, replicate=EVIL), images) for i in range(2)]
     study = add_study(app, EVIL, samples, simulated=False)
     path = write_report(
-        app,
-        predict_study(app, study.name, "random"),
-        "html",
-        tmp_path / "r.html",
-        filters=Filters(exclude_flags=()),
+        app, predict_study(app, study.name, "random"), "html", tmp_path / "r.html", filters=Filters(exclude_flags=())
     )
     page = path.read_text("utf-8")
     assert "<img" not in page and "<b>" not in page
@@ -189,9 +178,7 @@ def test_scores_and_gates_of_every_cell_are_in_the_fcs_file(written):
     assert not any("_" in name for name in read.pnn_labels)
     np.testing.assert_array_equal(values["ObjectNumber"], table["object_number"])
     for name in found.run.class_names:
-        np.testing.assert_array_equal(
-            values[f"Score{name.capitalize()}"].astype(np.float32), table[f"p_{name}"]
-        )
+        np.testing.assert_array_equal(values[f"Score{name.capitalize()}"].astype(np.float32), table[f"p_{name}"])
     names = np.array(["", *found.run.class_names])[values["PredictedClass"].astype(int)]
     np.testing.assert_array_equal(names, table["predicted"].astype(str))
     np.testing.assert_array_equal(values["GateBorder"] == 1, table["flags"] & flag("border").bit > 0)
@@ -216,16 +203,12 @@ def test_the_zip_holds_populations_and_fcs_files_of_each_sample(written):
             numbers, broken = read_population(archive.read(f"pop/{row['file']}"), row["file"])
             assert (len(numbers), broken) == (row["object_numbers"], 0)
             if row["population"] != "left_out":
-                here = table[
-                    (table["sample_id"] == row["sample"]) & (table["predicted"] == row["population"])
-                ]
+                here = table[(table["sample_id"] == row["sample"]) & (table["predicted"] == row["population"])]
                 assert numbers <= set(here["object_number"])
         parts = pd.read_csv(io.BytesIO(archive.read("fcs/samples.csv")))
         read = flowio.FlowData(io.BytesIO(archive.read(f"fcs/{parts['file'][0]}")))
         assert read.event_count == parts["cells"][0] == (table["sample_id"] == parts["sample"][0]).sum()
-        assert {"report.html", "report.xlsx", "tests.csv", "fit.csv", "replicates.csv"} <= set(
-            archive.namelist()
-        )
+        assert {"report.html", "report.xlsx", "tests.csv", "fit.csv", "replicates.csv"} <= set(archive.namelist())
         assert any(name.startswith("figures/") for name in archive.namelist())
         assert len(pd.read_csv(io.BytesIO(archive.read("cells.csv")))) == found.run.cells
         assert json.loads(archive.read("provenance.json"))["counting"]["asked"] == "pacc"

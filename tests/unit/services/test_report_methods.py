@@ -35,30 +35,17 @@ def measured(opened: App, monkeypatch: pytest.MonkeyPatch) -> ReportData:
 
 def test_each_paragraph_is_short_and_in_words_of_a_paper(measured: ReportData) -> None:
     said = methods(measured)
-    assert list(said) == [
-        "Images and cells",
-        "Model",
-        "Ratios",
-        "Statistics",
-        "Quality and limits",
-        "Software",
-    ]
+    assert list(said) == ["Images and cells", "Model", "Ratios", "Statistics", "Quality and limits", "Software"]
     for text in said.values():
         assert len(text) < 1200 and text.endswith((".", ".)"))
         assert not [word for word in OURS if word in text.casefold()]
     page = html_report(measured)
     assert all(f"<h3>{title}</h3>" in page for title in (*said, "References"))
-    assert (
-        "1 of 15 samples differs from them (NT3_24h_1) and was kept in the analysis"
-        in said["Quality and limits"]
-    )
+    assert "1 of 15 samples differs from them (NT3_24h_1) and was kept in the analysis" in said["Quality and limits"]
 
 
 def test_families_of_comparisons_are_told(measured: ReportData) -> None:
-    assert (
-        "within families of one class at one time point (1 and 3 comparisons)"
-        in methods(measured)["Statistics"]
-    )
+    assert "within families of one class at one time point (1 and 3 comparisons)" in methods(measured)["Statistics"]
 
 
 def test_what_is_not_known_is_a_blank(measured: ReportData) -> None:
@@ -67,9 +54,7 @@ def test_what_is_not_known_is_a_blank(measured: ReportData) -> None:
     named = tuple(Sample(item.name, instrument="ImageStreamX Mark II") for item in measured.found.data.sheet)
     data = replace(measured.found.data, sheet=named)
     known = replace(
-        measured,
-        found=replace(measured.found, data=data),
-        provenance={**measured.provenance, "pixel_size_um": 0.33},
+        measured, found=replace(measured.found, data=data), provenance={**measured.provenance, "pixel_size_um": 0.33}
     )
     first = methods(known)["Images and cells"]
     assert "recorded on ImageStreamX Mark II were analysed" in first and "0.33 µm per pixel" in first

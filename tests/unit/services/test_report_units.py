@@ -20,9 +20,7 @@ from nscweb.services.report import write_report
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     found = predicted()
-    path = write_report(
-        found.app, found.run, "zip", tmp_path_factory.mktemp("units") / "r.zip", method="naive"
-    )
+    path = write_report(found.app, found.run, "zip", tmp_path_factory.mktemp("units") / "r.zip", method="naive")
     with zipfile.ZipFile(Path(path)) as opened:
         return {name: opened.read(name) for name in opened.namelist()}
 

@@ -73,8 +73,11 @@ def test_printed_numbers_are_those_of_the_papers() -> None:
     assert parthasarathy["resnet50"]["accuracy"] == 0.933
     assert parthasarathy["resnet50"]["accuracy@binary"] == 0.997
     assert [value for key, value in parthasarathy["resnet50"].items() if key.startswith("auc")] == [
-        0.99, 0.99, 0.96, 1.00,
-    ]  # fmt: skip
+        0.99,
+        0.99,
+        0.96,
+        1.00,
+    ]
     assert zamani["alexnet"]["accuracy@enhanced"] == 0.9633
     assert [zamani["alexnet"][f"minutes@{kind}"] for kind in ("enhanced", "original")] == [61.62, 165.6]
     size = {
@@ -82,15 +85,22 @@ def test_printed_numbers_are_those_of_the_papers() -> None:
         for name in ("cgrecnet", "rescmnet", "resgdnet", "baseline")
     }
     assert size == {
-        "cgrecnet": (28.02, 8.40), "rescmnet": (27.69, 8.19), "resgdnet": (25.89, 7.73), "baseline": (25.51, 6.13),
-    }  # fmt: skip
+        "cgrecnet": (28.02, 8.40),
+        "rescmnet": (27.69, 8.19),
+        "resgdnet": (25.89, 7.73),
+        "baseline": (25.51, 6.13),
+    }
     assert (li["cgrecnet"]["accuracy"], li["cgrecnet"]["accuracy_sd"]) == (0.9640, 0.0007)
     assert li["cgrecnet"]["macro_auc"] == 0.9979
     names = ("astrocyte", "oligodendrocyte", "neuron")
     per_class = {
-        "cgrecnet": (98.34, 89.75, 96.99), "vit": (95.80, 81.15, 94.60), "vgg": (97.82, 85.12, 96.10),
-        "densenet": (98.13, 86.45, 96.33), "mobilenetv2": (98.15, 87.20, 96.55), "baseline": (97.40, 83.81, 95.53),
-    }  # fmt: skip
+        "cgrecnet": (98.34, 89.75, 96.99),
+        "vit": (95.80, 81.15, 94.60),
+        "vgg": (97.82, 85.12, 96.10),
+        "densenet": (98.13, 86.45, 96.33),
+        "mobilenetv2": (98.15, 87.20, 96.55),
+        "baseline": (97.40, 83.81, 95.53),
+    }
     for model, printed in per_class.items():
         assert [100 * li[model][f"f1_{name}"] for name in names] == pytest.approx(printed)
     dense = kim["densenet121"]
@@ -164,10 +174,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
 def test_a_run_writes_tables_and_a_page_beside_the_paper(run: Reproduced) -> None:
     assert run.skipped == () and run.trainings == 4
     assert all(piece.name.startswith("simulated_") for piece in run.pieces)
-    assert all(
-        piece.title.startswith("SIMULATED: ") and piece.caption.startswith("SIMULATED")
-        for piece in run.pieces
-    )
+    assert all(piece.title.startswith("SIMULATED: ") and piece.caption.startswith("SIMULATED") for piece in run.pieces)
     for piece in run.pieces:
         text = (run.folder / f"{piece.name}.csv").read_text("utf-8")
         assert text.startswith("# SIMULATED")

@@ -32,9 +32,7 @@ def test_stand_ins_have_the_shape_of_the_data(paper: str) -> None:
         counts = np.bincount(labels).tolist()
         assert counts == list(protocol.simulated["cells"].values())
     again = simulated_cells(protocol, 3, no_progress, never_cancelled)
-    assert all(
-        np.array_equal(a.pixels, b.pixels) for a, b in zip(cells.labelled, again.labelled, strict=True)
-    )
+    assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(cells.labelled, again.labelled, strict=True))
 
 
 def test_stand_in_of_donors_labels_by_the_marker() -> None:
@@ -61,11 +59,20 @@ def test_numbers_of_the_paper_go_by_variant_and_split() -> None:
     assert np.isnan(paper_number(numbers, "other", "accuracy"))
     rows = [
         {
-            "model": "net", "title": "<Net>", "task": "", "variant": "", "split": split, "seed": 0, "fold": fold,
-            "figure": "accuracy", "value": value, "low": value - 0.1, "high": value + 0.05,
+            "model": "net",
+            "title": "<Net>",
+            "task": "",
+            "variant": "",
+            "split": split,
+            "seed": 0,
+            "fold": fold,
+            "figure": "accuracy",
+            "value": value,
+            "low": value - 0.1,
+            "high": value + 0.05,
         }
         for split, fold, value in (("paper", 1, 0.8), ("paper", 2, 0.9), ("grouped", 0, 0.7))
-    ]  # fmt: skip
+    ]
     table = compared(pd.DataFrame(rows), ["accuracy"], numbers, "paper")
     assert table["accuracy"].tolist() == pytest.approx([0.85, 0.7])
     assert table["accuracy paper"].iloc[0] == 0.9 and np.isnan(table["accuracy paper"].iloc[1])

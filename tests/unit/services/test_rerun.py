@@ -28,9 +28,7 @@ def changed(tmp_path_factory):
     app = fresh_app(folder / "data")
     study = simulated_study(app, cells=48)
     set_gates(app, study.study_id, get_gates(app, study.study_id).changed(focus=0.9))
-    set_counts(
-        app, study.study_id, [Count(study.samples[0].group, 24.0, "neuron", "NeuN", 40.0, 90, "cells")]
-    )
+    set_counts(app, study.study_id, [Count(study.samples[0].group, 24.0, "neuron", "NeuN", 40.0, 90, "cells")])
     run = predict_study(app, study.study_id, "random")
     report = write_report(app, run, "html", folder / "report.html")
     write_report(app, run, "zip", folder / "report.zip")
@@ -50,15 +48,7 @@ def test_the_same_inputs_give_the_same_tables_whatever_was_changed_since(changed
     assert result.cells == 48
     assert "agree digit by digit" in result.sentence
     names = {check.name for check in result.checks}
-    assert names >= {
-        *COMPARED,
-        "Replicates",
-        "All comparisons",
-        "ANOVA",
-        "Time course",
-        "Agreement",
-        "Counted cells",
-    }
+    assert names >= {*COMPARED, "Replicates", "All comparisons", "ANOVA", "Time course", "Agreement", "Counted cells"}
     assert all(check.rows for check in result.checks)
     assert sum(check.numbers for check in result.checks) > 300
     assert sorted(path.name for path in app.folder.root.iterdir()) == before

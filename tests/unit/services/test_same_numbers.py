@@ -28,9 +28,7 @@ def found(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(ratios, "known_cells", lambda app, run: known)
     app = open_app(Settings.from_environment({}, tmp_path))
     run = drawn_run(app, "Same", grid(4, (24.0, 72.0), 3), cells=120)
-    filters = (
-        Filters(groups=("NT3", "NT4", "LDH-NT3"), min_confidence=0.6) if request.param == "filtered" else None
-    )
+    filters = Filters(groups=("NT3", "NT4", "LDH-NT3"), min_confidence=0.6) if request.param == "filtered" else None
     return comparison(app, run, filters, "pacc" if request.param == "filtered" else request.param)
 
 
@@ -73,9 +71,7 @@ def test_sentence_table_figure_and_file_hold_the_same_difference(found: Comparis
             continue
         sign = 1 if row["group"] == said.leader else -1
         other = row["other"] if sign > 0 else row["group"]
-        assert drawn.loc[other, "difference_points"] == pytest.approx(
-            -100 * sign * row["difference"], abs=1e-9
-        )
+        assert drawn.loc[other, "difference_points"] == pytest.approx(-100 * sign * row["difference"], abs=1e-9)
         assert drawn.loc[other, "p_adjusted"] == row["p"]
         if f"apart from {other} (" in said.headline or f"higher than {other} by" in said.headline:
             assert points(sign * row["difference"]).split(" ")[0] in said.headline
@@ -90,17 +86,10 @@ def test_statistics_start_from_the_same_numbers(found: Comparison) -> None:
     theirs = made.tests.set_index(["group", "control"])
     for row in mine.to_dict("records"):
         other = theirs.loc[(row["group"], row["other"])]
-        for column, name in (
-            ("difference", "difference"),
-            ("low", "low"),
-            ("high", "high"),
-            ("p_single", "p"),
-        ):
+        for column, name in (("difference", "difference"), ("low", "low"), ("high", "high"), ("p_single", "p")):
             assert other[name] == pytest.approx(row[column], abs=1e-12)
         assert other["p_adjusted"] == pytest.approx(row["p"], abs=1e-12)
-    groups = found.groups[(found.groups["class"] == FATE) & (found.groups["time_h"] == DAY)].set_index(
-        "group"
-    )
+    groups = found.groups[(found.groups["class"] == FATE) & (found.groups["time_h"] == DAY)].set_index("group")
     summary = made.summary.set_index("group")
     for column in ("mean", "sd", "sem", "low", "high"):
         np.testing.assert_allclose(summary.loc[groups.index, column], groups[column], atol=1e-12)

@@ -37,9 +37,7 @@ def found(tmp_path_factory):
 def test_the_mean_of_a_group_has_one_interval(found):
     app, made = found
     assert made.shared is not None
-    table = statistics_of(
-        app, made.run, made.replicate_rows, TestSettings(control="NT4"), made.shared
-    ).summary
+    table = statistics_of(app, made.run, made.replicate_rows, TestSettings(control="NT4"), made.shared).summary
     both = made.groups.merge(table, on=KEYS, suffixes=("", "_tab"))
     assert len(both) == 6
     for column in ("mean", "sd", "sem", "low", "high"):
@@ -49,9 +47,7 @@ def test_the_mean_of_a_group_has_one_interval(found):
 def test_the_sentence_and_the_tab_test_the_same_difference(found):
     app, made = found
     tests = statistics_of(app, made.run, made.replicate_rows, TestSettings(control="NT4"), made.shared).tests
-    both = made.tests.merge(
-        tests, left_on=[*KEYS, "other"], right_on=[*KEYS, "control"], suffixes=("", "_tab")
-    )
+    both = made.tests.merge(tests, left_on=[*KEYS, "other"], right_on=[*KEYS, "control"], suffixes=("", "_tab"))
     assert len(both) == 3
     for column in ("difference", "low", "high", "g"):
         np.testing.assert_allclose(both[column], both[f"{column}_tab"])

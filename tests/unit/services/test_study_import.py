@@ -105,9 +105,7 @@ def test_quality_is_measured_row_by_row(opened: App, export: Path) -> None:
     assert table["flags"].dtype == np.int64
 
 
-def test_a_damaged_image_is_skipped_listed_and_kept_in_the_csv(
-    opened: App, shared: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_image_is_skipped_listed_and_kept_in_the_csv(opened: App, shared: Path, tmp_path: Path) -> None:
     source = shared / "data/zhu2021/named_bmp"
     folder = tmp_path / "cells"
     folder.mkdir()
@@ -140,9 +138,18 @@ def test_a_study_name_is_given_once(opened: App, export: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"name": " "}, {"name": "a\nb"}, {"name": "x" * 300}, {"paths": []}, {"paths": [Path("/no/such/file")]},
-     {"channel": "Ch77"}, {"channels": ["Ch1", "Ch77"]}, {"pixel_size_um": 0.0}, {"sheet": Path("/no/sheet.csv")}],
-)  # fmt: skip
+    [
+        {"name": " "},
+        {"name": "a\nb"},
+        {"name": "x" * 300},
+        {"paths": []},
+        {"paths": [Path("/no/such/file")]},
+        {"channel": "Ch77"},
+        {"channels": ["Ch1", "Ch77"]},
+        {"pixel_size_um": 0.0},
+        {"sheet": Path("/no/sheet.csv")},
+    ],
+)
 def test_wrong_use_is_told_and_leaves_nothing(opened: App, export: Path, wrong: dict[str, object]) -> None:
     arguments = {"paths": [export], "name": "x", **wrong}
     with pytest.raises(WrongUse):
@@ -150,9 +157,7 @@ def test_wrong_use_is_told_and_leaves_nothing(opened: App, export: Path, wrong: 
     assert not opened.catalogue.unfinished_studies() and not list_studies(opened)
 
 
-def test_a_sheet_given_at_import_is_applied_and_gaps_are_listed(
-    opened: App, export: Path, tmp_path: Path
-) -> None:
+def test_a_sheet_given_at_import_is_applied_and_gaps_are_listed(opened: App, export: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(
         "sample,inducer group,time,replicate,true class\nNT3_1d_rep1,Neurotrophin,12 h,007,neuron\nnobody,x,1 d,1,\n",
@@ -160,9 +165,7 @@ def test_a_sheet_given_at_import_is_applied_and_gaps_are_listed(
     )
     report = import_study(opened, [export], "sim", sheet=sheet)
     sample = get_study(opened, "sim").sample("NT3_1d_rep1")
-    assert (sample.group, sample.time_h, sample.replicate, sample.true_class) == (
-        "Neurotrophin", 12.0, "007", "neuron",
-    )  # fmt: skip
+    assert (sample.group, sample.time_h, sample.replicate, sample.true_class) == ("Neurotrophin", 12.0, "007", "neuron")
     assert any("nobody" in finding.where + finding.message for finding in report.findings)
 
 
@@ -208,9 +211,7 @@ def test_a_cancelled_import_is_hidden_and_goes_on_where_it_was(
     ((hidden, _, _),) = opened.catalogue.unfinished_studies()
     read = import_samples._read_sample
     again: list[str] = []
-    monkeypatch.setattr(
-        import_samples, "_read_sample", lambda w, s, key: (again.append(s.name), read(w, s, key))[1]
-    )
+    monkeypatch.setattr(import_samples, "_read_sample", lambda w, s, key: (again.append(s.name), read(w, s, key))[1])
     report = import_study(opened, [export], "sim")
     check(report)
     assert report.study_id == hidden and report.imported == 36 and 0 < len(again) <= 16
@@ -263,9 +264,7 @@ def test_two_imports_of_one_name_at_once_do_not_mix(opened: App, export: Path) -
 
 def test_progress_counts_cells_up_to_the_end(opened: App, export: Path) -> None:
     seen: list[tuple[int, int, str]] = []
-    import_study(
-        opened, [export], "sim", progress=lambda done, total, step="": seen.append((done, total, step))
-    )
+    import_study(opened, [export], "sim", progress=lambda done, total, step="": seen.append((done, total, step)))
     counted = [item[:2] for item in seen if item[2].startswith("Importing")]
     assert counted[-1] == (36, 36) and counted == sorted(counted)
 

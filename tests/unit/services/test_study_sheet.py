@@ -41,9 +41,13 @@ def test_edits_reach_every_field(opened: App) -> None:
     study = simulated_study(opened, cells=36)
     table = sheet_table(opened, study.name)
     edits = {
-        "group": "NT3", "replicate": "001", "donor": "M7", "instrument": "FlowSight", "control": True,
+        "group": "NT3",
+        "replicate": "001",
+        "donor": "M7",
+        "instrument": "FlowSight",
+        "control": True,
         "true_class": "neuron",
-    }  # fmt: skip
+    }
     for column, value in edits.items():
         table[column] = table[column].astype(object)
         table.loc[1, column] = value

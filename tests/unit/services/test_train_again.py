@@ -12,9 +12,16 @@ def test_folds_and_the_gap_between_splits_go_into_the_card(tmp_path):
     app = fresh_app(tmp_path)
     simulated_study(app, "training", cells=144, seed=3, replicates=3)
     request = TrainRequest(
-        ("training",), "compact", tmp_path / "models" / "mine", epochs=1, checks=False,
-        split_by="replicate", folds=0, compare_splits=True, settings={"batch": 32},
-    )  # fmt: skip
+        ("training",),
+        "compact",
+        tmp_path / "models" / "mine",
+        epochs=1,
+        checks=False,
+        split_by="replicate",
+        folds=0,
+        compare_splits=True,
+        settings={"batch": 32},
+    )
     card = train_model(app, request).card
     found = card.performance.curves["cross_validation"]
     assert found["by"] == "replicate"

@@ -39,10 +39,15 @@ def test_the_marker_model_learns_from_the_marker_channels(tmp_path):
     marked_study(app, "markers", 40, 1)
     # Contrast of each channel by itself would make dark noise as strong as light, so it is left as it is.
     request = TrainRequest(
-        ("markers",), "compact", app.settings.data_dir / "models" / "markers", epochs=16,
-        channels=("Ch2", "Ch3", "Ch11"), recipe={"contrast": "none", "divide_by": 100.0},
-        settings={"warmup_steps": 5, "batch": 32}, checks=False,
-    )  # fmt: skip
+        ("markers",),
+        "compact",
+        app.settings.data_dir / "models" / "markers",
+        epochs=16,
+        channels=("Ch2", "Ch3", "Ch11"),
+        recipe={"contrast": "none", "divide_by": 100.0},
+        settings={"warmup_steps": 5, "batch": 32},
+        checks=False,
+    )
     card = train_model(app, request).card
     assert card.recipe.channels == ("Ch2", "Ch3", "Ch11")
     assert card.recipe.contrast == "none"

@@ -37,13 +37,7 @@ def app(opened: App) -> App:
 def order(app: App, name: str = "mine", epochs: int = 2) -> jobs.TrainingOrder:
     study = app.catalogue.study("Labelled")
     return jobs.TrainingOrder(
-        name,
-        (study.study_id,),
-        "compact",
-        epochs=epochs,
-        settings=SMALL,
-        planned_epochs=epochs,
-        planned_cells=100,
+        name, (study.study_id,), "compact", epochs=epochs, settings=SMALL, planned_epochs=epochs, planned_cells=100
     )
 
 

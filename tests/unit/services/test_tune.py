@@ -20,15 +20,7 @@ from nscweb.services.train import TrainRequest, config_of
 from nscweb.services.training_data import collect_data
 from nscweb.services.tune import TuneRequest, search, tune, without_held_out
 from nscweb.services.tune_files import BEST, FACTS, TRIALS, read_trials
-from nscweb.services.tune_space import (
-    SPACE,
-    Choices,
-    Range,
-    defaults_in,
-    read_space,
-    settings_of,
-    with_settings,
-)
+from nscweb.services.tune_space import SPACE, Choices, Range, defaults_in, read_space, settings_of, with_settings
 from nscweb.training import loop
 from nscweb.training.config import TrainConfig
 from nscweb.training.splits import split_by_sample
@@ -39,9 +31,17 @@ FEW: dict[str, Range | Choices] = {"learning_rate": Range(1e-4, 1e-1, log=True),
 
 def request(out: Path, **changes: object) -> TuneRequest:
     values = {
-        "studies": (), "architecture": "compact", "out": out, "trials": 3, "epochs": 2, "settings": SMALL,
-        "simulated": 90, "device": "cpu", "space": FEW, **changes,
-    }  # fmt: skip
+        "studies": (),
+        "architecture": "compact",
+        "out": out,
+        "trials": 3,
+        "epochs": 2,
+        "settings": SMALL,
+        "simulated": 90,
+        "device": "cpu",
+        "space": FEW,
+        **changes,
+    }
     return TuneRequest(**values)  # type: ignore[arg-type]
 
 
@@ -63,10 +63,7 @@ def test_a_search_leaves_settings_facts_and_a_table(opened: App, tmp_path: Path,
     assert settings == told.settings and set(settings) == {"learning_rate", "batch"}
     assert [row["trial"] for row in rows] == ["1", "2", "3"] and read_trials(tmp_path / "s") == rows
     assert facts["trials"] == 3 and facts["validation_loss"] == min(row.loss for row in told.trials)
-    assert told.trials[0].point == {
-        "learning_rate": 2e-3,
-        "batch": 32,
-    }  # the default, as near as the space allows
+    assert told.trials[0].point == {"learning_rate": 2e-3, "batch": 32}  # the default, as near as the space allows
     assert any(step.startswith("Trial 3 of 3: Epoch 2 of 2") for step in steps)
     assert capfd.readouterr() == ("", "")
     config = config_of(TrainRequest((), "compact", tmp_path, settings=settings, simulated=1), None)
@@ -97,12 +94,7 @@ def scripted_fit(config, data, split, folder, progress, cancel, after_epoch) -> 
         if config.learning_rate > 1:
             raise ModelError("Training failed: the loss is no longer a number.")
         after_epoch(
-            {
-                "epoch": float(epoch),
-                "validation_loss": off + 1 / epoch,
-                "validation_accuracy": 0.5,
-                "seconds": 1.0,
-            }
+            {"epoch": float(epoch), "validation_loss": off + 1 / epoch, "validation_accuracy": 0.5, "seconds": 1.0}
         )
 
 
@@ -146,9 +138,7 @@ def test_a_trial_that_is_worse_than_the_others_ends_early_and_one_that_diverges_
     assert told.best.number == 1 or far[told.best.number - 1] < 0.5
 
 
-def test_another_search_in_the_same_folder_is_refused(
-    cells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_search_in_the_same_folder_is_refused(cells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "fit", scripted_fit)
     config, data, split = cells
     small = without_held_out(data, split)
@@ -176,16 +166,12 @@ def test_the_space_is_declared_and_settings_follow_from_a_point(tmp_path: Path) 
             read_space(path)
 
 
-@pytest.mark.parametrize(
-    "changes", [{"trials": 0}, {"sampler": "grid"}, {"architecture": "none"}, {"simulated": 0}]
-)
+@pytest.mark.parametrize("changes", [{"trials": 0}, {"sampler": "grid"}, {"architecture": "none"}, {"simulated": 0}])
 def test_requests_that_make_no_sense_are_refused(opened: App, tmp_path: Path, changes: dict) -> None:
     with pytest.raises(WrongUse):
         tune(opened, request(tmp_path / "s", **changes))
 
 
 def test_optuna_is_not_imported_before_a_search() -> None:
-    code = (
-        "import sys, nscweb.services.tune; assert 'optuna' not in sys.modules and 'torch' not in sys.modules"
-    )
+    code = "import sys, nscweb.services.tune; assert 'optuna' not in sys.modules and 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -106,9 +106,7 @@ def test_a_yellow_sample_is_said_on_either_side(ask: Ask) -> None:
 
 def test_when_all_are_red_there_is_no_number(ask: Ask) -> None:
     shares = groups(NGF=HIGH, NT4=LOW)
-    said = ask(
-        shares, lights=dict.fromkeys([f"{g}_24h_{n}" for g in ("NGF", "NT4") for n in (1, 2, 3)], "red")
-    )
+    said = ask(shares, lights=dict.fromkeys([f"{g}_24h_{n}" for g in ("NGF", "NT4") for n in (1, 2, 3)], "red"))
     assert said.verdict == "none" and "%" not in said.headline and "the cells of every group" in said.headline
     said = ask(shares, lights={"NGF_24h_1": "red", "NT4_24h_3": "red"})
     assert said.verdict == "none" and "samples of every group" in said.headline
@@ -213,9 +211,7 @@ def test_what_filters_hide_is_said(ask: Ask) -> None:
 def test_a_group_whose_cells_all_fail_the_gates_is_not_forgotten(ask: Ask) -> None:
     shares = {**groups(NGF=HIGH, replicates=1), **groups(NT4=LOW, MT=MIDDLE)}
     # Every 25th cell is flagged: with the confidence of a coin no cell of a single-cell sample passes.
-    said = ask(
-        shares, None, cells=counts(shares, 200, NGF=1), filters=Filters(min_confidence=0.9999), sharpness=3.0
-    )
+    said = ask(shares, None, cells=counts(shares, 200, NGF=1), filters=Filters(min_confidence=0.9999), sharpness=3.0)
     assert "no cell is left after the gates and filters: NGF" in said.headline
 
 

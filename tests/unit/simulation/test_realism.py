@@ -100,13 +100,7 @@ def test_fates_become_easier_to_tell_with_time(cells: list[LabelledCell]) -> Non
         spread = np.array([[moments["mu20"], moments["mu11"]], [moments["mu11"], moments["mu02"]]])
         axes = np.linalg.eigvalsh(spread / max(moments["m00"], 1) ** 2)
         fine = signal - cv2.GaussianBlur(signal, (0, 0), 1.2)
-        return [
-            moments["m00"],
-            axes[1] / max(axes[0], 1e-6),
-            axes.sum(),
-            float(np.square(fine).sum()),
-            signal.min(),
-        ]
+        return [moments["m00"], axes[1] / max(axes[0], 1e-6), axes.sum(), float(np.square(fine).sum()), signal.min()]
 
     scores = []
     for hours in (12.0, 48.0, 120.0):

@@ -32,12 +32,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_workers(tmp_path: Path) -> None:
     for name, workers in (("a", 1), ("b", 1), ("c", 2)):
         write_study_zip(
-            tmp_path / f"{name}.zip",
-            cells=120,
-            seed=5,
-            groups=["NT3"],
-            truth=tmp_path / f"{name}.csv",
-            workers=workers,
+            tmp_path / f"{name}.zip", cells=120, seed=5, groups=["NT3"], truth=tmp_path / f"{name}.csv", workers=workers
         )
     write_study_zip(tmp_path / "other.zip", cells=120, seed=6, groups=["NT3"])
     assert digest(tmp_path / "a.zip") == digest(tmp_path / "b.zip") == digest(tmp_path / "c.zip")
@@ -54,17 +49,13 @@ def test_members_are_named_as_real_exports_and_listed_in_the_truth(tmp_path: Pat
         assert archive.comment == SIMULATED_MARK
     assert summary.members == len(names) == 400 and summary.cells == len(rows) == 100
     assert tuple(rows[0]) == TRUTH_COLUMNS
-    expected = {
-        f"{r['sample']}/{r['sample']}_{r['object_number']}_Ch{c}.ome.tif" for r in rows for c in (1, 2, 3, 11)
-    }
+    expected = {f"{r['sample']}/{r['sample']}_{r['object_number']}_Ch{c}.ome.tif" for r in rows for c in (1, 2, 3, 11)}
     assert set(names) == expected
     assert {r["sample"] for r in rows} == {f"NT3_{d}d_rep{i}" for d in (1, 3, 5) for i in (1, 2, 3)}
 
 
 @pytest.mark.parametrize(("profile", "dtype"), [("flowsight", np.uint8), ("imagestream", np.uint16)])
-def test_images_have_the_frames_and_depth_of_the_instrument(
-    tmp_path: Path, profile: str, dtype: type
-) -> None:
+def test_images_have_the_frames_and_depth_of_the_instrument(tmp_path: Path, profile: str, dtype: type) -> None:
     out = tmp_path / "s.zip"
     write_study_zip(out, cells=81, seed=2, profile=profile, groups=["NT3"], channels=("Ch1",))
     with zipfile.ZipFile(out) as archive:
@@ -105,8 +96,7 @@ def test_the_truth_table_agrees_with_the_plan_and_with_the_pixels(tmp_path: Path
         for row in late:
             stem = f"{row['sample']}/{row['sample']}_{row['object_number']}"
             peaks = [
-                tifffile.imread(BytesIO(archive.read(f"{stem}_Ch{c}.ome.tif")), is_ome=False).max()
-                for c in (2, 3, 11)
+                tifffile.imread(BytesIO(archive.read(f"{stem}_Ch{c}.ome.tif")), is_ome=False).max() for c in (2, 3, 11)
             ]
             right += FATES[int(np.argmax(peaks))] == row["fate"]
     assert right > 0.97 * len(late)
@@ -114,12 +104,7 @@ def test_the_truth_table_agrees_with_the_plan_and_with_the_pixels(tmp_path: Path
 
 def test_all_kinds_of_objects_occur_and_only_cells_have_a_fate(tmp_path: Path) -> None:
     write_study_zip(
-        tmp_path / "s.zip",
-        cells=1500,
-        seed=8,
-        truth=tmp_path / "t.csv",
-        groups=["CNTF"],
-        channels=("Ch1",),
+        tmp_path / "s.zip", cells=1500, seed=8, truth=tmp_path / "t.csv", groups=["CNTF"], channels=("Ch1",)
     )
     rows = rows_of(tmp_path / "t.csv")
     kinds = {kind: sum(row["kind"] == kind for row in rows) / len(rows) for kind in KINDS}
@@ -138,18 +123,14 @@ def test_group_ratios_follow_the_published_counts_and_replicates_differ() -> Non
     many = plan_study(81 * 40, 3, replicates=40)
     for group in GROUPS:
         for time_h, percent in group.percent.items():
-            ratios = np.array(
-                [s.ratios for s in many.samples if s.group == group.name and s.time_h == time_h]
-            )
+            ratios = np.array([s.ratios for s in many.samples if s.group == group.name and s.time_h == time_h])
             assert abs(ratios[:, group.fate].mean() - percent / 100) < 0.04
             assert ratios[:, group.fate].std() > 0.005
             np.testing.assert_allclose(ratios.sum(axis=1), 1)
 
 
 def test_pure_samples_hold_one_fate_and_are_named_after_it(tmp_path: Path) -> None:
-    write_study_zip(
-        tmp_path / "s.zip", cells=90, seed=1, truth=tmp_path / "t.csv", pure=True, channels=("Ch1",)
-    )
+    write_study_zip(tmp_path / "s.zip", cells=90, seed=1, truth=tmp_path / "t.csv", pure=True, channels=("Ch1",))
     for row in rows_of(tmp_path / "t.csv"):
         assert row["sample"].split("_")[0] in FATES
         assert row["fate"] in ("", row["sample"].split("_")[0])

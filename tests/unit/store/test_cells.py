@@ -56,9 +56,7 @@ def test_what_goes_in_comes_out(cells: list[CellImage], tmp_path_factory: pytest
 def many(count: int) -> list[CellImage]:
     rng = np.random.default_rng(0)
     frames = rng.integers(30, 60, (count, 2))
-    return [
-        CellImage(i, ("Ch1",), rng.integers(0, 256, (1, *frame), np.uint8)) for i, frame in enumerate(frames)
-    ]
+    return [CellImage(i, ("Ch1",), rng.integers(0, 256, (1, *frame), np.uint8)) for i, frame in enumerate(frames)]
 
 
 def test_rows_are_found_across_batches(tmp_path: Path) -> None:
@@ -67,9 +65,7 @@ def test_rows_are_found_across_batches(tmp_path: Path) -> None:
         for cell in cells:
             writer.add(cell)
     with CellFile(tmp_path / "c.arrow") as file:
-        for row, image in zip(
-            (999, 0, 256, 255, 511), file.take((999, 0, 256, 255, 511), "Ch1"), strict=True
-        ):
+        for row, image in zip((999, 0, 256, 255, 511), file.take((999, 0, 256, 255, 511), "Ch1"), strict=True):
             np.testing.assert_array_equal(image, cells[row].pixels)
         assert file.images("Ch9", 0, 3) == [None, None, None]
 
@@ -82,9 +78,7 @@ def test_the_digest_knows_pixels_and_not_names(tmp_path: Path) -> None:
                 pixels = cell.pixels.copy()
                 if cell.object_number == 299:
                     pixels[0, 0, 0] ^= change
-                writer.add(
-                    CellImage(cell.object_number, cell.channels, pixels, f"{name}/{cell.object_number}")
-                )
+                writer.add(CellImage(cell.object_number, cell.channels, pixels, f"{name}/{cell.object_number}"))
         with CellFile(tmp_path / f"{name}.arrow") as file:
             digests.append(file.sha256())
     assert digests[0] == digests[1] != digests[2]

@@ -15,7 +15,7 @@ from nscweb.store.catalogue import Catalogue
 NOW = "2026-01-01T00:00:00Z"
 PROVENANCE = Provenance(
     "Screen", "s000001", "0" * 64, "m", "1", "1" * 64, "Ch1", {"batch": 64}, {"n": "2"}, NOW, 1.5, True, True, ("w",)
-)  # fmt: skip
+)
 
 
 @pytest.fixture

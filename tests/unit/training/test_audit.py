@@ -37,17 +37,13 @@ def confounded(light: bool = False, frames: bool = False) -> Iterator[LabelledCe
                 y, x = generator.uniform(-1.5, 1.5, 2)
                 wide = generator.normal(4.0 + 1.2 * label, 0.8)
                 body = np.exp(-(((ys - y) / 4.0) ** 2) - ((xs - x) / max(2.0, wide)) ** 2)
-                pixels = np.clip(level - 40 * body + generator.normal(0, 4, ys.shape), 0, 255).astype(
-                    np.uint8
-                )
+                pixels = np.clip(level - 40 * body + generator.normal(0, 4, ys.shape), 0, 255).astype(np.uint8)
                 cut = 4 if frames and label == 0 else 0
                 yield LabelledCell(sample, label, pixels[None, cut : 36 - cut])
 
 
 def data_with(recipe: InputRecipe, *, light: bool = False, frames: bool = False) -> TrainingData:
-    return collect(
-        confounded(light, frames), CLASSES, recipe, simulated=True, description="Toys.", licence="CC0-1.0"
-    )  # fmt: skip
+    return collect(confounded(light, frames), CLASSES, recipe, simulated=True, description="Toys.", licence="CC0-1.0")
 
 
 @pytest.fixture(scope="module")
@@ -109,12 +105,21 @@ def test_figures_have_intervals_around_them_and_say_how_they_were_made(cards):
             for one in (row["recording"], row["network"]):
                 assert 0 <= one["low"] <= one["value"] <= one["high"] <= 1
         assert {row["figure"] for row in card.audit["alone"]["figures"]} == {
-            "balanced_accuracy", "accuracy", "macro_f1", "auc",
-        }  # fmt: skip
+            "balanced_accuracy",
+            "accuracy",
+            "macro_f1",
+            "auc",
+        }
         assert "bootstrap" in card.audit["interval"]
         assert {row["kind"] for row in card.audit["swaps"]} == {
-            "background", "gradient", "noise", "contrast", "light", "frame", "padding",
-        }  # fmt: skip
+            "background",
+            "gradient",
+            "noise",
+            "contrast",
+            "light",
+            "frame",
+            "padding",
+        }
 
 
 def test_without_cells_as_stored_an_equal_network_cannot_be_cleared(tmp_path):

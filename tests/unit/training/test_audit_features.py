@@ -13,9 +13,7 @@ from nscweb.training.raw_cells import RawKeeper
 def test_numbers_of_a_recording_are_those_that_were_put_in():
     ramp = np.linspace(-0.05, 0.05, 60)
     rng = np.random.default_rng(0)
-    frames = [
-        (200 * (1 + ramp[None, :]) + rng.normal(0, 3, (44, 60))).astype(np.float32)[None] for _ in range(200)
-    ]
+    frames = [(200 * (1 + ramp[None, :]) + rng.normal(0, 3, (44, 60))).astype(np.float32)[None] for _ in range(200)]
     found = nuisance_batch(frames).mean(axis=0)
     named = dict(zip(nuisance_names(("brightfield",)), found, strict=True))
     assert named["background"] == pytest.approx(200, abs=1)

@@ -76,10 +76,7 @@ def test_blur_and_gradient_keep_the_mean_and_noise_follows_the_contrast_of_the_c
     blurred = changed(replace(OFF, blur=1.0), cells)
     assert torch.allclose(blurred.sum(dim=(2, 3)), cells.sum(dim=(2, 3)), rtol=1e-3, atol=0.05)
     noise = replace(OFF, noise=0.5)
-    weak, strong = (
-        changed(noise, cells) - changed(OFF, cells),
-        changed(noise, cells * 10) - changed(OFF, cells * 10),
-    )
+    weak, strong = (changed(noise, cells) - changed(OFF, cells), changed(noise, cells * 10) - changed(OFF, cells * 10))
     assert torch.allclose(strong, weak * 10, rtol=1e-3, atol=1e-3)
 
 
@@ -92,8 +89,7 @@ def test_quarter_turns_are_exact_turns_by_multiples_of_ninety_degrees():
     turned = changed(replace(OFF, quarter_turns=True), cells)
     expected = [torch.rot90(cells[0], times, (1, 2)) for times in range(4)]
     found = [
-        next(index for index, one in enumerate(expected) if torch.allclose(one, cell, atol=1e-3))
-        for cell in turned
+        next(index for index, one in enumerate(expected) if torch.allclose(one, cell, atol=1e-3)) for cell in turned
     ]
     assert set(found) == {0, 1, 2, 3}
 

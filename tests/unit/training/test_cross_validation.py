@@ -76,9 +76,7 @@ def test_every_cell_has_a_score_of_its_own_fold_and_the_summary_fits(data, tmp_p
         "folds": 5,
     }
     assert "5 folds: mean accuracy" in result.summary["sentence"]
-    assert sorted(name for row in result.rows for name in row["held_out"]) == sorted(
-        f"D{i}" for i in range(10)
-    )
+    assert sorted(name for row in result.rows for name in row["held_out"]) == sorted(f"D{i}" for i in range(10))
     assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
     assert told[-1][:2] == (5000, 5000)
     assert "Fold 2 of 5: half" in [step for _, _, step in told]

@@ -45,9 +45,7 @@ def test_nothing_to_train_on_is_refused_and_cancel_is_heard():
     with pytest.raises(InputRefused):
         collect([], CLASSES, RECIPE, simulated=False, description="", licence="")
     with pytest.raises(JobCancelled):
-        collect(
-            toy_cells(), CLASSES, RECIPE, simulated=False, description="", licence="", cancel=lambda: True
-        )
+        collect(toy_cells(), CLASSES, RECIPE, simulated=False, description="", licence="", cancel=lambda: True)
 
 
 def test_the_fingerprint_tells_data_apart(data):
@@ -116,9 +114,7 @@ def cell_files(folder) -> list[CellFileSource]:
 def test_cell_files_of_a_study_give_the_same_data_and_skip_cells_without_the_channel(tmp_path):
     sources = cell_files(tmp_path)
     assert classes_of(sources).names == ("long", "round")
-    read = collect(
-        read_cell_files(sources, CLASSES), CLASSES, RECIPE, simulated=False, description="", licence=""
-    )
+    read = collect(read_cell_files(sources, CLASSES), CLASSES, RECIPE, simulated=False, description="", licence="")
     assert read.digest() == toy_data(3, 3).digest()
     with pytest.raises(WrongUse, match="true class"):
         list(read_cell_files([replace(sources[0], true_class="flat")], CLASSES))

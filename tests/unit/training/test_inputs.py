@@ -28,9 +28,14 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("size", [(48, 48), (24, 24), (45, 30), (40, 17), (90, 64), (224, 224), (13, 60)])
 def test_the_quick_part_of_the_recipe_in_torch_equals_that_of_prediction(size, interpolation, contrast):
     recipe = InputRecipe(
-        channels=("a", "b"), field_px=(40, 34), resize=size, interpolation=interpolation, contrast=contrast,
-        divide_by=4.0, clip=(-0.6, 0.7),
-    )  # fmt: skip
+        channels=("a", "b"),
+        field_px=(40, 34),
+        resize=size,
+        interpolation=interpolation,
+        contrast=contrast,
+        divide_by=4.0,
+        clip=(-0.6, 0.7),
+    )
     fields = np.random.default_rng(0).normal(1, 3, (5, 2, 40, 34)).astype(np.float32)
     fields[0, 0] = 0  # no contrast at all
     fields[1, 1] *= 1e-3

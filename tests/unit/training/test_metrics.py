@@ -17,9 +17,7 @@ def scored(samples: int = 24, cells: int = 40, seed: int = 0, spread: float = 0.
     generator = np.random.default_rng(seed)
     sample_of = np.repeat(np.arange(samples), cells)
     labels = generator.integers(0, 3, samples * cells)
-    logits = (
-        generator.normal(size=(samples * cells, 3)) + generator.normal(0, spread, (samples, 3))[sample_of]
-    )
+    logits = generator.normal(size=(samples * cells, 3)) + generator.normal(0, spread, (samples, 3))[sample_of]
     logits[np.arange(len(labels)), labels] += 1.5
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     return Scored(labels, probabilities.astype(np.float32), sample_of, np.where(sample_of % 2, 24.0, 72.0))
@@ -30,9 +28,7 @@ def test_figures_equal_those_of_scikit_learn():
     found = {(m.name, m.class_name): m for m in all_metrics(given, CLASSES, 0) if m.time_h is None}
     predicted = given.probabilities.argmax(axis=1)
     assert found["accuracy", ""].value == pytest.approx(accuracy_score(given.labels, predicted), abs=1e-5)
-    assert found["macro_f1", ""].value == pytest.approx(
-        f1_score(given.labels, predicted, average="macro"), abs=1e-5
-    )
+    assert found["macro_f1", ""].value == pytest.approx(f1_score(given.labels, predicted, average="macro"), abs=1e-5)
     for function, name in ((precision_score, "precision"), (recall_score, "recall"), (f1_score, "f1")):
         for value, label in zip(function(given.labels, predicted, average=None), CLASSES.names, strict=True):
             assert found[name, label].value == pytest.approx(value, abs=1e-5)

@@ -23,9 +23,7 @@ from nscweb.training.splits import split_by_sample
 TEXT = CardText("Toys", "Round or long.", "python x", "2026-01-02T03:04:05Z")
 
 
-def cell(
-    level: float = 100, depth: float = -40, noise: float = 2, slope: float = 0, seed: int = 0
-) -> np.ndarray:
+def cell(level: float = 100, depth: float = -40, noise: float = 2, slope: float = 0, seed: int = 0) -> np.ndarray:
     """8 bit, 41 x 51 pixels, a round cell in the middle."""
     ys, xs = np.mgrid[:41, :51]
     body = np.exp(-(((ys - 20) / 5) ** 2) - ((xs - 25) / 5) ** 2)

@@ -75,14 +75,7 @@ def test_a_network_learns_what_can_be_learnt(entry):
 def test_the_folder_is_complete_and_replays_its_example(entry):
     card, folder = entry.card, entry.folder
     names = {path.name for path in folder.iterdir()}
-    assert names == {
-        "card.json",
-        "weights.safetensors",
-        "example.npz",
-        "curves.json",
-        "history.csv",
-        "held_out.npz",
-    }
+    assert names == {"card.json", "weights.safetensors", "example.npz", "curves.json", "history.csv", "held_out.npz"}
     assert replay_example(entry).largest_difference < 1e-5
     assert card.name == "toys"
     assert card.origin.settings["optimiser"] == "adamw"
@@ -116,9 +109,16 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data, tmp_
 
 
 EVERYTHING = replace(
-    QUICK, average=0.9, mixup=0.3, sampling="balanced", label_smoothing=0.1, schedule="step", step_every=1,
-    optimiser="sgd", learning_rate=0.02,
-)  # fmt: skip
+    QUICK,
+    average=0.9,
+    mixup=0.3,
+    sampling="balanced",
+    label_smoothing=0.1,
+    schedule="step",
+    step_every=1,
+    optimiser="sgd",
+    learning_rate=0.02,
+)
 
 
 @pytest.mark.parametrize(("config", "questions"), [(QUICK, 15), (QUICK, 22), (EVERYTHING, 15)])
@@ -131,9 +131,13 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(data, tmp_path, conf
     assert not (tmp_path / "b" / "toys" / "card.json").exists()
     seen = []
     resumed = train(
-        config, data, tmp_path / "b" / "toys", TEXT, checks=False,
+        config,
+        data,
+        tmp_path / "b" / "toys",
+        TEXT,
+        checks=False,
         progress=lambda done, total, step="": seen.append(step),
-    )  # fmt: skip
+    )
     assert not any(step.startswith("Epoch 1 ") for step in seen)
     assert resumed.card.weights.sha256 == unbroken.card.weights.sha256
     history = [
@@ -175,8 +179,7 @@ def test_training_stops_when_validation_no_longer_gets_better_and_keeps_the_best
 def test_what_is_kept_and_validated_is_the_average(data, tmp_path):
     split = split_by_sample(data, 4)
     plain, slow = (
-        fit(replace(QUICK, epochs=1, average=decay), data, split, tmp_path / str(decay))
-        for decay in (0.0, 0.99)
+        fit(replace(QUICK, epochs=1, average=decay), data, split, tmp_path / str(decay)) for decay in (0.0, 0.99)
     )
     assert plain.history[0]["train_loss"] == slow.history[0]["train_loss"]
     assert plain.history[0]["validation_loss"] != slow.history[0]["validation_loss"]
@@ -217,9 +220,7 @@ def test_every_option_of_the_bare_command_reaches_the_settings():
         if item.name not in untouched:
             assert getattr(config, item.name) != getattr(TrainConfig(), item.name), item.name
     assert config.augment == replace(AugmentSettings(), quarter_turns=True, rotation=0.0, crop=0.5)
-    paper = config_of(
-        parser("").parse_args(["--simulated", "9", "--out", "x", "--recipe", "kim2023", "--seed", "3"])
-    )
+    paper = config_of(parser("").parse_args(["--simulated", "9", "--out", "x", "--recipe", "kim2023", "--seed", "3"]))
     assert paper == recipe_settings("kim2023", seed=3)
     still = config_of(parser("").parse_args(["--simulated", "9", "--out", "x", "--no-augment"]))
     assert still.augment == AugmentSettings.off()
@@ -254,19 +255,7 @@ def test_the_bare_entry_point_needs_nothing_of_the_app(tmp_path):
         "sys.exit(main(sys.argv[1:]))\n"
     )
     out = tmp_path / "sim"
-    words = [
-        "--simulated",
-        "720",
-        "--out",
-        str(out),
-        "--epochs",
-        "1",
-        "--seed",
-        "3",
-        "--threads",
-        "1",
-        "--no-checks",
-    ]
+    words = ["--simulated", "720", "--out", str(out), "--epochs", "1", "--seed", "3", "--threads", "1", "--no-checks"]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     card = read_card(out).card

@@ -34,9 +34,7 @@ def study(donors: int = 6, per_donor: int = 4, cells: int = 30, mixed: bool = Fa
             name = f"d{donor}s{number}"
             tool = "FlowSight" if donor % 2 else "ImageStream"
             samples.append(
-                SampleLabel(
-                    name, "N" if number % 2 else "A", 24.0, str(number), f"D{donor}", f"day {donor}", tool
-                )
+                SampleLabel(name, "N" if number % 2 else "A", 24.0, str(number), f"D{donor}", f"day {donor}", tool)
             )
             count = int(rng.integers(cells // 2, cells * 3 // 2))
             labels.append(rng.integers(0, 2, count) if mixed else np.full(count, number % 2))
@@ -118,12 +116,7 @@ def test_a_class_in_one_group_is_refused_with_a_way_out(by, word):
 
 
 def test_plans_that_make_no_sense_are_refused():
-    for changes in (
-        {"by": "moon"},
-        {"held_out": 0.0},
-        {"validation": -0.1},
-        {"validation": 0.5, "held_out": 0.5},
-    ):
+    for changes in ({"by": "moon"}, {"held_out": 0.0}, {"validation": -0.1}, {"validation": 0.5, "held_out": 0.5}):
         with pytest.raises(WrongUse):
             SplitPlan(**changes)
     for by, k in (("donor", 1), ("donor", -2), ("cell", 0)):

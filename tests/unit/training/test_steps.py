@@ -52,11 +52,20 @@ def test_no_run_stops_before_a_third_of_it_unless_asked():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"epochs": -1}, {"batch": 1}, {"learning_rate": 0}, {"learning_rate": math.inf}, {"patience": -1},
-        {"average": 1.0}, {"label_smoothing": 1.0}, {"mixup": -0.1}, {"step_every": 0}, {"step_factor": 0.0},
-        {"balance": 2.0}, {"least_gain": -1.0},
+        {"epochs": -1},
+        {"batch": 1},
+        {"learning_rate": 0},
+        {"learning_rate": math.inf},
+        {"patience": -1},
+        {"average": 1.0},
+        {"label_smoothing": 1.0},
+        {"mixup": -0.1},
+        {"step_every": 0},
+        {"step_factor": 0.0},
+        {"balance": 2.0},
+        {"least_gain": -1.0},
     ],
-)  # fmt: skip
+)
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(WrongUse):
         TrainConfig(**wrong)
@@ -137,9 +146,7 @@ def test_mixup_mixes_inputs_and_labels_by_the_same_share(data):
         other
         for other in range(12)
         if torch.allclose(
-            mixed.inputs[0],
-            mixed.share * plain.inputs[0] + (1 - mixed.share) * plain.inputs[other],
-            atol=1e-5,
+            mixed.inputs[0], mixed.share * plain.inputs[0] + (1 - mixed.share) * plain.inputs[other], atol=1e-5
         )
     )
     assert int(mixed.others[0]) == int(plain.labels[partner])
@@ -207,9 +214,7 @@ def test_compiling_that_fails_is_left_out_with_a_reason_and_without_a_trace(data
     plain, failed = (start_learner(replace(QUICK, compile=way), data, weight, CPU) for way in (False, True))
     assert plain.remark == "" and "no compiler on this machine" in failed.remark
     assert failed.forward is failed.network
-    for one, other in zip(
-        plain.network.state_dict().values(), failed.network.state_dict().values(), strict=True
-    ):
+    for one, other in zip(plain.network.state_dict().values(), failed.network.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
 

@@ -27,9 +27,7 @@ def _models() -> Any:
 def _chain(model: nn.Module, leave_out: Iterable[str]) -> nn.Sequential:
     """The children of `model` in order, those without `leave_out`."""
     skipped = set(leave_out)
-    return nn.Sequential(
-        OrderedDict((name, child) for name, child in model.named_children() if name not in skipped)
-    )
+    return nn.Sequential(OrderedDict((name, child) for name, child in model.named_children() if name not in skipped))
 
 
 def resnet(n_channels: int, *, depth: int) -> nn.Sequential:
@@ -95,9 +93,16 @@ def mobilenet_v2(n_channels: int) -> nn.Sequential:
 
 
 FEATURES: dict[str, int] = {
-    "resnet18": 512, "resnet50": 2048, "vgg16": 512, "vgg19": 512, "inception_v3": 2048, "googlenet": 1024,
-    "alexnet": 256, "densenet121": 1024, "mobilenet_v2": 1280,
-}  # fmt: skip
+    "resnet18": 512,
+    "resnet50": 2048,
+    "vgg16": 512,
+    "vgg19": 512,
+    "inception_v3": 2048,
+    "googlenet": 1024,
+    "alexnet": 256,
+    "densenet121": 1024,
+    "mobilenet_v2": 1280,
+}
 
 _BUILDERS: dict[str, Callable[[int], nn.Sequential]] = {
     "resnet18": lambda n_channels: resnet(n_channels, depth=18),
