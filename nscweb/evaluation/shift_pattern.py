@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 _SAMPLES_PER_NUMBER = 3
 _FEWEST_NUMBERS = 2
 # Standardised numbers of a cell beyond this are only "very far", so that one odd cell does not make a sample.
-_FARTHEST = 6.0
+_FARTHEST_TOGETHER = 6.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def pattern(samples: Sequence[NDArray[Any]]) -> Pattern | None:
 
 def _kept(cells: NDArray[Any], count: int) -> Floats:
     numbers = np.asarray(cells, np.float64)[:, -count:]
-    return np.asarray(np.clip(numbers, -_FARTHEST, _FARTHEST), np.float64)
+    return np.asarray(np.clip(numbers, -_FARTHEST_TOGETHER, _FARTHEST_TOGETHER), np.float64)
 
 
 def _rounded(values: Floats) -> list[float]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[Any]
+from nscweb.io.image_pages import Pixels
 
 # A tile size is believed when the pattern of one tile explains this share of the variance of the whole (adjusted
 # R2). Real brightfield cells, 4 by 4 and more, reach 0.68 to 0.98; a wrong size stays below 0.25.

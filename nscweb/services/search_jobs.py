@@ -1,6 +1,7 @@
 """Searches for training settings that were asked for on a page: their orders, how they stand, their results.
 
-A search has the folder ``searches/<name>/`` of the data folder: ``order.json`` and what `nscweb.services.tune` writes.
+A search has the folder ``searches/<name>/`` of the data folder: ``order.json`` and what
+`nscweb.services.tune` writes.
 """
 
 from __future__ import annotations

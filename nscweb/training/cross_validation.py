@@ -122,8 +122,8 @@ def cross_validate(
     Args:
         config: settings of every training.
         data: labelled cells.
-        splits: of `nscweb.training.folds.folds`, or any others; a cell that several of them hold out is judged by
-            the mean of its probabilities.
+        splits: of `nscweb.training.folds.folds`, or any others; a cell that several of them hold out is
+            judged by the mean of its probabilities.
         folder: gets a folder per fold; folds that are there already are read, not trained again.
         progress: receives thousandths of the whole, and a sentence.
         cancel: asked before each step; finished folds stay.
