@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nscweb.core.card_json import card_from_dict, card_to_dict
+from nscweb.core.card import card_from_dict, card_to_dict
 from nscweb.core.classes import ClassScheme
 from nscweb.core.recipe import InputRecipe
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.cost import count_cost
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 from nscweb.simulation.traits import FATES
 from nscweb.training.config import TrainConfig, published_settings
 from nscweb.training.dataset import LabelledCell, SampleLabel, TrainingData, collect

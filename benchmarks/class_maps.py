@@ -20,7 +20,7 @@ from nscweb.core.card import read_card
 from nscweb.inference.backends import open_classifier
 from nscweb.inference.classifier import Classifier
 from nscweb.models.torchvision_compat import ensure_torchvision
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -28,7 +28,7 @@ sys.path[:0] = [str(PROJECT / "tests")]
 
 from drawn_runs import drawn_held_out, drawn_run, grid  # noqa: E402
 
-from nscweb.core.runs import Run  # noqa: E402
+from nscweb.core.run_record import Run  # noqa: E402
 from nscweb.services import comparison as comparisons  # noqa: E402
 from nscweb.services import dashboard, ratios, run_cells  # noqa: E402
 from nscweb.services.context import App, open_app  # noqa: E402

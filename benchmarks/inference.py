@@ -25,8 +25,8 @@ from nscweb.inference.backends import open_classifier
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.export_files import fast_offered, temperature_of
 from nscweb.models.loading import load_model
-from nscweb.preprocess.recipe import apply_recipe
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.preprocess.prepare import apply_recipe
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 Floats = NDArray[np.float32]
 Way = Callable[[Floats], Floats]

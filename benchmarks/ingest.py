@@ -36,7 +36,7 @@ from nscweb.core.limits import Limits
 from nscweb.core.recipe import InputRecipe
 from nscweb.io.excerpt import excerpt
 from nscweb.io.survey import Survey, survey
-from nscweb.preprocess.recipe import apply_recipe
+from nscweb.preprocess.prepare import apply_recipe
 
 SIZE = (45, 30)
 RECIPE = InputRecipe(background="none", contrast="none", resize=SIZE, divide_by=255, interpolation="area")

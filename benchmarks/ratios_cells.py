@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nscweb.core.card import read_card
 from nscweb.inference.classifier import Classifier
 from nscweb.simulation.camera import PROFILES, draw_illumination
-from nscweb.simulation.cells import draw_sample
+from nscweb.simulation.sample_cells import draw_sample
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "nsc-simulated-compact"
 TIMES = (12.0, 24.0, 72.0)

@@ -23,7 +23,7 @@ from nscweb.core.card import read_card
 from nscweb.evaluation.intervals import wilson
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.familiarity import values_of
-from nscweb.preprocess.quality import measure_all
+from nscweb.preprocess.cell_quality import measure_all
 from nscweb.services.context import App, open_app
 from nscweb.services.fitness import SampleFitness, spread_rows
 from nscweb.services.fitness_lights import GREEN, LIGHTS, RED
@@ -33,8 +33,8 @@ from nscweb.services.predict import predict_study
 from nscweb.services.study import import_study
 from nscweb.settings import Settings
 from nscweb.simulation.camera import PROFILES, draw_illumination
-from nscweb.simulation.cells import draw_sample
-from nscweb.simulation.labelled import TIMES_H, iter_labelled_cells
+from nscweb.simulation.labelled_cells import TIMES_H, iter_labelled_cells
+from nscweb.simulation.sample_cells import draw_sample
 from nscweb.simulation.traits import FATES
 from nscweb.training.recordings import recordings_of
 from nscweb.training.robustness import planned_changes

@@ -24,9 +24,9 @@ import torch
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.recipe import InputRecipe
-from nscweb.preprocess.recipe import apply_recipe
+from nscweb.preprocess.prepare import apply_recipe
 from nscweb.simulation.camera import PROFILES, draw_illumination
-from nscweb.simulation.cells import draw_sample
+from nscweb.simulation.sample_cells import draw_sample
 from nscweb.simulation.traits import FATES
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.checks import run_checks

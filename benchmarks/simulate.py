@@ -18,8 +18,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from nscweb.preprocess.steps import border_background
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.preprocess.pixel_steps import border_background
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 from nscweb.simulation.traits import FATES
 from nscweb.simulation.writer import write_study_zip
 

@@ -28,13 +28,13 @@ from nscweb.evaluation.ratio_corrected import estimate
 from nscweb.evaluation.shared_error import shared_error
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.held_out_file import read_held_out
-from nscweb.preprocess.quality import measure, quality_flags
+from nscweb.preprocess.cell_quality import measure, quality_flags
 from nscweb.reports.words import answer
 from nscweb.services.comparison_tests import group_comparisons
 from nscweb.services.dashboard import DEFAULT_EXCLUDED
 from nscweb.simulation.camera import PROFILES
-from nscweb.simulation.cells import draw_sample
 from nscweb.simulation.design import GROUPS, SimulatedSample, StudyDesign, plan_study
+from nscweb.simulation.sample_cells import draw_sample
 from nscweb.simulation.traits import FATES
 from nscweb.simulation.writer import sample_illumination
 

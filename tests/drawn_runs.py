@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.runs import Provenance, Run
+from nscweb.core.run_record import Provenance, Run
 from nscweb.core.samples import Sample
 from nscweb.evaluation.held_out import HeldOut
 from nscweb.services.context import App
 from nscweb.services.runs import sheet_digest
-from nscweb.store.predictions import write_predictions
+from nscweb.store.prediction_files import write_predictions
 
 FATES = ("astrocyte", "oligodendrocyte", "neuron")
 Shares = Mapping[tuple[str, float, int], Sequence[float]]

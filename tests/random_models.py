@@ -12,8 +12,7 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from nscweb.core.card import CardEntry, ModelCard, Origin, Performance, WeightsFile, read_card
-from nscweb.core.card_json import card_to_dict
+from nscweb.core.card import CardEntry, ModelCard, Origin, Performance, WeightsFile, card_to_dict, read_card
 from nscweb.core.classes import ClassScheme
 from nscweb.core.recipe import InputRecipe
 from nscweb.inference.classifier import Classifier
@@ -21,8 +20,8 @@ from nscweb.inference.embeddings import CALIBRATION_KEY, fit_reference
 from nscweb.inference.familiarity import input_statistics
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.architectures.contract import CellNetwork
-from nscweb.preprocess.recipe import apply_recipe
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.preprocess.prepare import apply_recipe
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 FATES = ("astrocyte", "oligodendrocyte", "neuron")
 

@@ -10,11 +10,11 @@ import pandas as pd
 
 from nscweb.core.cells import CellImage
 from nscweb.core.samples import Sample, Study
-from nscweb.preprocess.quality import measure, quality_flags
+from nscweb.preprocess.cell_quality import measure, quality_flags
 from nscweb.services.context import App
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 from nscweb.simulation.traits import FATES
-from nscweb.store.cells import CellWriter
+from nscweb.store.cell_files import CellWriter
 
 
 def add_study(

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nscweb.core.card import Metric
+from nscweb.core.classes import class_codes
 from nscweb.evaluation.areas import area_metrics
-from nscweb.evaluation.codes import class_codes
 from nscweb.evaluation.intervals import wilson
 from nscweb.evaluation.judged import Judged, judged
 

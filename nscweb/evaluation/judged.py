@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.evaluation.codes import class_codes
+from nscweb.core.classes import class_codes
 from nscweb.evaluation.resampling import Resampling
 
 Float64 = NDArray[np.float64]

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.core.classes import class_codes
 from nscweb.evaluation.cell_scores import CellScores
-from nscweb.evaluation.codes import class_codes
 from nscweb.evaluation.intervals import t_quantile, wilson
 
 SAMPLE_COLUMNS = ("sample_id", "group", "time_h", "replicate", "cells", "class", "count", "ratio", "low", "high")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.evaluation.codes import class_codes
+from nscweb.core.classes import class_codes
 from nscweb.evaluation.intervals import PERCENTILES, percentile_interval, resampled_counts, samples_label
 from nscweb.evaluation.sample_intervals import SampleDraws
 

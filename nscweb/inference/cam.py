@@ -22,8 +22,8 @@ from torch import Tensor
 from nscweb.core.recipe import InputRecipe
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.models.torchvision_compat import ensure_torchvision
-from nscweb.preprocess.recipe import field_size, seen_box
-from nscweb.preprocess.steps import centred_slices, crop_box
+from nscweb.preprocess.pixel_steps import centred_slices, crop_box
+from nscweb.preprocess.prepare import field_size, seen_box
 
 if TYPE_CHECKING:
     from nscweb.inference.classifier import Classifier

@@ -21,7 +21,7 @@ from nscweb.inference.folding import fold_batch_norm, run_both
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.models.loading import load_model
-from nscweb.preprocess.recipe import apply_recipe
+from nscweb.preprocess.prepare import apply_recipe
 
 Floats = NDArray[np.float32]
 Images = Sequence[NDArray[Any]]

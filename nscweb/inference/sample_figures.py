@@ -16,8 +16,8 @@ from nscweb.core.card import ModelCard
 from nscweb.evaluation.shift import Known, Summary, known, known_of, summarise
 from nscweb.evaluation.shift_pattern import Pattern, pattern, pattern_of
 from nscweb.inference.familiarity import reference_of
-from nscweb.preprocess.quality import measure_many
-from nscweb.preprocess.steps import full_scale
+from nscweb.preprocess.cell_quality import measure_many
+from nscweb.preprocess.pixel_steps import full_scale
 
 # Key in the calibration of a card.
 SAMPLES_KEY = "known_samples"

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nscweb.store.jobs import JobRow
+from nscweb.store.job_rows import JobRow
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -22,7 +22,7 @@ def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAs
 
     `AGAIN_SINCE` is in the payload of a job that is taken up again; what was finished then is not done twice.
     """
-    from nscweb.core.segmentation import SegmentationSettings
+    from nscweb.core.field_settings import SegmentationSettings
     from nscweb.services.import_again import finished_since
     from nscweb.services.study_import import import_study
     from nscweb.services.uploads import discard_staged

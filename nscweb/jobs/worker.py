@@ -15,7 +15,7 @@ from uuid import uuid4
 from nscweb.core.errors import CatalogueLocked, JobCancelled, NscwebError
 from nscweb.jobs.lock import WorkerLock
 from nscweb.jobs.tasks import AGAIN_SINCE, TASKS, Task
-from nscweb.store.jobs import JobRow
+from nscweb.store.job_rows import JobRow
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

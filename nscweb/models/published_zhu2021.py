@@ -21,8 +21,7 @@ from numpy._core import multiarray
 from torch import Tensor
 
 from nscweb import __version__
-from nscweb.core.card import ModelCard, Origin, Performance, WeightsFile
-from nscweb.core.card_json import card_to_dict
+from nscweb.core.card import ModelCard, Origin, Performance, WeightsFile, card_to_dict
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import WeightsInvalid
 from nscweb.core.recipe import InputRecipe

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.preprocess.steps import Float32
+from nscweb.preprocess.pixel_steps import Float32
 
 # Blocks along the shorter side of the field for the curved surface, and the fits that leave objects out.
 _SURFACE_BLOCKS = 32

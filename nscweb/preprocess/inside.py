@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.preprocess.illumination import Illumination
+from nscweb.preprocess.frame_light import Illumination
+from nscweb.preprocess.pixel_steps import Float32
 from nscweb.preprocess.shape import Objects
-from nscweb.preprocess.steps import Float32
 
 # Pixels around the box of an object that the high pass of `focus` looks at.
 _RIM = 4

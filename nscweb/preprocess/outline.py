@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.preprocess.pixel_steps import Array, border_background
 from nscweb.preprocess.shape import find_objects, objects_of
-from nscweb.preprocess.steps import Array, border_background
 
 # Seen on grey by everybody, also where colours are told apart badly.
 COLOUR = (230, 159, 0)

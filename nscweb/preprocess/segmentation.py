@@ -21,9 +21,9 @@ from skimage.filters import threshold_otsu, threshold_triangle
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
-from nscweb.core.segmentation import SegmentationSettings
+from nscweb.core.field_settings import SegmentationSettings
 from nscweb.preprocess.field_background import background_of
-from nscweb.preprocess.steps import Array, Float32
+from nscweb.preprocess.pixel_steps import Array, Float32
 
 Labels = NDArray[np.int32]
 Mask = NDArray[np.uint8]

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.preprocess.steps import Float32
+from nscweb.preprocess.pixel_steps import Float32
 
 if TYPE_CHECKING:
     import pandas as pd  # training, which crops to objects, runs on machines without it

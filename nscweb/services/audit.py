@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nscweb.core.card import CardEntry, ModelCard, read_card
-from nscweb.core.card_json import card_to_dict
+from nscweb.core.card import CardEntry, ModelCard, card_to_dict, read_card
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 
@@ -129,7 +128,7 @@ def _data_of(
 def _studies_of(app: App, card: ModelCard) -> list[Study]:
     """The studies that hold the cells which the card remembers, in the order in which its sentence names them."""
     from nscweb.services.training_data import sources_of
-    from nscweb.store.cells import CellFile
+    from nscweb.store.cell_files import CellFile
 
     known = set(card.origin.settings.get("training_cells_sha256", ()))
     found = []

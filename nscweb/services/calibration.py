@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nscweb.core.card import CardEntry
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused, ModelNotFound
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.calibration_words import coverage_sentence
 from nscweb.services.controls import control_names, controls_sentence, held_out_from_controls
 from nscweb.services.runs import class_scheme, get_run, prediction_table

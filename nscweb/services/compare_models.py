@@ -12,7 +12,7 @@ import pandas as pd
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import NscwebError, WrongUse
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.cells import GalleryCell, gallery_cells
 from nscweb.services.evaluate import evaluated_rows
 from nscweb.services.evaluation_parts import training_overlap
@@ -81,7 +81,7 @@ def compare_models(app: App, first: Run | str, second: Run | str, *, seed: int =
         WrongUse: the runs are of different studies, are one and the same, or their models know different classes.
         StudyError: no cell has a true class that the models know.
     """
-    from nscweb.evaluation.codes import class_codes
+    from nscweb.core.classes import class_codes
     from nscweb.evaluation.compare_models import Paired, differences, mcnemar_table, verdict
 
     one, two = get_run(app, first), get_run(app, second)

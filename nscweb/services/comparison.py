@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services import dashboard
 from nscweb.services.comparison_lights import with_lights, with_replicates
 from nscweb.services.comparison_tests import group_comparisons

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.dashboard import Filters
 from nscweb.services.run_cells import cells_key, filtered_cells, run_cells
 from nscweb.services.runs import get_run

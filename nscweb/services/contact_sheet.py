@@ -13,7 +13,7 @@ from nscweb.core.errors import StudyError, WrongUse
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-    from nscweb.store.cells import CellFile
+    from nscweb.store.cell_files import CellFile
 
 Scaling = Literal["percentile", "full range", "per cell"]
 SCALINGS: tuple[Scaling, ...] = ("percentile", "full range", "per cell")
@@ -85,7 +85,7 @@ def contact_sheet(
         WrongUse: unknown scaling.
     """
     from nscweb.services.quality import flags_of
-    from nscweb.store.cells import CellFile
+    from nscweb.store.cell_files import CellFile
 
     if scaling not in SCALINGS:
         raise WrongUse(f"There is no display scaling {scaling!r}.", f"Known are: {', '.join(SCALINGS)}.")

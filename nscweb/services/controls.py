@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nscweb.core.errors import StudyError, WrongUse
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.control_store import chosen_controls, keep_controls

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.export_lights import worst_light
 from nscweb.services.runs import get_run, study_of
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.flags import FLAGS
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
 from nscweb.services.gates import gates_changed
 from nscweb.services.quality import LEFT_OUT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nscweb.core.errors import ModelNotFound, StudyNotFound
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.services.file_lock import file_lock
 

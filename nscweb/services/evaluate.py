@@ -12,7 +12,7 @@ from nscweb.core.card import Metric
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import StudyError
 from nscweb.core.flags import flag, pack
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.dashboard import warnings_of
 from nscweb.services.evaluation_parts import (
     Matrix,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import ModelError, NscwebError, StudyError
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.explain import model_of_run
 from nscweb.services.pixels import split_id
 from nscweb.services.seen_cells import TrainedCells, trained_cells

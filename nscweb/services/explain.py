@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import ModelNotFound, WrongUse
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.cells import CellFilter, GalleryCell, gallery_cells, matching_rows
 from nscweb.services.models import model_by_name
 from nscweb.services.overlays import COLOUR_STOPS, overlay, save

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
 from nscweb.core.flags import unpack
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.calibration import set_words
 from nscweb.services.comparison import DEFAULT_METHOD, Comparison, comparison
 from nscweb.services.controls import control_names

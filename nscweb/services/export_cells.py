@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
-from nscweb.store.cells import CellFile
+from nscweb.store.cell_files import CellFile
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

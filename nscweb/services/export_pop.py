@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import pandas as pd
 
 from nscweb.core.progress import Progress, no_progress
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
 from nscweb.services.export import counted, stated

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import NscwebError
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import sample_as_dict
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.comparison import Comparison

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.filters import USED_FOR_CALIBRATION

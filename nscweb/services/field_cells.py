@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nscweb.core.errors import InputRefused
-from nscweb.core.segmentation import SegmentationSettings
+from nscweb.core.field_settings import SegmentationSettings
 
 # Begins the step of a job that reads fields, so that pages count fields and not cells.
 FIELD_STEP = "Finding cells in the fields of"

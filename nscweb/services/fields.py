@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.errors import InputRefused, WrongUse
+from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import FindingLog
-from nscweb.core.segmentation import SegmentationSettings
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nscweb.core.card import CardEntry, ModelCard, read_card
-from nscweb.core.card_json import card_to_dict
+from nscweb.core.card import CardEntry, ModelCard, card_to_dict, read_card
 from nscweb.core.errors import ModelError
 from nscweb.core.progress import CancelAsked, Progress
 

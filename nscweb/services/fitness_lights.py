@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 
 GREEN, YELLOW, RED = "green", "yellow", "red"
 # From the best to the worst.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.fitness import EXPECTED, SampleFitness, fitness_warnings, measure_fitness, with_sentence
 from nscweb.services.fitness_lights import GREEN, LIGHTS, RED, YELLOW, judged
 from nscweb.services.fitness_rules import FEWEST_CELLS, judge

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.fitness_lights import LIGHTS, judged
 from nscweb.services.fitness_words import TITLES, UNITS
 

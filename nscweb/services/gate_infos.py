@@ -211,7 +211,7 @@ def tables_of(app: App, study: Study, sample: str | None) -> list[tuple[str, str
 # A slider asks for the same numbers again and again; 512 samples of 1,000 cells are 45 MB.
 @lru_cache(maxsize=512)
 def _read(path: Path, stamp: int) -> pd.DataFrame:
-    from nscweb.preprocess.quality import complete
+    from nscweb.preprocess.cell_quality import complete
 
     have = [name for name in _COLUMNS if name in pq.read_schema(path).names]
     return complete(pq.read_table(path, columns=have).to_pandas())[list(_COLUMNS)]

@@ -17,7 +17,7 @@ from nscweb.services.gate_infos import GateInfo, gate_list, samples_of, tables_o
 from nscweb.services.gate_store import members_of, populations_of
 from nscweb.services.pixels import display
 from nscweb.services.quality import flags_by
-from nscweb.store.cells import CellFile
+from nscweb.store.cell_files import CellFile
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

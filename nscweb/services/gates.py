@@ -10,7 +10,7 @@ import pandas as pd
 from nscweb.core.errors import StudyNotFound
 from nscweb.core.flags import QualityFlag, flag
 from nscweb.core.gates import DEFAULT_GATES, Gates
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.gate_infos import GateInfo, gate_list
 from nscweb.services.gate_preview import ExampleCell, GatePreview, preview
 from nscweb.services.gate_store import get_gates, members_of, populations_of, put_in_force, set_gates

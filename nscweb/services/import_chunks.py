@@ -22,7 +22,7 @@ from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.services.field_cells import FieldCut
 from nscweb.services.quality import Quality
-from nscweb.store.cells import BATCH, CellWriter
+from nscweb.store.cell_files import BATCH, CellWriter
 from nscweb.store.columns import FurtherColumns, write_columns
 from nscweb.store.files import atomic_write
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nscweb.core.errors import StudyExists, WrongUse
+from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.samples import Sample
-from nscweb.core.segmentation import SegmentationSettings
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

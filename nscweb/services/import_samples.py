@@ -33,7 +33,7 @@ from nscweb.services.import_pool import ImportPool, worker_count
 from nscweb.services.import_staging import SampleMark, Staging
 from nscweb.services.quality import judged, write_quality
 from nscweb.settings import environment
-from nscweb.store.cell_join import join_cell_files
+from nscweb.store.cell_file_join import join_cell_files
 from nscweb.store.columns import join_columns, write_columns
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.cells import GalleryCell, gallery_cells
 from nscweb.services.evaluate import evaluated_rows
 from nscweb.services.explain import model_of_run, run_channels
@@ -274,6 +274,6 @@ def _drawn(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _codes(names: pd.Series, classes: ClassScheme) -> NDArray[np.int64]:
-    from nscweb.evaluation.codes import class_codes
+    from nscweb.core.classes import class_codes
 
     return class_codes(names, classes.names)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.evaluation_parts import trained_on
 
 if TYPE_CHECKING:

@@ -83,7 +83,7 @@ def _fast(
     entry: CardEntry, calibration: Images | None, check: Images | None, pixel_size_um: float | None
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     from nscweb.inference.fast_mode import export_fast
-    from nscweb.preprocess.recipe import apply_recipe
+    from nscweb.preprocess.prepare import apply_recipe
 
     if calibration is None or check is None:
         if not _has_simulated_cells(entry):
@@ -109,7 +109,7 @@ def _has_simulated_cells(entry: CardEntry) -> bool:
 
 def _simulated(seed: int, cells: int) -> Iterator[NDArray[Any]]:
     """Simulated cells in random order, so that the first few hundred are of all fates and times."""
-    from nscweb.simulation.labelled import iter_labelled_cells
+    from nscweb.simulation.labelled_cells import iter_labelled_cells
 
     drawn = [cell.pixels for cell in islice(iter_labelled_cells(seed, cells), cells)]
     for index in np.random.default_rng(seed).permutation(len(drawn)):
@@ -130,7 +130,7 @@ def _rewrite(entry: CardEntry, exports: dict[str, Any], fast_mode: dict[str, Any
         CardInvalid: the card became invalid meanwhile.
         ModelError: the folder cannot be written.
     """
-    from nscweb.core.card_json import card_from_dict
+    from nscweb.core.card import card_from_dict
 
     path = entry.folder / "card.json"
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def list_models(app: App, log: FindingLog | None = None) -> list[CardEntry]:
     """Every model with a valid card, in the order of the folders; invalid ones become findings in `log`."""
-    from nscweb.models.catalogue import list_cards
+    from nscweb.models.card_folders import list_cards
 
     return list_cards(app.settings.weights_dirs, log)
 
@@ -26,7 +26,7 @@ def model_by_name(app: App, model: str) -> CardEntry:
         ModelNotFound: no such model; the message lists those that there are.
         CardInvalid: its card fails a check.
     """
-    from nscweb.models.catalogue import find_card
+    from nscweb.models.card_folders import find_card
 
     return find_card(model, app.settings.weights_dirs)
 

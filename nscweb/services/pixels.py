@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.errors import StoreError, WrongUse
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -32,7 +32,7 @@ def images_of(app: App, run: Run, cell_ids: Sequence[str], channels: Sequence[st
     Raises:
         StoreError: the study was deleted or a cell file is damaged.
     """
-    from nscweb.store.cells import CellFile
+    from nscweb.store.cell_files import CellFile
 
     wanted = (
         list(channels) if channels is not None else list(run.extra.get("channels") or (run.provenance.channel,))[:1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.export import export_run
 from nscweb.services.gates import gates_changed
 from nscweb.services.models import model_by_name

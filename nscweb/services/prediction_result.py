@@ -13,7 +13,7 @@ from nscweb.core.card import CardEntry
 from nscweb.core.errors import StoreError, StudyError
 from nscweb.core.gates import Gates
 from nscweb.core.progress import CancelAsked, Progress
-from nscweb.core.runs import Provenance, Run
+from nscweb.core.run_record import Provenance, Run
 from nscweb.core.samples import Study
 from nscweb.services import fitness, fitness_samples
 from nscweb.services.fitness_rules import card_of_rules
@@ -23,7 +23,7 @@ from nscweb.services.runs import sheet_digest
 if TYPE_CHECKING:
     from nscweb.inference.classifier import Classifier
     from nscweb.services.context import App
-    from nscweb.store.predictions import PredictionWriter
+    from nscweb.store.prediction_files import PredictionWriter
 
 # Cells per part file: about a second of work, the most that a kill can lose.
 CHUNK = 2048

@@ -14,7 +14,7 @@ from nscweb.core.card import CardEntry
 from nscweb.core.errors import StudyError
 from nscweb.core.predictions import prediction_columns
 from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.services import fitness, fitness_samples
 from nscweb.services.gate_store import default_flags_of, put_in_force
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from nscweb.inference.backends import Mode
     from nscweb.inference.tuning import Tuning
     from nscweb.services.context import App
-    from nscweb.store.cells import CellFile
-    from nscweb.store.predictions import PredictionWriter
+    from nscweb.store.cell_files import CellFile
+    from nscweb.store.prediction_files import PredictionWriter
 
 # Cells from which a measurement of threads and batch on a new machine pays.
 MEASURE_FROM = 20_000
@@ -49,7 +49,7 @@ def predict(
     """See `nscweb.services.predict.predict_study`."""
     from nscweb.inference.backends import open_classifier
     from nscweb.inference.export_files import check_fast_offered
-    from nscweb.store.predictions import PredictionWriter
+    from nscweb.store.prediction_files import PredictionWriter
 
     began, started_utc = time.monotonic(), app.clock()
     study = get_study(app, study_name)
@@ -83,7 +83,7 @@ def predict(
 def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Sample, key: str) -> None:
     from nscweb.inference.export_files import temperature_of
     from nscweb.inference.familiarity import distances_from, values_of
-    from nscweb.store.cells import CellFile
+    from nscweb.store.cell_files import CellFile
 
     study = work.study
     with CellFile(work.app.folder.cells_path(study.study_id, key)) as cells:

@@ -14,7 +14,7 @@ from nscweb.core.flags import FLAGS, pack
 from nscweb.core.gates import DEFAULT_GATES, Gates
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
-from nscweb.store.cells import CellFile
+from nscweb.store.cell_files import CellFile
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def quality_table(app: App, study: str, sample: str) -> pd.DataFrame:
 
 def read_quality(path: Path) -> pd.DataFrame:
     """A quality table with all columns; numbers that an older version did not measure are NaN."""
-    from nscweb.preprocess.quality import complete
+    from nscweb.preprocess.cell_quality import complete
 
     return complete(pd.read_parquet(path))
 
@@ -135,7 +135,7 @@ class Quality:
         self, planes: Sequence[NDArray[Any] | None], masks: Sequence[NDArray[np.bool_] | None] | None = None
     ) -> None:
         """Measure the next images (h, w), inside the masks of the file where there are some."""
-        from nscweb.preprocess.quality import measure_many
+        from nscweb.preprocess.cell_quality import measure_many
 
         there = [place for place, plane in enumerate(planes) if plane is not None]
         own = [masks[place] for place in there] if masks is not None else None
@@ -147,7 +147,7 @@ class Quality:
 
     def features(self) -> NDArray[np.float64]:
         """(N, F) numbers measured so far, in the order of `FEATURE_NAMES`; NaN where there was no image."""
-        from nscweb.preprocess.quality import FEATURE_NAMES
+        from nscweb.preprocess.cell_quality import FEATURE_NAMES
 
         empty = (np.nan,) * len(FEATURE_NAMES)
         rows = [empty if row is None else tuple(row) for row in self._rows]
@@ -169,7 +169,7 @@ def judged(
         gates: limits of the study.
         members: (N,) whether a cell is in one of the populations of the gates.
     """
-    from nscweb.preprocess.quality import FEATURE_NAMES, QualityFeatures
+    from nscweb.preprocess.cell_quality import FEATURE_NAMES, QualityFeatures
 
     table = pd.DataFrame(features, columns=list(FEATURE_NAMES))
     # The width of a frame is never missing where there was an image.

@@ -39,7 +39,7 @@ def check_one_channel(card: ModelCard) -> None:
 
 def scored(classifier: Classifier, read: Sequence[ReadImage]) -> tuple[list[QuickResult], list[str]]:
     """Results in the order given, and the sentences that belong beside them."""
-    from nscweb.preprocess.quality import measure_all
+    from nscweb.preprocess.cell_quality import measure_all
 
     planes = [image.pixels[None] for image in read]
     probabilities = classifier.predict(planes)

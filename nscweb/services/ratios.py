@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nscweb.core.errors import ModelError
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.calibration import known_cells
 from nscweb.services.run_cells import cells_key, filtered_cells, run_cells
 from nscweb.services.runs import get_run

@@ -14,7 +14,7 @@ from nscweb.core.card import ModelCard
 from nscweb.core.errors import StoreError
 from nscweb.core.gates import Gates
 from nscweb.core.progress import Progress
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.fitness_rules import card_of_rules
 from nscweb.services.quality import flags_of
@@ -29,7 +29,7 @@ def regate(app: App, study: Study, card: ModelCard, gates: Gates, scores_key: st
     The older run must rest on the same cells (by digest), sample sheet, model, card and program versions, and on other
     gates: whoever predicts twice with the same gates wants it done anew.
     """
-    from nscweb.store.predictions import read_predictions, write_predictions
+    from nscweb.store.prediction_files import read_predictions, write_predictions
     from nscweb.store.provenance import package_versions, write_provenance
 
     began, started_utc = time.monotonic(), app.clock()
@@ -85,7 +85,7 @@ def _made_of(run: Run) -> tuple[object, ...]:
 
 def _with_these_cells(app: App, study: Study, runs: list[Run]) -> Run | None:
     """The newest of some runs that rests on the cells as they are in the files now."""
-    from nscweb.store.cells import CellFile
+    from nscweb.store.cell_files import CellFile
 
     keys = app.catalogue.sample_keys(study.study_id)
     digests = []

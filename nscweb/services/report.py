@@ -10,10 +10,10 @@ from typing import IO, TYPE_CHECKING, Literal, get_args
 
 import pandas as pd
 
-from nscweb.core.card_json import card_to_dict
+from nscweb.core.card import card_to_dict
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import Progress, no_progress
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.comparison import DEFAULT_METHOD
 from nscweb.services.comparison_facts import cells_left_out

@@ -17,7 +17,7 @@ from nscweb import __version__
 from nscweb.core.card import CardEntry, ModelCard
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.progress import Progress, no_progress
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services import calibration
 from nscweb.services.comparison import (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import ModelNotFound, StudyNotFound
 from nscweb.core.progress import Progress, no_progress
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.export_provenance import filters_from_dict
 from nscweb.services.models import list_models

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.runs import class_scheme, get_run, prediction_table, table_version
 
 if TYPE_CHECKING:

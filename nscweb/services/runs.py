@@ -16,7 +16,7 @@ import pandas as pd
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import StoreError, StudyNotFound
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study, sample_as_dict
 from nscweb.services.control_store import chosen_controls
 from nscweb.services.gate_store import get_gates
@@ -140,7 +140,7 @@ def prediction_table(app: App, run: Run | str) -> pd.DataFrame:
 @lru_cache(maxsize=2)
 def _read(path: Path, stamp: int) -> pd.DataFrame:
     """Two tables stay in memory, because every click on a dashboard asks for the same one."""
-    from nscweb.store.predictions import read_predictions
+    from nscweb.store.prediction_files import read_predictions
 
     table = read_predictions(path)
     for column in ("sample_id", "group", "replicate", "predicted", "true_class"):

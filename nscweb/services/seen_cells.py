@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from nscweb.core.errors import StoreError
 from nscweb.core.progress import CancelAsked, never_cancelled, stop_if_asked
 from nscweb.services.pixels import split_id
-from nscweb.store.cells import CellFile
+from nscweb.store.cell_files import CellFile
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
-    from nscweb.core.runs import Run
+    from nscweb.core.run_record import Run
     from nscweb.services.context import App
     from nscweb.training.dataset import CellFileSource
     from nscweb.training.splits import Split

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.runs import get_run, study_of
 
 if TYPE_CHECKING:

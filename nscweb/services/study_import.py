@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, WrongUse
+from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample
-from nscweb.core.segmentation import SegmentationSettings
 from nscweb.services.field_cells import FieldCut, nothing_found
 from nscweb.services.import_report import ImportRefused, ImportReport, findings_csv, refusal
 from nscweb.services.import_request import ImportRequest, check_request

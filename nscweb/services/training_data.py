@@ -13,7 +13,7 @@ from nscweb.core.progress import CancelAsked, Progress
 from nscweb.core.recipe import InputRecipe
 from nscweb.core.samples import Sample, Study
 from nscweb.services.labelled import labelled_study
-from nscweb.store.cells import CellFile
+from nscweb.store.cell_files import CellFile
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -17,8 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nscweb.core.card import CardEntry, read_card
-from nscweb.core.card_json import card_to_dict
+from nscweb.core.card import CardEntry, card_to_dict, read_card
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.services.orders import ACTIVE, NAME, NAME_RULE, Orders, any_simulated, job_standing

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.simulation.camera import PROFILES, draw_illumination
-from nscweb.simulation.cells import draw_sample
+from nscweb.simulation.sample_cells import draw_sample
 from nscweb.simulation.traits import FATES
 
 SINGLES: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0)

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from nscweb.simulation.camera import PROFILES, Illumination, draw_illumination
-from nscweb.simulation.cells import draw_sample
 from nscweb.simulation.design import SimulatedSample, StudyDesign, plan_study
-from nscweb.simulation.tiff import SIMULATED_MARK, tiff_bytes
+from nscweb.simulation.sample_cells import draw_sample
+from nscweb.simulation.small_tiff import SIMULATED_MARK, tiff_bytes
 from nscweb.simulation.traits import FATES
 
 CHANNELS: tuple[str, ...] = ("Ch1", "Ch2", "Ch3", "Ch11")

@@ -11,11 +11,11 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from nscweb.core.errors import StoreError, StudyExists, StudyNotFound
-from nscweb.core.runs import Provenance, Run
+from nscweb.core.run_record import Provenance, Run
 from nscweb.core.samples import Sample, Study
-from nscweb.store import tables
+from nscweb.store import schema as tables
 from nscweb.store.database import open_engine, reading, transaction
-from nscweb.store.jobs import JobTable
+from nscweb.store.job_rows import JobTable
 
 _SAMPLE_FIELDS = tuple(Sample.__dataclass_fields__)
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from nscweb.core.errors import CatalogueLocked, StoreError
-from nscweb.store.tables import SCHEMA_VERSION, about, metadata
+from nscweb.store.schema import SCHEMA_VERSION, about, metadata
 
 BUSY_SECONDS = 20.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nscweb import __version__
 from nscweb.core.errors import StoreError
-from nscweb.core.runs import Provenance
+from nscweb.core.run_record import Provenance
 from nscweb.store.files import atomic_write
 
 # Packages that touch the numbers of a result.

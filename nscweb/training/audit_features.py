@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.preprocess.illumination import measure_illumination
+from nscweb.preprocess.frame_light import measure_illumination
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]

@@ -18,8 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from nscweb import __version__
-from nscweb.core.card import CardEntry, ModelCard, Origin, Performance, WeightsFile, read_card
-from nscweb.core.card_json import card_to_dict
+from nscweb.core.card import CardEntry, ModelCard, Origin, Performance, WeightsFile, card_to_dict, read_card
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.inference.device import choose_device

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from nscweb.preprocess.steps import centred_slices, full_scale
+from nscweb.preprocess.pixel_steps import centred_slices, full_scale
 from nscweb.training.recordings import Array, Float32, Floats, Recording, light_of
 
 # Mean wavelength of the lamp, and half the angle of its cone that the condenser lets through, in radians.

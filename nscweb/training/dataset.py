@@ -21,7 +21,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.core.recipe import InputRecipe
-from nscweb.preprocess.recipe import finish_field, prepare_field
+from nscweb.preprocess.prepare import finish_field, prepare_field
 from nscweb.training.audit_features import nuisance_batch
 from nscweb.training.field_store import MEMORY_LIMIT, FieldStore, joined
 from nscweb.training.raw_cells import RawCells, RawKeeper
@@ -56,7 +56,7 @@ class LabelledCell:
 
 @dataclass(frozen=True)
 class CellFileSource:
-    """A cell file of `nscweb.store.cells` whose cells all have one true class.
+    """A cell file of `nscweb.store.cell_files` whose cells all have one true class.
 
     Attributes:
         path: the Arrow file.
@@ -201,7 +201,7 @@ def read_cell_files(sources: Sequence[CellFileSource], classes: ClassScheme) -> 
     Raises:
         WrongUse: a true class that `classes` does not have.
     """
-    from nscweb.store.cells import CellFile
+    from nscweb.store.cell_files import CellFile
 
     for source in sources:
         if source.true_class not in classes.names:

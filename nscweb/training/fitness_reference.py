@@ -19,7 +19,7 @@ from nscweb.evaluation.shift import Summary
 from nscweb.inference.embeddings import CALIBRATION_KEY, FeatureReference, fit_reference, reference_from
 from nscweb.inference.familiarity import FAR_QUANTILE, input_statistics
 from nscweb.inference.sample_figures import SAMPLES_KEY, confidences, reference_of_samples, stored_figures, summaries
-from nscweb.preprocess.recipe import apply_recipe
+from nscweb.preprocess.prepare import apply_recipe
 from nscweb.training.dataset import TrainingData
 from nscweb.training.raw_cells import RawCells
 from nscweb.training.splits import Split

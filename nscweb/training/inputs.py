@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nscweb.core.recipe import InputRecipe
-from nscweb.preprocess.recipe import field_size, finish_field
-from nscweb.preprocess.steps import DEVIATION_FLOOR
+from nscweb.preprocess.pixel_steps import DEVIATION_FLOOR
+from nscweb.preprocess.prepare import field_size, finish_field
 from nscweb.training.augment import augment_batch
 from nscweb.training.config import TrainConfig
 from nscweb.training.dataset import TrainingData

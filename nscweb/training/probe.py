@@ -13,7 +13,7 @@ from torch import nn
 
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.models.cost import count_cost
-from nscweb.preprocess.recipe import apply_recipe
+from nscweb.preprocess.prepare import apply_recipe
 from nscweb.training.dataset import TrainingData
 from nscweb.training.loop import predict_logits
 from nscweb.training.raw_cells import RawCells

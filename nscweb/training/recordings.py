@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.preprocess.illumination import measure_illumination
+from nscweb.preprocess.frame_light import measure_illumination
 
 Array = NDArray[Any]
 Float32 = NDArray[np.float32]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.preprocess.steps import full_scale
+from nscweb.preprocess.pixel_steps import full_scale
 from nscweb.simulation.camera import PROFILES, Profile
 from nscweb.training import changes
 from nscweb.training.changes import Camera

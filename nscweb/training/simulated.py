@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from nscweb.core.classes import ClassScheme
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.recipe import InputRecipe
-from nscweb.simulation.labelled import TIMES_H, iter_labelled_cells
+from nscweb.simulation.labelled_cells import TIMES_H, iter_labelled_cells
 from nscweb.simulation.traits import FATES
 from nscweb.training.dataset import LabelledCell, SampleLabel, TrainingData, collect
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.comparison_facts import cells_counted
 from nscweb.services.context import App
 from nscweb.ui import cached, compare_controls, compare_view, filters, show

@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 import streamlit as st
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services import cells, dashboard, evaluate, explain, illumination, quick_look, run_cells, runs
 from nscweb.services import comparison as comparisons

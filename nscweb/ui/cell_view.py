@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.flags import FLAGS, flag
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services import export, models
 from nscweb.services.cells import CellFilter, GalleryCell, GalleryPage
 from nscweb.services.context import App

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.evaluation.estimates import METHODS
 from nscweb.services import comparison as comparisons
 from nscweb.services import runs, statistics

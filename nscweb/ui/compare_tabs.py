@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.context import App
 from nscweb.ui import compare_view, figures, fitness_view, scores_view, statistics_view, time_course_view
 from nscweb.ui.compare_controls import Asked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from nscweb.core.errors import NscwebError
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services import controls, runs
 from nscweb.services.context import App
 from nscweb.ui import show

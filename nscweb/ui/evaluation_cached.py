@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import streamlit as st
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services import compare_models, evaluation_split, label_audit, runs
 from nscweb.services.compare_models import ModelComparison
 from nscweb.services.context import App

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services import export
 from nscweb.services.cells import GalleryCell
 from nscweb.services.context import App

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.reports.figures_evaluate_models import difference_by_time_figure, difference_figure
 from nscweb.services import export

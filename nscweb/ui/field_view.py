@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 import numpy as np
 import streamlit as st
 
-from nscweb.core.segmentation import SegmentationSettings, ThresholdMethod, least_background_radius
+from nscweb.core.field_settings import SegmentationSettings, ThresholdMethod, least_background_radius
 from nscweb.services import fields
 from nscweb.services.context import App
 from nscweb.ui import gallery, show

@@ -9,7 +9,7 @@ import streamlit as st
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.flags import FLAGS, flag
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.cells import CellFilter, Truth

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.reports.figures_fitness import fitness_data, fitness_dots
 from nscweb.reports.marks import MARK_HELP, mark, mark_colour
 from nscweb.services import export

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services import predict as predictions
 from nscweb.services import study as studies

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from nscweb.core.progress import Progress, no_progress
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services import export, export_xlsx, report, report_data
 from nscweb.services.comparison import Comparison
 from nscweb.services.context import App

@@ -10,7 +10,7 @@ import streamlit as st
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import NscwebError
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.reports.figures_scores import reliability_figure, sets_data, sets_figure
 from nscweb.services import calibration, calibration_words, export, runs

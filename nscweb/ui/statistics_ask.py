@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services import statistics
 from nscweb.services.context import App
 from nscweb.services.statistics import TestSettings

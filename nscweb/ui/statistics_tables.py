@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.reports.figures_compare_marks import counted_how
 from nscweb.services import export
 from nscweb.services.comparison import Comparison

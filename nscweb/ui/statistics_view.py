@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.evaluation.group_direction import directed, in_order, rows_with
 from nscweb.evaluation.shared_error import SharedError
 from nscweb.reports.figures_statistics import differences, differences_data

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.evaluation.shared_error import SharedError
 from nscweb.reports import figures_statistics as drawn
 from nscweb.reports import figures_statistics_time as drawn_time

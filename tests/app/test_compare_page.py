@@ -10,7 +10,7 @@ import pytest
 from app_walk import Walk, is_healthy, texts
 from drawn_runs import drawn_run
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.reports.figures_compare_data import difference_data
 from nscweb.services import comparison as comparisons
 from nscweb.services import export

@@ -11,7 +11,7 @@ import pytest
 from app_walk import Walk, is_healthy, texts
 from drawn_runs import drawn_run
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services import comparison as comparisons
 from nscweb.services.context import App
 from nscweb.services.fitness_samples import fitness_warnings, light_sentences, run_warnings

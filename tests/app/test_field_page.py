@@ -11,10 +11,10 @@ from app_walk import Walk, is_healthy, texts, work
 from simulated_field import empty_field, simulated_field
 from streamlit.testing.v1 import AppTest
 
-from nscweb.core.segmentation import SegmentationSettings
+from nscweb.core.field_settings import SegmentationSettings
 from nscweb.services.context import App, open_app
 from nscweb.settings import Settings
-from nscweb.store.cells import CellFile
+from nscweb.store.cell_files import CellFile
 
 BOX = "These images are whole fields of view (many cells each)"
 FIELD = simulated_field((420, 440), 14, seed=3)

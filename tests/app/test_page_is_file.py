@@ -14,7 +14,7 @@ import streamlit as st
 from app_walk import Walk, is_healthy, texts
 from drawn_runs import drawn_run
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services import counts
 from nscweb.services.context import App
 from nscweb.services.controls import use_controls

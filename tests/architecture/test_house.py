@@ -75,7 +75,7 @@ def test_nobody_below_services_reads_clock_environment_or_seed(project: Path) ->
     "module",
     [
         "nscweb.cli.main",
-        "nscweb.models.catalogue",
+        "nscweb.models.card_folders",
         "nscweb.services.study",
         "nscweb.services.models",
         "nscweb.ui.frame",

@@ -12,7 +12,7 @@ import pytest
 from nscweb.core.cells import CellImage
 from nscweb.core.errors import DiskFull
 from nscweb.store import files
-from nscweb.store.cells import CellFile, CellWriter
+from nscweb.store.cell_files import CellFile, CellWriter
 from nscweb.store.files import atomic_write, need_space
 
 

@@ -15,8 +15,8 @@ from nscweb.services.context import App, open_app
 from nscweb.services.import_again import finished_since
 from nscweb.services.study import findings_of, import_study, list_studies
 from nscweb.settings import Settings
-from nscweb.simulation.tiff import tiff_bytes
-from nscweb.store.cells import CellFile
+from nscweb.simulation.small_tiff import tiff_bytes
+from nscweb.store.cell_files import CellFile
 
 
 class Killed(BaseException):

@@ -17,8 +17,8 @@ from nscweb.services import import_chunks, import_pool, import_samples
 from nscweb.services.context import App, open_app
 from nscweb.services.study import get_study, import_study, list_studies, quality_table
 from nscweb.settings import Settings
-from nscweb.simulation.tiff import tiff_bytes
-from nscweb.store.cells import CellFile
+from nscweb.simulation.small_tiff import tiff_bytes
+from nscweb.store.cell_files import CellFile
 
 SLOW = Path(__file__).with_name("slow_import.py")
 PATIENCE = 90.0

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services.context import App, open_app
 from nscweb.services.dashboard import DashboardData, dashboard_data
 from nscweb.services.evaluate import evaluate_run

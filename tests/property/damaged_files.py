@@ -17,7 +17,7 @@ from PIL import Image
 from nscweb.core.limits import Limits
 from nscweb.core.samples import Sample
 from nscweb.io.sheets import write_sheet_csv, write_sheet_xlsx
-from nscweb.simulation.tiff import tiff_bytes
+from nscweb.simulation.small_tiff import tiff_bytes
 
 LIMITS = Limits(
     max_member_bytes=4_000_000,

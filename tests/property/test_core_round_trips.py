@@ -11,7 +11,7 @@ from nscweb.core.errors import CardInvalid
 from nscweb.core.findings import LEVELS, Finding, FindingLog
 from nscweb.core.flags import FLAG_NAMES, FLAGS, pack, unpack
 from nscweb.core.recipe import InputRecipe
-from nscweb.core.runs import Provenance
+from nscweb.core.run_record import Provenance
 from nscweb.core.samples import Sample, sample_as_dict
 from nscweb.core.timepoint import TimePoint
 

@@ -23,7 +23,7 @@ from nscweb.io.formats.tiff import read_simple
 from nscweb.io.names import parse_name
 from nscweb.io.sheets import apply_sheet, from_cell, read_sheet, to_cell, write_sheet_csv, write_sheet_xlsx
 from nscweb.io.survey import survey
-from nscweb.simulation.tiff import tiff_bytes
+from nscweb.simulation.small_tiff import tiff_bytes
 
 sides = st.integers(8, 70)
 images = st.tuples(sides, sides, st.sampled_from([np.uint8, np.uint16])).flatmap(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nscweb.core.recipe import InputRecipe
-from nscweb.preprocess.recipe import apply_recipe, finish_field, prepare_field
+from nscweb.preprocess.prepare import apply_recipe, finish_field, prepare_field
 
 DEFAULT = InputRecipe(field_px=(40, 40), resize=(24, 24))
 PUBLISHED = InputRecipe(background="none", contrast="none", resize=(45, 30), interpolation="linear", divide_by=255)

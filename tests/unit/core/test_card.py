@@ -7,8 +7,7 @@ import json
 
 import pytest
 
-from nscweb.core.card import read_card
-from nscweb.core.card_json import card_from_dict, card_to_dict
+from nscweb.core.card import card_from_dict, card_to_dict, read_card
 from nscweb.core.errors import CardInvalid
 
 CARD = {

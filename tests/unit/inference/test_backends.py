@@ -20,7 +20,7 @@ from nscweb.inference.classifier import Classifier
 from nscweb.inference.onnx_backend import OnnxClassifier
 from nscweb.inference.onnx_export import export_onnx
 from nscweb.inference.tuning import Choice, Tuning, choices, measure, read_choices, usual_choice
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 
 def with_onnx(entry: CardEntry) -> CardEntry:

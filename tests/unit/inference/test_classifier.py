@@ -15,7 +15,7 @@ from nscweb.inference.device import choose_device
 from nscweb.inference.folding import fold_batch_norm
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.loading import load_model
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_a_map_goes_back_to_the_pixels_that_the_network_saw(frame):
 
 
 def test_a_bright_spot_comes_back_to_its_place():
-    from nscweb.preprocess.recipe import apply_recipe
+    from nscweb.preprocess.prepare import apply_recipe
 
     recipe = InputRecipe(field_px=(40, 40), resize=(20, 20))
     image = np.full((1, 37, 61), 100, np.uint8)

@@ -15,8 +15,8 @@ from nscweb.inference.export_files import fast_offered, read_export
 from nscweb.inference.fast_mode import FastClassifier, choose_margin, compare, export_fast, margins
 from nscweb.inference.onnx_export import export_onnx
 from nscweb.inference.onnx_session import open_session, run_session
-from nscweb.preprocess.recipe import apply_recipe
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.preprocess.prepare import apply_recipe
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from nscweb.core.cells import CellImage
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.survey import Survey, survey
-from nscweb.simulation.tiff import tiff_bytes
+from nscweb.simulation.small_tiff import tiff_bytes
 
 
 @dataclass

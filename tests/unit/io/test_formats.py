@@ -20,7 +20,7 @@ from nscweb.io.decode import decode
 from nscweb.io.formats import FORMATS
 from nscweb.io.formats.tiff import read_simple
 from nscweb.io.tiff_layout import read_layout
-from nscweb.simulation.tiff import tiff_bytes
+from nscweb.simulation.small_tiff import tiff_bytes
 
 RNG = np.random.default_rng(1)
 CELL16 = RNG.integers(100, 4000, (37, 60), dtype=np.uint16)

@@ -8,7 +8,7 @@ import pytest
 from nscweb.core.limits import Limits
 from nscweb.io.formats import tiff
 from nscweb.io.formats.tiff import read_simple
-from nscweb.simulation.tiff import tiff_bytes
+from nscweb.simulation.small_tiff import tiff_bytes
 
 
 @pytest.fixture(autouse=True)

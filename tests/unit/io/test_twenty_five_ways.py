@@ -21,10 +21,10 @@ from nscweb.core.limits import Limits
 from nscweb.core.recipe import InputRecipe
 from nscweb.inference.classifier import Classifier
 from nscweb.io.survey import survey
-from nscweb.models.catalogue import list_cards
-from nscweb.preprocess.recipe import apply_recipe
-from nscweb.simulation.labelled import iter_labelled_cells
-from nscweb.simulation.tiff import tiff_bytes
+from nscweb.models.card_folders import list_cards
+from nscweb.preprocess.prepare import apply_recipe
+from nscweb.simulation.labelled_cells import iter_labelled_cells
+from nscweb.simulation.small_tiff import tiff_bytes
 
 Pixels = NDArray[Any]
 # The same numbers give the same network input, so only the rounding of float sums is left.

@@ -10,7 +10,7 @@ from random_models import write_random_model
 
 from nscweb.core.errors import CardInvalid, ModelNotFound
 from nscweb.core.findings import FindingLog
-from nscweb.models.catalogue import find_card, list_cards
+from nscweb.models.card_folders import find_card, list_cards
 from nscweb.models.torchvision_compat import ensure_torchvision
 
 
@@ -55,7 +55,7 @@ def test_odd_names_are_not_found_and_break_nothing(name, places):
 
 def test_listing_models_does_not_import_torch(places):
     code = (
-        "import sys; from pathlib import Path; from nscweb.models.catalogue import list_cards;"
+        "import sys; from pathlib import Path; from nscweb.models.card_folders import list_cards;"
         f"assert len(list_cards([Path({str(places[0])!r})])) == 1; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

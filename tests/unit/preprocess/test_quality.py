@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from nscweb.core.flags import unpack
-from nscweb.preprocess.quality import FEATURE_NAMES, measure, measure_all, quality_flags
+from nscweb.preprocess.cell_quality import FEATURE_NAMES, measure, measure_all, quality_flags
 
 
 def drawn(centres=((25, 30),), *, frame=(50, 60), radius=8.0, noise=1.5, seed=0):

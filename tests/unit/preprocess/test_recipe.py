@@ -7,8 +7,7 @@ import pytest
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.recipe import InputRecipe
-from nscweb.preprocess.recipe import apply_recipe, field_size, prepare_field
-from nscweb.preprocess.steps import (
+from nscweb.preprocess.pixel_steps import (
     border_background,
     border_levels,
     divide_by_deviation,
@@ -16,6 +15,7 @@ from nscweb.preprocess.steps import (
     pad_or_crop,
     to_unit_depth,
 )
+from nscweb.preprocess.prepare import apply_recipe, field_size, prepare_field
 
 
 def test_background_is_the_median_of_the_border_even_when_a_cell_touches_it():

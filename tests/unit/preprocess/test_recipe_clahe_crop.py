@@ -11,8 +11,8 @@ import pytest
 
 from nscweb.core.errors import CardInvalid
 from nscweb.core.recipe import InputRecipe
-from nscweb.preprocess.recipe import apply_recipe, finish_field, prepare_field, seen_box
-from nscweb.preprocess.steps import crop_box, equalise
+from nscweb.preprocess.pixel_steps import crop_box, equalise
+from nscweb.preprocess.prepare import apply_recipe, finish_field, prepare_field, seen_box
 
 FIELD = {"field_px": (48, 48), "resize": (48, 48)}
 CROP = InputRecipe(crop_to_object=4, **FIELD)

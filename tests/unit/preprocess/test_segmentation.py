@@ -7,7 +7,7 @@ import pytest
 from simulated_field import SimulatedField, empty_field, simulated_field
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.segmentation import METHODS, SegmentationSettings, least_background_radius
+from nscweb.core.field_settings import METHODS, SegmentationSettings, least_background_radius
 from nscweb.preprocess.field_background import background_of, curved_surface
 from nscweb.preprocess.segmentation import MOST_PIXELS, cells_of_field, segment_field
 

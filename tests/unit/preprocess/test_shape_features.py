@@ -9,8 +9,8 @@ import pytest
 
 from nscweb.core.flags import unpack
 from nscweb.core.gates import DEFAULT_GATES
+from nscweb.preprocess.cell_quality import FEATURE_NAMES, complete, measure, measure_all, measure_many
 from nscweb.preprocess.gating import quality_flags
-from nscweb.preprocess.quality import FEATURE_NAMES, complete, measure, measure_all, measure_many
 from nscweb.preprocess.shape import in_micrometres
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 from nscweb.core.cells import CellImage
 from nscweb.services.context import App
 from nscweb.services.study import get_study, quality_table
-from nscweb.simulation.tiff import tiff_bytes
-from nscweb.store.cells import CellFile
+from nscweb.simulation.small_tiff import tiff_bytes
+from nscweb.store.cell_files import CellFile
 
 
 def folder_of_cells(folder: Path, samples: dict[str, int], channels: tuple[str, ...] = ("Ch1", "Ch2")) -> Path:

@@ -11,7 +11,7 @@ from random_models import write_random_model
 from small_studies import simulated_study
 
 from nscweb.core.card import CardEntry
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.context import App, open_app
 from nscweb.services.predict import predict_study

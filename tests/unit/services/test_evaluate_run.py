@@ -16,7 +16,7 @@ from nscweb.core.samples import Sample
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import metrics_dict
 from nscweb.services.predict import predict_study
-from nscweb.store.cells import CellFile
+from nscweb.store.cell_files import CellFile
 
 
 def test_confusion_accuracy_and_intervals_agree_with_the_table():

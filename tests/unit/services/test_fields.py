@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from nscweb.cli.main import app as cli
 from nscweb.core.errors import InputRefused, WrongUse
-from nscweb.core.segmentation import SegmentationSettings
+from nscweb.core.field_settings import SegmentationSettings
 from nscweb.jobs import queue
 from nscweb.jobs.worker import Worker
 from nscweb.preprocess.segmentation import segment_field
@@ -20,7 +20,7 @@ from nscweb.services import fields, import_samples
 from nscweb.services.context import App
 from nscweb.services.import_report import ImportRefused, ImportReport
 from nscweb.services.study import get_study, import_study, quality_table
-from nscweb.store.cells import CellFile
+from nscweb.store.cell_files import CellFile
 from nscweb.store.columns import read_columns
 
 SETTINGS = SegmentationSettings(min_area=120)

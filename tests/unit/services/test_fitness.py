@@ -12,7 +12,7 @@ from small_studies import add_study, simulated_study
 from nscweb.core.samples import Sample
 from nscweb.services.fitness import fitness_warnings, measure_fitness, model_warnings, spread_rows, study_fitness
 from nscweb.services.predict import predict_study
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 
 def _distances(far: int, cells: int) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from nscweb.inference.classifier import Classifier
 from nscweb.inference.familiarity import values_of
 from nscweb.models.loading import load_model
 from nscweb.services.fitness_samples import judge_sample
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 from nscweb.training import changes
 from nscweb.training.fitness_reference import with_known_samples
 from nscweb.training.recordings import recordings_of

@@ -9,7 +9,7 @@ from nscweb.services.gate_store import get_gates
 from nscweb.services.gates import funnel, gate_list, preview
 from nscweb.services.illumination import illumination_report
 from nscweb.services.study import import_study, quality_table
-from nscweb.store.cells import CellFile
+from nscweb.store.cell_files import CellFile
 
 
 @pytest.mark.parametrize(

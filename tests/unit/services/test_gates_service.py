@@ -11,7 +11,7 @@ from nscweb.core.errors import StudyError, WrongUse
 from nscweb.core.flags import flag
 from nscweb.core.gates import DEFAULT_GATES
 from nscweb.core.samples import Sample
-from nscweb.preprocess.quality import FEATURE_NAMES
+from nscweb.preprocess.cell_quality import FEATURE_NAMES
 from nscweb.services import gate_store, gates, quality
 from nscweb.services.study import change_study, quality_summary, quality_table
 from nscweb.store.columns import FurtherColumns, write_columns

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from random_models import write_random_model
 
-from nscweb.core.card_json import card_to_dict
+from nscweb.core.card import card_to_dict
 from nscweb.core.errors import CardInvalid, InputRefused, LimitExceeded, ModelError, WeightsInvalid
 from nscweb.core.findings import LEVELS
 from nscweb.services.context import App
@@ -22,8 +22,8 @@ from nscweb.services.import_report import ImportRefused, ImportReport, findings_
 from nscweb.services.models import list_models
 from nscweb.services.predict import list_runs, predict_study
 from nscweb.services.study import findings_of, get_study, import_study, list_studies, skipped_csv
-from nscweb.simulation.tiff import tiff_bytes
-from nscweb.store.cells import CellFile
+from nscweb.simulation.small_tiff import tiff_bytes
+from nscweb.store.cell_files import CellFile
 
 _EXPECTED = Path(__file__).resolve().parents[3].parent / "shared" / "hostile" / "expected.json"
 _CASES: list[dict[str, Any]] = json.loads(_EXPECTED.read_text("utf-8")) if _EXPECTED.exists() else []

@@ -16,7 +16,7 @@ from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.services import import_chunks, import_samples
 from nscweb.services.context import App
 from nscweb.services.study import ImportRequest, findings_of, import_study
-from nscweb.store.cells import CellFile
+from nscweb.store.cell_files import CellFile
 from nscweb.store.columns import read_columns
 
 

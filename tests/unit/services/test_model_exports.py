@@ -18,7 +18,7 @@ from nscweb.services import model_exports
 from nscweb.services.explain import explain
 from nscweb.services.model_exports import complete_exports, fast_mode_sentence
 from nscweb.services.predict import fast_mode_offered, predict_study, prediction_table
-from nscweb.simulation.labelled import iter_labelled_cells
+from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 
 @pytest.fixture(autouse=True)

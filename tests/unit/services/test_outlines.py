@@ -9,7 +9,7 @@ from small_studies import simulated_study
 from nscweb.core.cells import CellImage
 from nscweb.preprocess.outline import COLOUR, draw_outline, outline_of
 from nscweb.services.contact_sheet import contact_sheet
-from nscweb.store.cells import CellFile, CellWriter
+from nscweb.store.cell_files import CellFile, CellWriter
 
 
 def disc(side: int = 40, radius: float = 9.0) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 from drawn_runs import drawn_held_out, drawn_run
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.services import ratios
 from nscweb.services.context import App
 from nscweb.services.dashboard import Filters

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from drawn_runs import drawn_run, grid
 
-from nscweb.core.runs import Run
+from nscweb.core.run_record import Run
 from nscweb.evaluation.filters import filter_predictions
 from nscweb.evaluation.ratios import sample_ratios
 from nscweb.services.context import App, open_app

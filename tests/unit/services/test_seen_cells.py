@@ -24,7 +24,7 @@ from nscweb.services.seen_cells import (
     trained_fingerprints,
     write_seen,
 )
-from nscweb.store.cells import CellFile, CellWriter
+from nscweb.store.cell_files import CellFile, CellWriter
 from nscweb.training.dataset import CellFileSource, SampleLabel
 from nscweb.training.splits import Split
 

@@ -17,7 +17,7 @@ from nscweb.services.context import App
 from nscweb.services.import_report import ImportRefused, ImportReport
 from nscweb.services.simulate import simulate
 from nscweb.services.study import findings_of, get_study, import_study, list_studies, quality_table
-from nscweb.store.cells import CellFile
+from nscweb.store.cell_files import CellFile
 
 
 def zipped(folder: Path, out: Path, inside: str = "") -> Path:

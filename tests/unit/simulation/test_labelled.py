@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from nscweb.simulation.labelled import TIMES_H, LabelledCell, iter_labelled_cells
+from nscweb.simulation.labelled_cells import TIMES_H, LabelledCell, iter_labelled_cells
 from nscweb.simulation.traits import FATES
 
 # Cells 1, 41, 81, 121 and 161 of the training set of the shipped weights (seed 7, 150,000 cells): object number,

@@ -17,10 +17,10 @@ from sklearn.model_selection import GroupKFold, cross_val_predict, cross_val_sco
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from nscweb.preprocess.steps import border_background
+from nscweb.preprocess.pixel_steps import border_background
 from nscweb.simulation.camera import PROFILES
-from nscweb.simulation.cells import draw_sample
-from nscweb.simulation.labelled import LabelledCell, iter_labelled_cells
+from nscweb.simulation.labelled_cells import LabelledCell, iter_labelled_cells
+from nscweb.simulation.sample_cells import draw_sample
 from nscweb.simulation.traits import FATES
 from nscweb.simulation.writer import plan_study, sample_illumination
 

@@ -13,9 +13,9 @@ import pytest
 import tifffile
 
 from nscweb.io.formats.tiff import SIMULATED_MARK as READERS_MARK
-from nscweb.simulation.cells import KIND_SHARES, KINDS
 from nscweb.simulation.design import GROUPS, plan_study
-from nscweb.simulation.tiff import SIMULATED_MARK, tiff_bytes
+from nscweb.simulation.sample_cells import KIND_SHARES, KINDS
+from nscweb.simulation.small_tiff import SIMULATED_MARK, tiff_bytes
 from nscweb.simulation.traits import FATES
 from nscweb.simulation.writer import TRUTH_COLUMNS, write_study_zip
 

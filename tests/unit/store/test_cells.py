@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from nscweb.core.cells import CellImage
 from nscweb.core.errors import StoreError
-from nscweb.store.cells import CellFile, CellWriter
+from nscweb.store.cell_files import CellFile, CellWriter
 
 DTYPES = st.sampled_from([np.uint8, np.uint16, np.dtype(">u2"), np.int16, np.uint32, np.float32])
 

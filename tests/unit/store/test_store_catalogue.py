@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nscweb.core.errors import CatalogueLocked, StoreError, StudyExists, StudyNotFound
-from nscweb.core.runs import Provenance, Run
+from nscweb.core.run_record import Provenance, Run
 from nscweb.core.samples import Sample
 from nscweb.store.catalogue import Catalogue
 

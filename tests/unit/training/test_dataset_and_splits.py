@@ -12,8 +12,8 @@ from tiny_cells import CLASSES, RECIPE, toy_cells, toy_data
 
 from nscweb.core.cells import CellImage
 from nscweb.core.errors import InputRefused, JobCancelled, WrongUse
-from nscweb.preprocess.recipe import apply_recipe
-from nscweb.store.cells import CellWriter
+from nscweb.preprocess.prepare import apply_recipe
+from nscweb.store.cell_files import CellWriter
 from nscweb.training.cell_list import read_cell_list, write_cell_list
 from nscweb.training.dataset import CellFileSource, SampleLabel, classes_of, collect, read_cell_files
 from nscweb.training.splits import Split, split_by_cell, split_by_sample

@@ -12,7 +12,7 @@ from tiny_cells import CLASSES, RECIPE, toy_cells, toy_data
 from nscweb.core.errors import WrongUse
 from nscweb.core.recipe import InputRecipe
 from nscweb.models.architectures import ARCHITECTURES
-from nscweb.preprocess.recipe import finish_field
+from nscweb.preprocess.prepare import finish_field
 from nscweb.training import inputs
 from nscweb.training.dataset import collect
 from nscweb.training.field_store import FILE, FieldStore

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Row, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from nscweb.core.errors import JobNotFound
-from nscweb.store import tables
+from nscweb.store import schema as tables
 from nscweb.store.database import reading, transaction
 
 ACTIVE = ("queued", "running", "interrupted")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from nscweb.store.cells import BATCH
+from nscweb.store.cell_files import BATCH
 from nscweb.store.files import atomic_write, named, sync_folder
 
 _NUMBER = "object_number"

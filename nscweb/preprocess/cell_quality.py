@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.preprocess.frame_light import measure_illumination
 from nscweb.preprocess.gating import quality_flags
-from nscweb.preprocess.illumination import measure_illumination
 from nscweb.preprocess.inside import measure_inside
+from nscweb.preprocess.pixel_steps import Array, Float32, full_scale
 from nscweb.preprocess.shape import find_objects, measure_shape, objects_of, touching
-from nscweb.preprocess.steps import Array, Float32, full_scale
 
 if TYPE_CHECKING:
     import pandas as pd  # training, which measures images as well, runs on machines without it

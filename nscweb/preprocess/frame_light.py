@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.preprocess.steps import TRIMMED_MEAN_OF_NORMAL, Array, Float64
+from nscweb.preprocess.pixel_steps import TRIMMED_MEAN_OF_NORMAL, Array, Float64
 
 # Values of the border farther from its level than this many times its spread belong to a cell, not to the light.
 _CLIP = 4.0

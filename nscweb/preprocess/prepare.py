@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nscweb.core.errors import WrongUse
 from nscweb.core.recipe import InputRecipe
 from nscweb.preprocess.outline import outline_of
-from nscweb.preprocess.steps import (
+from nscweb.preprocess.pixel_steps import (
     Array,
     Float32,
     border_levels,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.simulation.camera import PROFILES, draw_illumination
-from nscweb.simulation.cells import draw_sample
+from nscweb.simulation.sample_cells import draw_sample
 from nscweb.simulation.traits import FATES
 
 TIMES_H: tuple[float, ...] = (12.0, 24.0, 48.0, 72.0, 120.0)
