@@ -14,9 +14,9 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from nscweb.evaluation.group_tests import group_tests
-from nscweb.evaluation.intervals import wilson
-from nscweb.evaluation.time_course import agreement, earliest_days, time_course
+from nscweb.evaluation.groups.pair_tests import group_tests
+from nscweb.evaluation.groups.time_course import agreement, earliest_days, time_course
+from nscweb.evaluation.scores.intervals import wilson
 
 HOURS = (12.0, 24.0, 48.0, 72.0, 120.0)
 CELLS = 2000

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.evaluation.dose_response import DoseCurve, dose_curve, four_parameters
-from nscweb.evaluation.intervals import wilson
+from nscweb.evaluation.groups.dose_response import DoseCurve, dose_curve, four_parameters
+from nscweb.evaluation.scores.intervals import wilson
 
 DOSES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 CELLS = 2000

@@ -12,8 +12,8 @@ import argparse
 
 import numpy as np
 
-from nscweb.evaluation.confusion import judged_metrics
-from nscweb.evaluation.judged import Judged
+from nscweb.evaluation.scores.confusion import judged_metrics
+from nscweb.evaluation.scores.known_cells import Judged
 
 CLASSES = ("astrocyte", "oligodendrocyte", "neuron")
 _EVIDENCE = np.array([[1.6, 0.0, -0.3], [0.2, 1.2, 0.0], [-0.4, 0.1, 2.0]])

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import read_card
-from nscweb.evaluation.cell_scores import CellScores
-from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
-from nscweb.evaluation.held_out import HeldOut
-from nscweb.evaluation.ratio_corrected import estimate
+from nscweb.evaluation.groups.means import group_estimates, replicate_rows
+from nscweb.evaluation.ratios.cell_scores import CellScores
+from nscweb.evaluation.ratios.corrected import estimate
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.held_out_file import read_held_out
 
 CLASSES = ("astrocyte", "oligodendrocyte", "neuron")

@@ -20,8 +20,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.card import read_card
-from nscweb.evaluation.held_out import HeldOut
-from nscweb.evaluation.ratio_corrected import estimate
+from nscweb.evaluation.ratios.corrected import estimate
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.services.mixtures import run_mixtures
 
 try:

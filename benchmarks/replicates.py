@@ -14,10 +14,10 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from nscweb.evaluation.equivalence import equivalence_table
-from nscweb.evaluation.group_summary import adjusted, anova_table
-from nscweb.evaluation.group_tests import MOST_GAMES_HOWELL, group_tests
-from nscweb.evaluation.mixed_model import odds_ratios
+from nscweb.evaluation.groups.equivalence import equivalence_table
+from nscweb.evaluation.groups.mixed_model import odds_ratios
+from nscweb.evaluation.groups.pair_tests import MOST_GAMES_HOWELL, group_tests
+from nscweb.evaluation.groups.spread import adjusted, anova_table
 from nscweb.services.counts import Count, compare_with_counts
 
 # name: replicates of the two groups, share, rho of the two groups, cells (low, high; log-uniform)
@@ -72,7 +72,7 @@ def pooled_p(positive: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 def said(p: np.ndarray) -> str:
     """Share of p below 0.05 with its 95 % interval."""
-    from nscweb.evaluation.intervals import wilson
+    from nscweb.evaluation.scores.intervals import wilson
 
     known = p[np.isfinite(p)]
     hits = float((known < 0.05).sum())

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.evaluation.cell_scores import CellScores
-from nscweb.evaluation.group_estimates import replicate_rows
-from nscweb.evaluation.group_tests import group_tests
-from nscweb.evaluation.held_out import HeldOut
-from nscweb.evaluation.ratio_corrected import estimate
-from nscweb.evaluation.shared_error import shared_error
+from nscweb.evaluation.groups.means import replicate_rows
+from nscweb.evaluation.groups.pair_tests import group_tests
+from nscweb.evaluation.groups.shared_error import shared_error
+from nscweb.evaluation.ratios.cell_scores import CellScores
+from nscweb.evaluation.ratios.corrected import estimate
+from nscweb.evaluation.scores.held_out import HeldOut
 
 FATES = ("astrocyte", "oligodendrocyte", "neuron")
 # name: planned shares of both groups, replicates, spread between them (log odds), held-out cells per class

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import read_card
-from nscweb.evaluation.intervals import wilson
+from nscweb.evaluation.scores.intervals import wilson
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.familiarity import values_of
 from nscweb.preprocess.cell_quality import measure_all

@@ -21,11 +21,11 @@ import pandas as pd
 
 from nscweb.core.card import CardEntry, read_card
 from nscweb.core.flags import pack
-from nscweb.evaluation.cell_scores import CellScores, cell_scores
-from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
-from nscweb.evaluation.intervals import wilson
-from nscweb.evaluation.ratio_corrected import estimate
-from nscweb.evaluation.shared_error import shared_error
+from nscweb.evaluation.groups.means import group_estimates, replicate_rows
+from nscweb.evaluation.groups.shared_error import shared_error
+from nscweb.evaluation.ratios.cell_scores import CellScores, cell_scores
+from nscweb.evaluation.ratios.corrected import estimate
+from nscweb.evaluation.scores.intervals import wilson
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.held_out_file import read_held_out
 from nscweb.preprocess.cell_quality import measure, quality_flags

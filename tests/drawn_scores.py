@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.evaluation.cell_scores import CellScores
-from nscweb.evaluation.held_out import HeldOut
+from nscweb.evaluation.ratios.cell_scores import CellScores
+from nscweb.evaluation.scores.held_out import HeldOut
 
 NAMES = ("astrocyte", "oligodendrocyte", "neuron")
 # Recalls of 0.78, 0.83 and 0.79: near those of the shipped model at day 1.

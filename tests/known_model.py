@@ -10,7 +10,7 @@ import numpy as np
 from random_models import write_random_model
 
 from nscweb.core.card import CardEntry, card_to_dict, read_card
-from nscweb.evaluation.held_out import HeldOut
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.held_out_file import HELD_OUT, held_out_record, pack_held_out
 
 CLASSES = ("astrocyte", "oligodendrocyte", "neuron")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import ModelError
-from nscweb.evaluation.held_out import HeldOut
+from nscweb.evaluation.scores.held_out import HeldOut
 
 HELD_OUT = "held_out.npz"
 _MOST_BYTES = 100_000_000

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
-from nscweb.evaluation.shift import Known, Summary, known, known_of, summarise
-from nscweb.evaluation.shift_pattern import Pattern, pattern, pattern_of
+from nscweb.evaluation.audit.shift import Known, Pattern, Summary, known, known_of, pattern, pattern_of, summarise
 from nscweb.inference.familiarity import reference_of
 from nscweb.preprocess.cell_quality import measure_many
 from nscweb.preprocess.pixel_steps import full_scale

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.evaluation.reference import IMMUNOFLUORESCENCE, published_group, published_reference
+from nscweb.evaluation.ratios.published_counts import IMMUNOFLUORESCENCE, published_group, published_reference
 from nscweb.reports.marks import mark
 from nscweb.reports.style import ordered_times, time_label
 

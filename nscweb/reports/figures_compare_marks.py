@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from plotly import graph_objects as go
 
-from nscweb.evaluation.estimates import METHODS
+from nscweb.evaluation.ratios.estimates import METHODS
 from nscweb.reports.marks import mark, mark_colour, symbol, warning_mark
 from nscweb.reports.style import NO_GROUP, plain, wrapped
 

@@ -10,8 +10,8 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from nscweb.core.classes import ClassScheme
-from nscweb.evaluation.ratios import replicate_ratios
-from nscweb.evaluation.reference import IMMUNOFLUORESCENCE, published_group
+from nscweb.evaluation.ratios.counted import replicate_ratios
+from nscweb.evaluation.ratios.published_counts import IMMUNOFLUORESCENCE, published_group
 from nscweb.reports.style import (
     INK,
     NO_GROUP,

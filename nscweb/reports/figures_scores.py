@@ -31,7 +31,7 @@ from nscweb.reports.style import (
 )
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.calibration import Reliability
+    from nscweb.evaluation.scores.reliability import Reliability
 
 MANY, NONE = "three or more classes", "none of these"
 _NOT_SURE = "#8a949f"
@@ -41,7 +41,7 @@ def reliability_figure(found: Reliability, *, simulated: bool = False) -> go.Fig
     """Share of cells that are right against the score, with intervals; honest scores lie on the dashed line.
 
     Args:
-        found: of `nscweb.evaluation.calibration`.
+        found: of `nscweb.evaluation.scores.reliability`.
         simulated: say so on the figure.
     """
     what = "cells named rightly" if not found.class_name else f"cells that are {plain(found.class_name)}"

@@ -10,7 +10,7 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from nscweb.core.classes import ClassScheme
-from nscweb.evaluation.dose_response import DoseCurve, four_parameters
+from nscweb.evaluation.groups.dose_response import DoseCurve, four_parameters
 from nscweb.reports.figures_compare_marks import add_mark_legend, add_signs, group_label
 from nscweb.reports.marks import mark, mark_colour, symbol
 from nscweb.reports.style import GRID, INK, MUTED, NO_GROUP, SERIES, SYMBOLS, finish, nothing_to_draw, plain, wrapped

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly import graph_objects as go
 
-from nscweb.evaluation.time_course import Agreement
+from nscweb.evaluation.groups.time_course import Agreement
 from nscweb.reports.figures_compare_marks import add_signs
 from nscweb.reports.style import (
     GRID,

@@ -20,9 +20,9 @@ from nscweb.services.controls import control_names, controls_sentence, held_out_
 from nscweb.services.runs import class_scheme, get_run, prediction_table
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.calibration import Reliability
-    from nscweb.evaluation.conformal import Coverage, Thresholds
-    from nscweb.evaluation.held_out import HeldOut
+    from nscweb.evaluation.scores.conformal import Coverage, Thresholds
+    from nscweb.evaluation.scores.held_out import HeldOut
+    from nscweb.evaluation.scores.reliability import Reliability
     from nscweb.services.context import App
     from nscweb.services.dashboard import Filters
 
@@ -141,7 +141,7 @@ def sets_of(app: App, run: Run | str, filters: Filters | None = None, alpha: flo
         ModelError: the file of the model is damaged.
         WrongUse: `alpha` is not between 0 and 1.
     """
-    from nscweb.evaluation.conformal import ordered_codes, prediction_sets, set_codes, set_word, share_of_sets
+    from nscweb.evaluation.scores.conformal import ordered_codes, prediction_sets, set_codes, set_word, share_of_sets
     from nscweb.services.dashboard import Filters
     from nscweb.services.run_cells import filtered_cells, run_cells
 
@@ -196,7 +196,7 @@ def set_words(app: App, run: Run | str, alpha: float = DEFAULT_ALPHA) -> pd.Seri
     Raises:
         ModelError: the file of the model is damaged.
     """
-    from nscweb.evaluation import conformal
+    from nscweb.evaluation.scores import conformal
 
     found = get_run(app, run)
     table = prediction_table(app, found)
@@ -224,7 +224,7 @@ def _by_group(table: pd.DataFrame) -> pd.DataFrame:
 
     Samples of one replicate are joined by their cells; a sample without a replicate name stands for itself.
     """
-    from nscweb.evaluation.intervals import t_quantile
+    from nscweb.evaluation.scores.intervals import t_quantile
 
     keys = ["group", "time_h", "set"]
     own = table["replicate"].where(table["replicate"] != "", table["sample_id"])
@@ -243,21 +243,21 @@ def _by_group(table: pd.DataFrame) -> pd.DataFrame:
 
 @lru_cache(maxsize=8)
 def _reliabilities(held: HeldOut) -> tuple[Reliability, ...]:
-    from nscweb.evaluation.calibration import reliabilities
+    from nscweb.evaluation.scores.reliability import reliabilities
 
     return tuple(reliabilities(held, rounds=500))
 
 
 @lru_cache(maxsize=16)
 def _limits(held: HeldOut, alpha: float) -> Thresholds:
-    from nscweb.evaluation.conformal import thresholds
+    from nscweb.evaluation.scores.conformal import thresholds
 
     return thresholds(held, alpha)
 
 
 @lru_cache(maxsize=16)
 def _coverage(held: HeldOut, alpha: float) -> Coverage | None:
-    from nscweb.evaluation.conformal import checked_coverage
+    from nscweb.evaluation.scores.conformal import checked_coverage
 
     pairs = np.unique(np.stack([held.labels, held.samples]), axis=1)
     if np.bincount(pairs[0], minlength=len(held.classes)).min() < 2:

@@ -10,8 +10,8 @@ import pandas as pd
 from nscweb.core.timepoint import TimePoint
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.calibration import Reliability
-    from nscweb.evaluation.conformal import Coverage
+    from nscweb.evaluation.scores.conformal import Coverage
+    from nscweb.evaluation.scores.reliability import Reliability
 
 
 def reliability_rows(found: list[Reliability]) -> pd.DataFrame:

@@ -82,7 +82,7 @@ def compare_models(app: App, first: Run | str, second: Run | str, *, seed: int =
         StudyError: no cell has a true class that the models know.
     """
     from nscweb.core.classes import class_codes
-    from nscweb.evaluation.compare_models import Paired, differences, mcnemar_table, verdict
+    from nscweb.evaluation.scores.model_pairs import Paired, differences, mcnemar_table, verdict
 
     one, two = get_run(app, first), get_run(app, second)
     _check(one, two)

@@ -22,8 +22,8 @@ from nscweb.services.run_cells import cells_key
 from nscweb.services.runs import get_run, one_look
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.estimates import Estimates
-    from nscweb.evaluation.shared_error import SharedError
+    from nscweb.evaluation.groups.shared_error import SharedError
+    from nscweb.evaluation.ratios.estimates import Estimates
     from nscweb.reports.words import Answer
     from nscweb.services.context import App
 
@@ -114,8 +114,8 @@ def _kept_or_made(app: App, found: Run, chosen: Filters, method: str, control: s
 
 
 def _compare(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str) -> Comparison:
-    from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
-    from nscweb.evaluation.shared_error import shared_error
+    from nscweb.evaluation.groups.means import group_estimates, replicate_rows
+    from nscweb.evaluation.groups.shared_error import shared_error
 
     data = dashboard.dashboard_data(app, run, filters)
     estimates = estimates_of(app, run, filters, method)

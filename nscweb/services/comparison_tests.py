@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nscweb.evaluation.adjusting import adjusted
+from nscweb.evaluation.groups.p_values import adjusted
 from nscweb.services.fitness_lights import SEVERITY
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.shared_error import SharedError
+    from nscweb.evaluation.groups.shared_error import SharedError
 
 # ``difference`` is ``group`` minus ``other``; ``p`` is adjusted, ``p_single`` is not.
 COMPARED_COLUMNS: tuple[str, ...] = (
@@ -53,7 +53,7 @@ def group_comparisons(
     Returns:
         Columns `COMPARED_COLUMNS`; ``light`` is the worse of the two groups.
     """
-    from nscweb.evaluation.group_tests import ADJUSTMENTS, group_tests
+    from nscweb.evaluation.groups.pair_tests import ADJUSTMENTS, group_tests
 
     if rows.empty or rows["group"].nunique() < 2:
         return pd.DataFrame(columns=list(COMPARED_COLUMNS))

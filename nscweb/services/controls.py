@@ -25,7 +25,7 @@ from nscweb.services.populations import classes_of_populations, known_classes
 from nscweb.services.runs import get_run, study_of
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.held_out import HeldOut
+    from nscweb.evaluation.scores.held_out import HeldOut
     from nscweb.services.context import App
 
 _NAMED = 6  # control samples that a sentence names
@@ -187,8 +187,8 @@ def _controls(app: App, run: Run) -> tuple[HeldOut | None, str]:
 
 
 def _read(app: App, run: Run, study: Study, names: Sequence[str]) -> tuple[HeldOut | None, str]:
-    from nscweb.evaluation.filters import kept_cells
-    from nscweb.evaluation.held_out import HeldOut
+    from nscweb.evaluation.ratios.cell_filters import kept_cells
+    from nscweb.evaluation.scores.held_out import HeldOut
     from nscweb.services.dashboard import Filters
     from nscweb.services.run_cells import run_cells
 

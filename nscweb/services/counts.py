@@ -20,7 +20,7 @@ from nscweb.services.file_lock import file_lock
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.shared_error import SharedError
+    from nscweb.evaluation.groups.shared_error import SharedError
     from nscweb.services.context import App
 
 UNITS: tuple[str, ...] = ("cells", "fields", "cultures", "not known")
@@ -131,7 +131,7 @@ def published_counts(groups: Sequence[str], classes: Sequence[str]) -> tuple[Cou
     Fates are matched with `classes` without regard to case; those that the model does not know are left out.
     The paper gives three imaging fields for a count (Fig 3), not three cultures.
     """
-    from nscweb.evaluation.reference import SOURCE, reference_for
+    from nscweb.evaluation.ratios.published_counts import SOURCE, reference_for
 
     known = {name.casefold().rstrip("s"): name for name in classes}
     table = reference_for(groups)
@@ -202,11 +202,11 @@ def compare_with_counts(
     """
     from scipy.stats import t, ttest_1samp
 
-    from nscweb.evaluation.group_summary import adjusted
-    from nscweb.evaluation.intervals import t_interval, wilson
-    from nscweb.evaluation.reference import SOURCE
-    from nscweb.evaluation.replicate_rows import FEWEST, all_the_same, checked_rows, same_words, values_of
-    from nscweb.evaluation.shared_error import combined
+    from nscweb.evaluation.groups.replicate_rows import FEWEST, all_the_same, checked_rows, same_words, values_of
+    from nscweb.evaluation.groups.shared_error import combined
+    from nscweb.evaluation.groups.spread import adjusted
+    from nscweb.evaluation.ratios.published_counts import SOURCE
+    from nscweb.evaluation.scores.intervals import t_interval, wilson
 
     table = checked_rows(rows)
     hours, groups, classes = (table[name].to_numpy() for name in ("time_h", "group", "class"))

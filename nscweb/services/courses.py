@@ -14,9 +14,9 @@ from nscweb.services.export_lights import worst_light
 from nscweb.services.runs import get_run, study_of
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.dose_response import DoseCurve
-    from nscweb.evaluation.shared_error import SharedError
-    from nscweb.evaluation.time_course import Agreement
+    from nscweb.evaluation.groups.dose_response import DoseCurve
+    from nscweb.evaluation.groups.shared_error import SharedError
+    from nscweb.evaluation.groups.time_course import Agreement
     from nscweb.services.context import App
 
 _DOSE = re.compile(r"^(dose|concentration|conc)\b\.?\s*[\(\[]?\s*([^\)\]]*?)\s*[\)\]]?$", re.IGNORECASE)
@@ -87,7 +87,7 @@ def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: S
             replicate at a time.
         shared: error of the correction that all samples have in common (`Comparison.shared`).
     """
-    from nscweb.evaluation.time_course import agreement, first_against_final, shared_ends, time_course
+    from nscweb.evaluation.groups.time_course import agreement, first_against_final, shared_ends, time_course
 
     pairs = first_against_final(rows)
     found = {
@@ -103,7 +103,7 @@ def earliest_of(tests: pd.DataFrame) -> pd.DataFrame:
     Args:
         tests: from `services.statistics.statistics_of`, against a control.
     """
-    from nscweb.evaluation.time_course import earliest_days
+    from nscweb.evaluation.groups.time_course import earliest_days
 
     return earliest_days(tests)
 
@@ -191,7 +191,7 @@ def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
         samples: one row per sample and class: sample_id, group, time_h, replicate, class, ratio
             (`Estimates.table`); of ``cells`` the sum and of ``light`` the worst is kept, where there are such columns.
     """
-    from nscweb.evaluation.dose_response import dose_curve
+    from nscweb.evaluation.groups.dose_response import dose_curve
 
     doses, unit, sentence = doses_of(app, run)
     columns = ["series", "time_h", "class", "dose", "replicate", "ratio"]

@@ -19,7 +19,7 @@ from nscweb.services.run_cells import filtered_cells, run_cells
 from nscweb.services.runs import class_scheme, get_run, sheet_changed, study_of
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.cell_scores import CellScores
+    from nscweb.evaluation.ratios.cell_scores import CellScores
     from nscweb.services.context import App
 
 # The focus and singlet gates of the field: out of the statistics unless somebody asks for them, and the same
@@ -108,7 +108,7 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
     Raises:
         StoreError: there is no such run or its table is damaged.
     """
-    from nscweb.evaluation.ratios import cell_ratios, group_ratios
+    from nscweb.evaluation.ratios.counted import cell_ratios, group_ratios
     from nscweb.services.controls import control_names
 
     found = get_run(app, run)

@@ -122,7 +122,7 @@ def evaluate_run(
         StudyError: no cell has a true class that the model knows, or most of the cells trained the model and
             `even_if_trained_on` is False.
     """
-    from nscweb.evaluation.confusion import classification_metrics
+    from nscweb.evaluation.scores.confusion import classification_metrics
 
     found = get_run(app, run)
     classes = class_scheme(found)
@@ -187,7 +187,7 @@ def evaluated_rows(
 
 
 def _by_time(table: pd.DataFrame, classes: ClassScheme, seed: int) -> tuple[TimeEvaluation, ...]:
-    from nscweb.evaluation.confusion import classification_metrics
+    from nscweb.evaluation.scores.confusion import classification_metrics
 
     if table["time_h"].nunique(dropna=False) < 2:
         return ()

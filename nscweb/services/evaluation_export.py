@@ -119,7 +119,7 @@ def write_evaluation(
 
 def figures(result: Evaluation, bands: CurveBands | None = None) -> dict[str, Figure]:
     """Name -> figure; curves with their bands where they are given."""
-    from nscweb.evaluation.curve_bands import MACRO
+    from nscweb.evaluation.scores.curve_bands import MACRO
     from nscweb.reports.figures_accuracy import accuracy_by_time, shortcut_bars
     from nscweb.reports.figures_evaluate import confusion_figure, pr_figure, roc_figure
 

@@ -29,7 +29,7 @@ SHORTCUT_FEATURES: tuple[str, ...] = ("background", "height", "width", "mean_int
 
 def confusion_matrix(table: pd.DataFrame, classes: ClassScheme) -> NDArray[np.int64]:
     """(K, K) counts, rows true, columns predicted."""
-    from nscweb.evaluation.confusion import confusion
+    from nscweb.evaluation.scores.confusion import confusion
 
     return np.asarray(confusion(table["true_class"], table["predicted"], classes.names), np.int64)
 
@@ -47,7 +47,7 @@ def row_percent(matrix: NDArray[np.int64]) -> tuple[tuple[float, ...], ...]:
 
 def diagonal_shares(matrix: NDArray[np.int64]) -> tuple[tuple[float, float, float], ...]:
     """Per class the share of its cells that are right, with its Wilson interval: (share, low, high)."""
-    from nscweb.evaluation.intervals import wilson
+    from nscweb.evaluation.scores.intervals import wilson
 
     result = []
     for index, row in enumerate(matrix):
@@ -64,7 +64,7 @@ def curves(
 
     Classes without a positive or without a negative cell have no curve.
     """
-    from nscweb.evaluation.curves import pr, roc
+    from nscweb.evaluation.scores.curves import pr, roc
 
     receiver: dict[str, pd.DataFrame] = {}
     precision: dict[str, pd.DataFrame] = {}
@@ -82,7 +82,7 @@ def curves(
 
 def shortcuts(app: App, run: Run, table: pd.DataFrame, seed: int) -> tuple[dict[str, Any], list[str]]:
     """What recording conditions alone tell about the class, and the sentence for the warnings."""
-    from nscweb.evaluation.shortcuts import shortcut_check
+    from nscweb.evaluation.audit.shortcuts import shortcut_check
 
     features = quality_of(app, run, table)
     if features is None:

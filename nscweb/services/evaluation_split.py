@@ -13,13 +13,13 @@ from nscweb.core.card import Metric
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
 from nscweb.core.timepoint import TimePoint
-from nscweb.evaluation.curve_bands import MACRO, CurveBands, bands_table, curve_bands
+from nscweb.evaluation.scores.curve_bands import MACRO, CurveBands, bands_table, curve_bands
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.evaluation_parts import Matrix, as_tuple
 from nscweb.services.runs import study_of
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.judged import Judged
+    from nscweb.evaluation.scores.known_cells import Judged
     from nscweb.services.context import App
 
 __all__ = [
@@ -100,7 +100,7 @@ def split_evaluation(app: App, result: Evaluation, by: str, *, seed: int = 0) ->
     Raises:
         WrongUse: no such split.
     """
-    from nscweb.evaluation.confusion import judged_metrics
+    from nscweb.evaluation.scores.confusion import judged_metrics
 
     names = part_names(app, result, by)
     cells = judged_cells(result)
@@ -128,7 +128,7 @@ def split_evaluation(app: App, result: Evaluation, by: str, *, seed: int = 0) ->
 
 def judged_cells(result: Evaluation, names: NDArray[np.object_] | None = None, part: str = "") -> Judged:
     """The evaluated cells as arrays; of one part where its names are given (`part_names`)."""
-    from nscweb.evaluation.judged import judged
+    from nscweb.evaluation.scores.known_cells import judged
 
     cells = judged(result.table, result.classes.names)
     return cells if names is None else cells.take(names == part)

@@ -133,7 +133,7 @@ def counted(table: pd.DataFrame, filters: Filters, controls: Sequence[str] = ())
 
     Corrected ratios also use cells below the filter by score (`services.ratios.estimates_of`).
     """
-    from nscweb.evaluation.filters import filter_predictions
+    from nscweb.evaluation.ratios.cell_filters import filter_predictions
 
     kept, _ = filter_predictions(table, **asdict(filters), controls=controls)
     return np.asarray(table.index.isin(kept.index), bool)

@@ -11,7 +11,7 @@ import pandas as pd
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
-from nscweb.evaluation.filters import USED_FOR_CALIBRATION
+from nscweb.evaluation.ratios.cell_filters import USED_FOR_CALIBRATION
 
 if TYPE_CHECKING:
     from nscweb.services.comparison import Comparison

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nscweb.core.card import ModelCard
-from nscweb.evaluation.shift import FEWEST_SAMPLES, Known, Shift, Summary
+from nscweb.evaluation.audit.shift import FEWEST_SAMPLES, Known, Shift, Summary
 from nscweb.inference.sample_figures import STORED
 from nscweb.services.fitness_lights import GREEN, LIGHTS, RED, YELLOW
 from nscweb.services.fitness_words import advice_for, decided_words, few_cells_words, shift_words

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nscweb.evaluation.shift import Shift
+from nscweb.evaluation.audit.shift import Shift
 from nscweb.services.fitness_lights import GREEN, RED, YELLOW
 
 TITLES: dict[str, str] = {

@@ -206,7 +206,7 @@ def _check(
 
 def _auc(columns: pd.DataFrame, truth: NDArray[Any], names: NDArray[Any], seed: int) -> tuple[float, bool]:
     """AUC of single cells, and whether whole samples were left out (a group with one sample cannot be)."""
-    from nscweb.evaluation.shortcuts import shortcut_check
+    from nscweb.evaluation.audit.shortcuts import shortcut_check
 
     try:
         report = shortcut_check(columns, truth, names, seed)

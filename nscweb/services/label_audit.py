@@ -24,7 +24,7 @@ from nscweb.services.pixels import images_of
 from nscweb.services.runs import class_scheme, get_run, prediction_table, study_of, table_version
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.label_audit import LabelAudit
+    from nscweb.evaluation.audit.confident_learning import LabelAudit
     from nscweb.services.context import App
 
 # More cells than these are drawn from, evenly over the samples.
@@ -111,7 +111,7 @@ def run_label_audit(
         InputRefused: fewer than two classes with two cells each.
         ModelError, StoreError, JobCancelled.
     """
-    from nscweb.evaluation.probe import deal_folds, out_of_fold
+    from nscweb.evaluation.audit.logistic_probe import deal_folds, out_of_fold
 
     found = get_run(app, run)
     classes = class_scheme(found)
@@ -208,7 +208,7 @@ def audit_table(found: AuditResult, decided: dict[str, dict[str, Any]]) -> pd.Da
 
 
 def _result(run: Run, kept: pd.DataFrame, info: dict[str, Any]) -> AuditResult:
-    from nscweb.evaluation.label_audit import audit_labels
+    from nscweb.evaluation.audit.confident_learning import audit_labels
 
     classes = class_scheme(run)
     scores = kept[classes.columns()].to_numpy(np.float64)

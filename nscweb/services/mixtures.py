@@ -20,8 +20,8 @@ from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.cell_scores import CellScores
-    from nscweb.evaluation.held_out import HeldOut
+    from nscweb.evaluation.ratios.cell_scores import CellScores
+    from nscweb.evaluation.scores.held_out import HeldOut
 
 MIXTURE_COLUMNS: tuple[str, ...] = (
     "mixture",
@@ -92,7 +92,7 @@ def run_mixtures(
         cells: of each mixture.
         mixtures: how many.
         time_h: of all mixtures; None takes the time points in turn.
-        method: key of `nscweb.evaluation.estimates.METHODS`.
+        method: key of `nscweb.evaluation.ratios.estimates.METHODS`.
         rounds: bootstrap rounds of the intervals.
         seed: of all draws.
 
@@ -102,8 +102,8 @@ def run_mixtures(
         ModelError: the file of held-out scores is damaged.
         JobCancelled: somebody asked to stop.
     """
-    from nscweb.evaluation.conformal import sample_parts
-    from nscweb.evaluation.ratio_corrected import estimate
+    from nscweb.evaluation.ratios.corrected import estimate
+    from nscweb.evaluation.scores.conformal import sample_parts
 
     held = _held(entry)
     _check(held, cells, mixtures)
@@ -184,7 +184,7 @@ def _mix(
     held: HeldOut, truth: NDArray[np.float64], hours: Sequence[float | None], cells: int, generator: np.random.Generator
 ) -> CellScores:
     """Mixtures as if they were the samples of a run; the cells of each class are drawn by the true ratio."""
-    from nscweb.evaluation.cell_scores import CellScores
+    from nscweb.evaluation.ratios.cell_scores import CellScores
 
     rows, sample = [], []
     for number, (share, time) in enumerate(zip(truth, hours, strict=True)):

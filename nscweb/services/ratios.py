@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nscweb.core.card import CardEntry
-    from nscweb.evaluation.estimates import Estimates
-    from nscweb.evaluation.held_out import HeldOut
+    from nscweb.evaluation.ratios.estimates import Estimates
+    from nscweb.evaluation.scores.held_out import HeldOut
     from nscweb.services.context import App
     from nscweb.services.dashboard import Filters
 
@@ -48,7 +48,7 @@ def held_out_of(app: App, run: Run | str) -> HeldOut | None:
 
 def held_out_from_confusion(entry: CardEntry, classes: tuple[str, ...]) -> HeldOut | None:
     """The confusion matrices of a card written out as cells; None when it has none or other classes."""
-    from nscweb.evaluation.held_out import HeldOut
+    from nscweb.evaluation.scores.held_out import HeldOut
 
     card = entry.card
     tables = {float(hours): table for hours, table in card.performance.confusion_by_time.items()}
@@ -81,9 +81,9 @@ def estimates_of(app: App, run: Run | str, filters: Filters | None = None, metho
 
     Raises:
         StoreError: there is no such run or its table is damaged.
-        WrongUse: `method` is not one of `nscweb.evaluation.estimates.METHODS`.
+        WrongUse: `method` is not one of `nscweb.evaluation.ratios.estimates.METHODS`.
     """
-    from nscweb.evaluation.ratio_corrected import estimate
+    from nscweb.evaluation.ratios.corrected import estimate
     from nscweb.services.dashboard import Filters
 
     found = get_run(app, run)
@@ -115,7 +115,7 @@ def estimates_of(app: App, run: Run | str, filters: Filters | None = None, metho
 
 def group_estimates_of(app: App, run: Run | str, filters: Filters | None = None, method: str = "pacc") -> pd.DataFrame:
     """Mean and interval over replicates of each group and time point; columns `GROUP_ESTIMATE_COLUMNS`."""
-    from nscweb.evaluation.group_estimates import group_estimates
+    from nscweb.evaluation.groups.means import group_estimates
 
     return group_estimates(estimates_of(app, run, filters, method))
 

@@ -44,7 +44,7 @@ from nscweb.services.runs import get_run, study_of, table_version
 from nscweb.services.statistics import TestSettings, default_control
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.calibration import Reliability
+    from nscweb.evaluation.scores.reliability import Reliability
     from nscweb.services.context import App
 
 __all__ = ["COMPARED", "ReportData", "figure_tables", "file_place", "report_data"]

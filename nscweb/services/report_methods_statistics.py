@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nscweb.evaluation.estimates import ROUNDS
+from nscweb.evaluation.ratios.estimates import ROUNDS
 from nscweb.reports.words_numbers import listed
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_references import cite, numbers, plural

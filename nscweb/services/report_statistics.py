@@ -10,7 +10,7 @@ import pandas as pd
 
 from nscweb.core.errors import NscwebError
 from nscweb.core.progress import Progress, no_progress
-from nscweb.evaluation.group_direction import directed
+from nscweb.evaluation.groups.direction import directed
 from nscweb.services import counts, courses, statistics
 from nscweb.services.comparison import Comparison
 from nscweb.services.report_parts import Gathered

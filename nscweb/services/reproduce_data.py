@@ -172,7 +172,7 @@ def _media(plan: dict[str, Any], seed: int, class_of: dict[str, int], markers: t
 
 def _inducers(protocol: Protocol, seed: int, markers: tuple[str, ...]) -> tuple[Iterator[Any], dict[str, float]]:
     """Cells of the paper's inducers at its early time point, whose fates are already those counted in the end."""
-    from nscweb.evaluation.reference import IMMUNOFLUORESCENCE, published_reference
+    from nscweb.evaluation.ratios.published_counts import IMMUNOFLUORESCENCE, published_reference
     from nscweb.simulation.media import fate_shares, iter_medium_cells
     from nscweb.training.dataset import LabelledCell, SampleLabel
 

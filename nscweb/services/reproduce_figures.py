@@ -109,7 +109,7 @@ def pooled(results: Iterable[Result]) -> pd.DataFrame:
 
 def metric_rows(result: Result, protocol: Protocol, seed: int, rounds: int) -> list[dict[str, Any]]:
     """Figures of one training: overall and per class, plus those that single papers print."""
-    from nscweb.evaluation.confusion import classification_metrics, confusion
+    from nscweb.evaluation.scores.confusion import classification_metrics, confusion
 
     unit = result.unit
     found = classification_metrics(result.scores, result.classes, seed=seed, rounds=rounds)
@@ -149,7 +149,7 @@ def metric_rows(result: Result, protocol: Protocol, seed: int, rounds: int) -> l
 
 def metrics_by_time(results: Sequence[Result], seed: int, rounds: int) -> list[Metric]:
     """Accuracy and recall of each time point, over the held-out cells of all `results` together."""
-    from nscweb.evaluation.confusion import classification_metrics
+    from nscweb.evaluation.scores.confusion import classification_metrics
 
     table = pooled(results)
     found = classification_metrics(table, results[0].classes, seed=seed, by_time=True, rounds=rounds)

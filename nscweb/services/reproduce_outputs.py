@@ -74,7 +74,7 @@ def loss_curves(done: Finished, output: Output) -> Piece:
 
 def confusion(done: Finished, output: Output) -> Piece:
     """Options: model, split, task."""
-    from nscweb.evaluation.confusion import confusion as count
+    from nscweb.evaluation.scores.confusion import confusion as count
     from nscweb.reports.figures_evaluate import confusion_data, confusion_figure
 
     results = _any(done.chosen(output))

@@ -130,7 +130,7 @@ def _believed(trials: pd.DataFrame, search: Search) -> pd.DataFrame:
 
 
 def _mean_auc(scores: pd.DataFrame, classes: tuple[str, ...]) -> float:
-    from nscweb.evaluation.curves import auc
+    from nscweb.evaluation.scores.curves import auc
 
     areas = []
     for name in classes:

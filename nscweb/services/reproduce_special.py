@@ -63,7 +63,7 @@ def timing(done: Finished, output: Output) -> Piece:
 
 def inducers(done: Finished, output: Output) -> Piece:
     """Per cent of the asked fate predicted from early cells of each inducer, against immunofluorescence."""
-    from nscweb.evaluation.reference import PREDICTED, published_reference
+    from nscweb.evaluation.ratios.published_counts import PREDICTED, published_reference
     from nscweb.reports.figures_reproduce import inducer_ratios
 
     results = done.chosen(output)
@@ -124,7 +124,7 @@ def _early_cells(done: Finished, result: Result) -> pd.DataFrame:
 
 def donors(done: Finished, output: Output) -> Piece:
     """Per cent of cells called the first class for each donor, and per cent by the marker."""
-    from nscweb.evaluation.intervals import wilson
+    from nscweb.evaluation.scores.intervals import wilson
     from nscweb.reports.figures_reproduce import donor_ratios
 
     results = done.chosen(output)
@@ -156,7 +156,7 @@ def donors(done: Finished, output: Output) -> Piece:
 
 def shapes(done: Finished, output: Output) -> Piece:
     """Shape modes of all cells and their shares in each donor. Options: modes, limit."""
-    from nscweb.evaluation.shape_modes import ALL, shape_modes
+    from nscweb.evaluation.audit.shape_modes import ALL, shape_modes
     from nscweb.preprocess.outline import outline_of
     from nscweb.reports.figures_reproduce import shape_modes_figure
 

@@ -76,7 +76,7 @@ def _class_of(sample: Sample, own: dict[str, str]) -> str:
 
 
 def _published(group: str) -> str:
-    from nscweb.evaluation.reference import published_group
+    from nscweb.evaluation.ratios.published_counts import published_group
 
     return published_group(group) or group
 

@@ -14,8 +14,8 @@ from nscweb.core.run_record import Run
 from nscweb.services.runs import class_scheme, get_run, prediction_table, table_version
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.cell_scores import CellScores
-    from nscweb.evaluation.filters import FilterCounts
+    from nscweb.evaluation.ratios.cell_filters import FilterCounts
+    from nscweb.evaluation.ratios.cell_scores import CellScores
     from nscweb.services.context import App
     from nscweb.services.dashboard import Filters
 
@@ -33,7 +33,7 @@ def run_cells(app: App, run: Run | str) -> CellScores:
     Raises:
         StoreError: there is no such run or its table is damaged.
     """
-    from nscweb.evaluation.cell_scores import cell_scores
+    from nscweb.evaluation.ratios.cell_scores import cell_scores
 
     found = get_run(app, run)
     key = cells_key(app, found)
@@ -64,7 +64,7 @@ def filtered_cells(app: App, run: Run | str, filters: Filters) -> tuple[NDArray[
 
     Samples that the ratios are calibrated on are never counted: a result that is also its own measure says nothing.
     """
-    from nscweb.evaluation.filters import kept_cells
+    from nscweb.evaluation.ratios.cell_filters import kept_cells
     from nscweb.services.controls import control_names
 
     return kept_cells(run_cells(app, run), **asdict(filters), controls=control_names(app, run))

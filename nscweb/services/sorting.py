@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nscweb.evaluation.thresholds import SortingCurve, sorting_curve, sorting_sentence
+from nscweb.evaluation.scores.thresholds import SortingCurve, sorting_curve, sorting_sentence
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.evaluation_split import judged_cells, part_names
 

@@ -13,7 +13,7 @@ from nscweb.core.run_record import Run
 from nscweb.services.runs import get_run, study_of
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.shared_error import SharedError
+    from nscweb.evaluation.groups.shared_error import SharedError
     from nscweb.services.context import App
 
 
@@ -112,8 +112,8 @@ def statistics_of(
     Raises:
         WrongUse: a control group without rows, or an unknown way to adjust.
     """
-    from nscweb.evaluation.group_summary import anova_table, summary_table
-    from nscweb.evaluation.group_tests import group_tests
+    from nscweb.evaluation.groups.pair_tests import group_tests
+    from nscweb.evaluation.groups.spread import anova_table, summary_table
     from nscweb.services.statistics_words import tested_sentences
 
     shown = _narrowed(rows, settings)
@@ -142,7 +142,7 @@ def equivalence_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
     Args:
         rows: the same replicate rows as for `statistics_of`.
     """
-    from nscweb.evaluation.equivalence import EQUIVALENCE_COLUMNS, equivalence_table
+    from nscweb.evaluation.groups.equivalence import EQUIVALENCE_COLUMNS, equivalence_table
 
     if found.control is None:
         return pd.DataFrame(columns=list(EQUIVALENCE_COLUMNS))
@@ -159,7 +159,7 @@ def equivalence_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
 
 def odds_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
     """Logit model of cells within replicates: evaluation.mixed_model; empty without a control."""
-    from nscweb.evaluation.mixed_model import MODEL_COLUMNS, odds_ratios
+    from nscweb.evaluation.groups.mixed_model import MODEL_COLUMNS, odds_ratios
 
     if found.control is None:
         return pd.DataFrame(columns=list(MODEL_COLUMNS))
@@ -245,8 +245,8 @@ def _control(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSetting
 
 
 def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int) -> pd.DataFrame:
-    from nscweb.evaluation.power import detectable_difference, needed_replicates, pooled_spread
-    from nscweb.evaluation.replicate_rows import checked_rows, panels
+    from nscweb.evaluation.groups.power import detectable_difference, needed_replicates, pooled_spread
+    from nscweb.evaluation.groups.replicate_rows import checked_rows, panels
 
     lines = []
     level = 0.05 / max(1, comparisons)

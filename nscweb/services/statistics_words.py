@@ -21,7 +21,7 @@ def tested_sentences(
         adjust: key of `evaluation.group_tests.ADJUSTMENTS`.
         corrected: ratios are corrected, so that they share an error.
     """
-    from nscweb.evaluation.group_tests import ADJUSTMENTS
+    from nscweb.evaluation.groups.pair_tests import ADJUSTMENTS
 
     groups = rows["group"].astype(str).nunique()
     if len(shown) < 2:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nscweb.core.progress import CancelAsked, never_cancelled, stop_if_asked
-from nscweb.evaluation.shift import Summary
+from nscweb.evaluation.audit.shift import Summary
 from nscweb.inference.embeddings import CALIBRATION_KEY, FeatureReference, fit_reference, reference_from
 from nscweb.inference.familiarity import FAR_QUANTILE, input_statistics
 from nscweb.inference.sample_figures import SAMPLES_KEY, confidences, reference_of_samples, stored_figures, summaries

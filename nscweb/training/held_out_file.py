@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.evaluation.held_out import HeldOut
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.held_out_file import HELD_OUT, held_out_record, pack_held_out
 from nscweb.training.checkpoint import write_atomically
 from nscweb.training.dataset import TrainingData

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from nscweb.core.run_record import Run
-from nscweb.evaluation.estimates import METHODS
+from nscweb.evaluation.ratios.estimates import METHODS
 from nscweb.services import comparison as comparisons
 from nscweb.services import runs, statistics
 from nscweb.services.comparison import Comparison

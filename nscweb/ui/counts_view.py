@@ -7,7 +7,7 @@ import streamlit as st
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import NscwebError
-from nscweb.evaluation.shared_error import SharedError
+from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.services import counts
 from nscweb.services.context import App
 from nscweb.services.runs import study_of

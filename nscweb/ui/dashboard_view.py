@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from nscweb.evaluation.filters import USED_FOR_CALIBRATION
+from nscweb.evaluation.ratios.cell_filters import USED_FOR_CALIBRATION
 from nscweb.reports.figures_ratios import stacked_ratios, stacked_ratios_data
 from nscweb.reports.marks import MARK_HELP, mark
 from nscweb.services import export

@@ -20,7 +20,7 @@ from nscweb.services.label_audit import AuditResult
 from nscweb.services.sorting import SortingCurve, sorting_of
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.curve_bands import CurveBands
+    from nscweb.evaluation.scores.curve_bands import CurveBands
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

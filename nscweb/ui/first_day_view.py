@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from nscweb.evaluation.time_course import Agreement
+from nscweb.evaluation.groups.time_course import Agreement
 from nscweb.reports.figures_statistics_time import bland_altman
 from nscweb.services.courses import Courses
 from nscweb.ui import figures, show

@@ -22,7 +22,7 @@ from nscweb.ui import controls_view, figures, show
 from nscweb.ui.text import count, plain
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.calibration import Reliability
+    from nscweb.evaluation.scores.reliability import Reliability
 
 RELIABILITY_HELP = (
     "Cells of known class that the model has never seen, sorted by the score that it gave them into ten groups of "

@@ -7,8 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.run_record import Run
-from nscweb.evaluation.group_direction import directed, in_order, rows_with
-from nscweb.evaluation.shared_error import SharedError
+from nscweb.evaluation.groups.direction import directed, in_order, rows_with
+from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.reports.figures_statistics import differences, differences_data
 from nscweb.services import statistics
 from nscweb.services.comparison import answer_of

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.run_record import Run
-from nscweb.evaluation.shared_error import SharedError
+from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.reports import figures_statistics as drawn
 from nscweb.reports import figures_statistics_time as drawn_time
 from nscweb.services import courses, statistics

@@ -266,7 +266,7 @@ def test_intervals_without_the_error_of_the_correction_say_so(data_folder: Path,
     for shared in (False, True):
         given = "data.shared = SharedError((), {})\n" if shared else "data.shared = None\n"
         text = script.replace("show_time_course(app", given + "show_time_course(app")
-        text = "from nscweb.evaluation.shared_error import SharedError\n" + text
+        text = "from nscweb.evaluation.groups.shared_error import SharedError\n" + text
         test = AppTest.from_string(text, default_timeout=120).run()
         assert is_healthy(test)
         told = [item.value for item in (*test.markdown, *test.caption) if alone in item.value]

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.confusion import classification_metrics, confusion
-from nscweb.evaluation.curves import auc, pr, roc
-from nscweb.evaluation.filters import filter_predictions
-from nscweb.evaluation.intervals import wilson
-from nscweb.evaluation.ratios import group_ratios, sample_ratios
+from nscweb.evaluation.ratios.cell_filters import filter_predictions
+from nscweb.evaluation.ratios.counted import group_ratios, sample_ratios
+from nscweb.evaluation.scores.confusion import classification_metrics, confusion
+from nscweb.evaluation.scores.curves import auc, pr, roc
+from nscweb.evaluation.scores.intervals import wilson
 
 CLASSES = ("a", "b", "c")
 

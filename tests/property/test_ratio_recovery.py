@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nscweb.evaluation.quantification import adjusted_shares, em_shares, free_shares, project_to_simplex
+from nscweb.evaluation.ratios.quantification import adjusted_shares, em_shares, free_shares, project_to_simplex
 
 
 @st.composite

@@ -12,12 +12,12 @@ from drawn_scores import NAMES, drawn_cells, drawn_held_out, drawn_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nscweb.evaluation.cell_scores import CellScores
-from nscweb.evaluation.estimates import Estimates
-from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
-from nscweb.evaluation.held_out import HeldOut
-from nscweb.evaluation.quantification import adjusted_shares, em_shares
-from nscweb.evaluation.ratio_corrected import estimate
+from nscweb.evaluation.groups.means import group_estimates, replicate_rows
+from nscweb.evaluation.ratios.cell_scores import CellScores
+from nscweb.evaluation.ratios.corrected import estimate
+from nscweb.evaluation.ratios.estimates import Estimates
+from nscweb.evaluation.ratios.quantification import adjusted_shares, em_shares
+from nscweb.evaluation.scores.held_out import HeldOut
 
 ORDERS = st.permutations(range(3))
 # Maximum likelihood works on bins of scores, whose middles depend on all cells at hand.

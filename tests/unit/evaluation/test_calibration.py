@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nscweb.evaluation.calibration import BY_CELLS, BY_SAMPLES, reliabilities, reliability
-from nscweb.evaluation.held_out import HeldOut
+from nscweb.evaluation.scores.held_out import HeldOut
+from nscweb.evaluation.scores.reliability import BY_CELLS, BY_SAMPLES, reliabilities, reliability
 
 CLASSES = ("astrocyte", "neuron", "oligodendrocyte")
 

@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.label_audit import audit_labels, class_thresholds, confident_class, normalised_margin
+from nscweb.evaluation.audit.confident_learning import (
+    audit_labels,
+    class_thresholds,
+    confident_class,
+    normalised_margin,
+)
 
 CLASSES = ("astrocyte", "oligodendrocyte", "neuron")
 

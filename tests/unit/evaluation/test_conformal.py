@@ -10,7 +10,7 @@ from test_calibration import CLASSES, drawn
 
 from nscweb.core.card import read_card
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.conformal import (
+from nscweb.evaluation.scores.conformal import (
     NONE,
     checked_coverage,
     ordered_codes,
@@ -22,7 +22,7 @@ from nscweb.evaluation.conformal import (
     share_of_sets,
     thresholds,
 )
-from nscweb.evaluation.held_out import HeldOut
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.held_out_file import read_held_out
 
 

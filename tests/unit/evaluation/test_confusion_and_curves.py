@@ -8,9 +8,9 @@ import pytest
 from sklearn import metrics as reference
 
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.confusion import classification_metrics, confusion
-from nscweb.evaluation.curves import auc, pr, roc
-from nscweb.evaluation.intervals import resampled_counts, t_interval, wilson
+from nscweb.evaluation.scores.confusion import classification_metrics, confusion
+from nscweb.evaluation.scores.curves import auc, pr, roc
+from nscweb.evaluation.scores.intervals import resampled_counts, t_interval, wilson
 
 CLASSES = ("astrocyte", "oligodendrocyte", "neuron")
 

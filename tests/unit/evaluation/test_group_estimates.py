@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from drawn_scores import drawn_cells, drawn_held_out
 
-from nscweb.evaluation.estimates import ESTIMATE_COLUMNS, GROUP_ESTIMATE_COLUMNS, Estimates
-from nscweb.evaluation.group_estimates import REPLICATE_COLUMNS, _interval, group_estimates, replicate_rows
-from nscweb.evaluation.group_summary import anova_table
-from nscweb.evaluation.intervals import t_interval
-from nscweb.evaluation.ratio_corrected import estimate
-from nscweb.evaluation.shared_error import SharedError
+from nscweb.evaluation.groups.means import REPLICATE_COLUMNS, _interval, group_estimates, replicate_rows
+from nscweb.evaluation.groups.shared_error import SharedError
+from nscweb.evaluation.groups.spread import anova_table
+from nscweb.evaluation.ratios.corrected import estimate
+from nscweb.evaluation.ratios.estimates import ESTIMATE_COLUMNS, GROUP_ESTIMATE_COLUMNS, Estimates
+from nscweb.evaluation.scores.intervals import t_interval
 
 
 def made(ratios: list[float], replicates: list[str], cells: list[int], shared: np.ndarray | None = None) -> Estimates:

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.effect_sizes import hedges_g
-from nscweb.evaluation.group_direction import directed, rows_with
-from nscweb.evaluation.group_summary import anova_table, summary_table
-from nscweb.evaluation.group_tests import TEST_COLUMNS, group_tests
+from nscweb.evaluation.groups.direction import directed, rows_with
+from nscweb.evaluation.groups.pair_tests import TEST_COLUMNS, group_tests, hedges_g
+from nscweb.evaluation.groups.spread import anova_table, summary_table
 
 
 def frame(groups: dict[str, list[float]], hours: float = 24.0, name: str = "neuron") -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest
 
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.compare_models import Paired, differences, mcnemar_table, verdict
+from nscweb.evaluation.scores.model_pairs import Paired, differences, mcnemar_table, verdict
 
 CLASSES = ("a", "b", "c")
 
@@ -53,11 +53,11 @@ def test_pairing_makes_the_interval_narrower_than_two_intervals():
     table = differences(pair(better=0.03), seed=0)
     row = of(table, "accuracy")
     single = pair(better=0.03)
-    from nscweb.evaluation.judged import Judged
+    from nscweb.evaluation.scores.known_cells import Judged
 
     scores = np.eye(3)[single.first]
     judged = Judged(scores, single.true, single.first, single.sample, CLASSES)
-    from nscweb.evaluation.confusion import judged_metrics
+    from nscweb.evaluation.scores.confusion import judged_metrics
 
     accuracy = next(iter(judged_metrics(judged, seed=0)))
     assert row["high"] - row["low"] < 0.5 * (accuracy.high - accuracy.low)

@@ -7,8 +7,8 @@ import pytest
 
 from nscweb.core.card import read_card
 from nscweb.core.errors import InputRefused, JobCancelled
-from nscweb.evaluation.label_audit import audit_labels
-from nscweb.evaluation.probe import MOST_FITTED, deal_folds, out_of_fold
+from nscweb.evaluation.audit.confident_learning import audit_labels
+from nscweb.evaluation.audit.logistic_probe import MOST_FITTED, deal_folds, out_of_fold
 from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 CLASSES = ("astrocyte", "oligodendrocyte", "neuron")

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from test_group_tests import frame
 
-from nscweb.evaluation.effect_sizes import hedges_g
-from nscweb.evaluation.equivalence import equivalence_table
-from nscweb.evaluation.group_summary import adjusted, anova_table
-from nscweb.evaluation.group_tests import group_tests
-from nscweb.evaluation.mixed_model import intraclass_correlation
-from nscweb.evaluation.power import detectable_difference, needed_replicates, pooled_spread
+from nscweb.evaluation.groups.equivalence import equivalence_table
+from nscweb.evaluation.groups.mixed_model import intraclass_correlation
+from nscweb.evaluation.groups.pair_tests import group_tests, hedges_g
+from nscweb.evaluation.groups.power import detectable_difference, needed_replicates, pooled_spread
+from nscweb.evaluation.groups.spread import adjusted, anova_table
 
 # R's data sets sleep and PlantGrowth.
 SLEEP = {

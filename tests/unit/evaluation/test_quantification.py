@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nscweb.evaluation.quantification import (
+from nscweb.evaluation.ratios.quantification import (
     adjusted_shares,
     class_means,
     em_shares,

@@ -9,12 +9,12 @@ import pytest
 from drawn_scores import NAMES, drawn_cells, drawn_held_out, drawn_scores
 
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.cell_scores import CellScores
-from nscweb.evaluation.estimates import ESTIMATE_COLUMNS
-from nscweb.evaluation.held_out import HeldOut
-from nscweb.evaluation.quantification import one_hot
-from nscweb.evaluation.ratio_bootstrap import slope_of
-from nscweb.evaluation.ratio_corrected import estimate
+from nscweb.evaluation.ratios.cell_scores import CellScores
+from nscweb.evaluation.ratios.corrected import estimate
+from nscweb.evaluation.ratios.estimates import ESTIMATE_COLUMNS
+from nscweb.evaluation.ratios.held_out_rounds import slope_of
+from nscweb.evaluation.ratios.quantification import one_hot
+from nscweb.evaluation.scores.held_out import HeldOut
 
 
 def test_intervals_cover_and_errors_shrink() -> None:

@@ -6,9 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nscweb.evaluation.filters import filter_predictions
-from nscweb.evaluation.intervals import t_interval, wilson
-from nscweb.evaluation.ratios import GROUP_COLUMNS, SAMPLE_COLUMNS, group_ratios, replicate_ratios, sample_ratios
+from nscweb.evaluation.ratios.cell_filters import filter_predictions
+from nscweb.evaluation.ratios.counted import (
+    GROUP_COLUMNS,
+    SAMPLE_COLUMNS,
+    group_ratios,
+    replicate_ratios,
+    sample_ratios,
+)
+from nscweb.evaluation.scores.intervals import t_interval, wilson
 
 CLASSES = ("astrocyte", "neuron")
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from test_group_tests import frame
 
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.dose_response import dose_curve, four_parameters
-from nscweb.evaluation.equivalence import equivalence_table
-from nscweb.evaluation.group_tests import group_tests
-from nscweb.evaluation.mixed_model import intraclass_correlation, odds_ratios
-from nscweb.evaluation.time_course import agreement, earliest_days, first_against_final, time_course
+from nscweb.evaluation.groups.dose_response import dose_curve, four_parameters
+from nscweb.evaluation.groups.equivalence import equivalence_table
+from nscweb.evaluation.groups.mixed_model import intraclass_correlation, odds_ratios
+from nscweb.evaluation.groups.pair_tests import group_tests
+from nscweb.evaluation.groups.time_course import agreement, earliest_days, first_against_final, time_course
 
 # Peak flow by two meters, Bland and Altman, Lancet 327, 307 (1986), table 1 (first measurements).
 LARGE = [494, 395, 516, 434, 476, 557, 413, 442, 650, 433, 417, 656, 267, 478, 178, 423, 427]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from nscweb.evaluation.confusion import judged_metrics
-from nscweb.evaluation.intervals import resampled_counts
-from nscweb.evaluation.judged import Judged
-from nscweb.evaluation.sample_intervals import SampleDraws
+from nscweb.evaluation.scores.confusion import judged_metrics
+from nscweb.evaluation.scores.intervals import resampled_counts
+from nscweb.evaluation.scores.known_cells import Judged
+from nscweb.evaluation.scores.sample_intervals import SampleDraws
 
 CLASSES = ("a", "b")
 

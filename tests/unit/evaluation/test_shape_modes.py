@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nscweb.core.errors import InputRefused, WrongUse
-from nscweb.evaluation.shape_modes import ALL, POINTS, aligned, contour_of_mask, entropy, resample, shape_modes
+from nscweb.evaluation.audit.shape_modes import ALL, POINTS, aligned, contour_of_mask, entropy, resample, shape_modes
 
 
 def _circle(turn: np.ndarray) -> np.ndarray:

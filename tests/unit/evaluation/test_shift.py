@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nscweb.evaluation.shift import Known, known, known_of, summarise
+from nscweb.evaluation.audit.shift import Known, known, known_of, summarise
 
 
 def _samples(rng, samples, cells, centre=0.0, between=1.0, within=3.0):

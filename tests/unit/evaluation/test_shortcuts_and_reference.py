@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.reference import PREDICTED, published_group, published_reference, reference_for
-from nscweb.evaluation.shortcuts import MAX_CELLS, shortcut_check
+from nscweb.evaluation.audit.shortcuts import MAX_CELLS, shortcut_check
+from nscweb.evaluation.ratios.published_counts import PREDICTED, published_group, published_reference, reference_for
 
 NAMES = np.array(["astrocyte", "oligodendrocyte", "neuron"])
 

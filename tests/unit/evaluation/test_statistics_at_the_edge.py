@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_group_tests import frame
 
-from nscweb.evaluation.equivalence import equivalence_table
-from nscweb.evaluation.group_summary import anova_table, summary_table
-from nscweb.evaluation.group_tests import group_tests
-from nscweb.evaluation.mixed_model import odds_ratios
-from nscweb.evaluation.replicate_rows import same_words
-from nscweb.evaluation.shared_error import SharedError, combined
-from nscweb.evaluation.time_course import agreement, time_course
+from nscweb.evaluation.groups.equivalence import equivalence_table
+from nscweb.evaluation.groups.mixed_model import odds_ratios
+from nscweb.evaluation.groups.pair_tests import group_tests
+from nscweb.evaluation.groups.replicate_rows import same_words
+from nscweb.evaluation.groups.shared_error import SharedError, combined
+from nscweb.evaluation.groups.spread import anova_table, summary_table
+from nscweb.evaluation.groups.time_course import agreement, time_course
 
 WIDE = {"a": [0.02, 0.5, 0.98], "b": [0.99, 0.5, 0.03]}
 

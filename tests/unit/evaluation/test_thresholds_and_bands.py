@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from nscweb.core.errors import WrongUse
-from nscweb.evaluation.curve_bands import MACRO, bands_table, curve_bands
-from nscweb.evaluation.judged import Judged
-from nscweb.evaluation.thresholds import sorting_curve, sorting_sentence
+from nscweb.evaluation.scores.curve_bands import MACRO, bands_table, curve_bands
+from nscweb.evaluation.scores.known_cells import Judged
+from nscweb.evaluation.scores.thresholds import sorting_curve, sorting_sentence
 
 CLASSES = ("astrocyte", "neuron")
 

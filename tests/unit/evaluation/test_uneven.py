@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nscweb.evaluation.group_summary import anova_table
-from nscweb.evaluation.group_tests import group_tests
-from nscweb.evaluation.mixed_model import odds_ratios
-from nscweb.evaluation.uneven import uneven_words
+from nscweb.evaluation.groups.mixed_model import odds_ratios
+from nscweb.evaluation.groups.pair_tests import group_tests
+from nscweb.evaluation.groups.replicate_rows import uneven_words
+from nscweb.evaluation.groups.spread import anova_table
 
 _FEW = [0.30, 0.50, 0.70]
 _MANY = [0.40, 0.42, 0.44, 0.46, 0.48, 0.50]

@@ -10,7 +10,7 @@ from random_models import write_random_model
 
 from nscweb.core.card import CardEntry, card_from_dict, card_to_dict
 from nscweb.core.errors import CardInvalid, ModelError
-from nscweb.evaluation.held_out import HeldOut
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.held_out_file import HELD_OUT, held_out_names, held_out_record, pack_held_out, read_held_out
 
 CLASSES = ("astrocyte", "neuron", "oligodendrocyte")

@@ -10,11 +10,11 @@ import pytest
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.flags import FLAGS
-from nscweb.evaluation.confusion import classification_metrics, confusion
-from nscweb.evaluation.curves import pr, roc
-from nscweb.evaluation.ratios import group_ratios, sample_ratios
-from nscweb.evaluation.reference import published_reference
-from nscweb.evaluation.shortcuts import shortcut_check
+from nscweb.evaluation.audit.shortcuts import shortcut_check
+from nscweb.evaluation.ratios.counted import group_ratios, sample_ratios
+from nscweb.evaluation.ratios.published_counts import published_reference
+from nscweb.evaluation.scores.confusion import classification_metrics, confusion
+from nscweb.evaluation.scores.curves import pr, roc
 from nscweb.reports import figures_evaluate, figures_models, figures_quality, figures_ratios
 from nscweb.reports.style import figure_config, hyphenated, legend_rows, plain, time_unit
 

@@ -7,7 +7,7 @@ import pandas as pd
 from known_model import CLASSES, drawn_cells
 
 from nscweb.core.classes import ClassScheme
-from nscweb.evaluation.calibration import reliability
+from nscweb.evaluation.scores.reliability import reliability
 from nscweb.reports.figures_scores import (
     MANY,
     NONE,

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.classes import ClassScheme
-from nscweb.evaluation.group_tests import group_tests
-from nscweb.evaluation.time_course import agreement
+from nscweb.evaluation.groups.pair_tests import group_tests
+from nscweb.evaluation.groups.time_course import agreement
 from nscweb.reports.figures_scores import sets_figure
 from nscweb.reports.figures_statistics import differences, dose_figure
 from nscweb.reports.figures_statistics_time import bland_altman, course_bands

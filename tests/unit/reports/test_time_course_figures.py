@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nscweb.evaluation.group_summary import anova_table
-from nscweb.evaluation.group_tests import group_tests
-from nscweb.evaluation.time_course import agreement, earliest_days
+from nscweb.evaluation.groups.pair_tests import group_tests
+from nscweb.evaluation.groups.spread import anova_table
+from nscweb.evaluation.groups.time_course import agreement, earliest_days
 from nscweb.reports.figures_statistics_time import bland_altman, course_bands
 from nscweb.services.courses import courses_of
 from nscweb.services.statistics import for_file

@@ -11,7 +11,7 @@ from predicted import fresh_app
 from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, ModelError, WrongUse
-from nscweb.evaluation.calibration import reliabilities
+from nscweb.evaluation.scores.reliability import reliabilities
 from nscweb.services import calibration, calibration_words, controls
 from nscweb.services.dashboard import Filters
 from nscweb.services.models import model_by_name

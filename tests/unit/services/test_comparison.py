@@ -10,7 +10,7 @@ import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 from statsmodels.stats.multitest import multipletests
 
-from nscweb.evaluation.adjusting import adjusted
+from nscweb.evaluation.groups.p_values import adjusted
 from nscweb.services import ratios
 from nscweb.services.comparison import answer_of, comparison, default_fate, default_time, times_of
 from nscweb.services.comparison_facts import cells_counted, cells_left_out

@@ -11,7 +11,7 @@ from random_models import write_random_model
 from small_studies import add_study
 
 from nscweb.core.samples import Sample
-from nscweb.evaluation.shift import Known, Summary
+from nscweb.evaluation.audit.shift import Known, Summary
 from nscweb.services.fitness_lights import judged, lights_of
 from nscweb.services.fitness_rules import indifferent, judge
 from nscweb.services.fitness_samples import light_sentences, together

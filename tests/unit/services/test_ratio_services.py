@@ -12,8 +12,8 @@ from drawn_runs import FATES, drawn_held_out, drawn_run
 from nscweb.core.card import CardEntry, read_card
 from nscweb.core.errors import ModelError, WrongUse
 from nscweb.core.run_record import Run
-from nscweb.evaluation.estimates import GROUP_ESTIMATE_COLUMNS
-from nscweb.evaluation.held_out import HeldOut
+from nscweb.evaluation.ratios.estimates import GROUP_ESTIMATE_COLUMNS
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.services import ratios
 from nscweb.services.context import App
 from nscweb.services.dashboard import Filters

@@ -9,7 +9,7 @@ from drawn_runs import drawn_held_out, drawn_run, grid
 from predicted import predicted
 
 from nscweb.core.samples import Sample
-from nscweb.evaluation.calibration import reliabilities
+from nscweb.evaluation.scores.reliability import reliabilities
 from nscweb.services import ratios
 from nscweb.services.context import App
 from nscweb.services.html_report import html_report

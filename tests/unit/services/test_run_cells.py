@@ -11,8 +11,8 @@ import pytest
 from drawn_runs import drawn_run, grid
 
 from nscweb.core.run_record import Run
-from nscweb.evaluation.filters import filter_predictions
-from nscweb.evaluation.ratios import sample_ratios
+from nscweb.evaluation.ratios.cell_filters import filter_predictions
+from nscweb.evaluation.ratios.counted import sample_ratios
 from nscweb.services.context import App, open_app
 from nscweb.services.dashboard import Filters, dashboard_data
 from nscweb.services.run_cells import filtered_cells, run_cells

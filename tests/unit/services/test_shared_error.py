@@ -8,9 +8,9 @@ import pytest
 from drawn_runs import drawn_held_out, drawn_run
 from predicted import fresh_app
 
-from nscweb.evaluation.group_estimates import group_estimates, replicate_rows
-from nscweb.evaluation.shared_error import shared_error
-from nscweb.evaluation.time_course import time_course
+from nscweb.evaluation.groups.means import group_estimates, replicate_rows
+from nscweb.evaluation.groups.shared_error import shared_error
+from nscweb.evaluation.groups.time_course import time_course
 from nscweb.services import ratios
 from nscweb.services.comparison import comparison
 from nscweb.services.counts import Count, compare_with_counts

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
-from nscweb.evaluation.held_out import HeldOut
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.reports.words import Answer
 from nscweb.services import calibration, courses, ratios
 from nscweb.services.comparison import answer_of, comparison

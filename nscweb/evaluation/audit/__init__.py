@@ -1,0 +1,1 @@
+"""What could explain good scores besides the cells: shortcuts, shifted samples, wrong labels, outlines."""

@@ -1,0 +1,1 @@
+"""Inducer groups on their replicates: means, intervals, tests, time courses, doses, power."""

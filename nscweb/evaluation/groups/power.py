@@ -1,0 +1,105 @@
+"""How many replicates would be needed: power of the two-sided t test, from the spread that was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nscweb.evaluation.groups.replicate_rows import SAME
+
+Float64 = NDArray[np.float64]
+
+POWER = 0.80
+_MOST = 1000
+# What "the spread may be larger" means: one-sided upper limit of the standard deviation at this level.
+_UPPER = 0.80
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Spread between replicates, joined over groups.
+
+    Attributes:
+        sd: pooled standard deviation of replicate ratios, 0..1; NaN when no group has two replicates.
+        degrees: degrees of freedom behind it.
+        upper: upper 80 % limit of it (chi-squared), because a few replicates say little about the spread.
+    """
+
+    sd: float
+    degrees: int
+    upper: float
+
+
+def pooled_spread(groups: Sequence[Float64]) -> Spread:
+    """Pooled standard deviation within groups: sqrt(sum of squares / sum of (n - 1))."""
+    from scipy.stats import chi2
+
+    squares = sum(float(((values - values.mean()) ** 2).sum()) for values in groups if len(values))
+    degrees = int(sum(max(0, len(values) - 1) for values in groups))
+    if degrees == 0:
+        return Spread(float("nan"), 0, float("nan"))
+    sd = float(np.sqrt(squares / degrees))
+    return Spread(sd, degrees, float(sd * np.sqrt(degrees / chi2.ppf(1 - _UPPER, degrees))))
+
+
+def needed_replicates(sd: float, difference: float, *, alpha: float = 0.05, power: float = POWER) -> int | None:
+    """Replicates in each of two groups so that a true `difference` is found with probability `power`.
+
+    Two-sided t test with as many replicates and the same spread in both groups, where Welch's test and
+    Student's agree (statsmodels TTestIndPower: noncentral t).
+
+    Args:
+        sd: standard deviation between replicates, 0..1.
+        difference: 0..1, above 0.
+        alpha: level of one comparison; 0.05 divided by the comparisons when p values are adjusted.
+
+    Returns:
+        At least 3 (no p value is given below); None when over 1,000 or when `sd` is not known.
+    """
+    from statsmodels.stats.power import TTestIndPower
+
+    if not (np.isfinite(sd) and difference > 0 and 0 < alpha < 1):
+        return None
+    if sd < SAME:
+        return 3
+    effect = min(difference / sd, 25.0)
+
+    def enough(number: int) -> bool:
+        # Far out the noncentral t distribution has no value any more; power is 1 there.
+        return not float(TTestIndPower().power(effect, number, alpha)) < power
+
+    low, high = 2, 3
+    while high < _MOST and not enough(high):
+        low, high = high, min(2 * high, _MOST)
+    if not enough(high):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def detectable_difference(
+    sd: float, n_first: int, n_second: int, *, alpha: float = 0.05, power: float = POWER
+) -> float:
+    """Smallest true difference that groups of these sizes find with probability `power`; NaN if not known."""
+    from scipy.optimize import brentq
+    from statsmodels.stats.power import TTestIndPower
+
+    if not (np.isfinite(sd) and sd >= SAME and min(n_first, n_second) >= 2):
+        return float("nan")
+
+    def missing(effect: float) -> float:
+        reached = TTestIndPower().power(effect, n_first, alpha, n_second / n_first)
+        # Not a number far out, where power is 1.
+        return (float(reached) if np.isfinite(reached) else 1.0) - power
+
+    low, high = 1e-3, 1.0
+    while missing(high) < 0 and high < 512:
+        high *= 2
+    if missing(high) < 0:
+        return float("nan")
+    return float(brentq(missing, low, high, xtol=1e-4)) * sd

@@ -1,0 +1,235 @@
+"""Fate against time: bands from replicates, the earliest reliable day, and the first day against the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows, group_words, values_of
+from nscweb.evaluation.groups.shared_error import SharedError
+from nscweb.evaluation.scores.intervals import t_quantile
+
+Float64 = NDArray[np.float64]
+
+COURSE_COLUMNS: tuple[str, ...] = ("group", "class", "time_h", "n", "mean", "low", "high")
+EARLIEST_COLUMNS: tuple[str, ...] = ("group", "class", "control", "time_h", "direction", "sentence")
+ENDS_COLUMNS: tuple[str, ...] = ("class", "group", "first_h", "last_h", "used")
+AGREEMENT_COLUMNS: tuple[str, ...] = (
+    "class",
+    "group",
+    "replicate",
+    "first_h",
+    "last_h",
+    "first",
+    "final",
+    "difference",
+)
+_ROUNDS = 1000
+
+
+def time_course(
+    rows: pd.DataFrame, *, rounds: int = _ROUNDS, seed: int = 0, shared: SharedError | None = None
+) -> pd.DataFrame:
+    """Mean ratio at each time point with a 95 % band by bootstrap over replicates.
+
+    Replicates are drawn with replacement within each group and time point; the band is the mean and Student's
+    quantile times the standard deviation of the drawn means. A plain bootstrap of three replicates is too narrow (it
+    covers about three in four): the deviation is stretched by sqrt(n / (n - 1)), and Student's quantile stands for how
+    little is known of it. Percentiles of so few different means are coarser and cover a little less.
+
+    Args:
+        rows: replicate rows.
+        shared: error of the correction that all samples have in common, drawn along; None for counted labels.
+
+    Returns:
+        Columns `COURSE_COLUMNS`; the band is clipped to 0..1 and NaN with one replicate or without spread.
+    """
+    rng = np.random.default_rng(seed)
+    lines = []
+    grouped = checked_rows(rows).groupby(["group", "class", "time_h"], sort=True, dropna=False)
+    for found, part in grouped:
+        key = cast("tuple[str, str, float]", found)
+        values = values_of(part)
+        n = len(values)
+        mean = float(values.mean()) if n else float("nan")
+        low = high = float("nan")
+        if n >= 2 and not all_the_same(values):
+            drawn = values[rng.integers(0, n, (rounds, n))].mean(axis=1) - mean
+            stretch = np.sqrt(n / (n - 1)) * float(t_quantile(n - 1)) / 1.959963984540054
+            drawn = drawn * stretch
+            common = shared.rounds(key[2], key[1], key[0]) if shared else None
+            if common is not None:
+                drawn = drawn + (common - common.mean())[rng.integers(0, len(common), rounds)]
+            # Not percentiles: those of the few means that three replicates can give are coarse, and hold less.
+            half = 1.959963984540054 * float(np.sqrt((drawn**2).mean()))
+            low, high = max(0.0, mean - half), min(1.0, mean + half)
+        lines.append((*key, n, mean, low, high))
+    return pd.DataFrame(lines, columns=list(COURSE_COLUMNS))
+
+
+def earliest_days(tests: pd.DataFrame, *, level: float = 0.05) -> pd.DataFrame:
+    """First time point at which a group differs from the control and stays so, in the same direction, to the end.
+
+    Args:
+        tests: from `group_tests.group_tests` with a control; ``p_adjusted`` decides.
+
+    Returns:
+        Columns `EARLIEST_COLUMNS`, one row per group and class; ``time_h`` is NaN where there is no such time, and
+        the sentence says whether it differs nowhere, not to the end, or was not tested.
+    """
+    lines = []
+    for key, part in tests.groupby(["group", "class", "control"], sort=True):
+        group, name, control = cast("tuple[str, str, str]", key)
+        part = part[np.isfinite(part["time_h"].to_numpy(np.float64))].sort_values("time_h")
+        lines.append((group, name, control, *_earliest(part, group, name, control, level)))
+    return pd.DataFrame(lines, columns=list(EARLIEST_COLUMNS))
+
+
+def _earliest(part: pd.DataFrame, group: str, name: str, control: str, level: float) -> tuple[float, str, str]:
+    who = f"{group_words(group)}, {name}"
+    against = group_words(control)
+    hours = part["time_h"].to_numpy(np.float64)
+    p, difference = part["p_adjusted"].to_numpy(np.float64), part["difference"].to_numpy(np.float64)
+    if len(hours) < 2:
+        return float("nan"), "", f"{who}: fewer than two time points, so nothing can be said about staying."
+    if not np.isfinite(p[-1]):
+        return float("nan"), "", f"{who}: the last time point could not be tested."
+    differs = np.where(np.isfinite(p), p < level, False)
+    stays = differs & (np.sign(difference) == np.sign(difference[-1]))
+    if not stays[-1]:
+        if differs.any():
+            return float("nan"), "", f"{who}: differs from {against}, but not to the end."
+        # Absence of proof: with few replicates a difference can be there and not be shown.
+        where = "any time point" if np.isfinite(p).all() else "any time point that could be tested"
+        return float("nan"), "", f"{who}: not shown to differ from {against} at {where}."
+    first = len(stays) - int(np.argmin(stays[::-1])) if not stays.all() else 0
+    direction = "more" if difference[-1] > 0 else "less"
+    day = TimePoint(float(hours[first])).label()
+    sentence = f"{who}: {direction} than in {against} from {day} on, at every later time point."
+    if first == len(hours) - 1:
+        sentence = f"{who}: {direction} than in {against} at {day}, the last time point, and not before."
+    if first > 0 and not np.isfinite(p[first - 1]):
+        sentence += " The time point before could not be tested, so it may be earlier."
+    return float(hours[first]), direction, sentence
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Bias and limits of agreement of two ways to say the same (Bland and Altman, Lancet 327, 307 (1986)).
+
+    Attributes:
+        n: pairs.
+        bias, bias_low, bias_high: mean difference with its 95 % t interval.
+        sd: standard deviation of the differences.
+        lower, lower_low, lower_high: lower limit of agreement, bias - 1.96 SD, with its 95 % interval.
+        upper, upper_low, upper_high: the upper one.
+        note: why something is NaN; "" else.
+    """
+
+    n: int
+    bias: float
+    bias_low: float
+    bias_high: float
+    sd: float
+    lower: float
+    lower_low: float
+    lower_high: float
+    upper: float
+    upper_low: float
+    upper_high: float
+    note: str = ""
+
+
+_NO_AGREEMENT = Agreement(0, *(float("nan"),) * 10, "Limits of agreement need three pairs or more.")
+
+
+def agreement(first: Float64, final: Float64, *, most: float = np.inf) -> Agreement:
+    """Agreement of `first` (n,) with `final` (n,); differences are first minus final.
+
+    Limits and intervals are cut at -`most` and `most`, the largest difference that is possible (1 for ratios).
+
+    The limits' intervals are the exact ones of a quantile of normal differences, bias + k s with k from the
+    non-central t (Carkeet, Optom. Vis. Sci. 92, e71 (2015)). With three pairs they are long on the outer side; the
+    usual approximation (Bland and Altman 1999) holds the limits in 92 % only (benchmarks/courses.py).
+    """
+    from scipy.stats import nct
+
+    difference = np.asarray(first, np.float64) - np.asarray(final, np.float64)
+    difference = difference[np.isfinite(difference)]
+    n = len(difference)
+    bias = float(difference.mean()) if n else float("nan")
+    if n < 3:
+        return replace(_NO_AGREEMENT, n=n, bias=bias)
+    if all_the_same(difference):
+        note = "All pairs differ by the same, so nothing is known of how others would differ."
+        return replace(_NO_AGREEMENT, n=n, bias=bias, note=note)
+    sd = float(difference.std(ddof=1))
+    t = float(t_quantile(n - 1))
+    half = t * sd / float(np.sqrt(n))
+    z = 1.959963984540054
+    near, far = (nct.ppf((0.025, 0.975), n - 1, z * np.sqrt(n)) / np.sqrt(n) * sd).tolist()
+    lower, upper = bias - z * sd, bias + z * sd
+    low, high = (float(np.clip(value, -most, most)) for value in (bias - half, bias + half))
+    wanted = (lower, bias - far, bias - near, upper, bias + near, bias + far)
+    ends = [float(np.clip(value, -most, most)) for value in wanted]
+    return Agreement(n, bias, low, high, sd, ends[0], ends[1], ends[2], ends[3], ends[4], ends[5])
+
+
+def first_against_final(rows: pd.DataFrame) -> pd.DataFrame:
+    """Ratio at the first time point beside that at the last one, per class and group.
+
+    Where a group has the same replicate names at both, each replicate is a pair; else the means of the group are
+    one pair with an empty ``replicate``. Only groups marked ``used`` by `shared_ends` take part: day 1 against
+    day 2 of one group and day 1 against day 5 of another are different questions.
+
+    Returns:
+        Columns `AGREEMENT_COLUMNS`.
+    """
+    table = _timed(rows)
+    ends = shared_ends(rows)
+    used = {(name, group): (a, b) for name, group, a, b, yes in ends.itertuples(index=False) if yes}
+    lines = []
+    for key, part in table.groupby(["class", "group"], sort=True):
+        if key not in used:
+            continue
+        start, end = used[key]
+        first = part[part["time_h"] == start].set_index("replicate")["ratio"]
+        final = part[part["time_h"] == end].set_index("replicate")["ratio"]
+        both = [name for name in first.index if name in final.index]
+        pairs = (
+            [(name, float(first[name]), float(final[name])) for name in both]
+            if len(both) == len(first) == len(final)
+            else [("", float(first.mean()), float(final.mean()))]
+        )
+        lines += [(*key, name, start, end, a, b, a - b) for name, a, b in pairs]
+    return pd.DataFrame(lines, columns=list(AGREEMENT_COLUMNS))
+
+
+def shared_ends(rows: pd.DataFrame) -> pd.DataFrame:
+    """First and last time point of each group, and whether it has those that most groups of the class share.
+
+    Of equally common pairs the one with the longest time between counts. A group with one time point is never used.
+
+    Returns:
+        Columns `ENDS_COLUMNS`, one row per class and group with a ratio.
+    """
+    ends = _timed(rows).groupby(["class", "group"], sort=True)["time_h"].agg(["min", "max"]).reset_index()
+    ends.columns = pd.Index(ENDS_COLUMNS[:4])
+    ends["used"] = False
+    for _, part in ends[ends["first_h"] < ends["last_h"]].groupby("class", sort=True):
+        pairs = list(zip(part["first_h"], part["last_h"], strict=True))
+        chosen = max(pairs, key=lambda pair: (pairs.count(pair), pair[1] - pair[0], -pair[0]))
+        ends.loc[part.index, "used"] = [pair == chosen for pair in pairs]
+    return ends
+
+
+def _timed(rows: pd.DataFrame) -> pd.DataFrame:
+    table = checked_rows(rows)
+    known = np.isfinite(table["time_h"].to_numpy()) & np.isfinite(table["ratio"].to_numpy())
+    timed: pd.DataFrame = table.loc[known]
+    return timed

@@ -1,0 +1,234 @@
+"""Corrected fate ratios of all samples of a run, with 95 % intervals.
+
+Sentences that stand beside a ratio: how it was counted, and why it cannot be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nscweb.core.errors import WrongUse
+from nscweb.evaluation.ratios.cell_scores import CellScores
+from nscweb.evaluation.ratios.estimates import ESTIMATE_COLUMNS, METHODS, ROUNDS, Estimates
+from nscweb.evaluation.ratios.rounds import ALL_TIMES, LEAST_CELLS, Draws, Rounds, em_rounds, linear_rounds, strata_of
+from nscweb.evaluation.scores.held_out import HeldOut
+from nscweb.evaluation.scores.intervals import wilson
+
+
+def hours_text(hours: float) -> str:
+    """``12 h``, or ``an unknown time``."""
+    return "an unknown time" if math.isnan(hours) else f"{hours:g} h"
+
+
+def joined(names: Sequence[str], word: str = "and") -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}" if names else ""
+
+
+def flat_sentence(alike: Sequence[str], hours: float) -> str:
+    """Why the ratio of a sample is not given; empty when it is."""
+    if not alike:
+        return ""
+    when = "" if math.isnan(hours) else f" at {hours:g} h"
+    return (
+        f"The ratio cannot be recovered: on held-out cells the model hardly tells {joined(alike)} apart{when}, so "
+        "very different cultures would give the same counts. Use a later time point or a better model."
+    )
+
+
+def correction_sentence(
+    held_out: HeldOut | None, method: str, instead: bool, elsewhere: Sequence[float], single: bool, least: int
+) -> str:
+    """One line for the page: which way of counting, from which cells, and what to keep in mind.
+
+    Args:
+        held_out: the cells of known class; None when there are none.
+        method: key of METHODS that was used.
+        instead: True when another one had been asked for.
+        elsewhere: times of samples that had to be corrected with held-out cells of all times.
+        single: each class and time has one held-out sample only.
+        least: held-out cells per class that a time point needs.
+    """
+    if method == "naive":
+        if not instead:
+            return "Ratios are counted labels, not corrected for what the model mixes up."
+        reason = (
+            "this model came without held-out cells"
+            if held_out is None
+            else "the held-out cells of this model are too few of some of its classes"
+        )
+        return (
+            f"Ratios are counted labels: {reason}, so they cannot be corrected for what the model mixes up, and "
+            "the intervals do not contain that error."
+        )
+    kind = "simulated " if held_out is not None and held_out.simulated else ""
+    cells = f"{0 if held_out is None else len(held_out):,} held-out {kind}cells of known class"
+    if held_out is not None and held_out.source:
+        cells = held_out.source
+    how = {
+        "pacc": f"by the mean scores of {cells} (PACC)",
+        "acc": f"by the confusion matrix of {cells} (ACC)",
+        "em": f"by maximum likelihood on calibrated scores (EM); the interval rests on {cells}",
+    }[method]
+    text = [
+        f"Ratios are corrected for what the model mixes up in held-out cells, {how}; they are right as far as the "
+        "model mixes up the cells of these samples alike."
+    ]
+    if instead and method == "acc":
+        text.append("Only the confusion matrix of this model is known, not its scores.")
+    if elsewhere:
+        times = joined([hours_text(hours) for hours in elsewhere])
+        text.append(
+            f"For samples at {times} there are fewer than {least} held-out cells of each class at that time, so "
+            "those of all times were used; their intervals are wider for it."
+        )
+    if single:
+        text.append(
+            "Each class and time point was held out with one sample only, so differences between samples are not "
+            "in the intervals."
+        )
+    return " ".join(text)
+
+
+Float64 = NDArray[np.float64]
+
+# Cells of each class, at all times together, under which nothing is corrected.
+LEAST_OF_ALL = 20
+
+
+def estimate(
+    cells: CellScores,
+    held_out: HeldOut | None,
+    method: str = "pacc",
+    rounds: int = ROUNDS,
+    seed: int = 0,
+    *,
+    together: bool = True,
+) -> Estimates:
+    """Share of each class in each sample, corrected for what the model mixes up.
+
+    Args:
+        cells: the cells of a run; samples without cells get no rows.
+        held_out: cells of known class scored by the same model; None gives counted labels. Where all their scores
+            are 0 or 1 they come from a confusion matrix, and the adjusted count takes the place of mean scores.
+        method: key of `METHODS`.
+        rounds: bootstrap rounds of the 95 % intervals.
+        seed: of the draws.
+        together: True for real samples; False for mixtures put together from pure samples, whose differences
+            partly average out (`ratio_draws.deviation`).
+
+    Returns:
+        The table and the shared rounds; ``shared`` may lie a little outside 0..1, so that its spread is right at
+        the edges. Held-out cells of the time point of a sample are used where each class has `LEAST_CELLS`.
+
+    Raises:
+        WrongUse: `method` is not one of `METHODS`.
+    """
+    if method not in METHODS:
+        raise WrongUse(f"There is no way to count ratios called {method!r}.", f"Use one of {', '.join(METHODS)}.")
+    cells = _filled(cells)
+    known = None if held_out is None or method == "naive" else matched(held_out, cells.classes)
+    if known is None:
+        return _naive(cells, method, held_out)
+    counts_only = bool(np.isin(known.scores, (0.0, 1.0)).all())
+    used = "acc" if counts_only else method
+    stratum, strata = strata_of(known, cells.times_h)
+    draw = em_rounds if used == "em" else linear_rounds
+    found = draw(cells, known, strata, stratum, rounds, Draws(seed), by_labels=used == "acc", together=together)
+    # NaN is not equal to itself, so a set would hold it once for each sample.
+    elsewhere = np.unique(cells.times_h[stratum == ALL_TIMES]).tolist()
+    single = bool(len(known)) and len(np.unique(known.samples)) <= len(np.unique(strata)) * len(cells.classes)
+    sentence = correction_sentence(known, used, used != method, elsewhere, single, LEAST_CELLS)
+    return Estimates(_table(cells, found, used), found.shared, used, sentence, tuple(elsewhere))
+
+
+def matched(held_out: HeldOut, classes: tuple[str, ...]) -> HeldOut | None:
+    """Held-out cells with their classes in the order of `classes`; None where a class has too few cells."""
+    if set(held_out.classes) != set(classes):
+        return None
+    order = np.array([held_out.classes.index(name) for name in classes])
+    labels = np.argsort(order)[held_out.labels]
+    if np.bincount(labels, minlength=len(classes)).min() < LEAST_OF_ALL:
+        return None
+    usable = np.flatnonzero(np.isfinite(held_out.scores).all(axis=1))
+    return replace(held_out, scores=held_out.scores[:, order], labels=labels, classes=tuple(classes)).take(usable)
+
+
+def _filled(cells: CellScores) -> CellScores:
+    """Without samples that have no cells, and without cells whose scores are not numbers."""
+    usable = np.flatnonzero(np.isfinite(cells.scores).all(axis=1))
+    if len(usable) < len(cells):
+        cells = cells.take(usable)
+    present = np.bincount(cells.sample, minlength=len(cells.sample_ids)) > 0
+    if present.all():
+        return cells
+    kept = np.flatnonzero(present)
+    return replace(
+        cells,
+        sample=(np.cumsum(present) - 1)[cells.sample],
+        sample_ids=tuple(cells.sample_ids[i] for i in kept),
+        groups=tuple(cells.groups[i] for i in kept),
+        replicates=tuple(cells.replicates[i] for i in kept),
+        times_h=cells.times_h[kept],
+    )
+
+
+def _naive(cells: CellScores, method: str, held_out: HeldOut | None) -> Estimates:
+    size, number = len(cells.classes), len(cells.sample_ids)
+    empty = np.zeros((0, number, size), np.float32)
+    table = _table(cells, None, "naive")
+    return Estimates(table, empty, "naive", correction_sentence(held_out, "naive", method != "naive", [], False, 0))
+
+
+def _table(cells: CellScores, found: Rounds | None, method: str) -> pd.DataFrame:
+    size, number = len(cells.classes), len(cells.sample_ids)
+    width = size + 1
+    counted = np.bincount(cells.sample * width + cells.predicted + 1, minlength=number * width)
+    counted = counted.reshape(number, width)[:, 1:]
+    total = np.bincount(cells.sample, minlength=number)
+    low, high = wilson(counted.ravel(), total.repeat(size))
+    rows = np.arange(number).repeat(size)
+    naive = counted.ravel() / np.maximum(total, 1).repeat(size)
+    table = pd.DataFrame(
+        {
+            "sample_id": np.asarray(cells.sample_ids, object)[rows],
+            "group": np.asarray(cells.groups, object)[rows],
+            "time_h": np.asarray(cells.times_h, np.float64)[rows],
+            "replicate": np.asarray(cells.replicates, object)[rows],
+            "cells": total[rows],
+            "class": np.tile(np.asarray(cells.classes, object), number),
+            "count": counted.ravel(),
+            "naive": naive,
+            "naive_low": low,
+            "naive_high": high,
+        }
+    )
+    if found is None:
+        table = table.assign(ratio=naive, low=low, high=high, method=method, recovered=True, why="")
+        return table[list(ESTIMATE_COLUMNS)]
+    flat = np.array([item.flat for item in found.flat], bool)
+    ratio, below, above = found.ratio, *_percentiles(found)
+    why = [flat_sentence(item.alike, hours) for item, hours in zip(found.flat, cells.times_h, strict=True)]
+    table = table.assign(
+        ratio=ratio.ravel(),
+        low=below.ravel(),
+        high=above.ravel(),
+        method=method,
+        recovered=~flat[rows],
+        why=np.asarray(why, object)[rows],
+    )
+    return table[list(ESTIMATE_COLUMNS)]
+
+
+def _percentiles(found: Rounds) -> tuple[Float64, Float64]:
+    """95 % interval from free rounds, cut at 0 and 1, and never without the estimate itself."""
+    if not len(found.all):
+        return found.ratio, found.ratio
+    low, high = np.quantile(found.all, [0.025, 0.975], axis=0)
+    return np.minimum(np.clip(low, 0, 1), found.ratio), np.maximum(np.clip(high, 0, 1), found.ratio)

@@ -1,0 +1,329 @@
+"""Corrected ratios by mean scores (PACC) or mean labels (ACC), and their bootstrap rounds, for all samples at once.
+
+Random draws behind the interval of a corrected ratio: (a), (b) and (c) of `nscweb.evaluation.ratios.held_out_rounds`.
+
+Ratios by maximum likelihood (EM) for all samples, and their bootstrap rounds, on binned scores.
+
+At its solution EM says of every cell how likely it is of each class, and the mean of these over the sample is the
+ratio itself. So the ratio is also what mean scores would give, were those posteriors the scores: the rounds are
+those of `ratio_rounds` with the posteriors as features. EM believes the calibration of the scores; the held-out
+cells show how far their posteriors are from that, and the interval reaches from there to the estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nscweb.evaluation.ratios.cell_scores import CellScores
+from nscweb.evaluation.ratios.held_out_rounds import Known, Units, known_of, root_of, sums, units_of
+from nscweb.evaluation.ratios.quantification import Flatness, adjusted_shares, em_shares, flatness, free_shares, one_hot
+from nscweb.evaluation.scores.held_out import HeldOut
+
+# A few cells of no particular class are added to each sample when its spread is drawn, as Agresti and Coull do
+# (Am. Stat. 52, 119 (1998)): three cells that all look alike do not prove that no other is there.
+PSEUDO_CELLS = 4.0
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Random draws that belong to a sample or a time point, not to the order in which they are asked for.
+
+    So the interval of a sample stays what it is when a filter takes other samples away.
+    """
+
+    seed: int
+
+    def of(self, what: str) -> np.random.Generator:
+        """A new generator for `what`; the same one for the same words."""
+        return np.random.default_rng([self.seed, crc32(what.encode())])
+
+    def of_samples(self, names: Sequence[str]) -> list[np.random.Generator]:
+        return [self.of(f"sample {name}") for name in names]
+
+
+def widening(rng: np.random.Generator, rounds: int, degrees: int) -> Float64:
+    """(B,) factors that turn normal draws into draws of Student's t with so many degrees of freedom."""
+    if degrees < 1:
+        return np.zeros(rounds)
+    return np.sqrt(degrees / rng.chisquare(degrees, rounds))
+
+
+def draw_means(known: Known, wide: Float64, rng: np.random.Generator) -> Float64:
+    """(B, K, F) the mean of each class with its held-out samples and cells drawn again: (a)."""
+    shape = (len(wide), *known.mean.shape)
+    cells = np.einsum("bkf,kfg->bkg", rng.standard_normal(shape), root_of(known.error_cells))
+    moved = rng.standard_normal((shape[0], 1 if known.common else shape[1], shape[2]))
+    between = np.einsum("bkf,kfg->bkg", np.broadcast_to(moved, shape), root_of(known.error_between))
+    result: Float64 = known.mean + cells + wide[:, None, None] * between
+    return result
+
+
+def deviation(known: Known, share: Float64, together: bool) -> Float64:
+    """(S, F, F) covariance of the deviation of samples with `share` (S, K) of each class: for (b).
+
+    Args:
+        together: the cells of a sample were recorded together, so all classes deviate alike; otherwise each class
+            comes from a recording of its own, and deviations partly average out.
+    """
+    result: Float64 = np.einsum("sk,kfg->sfg", share if together else share**2, known.between)
+    return result
+
+
+def smoothed(count: Float64, mean: Float64, scatter: Float64, known: Known) -> tuple[Float64, Float64]:
+    """Mean (S, F) and covariance of that mean (S, F, F) of samples with `PSEUDO_CELLS` added: for (c)."""
+    middle = known.mean.mean(axis=0)
+    apart = known.mean - middle
+    spread = (known.within + apart[:, :, None] * apart[:, None, :]).mean(axis=0)
+    total = count + PSEUDO_CELLS
+    centre = (count[:, None] * mean + PSEUDO_CELLS * middle) / total[:, None]
+    own, added = mean - centre, middle - centre
+    whole = scatter + count[:, None, None] * own[:, :, None] * own[:, None, :]
+    whole = whole + PSEUDO_CELLS * (spread + added[:, :, None] * added[:, None, :])
+    return centre, whole / (total**2)[:, None, None]
+
+
+def draw_samples(
+    centre: Float64, error: Float64, between: Float64, wide: Float64, rngs: Sequence[np.random.Generator]
+) -> Float64:
+    """(B, S, F) mean features of samples with their cells drawn again (c), and their own deviation added (b).
+
+    Args:
+        centre, error: from `smoothed`.
+        between: (S, F, F) covariance of the deviation of each sample.
+        wide: (B,) from `widening`.
+        rngs: S, one for each sample.
+    """
+    normal = np.stack([rng.standard_normal((2, len(wide), centre.shape[1])) for rng in rngs], axis=2)
+    cells = np.einsum("bsf,sfg->bsg", normal[0], root_of(error))
+    own = np.einsum("bsf,sfg->bsg", normal[1], root_of(between))
+    result: Float64 = centre + cells + wide[:, None, None] * own
+    return result
+
+
+Float64 = NDArray[np.float64]
+
+# Held-out cells that each class must have at a time point, or else those of all time points are used.
+LEAST_CELLS = 50
+ALL_TIMES = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Rounds:
+    """Corrected ratios of S samples, and of B bootstrap rounds.
+
+    Attributes:
+        ratio: (S, K) on the simplex; NaN where it cannot be recovered.
+        all, shared: (B, S, K) everything drawn again, and only the held-out cells; not cut at 0 and 1.
+        flat: one judgement per sample.
+    """
+
+    ratio: Float64
+    all: NDArray[np.float32]
+    shared: NDArray[np.float32]
+    flat: list[Flatness]
+
+
+def empty_rounds(samples: int, classes: int, rounds: int) -> Rounds:
+    """Rounds to be filled in."""
+    every = np.full((rounds, samples, classes), np.nan, np.float32)
+    return Rounds(np.full((samples, classes), np.nan), every, every.copy(), [Flatness(False, 1.0)] * samples)
+
+
+def strata_of(held_out: HeldOut, times_h: Float64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which held-out cells speak for which sample.
+
+    Returns:
+        (S,) stratum of each sample and (N,) stratum of each held-out cell: the number of its time point, or
+        `ALL_TIMES` where a class has fewer than `LEAST_CELLS` held-out cells there.
+    """
+    classes = len(held_out.classes)
+    sample = np.full(len(times_h), ALL_TIMES, np.int64)
+    cell = np.full(len(held_out), ALL_TIMES, np.int64)
+    for number, hours in enumerate(np.unique(held_out.times[~np.isnan(held_out.times)])):
+        here = np.abs(held_out.times - hours) < 1e-6
+        if np.bincount(held_out.labels[here], minlength=classes).min() >= LEAST_CELLS:
+            sample[np.abs(times_h - hours) < 1e-6] = number
+            cell[here] = number
+    return sample, cell
+
+
+def known_by_stratum(
+    features: NDArray[np.float32], held_out: HeldOut, strata: NDArray[np.int64], wanted: NDArray[np.int64]
+) -> dict[int, Known]:
+    """What held-out cells say for each stratum in `wanted`; that of all times counts differences between times."""
+    classes = len(held_out.classes)
+    result: dict[int, Known] = {}
+    if (wanted == ALL_TIMES).any():
+        units = units_of(features, held_out.labels, held_out.samples, held_out.times)
+        result.update(known_of(units, np.full(len(units.label), ALL_TIMES), classes))
+    if (wanted != ALL_TIMES).any():
+        rows = np.flatnonzero(strata != ALL_TIMES)
+        times = strata[rows].astype(np.float64)
+        units = units_of(features[rows], held_out.labels[rows], held_out.samples[rows], times)
+        result.update(known_of(units, units.time.astype(np.int64), classes))
+    return result
+
+
+def linear_rounds(
+    cells: CellScores,
+    held_out: HeldOut,
+    strata: NDArray[np.int64],
+    stratum: NDArray[np.int64],
+    rounds: int,
+    draws: Draws,
+    *,
+    by_labels: bool = False,
+    together: bool = True,
+) -> Rounds:
+    """Adjusted shares of each sample with their rounds.
+
+    Args:
+        cells: of the run; every sample has cells.
+        held_out: with the classes in the same order.
+        strata, stratum: of held-out cells and of samples, from `strata_of`.
+        rounds: B.
+        draws: where random numbers come from.
+        by_labels: mean labels (ACC) instead of mean scores (PACC).
+        together: see `ratio_draws.deviation`.
+    """
+    size, number = len(cells.classes), len(cells.sample_ids)
+    features, seen = held_out.scores, cells.scores
+    if by_labels:
+        features, seen = one_hot(held_out.scores.argmax(axis=1), size), one_hot(cells.predicted, size)
+    count, mean, scatter = sums(seen, cells.sample, number)
+    result = empty_rounds(number, size, rounds)
+    # One factor for each pool of samples, because all strata of a pool share its estimate of how samples differ.
+    factors: dict[int, Float64] = {}
+    for key, known in known_by_stratum(features, held_out, strata, np.unique(stratum)).items():
+        rows = np.flatnonzero(stratum == key)
+        if known.degrees not in factors:
+            factors[known.degrees] = widening(draws.of(f"pool {known.degrees}"), rounds, known.degrees)
+        wide = factors[known.degrees]
+        drawn = draw_means(known, wide, draws.of(f"stratum {key}"))
+        judged = flatness(known.mean, drawn, cells.classes)
+        for row in rows:
+            result.flat[row] = judged
+        if judged.flat or not len(rows):
+            continue
+        share = adjusted_shares(known.mean, mean[rows])
+        centre, error = smoothed(count[rows], mean[rows], scatter[rows], known)
+        between = deviation(known, share, together)
+        result.ratio[rows] = share
+        own = draws.of_samples([cells.sample_ids[row] for row in rows])
+        result.all[:, rows] = free_shares(drawn[:, None], draw_samples(centre, error, between, wide, own))
+        result.shared[:, rows] = free_shares(drawn[:, None], mean[rows][None])
+    return result
+
+
+# No class is ruled out when posteriors are made, or a class without cells could not get any in a round.
+_FLOOR = 0.05
+
+
+def binned(parts: list[NDArray[np.float32]]) -> tuple[list[NDArray[np.int64]], Float64]:
+    """Number of the bin of each row of each part, and the mean scores (U, K) of each bin.
+
+    Bins are cubes in the square roots of the scores, which tell 0.001 from 0.01 where 1 from 0.991 need not be told.
+    All classes count alike, whatever their order. With three classes shares move by about 0.001 (0.003 at most with
+    45 cells).
+    """
+    scores = np.concatenate(parts)
+    size = scores.shape[1]
+    levels = {1: 1, 2: 100, 3: 30, 4: 12}.get(size, 6)
+    code = np.zeros(len(scores), np.int64)
+    for column in range(size):
+        code = code * (levels + 1) + np.rint(np.sqrt(scores[:, column]) * levels).astype(np.int64)
+    _, number = np.unique(code, return_inverse=True)
+    number = number.reshape(-1)
+    count = np.bincount(number)
+    centre = np.stack([np.bincount(number, scores[:, column]) for column in range(size)], axis=1) / count[:, None]
+    return np.split(number, np.cumsum([len(part) for part in parts])[:-1]), centre
+
+
+def em_rounds(
+    cells: CellScores,
+    held_out: HeldOut,
+    strata: NDArray[np.int64],
+    stratum: NDArray[np.int64],
+    rounds: int,
+    draws: Draws,
+    *,
+    by_labels: bool = False,
+    together: bool = True,
+) -> Rounds:
+    """Most likely shares of each sample with their rounds; arguments as in `ratio_rounds.linear_rounds`.
+
+    Scores are taken to be calibrated for equal shares of the classes, as they are when held-out cells are.
+    """
+    size, number = len(cells.classes), len(cells.sample_ids)
+    (of_held, of_cells), centres = binned([held_out.scores, cells.scores])
+    width = len(centres)
+    seen = np.bincount(cells.sample * width + of_cells, minlength=number * width).reshape(number, width)
+    ratio = em_shares(centres, weights=seen.astype(np.float64))
+    result = empty_rounds(number, size, rounds)
+    for key, known in known_by_stratum(held_out.scores, held_out, strata, np.unique(stratum)).items():
+        rows = np.flatnonzero(stratum == key)
+        wide = widening(draws.of(f"pool {key}"), rounds, known.degrees)
+        judged = flatness(known.mean, draw_means(known, wide, draws.of(f"stratum {key}")), cells.classes)
+        for row in rows.tolist():
+            result.flat[row] = judged
+        if judged.flat or not len(rows):
+            continue
+        taken = np.ones(len(held_out), bool) if key == ALL_TIMES else strata != ALL_TIMES
+        units = _binned_units(held_out, strata, key, np.flatnonzero(taken), of_held, width)
+        for row in rows.tolist():
+            # The same draws for every sample of a time point: the held-out cells are the same for all.
+            posterior = centres * ((1 - _FLOOR) * ratio[row] + _FLOOR / size)
+            posterior /= posterior.sum(axis=1, keepdims=True)
+            known = _known(units, posterior)[key]
+            drawn = draw_means(known, wide, draws.of(f"stratum {key}"))
+            count, mean, scatter = _moments(seen[row][None].astype(np.float64), posterior)
+            centre, error = smoothed(count, mean, scatter, known)
+            between = deviation(known, ratio[row][None], together)
+            own = draws.of_samples([cells.sample_ids[row]])
+            result.ratio[row] = ratio[row]
+            result.all[:, row] = free_shares(drawn, draw_samples(centre, error, between, wide, own)[:, 0])
+            result.shared[:, row] = free_shares(drawn, mean[0])
+    return result
+
+
+def _binned_units(
+    held_out: HeldOut,
+    strata: NDArray[np.int64],
+    key: int,
+    rows: NDArray[np.int64],
+    of_held: NDArray[np.int64],
+    width: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Float64]:
+    """Class, sample and stratum of each pair of class and sample (U,), and its cells by bin (U, bins)."""
+    size = len(held_out.classes)
+    pairs, first, code = np.unique(
+        held_out.samples[rows] * size + held_out.labels[rows], return_index=True, return_inverse=True
+    )
+    table = np.bincount(code.reshape(-1) * width + of_held[rows], minlength=len(pairs) * width)
+    where = np.full(len(pairs), ALL_TIMES) if key == ALL_TIMES else strata[rows][first]
+    return pairs % size, pairs // size, where, table.reshape(len(pairs), width).astype(np.float64)
+
+
+def _known(
+    units: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Float64], posterior: Float64
+) -> dict[int, Known]:
+    """What held-out cells say, with posteriors (bins, K) as features."""
+    label, sample, where, table = units
+    nowhen = np.full(len(label), np.nan)
+    count, mean, scatter = _moments(table, posterior)
+    return known_of(Units(label, sample, count, nowhen, mean, scatter), where, posterior.shape[1])
+
+
+def _moments(table: Float64, features: Float64) -> tuple[Float64, Float64, Float64]:
+    """Number, mean and scatter of `features` (bins, F) for each line of `table` (U, bins); see `sums`."""
+    count = table.sum(axis=1)
+    mean = table @ features / np.maximum(count, 1)[:, None]
+    size = features.shape[1]
+    products = (features[:, :, None] * features[:, None, :]).reshape(len(features), -1)
+    square = (table @ products).reshape(-1, size, size)
+    return count, mean, square - count[:, None, None] * mean[:, :, None] * mean[:, None, :]
