@@ -34,8 +34,8 @@ from big_export import drawn_images, write_big_zip
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.core.recipe import InputRecipe
-from nscweb.io.excerpt import excerpt
-from nscweb.io.survey import Survey, survey
+from nscweb.io.survey.cut_out import excerpt
+from nscweb.io.survey.survey import Survey, survey
 from nscweb.preprocess.prepare import apply_recipe
 
 SIZE = (45, 30)
@@ -177,7 +177,7 @@ def races(path: Path, cells: int, rounds: int) -> dict[str, dict[str, float]]:
 
 def listing(path: Path) -> dict[str, int]:
     """Files per second of opening the zip and sorting its names: zipfile, ours, and our whole survey."""
-    from nscweb.io.archive import Archive
+    from nscweb.io.archives.archive import Archive
 
     def by_zipfile() -> int:
         with zipfile.ZipFile(path) as archive:

@@ -9,7 +9,7 @@ import numpy as np
 from nscweb.core.cells import CellImage
 from nscweb.core.findings import Finding, FindingLog, Level
 from nscweb.core.progress import CancelAsked, stop_if_asked
-from nscweb.io.cell_reader import CellReader
+from nscweb.io.survey.cell_reader import CellReader
 from nscweb.services.field_cells import FieldCut
 
 # What is said of a large image that was not expected to be a field.

@@ -85,8 +85,8 @@ def read_field(app: App, paths: Sequence[Path], channel: str | None = None, inde
         InputRefused: nothing can be read.
         WrongUse: the images have no such channel.
     """
-    from nscweb.io.excerpt import excerpt
-    from nscweb.io.survey import survey
+    from nscweb.io.survey.cut_out import excerpt
+    from nscweb.io.survey.survey import survey
     from nscweb.services.import_request import ImportRequest
     from nscweb.services.study_import import chosen_channels
 

@@ -27,8 +27,8 @@ from nscweb.store.columns import FurtherColumns, write_columns
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
-    from nscweb.io.cell_reader import CellReader
-    from nscweb.io.survey import Survey, SurveySample
+    from nscweb.io.survey.cell_reader import CellReader
+    from nscweb.io.survey.survey import Survey, SurveySample
 
 # A multiple of the batches of a cell file, so that most parts are joined without copying.
 CHUNK_CELLS = 16 * BATCH
@@ -105,7 +105,7 @@ def plan_chunks(
     fields: FieldCut | None = None,
 ) -> list[ChunkPlan]:
     """Chunks of a sample in order; the same at every try. Names of parts begin with the name of `stem`."""
-    from nscweb.io.excerpt import only_in_order
+    from nscweb.io.survey.cut_out import only_in_order
 
     size = max(1, sample.cells) if only_in_order(found, sample) else CHUNK_FIELDS if fields else CHUNK_CELLS
     return [
@@ -148,7 +148,7 @@ def read_chunk(part: Survey, plan: ChunkPlan, cancel: CancelAsked, report: Calla
         JobCancelled: somebody asked to stop; the chunk is read again next time.
         DiskFull: no room is left.
     """
-    from nscweb.io.archive import checksum_of
+    from nscweb.io.archives.archive import checksum_of
 
     log, quality, further = FindingLog(), Quality(), FurtherColumns()
     together = 1 if plan.careful else BATCH
@@ -200,7 +200,7 @@ def _brightfield(cell: CellImage, channel: str) -> tuple[NDArray[Any] | None, ND
 
 def kept_mark(plan: ChunkPlan) -> ChunkMark | None:
     """The mark of a chunk that an earlier try finished; None when it must be read."""
-    from nscweb.io.archive import checksum_of
+    from nscweb.io.archives.archive import checksum_of
 
     try:
         data = json.loads(plan.path("json").read_bytes())

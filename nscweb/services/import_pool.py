@@ -14,12 +14,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from nscweb.core.errors import NscwebError
-from nscweb.io.child_process import Child, ChildGone, error_from_dict
-from nscweb.io.parcel import pack
+from nscweb.io.decode.child_process import Child, ChildGone, error_from_dict
+from nscweb.io.decode.process_objects import pack
 from nscweb.services.import_worker import AT, read_watched
 
 if TYPE_CHECKING:
-    from nscweb.io.survey import Survey
+    from nscweb.io.survey.survey import Survey
     from nscweb.services.import_chunks import ChunkPlan
 
 ENTRY = "nscweb.services.import_worker:main"

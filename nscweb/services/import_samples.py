@@ -37,7 +37,7 @@ from nscweb.store.cell_file_join import join_cell_files
 from nscweb.store.columns import join_columns, write_columns
 
 if TYPE_CHECKING:
-    from nscweb.io.survey import Survey, SurveySample
+    from nscweb.io.survey.survey import Survey, SurveySample
 
 # Below this many cells the start of a process costs more than it saves.
 FEW_CELLS = 4000
@@ -114,7 +114,7 @@ class _Work:
 
     def plan(self, stack: ExitStack) -> None:
         """Find out what is left to read, and start processes when that is much; `stack` ends them."""
-        from nscweb.io.excerpt import excerpt, readable_apart
+        from nscweb.io.survey.cut_out import excerpt, readable_apart
 
         waiting = []
         for index, sample in enumerate(self.found.samples):
@@ -179,7 +179,7 @@ def _read_sample(work: _Work, sample: SurveySample, key: str) -> SampleMark:
 
 
 def _read_here(work: _Work, sample: SurveySample, plan: ChunkPlan) -> ChunkMark:
-    from nscweb.io.excerpt import excerpt
+    from nscweb.io.survey.cut_out import excerpt
 
     def report(cells: int) -> None:
         work.running = cells

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nscweb.core.errors import NscwebError
-from nscweb.io.child_process import ChildGone, error_as_dict, own_pipes, receive, send
-from nscweb.io.parcel import unpack
+from nscweb.io.decode.child_process import ChildGone, error_as_dict, own_pipes, receive, send
+from nscweb.io.decode.process_objects import unpack
 
 if TYPE_CHECKING:
-    from nscweb.io.survey import Survey
+    from nscweb.io.survey.survey import Survey
     from nscweb.services.import_chunks import ChunkMark, ChunkPlan
 
 _MOST_PLAN = 1 << 40
@@ -66,8 +66,8 @@ def _answer(part: Survey, plan: ChunkPlan, answers: BinaryIO) -> None:
 def read_watched(part: Survey, plan: ChunkPlan, report: Callable[[int], None]) -> ChunkMark:
     """Read a chunk; where it is stands in a small mapped file, which outlives this process."""
     from nscweb.core.progress import never_cancelled
-    from nscweb.io.cell_reader import nobody_watches
-    from nscweb.io.excerpt import release, watch
+    from nscweb.io.survey.cell_reader import nobody_watches
+    from nscweb.io.survey.cut_out import release, watch
     from nscweb.services.import_chunks import read_chunk
 
     with plan.path("at").open("r+b") as stream, mmap.mmap(stream.fileno(), AT.size) as place:

@@ -101,7 +101,7 @@ def _hints(
     app: App, path: Path, class_level: ClassLevel, progress: Progress, cancel: CancelAsked
 ) -> tuple[dict[str, Sample], str]:
     """What is known of each sample before the import, with its class."""
-    from nscweb.io.survey import survey
+    from nscweb.io.survey.survey import survey
 
     with survey(
         [path],

@@ -96,7 +96,7 @@ def import_public(
         StudyExists: a study of that name is there. InputRefused: there is nothing that can be read.
         See `nscweb.services.study_import.import_study` for the rest.
     """
-    from nscweb.io.survey import survey
+    from nscweb.io.survey.survey import survey
 
     chosen = study_name or public_set(name).name
     check_free(app, chosen)

@@ -38,9 +38,9 @@ def read_images(files: Sequence[tuple[str, bytes]], limits: Limits, log: Finding
 
 
 def _read(name: str, data: bytes, limits: Limits, log: FindingLog) -> ReadImage | None:
-    from nscweb.io.brightfield import guess_brightfield
-    from nscweb.io.cell_reader import chosen_plane
-    from nscweb.io.sandbox import decode_apart
+    from nscweb.io.decode.sandbox import decode_apart
+    from nscweb.io.names.brightfield import guess_brightfield
+    from nscweb.io.survey.cell_reader import chosen_plane
 
     try:
         pages = decode_apart(data, name, limits, log)
@@ -63,8 +63,8 @@ def _read(name: str, data: bytes, limits: Limits, log: FindingLog) -> ReadImage 
 
 
 def _brightfield_only(read: list[ReadImage], log: FindingLog) -> list[ReadImage]:
-    from nscweb.io.brightfield import guess_brightfield
-    from nscweb.io.names import parse_name
+    from nscweb.io.names.brightfield import guess_brightfield
+    from nscweb.io.names.file_names import parse_name
 
     parsed = [parse_name(image.name) for image in read]
     cells: dict[tuple[str, int | None], set[str]] = {}

@@ -113,7 +113,7 @@ def import_sheet(app: App, study: str, data: bytes, filename: str) -> SheetUpdat
         StudyNotFound: no such study.
         InputRefused: the file is not a table that can be read without guessing.
     """
-    from nscweb.io.sheets import apply_sheet, read_sheet
+    from nscweb.io.sheets.sample_sheets import apply_sheet, read_sheet
 
     found = app.catalogue.study(study)
     log = FindingLog()
@@ -149,7 +149,7 @@ def export_sheet(app: App, study: str, kind: Literal["csv", "xlsx"] = "csv") -> 
     Raises:
         StudyNotFound: no such study.
     """
-    from nscweb.io import sheets
+    from nscweb.io.sheets import sample_sheets as sheets
 
     samples = app.catalogue.study(study).samples
     return sheets.write_sheet_xlsx(samples) if kind == "xlsx" else sheets.write_sheet_csv(samples)
@@ -177,7 +177,7 @@ def write_sheet_file(app: App, study: str, out: Path) -> Path:
 
 def sheet_template(kind: Literal["csv", "xlsx"] = "csv") -> bytes:
     """An empty sheet with every column and example rows."""
-    from nscweb.io import sheets
+    from nscweb.io.sheets import sample_sheets as sheets
 
     return sheets.template(kind)
 

@@ -20,7 +20,7 @@ from nscweb.services.import_staging import SampleMark, Staging, request_key, sta
 from nscweb.store.files import need_space
 
 if TYPE_CHECKING:
-    from nscweb.io.survey import Survey
+    from nscweb.io.survey.survey import Survey
     from nscweb.services.context import App
 
 
@@ -84,7 +84,7 @@ def import_study(
 def _import(
     app: App, request: ImportRequest, staging: Staging, log: FindingLog, progress: Progress, cancel: CancelAsked
 ) -> ImportReport:
-    from nscweb.io.survey import survey
+    from nscweb.io.survey.survey import survey
 
     progress(0, 0, "Looking through the files")
     with survey(
@@ -151,7 +151,7 @@ def _finish(
     left_out_before: tuple[int, int],
     log: FindingLog,
 ) -> ImportReport:
-    from nscweb.io.refusal import why_nothing
+    from nscweb.io.survey.listing import why_nothing
 
     skipped_before, ignored_before = left_out_before
     for mark in marks:
@@ -205,7 +205,7 @@ def described(app: App, request: ImportRequest, found: Survey, log: FindingLog) 
     known = {sample.name: sample.hint for sample in found.samples} | dict(request.describe or {})
     if request.sheet is None:
         return known
-    from nscweb.io.sheets import apply_sheet, read_sheet
+    from nscweb.io.sheets.sample_sheets import apply_sheet, read_sheet
     from nscweb.services.sheet import read_sheet_file
 
     data = read_sheet_file(app, request.sheet)

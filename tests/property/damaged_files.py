@@ -16,7 +16,7 @@ from PIL import Image
 
 from nscweb.core.limits import Limits
 from nscweb.core.samples import Sample
-from nscweb.io.sheets import write_sheet_csv, write_sheet_xlsx
+from nscweb.io.sheets.sample_sheets import write_sheet_csv, write_sheet_xlsx
 from nscweb.simulation.small_tiff import tiff_bytes
 
 LIMITS = Limits(

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from nscweb.core.errors import NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.core.samples import Sample
-from nscweb.io.decode import decode
-from nscweb.io.sheets import apply_sheet, read_sheet
-from nscweb.io.survey import survey
+from nscweb.io.decode.image import decode
+from nscweb.io.sheets.sample_sheets import apply_sheet, read_sheet
+from nscweb.io.survey.survey import survey
 
 TRIES = 150
 KNOWN = [Sample("RA_1d_r1"), Sample("NT3_3d_r2")]

@@ -17,12 +17,19 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.core.samples import Sample
-from nscweb.io.archive import Archive
-from nscweb.io.decode import decode
+from nscweb.io.archives.archive import Archive
+from nscweb.io.decode.image import decode
 from nscweb.io.formats.tiff import read_simple
-from nscweb.io.names import parse_name
-from nscweb.io.sheets import apply_sheet, from_cell, read_sheet, to_cell, write_sheet_csv, write_sheet_xlsx
-from nscweb.io.survey import survey
+from nscweb.io.names.file_names import parse_name
+from nscweb.io.sheets.sample_sheets import (
+    apply_sheet,
+    from_cell,
+    read_sheet,
+    to_cell,
+    write_sheet_csv,
+    write_sheet_xlsx,
+)
+from nscweb.io.survey.survey import survey
 from nscweb.simulation.small_tiff import tiff_bytes
 
 sides = st.integers(8, 70)

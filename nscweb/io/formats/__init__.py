@@ -6,7 +6,7 @@ A `daf` holds no cells and is no format of its own: it says more about the `.cif
 from __future__ import annotations
 
 from nscweb.io.formats import bmp, cif, jpeg, npy, npz, png, rtdc, tiff
-from nscweb.io.image_pages import Format
+from nscweb.io.pixels.image_pages import Format
 
 FORMATS: tuple[Format, ...] = (
     Format("TIFF", (".tif", ".tiff"), tiff.sniff, tiff.read),

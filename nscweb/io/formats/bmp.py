@@ -13,8 +13,8 @@ from PIL import Image
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.image_pages import ImagePages
-from nscweb.io.pixel_policy import check_plane, check_size, to_grey
+from nscweb.io.pixels.image_pages import ImagePages
+from nscweb.io.pixels.pixel_policy import check_plane, check_size, to_grey
 
 # Lengths of the header behind the first 14 bytes, of all versions that were ever written.
 _HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})

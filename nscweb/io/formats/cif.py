@@ -24,7 +24,7 @@ from nscweb.io.formats.cif_file import KIND_TAG, CifFile, Entry, not_cif
 from nscweb.io.formats.cif_header import CifHeader, read_header
 from nscweb.io.formats.cif_index import IMAGE, MASK, Walk, walk
 from nscweb.io.formats.daf import DafInfo
-from nscweb.io.pixel_policy import check_plane, check_size
+from nscweb.io.pixels.pixel_policy import check_plane, check_size
 
 _MOST_CHANNELS = 64
 _LOOK_AT = 16

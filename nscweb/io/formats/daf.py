@@ -17,8 +17,8 @@ from defusedxml import ElementTree
 
 from nscweb.core.errors import InputRefused
 from nscweb.core.limits import Limits
-from nscweb.io.brightfield import called_brightfield
 from nscweb.io.formats.daf_populations import MOST_LISTED, Objects, Pop, Region, Solver
+from nscweb.io.names.brightfield import called_brightfield
 
 _END = b"</Assay>"
 _CHUNK = 1 << 20

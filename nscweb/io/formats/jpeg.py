@@ -12,9 +12,9 @@ from PIL import Image
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.image_pages import ImagePages
-from nscweb.io.jpeg_entropy import EntropyError, check_entropy, frame_size
-from nscweb.io.pixel_policy import check_plane, check_size, to_grey
+from nscweb.io.pixels.image_pages import ImagePages
+from nscweb.io.pixels.jpeg_entropy import EntropyError, check_entropy, frame_size
+from nscweb.io.pixels.pixel_policy import check_plane, check_size, to_grey
 
 
 def sniff(head: bytes) -> bool:

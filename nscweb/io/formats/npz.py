@@ -19,8 +19,8 @@ from nscweb.core.cells import CellImage
 from nscweb.core.errors import InputRefused, NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.archive import Archive
-from nscweb.io.pixel_policy import check_plane, check_size
+from nscweb.io.archives.archive import Archive
+from nscweb.io.pixels.pixel_policy import check_plane, check_size
 
 IMAGE_KEYS = ("x", "images", "tiles", "array", "arr_0")
 LABEL_KEYS = ("y", "labels", "label")

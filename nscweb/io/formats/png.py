@@ -19,8 +19,8 @@ from PIL import Image
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.image_pages import ImagePages
-from nscweb.io.pixel_policy import check_plane, check_size, to_grey
+from nscweb.io.pixels.image_pages import ImagePages
+from nscweb.io.pixels.pixel_policy import check_plane, check_size, to_grey
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})

@@ -20,8 +20,8 @@ from nscweb.core.cells import CellImage
 from nscweb.core.errors import InputRefused, NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.hdf5 import Slabs, child, guarded
-from nscweb.io.pixel_policy import check_plane, check_size
+from nscweb.io.pixels.hdf5 import Slabs, child, guarded
+from nscweb.io.pixels.pixel_policy import check_plane, check_size
 
 CHANNEL = "brightfield"
 MOST_COLUMNS = 300

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.image_pages import ImagePages, Pixels
-from nscweb.io.ome import describe_planes
-from nscweb.io.pixel_policy import check_plane, check_size, note_look, to_grey
-from nscweb.io.tiff_layout import TiffPage, damaged, read_layout
-from nscweb.io.tiff_segments import check_segments
+from nscweb.io.pixels.image_pages import ImagePages, Pixels
+from nscweb.io.pixels.ome import describe_planes
+from nscweb.io.pixels.pixel_policy import check_plane, check_size, note_look, to_grey
+from nscweb.io.pixels.tiff_layout import TiffPage, damaged, read_layout
+from nscweb.io.pixels.tiff_segments import check_segments
 
 SIMULATED_MARK = b"nscweb simulation"
 

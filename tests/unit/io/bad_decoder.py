@@ -8,9 +8,9 @@ import time
 
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io import sandbox_child
-from nscweb.io.decode import decode
-from nscweb.io.image_pages import ImagePages
+from nscweb.io.decode import sandbox_child
+from nscweb.io.decode.image import decode
+from nscweb.io.pixels.image_pages import ImagePages
 
 
 def misbehave(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages:

@@ -13,7 +13,7 @@ import pytest
 from nscweb.core.cells import CellImage
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.survey import Survey, survey
+from nscweb.io.survey.survey import Survey, survey
 from nscweb.simulation.small_tiff import tiff_bytes
 
 

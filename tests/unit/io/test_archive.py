@@ -13,7 +13,7 @@ import pytest
 
 from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.limits import Limits
-from nscweb.io.archive import Archive
+from nscweb.io.archives.archive import Archive
 
 MEMBERS = [(f"s/cell_{number}.tif", bytes([number]) * 3000 + bytes(range(256))) for number in range(20)]
 

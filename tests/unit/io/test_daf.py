@@ -15,10 +15,10 @@ import pytest
 from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io import excerpt as excerpt_module
-from nscweb.io.excerpt import excerpt
 from nscweb.io.formats.daf import read_daf
-from nscweb.io.survey import survey
+from nscweb.io.survey import cut_out as excerpt_module
+from nscweb.io.survey.cut_out import excerpt
+from nscweb.io.survey.survey import survey
 
 LIMITS = Limits()
 IMAGES = '<image name="BF" physicalChannel="1" /><image name="GFAP" physicalChannel="0" />'

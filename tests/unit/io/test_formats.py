@@ -16,10 +16,10 @@ from PIL import Image
 from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.decode import decode
+from nscweb.io.decode.image import decode
 from nscweb.io.formats import FORMATS
 from nscweb.io.formats.tiff import read_simple
-from nscweb.io.tiff_layout import read_layout
+from nscweb.io.pixels.tiff_layout import read_layout
 from nscweb.simulation.small_tiff import tiff_bytes
 
 RNG = np.random.default_rng(1)

@@ -15,8 +15,8 @@ import pytest
 from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.sheets import read_sheet
-from nscweb.io.survey import survey
+from nscweb.io.sheets.sample_sheets import read_sheet
+from nscweb.io.survey.survey import survey
 
 _EXPECTED = Path(__file__).resolve().parents[3].parent / "shared" / "hostile" / "expected.json"
 _CASES: list[dict[str, Any]] = json.loads(_EXPECTED.read_text("utf-8")) if _EXPECTED.exists() else []

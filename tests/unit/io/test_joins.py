@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.excerpt import excerpt, release
-from nscweb.io.feature_tables import MOST_COLUMNS, kind_of, read_population, read_table
-from nscweb.io.survey import survey
+from nscweb.io.formats.feature_tables import MOST_COLUMNS, kind_of, read_population, read_table
+from nscweb.io.survey.cut_out import excerpt, release
+from nscweb.io.survey.survey import survey
 
 TABLE = b"Object Number\tArea_M01\tNote\tEmpty\t\r\n1\t10.5\tround\t\t\r\n2\tNaN\t1E5\t\t\r\n7\t30\tx\t\t\r\n"
 

@@ -13,8 +13,8 @@ from PIL import Image
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.decode import decode
-from nscweb.io.jpeg_entropy import EntropyError, check_entropy
+from nscweb.io.decode.image import decode
+from nscweb.io.pixels.jpeg_entropy import EntropyError, check_entropy
 
 RNG = np.random.default_rng(0)
 _Y, _X = np.mgrid[:64, :60]

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.decode import decode
+from nscweb.io.decode.image import decode
 from nscweb.io.formats import FORMATS
-from nscweb.io.known_others import KNOWN_OTHERS, known_by_content, known_by_name
-from nscweb.io.survey import survey
+from nscweb.io.names.other_files import KNOWN_OTHERS, known_by_content, known_by_name
+from nscweb.io.survey.survey import survey
 
 
 def npy(array: Any) -> bytes:
@@ -64,7 +64,7 @@ def refused(*paths: Path) -> InputRefused:
         with survey(paths, Limits(), log := FindingLog()) as found:
             for sample in found.samples:
                 assert not list(found.read(sample, None, log))
-            from nscweb.io.refusal import why_nothing
+            from nscweb.io.survey.listing import why_nothing
 
             raise why_nothing(log, [path.name for path in paths])
     return caught.value

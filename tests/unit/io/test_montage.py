@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.excerpt import excerpt, readable_apart
-from nscweb.io.montage_grid import cut_tiles, fillers, find_tile
-from nscweb.io.names import parse_montage_name
-from nscweb.io.survey import survey
+from nscweb.io.names.file_names import parse_montage_name
+from nscweb.io.survey.cut_out import excerpt, readable_apart
+from nscweb.io.survey.montages import cut_tiles, fillers, find_tile
+from nscweb.io.survey.survey import survey
 
 TILE = 30
 

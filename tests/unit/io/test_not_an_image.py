@@ -7,7 +7,7 @@ import pytest
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.decode import decode
+from nscweb.io.decode.image import decode
 
 
 def refused(data: bytes, name: str) -> InputRefused:

@@ -14,8 +14,8 @@ from nscweb.core.cells import CellImage
 from nscweb.core.errors import WrongUse
 from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.cell_reader import nobody_watches
-from nscweb.io.parcel import pack, unpack
+from nscweb.io.decode.process_objects import pack, unpack
+from nscweb.io.survey.cell_reader import nobody_watches
 
 
 def through(value: object) -> object:
@@ -79,7 +79,7 @@ def test_what_cannot_travel_is_told(tmp_path: Path) -> None:
         {"object": ["os:system", None]},
         {"function": "os:system"},
         {"function": "subprocess:run"},
-        {"object": ["nscweb.io.parcel:pack", {}]},
+        {"object": ["nscweb.io.decode.process_objects:pack", {}]},
         {"object": ["builtins:list", None]},
     ],
 )

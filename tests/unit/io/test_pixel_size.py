@@ -8,8 +8,8 @@ import tifffile
 
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.ome import pixel_size_um
-from nscweb.io.survey import survey
+from nscweb.io.pixels.ome import pixel_size_um
+from nscweb.io.survey.survey import survey
 
 
 def ome(**attributes: str) -> bytes:

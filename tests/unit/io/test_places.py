@@ -8,7 +8,7 @@ from typing import Any
 
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.survey import survey
+from nscweb.io.survey.survey import survey
 
 
 def test_with_several_sources_a_place_names_its_source(

@@ -17,7 +17,7 @@ from nscweb.core.errors import InputRefused, LimitExceeded, NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.formats.rtdc import RtdcCells
-from nscweb.io.hdf5 import Slabs, _fletcher32
+from nscweb.io.pixels.hdf5 import Slabs, _fletcher32
 
 COUNT, HEIGHT, WIDTH = 23, 20, 30
 

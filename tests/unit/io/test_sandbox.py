@@ -23,10 +23,11 @@ from PIL import Image
 from nscweb.core.errors import InputRefused, LimitExceeded, NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io import cell_reader, sandbox
-from nscweb.io.decode import decode
-from nscweb.io.image_pages import ImagePages
-from nscweb.io.sandbox import Sandbox, decode_apart
+from nscweb.io.decode import sandbox
+from nscweb.io.decode.image import decode
+from nscweb.io.decode.sandbox import Sandbox, decode_apart
+from nscweb.io.pixels.image_pages import ImagePages
+from nscweb.io.survey import cell_reader
 
 HERE = Path(__file__).parent
 Way = Callable[[bytes, str, Limits, FindingLog], ImagePages]

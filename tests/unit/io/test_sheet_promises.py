@@ -10,7 +10,7 @@ import pytest
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.samples import Sample
-from nscweb.io.sheets import apply_sheet, read_sheet, write_sheet_csv, write_sheet_xlsx
+from nscweb.io.sheets.sample_sheets import apply_sheet, read_sheet, write_sheet_csv, write_sheet_xlsx
 
 TEXTS = ["1E5", "001", "NA", "SEPT2", "TRUE", "1-2", "12:30", "+4", "N/A", "1.0", "=A1", "0x1F", "٣", "½"]
 

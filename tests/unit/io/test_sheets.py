@@ -11,7 +11,14 @@ import pytest
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.samples import Sample
-from nscweb.io.sheets import SheetRow, apply_sheet, read_sheet, template, write_sheet_csv, write_sheet_xlsx
+from nscweb.io.sheets.sample_sheets import (
+    SheetRow,
+    apply_sheet,
+    read_sheet,
+    template,
+    write_sheet_csv,
+    write_sheet_xlsx,
+)
 
 SAMPLES = [
     Sample("RA_1d_rep1", "RA+SHH", 24.0, "1", "m1", "FlowSight", False, "neuron", 120),

@@ -15,7 +15,7 @@ import tifffile
 from nscweb.core.errors import InputRefused, JobCancelled, LimitExceeded
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.survey import survey
+from nscweb.io.survey.survey import survey
 from nscweb.simulation.writer import write_study_zip
 
 

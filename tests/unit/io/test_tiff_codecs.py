@@ -14,8 +14,8 @@ import tifffile
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.decode import decode
-from nscweb.io.tiff_codecs import hidden_size
+from nscweb.io.decode.image import decode
+from nscweb.io.pixels.tiff_segments import hidden_size
 
 _Y, _X = np.mgrid[:40, :56]
 CELL = (120 + 60 * np.exp(-((_Y - 20) ** 2 + (_X - 28) ** 2) / 90)).astype(np.uint8)

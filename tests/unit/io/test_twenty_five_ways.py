@@ -20,7 +20,7 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.core.recipe import InputRecipe
 from nscweb.inference.classifier import Classifier
-from nscweb.io.survey import survey
+from nscweb.io.survey.survey import survey
 from nscweb.models.card_folders import list_cards
 from nscweb.preprocess.prepare import apply_recipe
 from nscweb.simulation.labelled_cells import iter_labelled_cells

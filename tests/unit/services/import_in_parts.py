@@ -57,7 +57,7 @@ def same(first: list, second: list) -> bool:
 
 def deadly_main() -> None:
     """A reading process that dies at the cells 20 and 300, each time, as by the kernel for lack of memory."""
-    from nscweb.io import cell_reader
+    from nscweb.io.survey import cell_reader
     from nscweb.services import import_worker
 
     usual = cell_reader.FileCellReader._assemble
@@ -73,7 +73,7 @@ def deadly_main() -> None:
 
 def once_main() -> None:
     """A reading process that dies once, at cell 20, and never again."""
-    from nscweb.io import cell_reader
+    from nscweb.io.survey import cell_reader
     from nscweb.services import import_worker
 
     flag = Path(os.environ["ONCE_FLAG"])

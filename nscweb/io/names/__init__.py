@@ -1,0 +1,1 @@
+"""What file and folder names say: sample, object number, channel, group, time, replicate."""

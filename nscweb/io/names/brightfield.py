@@ -1,0 +1,68 @@
+"""Which channel is brightfield: guessed from names, then from pixels; shown, and changed by the user."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nscweb.io.names.file_names import natural_key
+
+_NAMES = re.compile(r"bright|\bbf\b|^bf|transmi|phase|\bdic\b", re.IGNORECASE)
+# How the channel of merged colour pictures ends ("3_colour").
+MERGED = "_colour"
+# Brightfield light fills the frame: its border is bright and even. A stained cell lies on a dark one.
+_MOST_DEVIATION = 0.25
+
+
+def called_brightfield(channels: Sequence[str]) -> str:
+    """The first channel whose name says brightfield, "" when none does."""
+    return next((name for name in channels if _NAMES.search(name)), "")
+
+
+def guess_brightfield(channels: Sequence[str], images: Mapping[str, Sequence[NDArray[Any]]]) -> str:
+    """The likely brightfield channel, "" when there is no channel.
+
+    Args:
+        images: a few (h, w) images per channel, unscaled; channels without images are judged by name only.
+
+    A channel called brightfield wins. Otherwise, of the channels whose border is bright against their darkest
+    possible value and even (median deviation below a quarter of the level), the first in natural order, because
+    instruments with two lamps number the main one first; without any, the one with the evenest border. Merged
+    colour pictures are never guessed.
+    """
+    ordered = sorted((name for name in channels if not name.endswith(MERGED)), key=natural_key)
+    named = called_brightfield(ordered)
+    if named:
+        return named
+    if not ordered:
+        return ""
+    levels = {name: _border(images[name]) for name in ordered if images.get(name)}
+    if not levels:
+        return ordered[0]
+    brightest = max(level for level, _ in levels.values())
+    candidates = [
+        name
+        for name, (level, deviation) in levels.items()
+        if level > 0.2 * brightest and deviation < _MOST_DEVIATION * level
+    ]
+    if candidates:
+        return candidates[0]
+    return min(levels, key=lambda name: levels[name][1] / max(abs(levels[name][0]), 1e-9))
+
+
+def _border(images: Sequence[NDArray[Any]]) -> tuple[float, float]:
+    """Median over images of (border median, border median absolute deviation)."""
+    found = []
+    for image in images:
+        pixels = np.asarray(image, np.float64)
+        border = np.concatenate(
+            [pixels[:2].ravel(), pixels[-2:].ravel(), pixels[:, :2].ravel(), pixels[:, -2:].ravel()]
+        )
+        level = float(np.median(border))
+        found.append((level, float(np.median(np.abs(border - level)))))
+    middle = np.median(np.array(found), axis=0)
+    return float(middle[0]), float(middle[1])

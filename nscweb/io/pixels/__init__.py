@@ -1,0 +1,1 @@
+"""What formats share: planes, limits on pixels, the layout of TIFF, JPEG and HDF5 files."""

@@ -1,0 +1,1 @@
+"""Looking through what was brought: samples, cells, channels, and what was left out."""
