@@ -45,8 +45,8 @@ def reproduce(
     A run that was stopped goes on when the same command is given again; finished trainings are not done twice.
     """
     with running(as_json) as console:
-        from nscweb.services.reproduce import ReproduceRequest
-        from nscweb.services.reproduce import reproduce as run
+        from nscweb.papers.reproduce import ReproduceRequest
+        from nscweb.papers.reproduce import reproduce as run
 
         request = ReproduceRequest(paper, quick, study, out, only.removeprefix("simulated_"), seed, device, pretrained)
         done = run(console.open(data_dir), request, progress=console.progress)

@@ -1,1 +1,1 @@
-"""What each paper did, as data: one TOML file per paper, read by `nscweb.services.reproduce_protocol`."""
+"""What each paper did, as data: one TOML file per paper, read by `nscweb.papers.protocol`."""

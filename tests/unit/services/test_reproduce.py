@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 from nscweb.cli.reproduce import register
 from nscweb.core.errors import JobCancelled, StudyNotFound, WrongUse
 from nscweb.core.samples import Sample
+from nscweb.papers.protocol import Protocol, checked, papers, parse, read_protocol
+from nscweb.papers.protocol_cells import cells_of
+from nscweb.papers.reproduce import Reproduced, ReproduceRequest, narrowed, run_protocol
+from nscweb.papers.trainings import units_of
 from nscweb.services.context import App
-from nscweb.services.reproduce import Reproduced, ReproduceRequest, narrowed, run_protocol
-from nscweb.services.reproduce_data import cells_of
-from nscweb.services.reproduce_protocol import Protocol, checked, papers, parse, read_protocol
-from nscweb.services.reproduce_runs import units_of
 
 ALL = ("cgrecnet2026", "kim2023", "parthasarathy2024", "zamani2023", "zhu2021")
 

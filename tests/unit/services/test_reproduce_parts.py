@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from nscweb.core.progress import never_cancelled, no_progress
-from nscweb.reports.tables_reproduce import compared, paper_number, shown, table_html
-from nscweb.services.reproduce_data import simulated_cells
-from nscweb.services.reproduce_protocol import read_protocol
-from nscweb.services.reproduce_search import expected_improvement
+from nscweb.papers.printed_tables import compared, paper_number, shown, table_html
+from nscweb.papers.protocol import read_protocol
+from nscweb.papers.protocol_cells import simulated_cells
+from nscweb.papers.special import expected_improvement
 
 
 def test_expected_improvement_is_the_textbook_formula() -> None:

@@ -11,10 +11,9 @@ import pandas as pd
 
 from nscweb.core.card import Metric
 from nscweb.core.classes import ClassScheme
-from nscweb.services.reproduce_data import Cells
-from nscweb.services.reproduce_protocol import Output, Protocol
-from nscweb.services.reproduce_results import Result
-from nscweb.services.reproduce_runs import Bench
+from nscweb.papers.protocol import Output, Protocol
+from nscweb.papers.protocol_cells import Cells
+from nscweb.papers.trainings import Bench, Result
 
 COLUMNS = (
     "block",

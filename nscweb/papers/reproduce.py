@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from nscweb import __version__
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.reports.tables_reproduce import SIMULATED, Piece
-from nscweb.services.reproduce_data import Cells, cells_of, no_cells
-from nscweb.services.reproduce_protocol import Protocol, read_protocol
+from nscweb.papers.printed_tables import SIMULATED, Piece
+from nscweb.papers.protocol import Protocol, read_protocol
+from nscweb.papers.protocol_cells import Cells, cells_of, no_cells
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -137,9 +137,9 @@ def run_protocol(
     clock: Callable[[], float] = time.monotonic,
 ) -> Reproduced:
     """As `reproduce`, for a protocol at hand."""
-    from nscweb.services.reproduce_figures import Finished
-    from nscweb.services.reproduce_outputs import make
-    from nscweb.services.reproduce_runs import Bench, units_of
+    from nscweb.papers.merit import Finished
+    from nscweb.papers.outputs import make
+    from nscweb.papers.trainings import Bench, units_of
 
     started = clock()
     folder.mkdir(parents=True, exist_ok=True)
@@ -189,8 +189,8 @@ def write_folder(
     devices: list[str],
 ) -> None:
     """README.md, one CSV per piece, report.html."""
+    from nscweb.papers.printed_tables import report_page
     from nscweb.reports.tables import csv_bytes
-    from nscweb.reports.tables_reproduce import report_page
     from nscweb.store.files import atomic_write
 
     warning = WARNING if cells.simulated else ""

@@ -220,7 +220,7 @@ def checked(protocol: Protocol) -> Protocol:
         WrongUse: with what is wrong.
     """
     from nscweb.models.architectures import ARCHITECTURES
-    from nscweb.services.reproduce_outputs import KINDS
+    from nscweb.papers.outputs import KINDS
     from nscweb.training.augment import AugmentSettings
     from nscweb.training.config import TrainConfig
 

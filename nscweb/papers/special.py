@@ -1,18 +1,148 @@
-"""Outputs that single papers have: work of a network, training time, ratios of inducers and donors, shape modes."""
+"""Outputs that single papers have: work of a network, training time, ratios of inducers and donors, shape modes.
+
+The learning-rate search of Kim et al. 2023: Bayesian optimisation with expected improvement.
+
+A Gaussian process over the logarithm of the learning rate proposes the next one to try. Every try is a training of
+`nscweb.papers.trainings` and kept, so a search that was stopped asks the same questions again, finds the
+answers on disk, and goes on.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from nscweb.core.errors import InputRefused
-from nscweb.reports.tables_reproduce import Piece, paper_number
-from nscweb.services.reproduce_figures import Finished
-from nscweb.services.reproduce_protocol import Output
-from nscweb.services.reproduce_results import Result
+from nscweb.core.errors import InputRefused, NscwebError
+from nscweb.papers.merit import Finished
+from nscweb.papers.printed_tables import Piece, paper_number
+from nscweb.papers.protocol import Output, Search
+from nscweb.papers.trainings import Bench, Result, Unit
+
+_GRID = 200
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Result of a search.
+
+    Attributes:
+        trials: one row per training: repeat, trial, learning_rate, validation_loss, best_so_far, auc.
+        curve: learning_rate, mean, low, high (95 %) of the loss as a Gaussian process over all trials believes it,
+            and expected_improvement.
+        best: the learning rate of the lowest validation loss.
+    """
+
+    trials: pd.DataFrame
+    curve: pd.DataFrame
+    best: float
+
+
+def search_learning_rate(bench: Bench, search: Search) -> Searched:
+    """Try `trials` learning rates in each of `repeats` searches, and what the trials together say.
+
+    Raises:
+        JobCancelled: somebody asked to stop; trials that were done are kept.
+        InputRefused: the split cannot be made.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    rows = []
+    for repeat in range(search.repeats):
+        with warnings.catch_warnings():
+            # The sampler is marked as experimental in some releases.
+            warnings.simplefilter("ignore")
+            start = max(2, min(4, search.trials // 2))
+            sampler = optuna.samplers.GPSampler(seed=bench.seed + repeat, n_startup_trials=start)
+            study = optuna.create_study(sampler=sampler, direction="minimize")
+        best = float("inf")
+        for number in range(search.trials):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                trial = study.ask()
+                rate = trial.suggest_float("learning_rate", search.low, search.high, log=True)
+            unit = Unit(f"search-{repeat + 1}-{number + 1}", search.model, search.split, seed=repeat)
+            bench.progress(number, search.trials, f"Search {repeat + 1} of {search.repeats}: learning rate {rate:.2g}")
+            quiet = replace(bench, protocol=replace(bench.protocol, keep_weights=False))
+            try:
+                result = quiet.result(unit, {"learning_rate": rate})
+            except NscwebError as error:
+                if error.code != "E-MODEL":
+                    raise
+                # A rate at which the loss is no longer a number is an answer too: the search must go elsewhere.
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                continue
+            study.tell(trial, result.validation_loss)
+            best = min(best, result.validation_loss)
+            rows.append(
+                {
+                    "repeat": repeat + 1,
+                    "trial": number + 1,
+                    "learning_rate": rate,
+                    "validation_loss": result.validation_loss,
+                    "best_so_far": best,
+                    "auc": _mean_auc(result.scores, result.classes),
+                }
+            )
+    trials = pd.DataFrame(rows)
+    if trials.empty:
+        return Searched(trials, pd.DataFrame(), float("nan"))
+    lowest = int(np.argmin(trials["validation_loss"]))
+    return Searched(trials, _believed(trials, search), float(trials["learning_rate"].iloc[lowest]))
+
+
+def expected_improvement(mean: NDArray[np.float64], deviation: NDArray[np.float64], best: float) -> NDArray[np.float64]:
+    """(N,) expected improvement on a lowest loss `best` under normal beliefs (Jones et al. 1998, equation 15)."""
+    from scipy.stats import norm
+
+    spread = np.maximum(deviation, 1e-12)
+    gain = (best - mean) / spread
+    return np.asarray((best - mean) * norm.cdf(gain) + spread * norm.pdf(gain), np.float64)
+
+
+def _believed(trials: pd.DataFrame, search: Search) -> pd.DataFrame:
+    """The Gaussian process over all trials, on a grid of learning rates (Fig 4B of the paper)."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+    x = np.log10(trials["learning_rate"].to_numpy(float))[:, None]
+    y = trials["validation_loss"].to_numpy(float)
+    scale = max(float(y.std()), 1e-6)
+    kernel = ConstantKernel(1.0) * Matern(0.5, (0.1, 2.0), nu=2.5) + WhiteKernel(0.02, (1e-4, 0.1))
+    grid = np.linspace(np.log10(search.low), np.log10(search.high), _GRID)
+    with warnings.catch_warnings():
+        # A length that ends at its bound is still a usable belief.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        process = GaussianProcessRegressor(kernel, random_state=0).fit(x, (y - y.mean()) / scale)
+        mean, deviation = process.predict(grid[:, None], return_std=True)
+    mean, deviation = mean * scale + y.mean(), deviation * scale
+    return pd.DataFrame(
+        {
+            "learning_rate": 10**grid,
+            "mean": mean,
+            "low": mean - 1.96 * deviation,
+            "high": mean + 1.96 * deviation,
+            "expected_improvement": expected_improvement(mean, deviation, float(y.min())),
+        }
+    )
+
+
+def _mean_auc(scores: pd.DataFrame, classes: tuple[str, ...]) -> float:
+    from nscweb.evaluation.scores.curves import auc
+
+    areas = []
+    for name in classes:
+        positive = (scores["true_class"] == name).to_numpy()
+        if positive.any() and not positive.all():
+            areas.append(auc(positive, scores[f"p_{name}"].to_numpy(float)))
+    return float(np.mean(areas)) if areas else float("nan")
 
 
 def cost(done: Finished, output: Output) -> Piece:
@@ -64,7 +194,7 @@ def timing(done: Finished, output: Output) -> Piece:
 def inducers(done: Finished, output: Output) -> Piece:
     """Per cent of the asked fate predicted from early cells of each inducer, against immunofluorescence."""
     from nscweb.evaluation.ratios.published_counts import PREDICTED, published_reference
-    from nscweb.reports.figures_reproduce import inducer_ratios
+    from nscweb.papers.figures import inducer_ratios
 
     results = done.chosen(output)
     if not results:
@@ -125,7 +255,7 @@ def _early_cells(done: Finished, result: Result) -> pd.DataFrame:
 def donors(done: Finished, output: Output) -> Piece:
     """Per cent of cells called the first class for each donor, and per cent by the marker."""
     from nscweb.evaluation.scores.intervals import wilson
-    from nscweb.reports.figures_reproduce import donor_ratios
+    from nscweb.papers.figures import donor_ratios
 
     results = done.chosen(output)
     if not results:
@@ -157,8 +287,8 @@ def donors(done: Finished, output: Output) -> Piece:
 def shapes(done: Finished, output: Output) -> Piece:
     """Shape modes of all cells and their shares in each donor. Options: modes, limit."""
     from nscweb.evaluation.audit.shape_modes import ALL, shape_modes
+    from nscweb.papers.figures import shape_modes_figure
     from nscweb.preprocess.outline import outline_of
-    from nscweb.reports.figures_reproduce import shape_modes_figure
 
     limit = int(output.options.get("limit", 5000))
     cells = done.cells.labelled[:: max(1, len(done.cells.labelled) // limit)]
@@ -182,8 +312,7 @@ def shapes(done: Finished, output: Output) -> Piece:
 
 def search(done: Finished, output: Output) -> Piece:
     """The learning-rate search of the protocol."""
-    from nscweb.reports.figures_reproduce import learning_rate_search
-    from nscweb.services.reproduce_search import search_learning_rate
+    from nscweb.papers.figures import learning_rate_search
 
     wanted = done.protocol.search
     if wanted is None:
