@@ -29,7 +29,6 @@ from nscweb.evaluation.scores.intervals import wilson
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.held_out_file import read_held_out
 from nscweb.preprocess.cell_quality import measure, quality_flags
-from nscweb.reports.words import answer
 from nscweb.services.comparison_tests import group_comparisons
 from nscweb.services.dashboard import DEFAULT_EXCLUDED
 from nscweb.simulation.camera import PROFILES
@@ -37,6 +36,7 @@ from nscweb.simulation.design import GROUPS, SimulatedSample, StudyDesign, plan_
 from nscweb.simulation.sample_cells import draw_sample
 from nscweb.simulation.traits import FATES
 from nscweb.simulation.writer import sample_illumination
+from nscweb.words.headline import answer
 
 PROJECT = Path(__file__).resolve().parents[1]
 METHODS = ("pacc", "naive")

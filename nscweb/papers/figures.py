@@ -10,7 +10,7 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from nscweb.reports.style import (
+from nscweb.figures.look import (
     DASHES,
     INK,
     MUTED,

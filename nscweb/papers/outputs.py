@@ -75,7 +75,7 @@ def loss_curves(done: Finished, output: Output) -> Piece:
 def confusion(done: Finished, output: Output) -> Piece:
     """Options: model, split, task."""
     from nscweb.evaluation.scores.confusion import confusion as count
-    from nscweb.reports.figures_evaluate import confusion_data, confusion_figure
+    from nscweb.figures.confusion_and_curves import confusion_data, confusion_figure
 
     results = _any(done.chosen(output))
     classes = scheme(results, done.protocol.kind)
@@ -88,7 +88,7 @@ def confusion(done: Finished, output: Output) -> Piece:
 
 def curves(done: Finished, output: Output) -> Piece:
     """ROC or precision-recall curves; options: which (roc or pr), model, split, task."""
-    from nscweb.reports.figures_evaluate import curves_data, pr_figure, roc_figure
+    from nscweb.figures.confusion_and_curves import curves_data, pr_figure, roc_figure
     from nscweb.services.evaluation_parts import curves as both
 
     results = _any(done.chosen(output))
@@ -116,7 +116,7 @@ def curves(done: Finished, output: Output) -> Piece:
 
 def by_time(done: Finished, output: Output) -> Piece:
     """Options: model, split."""
-    from nscweb.reports.figures_accuracy import accuracy_by_time, accuracy_by_time_data
+    from nscweb.figures.accuracy import accuracy_by_time, accuracy_by_time_data
 
     results = _any(done.chosen(output))
     metrics = metrics_by_time(results, done.seed, done.rounds)

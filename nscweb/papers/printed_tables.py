@@ -12,7 +12,7 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from nscweb.reports.style import FONT, GRID, INK, MUTED, figure_config
+from nscweb.figures.look import FONT, GRID, INK, MUTED, figure_config
 
 SIMULATED = "SIMULATED"
 PLAIN_NAMES: dict[str, str] = {

@@ -189,8 +189,8 @@ def write_folder(
     devices: list[str],
 ) -> None:
     """README.md, one CSV per piece, report.html."""
+    from nscweb.files.plain_tables import csv_bytes
     from nscweb.papers.printed_tables import report_page
-    from nscweb.reports.tables import csv_bytes
     from nscweb.store.files import atomic_write
 
     warning = WARNING if cells.simulated else ""
@@ -231,7 +231,7 @@ def _marked(piece: Piece, cells: Cells) -> Piece:
     """A piece of simulated cells says so in its file name, title, caption and figure."""
     if not cells.simulated:
         return piece
-    from nscweb.reports.style import plain
+    from nscweb.figures.look import plain
 
     if piece.figure is not None:
         # In place of the small "simulated cells" that every figure of such cells carries.

@@ -24,8 +24,8 @@ from nscweb.services.runs import get_run, one_look
 if TYPE_CHECKING:
     from nscweb.evaluation.groups.shared_error import SharedError
     from nscweb.evaluation.ratios.estimates import Estimates
-    from nscweb.reports.words import Answer
     from nscweb.services.context import App
+    from nscweb.words.headline import Answer
 
 DEFAULT_METHOD = "pacc"
 _KEPT = 24
@@ -177,7 +177,7 @@ def default_time(found: Comparison) -> float:
 
 def _choice(found: Comparison) -> tuple[float, str]:
     """The default time point, and why."""
-    from nscweb.reports.words_rows import TOO_FEW_CELLS
+    from nscweb.words.rows import TOO_FEW_CELLS
 
     known = found.groups[found.groups["time_h"].notna()]
     if known.empty:
@@ -198,7 +198,7 @@ def _choice(found: Comparison) -> tuple[float, str]:
 
 def time_line(found: Comparison, time_h: float | None = None) -> str:
     """Which time points there are and why the answer is about this one; "" with a single time point."""
-    from nscweb.reports.words_times import time_choice
+    from nscweb.words.earliest import time_choice
 
     default, why = _choice(found)
     table = found.groups.drop_duplicates(["group", "time_h"])
@@ -224,7 +224,7 @@ def leader_at(found: Comparison, fate: str, time_h: float) -> tuple[str, str]:
 
 def lead_at(found: Comparison, fate: str, time_h: float) -> Answer:
     """`answer_of` without what filters and samples add to its sentences: quick for many time points, and kept."""
-    from nscweb.reports.words import Facts, answer
+    from nscweb.words.headline import Facts, answer
 
     key = (fate, -1.0 if np.isnan(time_h) else time_h)
     if key not in found.leaders:
@@ -234,12 +234,11 @@ def lead_at(found: Comparison, fate: str, time_h: float) -> Answer:
 
 
 def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
-    from nscweb.reports.words import answer
-    from nscweb.reports.words_cautions import moved
-    from nscweb.reports.words_early import how_early
-    from nscweb.reports.words_rows import at
-    from nscweb.reports.words_times import over_times
     from nscweb.services.comparison_facts import facts_of
+    from nscweb.words.cautions import moved
+    from nscweb.words.earliest import how_early, over_times
+    from nscweb.words.headline import answer
+    from nscweb.words.rows import at
 
     facts = facts_of(found, chosen, hours)
     said = answer(found.groups, found.tests, chosen, hours, facts)
@@ -260,7 +259,7 @@ def sentences(found: Comparison, fate: str = "", time_h: float | None = None) ->
 
 def lights_line(found: Comparison) -> str:
     """One line on whether the model fits the samples that are counted."""
-    from nscweb.reports.marks import counted_lights
+    from nscweb.words.marks import counted_lights
 
     names = list(dict.fromkeys(found.estimates.table["sample_id"]))
     if not any(name in found.lights for name in names):

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from nscweb.reports.words import Answer, Facts
     from nscweb.services.comparison import Comparison
+    from nscweb.words.headline import Answer, Facts
 
 
 def cells_counted(found: Comparison) -> int:
@@ -29,7 +29,7 @@ def cells_left_out(found: Comparison) -> dict[str, int]:
 
 def facts_of(found: Comparison, fate: str, time_h: float) -> Facts:
     """What stands behind the numbers of one fate and time point."""
-    from nscweb.reports.words import Facts
+    from nscweb.words.headline import Facts
 
     groups, filters = found.groups, found.filters
     of_fate = groups[_at(groups, time_h) & (groups["class"] == fate).to_numpy(bool)]
@@ -60,7 +60,7 @@ def facts_of(found: Comparison, fate: str, time_h: float) -> Facts:
 
 def about_group(found: Comparison, group: str, fate: str, time_h: float) -> Answer:
     """The answer on a group that was asked for by name, against the group chosen or every other one."""
-    from nscweb.reports.words_about import about
+    from nscweb.words.asked_group import about
 
     return about(found.groups, found.tests, fate, time_h, group, facts_of(found, fate, time_h))
 
@@ -87,7 +87,7 @@ def _red(samples: pd.DataFrame, lights: dict[str, str]) -> dict[str, tuple[int, 
 
 def _small(found: Comparison, fate: str, time_h: float) -> dict[str, tuple[int, int]]:
     """Replicates of too few cells in each group that has some, and all of its replicates with a ratio."""
-    from nscweb.reports.words_rows import TOO_FEW_CELLS
+    from nscweb.words.rows import TOO_FEW_CELLS
 
     rows = found.replicate_rows
     rows = rows[_at(rows, time_h) & ((rows["class"] == fate) & rows["recovered"]).to_numpy(bool)]

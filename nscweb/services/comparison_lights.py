@@ -15,7 +15,7 @@ def with_replicates(table: pd.DataFrame) -> pd.DataFrame:
 
 def with_lights(table: pd.DataFrame, samples: pd.DataFrame, lights: dict[str, str], keys: list[str]) -> pd.DataFrame:
     """`table` with ``light``, ``lights`` and ``why`` of the samples behind each row."""
-    from nscweb.reports.marks import counted_lights
+    from nscweb.words.marks import counted_lights
 
     first = samples.drop_duplicates("sample_id")
     behind: dict[tuple[object, ...], list[str]] = {}

@@ -88,7 +88,7 @@ def write_evaluation(
         parts: what the study was split by -> its parts; ``metrics_by_<what>.csv`` each.
         bands: of the curves; ``curve_bands.csv``, and drawn in the figures.
     """
-    from nscweb.reports.figure_files import draw, figure_page
+    from nscweb.files.figure_files import draw, figure_page
     from nscweb.store.files import atomic_write
 
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -120,8 +120,8 @@ def write_evaluation(
 def figures(result: Evaluation, bands: CurveBands | None = None) -> dict[str, Figure]:
     """Name -> figure; curves with their bands where they are given."""
     from nscweb.evaluation.scores.curve_bands import MACRO
-    from nscweb.reports.figures_accuracy import accuracy_by_time, shortcut_bars
-    from nscweb.reports.figures_evaluate import confusion_figure, pr_figure, roc_figure
+    from nscweb.figures.accuracy import accuracy_by_time, shortcut_bars
+    from nscweb.figures.confusion_and_curves import confusion_figure, pr_figure, roc_figure
 
     simulated = result.run.provenance.simulated_cells
     areas = {name: item for name in result.roc if (item := result.metric("auc", name))}

@@ -172,14 +172,14 @@ def of_model(frame: pd.DataFrame, card: ModelCard) -> bytes:
 
 def figure_csv(frame: pd.DataFrame) -> bytes:
     """The data behind a figure; text is neutralised so that a spreadsheet runs no formula."""
-    from nscweb.reports.tables import csv_bytes
+    from nscweb.files.plain_tables import csv_bytes
 
     return csv_bytes(frame)
 
 
 def with_header(csv: bytes, run: Run) -> bytes:
     """A CSV with lines ``# key: value`` in front (``pandas.read_csv(path, comment="#")`` passes over them)."""
-    from nscweb.reports.tables import csv_bytes
+    from nscweb.files.plain_tables import csv_bytes
 
     made = run.provenance
     said = {

@@ -21,7 +21,7 @@ from nscweb.services.gates import gates_of_run
 from nscweb.services.runs import get_run, prediction_table
 
 if TYPE_CHECKING:
-    from nscweb.reports.fcs import Channel
+    from nscweb.files.fcs import Channel
     from nscweb.services.context import App
 
 Split = Literal["samples", "one"]
@@ -36,7 +36,7 @@ def write_fcs_file(
     app: App, run: Run | str, out: BinaryIO, filters: Filters | None = None, progress: Progress = no_progress
 ) -> int:
     """All cells of a run as one FCS file, with the sample as a channel; returns the cells written."""
-    from nscweb.reports.fcs import write_fcs
+    from nscweb.files.fcs import write_fcs
 
     found = get_run(app, run)
     progress(0, found.cells, "Gathering the cells")
@@ -68,8 +68,8 @@ def add_fcs(
     folder: str = "",
 ) -> int:
     """Put one FCS file per sample into a zip that is being written."""
-    from nscweb.reports.fcs import write_fcs
-    from nscweb.reports.tables import csv_bytes
+    from nscweb.files.fcs import write_fcs
+    from nscweb.files.plain_tables import csv_bytes
 
     table = _table(app, run, filters)
     lines, done = [], 0
@@ -90,7 +90,7 @@ def add_fcs(
 
 def channels_of(table: pd.DataFrame, run: Run) -> list[Channel]:
     """Channels of some rows of the table of `_table`."""
-    from nscweb.reports.fcs import Channel, object_channels, short_names
+    from nscweb.files.fcs import Channel, object_channels, short_names
 
     names = run.class_names
     found = object_channels(table["object_number"].to_numpy(np.int64))

@@ -45,7 +45,7 @@ def add_populations(
     ``populations.csv`` says how many cells each list has, and where one number stands for several cells of a
     sample, because then the list names more cells than were meant.
     """
-    from nscweb.reports.tables import csv_bytes
+    from nscweb.files.plain_tables import csv_bytes
 
     table = prediction_table(app, run)
     made = table[["sample_id", "object_number", "predicted"]].assign(

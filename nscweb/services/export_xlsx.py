@@ -32,7 +32,7 @@ def write_xlsx(
     Args:
         cells: also one row per cell, where a sheet can hold them; None of the other sheets needs them.
     """
-    from nscweb.reports.xlsx import About, write_workbook
+    from nscweb.files.workbook import About, write_workbook
 
     sheets = {part.name: data.tables[part.name] for part in PARTS if part.name in data.tables}
     sheets |= {FIGURES[name][0]: table for name, table in data.figures.items()}

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nscweb.core.findings import Finding, FindingLog
-from nscweb.reports.html_report import Html, Section, facts, heading, numbered, paragraph, report_page, table
+from nscweb.files.html_document import Html, Section, facts, heading, numbered, paragraph, report_page, table
 from nscweb.services.export_xlsx import about_facts
 from nscweb.services.html_report_answer import answer_parts, ratio_parts
 from nscweb.services.html_report_card import card_section

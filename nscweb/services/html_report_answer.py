@@ -6,16 +6,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from nscweb.reports.html_report import Html, bullets, figure, heading, paragraph, table
-from nscweb.reports.html_report_svg import ROWS_OF_A_PAGE, ratio_rows, ratio_svg, stacked_svg
-from nscweb.reports.marks import MARK_HELP, mark, symbol
-from nscweb.reports.words_numbers import when
+from nscweb.files.html_document import Html, bullets, figure, heading, paragraph, table
+from nscweb.files.svg import ROWS_OF_A_PAGE, ratio_rows, ratio_svg, stacked_svg
 from nscweb.services.comparison import answer_of
 from nscweb.services.html_report_words import classes_in_threes, interval, light, p_text, percent, share
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_methods_statistics import control_words
 from nscweb.services.report_references import ADJUSTED, plural
 from nscweb.services.report_scope import confidence_words, family_left_out
+from nscweb.words.marks import MARK_HELP, mark, symbol
+from nscweb.words.numbers import when
 
 _MOST_DOUBTFUL = 8
 

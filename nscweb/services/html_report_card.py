@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nscweb.core.card import ModelCard
-from nscweb.reports.html_report import Html, Section, bullets, facts, heading, paragraph, table
+from nscweb.files.html_document import Html, Section, bullets, facts, heading, paragraph, table
 from nscweb.services.report_data import ReportData
 
 _TITLE = "Model card"

@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 from nscweb.core.flags import FLAG_NAMES, flag
-from nscweb.reports.html_report import Html, bullets, heading, paragraph, table
-from nscweb.reports.marks import MARK_HELP, mark
+from nscweb.files.html_document import Html, bullets, heading, paragraph, table
 from nscweb.services.comparison_facts import cells_left_out
 from nscweb.services.html_report_words import classes_in_threes, interval, light, number, p_text, percent, share
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_references import ADJUSTED
 from nscweb.services.report_scope import filtered_away
+from nscweb.words.marks import MARK_HELP, mark
 
 # A report is read by people: longer tables end with a word on where the rest is. The JSON inside has all of it.
 _MOST_PAIRS, _MOST_NOTES = 160, 6

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nscweb.reports.marks import mark
+from nscweb.words.marks import mark
 
 
 def percent(value: float, *, sign: bool = False) -> str:

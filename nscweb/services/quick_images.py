@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import ModelError
 from nscweb.core.flags import unpack
-from nscweb.reports.marks import mark
 from nscweb.services import fitness
 from nscweb.services.explain import maps_on_frames
 from nscweb.services.overlays import overlay
 from nscweb.services.pixels import display
 from nscweb.services.quick_look import QuickResult
 from nscweb.services.quick_read import ReadImage
+from nscweb.words.marks import mark
 
 if TYPE_CHECKING:
     from nscweb.inference.classifier import Classifier

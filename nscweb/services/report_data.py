@@ -181,7 +181,7 @@ def _add_parts(
     order: Sequence[str],
     progress: Progress,
 ) -> tuple[str, ...]:
-    from nscweb.reports.figures_statistics import differences_data
+    from nscweb.figures.differences import differences_data
     from nscweb.services.report_scores import add_scores
     from nscweb.services.statistics import for_file
 

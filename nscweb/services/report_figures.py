@@ -41,9 +41,9 @@ def figure_tables(app: App, found: Comparison, fate: str = "", time_h: float | N
     Args:
         fate, time_h: groups stand in the order of the answer to these, as on the page.
     """
-    from nscweb.reports.figures_compare_data import difference_data, group_data, landmarks, means_and_points, point_data
-    from nscweb.reports.figures_ratios import stacked_ratios_data
-    from nscweb.reports.marks import mark
+    from nscweb.figures.group_data import difference_data, group_data, landmarks, means_and_points, point_data
+    from nscweb.figures.ratio_stacks import stacked_ratios_data
+    from nscweb.words.marks import mark
 
     if found.groups.empty:
         return {}

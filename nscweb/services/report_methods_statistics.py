@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nscweb.evaluation.ratios.estimates import ROUNDS
-from nscweb.reports.words_numbers import listed
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_references import cite, numbers, plural
 from nscweb.services.report_scope import confidence_words, family_left_out
+from nscweb.words.numbers import listed
 
 _COUNTED = {
     "pacc": (

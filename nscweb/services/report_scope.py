@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nscweb.core.timepoint import TimePoint
-from nscweb.reports.words_numbers import listed
 from nscweb.services.comparison_facts import cells_counted
+from nscweb.words.numbers import listed
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -40,7 +40,7 @@ def add_scores(
 
 
 def _sets(app: App, found: Comparison, kept: Gathered) -> tuple[str, ...]:
-    from nscweb.reports.figures_scores import sets_data
+    from nscweb.figures.reliability_and_sets import sets_data
 
     try:
         made = calibration.sets_of(app, found.run, found.filters)
@@ -66,7 +66,7 @@ def _reliability(app: App, found: Comparison, kept: Gathered) -> tuple[str, ...]
 
 
 def _mixtures(entry: CardEntry | None, kept: Gathered) -> tuple[str, ...]:
-    from nscweb.reports.figures_scores import mixtures_data
+    from nscweb.figures.reliability_and_sets import mixtures_data
 
     if entry is None:
         kept.missing["Known mixtures"] = "The model of this run is not installed any more."
@@ -86,7 +86,7 @@ def _mixtures(entry: CardEntry | None, kept: Gathered) -> tuple[str, ...]:
 
 
 def _fit(found: Comparison, kept: Gathered) -> None:
-    from nscweb.reports.figures_fitness import fitness_data
+    from nscweb.figures.sample_distances import fitness_data
 
     names = list(dict.fromkeys(found.estimates.table["sample_id"].astype(str)))
     kept.put("Fit numbers", fitness_data(fitness_table(found.run, names)), NOT_JUDGED)

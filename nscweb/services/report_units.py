@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from nscweb.reports.words_numbers import listed
 from nscweb.services.export_columns import column_meanings
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_figures import FIGURES
 from nscweb.services.report_parts import PARTS
 from nscweb.services.report_references import ADJUSTED
+from nscweb.words.numbers import listed
 
 UNITS = (
     "Tables (CSV files and sheets) give ratios, their intervals, spreads and differences as fractions, 0 to 1: 0.05 is "

@@ -87,7 +87,7 @@ def _by_key(table: pd.DataFrame, keys: Sequence[str]) -> dict[tuple[Value, ...],
 
 def _plain(value: object) -> Value:
     """A value as the same thing whichever file it came from: number, text, or nothing."""
-    from nscweb.reports.tables import neutral
+    from nscweb.files.plain_tables import neutral
 
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None

@@ -60,7 +60,7 @@ def read_report(path: Path) -> Statement:
 
 
 def _from_html(path: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    from nscweb.reports.html_report import machine_part
+    from nscweb.files.html_document import machine_part
 
     found = machine_part(path.read_text("utf-8"))
     if found is None:
@@ -74,7 +74,7 @@ def _from_html(path: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
 
 
 def _from_zip(path: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    from nscweb.reports.xlsx import read_workbook
+    from nscweb.files.workbook import read_workbook
 
     with zipfile.ZipFile(path) as archive:
         sizes = {info.filename: info.file_size for info in archive.infolist()}

@@ -68,7 +68,7 @@ def needed_sentence(power: pd.DataFrame, fate: str, time_h: float, difference: f
         difference: 0..1.
         comparisons: that p values are adjusted for.
     """
-    from nscweb.reports.words_numbers import plural, sentence_start, when
+    from nscweb.words.numbers import plural, sentence_start, when
 
     moment = f" {when(time_h)}" if when(time_h) else ""
     hours = power["time_h"].to_numpy(float)

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.card import ModelCard
-from nscweb.reports.figures_audit import audit_figures, robustness_data, swap_data
+from nscweb.figures.shortcut_checks import audit_figures, robustness_data, swap_data
 from nscweb.services import export
 from nscweb.ui import figures, show
 

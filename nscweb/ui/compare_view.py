@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from nscweb.reports import figures_compare, figures_compare_data, figures_compare_time
-from nscweb.reports.marks import MARK_HELP
+from nscweb.figures import group_data as figures_compare_data
+from nscweb.figures import group_times as figures_compare_time
+from nscweb.figures import groups as figures_compare
 from nscweb.services import comparison as comparisons
 from nscweb.services import comparison_scores, counts, export
 from nscweb.services.context import App
@@ -16,6 +17,7 @@ from nscweb.ui import figures, show
 from nscweb.ui.answer_view import answer_html
 from nscweb.ui.compare_controls import Asked
 from nscweb.ui.text import plain
+from nscweb.words.marks import MARK_HELP
 
 SUPERPLOT_HELP = (
     "Points are biological replicates, the bar is their mean with its 95 % interval. The grey shape is how the scores "

@@ -8,8 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.evaluation.ratios.cell_filters import USED_FOR_CALIBRATION
-from nscweb.reports.figures_ratios import stacked_ratios, stacked_ratios_data
-from nscweb.reports.marks import MARK_HELP, mark
+from nscweb.figures.ratio_stacks import stacked_ratios, stacked_ratios_data
 from nscweb.services import export
 from nscweb.services.comparison import Comparison
 from nscweb.services.comparison_facts import cells_counted, cells_left_out
@@ -18,6 +17,7 @@ from nscweb.ui import compare_view, figures, show
 from nscweb.ui.compare_controls import Asked
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import count, percent
+from nscweb.words.marks import MARK_HELP, mark
 
 RATIO_HELP = (
     "A ratio is the share of the counted cells that are of this class, corrected for what the model mixes up. "

@@ -10,7 +10,7 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
-from nscweb.reports.figures_evaluate_models import difference_by_time_figure, difference_figure
+from nscweb.figures.two_models import difference_by_time_figure, difference_figure
 from nscweb.services import export
 from nscweb.services.cells import GalleryCell
 from nscweb.services.compare_models import (

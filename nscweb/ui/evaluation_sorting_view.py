@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nscweb.reports.figures_evaluate_sorting import enrichment_figure, sorting_figure
+from nscweb.figures.sorting_threshold import enrichment_figure, sorting_figure
 from nscweb.services import export
 from nscweb.services.comparison import default_fate
 from nscweb.services.context import App

@@ -10,8 +10,8 @@ import streamlit as st
 from nscweb.core.card import Metric
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
-from nscweb.reports.figures_accuracy import accuracy_by_time, accuracy_by_time_data, shortcut_bars, shortcut_bars_data
-from nscweb.reports.figures_evaluate import Area, confusion_data, confusion_figure, pr_figure, roc_figure
+from nscweb.figures.accuracy import accuracy_by_time, accuracy_by_time_data, shortcut_bars, shortcut_bars_data
+from nscweb.figures.confusion_and_curves import Area, confusion_data, confusion_figure, pr_figure, roc_figure
 from nscweb.services import export
 from nscweb.services.context import App
 from nscweb.services.evaluate import Evaluation

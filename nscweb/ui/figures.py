@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 import streamlit as st
 
-from nscweb.reports.style import figure_config
+from nscweb.figures.look import figure_config
 
 _FORMAT_KEY = "nsc_picture_format"
 # The font that Streamlit brings along, so that figures and page read as one.

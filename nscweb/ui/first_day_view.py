@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.evaluation.groups.time_course import Agreement
-from nscweb.reports.figures_statistics_time import bland_altman
+from nscweb.figures.fate_over_time import bland_altman
 from nscweb.services.courses import Courses
 from nscweb.ui import figures, show
 from nscweb.ui.filters import time_word

@@ -8,14 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.run_record import Run
-from nscweb.reports.figures_fitness import fitness_data, fitness_dots
-from nscweb.reports.marks import MARK_HELP, mark, mark_colour
+from nscweb.figures.sample_distances import fitness_data, fitness_dots
 from nscweb.services import export
 from nscweb.services.context import App
 from nscweb.services.fitness_lights import GREEN, LIGHTS, NOT_JUDGED
 from nscweb.services.fitness_table import fitness_table, lights_table
 from nscweb.ui import figures, show
 from nscweb.ui.text import count, html
+from nscweb.words.marks import MARK_HELP, mark, mark_colour
 
 # Cards that stand open; the rest is folded, reds first.
 OPEN_CARDS = 4

@@ -9,8 +9,8 @@ import streamlit as st
 
 from nscweb.core.gates import DEFAULT_GATES, GATE_NAMES, Gates
 from nscweb.core.samples import Study
-from nscweb.reports.figures_gates import gate_histogram, gate_histogram_data
-from nscweb.reports.style import figure_config
+from nscweb.figures.gate_histogram import gate_histogram, gate_histogram_data
+from nscweb.figures.look import figure_config
 from nscweb.services import export
 from nscweb.services import gates as services
 from nscweb.services.context import App

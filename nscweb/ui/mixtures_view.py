@@ -7,7 +7,7 @@ import streamlit as st
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import NscwebError
 from nscweb.core.timepoint import TimePoint
-from nscweb.reports.figures_scores import mixtures_data, mixtures_figure
+from nscweb.figures.reliability_and_sets import mixtures_data, mixtures_figure
 from nscweb.services import export, mixtures
 from nscweb.services.context import App
 from nscweb.ui import figures, show

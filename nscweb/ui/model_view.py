@@ -7,9 +7,9 @@ import streamlit as st
 
 from nscweb.core.card import CardEntry, ModelCard
 from nscweb.core.findings import Finding, FindingLog
-from nscweb.reports.figures_accuracy import accuracy_by_time_data
-from nscweb.reports.figures_evaluate import confusion_data, curves_data
-from nscweb.reports.figures_models import card_curves, card_figures, training_curves_data
+from nscweb.figures.accuracy import accuracy_by_time_data
+from nscweb.figures.confusion_and_curves import confusion_data, curves_data
+from nscweb.figures.model_history import card_curves, card_figures, training_curves_data
 from nscweb.services import export, models, predict
 from nscweb.services.context import App
 from nscweb.ui import figures, mixtures_view, scores_view, show

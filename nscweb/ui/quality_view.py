@@ -6,8 +6,8 @@ import streamlit as st
 
 from nscweb.core.flags import FLAGS, flag
 from nscweb.core.samples import Study
-from nscweb.reports.figures_illumination import FEATURES, illumination_data, illumination_dots
-from nscweb.reports.figures_quality import quality_funnel, quality_funnel_data
+from nscweb.figures.flag_counts import quality_funnel, quality_funnel_data
+from nscweb.figures.sample_illumination import FEATURES, illumination_data, illumination_dots
 from nscweb.services import export
 from nscweb.services import study as studies
 from nscweb.services.context import App

@@ -12,7 +12,7 @@ from nscweb.core.card import CardEntry
 from nscweb.core.errors import NscwebError
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
-from nscweb.reports.figures_scores import reliability_figure, sets_data, sets_figure
+from nscweb.figures.reliability_and_sets import reliability_figure, sets_data, sets_figure
 from nscweb.services import calibration, calibration_words, export, runs
 from nscweb.services.comparison import Comparison
 from nscweb.services.context import App

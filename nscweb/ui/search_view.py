@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.errors import NscwebError
+from nscweb.figures.training_curves import search_progress, search_setting, trials_data
 from nscweb.jobs import queue
-from nscweb.reports.figures_training import search_progress, search_setting, trials_data
 from nscweb.services import export, search_jobs, tune_space
 from nscweb.services.context import App
 from nscweb.services.search_jobs import Search

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.run_record import Run
-from nscweb.reports.figures_compare_marks import counted_how
+from nscweb.figures.group_marks import counted_how
 from nscweb.services import export
 from nscweb.services.comparison import Comparison
 from nscweb.services.dashboard import Filters

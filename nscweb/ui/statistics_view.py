@@ -9,7 +9,7 @@ import streamlit as st
 from nscweb.core.run_record import Run
 from nscweb.evaluation.groups.direction import directed, in_order, rows_with
 from nscweb.evaluation.groups.shared_error import SharedError
-from nscweb.reports.figures_statistics import differences, differences_data
+from nscweb.figures.differences import differences, differences_data
 from nscweb.services import statistics
 from nscweb.services.comparison import answer_of
 from nscweb.services.context import App

@@ -10,8 +10,8 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.evaluation.groups.shared_error import SharedError
-from nscweb.reports import figures_statistics as drawn
-from nscweb.reports import figures_statistics_time as drawn_time
+from nscweb.figures import differences as drawn
+from nscweb.figures import fate_over_time as drawn_time
 from nscweb.services import courses, statistics
 from nscweb.services.context import App
 from nscweb.services.courses import Courses, Doses

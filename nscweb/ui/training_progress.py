@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from nscweb.core.errors import NscwebError
+from nscweb.figures.model_history import training_curves_data
+from nscweb.figures.training_curves import live_curves
 from nscweb.jobs import queue
-from nscweb.reports.figures_models import training_curves_data
-from nscweb.reports.figures_training import live_curves
 from nscweb.services import export, training_jobs
 from nscweb.services.context import App
 from nscweb.services.training_jobs import Training

@@ -11,7 +11,7 @@ from app_walk import Walk, is_healthy, texts
 from drawn_runs import drawn_run
 
 from nscweb.core.run_record import Run
-from nscweb.reports.figures_compare_data import difference_data
+from nscweb.figures.group_data import difference_data
 from nscweb.services import comparison as comparisons
 from nscweb.services import export
 from nscweb.services.context import App

@@ -8,7 +8,7 @@ from app_walk import is_healthy, texts
 from streamlit.testing.v1 import AppTest
 
 from nscweb.core.run_record import Provenance, Run
-from nscweb.reports.figures_fitness import EDGE, fitness_data, fitness_dots
+from nscweb.figures.sample_distances import EDGE, fitness_data, fitness_dots
 from nscweb.services.fitness_lights import NOT_JUDGED
 from nscweb.services.fitness_table import fitness_table, lights_table
 

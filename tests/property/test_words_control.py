@@ -7,10 +7,9 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nscweb.reports.words import Facts, answer
-from nscweb.reports.words_early import how_early
-from nscweb.reports.words_rows import TOO_FEW_CELLS
-from nscweb.reports.words_times import over_times
+from nscweb.words.earliest import how_early, over_times
+from nscweb.words.headline import Facts, answer
+from nscweb.words.rows import TOO_FEW_CELLS
 
 SHARE = st.floats(0, 1)
 TIMES = (24.0, 72.0)

@@ -9,8 +9,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nscweb.reports.words import answer
-from nscweb.reports.words_numbers import listed, p_value, plural, points, share_with_interval, when
+from nscweb.words.headline import answer
+from nscweb.words.numbers import listed, p_value, plural, points, share_with_interval, when
 
 SHARE = st.floats(0, 1)
 LIGHTS = st.sampled_from(["green", "yellow", "red", ""])

@@ -8,7 +8,7 @@ import flowio
 import numpy as np
 import pytest
 
-from nscweb.reports.fcs import LARGEST_WHOLE, Channel, object_channels, short_names, write_fcs
+from nscweb.files.fcs import LARGEST_WHOLE, Channel, object_channels, short_names, write_fcs
 
 
 def _file(channels, **keywords):

@@ -15,8 +15,11 @@ from nscweb.evaluation.ratios.counted import group_ratios, sample_ratios
 from nscweb.evaluation.ratios.published_counts import published_reference
 from nscweb.evaluation.scores.confusion import classification_metrics, confusion
 from nscweb.evaluation.scores.curves import pr, roc
-from nscweb.reports import figures_evaluate, figures_models, figures_quality, figures_ratios
-from nscweb.reports.style import figure_config, hyphenated, legend_rows, plain, time_unit
+from nscweb.figures import confusion_and_curves as figures_evaluate
+from nscweb.figures import flag_counts as figures_quality
+from nscweb.figures import model_history as figures_models
+from nscweb.figures import ratio_stacks as figures_ratios
+from nscweb.figures.look import figure_config, hyphenated, legend_rows, plain, time_unit
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nscweb.reports.figures_audit import robustness_data, robustness_figure, swap_data, swap_figure
+from nscweb.figures.shortcut_checks import robustness_data, robustness_figure, swap_data, swap_figure
 
 
 def swap(kind: str, accuracy: float, control: float, *, decides: bool = True) -> dict[str, object]:

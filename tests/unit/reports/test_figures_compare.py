@@ -10,9 +10,12 @@ import pytest
 from drawn_runs import drawn_run, grid
 from plotly import graph_objects as go
 
-from nscweb.reports import figures_compare, figures_compare_data, figures_compare_time, figures_ratios
-from nscweb.reports.contrast import _rgb, contrast, ink_on
-from nscweb.reports.figures_compare_marks import add_signs, group_label
+from nscweb.figures import group_data as figures_compare_data
+from nscweb.figures import group_times as figures_compare_time
+from nscweb.figures import groups as figures_compare
+from nscweb.figures import ratio_stacks as figures_ratios
+from nscweb.figures.group_marks import add_signs, group_label
+from nscweb.figures.look import _rgb, contrast, ink_on
 from nscweb.services.comparison import Comparison, answer_of, comparison
 from nscweb.services.comparison_scores import score_bins
 from nscweb.services.context import open_app

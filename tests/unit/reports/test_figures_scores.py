@@ -8,7 +8,7 @@ from known_model import CLASSES, drawn_cells
 
 from nscweb.core.classes import ClassScheme
 from nscweb.evaluation.scores.reliability import reliability
-from nscweb.reports.figures_scores import (
+from nscweb.figures.reliability_and_sets import (
     MANY,
     NONE,
     mixtures_data,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nscweb.reports.figures_training import live_curves, search_progress, search_setting, trials_data
+from nscweb.figures.training_curves import live_curves, search_progress, search_setting, trials_data
 
 HISTORY = [
     {

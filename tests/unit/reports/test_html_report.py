@@ -7,8 +7,8 @@ import math
 import pandas as pd
 
 from nscweb.core.classes import ClassScheme
-from nscweb.reports.html_report import Section, bullets, facts, machine_part, paragraph, report_page, table
-from nscweb.reports.html_report_svg import ratio_rows, ratio_svg, stacked_svg
+from nscweb.files.html_document import Section, bullets, facts, machine_part, paragraph, report_page, table
+from nscweb.files.svg import ratio_rows, ratio_svg, stacked_svg
 
 EVIL = "</script><script>alert(1)</script><b>&\"'"
 

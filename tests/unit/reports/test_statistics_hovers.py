@@ -8,9 +8,9 @@ import pandas as pd
 from nscweb.core.classes import ClassScheme
 from nscweb.evaluation.groups.pair_tests import group_tests
 from nscweb.evaluation.groups.time_course import agreement
-from nscweb.reports.figures_scores import sets_figure
-from nscweb.reports.figures_statistics import differences, dose_figure
-from nscweb.reports.figures_statistics_time import bland_altman, course_bands
+from nscweb.figures.differences import differences, dose_figure
+from nscweb.figures.fate_over_time import bland_altman, course_bands
+from nscweb.figures.reliability_and_sets import sets_figure
 from nscweb.services.courses import courses_of
 
 LONG = "Neurotrophin 4 fifty ng per ml, second lot"

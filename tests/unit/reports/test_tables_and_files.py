@@ -13,9 +13,9 @@ import pytest
 from openpyxl import load_workbook
 
 from nscweb.core.findings import FindingLog
-from nscweb.reports.figure_files import NO_BROWSER, draw, figure_page
-from nscweb.reports.style import nothing_to_draw
-from nscweb.reports.tables import csv_bytes, neutral, neutral_table, xlsx_bytes
+from nscweb.figures.look import nothing_to_draw
+from nscweb.files.figure_files import NO_BROWSER, draw, figure_page
+from nscweb.files.plain_tables import csv_bytes, neutral, neutral_table, xlsx_bytes
 
 EVIL = ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1", "＝1"]
 

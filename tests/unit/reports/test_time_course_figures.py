@@ -8,7 +8,7 @@ import pandas as pd
 from nscweb.evaluation.groups.pair_tests import group_tests
 from nscweb.evaluation.groups.spread import anova_table
 from nscweb.evaluation.groups.time_course import agreement, earliest_days
-from nscweb.reports.figures_statistics_time import bland_altman, course_bands
+from nscweb.figures.fate_over_time import bland_altman, course_bands
 from nscweb.services.courses import courses_of
 from nscweb.services.statistics import for_file
 

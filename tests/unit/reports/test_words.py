@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nscweb.reports.words import Facts, answer, group_order
-from nscweb.reports.words_cautions import moved
-from nscweb.reports.words_early import how_early
-from nscweb.reports.words_numbers import points
-from nscweb.reports.words_times import over_times
+from nscweb.words.cautions import moved
+from nscweb.words.earliest import how_early, over_times
+from nscweb.words.headline import Facts, answer, group_order
+from nscweb.words.numbers import points
 
 DAY = 24.0
 

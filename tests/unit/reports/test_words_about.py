@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nscweb.reports.words_about import about
-from nscweb.reports.words_facts import Facts
+from nscweb.words.asked_group import about
+from nscweb.words.rows import Facts
 
 DAY = 24.0
 

@@ -9,8 +9,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from nscweb.reports import xlsx, xlsx_rows
-from nscweb.reports.xlsx import About, read_workbook, write_workbook
+from nscweb.files import workbook as xlsx
+from nscweb.files import workbook as xlsx_rows
+from nscweb.files.workbook import About, read_workbook, write_workbook
 
 EVIL = ["=1+1", "+1", "-2", "@x", "a\nb", "  <b>&amp;", "\x01", "", "plain"]
 

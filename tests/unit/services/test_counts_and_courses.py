@@ -10,7 +10,7 @@ from predicted import fresh_app
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import StoreError, WrongUse
 from nscweb.core.samples import Sample
-from nscweb.reports.figures_statistics import dose_figure
+from nscweb.figures.differences import dose_figure
 from nscweb.services import counts, courses
 from nscweb.services.counts import Count
 

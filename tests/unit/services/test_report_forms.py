@@ -19,8 +19,8 @@ from small_studies import add_study
 from nscweb.core.errors import WrongUse
 from nscweb.core.flags import flag
 from nscweb.core.samples import Sample
+from nscweb.files.html_document import machine_part
 from nscweb.io.formats.feature_tables import read_population
-from nscweb.reports.html_report import machine_part
 from nscweb.services.dashboard import Filters
 from nscweb.services.export import cells_csv, with_header
 from nscweb.services.export_provenance import NOTICE, SIMULATED

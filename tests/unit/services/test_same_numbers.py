@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
-from nscweb.reports.figures_compare_data import difference_data, group_data, point_data
-from nscweb.reports.words_numbers import p_value, points, share_with_interval
+from nscweb.figures.group_data import difference_data, group_data, point_data
 from nscweb.services import export, ratios
 from nscweb.services.comparison import Comparison, answer_of, comparison
 from nscweb.services.context import open_app
 from nscweb.services.dashboard import Filters
 from nscweb.services.statistics import TestSettings, statistics_of
 from nscweb.settings import Settings
+from nscweb.words.numbers import p_value, points, share_with_interval
 
 FATE, DAY = "neuron", 24.0
 

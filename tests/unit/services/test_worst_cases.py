@@ -15,12 +15,12 @@ import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
 from nscweb.evaluation.scores.held_out import HeldOut
-from nscweb.reports.words import Answer
 from nscweb.services import calibration, courses, ratios
 from nscweb.services.comparison import answer_of, comparison
 from nscweb.services.context import App, open_app
 from nscweb.services.dashboard import Filters
 from nscweb.settings import Settings
+from nscweb.words.headline import Answer
 
 HIGH, MIDDLE, LOW = [0.1, 0.1, 0.8], [0.3, 0.3, 0.4], [0.4, 0.4, 0.2]
 NEURONS = [0.0, 0.0, 1.0]

@@ -1,0 +1,340 @@
+"""Groups over time: one small panel each, and a heat map with the values written into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from nscweb.core.classes import ClassScheme
+from nscweb.figures.group_data import group_data, outline, point_data
+from nscweb.figures.group_marks import LEFT, add_mark_legend, counted_how, group_label, methods_by_group, point_style
+from nscweb.figures.groups import NOTHING
+from nscweb.figures.look import (
+    INK,
+    MUTED,
+    NO_GROUP,
+    finish,
+    ink_on,
+    nothing_to_draw,
+    ordered_times,
+    panel_title,
+    plain,
+    tick,
+    time_unit,
+    wrapped,
+)
+from nscweb.words.marks import mark_colour, symbol
+
+_SHADE = "rgba(91,103,117,0.18)"
+REFERENCE = "published immunofluorescence"
+# Light to dark of one hue, so that the order survives a black and white print.
+_SCALE = [(0.0, "#f3f7fb"), (0.5, "#6aa6d1"), (1.0, "#08306b")]
+
+
+def over_time(
+    groups: pd.DataFrame,
+    rows: pd.DataFrame,
+    bins: pd.DataFrame,
+    classes: ClassScheme,
+    order: Sequence[str],
+    fate: str,
+    *,
+    reference: pd.DataFrame | None = None,
+    naive: bool = False,
+    simulated: bool = False,
+) -> go.Figure:
+    """One small panel per group in the order of the answer: mean with interval, replicates, cells behind.
+
+    Args:
+        groups, rows: of services.comparison.
+        bins: of services.comparison_scores.
+        reference: group, time_h, percent of this fate by immunofluorescence, to lay over as open diamonds.
+        naive: lay the uncorrected means beside.
+    """
+    data, points = group_data(groups, order, [fate]), point_data(rows, order, [fate])
+    if data.empty:
+        return nothing_to_draw(NOTHING)
+    names = [name for name in order if name in set(data["group"])]
+    times = ordered_times(data["time_h"])
+    unit, axis_title = time_unit(times)
+    place = {_key(hours): index for index, hours in enumerate(times)}
+    columns = 1 if len(names) == 1 else 2
+    count = -(-len(names) // columns)
+    titles = [wrapped(name or NO_GROUP, 22) for name in names]
+    title_px = 34 if any("<br>" in title for title in titles) else 20
+    gap, panel = title_px + 34, 128
+    inner = count * panel + (count - 1) * gap
+    figure = make_subplots(
+        count, columns, shared_yaxes=True, horizontal_spacing=0.04, vertical_spacing=gap / inner if count > 1 else 0
+    )
+    lights = {
+        (name, _key(hours)): str(light)
+        for name, hours, light in zip(groups["group"], groups["time_h"], groups["light"], strict=True)
+    }
+    # Traces and notes are added all at once: one by one, Plotly checks everything again for each.
+    traces: list[go.Scatter] = []
+    notes: list[dict[str, Any]] = []
+    for index, name in enumerate(names):
+        axes = figure.get_subplot(index // columns + 1, index % columns + 1)
+        where = {side: axis.plotly_name.replace("axis", "") for side, axis in (("x", axes.xaxis), ("y", axes.yaxis))}
+        means, own = data[data["group"] == name], points[points["group"] == name]
+        first = index == 0
+        panel_traces = [
+            _shapes(bins, name, times, fate, first),
+            _replicates(own, place, classes.colour(fate), methods_by_group(means), first),
+        ]
+        if naive:
+            panel_traces.append(_naive(means, place, first))
+        if reference is not None:
+            panel_traces.append(_landmark(reference[reference["group"] == name], place, first))
+        panel_traces.append(_means(means, place, first))
+        traces += [trace.update(xaxis=where["x"], yaxis=where["y"]) for trace in panel_traces]
+        for row in means.to_dict("records"):
+            light = lights.get((name, _key(row["time_h"])), "")
+            text = symbol(light) + ("" if np.isfinite(row["percent"]) else "?")
+            if text:
+                notes.append(
+                    {
+                        "text": text,
+                        "x": place[_key(row["time_h"])],
+                        "y": 103,
+                        "yanchor": "bottom",
+                        "showarrow": False,
+                        "font": {"size": 12, "color": mark_colour(light)},
+                        "xref": where["x"],
+                        "yref": where["y"],
+                    }
+                )
+        notes.append(panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=13))
+    notes.append(
+        {
+            "text": axis_title,
+            "x": 0.5,
+            "y": 0,
+            "xref": "paper",
+            "yref": "paper",
+            "showarrow": False,
+            "yanchor": "top",
+            "yshift": -24,
+        }
+    )
+    figure.add_traces(traces)
+    figure.update_layout(annotations=notes)
+    legend = ["replicate", "mean, 95 % interval", "scores of the cells"]
+    legend += ["counted labels"] if naive else []
+    legend += [REFERENCE] if reference is not None else []
+    legend += add_mark_legend(figure, data, points)
+    margin = {"t": title_px + 8, "b": 50, "l": 50}
+    across = {
+        "range": [-0.6, len(times) - 0.4],
+        "tickvals": list(range(len(times))),
+        "ticktext": [tick(hours, unit) for hours in times],
+        "showgrid": False,
+    }
+    finish(
+        figure,
+        height=inner + margin["t"] + 50,
+        simulated=simulated,
+        legend=legend,
+        margin=margin,
+        axes=(across, {"range": [0, 122], "tickvals": [0, 50, 100]}),
+    )
+    return figure.update_yaxes(title_text="% of cells", col=1)
+
+
+def heat_map(
+    groups: pd.DataFrame, classes: ClassScheme, order: Sequence[str], fate: str, *, simulated: bool = False
+) -> go.Figure:
+    """Mean per cent of one fate, groups down in the order of the answer, times across, values in the fields."""
+    data = group_data(groups, order, [fate])
+    if data.empty:
+        return nothing_to_draw(NOTHING)
+    names = [name for name in order if name in set(data["group"])]
+    times = ordered_times(data["time_h"])
+    unit, axis_title = time_unit(times)
+    column = {_key(hours): index for index, hours in enumerate(times)}
+    lights = {
+        (name, _key(hours)): str(light)
+        for name, hours, light in zip(groups["group"], groups["time_h"], groups["light"], strict=True)
+    }
+    shape = (len(names), len(times))
+    value = np.full(shape, np.nan)
+    hover = np.full(shape, "", object)
+    figure, notes = go.Figure(), []
+    for row in data.to_dict("records"):
+        y, x = names.index(row["group"]), column[_key(row["time_h"])]
+        light = lights[(row["group"], _key(row["time_h"]))]
+        value[y, x] = row["percent"]
+        said = "?" if np.isnan(row["percent"]) else f"{row['percent']:.0f}"
+        hover[y, x] = (
+            f"{plain(row['group'] or NO_GROUP)}, {row['time']}: {said} %<br>95 % interval {row['low']:.1f} to "
+            f"{row['high']:.1f}<br>{row['replicates']} replicates, {row['cells']:,} cells<br>"
+            f"{counted_how(row['method'])}<br>trust light: {row['light']}"
+        )
+        notes.append(
+            {
+                "text": f"{said} {symbol(light)}".strip(),
+                "x": x,
+                "y": y,
+                "showarrow": False,
+                "xref": "x",
+                "yref": "y",
+                "font": {"size": 14, "weight": 600, "color": ink_on(row["percent"] / 100, _SCALE)},
+            }
+        )
+    # All at once: one by one, Plotly checks everything again for each.
+    figure.update_layout(annotations=notes)
+    figure.add_heatmap(
+        z=value,
+        zmin=0,
+        zmax=100,
+        colorscale=_SCALE,
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        text=hover,
+        hovertemplate="%{text}<extra></extra>",
+        hoverongaps=False,
+    )
+    legend = add_mark_legend(figure, data)
+    margin = {"t": 6, "b": 50, "l": LEFT}
+    finish(figure, height=30 * len(names) + 60, simulated=simulated, legend=legend, margin=margin)
+    figure.update_xaxes(
+        tickvals=list(range(len(times))),
+        ticktext=[tick(hours, unit) for hours in times],
+        title_text=f"{axis_title}; % {plain(fate, 24)}",
+        showgrid=False,
+    )
+    return figure.update_yaxes(
+        tickvals=list(range(len(names))),
+        ticktext=[group_label(name) for name in names],
+        autorange="reversed",
+        showgrid=False,
+    )
+
+
+def _shapes(bins: pd.DataFrame, name: str, times: Sequence[float], fate: str, first: bool) -> go.Scatter:
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for index, hours in enumerate(times):
+        places, heights = outline(bins, name, hours, fate)
+        x += [*(index + 0.42 * heights).tolist(), *(index - 0.42 * heights[::-1]).tolist(), None]
+        y += [*places.tolist(), *places[::-1].tolist(), None]
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        fill="toself",
+        fillcolor=_SHADE,
+        line={"width": 0},
+        hoverinfo="skip",
+        name="scores of the cells",
+        legendgroup="cells",
+        legendrank=3,
+        showlegend=first,
+    )
+
+
+def _replicates(
+    own: pd.DataFrame, place: dict[float, int], colour: str, counted: Mapping[tuple[str, str], str], first: bool
+) -> go.Scatter:
+    number = own.groupby("time_h", sort=False, dropna=False).cumcount().to_numpy(float)
+    most = own.groupby("time_h", sort=False, dropna=False)["group"].transform("size").to_numpy(float)
+    beside = np.where(most > 1, (number / np.maximum(most - 1, 1) - 0.5) * 0.4, 0.0)
+    said = [
+        f"{row['time']}, replicate {plain(row['replicate'], 30)}: {row['percent']:.1f} %<br>{row['cells']:,} cells, "
+        f"{counted.get((row['group'], row['time']), '')}<br>trust light: {row['light']}"
+        for row in own.to_dict("records")
+    ]
+    return go.Scatter(
+        x=np.array([place[_key(hours)] for hours in own["time_h"]], float) + beside,
+        y=own["percent"],
+        mode="markers",
+        marker=point_style(own["light"], colour, 6),
+        text=said,
+        hovertemplate="%{text}<extra></extra>",
+        name="replicate",
+        legendgroup="replicate",
+        legendrank=1,
+        showlegend=first,
+    )
+
+
+def _means(means: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
+    value = means["percent"].to_numpy(float)
+    return go.Scatter(
+        x=[place[_key(hours)] for hours in means["time_h"]],
+        y=value,
+        mode="lines+markers",
+        line={"color": INK, "width": 1.4},
+        marker={"size": 10, "color": INK, "symbol": "line-ew", "line": {"color": INK, "width": 2.5}},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1.5,
+            "width": 4,
+            "color": INK,
+            "array": means["high"].to_numpy(float) - value,
+            "arrayminus": value - means["low"].to_numpy(float),
+        },
+        customdata=np.stack(
+            [
+                means["time"],
+                means["low"].round(1),
+                means["high"].round(1),
+                means["replicates"],
+                means["cells"],
+                means["interval"],
+                means["light"],
+                [counted_how(method) for method in means["method"]],
+            ],
+            axis=1,
+        ),
+        hovertemplate="%{customdata[0]}: %{y:.1f} %, 95 % interval %{customdata[1]} to %{customdata[2]}<br>"
+        "%{customdata[3]} replicates, %{customdata[4]:,} cells<br>%{customdata[7]}<br>%{customdata[5]}<br>"
+        "trust light: %{customdata[6]}<extra></extra>",
+        name="mean, 95 % interval",
+        legendgroup="mean",
+        legendrank=2,
+        showlegend=first,
+    )
+
+
+def _naive(means: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
+    return go.Scatter(
+        x=[place[_key(hours)] + 0.3 for hours in means["time_h"]],
+        y=means["naive_percent"],
+        mode="markers",
+        marker={"size": 8, "color": MUTED, "symbol": "diamond-open", "line": {"width": 1.5}},
+        hovertemplate="counted labels, not corrected: %{y:.1f} %<extra></extra>",
+        name="counted labels",
+        legendgroup="naive",
+        legendrank=4,
+        showlegend=first,
+    )
+
+
+def _landmark(rows: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
+    # As an array: an empty list would choose no columns instead of no rows.
+    known = rows[np.array([_key(hours) in place for hours in rows["time_h"]], bool)]
+    return go.Scatter(
+        # A legend needs a point, also where this group has none.
+        x=[place[_key(hours)] - 0.3 for hours in known["time_h"]] or [np.nan],
+        y=known["percent"].tolist() or [np.nan],
+        mode="markers",
+        marker={"size": 10, "color": "#b23a00", "symbol": "diamond-open", "line": {"width": 1.8}},
+        hovertemplate="%{y:.1f} % marker-positive<br>immunofluorescence, Zhu et al. 2021<extra></extra>",
+        name=REFERENCE,
+        legendgroup="reference",
+        legendrank=5,
+        showlegend=first,
+    )
+
+
+def _key(hours: float) -> float:
+    return float(hours) if np.isfinite(hours) else -1.0

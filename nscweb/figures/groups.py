@@ -1,0 +1,261 @@
+"""Groups side by side at one time point: replicates with mean and interval, and differences with theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from nscweb.core.classes import ClassScheme
+from nscweb.figures.group_data import at_time, difference_data, group_data, outline, point_data
+from nscweb.figures.group_marks import LEFT, add_mark_legend, counted_how, group_label, methods_by_group, point_style
+from nscweb.figures.look import AXIS, INK, MUTED, NO_GROUP, finish, nothing_to_draw, panel_title, plain, time_label
+from nscweb.words.numbers import p_value
+
+NOTHING = "No cell is left to count. Loosen the filters."
+_ROW = 30
+_SHADE = "rgba(91,103,117,0.18)"
+LOST = "cannot be told"
+
+
+def superplot(
+    groups: pd.DataFrame,
+    rows: pd.DataFrame,
+    bins: pd.DataFrame,
+    classes: ClassScheme,
+    order: Sequence[str],
+    time_h: float,
+    *,
+    first: str = "",
+    naive: bool = False,
+    simulated: bool = False,
+) -> go.Figure:
+    """One panel per fate at one time point: a row per group with its cells, replicates, mean and interval.
+
+    The form of Lord et al., J. Cell Biol. 219, e202001064 (2020): cells lightly behind, replicates as points.
+
+    Args:
+        groups, rows: of services.comparison.
+        bins: of services.comparison_scores.
+        order: groups in the order of the answer.
+        first: fate of the panel on top, the one that was asked about; the others follow in their own order.
+        naive: lay the uncorrected mean beside the corrected one, as an open circle.
+    """
+    here = at_time(groups, time_h)
+    data = group_data(here, order, classes.names)
+    if data.empty:
+        return nothing_to_draw(NOTHING)
+    points = point_data(at_time(rows, time_h), order, classes.names)
+    names = [name for name in order if name in set(data["group"])]
+    lights = dict(zip(here["group"], here["light"], strict=True))
+    fates = sorted(classes.names, key=lambda fate: fate != first)
+    count, gap, panel = len(classes), 34, _ROW * len(names) + 12
+    inner = count * panel + (count - 1) * gap
+    figure = make_subplots(count, 1, shared_xaxes=True, vertical_spacing=gap / inner if count > 1 else 0)
+    line = {name: len(names) - 1 - index for index, name in enumerate(names)}
+    for row, fate in enumerate(fates, start=1):
+        means = data[data["class"] == fate]
+        own = points[points["class"] == fate]
+        traces = [_shapes(bins, names, line, time_h, fate)]
+        traces += [_replicates(own, line, classes.colour(fate), methods_by_group(means))]
+        traces += [_naive(means, line)] if naive else []
+        for trace in (*traces, _means(means, line)):
+            figure.add_trace(trace.update(showlegend=row == 1), row=row, col=1)
+        for name in means.loc[means["percent"].isna(), "group"]:
+            figure.add_annotation(text=LOST, x=50, y=line[name], showarrow=False, font={"color": MUTED}, row=row, col=1)
+        top = figure.get_subplot(row, 1).yaxis.domain[1]
+        swatch = f'<span style="color:{classes.colour(fate)}">■</span> '
+        figure.add_annotation(panel_title(swatch + plain(fate), x=0, y=top))
+    margin = {"t": 28, "b": 46, "l": LEFT}
+    legend = [
+        "replicate",
+        "mean, 95 % interval",
+        "scores of the cells",
+        *(["counted labels"] if naive else []),
+        *add_mark_legend(figure, data, points),
+    ]
+    finish(figure, height=inner + 74, simulated=simulated, legend=legend, margin=margin)
+    figure.update_xaxes(range=[-1, 101], tickvals=[0, 25, 50, 75, 100])
+    figure.update_xaxes(title_text=f"% of cells, {time_label(time_h)}", row=count, col=1)
+    return figure.update_yaxes(
+        range=[-0.6, len(names) - 0.4],
+        tickvals=[line[name] for name in names],
+        ticktext=[group_label(name, str(lights.get(name, ""))) for name in names],
+        showgrid=False,
+    )
+
+
+def differences(
+    tests: pd.DataFrame,
+    groups: pd.DataFrame,
+    order: Sequence[str],
+    fate: str,
+    time_h: float,
+    against: str,
+    *,
+    simulated: bool = False,
+) -> go.Figure:
+    """Estimation plot: difference of each group from one of them in points, with 95 % interval and adjusted p."""
+    data = difference_data(tests, order, fate, time_h, against)
+    if data.empty:
+        return nothing_to_draw("There is no second group to compare with at this time point.")
+    here = at_time(groups, time_h)
+    lights = dict(zip(here["group"], here["light"], strict=True))
+    names = list(data["group"])
+    place = np.arange(len(names))[::-1]
+    value, low, high = (data[name].to_numpy(float) for name in ("difference_points", "low", "high"))
+    cells = dict(zip(here["group"], here["cells"], strict=True))
+    shown = [p_value(p) if np.isfinite(p) else "no test" for p in data["p_adjusted"]]
+    hover = [
+        f"{plain(row['group'] or NO_GROUP)} minus {plain(against or NO_GROUP)}: {row['difference_points']:.1f} points"
+        f"<br>95 % interval {row['low']:.1f} to {row['high']:.1f}<br>{text}, adjusted for {row['comparisons']} "
+        f"comparisons<br>{row['n_group']} and {row['n_other']} replicates, {cells.get(row['group'], 0):,} and "
+        f"{cells.get(against, 0):,} cells<br>{plain(row['method'], 90)}<br>trust light: {row['light']}"
+        for row, text in zip(data.to_dict("records"), shown, strict=True)
+    ]
+    known = np.isfinite(low) & np.isfinite(high)
+    figure = go.Figure(
+        go.Scatter(
+            x=value,
+            y=place,
+            mode="markers",
+            marker={
+                "size": 10,
+                "color": [INK if ok else "white" for ok in known],
+                "line": {"color": INK, "width": 1.5},
+            },
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "thickness": 1.6,
+                "width": 4,
+                "color": INK,
+                "array": np.where(known, high - value, 0),
+                "arrayminus": np.where(known, value - low, 0),
+            },
+            text=hover,
+            hovertemplate="%{text}<extra></extra>",
+            showlegend=False,
+        )
+    )
+    figure.add_vline(x=0, line={"color": AXIS, "width": 1.5})
+    for text, y in zip(shown, place, strict=True):
+        figure.add_annotation(
+            text=text, x=1, y=y, xref="paper", xanchor="left", showarrow=False, xshift=6, font={"size": 14}
+        )
+    ends = np.concatenate([value, low[known], high[known]])
+    # A wide interval of one pair must not press all others together; it runs out of the picture.
+    left, right = (float(np.clip(end, -100, 100)) for end in (np.nanmin([*ends, -5]), np.nanmax([*ends, 5])))
+    air = 0.06 * (right - left)
+    margin = {"t": 8, "b": 68, "l": LEFT, "r": 92}
+    legend = add_mark_legend(figure, data)
+    finish(figure, height=_ROW * len(names) + 88, simulated=simulated, legend=legend, margin=margin)
+    title = f"% {plain(fate, 24)}: difference in points from<br>{plain(against or NO_GROUP, 40)}"
+    figure.update_xaxes(range=[left - air, right + air], title_text=title)
+    return figure.update_yaxes(
+        range=[-0.6, len(names) - 0.4],
+        tickvals=place,
+        ticktext=[group_label(name, str(lights.get(name, ""))) for name in names],
+        showgrid=False,
+    )
+
+
+def _shapes(bins: pd.DataFrame, names: Sequence[str], line: dict[str, int], time_h: float, fate: str) -> go.Scatter:
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for name in names:
+        places, heights = outline(bins, name, time_h, fate)
+        base = line[name] - 0.38
+        x += [*places.tolist(), *places[::-1].tolist(), None]
+        y += [*(base + 0.76 * heights).tolist(), *([base] * len(places)), None]
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        fill="toself",
+        fillcolor=_SHADE,
+        line={"width": 0},
+        hoverinfo="skip",
+        name="scores of the cells",
+        legendgroup="cells",
+        legendrank=3,
+    )
+
+
+def _replicates(
+    own: pd.DataFrame, line: dict[str, int], colour: str, counted: Mapping[tuple[str, str], str]
+) -> go.Scatter:
+    # Replicates of equal value stand side by side instead of on one another.
+    order = own.groupby("group", sort=False).cumcount().to_numpy(float)
+    most = own.groupby("group", sort=False)["group"].transform("size").to_numpy(float)
+    beside = np.where(most > 1, (order / np.maximum(most - 1, 1) - 0.5) * 0.4, 0.0)
+    said = [
+        f"{plain(row['group'] or NO_GROUP)}, replicate {plain(row['replicate'], 30)}: {row['percent']:.1f} %<br>"
+        f"{row['cells']:,} cells, {counted.get((row['group'], row['time']), '')}<br>"
+        f"trust light: {row['light']}"
+        for row in own.to_dict("records")
+    ]
+    return go.Scatter(
+        x=own["percent"],
+        y=[line[name] for name in own["group"]] - beside,
+        mode="markers",
+        marker=point_style(own["light"], colour, 8),
+        text=said,
+        hovertemplate="%{text}<extra></extra>",
+        name="replicate",
+        legendgroup="replicate",
+        legendrank=1,
+    )
+
+
+def _means(means: pd.DataFrame, line: dict[str, int]) -> go.Scatter:
+    value = means["percent"].to_numpy(float)
+    return go.Scatter(
+        x=value,
+        y=[line[name] for name in means["group"]],
+        mode="markers",
+        marker={"size": 12, "color": INK, "symbol": "line-ns", "line": {"color": INK, "width": 3}},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1.6,
+            "width": 4,
+            "color": INK,
+            "array": means["high"].to_numpy(float) - value,
+            "arrayminus": value - means["low"].to_numpy(float),
+        },
+        customdata=np.stack(
+            [
+                means["low"].round(1),
+                means["high"].round(1),
+                means["replicates"],
+                means["cells"],
+                means["interval"],
+                means["light"],
+                [counted_how(method) for method in means["method"]],
+            ],
+            axis=1,
+        ),
+        hovertemplate="mean %{x:.1f} %, 95 % interval %{customdata[0]} to %{customdata[1]}<br>%{customdata[2]} "
+        "replicates, %{customdata[3]:,} cells<br>%{customdata[6]}<br>%{customdata[4]}<br>trust light: "
+        "%{customdata[5]}<extra></extra>",
+        name="mean, 95 % interval",
+        legendgroup="mean",
+        legendrank=2,
+    )
+
+
+def _naive(means: pd.DataFrame, line: dict[str, int]) -> go.Scatter:
+    return go.Scatter(
+        x=means["naive_percent"],
+        y=[line[name] - 0.3 for name in means["group"]],
+        mode="markers",
+        marker={"size": 8, "color": MUTED, "symbol": "diamond-open", "line": {"width": 1.5}},
+        hovertemplate="counted labels, not corrected: %{x:.1f} %<extra></extra>",
+        name="counted labels",
+        legendgroup="naive",
+        legendrank=4,
+    )

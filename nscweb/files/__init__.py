@@ -1,0 +1,1 @@
+"""Numbers and sentences as files: CSV, workbooks, FCS, HTML."""

@@ -1,0 +1,104 @@
+"""The answer about a group that was asked for by name: its share, and how it stands beside the others."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from nscweb.words.cautions import UNLIKE, cautions, not_seen
+from nscweb.words.headline import Answer, adjusted_for, framed, missing, no_test, yardstick
+from nscweb.words.numbers import listed, p_value, plural, points, share_with_interval, when
+from nscweb.words.rows import (
+    ALPHA,
+    Facts,
+    Row,
+    after,
+    at,
+    enough,
+    ranked_of,
+    shown_name,
+    tested,
+    tests_of,
+    trusted,
+    usable,
+)
+
+_SIDES = {1: "shown higher than", -1: "shown lower than", 0: "not told apart from"}
+
+
+def about(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, time_h: float, name: str, facts: Facts) -> Answer:
+    """The answer on group `name`; arguments as in `words.answer`, ``clear`` and ``control`` in either direction.
+
+    With a group to compare with, the difference from it is told with its interval, in either direction; else from
+    which groups it is told apart.
+    """
+    rows, many, moment = at(groups, fate, time_h), plural(fate), after(when(time_h))
+    row = next((row for row in rows if str(row["group"]) == name), None)
+    called = shown_name(name)
+    if row is None or not usable(row) or not trusted(row):
+        why = "it has no cells then" if row is None else "it cannot be recovered"
+        why = f"its cells are {UNLIKE}" if row is not None and usable(row) else why
+        text = f"There is no share of {many} in {called}{moment}: {why}."
+        return Answer(framed([text, *not_seen(facts)], facts), (), "none", name, ())
+    found = tests_of(tests, name, fate, time_h)
+    said, verdict, others = _beside(rows, row, found, facts)
+    number = int(row["replicates"])
+    unit = f"{number} replicates" if number > 1 else f"1 replicate of {int(row['cells']):,} cells"
+    share = share_with_interval(row["mean"], row["low"], row["high"]).replace(" %", f" % {many}{moment}", 1)
+    parts = [f"{called}: {share}, {unit}; {said}."]
+    if facts.control and not facts.control_marked and verdict != "open":
+        chosen = shown_name(facts.control)
+        parts.append(f"p holds only if {called} and {chosen} were chosen before the results were seen.")
+    text = framed([*parts, *cautions([row, *others], facts), *not_seen(facts)], facts)
+    return Answer(text, (), verdict, name, (), said if said.startswith("not compared with") else "")
+
+
+def _beside(rows: list[Row], row: Row, found: dict[str, Row], known: Facts) -> tuple[str, str, list[Row]]:
+    """What may be said of it beside others, the verdict, and those others."""
+    if not enough(row):
+        return "too few cells to compare with anything", "open", []
+    name = str(row["group"])
+    ranked = [other for other in ranked_of(rows) if enough(other) and str(other["group"]) != name]
+    if known.control == name:
+        return "the group that the others are compared with", "open", []
+    if known.control:
+        other = next((other for other in ranked if str(other["group"]) == known.control), None)
+        if other is None:
+            return f"not compared with {yardstick(known)}, {missing(rows, known.control)}", "open", []
+        test = found.get(known.control)
+        if test is None or not tested(test):
+            few = int(min(row["replicates"], other["replicates"]))
+            return f"not compared with {yardstick(known)}: {no_test(few)}", "open", [other]
+        said, shown = _either_way(test, known)
+        return said, "control" if shown else "open", [other]
+    if not ranked:
+        return "no other group can be compared with it", "open", []
+    kinds: dict[str, list[str]] = {}
+    adjusted = ""
+    for other in ranked:
+        test = found.get(str(other["group"]))
+        kind = "not tested against" if test is None or not tested(test) else _SIDES[_side(test)]
+        adjusted = adjusted if test is None or not tested(test) else f" (p{adjusted_for(test, known)})"
+        kinds.setdefault(kind, []).append(shown_name(other["group"]))
+    words = (*(_SIDES[side] for side in (1, -1, 0)), "not tested against")
+    said = "; ".join(f"{start} {listed(kinds[start])}" for start in words if start in kinds)
+    shown = _SIDES[1] in kinds or _SIDES[-1] in kinds
+    return f"{said}{adjusted if 'adjusted' in adjusted else ''}", "clear" if shown else "open", ranked
+
+
+def _side(test: Row) -> int:
+    """1 where a test and its interval show that the first group is higher, -1 lower, 0 neither."""
+    if not test["p"] < ALPHA:
+        return 0
+    return int(test["low"] > 0) - int(test["high"] < 0)
+
+
+def _either_way(test: Row, known: Facts) -> tuple[str, bool]:
+    side = _side(test)
+    told = f"{p_value(test['p'])}{adjusted_for(test, known)}"
+    if side < 0:
+        gap = points(-test["difference"], -test["high"], -test["low"])
+        return f"lower than {yardstick(known)} by {gap}, {told}", True
+    gap = points(test["difference"], test["low"], test["high"])
+    if side > 0:
+        return f"higher than {yardstick(known)} by {gap}, {told}", True
+    return f"cannot be told apart from {yardstick(known)} (difference {gap}, {told})", False

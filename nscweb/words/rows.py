@@ -1,0 +1,147 @@
+"""Rows of the tables that sentences are made from, as plain dictionaries, and what a test shows.
+
+What stands behind the numbers of a sentence: the way of counting, and everything that was left out or is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What stands behind the numbers and belongs into the sentence; all of one fate and time point.
+
+    Attributes:
+        method: key of evaluation.estimates.METHODS.
+        control: group that the others were tested against; "" when every pair was tested.
+        control_marked: the sample sheet says that this group is a control.
+        adjust: ``holm`` or ``fdr_bh``.
+        simulated_cells: the cells are simulated.
+        simulated_training: the model has learnt from simulated cells only.
+        why_lost: a sentence on why ratios could not be recovered; "" for our own.
+        other_times: the model has no held-out cells of this time point; ratios rest on those of others.
+        least_score: cells with a lower score were not counted, 0..1.
+        hidden_groups: groups that the filter leaves out; they are neither ranked nor tested.
+        hidden_replicates: replicates that the filter leaves out.
+        emptied: groups recorded at this time point of which no cell is left.
+        red: group -> how many of its samples have a red trust light, and how many it has.
+        small: group -> how many of its replicates have too few cells, and how many it has; only where there are any.
+        unnamed: groups with samples that name no replicate, so that each counts as one.
+    """
+
+    method: str = "pacc"
+    control: str = ""
+    control_marked: bool = False
+    adjust: str = "holm"
+    simulated_cells: bool = False
+    simulated_training: bool = False
+    why_lost: str = ""
+    other_times: bool = False
+    least_score: float = 0.0
+    hidden_groups: int = 0
+    hidden_replicates: int = 0
+    emptied: tuple[str, ...] = ()
+    red: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    small: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    unnamed: frozenset[str] = frozenset()
+
+
+ALPHA = 0.05
+NAMELESS = "the group without a name"
+LEAST_REPLICATES = 3
+# Fewer cells than this are too few for any claim (see services.fitness_rules.FEWEST_CELLS).
+TOO_FEW_CELLS = 20
+
+Row = dict[str, Any]
+
+
+def tested(test: Row | None) -> bool:
+    """True where a test gave a p value."""
+    return test is not None and bool(np.isfinite(test["p"]))
+
+
+def tied(test: Row | None) -> bool:
+    """True where a test was made and shows no difference."""
+    return test is not None and tested(test) and not apart(test)
+
+
+def apart(test: Row) -> bool:
+    """True where both the adjusted p value and the interval show that the first group is higher."""
+    return bool(test["p"] < ALPHA and test["low"] > 0)
+
+
+def tests_of(tests: pd.DataFrame, name: str, fate: str, time_h: float) -> dict[str, Row]:
+    """Tests of a group at that time by the other group, turned so that the group comes first."""
+    found: dict[str, Row] = {}
+    # One group of many has few tests, and turning rows into dictionaries takes the time here.
+    mine = (tests["group"] == name).to_numpy(bool) | (tests["other"] == name).to_numpy(bool)
+    for row in _picked(tests, mine & _here(tests, fate, time_h)):
+        if row["group"] == name:
+            found[str(row["other"])] = row
+        else:
+            ends = {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
+            found[str(row["group"])] = {**row, **ends}
+    return found
+
+
+def at(table: pd.DataFrame, fate: str, time_h: float) -> list[Row]:
+    """Rows of one class at one time; NaN finds the cells without a time."""
+    return _picked(table, _here(table, fate, time_h))
+
+
+def _here(table: pd.DataFrame, fate: str, time_h: float) -> NDArray[np.bool_]:
+    hours = table["time_h"].to_numpy(float)
+    here = np.isnan(hours) if np.isnan(time_h) else hours == time_h
+    return np.asarray((table["class"] == fate).to_numpy(bool) & here)
+
+
+def _picked(table: pd.DataFrame, chosen: NDArray[np.bool_]) -> list[Row]:
+    """Some rows as dictionaries; column by column, because a page asks some hundred times a click."""
+    places = np.flatnonzero(chosen)
+    columns = {str(name): table[name].array.take(places).tolist() for name in table.columns}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def records(table: pd.DataFrame) -> list[Row]:
+    """A table as plain dictionaries, which are quicker to ask than rows of pandas."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def usable(row: Row) -> bool:
+    """True where a share could be recovered."""
+    return bool(row["recovered"]) and bool(np.isfinite(row["mean"]))
+
+
+def trusted(row: Row) -> bool:
+    """True where a share was recovered from cells that the model may know."""
+    return usable(row) and row["light"] != "red"
+
+
+def enough(row: Row) -> bool:
+    """True where there are cells enough for any claim."""
+    return int(row["cells"]) >= TOO_FEW_CELLS
+
+
+def ranked_of(rows: Sequence[Row]) -> list[Row]:
+    """Groups that may be ranked, highest first: those of too few cells only where there are no others."""
+    known = [row for row in rows if trusted(row)]
+    many = [row for row in known if enough(row)]
+    # Equal means in the order of their names, as `words.group_order` has them.
+    return sorted(many or known, key=lambda row: (-float(row["mean"]), str(row["group"]).casefold(), str(row["group"])))
+
+
+def shown_name(group: object) -> str:
+    """A group's name for a sentence."""
+    return str(group) or NAMELESS
+
+
+def after(moment: str) -> str:
+    """A moment with a space before it, or nothing."""
+    return f" {moment}" if moment else ""
