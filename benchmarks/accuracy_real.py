@@ -32,10 +32,10 @@ from nscweb.core.recipe import InputRecipe
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.cost import count_cost
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import LabelledCell, SampleLabel, TrainingData, collect
+from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
 from nscweb.training.loop import fit, predict_logits
 from nscweb.training.metrics import Scored, all_metrics
-from nscweb.training.splits import Split, split_by_cell
+from nscweb.training.splits.plan import Split, split_by_cell
 
 TILES = Path(__file__).resolve().parents[2] / "shared" / "data" / "jurkat_cycle" / "brightfield_tiles.npz"
 SEED = 1

@@ -30,10 +30,10 @@ from nscweb.models.cost import count_cost
 from nscweb.simulation.labelled_cells import iter_labelled_cells
 from nscweb.simulation.traits import FATES
 from nscweb.training.config import TrainConfig, published_settings
-from nscweb.training.dataset import LabelledCell, SampleLabel, TrainingData, collect
+from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
 from nscweb.training.loop import fit, predict_logits
 from nscweb.training.metrics import Scored, all_metrics
-from nscweb.training.splits import Split, split_by_cell, split_by_sample
+from nscweb.training.splits.plan import Split, split_by_cell, split_by_sample
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 OURS = InputRecipe(field_px=(48, 48), resize=(48, 48))

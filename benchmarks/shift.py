@@ -4,7 +4,7 @@
         [--fresh 120] [--real ../shared/data] [--out docs/SHIFT.md]
 
 Fresh samples: simulated with another seed, pure and mixed, so that every light that is not green is a false alarm.
-Changed samples: the same kind of cells recorded otherwise (`nscweb.training.changes`). Real sets: cells that the model
+Changed samples: the same kind of cells recorded otherwise (`nscweb.training.checks.changes`). Real sets: cells that the model
 was not made for, imported and predicted like a user's.
 """
 
@@ -36,8 +36,8 @@ from nscweb.simulation.camera import PROFILES, draw_illumination
 from nscweb.simulation.labelled_cells import TIMES_H, iter_labelled_cells
 from nscweb.simulation.sample_cells import draw_sample
 from nscweb.simulation.traits import FATES
-from nscweb.training.recordings import recordings_of
-from nscweb.training.robustness import planned_changes
+from nscweb.training.checks.robustness import planned_changes
+from nscweb.training.data.recordings import recordings_of
 
 Images = Sequence[NDArray[Any]]
 # Sets of real cells that no model of neural stem cells was made for, and images of the paper of the method.

@@ -29,12 +29,12 @@ from nscweb.simulation.camera import PROFILES, draw_illumination
 from nscweb.simulation.sample_cells import draw_sample
 from nscweb.simulation.traits import FATES
 from nscweb.training.augment import AugmentSettings
-from nscweb.training.checks import run_checks
+from nscweb.training.checks.card_checks import run_checks
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import LabelledCell, SampleLabel, collect
+from nscweb.training.data.dataset import LabelledCell, SampleLabel, collect
 from nscweb.training.loop import fit, predict_logits
 from nscweb.training.metrics import Scored
-from nscweb.training.splits import split_by_sample
+from nscweb.training.splits.plan import split_by_sample
 
 STUDIES = ("fair", "light", "frames")
 DEFAULT, LEFT_IN, STRETCHED, INSIDE = ("default", "background left in", "frame stretched", "field inside every frame")

@@ -25,10 +25,10 @@ from nscweb.core.recipe import InputRecipe
 from nscweb.inference.device import choose_device, describe_device
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import LabelledCell, SampleLabel, TrainingData, collect
-from nscweb.training.inputs import Batch, BatchMaker, ahead
-from nscweb.training.sizes import input_size_for
-from nscweb.training.steps import Learner, start_learner
+from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
+from nscweb.training.data.inputs import Batch, BatchMaker, ahead
+from nscweb.training.data.sizes import input_size_for
+from nscweb.training.learner import Learner, start_learner
 
 _FIELD = (48, 48)
 

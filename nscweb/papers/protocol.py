@@ -34,7 +34,7 @@ class Model:
 
 @dataclass(frozen=True)
 class SplitRule:
-    """How cells are put apart: `by` as in `nscweb.training.splits`, shares of validation and held-out cells."""
+    """How cells are put apart: `by` as in `nscweb.training.splits.plan`, shares of validation and held-out cells."""
 
     name: str
     by: str

@@ -17,7 +17,7 @@ from nscweb.core.recipe import InputRecipe
 if TYPE_CHECKING:
     from nscweb.papers.protocol import Protocol
     from nscweb.services.context import App
-    from nscweb.training.dataset import LabelledCell, TrainingData
+    from nscweb.training.data.dataset import LabelledCell, TrainingData
 from dataclasses import replace
 
 import numpy as np
@@ -103,7 +103,7 @@ def _read(
     progress: Progress,
     cancel: CancelAsked,
 ) -> Iterator[Any]:
-    from nscweb.training.dataset import CellFileSource, SampleLabel, read_cell_files
+    from nscweb.training.data.dataset import CellFileSource, SampleLabel, read_cell_files
 
     keys = app.catalogue.sample_keys(study.study_id)
     total = sum(sample.cells for sample in samples)
@@ -168,7 +168,7 @@ class Cells:
         cancel: CancelAsked = never_cancelled,
     ) -> TrainingData:
         """Cells of some classes made ready by a recipe, in the same order every time."""
-        from nscweb.training.dataset import LabelledCell, collect
+        from nscweb.training.data.dataset import LabelledCell, collect
 
         classes = ClassScheme(names, kind=self.classes.kind)
         place = {self.classes.index(name): index for index, name in enumerate(names)}
@@ -265,7 +265,7 @@ def simulated_cells(protocol: Protocol, seed: int, progress: Progress, cancel: C
 
 def _media(plan: dict[str, Any], seed: int, class_of: dict[str, int], markers: tuple[str, ...]) -> Iterator[Any]:
     from nscweb.simulation.media import iter_medium_cells
-    from nscweb.training.dataset import LabelledCell, SampleLabel
+    from nscweb.training.data.dataset import LabelledCell, SampleLabel
 
     drawn = iter_medium_cells(
         seed, plan["cells"], times_h=plan["times_h"], replicates=plan["replicates"], channels=("Ch1", *markers)
@@ -279,7 +279,7 @@ def _inducers(protocol: Protocol, seed: int, markers: tuple[str, ...]) -> tuple[
     """Cells of the paper's inducers at its early time point, whose fates are already those counted in the end."""
     from nscweb.evaluation.ratios.published_counts import IMMUNOFLUORESCENCE, published_reference
     from nscweb.simulation.media import fate_shares, iter_medium_cells
-    from nscweb.training.dataset import LabelledCell, SampleLabel
+    from nscweb.training.data.dataset import LabelledCell, SampleLabel
 
     plan = protocol.independent
     table = published_reference()
@@ -300,7 +300,7 @@ def _inducers(protocol: Protocol, seed: int, markers: tuple[str, ...]) -> tuple[
 
 def _colonies(plan: dict[str, Any], seed: int, class_of: dict[str, int]) -> Iterator[Any]:
     from nscweb.simulation.colonies import COLONIES, iter_colonies
-    from nscweb.training.dataset import LabelledCell, SampleLabel
+    from nscweb.training.data.dataset import LabelledCell, SampleLabel
 
     for colony in iter_colonies(seed, plan["cells"], plan["replicates"]):
         label = SampleLabel(colony.dish, "", None, colony.dish)
@@ -309,7 +309,7 @@ def _colonies(plan: dict[str, Any], seed: int, class_of: dict[str, int]) -> Iter
 
 def _donors(plan: dict[str, Any], seed: int) -> Iterator[Any]:
     from nscweb.simulation.donors import iter_donor_cells
-    from nscweb.training.dataset import LabelledCell, SampleLabel
+    from nscweb.training.data.dataset import LabelledCell, SampleLabel
 
     for cell in iter_donor_cells(seed, sum(plan["cells"].values()), plan["replicates"]):
         slide = f"{cell.donor} slide {cell.slide}"

@@ -23,8 +23,8 @@ from nscweb.papers.protocol_cells import Cells
 
 if TYPE_CHECKING:
     from nscweb.training.config import TrainConfig
-    from nscweb.training.dataset import TrainingData
-    from nscweb.training.splits import Split
+    from nscweb.training.data.dataset import TrainingData
+    from nscweb.training.splits.plan import Split
 import hashlib
 from dataclasses import asdict
 
@@ -267,8 +267,8 @@ class Bench:
 
     def split(self, unit: Unit, data: TrainingData) -> Split:
         """Rows of a unit."""
-        from nscweb.training.folds import folds
-        from nscweb.training.splits import SplitPlan, make_split
+        from nscweb.training.splits.folds import folds
+        from nscweb.training.splits.plan import SplitPlan, make_split
 
         rule = self.protocol.splits[unit.split]
         by: Any = rule.by
@@ -281,7 +281,7 @@ class Bench:
     def config(self, unit: Unit, train: dict[str, Any] | None = None) -> TrainConfig:
         """Settings of a unit's training."""
         from nscweb.training.augment import AugmentSettings
-        from nscweb.training.published import FAMILIES, recipe_settings
+        from nscweb.training.config import FAMILIES, recipe_settings
 
         model = self.protocol.model(unit.model)
         settings = {**self.protocol.train_of(model), **(train or {})}

@@ -22,9 +22,9 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 if TYPE_CHECKING:
     from nscweb.core.samples import Study
     from nscweb.services.context import App
-    from nscweb.training.dataset import TrainingData
+    from nscweb.training.data.dataset import TrainingData
     from nscweb.training.metrics import Scored
-    from nscweb.training.splits import Split
+    from nscweb.training.splits.plan import Split
 
 _SIMULATED = re.compile(r"--simulated[ =](\d+)")
 # Share of the cells whose class may differ from the card: other processors round otherwise.
@@ -57,9 +57,9 @@ def audit_model(
     from nscweb.models.loading import load_model
     from nscweb.services.finished_model import look_for_twins
     from nscweb.store.files import atomic_write
-    from nscweb.training.checks import run_checks, scored_held_out, with_checks
-    from nscweb.training.fitness_reference import with_known_samples
-    from nscweb.training.held_out_file import write_held_out
+    from nscweb.training.checks.card_checks import run_checks, scored_held_out, with_checks
+    from nscweb.training.checks.held_out_scores import write_held_out
+    from nscweb.training.checks.known_samples import with_known_samples
 
     card = entry.card
     model = load_model(entry)
@@ -93,14 +93,14 @@ def _data_of(
     """The training cells again, prepared by the recipe of the card."""
     drawn = _SIMULATED.search(card.origin.command)
     if drawn and not studies:
-        from nscweb.training.simulated import simulated_data
+        from nscweb.training.data.simulated import simulated_data
 
         data = simulated_data(int(drawn[1]), card.origin.seed, card.recipe, progress=progress, cancel=cancel)
         if data.classes.names != card.classes.names:
             raise WrongUse(f"The model {card.name} has other classes than simulated cells have.")
         return data
     from nscweb.services.training_data import sources_of
-    from nscweb.training.dataset import collect, read_cell_files
+    from nscweb.training.data.dataset import collect, read_cell_files
 
     found = [app.catalogue.study(name) for name in studies] or _studies_of(app, card)
     channels = () if card.recipe.channels == ("brightfield",) else card.recipe.channels
@@ -149,8 +149,8 @@ def _studies_of(app: App, card: ModelCard) -> list[Study]:
 
 def _split_of(card: ModelCard, data: TrainingData) -> Split:
     """The split that the card describes, found by its sentence."""
-    from nscweb.training.grouping import CHOICES
-    from nscweb.training.splits import SplitPlan, make_split
+    from nscweb.training.splits.grouping import CHOICES
+    from nscweb.training.splits.plan import SplitPlan, make_split
 
     for by in CHOICES:
         try:

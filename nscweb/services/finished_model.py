@@ -14,8 +14,8 @@ from nscweb.core.progress import CancelAsked, Progress
 
 if TYPE_CHECKING:
     from nscweb.services.training_data import Collected
-    from nscweb.training.dataset import TrainingData
-    from nscweb.training.splits import Split
+    from nscweb.training.data.dataset import TrainingData
+    from nscweb.training.splits.plan import Split
 
 _REFERENCE_CELLS = 6000
 # Above that many cells the search for twins takes longer than a user waits; the card then says that none was made.
@@ -53,7 +53,7 @@ def finish_model(
 
 def look_for_twins(data: TrainingData, split: Split, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """What the card says under ``audit["duplicates"]`` of images that lie on both sides of the split."""
-    from nscweb.training.duplicates import duplicates_summary
+    from nscweb.training.splits.duplicates import duplicates_summary
 
     cells = len(data)
     if cells > _MOST_FOR_TWINS:

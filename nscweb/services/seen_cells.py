@@ -27,8 +27,8 @@ from nscweb.store.files import atomic_write
 if TYPE_CHECKING:
     from nscweb.core.run_record import Run
     from nscweb.services.context import App
-    from nscweb.training.dataset import CellFileSource
-    from nscweb.training.splits import Split
+    from nscweb.training.data.dataset import CellFileSource
+    from nscweb.training.splits.plan import Split
 
 SEEN = "seen.npz"
 # An image without any contrast, or none at all: it says nothing about which cell it is.

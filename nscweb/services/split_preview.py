@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from nscweb.core.samples import Study
     from nscweb.services.context import App
     from nscweb.training.config import TrainConfig
-    from nscweb.training.dataset import SampleLabel
-    from nscweb.training.grouping import By
-    from nscweb.training.splits import Split, SplitPlan
+    from nscweb.training.data.dataset import SampleLabel
+    from nscweb.training.splits.grouping import By
+    from nscweb.training.splits.plan import Split, SplitPlan
 
 PARTS: tuple[str, ...] = ("training", "decides when to stop", "held out")
 # Judging a cell costs about a third of learning from it: no gradients.
@@ -117,7 +117,7 @@ def labelled_cells(app: App, studies: Sequence[str]) -> LabelledCells:
         StudyNotFound: no such study.
         WrongUse: fewer than two true classes.
     """
-    from nscweb.training.dataset import classes_of
+    from nscweb.training.data.dataset import classes_of
 
     found = [app.catalogue.study(name) for name in studies]
     made = [pair for study in found for pair in zip(sources_of(app, study), _cells(study), strict=True)]
@@ -139,7 +139,7 @@ def preview_split(app: App, studies: Sequence[str], plan: SplitPlan, seed: int =
         StudyNotFound, WrongUse: see `labelled_cells`.
         InputRefused: the plan does not fit these samples; the sentences say why.
     """
-    from nscweb.training.splits import make_split
+    from nscweb.training.splits.plan import make_split
 
     data = labelled_cells(app, studies)
     split = make_split(data, plan, seed)
@@ -156,8 +156,8 @@ def split_choices(app: App, studies: Sequence[str], seed: int = 0) -> tuple[Choi
     Raises:
         StudyNotFound, WrongUse: see `labelled_cells`.
     """
-    from nscweb.training.grouping import CHOICES, value_of
-    from nscweb.training.splits import SplitPlan, make_split
+    from nscweb.training.splits.grouping import CHOICES, value_of
+    from nscweb.training.splits.plan import SplitPlan, make_split
 
     data = labelled_cells(app, studies)
     choices = []
@@ -199,7 +199,7 @@ def _cells(study: Study) -> list[int]:
 
 
 def _row(data: LabelledCells, plan: SplitPlan, name: str, rows: NDArray[np.int64]) -> PartRow:
-    from nscweb.training.grouping import value_of
+    from nscweb.training.splits.grouping import value_of
 
     counts = np.bincount(data.labels[rows], minlength=len(data.classes))
     samples = np.unique(data.sample_of[rows])
@@ -240,7 +240,7 @@ def _warnings(data: LabelledCells, plan: SplitPlan, split: Split) -> tuple[str, 
 def _expect(by: By, held_out: int) -> str:
     if by == "cell":
         return "Possible always, but its figures are too good: cells of one sample lie on both sides."
-    from nscweb.training.grouping import PLURAL
+    from nscweb.training.splits.grouping import PLURAL
 
     what = by if held_out == 1 else PLURAL[by]
     return f"{held_out} {what} held out: says how good the network is on the next {by}."

@@ -16,7 +16,7 @@ from nscweb.services.labelled import ClassLevel
 if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.training.config import TrainConfig
-    from nscweb.training.grouping import By
+    from nscweb.training.splits.grouping import By
 
 # Settings that have an option of their own.
 _FIXED = {"architecture", "seed", "device", "threads"}
@@ -91,8 +91,8 @@ def train_model(
     from nscweb.services.training_data import card_text, collect_data
     from nscweb.training.card_writer import refuse_existing_model
     from nscweb.training.loop import unheard
-    from nscweb.training.run import train
-    from nscweb.training.splits import SplitPlan, make_split
+    from nscweb.training.make_model import train
+    from nscweb.training.splits.plan import SplitPlan, make_split
 
     check_request(request)
     refuse_existing_model(request.out)

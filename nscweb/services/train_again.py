@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nscweb.services.training_data import Collected
     from nscweb.training.config import TrainConfig
-    from nscweb.training.splits import SplitPlan
+    from nscweb.training.splits.plan import SplitPlan
 
 
 def train_again(
@@ -46,8 +46,8 @@ def train_again(
         JobCancelled: somebody asked to stop.
     """
     from nscweb.training.cross_validation import cross_validate
-    from nscweb.training.folds import folds as splits_of
     from nscweb.training.split_gap import split_gap
+    from nscweb.training.splits.folds import folds as splits_of
 
     card = entry.card
     if folds is not None:

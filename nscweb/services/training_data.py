@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.services.train import TrainRequest
     from nscweb.training.card_writer import CardText
-    from nscweb.training.dataset import CellFileSource, TrainingData
+    from nscweb.training.data.dataset import CellFileSource, TrainingData
 
 # Samples of each class that a split by sample needs: one to train, one to watch, one never seen.
 _LEAST_SAMPLES = 3
@@ -55,7 +55,7 @@ def collect_data(app: App, request: TrainRequest, progress: Progress, cancel: Ca
     """
     if request.simulated:
         return _simulated(request, progress, cancel)
-    from nscweb.training.dataset import classes_of, collect, read_cell_files
+    from nscweb.training.data.dataset import classes_of, collect, read_cell_files
 
     made = [
         labelled_study(app, name, class_level=request.class_level, progress=progress, cancel=cancel)
@@ -91,7 +91,7 @@ def sources_of(app: App, study: Study, channels: tuple[str, ...] = ()) -> list[C
     Raises:
         WrongUse: the study has not kept one of `channels`.
     """
-    from nscweb.training.dataset import CellFileSource, SampleLabel
+    from nscweb.training.data.dataset import CellFileSource, SampleLabel
 
     missing = [name for name in channels if name not in study.channels]
     if missing:
@@ -135,7 +135,7 @@ def recipe_for(architecture: str, sources: list[CellFileSource], channels: tuple
     The side is the 90th percentile of the longer side of the frames, an even number from 24 to 128 px; frames
     are padded or cropped to it, never stretched, because frame size can leak class.
     """
-    from nscweb.training.sizes import input_size_for
+    from nscweb.training.data.sizes import input_size_for
 
     sides = []
     for source in sources:
@@ -153,7 +153,7 @@ def field_for(architecture: str, side: int) -> tuple[int, int]:
 
     A square field resized to 45 x 30 would stretch cells; a field of that shape crops its sides instead.
     """
-    from nscweb.training.sizes import input_size_for
+    from nscweb.training.data.sizes import input_size_for
 
     height, width = input_size_for(architecture, (side, side))
     return round(side * height / max(height, width)), round(side * width / max(height, width))
@@ -177,8 +177,8 @@ def changed_recipe(recipe: InputRecipe, changes: dict[str, Any]) -> InputRecipe:
 
 
 def _simulated(request: TrainRequest, progress: Progress, cancel: CancelAsked) -> Collected:
-    from nscweb.training.simulated import RECIPE, simulated_data
-    from nscweb.training.sizes import input_size_for
+    from nscweb.training.data.simulated import RECIPE, simulated_data
+    from nscweb.training.data.sizes import input_size_for
 
     field = field_for(request.architecture, max(RECIPE.field_px or RECIPE.resize))
     recipe = replace(RECIPE, field_px=field, resize=input_size_for(request.architecture, field))

@@ -128,9 +128,9 @@ def measure_speed(app: App, architecture: str) -> Speed:
     from nscweb.core.recipe import InputRecipe
     from nscweb.services.training_plan import architecture_facts
     from nscweb.training.config import TrainConfig
+    from nscweb.training.data.simulated import simulated_data
     from nscweb.training.loop import fit
-    from nscweb.training.simulated import simulated_data
-    from nscweb.training.splits import Split
+    from nscweb.training.splits.plan import Split
 
     facts = architecture_facts(architecture)
     least, most = _MEASURED_CELLS

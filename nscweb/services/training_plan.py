@@ -15,7 +15,7 @@ from nscweb.services.training_live import Speed, known_speed
 if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.services.train import TrainRequest
-    from nscweb.training.grouping import By
+    from nscweb.training.splits.grouping import By
 
 # What a split may keep together, in words; the page offers them in this order.
 SPLITS = {
@@ -176,7 +176,7 @@ def plan_training(app: App, request: TrainRequest) -> TrainingPlan:
         InputRefused: the split cannot be made; the message says which column of the sheet is missing.
     """
     from nscweb.services.train import config_of
-    from nscweb.training.splits import SplitPlan
+    from nscweb.training.splits.plan import SplitPlan
 
     plan = SplitPlan(cast("By", request.split_by or "sample"))
     preview = preview_split(app, request.studies, plan, request.seed)

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from nscweb.services.context import App
     from nscweb.training.config import TrainConfig
-    from nscweb.training.dataset import TrainingData
-    from nscweb.training.grouping import By
-    from nscweb.training.splits import Split
+    from nscweb.training.data.dataset import TrainingData
+    from nscweb.training.splits.grouping import By
+    from nscweb.training.splits.plan import Split
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def tune(
     """
     from nscweb.services.train import TrainRequest, check_request, config_of
     from nscweb.services.training_data import collect_data
-    from nscweb.training.splits import SplitPlan, make_split
+    from nscweb.training.splits.plan import SplitPlan, make_split
 
     _check(request)
     wanted = TrainRequest(

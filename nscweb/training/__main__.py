@@ -19,16 +19,16 @@ from pathlib import Path
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.recipe import InputRecipe
 from nscweb.training.card_writer import CardText, refuse_existing_model
-from nscweb.training.cell_list import read_cell_list
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import TrainingData, classes_of, collect, read_cell_files
+from nscweb.training.data.cell_list import read_cell_list
+from nscweb.training.data.dataset import TrainingData, classes_of, collect, read_cell_files
+from nscweb.training.data.field_store import FILE
+from nscweb.training.data.simulated import simulated_data
+from nscweb.training.data.sizes import input_size_for
 from nscweb.training.distributed import Team, team_of
-from nscweb.training.field_store import FILE
+from nscweb.training.make_model import help_train, train
 from nscweb.training.options import config_of, parser
-from nscweb.training.run import help_train, train
-from nscweb.training.simulated import simulated_data
-from nscweb.training.sizes import input_size_for
-from nscweb.training.splits import SplitPlan
+from nscweb.training.splits.plan import SplitPlan
 
 
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:

@@ -27,15 +27,15 @@ from nscweb.inference.familiarity import input_statistics
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.cost import count_cost
 from nscweb.training.checkpoint import copy_of, write_atomically
-from nscweb.training.checks import run_checks, scored_held_out, with_checks
+from nscweb.training.checks.card_checks import run_checks, scored_held_out, with_checks
+from nscweb.training.checks.held_out_scores import write_held_out
+from nscweb.training.checks.known_samples import with_known_samples
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import TrainingData
-from nscweb.training.fitness_reference import with_known_samples
-from nscweb.training.held_out_file import write_held_out
-from nscweb.training.inputs import predict_rows
+from nscweb.training.data.dataset import TrainingData
+from nscweb.training.data.inputs import predict_rows
 from nscweb.training.loop import Trained, predict_logits
 from nscweb.training.metrics import Scored, all_metrics, confusion_counts, roc_points
-from nscweb.training.splits import Split
+from nscweb.training.splits.plan import Split
 from nscweb.training.temperature import fit_temperature
 
 WEIGHTS, EXAMPLE, CURVES, HISTORY = "weights.safetensors", "example.npz", "curves.json", "history.csv"

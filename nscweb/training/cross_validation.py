@@ -27,11 +27,11 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.inference.device import choose_device
 from nscweb.training.checkpoint import write_atomically
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import TrainingData
-from nscweb.training.inputs import predict_rows
+from nscweb.training.data.dataset import TrainingData
+from nscweb.training.data.inputs import predict_rows
 from nscweb.training.loop import CHECKPOINT, fit
 from nscweb.training.metrics import Scored, all_metrics, confusion_counts
-from nscweb.training.splits import Split
+from nscweb.training.splits.plan import Split
 
 RESULT, SCORES = "fold.json", "fold.npz"
 _PARTS = 1000
@@ -122,7 +122,7 @@ def cross_validate(
     Args:
         config: settings of every training.
         data: labelled cells.
-        splits: of `nscweb.training.folds.folds`, or any others; a cell that several of them hold out is
+        splits: of `nscweb.training.splits.folds.folds`, or any others; a cell that several of them hold out is
             judged by the mean of its probabilities.
         folder: gets a folder per fold; folds that are there already are read, not trained again.
         progress: receives thousandths of the whole, and a sentence.

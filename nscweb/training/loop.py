@@ -26,13 +26,13 @@ from nscweb.inference.device import choose_device, describe_device
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.training.checkpoint import Progressed, copy_of, load_checkpoint, save_checkpoint
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import TrainingData
+from nscweb.training.data.dataset import TrainingData
+from nscweb.training.data.inputs import Batch, BatchMaker, ahead, predict_rows
+from nscweb.training.data.sampling import batches, epoch_order, mixed_seed, steps_per_epoch
 from nscweb.training.distributed import ALONE, Team
-from nscweb.training.inputs import Batch, BatchMaker, ahead, predict_rows
+from nscweb.training.learner import Learner, start_learner
 from nscweb.training.rates import class_weight, learning_rate
-from nscweb.training.sampling import batches, epoch_order, mixed_seed, steps_per_epoch
-from nscweb.training.splits import Split
-from nscweb.training.steps import Learner, start_learner
+from nscweb.training.splits.plan import Split
 
 CHECKPOINT = "unfinished.safetensors"
 _EVALUATION_BATCH = 512

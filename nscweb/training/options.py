@@ -9,11 +9,10 @@ from typing import Any
 
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.training.augment import AugmentSettings
-from nscweb.training.config import TrainConfig
-from nscweb.training.field_store import MEMORY_LIMIT
-from nscweb.training.grouping import CHOICES
-from nscweb.training.published import FAMILIES, recipe_settings
-from nscweb.training.simulated import RECIPE
+from nscweb.training.config import FAMILIES, TrainConfig, recipe_settings
+from nscweb.training.data.field_store import MEMORY_LIMIT
+from nscweb.training.data.simulated import RECIPE
+from nscweb.training.splits.grouping import CHOICES
 
 # Options that are settings of `TrainConfig` under the same name; None: not given.
 _SETTINGS: tuple[tuple[str, type, tuple[str, ...] | None, str], ...] = (

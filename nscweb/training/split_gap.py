@@ -19,9 +19,9 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.training.config import TrainConfig
 from nscweb.training.cross_validation import CrossValidated, Fitter, cross_validate, fit_and_score, share_of
-from nscweb.training.dataset import TrainingData
-from nscweb.training.grouping import PLURAL, Labelled
-from nscweb.training.splits import Split, SplitPlan, make_split
+from nscweb.training.data.dataset import TrainingData
+from nscweb.training.splits.grouping import PLURAL, Labelled
+from nscweb.training.splits.plan import Split, SplitPlan, make_split
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from nscweb.core.recipe import InputRecipe
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.card_writer import CardText
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import LabelledCell, SampleLabel, TrainingData, collect
-from nscweb.training.run import train
+from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
+from nscweb.training.make_model import train
 
 CONFIG = TrainConfig(
     options={"width": 8, "depth": 1},

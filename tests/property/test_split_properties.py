@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused
-from nscweb.training.dataset import SampleLabel
-from nscweb.training.folds import folds
-from nscweb.training.splits import SplitPlan, make_split
+from nscweb.training.data.dataset import SampleLabel
+from nscweb.training.splits.folds import folds
+from nscweb.training.splits.plan import SplitPlan, make_split
 
 
 @dataclass(frozen=True)

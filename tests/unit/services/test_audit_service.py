@@ -16,8 +16,8 @@ from nscweb.services.audit import audit_model
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.card_writer import CardText
 from nscweb.training.config import TrainConfig
-from nscweb.training.run import train
-from nscweb.training.simulated import simulated_data
+from nscweb.training.data.simulated import simulated_data
+from nscweb.training.make_model import train
 
 SMALL = TrainConfig(
     options={"width": 8, "depth": 1},

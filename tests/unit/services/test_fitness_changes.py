@@ -15,11 +15,11 @@ from nscweb.inference.familiarity import values_of
 from nscweb.models.loading import load_model
 from nscweb.services.fitness_samples import judge_sample
 from nscweb.simulation.labelled_cells import iter_labelled_cells
-from nscweb.training import changes
-from nscweb.training.fitness_reference import with_known_samples
-from nscweb.training.recordings import recordings_of
-from nscweb.training.simulated import simulated_data
-from nscweb.training.splits import Split
+from nscweb.training.checks import changes
+from nscweb.training.checks.known_samples import with_known_samples
+from nscweb.training.data.recordings import recordings_of
+from nscweb.training.data.simulated import simulated_data
+from nscweb.training.splits.plan import Split
 
 WEIGHTS = Path(__file__).parents[3] / "weights" / "nsc-simulated-compact"
 

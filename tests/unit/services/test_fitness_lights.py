@@ -17,8 +17,8 @@ from nscweb.services.fitness_rules import indifferent, judge
 from nscweb.services.fitness_samples import light_sentences, together
 from nscweb.services.fitness_table import fitness_table, lights_table
 from nscweb.services.predict import predict_study
-from nscweb.training.fitness_reference import with_known_samples
-from nscweb.training.splits import Split
+from nscweb.training.checks.known_samples import with_known_samples
+from nscweb.training.splits.plan import Split
 
 _SPREAD = np.linspace(-1, 1, 40)
 KNOWN = {
@@ -121,7 +121,7 @@ def test_lights_are_made_at_prediction_from_a_card_that_knows_samples_and_kept_w
     from nscweb.core.card import read_card
     from nscweb.models.loading import load_model
     from nscweb.services.finished_model import write_card
-    from nscweb.training.simulated import simulated_data
+    from nscweb.training.data.simulated import simulated_data
 
     app = fresh_app(tmp_path)
     data = simulated_data(180 * 8, 31)

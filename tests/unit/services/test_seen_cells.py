@@ -25,8 +25,8 @@ from nscweb.services.seen_cells import (
     write_seen,
 )
 from nscweb.store.cell_files import CellFile, CellWriter
-from nscweb.training.dataset import CellFileSource, SampleLabel
-from nscweb.training.splits import Split
+from nscweb.training.data.dataset import CellFileSource, SampleLabel
+from nscweb.training.splits.plan import Split
 
 
 def images(count: int, seed: int) -> list[np.ndarray]:

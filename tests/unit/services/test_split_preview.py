@@ -11,7 +11,7 @@ from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.samples import Sample
 from nscweb.services.split_preview import labelled_cells, preview_split, split_choices, training_cost
 from nscweb.training.config import TrainConfig
-from nscweb.training.splits import SplitPlan
+from nscweb.training.splits.plan import SplitPlan
 
 
 def study(app, name="Donors", donors=4, cells=50, **changes):

@@ -23,7 +23,7 @@ from nscweb.services.tune_files import BEST, FACTS, TRIALS, read_trials
 from nscweb.services.tune_space import SPACE, Choices, Range, defaults_in, read_space, settings_of, with_settings
 from nscweb.training import loop
 from nscweb.training.config import TrainConfig
-from nscweb.training.splits import split_by_sample
+from nscweb.training.splits.plan import split_by_sample
 
 SMALL = {"options": {"width": 8, "depth": 1}, "precision": "float32", "warmup_steps": 2}
 FEW: dict[str, Range | Choices] = {"learning_rate": Range(1e-4, 1e-1, log=True), "batch": Choices((16, 32))}

@@ -10,13 +10,13 @@ import pytest
 from tiny_cells import CLASSES, QUICK, RECIPE, toy_data
 
 from nscweb.core.recipe import InputRecipe
-from nscweb.training.audit_words import FAILED_MARK, audit_sentence, plain_name
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.card_writer import CardText
-from nscweb.training.checks import Checks, with_checks
-from nscweb.training.dataset import LabelledCell, SampleLabel, TrainingData, collect
+from nscweb.training.checks.audit_words import FAILED_MARK, audit_sentence, plain_name
+from nscweb.training.checks.card_checks import Checks, with_checks
+from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
+from nscweb.training.make_model import train
 from nscweb.training.resampling import rounds_of
-from nscweb.training.run import train
 
 TEXT = CardText("Toys", "Round or long.", "python x", "2026-01-02T03:04:05Z", limits=("A limit.",))
 LEFT_IN = InputRecipe(field_px=(24, 24), resize=(24, 24), background="none", contrast="none", divide_by=255)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tiny_cells import toy_data
 
-from nscweb.training.audit_features import PlainClassifier, nuisance_batch, nuisance_names, nuisance_of
-from nscweb.training.raw_cells import RawKeeper
+from nscweb.training.data.raw_cells import RawKeeper
+from nscweb.training.data.recording_features import PlainClassifier, nuisance_batch, nuisance_names, nuisance_of
 
 
 def test_numbers_of_a_recording_are_those_that_were_put_in():

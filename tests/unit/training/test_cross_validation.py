@@ -10,10 +10,10 @@ from tiny_cells import CLASSES, QUICK, RECIPE, toy_data
 
 from nscweb.core.errors import JobCancelled, WrongUse
 from nscweb.training.cross_validation import RESULT, SCORES, Fitted, cross_validate, fit_and_score
-from nscweb.training.dataset import LabelledCell, SampleLabel, collect
-from nscweb.training.folds import folds
+from nscweb.training.data.dataset import LabelledCell, SampleLabel, collect
 from nscweb.training.split_gap import cell_split_like, split_gap
-from nscweb.training.splits import SplitPlan, make_split
+from nscweb.training.splits.folds import folds
+from nscweb.training.splits.plan import SplitPlan, make_split
 
 
 def nearest(config, data, split, folder, progress, cancel) -> Fitted:

@@ -14,9 +14,9 @@ from nscweb.core.cells import CellImage
 from nscweb.core.errors import InputRefused, JobCancelled, WrongUse
 from nscweb.preprocess.prepare import apply_recipe
 from nscweb.store.cell_files import CellWriter
-from nscweb.training.cell_list import read_cell_list, write_cell_list
-from nscweb.training.dataset import CellFileSource, SampleLabel, classes_of, collect, read_cell_files
-from nscweb.training.splits import Split, split_by_cell, split_by_sample
+from nscweb.training.data.cell_list import read_cell_list, write_cell_list
+from nscweb.training.data.dataset import CellFileSource, SampleLabel, classes_of, collect, read_cell_files
+from nscweb.training.splits.plan import Split, split_by_cell, split_by_sample
 
 
 @pytest.fixture(scope="module")

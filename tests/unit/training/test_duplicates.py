@@ -9,9 +9,9 @@ import pytest
 from tiny_cells import toy_data
 
 from nscweb.core.errors import JobCancelled
-from nscweb.training.duplicates import LISTED, DuplicateReport, duplicates_summary, near_duplicates
-from nscweb.training.simulated import simulated_data
-from nscweb.training.splits import split_by_cell, split_by_sample
+from nscweb.training.data.simulated import simulated_data
+from nscweb.training.splits.duplicates import LISTED, DuplicateReport, duplicates_summary, near_duplicates
+from nscweb.training.splits.plan import split_by_cell, split_by_sample
 
 
 @pytest.fixture(scope="module")

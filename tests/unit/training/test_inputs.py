@@ -13,12 +13,12 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.recipe import InputRecipe
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.preprocess.prepare import finish_field
-from nscweb.training import inputs
-from nscweb.training.dataset import collect
-from nscweb.training.field_store import FILE, FieldStore
-from nscweb.training.inputs import finish_tensor, plain_pieces, predict_rows
+from nscweb.training.data import inputs
+from nscweb.training.data.dataset import collect
+from nscweb.training.data.field_store import FILE, FieldStore
+from nscweb.training.data.inputs import finish_tensor, plain_pieces, predict_rows
+from nscweb.training.data.sizes import input_size_for
 from nscweb.training.loop import predict_logits
-from nscweb.training.sizes import input_size_for
 
 CPU = torch.device("cpu")
 

@@ -11,14 +11,14 @@ from tiny_cells import QUICK, toy_data
 from torch import nn
 
 from nscweb.core.errors import JobCancelled
-from nscweb.training import changes
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.card_writer import CardText
-from nscweb.training.probe import probe_of
-from nscweb.training.recordings import light_of, recordings_of
-from nscweb.training.robustness import planned_changes, robustness
-from nscweb.training.run import train
-from nscweb.training.splits import split_by_sample
+from nscweb.training.checks import changes
+from nscweb.training.checks.network_probe import probe_of
+from nscweb.training.checks.robustness import planned_changes, robustness
+from nscweb.training.data.recordings import light_of, recordings_of
+from nscweb.training.make_model import train
+from nscweb.training.splits.plan import split_by_sample
 
 TEXT = CardText("Toys", "Round or long.", "python x", "2026-01-02T03:04:05Z")
 
@@ -153,8 +153,8 @@ class Dark(nn.Module):
 def test_probes_are_bounded_spread_and_can_be_stopped(monkeypatch):
     data = toy_data(20)
     split = split_by_sample(data, 0)
-    monkeypatch.setattr("nscweb.training.probe.MOST_CELLS", 30)
-    monkeypatch.setattr("nscweb.training.probe.FEWEST_CELLS", 30)
+    monkeypatch.setattr("nscweb.training.checks.network_probe.MOST_CELLS", 30)
+    monkeypatch.setattr("nscweb.training.checks.network_probe.FEWEST_CELLS", 30)
     probe = probe_of(Dark(), data, split, 1, torch.device("cpu"))
     assert probe is not None and len(probe.labels) == 30
     counts = np.unique(probe.sample_of, return_counts=True)[1]

@@ -23,12 +23,11 @@ from nscweb.models.loading import replay_example
 from nscweb.training.__main__ import main
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.card_writer import CardText
-from nscweb.training.config import TrainConfig, published_settings
+from nscweb.training.config import TrainConfig, published_settings, recipe_settings
 from nscweb.training.loop import CHECKPOINT, fit
+from nscweb.training.make_model import train
 from nscweb.training.options import config_of, parser
-from nscweb.training.published import recipe_settings
-from nscweb.training.run import train
-from nscweb.training.splits import split_by_sample
+from nscweb.training.splits.plan import split_by_sample
 
 TEXT = CardText("Toys", "Round or long.", "python x", "2026-01-02T03:04:05Z")
 # What an import of training, or a run of it, must not need.

@@ -9,10 +9,10 @@ import pytest
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused, WrongUse
-from nscweb.training.dataset import SampleLabel
-from nscweb.training.folds import folds
-from nscweb.training.grouping import CHOICES, deal, lacking, value_of
-from nscweb.training.splits import SplitPlan, make_split, split_by_cell, split_by_sample
+from nscweb.training.data.dataset import SampleLabel
+from nscweb.training.splits.folds import folds
+from nscweb.training.splits.grouping import CHOICES, deal, lacking, value_of
+from nscweb.training.splits.plan import SplitPlan, make_split, split_by_cell, split_by_sample
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,15 @@ from torch.nn import functional
 
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.models.architectures import ARCHITECTURES
-from nscweb.training import steps
+from nscweb.training import learner as steps
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.average import Average
-from nscweb.training.config import TrainConfig
+from nscweb.training.config import FAMILIES, TrainConfig, recipe_settings
+from nscweb.training.data.inputs import Batch, BatchMaker, ahead, mixed_loss
+from nscweb.training.data.sampling import batches, epoch_order, steps_per_epoch
 from nscweb.training.distributed import ALONE, Team, team_of
-from nscweb.training.inputs import Batch, BatchMaker, ahead, mixed_loss
-from nscweb.training.published import FAMILIES, recipe_settings
+from nscweb.training.learner import start_learner
 from nscweb.training.rates import class_weight, learning_rate, make_optimiser
-from nscweb.training.sampling import batches, epoch_order, steps_per_epoch
-from nscweb.training.steps import start_learner
 
 CPU = torch.device("cpu")
 

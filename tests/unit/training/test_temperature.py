@@ -14,8 +14,8 @@ from nscweb.inference.export_files import read_example
 from nscweb.inference.held_out_file import read_held_out
 from nscweb.models.loading import replay_example
 from nscweb.training.card_writer import CardText
-from nscweb.training.held_out_file import spread_over_samples
-from nscweb.training.run import train
+from nscweb.training.checks.held_out_scores import spread_over_samples
+from nscweb.training.make_model import train
 from nscweb.training.temperature import fit_temperature
 
 TEXT = CardText("Toys", "Round or long.", "python x", "2026-01-02T03:04:05Z")

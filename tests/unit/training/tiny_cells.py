@@ -10,7 +10,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.recipe import InputRecipe
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import LabelledCell, SampleLabel, TrainingData, collect
+from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
 
 CLASSES = ClassScheme(("round", "long"))
 RECIPE = InputRecipe(field_px=(24, 24), resize=(24, 24))

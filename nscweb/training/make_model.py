@@ -12,11 +12,11 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.training.card_writer import CardText, refuse_existing_model, write_model_folder
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import TrainingData
+from nscweb.training.data.dataset import TrainingData
 from nscweb.training.distributed import ALONE, Team
-from nscweb.training.grouping import By
 from nscweb.training.loop import CHECKPOINT, fit, unheard
-from nscweb.training.splits import Split, SplitPlan, make_split
+from nscweb.training.splits.grouping import By
+from nscweb.training.splits.plan import Split, SplitPlan, make_split
 
 
 def train(

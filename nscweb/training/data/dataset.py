@@ -22,9 +22,9 @@ from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.core.recipe import InputRecipe
 from nscweb.preprocess.prepare import finish_field, prepare_field
-from nscweb.training.audit_features import nuisance_batch
-from nscweb.training.field_store import MEMORY_LIMIT, FieldStore, joined
-from nscweb.training.raw_cells import RawCells, RawKeeper
+from nscweb.training.data.field_store import MEMORY_LIMIT, FieldStore, joined
+from nscweb.training.data.raw_cells import RawCells, RawKeeper
+from nscweb.training.data.recording_features import nuisance_batch
 
 DEFAULT_MARGIN = 6
 _CHUNK = 2048

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.held_out_file import HELD_OUT, held_out_record, pack_held_out
 from nscweb.training.checkpoint import write_atomically
-from nscweb.training.dataset import TrainingData
+from nscweb.training.data.dataset import TrainingData
 from nscweb.training.metrics import Scored
-from nscweb.training.splits import Split
+from nscweb.training.splits.plan import Split
 
 # Enough for intervals of a tenth of a percent, and less than a megabyte on disk.
 MOST_CELLS = 60_000

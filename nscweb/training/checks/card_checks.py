@@ -10,14 +10,14 @@ from torch import nn
 
 from nscweb.core.card import ModelCard
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.training.audit import audit
-from nscweb.training.audit_words import FAILED_MARK
-from nscweb.training.dataset import TrainingData
-from nscweb.training.inputs import predict_rows
+from nscweb.training.checks.audit_words import FAILED_MARK
+from nscweb.training.checks.network_probe import probe_of
+from nscweb.training.checks.robustness import robustness
+from nscweb.training.checks.shortcut_audit import audit
+from nscweb.training.data.dataset import TrainingData
+from nscweb.training.data.inputs import predict_rows
 from nscweb.training.metrics import Scored
-from nscweb.training.probe import probe_of
-from nscweb.training.robustness import robustness
-from nscweb.training.splits import Split
+from nscweb.training.splits.plan import Split
 
 
 @dataclass(frozen=True)

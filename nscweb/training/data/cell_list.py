@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nscweb.core.errors import InputRefused
 from nscweb.training.checkpoint import write_atomically
-from nscweb.training.dataset import CellFileSource, SampleLabel
+from nscweb.training.data.dataset import CellFileSource, SampleLabel
 
 FORMAT = 1
 

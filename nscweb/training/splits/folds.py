@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nscweb.core.errors import InputRefused, WrongUse
-from nscweb.training.grouping import CHOICES, PLURAL, By, Labelled, deal, group_samples, refuse_few, swallowed
-from nscweb.training.splits import Split, held_out_split, inner_validation
+from nscweb.training.splits.grouping import CHOICES, PLURAL, By, Labelled, deal, group_samples, refuse_few, swallowed
+from nscweb.training.splits.plan import Split, held_out_split, inner_validation
 
 LEAVE_ONE_OUT = 0
 _LEAST_FOLDS = 2

@@ -1,7 +1,7 @@
 """Images that lie on both sides of a split: the same file twice, or the same cell turned, mirrored, shifted, noisy.
 
 A network that has seen a cell in training knows it again, and its figures come out too good. Exact copies are found
-by a digest of their pixels, near copies by `nscweb.training.likeness`.
+by a digest of their pixels, near copies by `nscweb.training.splits.likeness`.
 
 `SAME` was measured: among the pairs that look most alike of different cells the highest correlation was 0.984
 (2,278 real Jurkat cells) and 0.980 (simulated cells); copies that were turned by 90 degrees, shifted by one pixel
@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
-from nscweb.training.dataset import TrainingData
-from nscweb.training.likeness import laid_over, pairs_alike
-from nscweb.training.splits import Split
+from nscweb.training.data.dataset import TrainingData
+from nscweb.training.splits.likeness import laid_over, pairs_alike
+from nscweb.training.splits.plan import Split
 
 SAME = 0.985
 LISTED = 200

@@ -14,9 +14,9 @@ from nscweb.models.architectures.contract import CellNetwork
 from nscweb.models.pretrained import load_pretrained
 from nscweb.training.average import Average
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import TrainingData
+from nscweb.training.data.dataset import TrainingData
+from nscweb.training.data.inputs import Batch, mixed_loss
 from nscweb.training.distributed import ALONE, Team, synchronised
-from nscweb.training.inputs import Batch, mixed_loss
 from nscweb.training.rates import make_optimiser
 
 

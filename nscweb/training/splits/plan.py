@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.training.grouping import (
+from nscweb.training.splits.grouping import (
     CHOICES,
     PLURAL,
     By,

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.preprocess.pixel_steps import full_scale
 from nscweb.simulation.camera import PROFILES, Profile
-from nscweb.training import changes
-from nscweb.training.changes import Camera
-from nscweb.training.probe import Probe
-from nscweb.training.recordings import Array, Recording
+from nscweb.training.checks import changes
+from nscweb.training.checks.changes import Camera
+from nscweb.training.checks.network_probe import Probe
+from nscweb.training.data.recordings import Array, Recording
 
 # Level of the light and contrast of the cell, in grey values, on the other instrument: of the papers' images
 # (`nscweb.simulation.camera`).

@@ -1,7 +1,7 @@
 """What a recording tells without its cell: background, noise, slope of the light, mean, and size of the frame.
 
 These are measured on the pixels as stored, before the recipe takes any of it away, so that it can be asked how far
-they alone would go (`nscweb.training.audit`).
+they alone would go (`nscweb.training.checks.shortcut_audit`).
 """
 
 from __future__ import annotations

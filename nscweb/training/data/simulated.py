@@ -9,7 +9,7 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.core.recipe import InputRecipe
 from nscweb.simulation.labelled_cells import TIMES_H, iter_labelled_cells
 from nscweb.simulation.traits import FATES
-from nscweb.training.dataset import LabelledCell, SampleLabel, TrainingData, collect
+from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
 
 RECIPE = InputRecipe(field_px=(48, 48), resize=(48, 48))
 

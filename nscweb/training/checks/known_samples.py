@@ -20,9 +20,9 @@ from nscweb.inference.embeddings import CALIBRATION_KEY, FeatureReference, fit_r
 from nscweb.inference.familiarity import FAR_QUANTILE, input_statistics
 from nscweb.inference.sample_figures import SAMPLES_KEY, confidences, reference_of_samples, stored_figures, summaries
 from nscweb.preprocess.prepare import apply_recipe
-from nscweb.training.dataset import TrainingData
-from nscweb.training.raw_cells import RawCells
-from nscweb.training.splits import Split
+from nscweb.training.data.dataset import TrainingData
+from nscweb.training.data.raw_cells import RawCells
+from nscweb.training.splits.plan import Split
 
 # A sample with fewer cells says more about chance than about itself.
 _FEWEST_CELLS = 8

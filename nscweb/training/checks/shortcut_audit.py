@@ -19,15 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.training.audit_features import PlainClassifier, nuisance_names
-from nscweb.training.audit_words import audit_sentence, plain_name
-from nscweb.training.changes import reframed, swapped
-from nscweb.training.dataset import TrainingData
+from nscweb.training.checks.audit_words import audit_sentence, plain_name
+from nscweb.training.checks.changes import reframed, swapped
+from nscweb.training.checks.network_probe import Probe
+from nscweb.training.data.dataset import TrainingData
+from nscweb.training.data.recording_features import PlainClassifier, nuisance_names
+from nscweb.training.data.recordings import Array, Recording
 from nscweb.training.metrics import Scored, overall_metrics
-from nscweb.training.probe import Probe
-from nscweb.training.recordings import Array, Recording
 from nscweb.training.resampling import Rounds, rounds_of
-from nscweb.training.splits import Split
+from nscweb.training.splits.plan import Split
 
 # Shares of the cells that a network may lose by a swap; `benchmarks/shortcuts.py` shows what sound networks lose, and
 # what those lose that have learnt the recording. Contrast, and with it noise beside the contrast, is in part a trait of

@@ -14,12 +14,12 @@ from torch import nn
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.models.cost import count_cost
 from nscweb.preprocess.prepare import apply_recipe
-from nscweb.training.dataset import TrainingData
+from nscweb.training.data.dataset import TrainingData
+from nscweb.training.data.raw_cells import RawCells
+from nscweb.training.data.recordings import Recording, recordings_of
 from nscweb.training.loop import predict_logits
-from nscweb.training.raw_cells import RawCells
-from nscweb.training.recordings import Recording, recordings_of
 from nscweb.training.resampling import Rounds, rounds_of
-from nscweb.training.splits import Split
+from nscweb.training.splits.plan import Split
 
 Array = NDArray[Any]
 

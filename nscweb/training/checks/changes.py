@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from nscweb.preprocess.pixel_steps import centred_slices, full_scale
-from nscweb.training.recordings import Array, Float32, Floats, Recording, light_of
+from nscweb.training.data.recordings import Array, Float32, Floats, Recording, light_of
 
 # Mean wavelength of the lamp, and half the angle of its cone that the condenser lets through, in radians.
 WAVELENGTH_UM = 0.55

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused
-from nscweb.training.dataset import SampleLabel
+from nscweb.training.data.dataset import SampleLabel
 
 By = Literal["sample", "replicate", "donor", "day", "instrument", "time", "group", "cell"]
 CHOICES: tuple[By, ...] = get_args(By)

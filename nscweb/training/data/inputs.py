@@ -24,8 +24,8 @@ from nscweb.preprocess.pixel_steps import DEVIATION_FLOOR
 from nscweb.preprocess.prepare import field_size, finish_field
 from nscweb.training.augment import augment_batch
 from nscweb.training.config import TrainConfig
-from nscweb.training.dataset import TrainingData
-from nscweb.training.sampling import mixed_seed
+from nscweb.training.data.dataset import TrainingData
+from nscweb.training.data.sampling import mixed_seed
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")

@@ -1,0 +1,1 @@
+"""What is asked of every trained network: shortcuts, robustness, known samples."""

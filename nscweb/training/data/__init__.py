@@ -1,0 +1,1 @@
+"""Labelled cells made ready for training: prepared once, drawn and augmented in batches."""

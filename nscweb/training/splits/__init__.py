@@ -1,0 +1,1 @@
+"""Which cells train and which are held out: groups, folds, and images on both sides."""
