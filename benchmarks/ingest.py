@@ -124,7 +124,7 @@ def our_shared_batch(path: Path, pool: ProcessPoolExecutor, chunk: int = 2048) -
 def whole_import(path: Path, folder: Path, name: str, channels: list[str] | None) -> None:
     """A study with cell files, features and flags."""
     from nscweb.services.context import open_app
-    from nscweb.services.study import import_study
+    from nscweb.services.study.study import import_study
     from nscweb.settings import Settings
 
     app = open_app(Settings.from_environment({}, folder / name))
@@ -218,7 +218,7 @@ def import_only(path: Path, folder: Path) -> None:
     import psutil
 
     from nscweb.services.context import open_app
-    from nscweb.services.study import import_study
+    from nscweb.services.study.study import import_study
     from nscweb.settings import Settings
 
     app = open_app(Settings.from_environment({}, folder / "data"))

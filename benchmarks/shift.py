@@ -30,7 +30,7 @@ from nscweb.services.fitness_lights import GREEN, LIGHTS, RED
 from nscweb.services.fitness_rules import FEWEST_CELLS
 from nscweb.services.fitness_samples import judge_sample
 from nscweb.services.predict import predict_study
-from nscweb.services.study import import_study
+from nscweb.services.study.study import import_study
 from nscweb.settings import Settings
 from nscweb.simulation.camera import PROFILES, draw_illumination
 from nscweb.simulation.labelled_cells import TIMES_H, iter_labelled_cells

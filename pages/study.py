@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from nscweb.services.study import list_studies
+from nscweb.services.study.study import list_studies
 from nscweb.ui import gates_view, jobs, new_study, picker, quality_view, sheet_view, study_view
 from nscweb.ui.frame import open_page, page_link
 

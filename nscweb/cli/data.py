@@ -10,8 +10,8 @@ import typer
 from nscweb.cli.console import AsJson, Console, DataDir, running
 
 if TYPE_CHECKING:
-    from nscweb.services.import_report import ImportReport
     from nscweb.services.public_data import Listing
+    from nscweb.services.study.import_request import ImportReport
 
 
 def register(app: typer.Typer) -> None:

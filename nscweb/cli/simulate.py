@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Write a simulated study: a folder of cell images for each sample, zipped, with known fates."""
         with running(as_json) as console:
-            from nscweb.services.simulate import simulate as write
+            from nscweb.services.study.simulate import simulate as write
 
             chosen = tuple(name.strip() for name in channels.split(",") if name.strip())
             done = write(

@@ -112,7 +112,7 @@ def import_(
         console.on_failure = lambda error: refused_as_dict(name, error)
         if class_from not in (None, "folder"):
             raise WrongUse(f"--class-from takes only the word folder, not {class_from!r}.")
-        from nscweb.services.study import import_study
+        from nscweb.services.study.study import import_study
 
         report = import_study(
             console.open(data_dir),
@@ -153,7 +153,7 @@ def import_(
 def list_(as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """List the studies, newest first."""
     with running(as_json) as console:
-        from nscweb.services.study import list_studies
+        from nscweb.services.study.study import list_studies
 
         opened = console.open(data_dir)
         rows = [
@@ -178,7 +178,7 @@ def sheet(
 ) -> None:
     """Write the sample sheet of a study to a file, or read one into it."""
     with running(as_json) as console:
-        from nscweb.services import study as services
+        from nscweb.services.study import study as services
 
         if out is None and apply is None:
             raise WrongUse("Say what to do with the sheet.", "Give --out FILE.csv or --apply FILE.csv.")
@@ -206,7 +206,7 @@ def sheet(
 def delete(name: Name, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Delete a study with its cells and runs. This cannot be undone."""
     with running(as_json) as console:
-        from nscweb.services.study import delete_study
+        from nscweb.services.study.study import delete_study
 
         gone = delete_study(console.open(data_dir), name)
         console.result({"deleted": gone.name, "study_id": gone.study_id}, f"Deleted {gone.name}.")
@@ -229,7 +229,7 @@ def study_as_dict(study: Study) -> dict[str, Any]:
 
 def refused_as_dict(name: str, error: NscwebError) -> dict[str, Any]:
     """The same object as a good import prints, for an import that was refused."""
-    from nscweb.services.import_report import ImportRefused, refusal
+    from nscweb.services.study.import_request import ImportRefused, refusal
 
     return (error.report if isinstance(error, ImportRefused) else refusal(name, error)).as_dict()
 

@@ -44,8 +44,8 @@ def gates(
     """Show or set which cells of a study are left out of its numbers. Predict again afterwards; it takes seconds."""
     with running(as_json) as console:
         from nscweb.core.gates import DEFAULT_GATES
-        from nscweb.services import gates as services
-        from nscweb.services.study import get_study
+        from nscweb.services.study import gates as services
+        from nscweb.services.study.study import get_study
 
         opened = console.open(data_dir)
         study = get_study(opened, name)
@@ -70,9 +70,9 @@ def gates(
 def quality(name: Name, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """What each gate leaves of the samples of a study, and how they were lit."""
     with running(as_json) as console:
-        from nscweb.services.gates import flag_columns, funnel, get_gates
-        from nscweb.services.illumination import illumination_report
-        from nscweb.services.study import get_study
+        from nscweb.services.study.gates import flag_columns, funnel, get_gates
+        from nscweb.services.study.illumination import illumination_report
+        from nscweb.services.study.study import get_study
 
         opened = console.open(data_dir)
         study = get_study(opened, name)

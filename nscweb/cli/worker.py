@@ -21,8 +21,8 @@ def register(app: typer.Typer) -> None:
         """Take jobs from the queue until stopped. The app starts one by itself."""
         with running() as console:
             from nscweb.jobs import worker as jobs
-            from nscweb.services.import_staging import clean_imports
-            from nscweb.services.uploads import clean_uploads
+            from nscweb.services.study.import_staging import clean_imports
+            from nscweb.services.study.uploads import clean_uploads
 
             opened = console.open(data_dir)
             clean_uploads(opened)

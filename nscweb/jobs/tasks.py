@@ -23,9 +23,8 @@ def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAs
     `AGAIN_SINCE` is in the payload of a job that is taken up again; what was finished then is not done twice.
     """
     from nscweb.core.field_settings import SegmentationSettings
-    from nscweb.services.import_again import finished_since
-    from nscweb.services.study_import import import_study
-    from nscweb.services.uploads import discard_staged
+    from nscweb.services.study.study_import import finished_since, import_study
+    from nscweb.services.study.uploads import discard_staged
 
     paths = [Path(path) for path in payload["paths"]]
     if payload.get(AGAIN_SINCE):

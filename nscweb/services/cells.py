@@ -162,7 +162,7 @@ def _sorted(rows: pd.DataFrame, run: Run, chosen: CellFilter) -> pd.DataFrame:
 
 def gallery_cells(app: App, run: Run, rows: pd.DataFrame) -> list[GalleryCell]:
     """Rows of a prediction table with their images, in the same order."""
-    from nscweb.services.pixels import display, images_of
+    from nscweb.services.study.pixels import display, images_of
 
     images = images_of(app, run, rows["cell_id"].tolist())
     return [_cell(run, row, display(pixels[0])) for row, pixels in zip(rows.to_dict("records"), images, strict=True)]

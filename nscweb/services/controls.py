@@ -21,8 +21,8 @@ from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.control_store import chosen_controls, keep_controls
-from nscweb.services.populations import classes_of_populations, known_classes
 from nscweb.services.runs import get_run, study_of
+from nscweb.services.study.populations import classes_of_populations, known_classes
 
 if TYPE_CHECKING:
     from nscweb.evaluation.scores.held_out import HeldOut

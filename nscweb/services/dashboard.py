@@ -13,10 +13,10 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.flags import FLAGS
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
-from nscweb.services.gates import gates_changed
-from nscweb.services.quality import LEFT_OUT
 from nscweb.services.run_cells import filtered_cells, run_cells
 from nscweb.services.runs import class_scheme, get_run, sheet_changed, study_of
+from nscweb.services.study.gates import gates_changed
+from nscweb.services.study.quality import LEFT_OUT
 
 if TYPE_CHECKING:
     from nscweb.evaluation.ratios.cell_scores import CellScores

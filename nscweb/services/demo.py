@@ -93,8 +93,8 @@ def ensure_demo(
 
 def _study(app: App, name: str, cells: int, seed: int, pure: bool, progress: Progress, cancel: CancelAsked) -> Study:
     """The study of that name: as it is, or written by the simulator and imported like any export."""
-    from nscweb.services.simulate import simulate
-    from nscweb.services.study_import import import_study
+    from nscweb.services.study.simulate import simulate
+    from nscweb.services.study.study_import import import_study
     from nscweb.simulation.camera import PROFILES
 
     try:
@@ -132,7 +132,7 @@ def _study(app: App, name: str, cells: int, seed: int, pure: bool, progress: Pro
 
 def _sheet(cells: int, seed: int, pure: bool) -> dict[str, Sample]:
     """What the simulator knows of its samples; file names cannot say all of it (spaces, truth)."""
-    from nscweb.services.simulate import small_design
+    from nscweb.services.study.simulate import small_design
     from nscweb.simulation.design import plan_study
     from nscweb.simulation.traits import FATES
 

@@ -25,8 +25,8 @@ from nscweb.services.evaluation_parts import (
     shortcuts,
     training_overlap,
 )
-from nscweb.services.gates import gates_of_run
 from nscweb.services.runs import class_scheme, get_run, prediction_table
+from nscweb.services.study.gates import gates_of_run
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

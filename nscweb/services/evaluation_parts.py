@@ -12,8 +12,8 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import ModelError, NscwebError, StudyError
 from nscweb.core.run_record import Run
 from nscweb.services.explain import model_of_run
-from nscweb.services.pixels import split_id
 from nscweb.services.seen_cells import TrainedCells, trained_cells
+from nscweb.services.study.pixels import split_id
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -17,8 +17,8 @@ from nscweb.services.dashboard import Filters
 from nscweb.services.export import counted, stated
 from nscweb.services.export_provenance import NOTICE, SIMULATED, filters_words
 from nscweb.services.fitness_lights import lights_of
-from nscweb.services.gates import gates_of_run
 from nscweb.services.runs import get_run, prediction_table
+from nscweb.services.study.gates import gates_of_run
 
 if TYPE_CHECKING:
     from nscweb.files.fcs import Channel

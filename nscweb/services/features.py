@@ -9,8 +9,8 @@ import pandas as pd
 
 from nscweb.core.flags import unpack
 from nscweb.core.samples import Sample, Study
-from nscweb.services.gates import get_gates
-from nscweb.services.quality import quality_table
+from nscweb.services.study.gates import get_gates
+from nscweb.services.study.quality import quality_table
 from nscweb.store.cell_files import CellFile
 from nscweb.store.columns import POPULATIONS, read_columns
 

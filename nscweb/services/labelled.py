@@ -46,8 +46,8 @@ def labelled_study(
         InputRefused: fewer than two classes in the folders.
         ImportRefused, JobCancelled, DiskFull: see `import_study`.
     """
-    from nscweb.services.import_staging import request_key
-    from nscweb.services.study_import import import_study
+    from nscweb.services.study.import_staging import request_key
+    from nscweb.services.study.study_import import import_study
 
     path = Path(named)
     try:

@@ -17,13 +17,12 @@ from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.services import fitness, fitness_samples
-from nscweb.services.gate_store import default_flags_of, put_in_force
 from nscweb.services.models import model_by_name
 from nscweb.services.prediction_result import CHUNK, PredictionWork, finish
-from nscweb.services.quality import flags_of
 from nscweb.services.regate import regate
 from nscweb.services.runs import sheet_digest
-from nscweb.services.study import get_study
+from nscweb.services.study.quality import default_flags_of, flags_of, put_in_force
+from nscweb.services.study.study import get_study
 
 if TYPE_CHECKING:
     from nscweb.inference.backends import Mode

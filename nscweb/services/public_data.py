@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.services.downloads import Expected, download
-from nscweb.services.uploads import safe_name
+from nscweb.services.study.uploads import safe_name
 from nscweb.services.web_requests import Patience, fetch_json, is_loopback
 from nscweb.store.files import atomic_write, need_space
 

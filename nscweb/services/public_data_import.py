@@ -22,9 +22,9 @@ from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.import_report import ImportReport, findings_csv
 from nscweb.services.public_data import FIGSHARE, fetch_files, public_folder, public_set
-from nscweb.services.study_import import import_study
+from nscweb.services.study.import_request import ImportReport, findings_csv
+from nscweb.services.study.study_import import import_study
 from nscweb.services.web_requests import Patience
 from nscweb.store.files import atomic_write
 
@@ -94,7 +94,7 @@ def import_public(
 
     Raises:
         StudyExists: a study of that name is there. InputRefused: there is nothing that can be read.
-        See `nscweb.services.study_import.import_study` for the rest.
+        See `nscweb.services.study.study_import.import_study` for the rest.
     """
     from nscweb.io.survey.survey import survey
 
@@ -146,7 +146,7 @@ def fetch_and_import(
 
 def fetch_task(app: App, payload: dict[str, Any], progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Fetch and import as a job. Payload: name, and folder, only and study where they differ from the usual."""
-    from nscweb.services.import_again import finished_since
+    from nscweb.services.study.study_import import finished_since
 
     study = payload.get("study") or public_set(payload["name"]).name
     if payload.get(_AGAIN_SINCE):

@@ -186,7 +186,7 @@ def backbone_download(
 
 def install_task(app: App, payload: dict[str, Any], progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Install as a job. Payload: name, and file (a path on this computer) or nothing to download."""
-    from nscweb.services.uploads import discard_staged
+    from nscweb.services.study.uploads import discard_staged
 
     file = Path(payload["file"]) if payload.get("file") else None
     try:

@@ -14,9 +14,9 @@ from nscweb.core.flags import unpack
 from nscweb.services import fitness
 from nscweb.services.explain import maps_on_frames
 from nscweb.services.overlays import overlay
-from nscweb.services.pixels import display
 from nscweb.services.quick_look import QuickResult
 from nscweb.services.quick_read import ReadImage
+from nscweb.services.study.pixels import display
 from nscweb.words.marks import mark
 
 if TYPE_CHECKING:

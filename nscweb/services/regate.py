@@ -17,7 +17,7 @@ from nscweb.core.progress import Progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.fitness_rules import card_of_rules
-from nscweb.services.quality import flags_of
+from nscweb.services.study.quality import flags_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -34,7 +34,6 @@ from nscweb.services.dashboard import Filters
 from nscweb.services.export_lights import with_light
 from nscweb.services.export_provenance import entered_counts, notices, provenance_dict
 from nscweb.services.export_tables import fit_frame, groups_frame, replicates_frame, samples_frame, tests_frame, yes_no
-from nscweb.services.gates import funnel, gates_of_run
 from nscweb.services.ratios import known_version
 from nscweb.services.report_figures import figure_tables
 from nscweb.services.report_parts import COMPARED, Gathered
@@ -42,6 +41,7 @@ from nscweb.services.report_scope import counted_samples, filtered_away
 from nscweb.services.report_statistics import add_statistics, settings_of
 from nscweb.services.runs import get_run, study_of, table_version
 from nscweb.services.statistics import TestSettings, default_control
+from nscweb.services.study.gates import funnel, gates_of_run
 
 if TYPE_CHECKING:
     from nscweb.evaluation.scores.reliability import Reliability
@@ -219,7 +219,7 @@ def _or_none(hours: float) -> float | None:
 
 
 def _of_the_study(app: App, found: Comparison, study: Study | None) -> dict[str, pd.DataFrame]:
-    from nscweb.services import study as studies
+    from nscweb.services.study import study as studies
 
     if study is None:
         return {}

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.comparison_facts import cells_counted
-from nscweb.services.gates import gates_of_run
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_methods_statistics import ratio_sentences, test_sentences
 from nscweb.services.report_references import REFERENCES, cite, numbers, plural
 from nscweb.services.report_scope import analysed, chosen_words, counted_samples
+from nscweb.services.study.gates import gates_of_run
 from nscweb.words.numbers import listed
 
 _MOST_NAMED = 9

@@ -19,8 +19,8 @@ from nscweb.core.errors import StoreError, StudyNotFound
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study, sample_as_dict
 from nscweb.services.control_store import chosen_controls
-from nscweb.services.gate_store import get_gates
-from nscweb.services.populations import populations_digest, true_classes
+from nscweb.services.study.populations import populations_digest, true_classes
+from nscweb.services.study.quality import get_gates
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

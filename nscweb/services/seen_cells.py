@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import StoreError
 from nscweb.core.progress import CancelAsked, never_cancelled, stop_if_asked
-from nscweb.services.pixels import split_id
+from nscweb.services.study.pixels import split_id
 from nscweb.store.cell_files import CellFile
 from nscweb.store.files import atomic_write
 

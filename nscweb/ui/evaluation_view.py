@@ -17,7 +17,7 @@ from nscweb.services.context import App
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.evaluation_export import metrics_table
 from nscweb.services.evaluation_split import MACRO, CurveBands, PartEvaluation, curves_with_bands
-from nscweb.services.populations import known_classes
+from nscweb.services.study.populations import known_classes
 from nscweb.ui import figures, frame, show
 from nscweb.ui.cards import METRIC_HELP, metric_word
 from nscweb.ui.text import count, plain

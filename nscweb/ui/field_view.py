@@ -12,8 +12,8 @@ import numpy as np
 import streamlit as st
 
 from nscweb.core.field_settings import SegmentationSettings, ThresholdMethod, least_background_radius
-from nscweb.services import fields
 from nscweb.services.context import App
+from nscweb.services.study import fields
 from nscweb.ui import gallery, show
 from nscweb.ui.text import count, html
 

@@ -12,9 +12,9 @@ from nscweb.core.samples import Study
 from nscweb.figures.gate_histogram import gate_histogram, gate_histogram_data
 from nscweb.figures.look import figure_config
 from nscweb.services import export
-from nscweb.services import gates as services
 from nscweb.services.context import App
-from nscweb.services.gates import ExampleCell, GateInfo
+from nscweb.services.study import gates as services
+from nscweb.services.study.gates import ExampleCell, GateInfo
 from nscweb.ui import figures, gallery, show
 from nscweb.ui.text import count, label, plain
 

@@ -20,10 +20,10 @@ from nscweb.core.samples import Study
 from nscweb.jobs import queue, supervisor
 from nscweb.jobs.queue import JobView
 from nscweb.services import demo
-from nscweb.services import study as studies
 from nscweb.services.context import App
 from nscweb.services.downloads import STEP as DOWNLOAD_STEP
-from nscweb.services.field_cells import FIELD_STEP
+from nscweb.services.study import study as studies
+from nscweb.services.study.field_reader import FIELD_STEP
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, duration, html, label
 

@@ -9,8 +9,8 @@ from pathlib import Path, PurePath
 import streamlit as st
 
 from nscweb.core.errors import NscwebError
-from nscweb.services import uploads
 from nscweb.services.context import App
+from nscweb.services.study import uploads
 from nscweb.ui import jobs, show
 from nscweb.ui.field_view import field_options
 from nscweb.ui.text import count, html, plain

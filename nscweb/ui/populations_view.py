@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from nscweb.core.samples import Study
-from nscweb.services import populations
 from nscweb.services.context import App
+from nscweb.services.study import populations
 from nscweb.ui import show
 from nscweb.ui.text import count, plain
 

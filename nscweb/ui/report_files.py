@@ -15,7 +15,7 @@ from nscweb.core.run_record import Run
 from nscweb.services import export, export_xlsx, report, report_data
 from nscweb.services.comparison import Comparison
 from nscweb.services.context import App
-from nscweb.services.gates import gates_of_run
+from nscweb.services.study.gates import gates_of_run
 from nscweb.ui import cached, compare_controls, filters, show
 from nscweb.ui.report_bar import progress_bar
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from nscweb.core.samples import Study
-from nscweb.services import study as studies
 from nscweb.services.context import App
-from nscweb.services.sheet import SheetUpdate
+from nscweb.services.study import study as studies
+from nscweb.services.study.sheet import SheetUpdate
 from nscweb.ui import show
 from nscweb.ui.text import count
 

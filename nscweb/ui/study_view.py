@@ -6,8 +6,8 @@ import streamlit as st
 
 from nscweb.core.flags import flag, unpack
 from nscweb.core.samples import Study
-from nscweb.services import study as studies
 from nscweb.services.context import App
+from nscweb.services.study import study as studies
 from nscweb.ui import gallery, populations_view, show
 from nscweb.ui.text import count, plain
 

@@ -8,8 +8,8 @@ import pytest
 from app_walk import LABELLED, Walk, is_healthy, texts
 
 from nscweb.core.gates import DEFAULT_GATES
-from nscweb.services import gates
 from nscweb.services.context import App
+from nscweb.services.study import gates
 
 # The population gate is only there where a file brought populations.
 NAMES = ("empty", "several", "border", "blurred", "saturated", "size", "shape")

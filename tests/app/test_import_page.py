@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from nscweb.jobs import queue
 from nscweb.services.context import App, open_app
-from nscweb.services.simulate import simulate
+from nscweb.services.study.simulate import simulate
 from nscweb.settings import Settings
 
 CELLS = 54

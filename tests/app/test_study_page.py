@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
 
-from nscweb.services import study as studies
 from nscweb.services.context import App
+from nscweb.services.study import study as studies
 
 TABS = ("Sample sheet", "Pictures", "Quality", "What was noticed", "Settings")
 NASTY = "<img src=http://example.org/x.png> [a](http://example.org) \u202ecod"

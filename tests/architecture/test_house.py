@@ -76,7 +76,7 @@ def test_nobody_below_services_reads_clock_environment_or_seed(project: Path) ->
     [
         "nscweb.cli.main",
         "nscweb.models.card_folders",
-        "nscweb.services.study",
+        "nscweb.services.study.study",
         "nscweb.services.models",
         "nscweb.ui.frame",
         "nscweb.jobs.worker",

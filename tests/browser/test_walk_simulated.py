@@ -16,7 +16,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from walker import JOB, Walker
 
-from nscweb.services.simulate import simulate
+from nscweb.services.study.simulate import simulate
 
 CELLS = 324
 MODEL = "random-compact"

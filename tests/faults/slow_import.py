@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from nscweb.services import import_chunks, import_pool, import_samples
 from nscweb.services.context import open_app
-from nscweb.services.study import import_study
+from nscweb.services.study import import_chunks, import_pool, import_samples
+from nscweb.services.study.study import import_study
 from nscweb.settings import Settings
 
 SMALL = 256
@@ -20,7 +20,7 @@ SMALL = 256
 
 def worker_main() -> None:
     """A reading process that takes its time over every chunk."""
-    from nscweb.services import import_worker
+    from nscweb.services.study import import_pool as import_worker
 
     usual = import_chunks.read_chunk
 

@@ -14,7 +14,7 @@ from small_studies import add_study
 from nscweb.core.errors import StoreError
 from nscweb.core.samples import Sample
 from nscweb.services.context import open_app
-from nscweb.services.study import list_studies
+from nscweb.services.study.study import list_studies
 from nscweb.settings import Settings
 
 PATIENCE = 120.0

@@ -12,8 +12,8 @@ from nscweb.jobs import queue
 from nscweb.jobs.tasks import TASKS
 from nscweb.jobs.worker import Worker
 from nscweb.services.context import App, open_app
-from nscweb.services.import_again import finished_since
-from nscweb.services.study import findings_of, import_study, list_studies
+from nscweb.services.study.study import findings_of, import_study, list_studies
+from nscweb.services.study.study_import import finished_since
 from nscweb.settings import Settings
 from nscweb.simulation.small_tiff import tiff_bytes
 from nscweb.store.cell_files import CellFile

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from nscweb.cli.main import app
 from nscweb.core.gates import DEFAULT_GATES
 from nscweb.services.context import open_app
-from nscweb.services.gates import get_gates
+from nscweb.services.study.gates import get_gates
 from nscweb.settings import Settings
 
 

@@ -19,7 +19,7 @@ from nscweb.cli.main import app
 from nscweb.jobs import queue
 from nscweb.jobs.lock import is_locked
 from nscweb.services.context import open_app
-from nscweb.services.simulate import simulate
+from nscweb.services.study.simulate import simulate
 from nscweb.settings import Settings
 
 

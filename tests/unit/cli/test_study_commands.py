@@ -127,7 +127,7 @@ def test_a_fault_of_ours_is_one_sentence_with_an_id_in_the_log(tmp_path: Path, m
         print("a library that talks")
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr("nscweb.services.study.list_studies", broken)
+    monkeypatch.setattr("nscweb.services.study.study.list_studies", broken)
     result = nscweb(tmp_path, "study", "list", "--json")
     error = answer(result)["error"]
     assert result.exit_code == 1 and error["code"] == "E-UNEXPECTED" and "secret" not in result.stdout

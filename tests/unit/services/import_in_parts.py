@@ -10,7 +10,7 @@ import pandas as pd
 
 from nscweb.core.cells import CellImage
 from nscweb.services.context import App
-from nscweb.services.study import get_study, quality_table
+from nscweb.services.study.study import get_study, quality_table
 from nscweb.simulation.small_tiff import tiff_bytes
 from nscweb.store.cell_files import CellFile
 
@@ -58,7 +58,7 @@ def same(first: list, second: list) -> bool:
 def deadly_main() -> None:
     """A reading process that dies at the cells 20 and 300, each time, as by the kernel for lack of memory."""
     from nscweb.io.survey import cell_reader
-    from nscweb.services import import_worker
+    from nscweb.services.study import import_pool as import_worker
 
     usual = cell_reader.FileCellReader._assemble
 
@@ -74,7 +74,7 @@ def deadly_main() -> None:
 def once_main() -> None:
     """A reading process that dies once, at cell 20, and never again."""
     from nscweb.io.survey import cell_reader
-    from nscweb.services import import_worker
+    from nscweb.services.study import import_pool as import_worker
 
     flag = Path(os.environ["ONCE_FLAG"])
     usual = cell_reader.FileCellReader._assemble

@@ -12,8 +12,8 @@ from nscweb.core.errors import ModelNotFound, StoreError, WrongUse
 from nscweb.services.cells import CellFilter, gallery, matching_rows
 from nscweb.services.explain import explain, representative_cells, save_overlays
 from nscweb.services.overlays import overlay, scale_bar
-from nscweb.services.pixels import display
 from nscweb.services.predict import predict_study
+from nscweb.services.study.pixels import display
 
 
 def test_the_surest_cells_come_first_and_pages_do_not_overlap():

@@ -12,7 +12,7 @@ from predicted import fresh_app
 from nscweb.core.errors import JobCancelled
 from nscweb.services import demo
 from nscweb.services.context import App
-from nscweb.services.study import list_studies
+from nscweb.services.study.study import list_studies
 from nscweb.simulation.design import GROUP_NAMES
 from nscweb.simulation.traits import FATES
 

@@ -19,7 +19,7 @@ from nscweb.services.evaluation_export import write_evaluation
 from nscweb.services.features import features_csv
 from nscweb.services.predict import predict_study
 from nscweb.services.report import run_zip
-from nscweb.services.study import export_sheet, get_study, import_sheet, import_study, skipped_csv
+from nscweb.services.study.study import export_sheet, get_study, import_sheet, import_study, skipped_csv
 from nscweb.simulation.small_tiff import tiff_bytes
 
 EVIL = ['=HYPERLINK("http://example.org","x")', "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)"]

@@ -16,10 +16,10 @@ from nscweb.core.field_settings import SegmentationSettings
 from nscweb.jobs import queue
 from nscweb.jobs.worker import Worker
 from nscweb.preprocess.segmentation import segment_field
-from nscweb.services import fields, import_samples
 from nscweb.services.context import App
-from nscweb.services.import_report import ImportRefused, ImportReport
-from nscweb.services.study import get_study, import_study, quality_table
+from nscweb.services.study import fields, import_samples
+from nscweb.services.study.import_request import ImportRefused, ImportReport
+from nscweb.services.study.study import get_study, import_study, quality_table
 from nscweb.store.cell_files import CellFile
 from nscweb.store.columns import read_columns
 
@@ -104,7 +104,7 @@ def test_quality_is_measured_inside_the_masks(opened: App, plate: Path) -> None:
 def test_several_processes_and_chunks_give_the_same_study(
     opened: App, plate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nscweb.services import import_chunks
+    from nscweb.services.study import import_chunks
 
     import_study(opened, [plate], "one", fields=SETTINGS)
     monkeypatch.setattr(import_chunks, "CHUNK_FIELDS", 1)

@@ -12,8 +12,9 @@ from nscweb.core.flags import flag
 from nscweb.core.gates import DEFAULT_GATES
 from nscweb.core.samples import Sample
 from nscweb.preprocess.cell_quality import FEATURE_NAMES
-from nscweb.services import gate_store, gates, quality
-from nscweb.services.study import change_study, quality_summary, quality_table
+from nscweb.services.study import gates, quality
+from nscweb.services.study import quality as gate_store
+from nscweb.services.study.study import change_study, quality_summary, quality_table
 from nscweb.store.columns import FurtherColumns, write_columns
 
 NAMES = ("empty", "constant", "several", "border", "blurred", "saturated", "size", "shape", "population")

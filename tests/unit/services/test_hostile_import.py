@@ -18,10 +18,10 @@ from nscweb.core.card import card_to_dict
 from nscweb.core.errors import CardInvalid, InputRefused, LimitExceeded, ModelError, WeightsInvalid
 from nscweb.core.findings import LEVELS
 from nscweb.services.context import App
-from nscweb.services.import_report import ImportRefused, ImportReport, findings_csv, read_findings_csv
 from nscweb.services.models import list_models
 from nscweb.services.predict import list_runs, predict_study
-from nscweb.services.study import findings_of, get_study, import_study, list_studies, skipped_csv
+from nscweb.services.study.import_request import ImportRefused, ImportReport, findings_csv, read_findings_csv
+from nscweb.services.study.study import findings_of, get_study, import_study, list_studies, skipped_csv
 from nscweb.simulation.small_tiff import tiff_bytes
 from nscweb.store.cell_files import CellFile
 

@@ -7,7 +7,7 @@ import pytest
 from small_studies import add_study, simulated_study
 
 from nscweb.core.samples import Sample
-from nscweb.services.illumination import illumination_report
+from nscweb.services.study.illumination import illumination_report
 
 
 def cells(rng, count, *, level=800.0, noise=8.0, slope=0.0, stripes=0.0, depth=250.0):

@@ -13,9 +13,9 @@ import pytest
 
 from nscweb.core.errors import DiskFull, JobCancelled, NscwebError
 from nscweb.io.decode import process_objects as parcel
-from nscweb.services import import_chunks, import_pool, import_samples
 from nscweb.services.context import App
-from nscweb.services.study import findings_of, get_study, import_study, list_studies
+from nscweb.services.study import import_chunks, import_pool, import_samples
+from nscweb.services.study.study import findings_of, get_study, import_study, list_studies
 
 HERE = Path(__file__).parent
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from nscweb.core.errors import InputRefused, WrongUse
-from nscweb.services import import_chunks, import_samples
 from nscweb.services.context import App
-from nscweb.services.study import ImportRequest, findings_of, import_study
+from nscweb.services.study import import_chunks, import_samples
+from nscweb.services.study.study import ImportRequest, findings_of, import_study
 from nscweb.store.cell_files import CellFile
 from nscweb.store.columns import read_columns
 

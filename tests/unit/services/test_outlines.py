@@ -8,7 +8,7 @@ from small_studies import simulated_study
 
 from nscweb.core.cells import CellImage
 from nscweb.preprocess.outline import COLOUR, draw_outline, outline_of
-from nscweb.services.contact_sheet import contact_sheet
+from nscweb.services.study.contact_sheet import contact_sheet
 from nscweb.store.cell_files import CellFile, CellWriter
 
 

@@ -20,9 +20,9 @@ from nscweb.services.dashboard import GATES_CHANGED, Filters, dashboard_data, wa
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import metrics_dict, write_evaluation
 from nscweb.services.export import tables
-from nscweb.services.gates import gates_changed, gates_of_run, set_gates
 from nscweb.services.predict import list_runs, predict_study, prediction_table, run_for, table_version
 from nscweb.services.report import run_zip
+from nscweb.services.study.gates import gates_changed, gates_of_run, set_gates
 
 CHOSEN = DEFAULT_GATES.changed(area_low=150.0, focus=0.9)
 

@@ -13,12 +13,12 @@ from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, StudyNotFound
 from nscweb.services.counts import Count, set_counts
-from nscweb.services.gate_store import get_gates, set_gates
 from nscweb.services.predict import predict_study
 from nscweb.services.report import write_report
 from nscweb.services.report_parts import COMPARED
 from nscweb.services.rerun import rerun
 from nscweb.services.rerun_compare import compare_tables
+from nscweb.services.study.quality import get_gates, set_gates
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from small_studies import simulated_study
 
 from nscweb.core.errors import StudyError, WrongUse
-from nscweb.services.contact_sheet import chosen_rows, contact_sheet, depth, to_grey
 from nscweb.services.context import App
+from nscweb.services.study.contact_sheet import chosen_rows, contact_sheet, depth, to_grey
 
 
 def cell(dtype: type, background: float, amplitude: float, seed: int = 0) -> np.ndarray:

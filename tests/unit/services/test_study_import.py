@@ -12,11 +12,11 @@ import pytest
 
 from nscweb.core.errors import JobCancelled, StudyExists, StudyNotFound, WrongUse
 from nscweb.core.findings import Finding
-from nscweb.services import import_samples, import_staging
 from nscweb.services.context import App
-from nscweb.services.import_report import ImportRefused, ImportReport
-from nscweb.services.simulate import simulate
-from nscweb.services.study import findings_of, get_study, import_study, list_studies, quality_table
+from nscweb.services.study import import_samples, import_staging
+from nscweb.services.study.import_request import ImportRefused, ImportReport
+from nscweb.services.study.simulate import simulate
+from nscweb.services.study.study import findings_of, get_study, import_study, list_studies, quality_table
 from nscweb.store.cell_files import CellFile
 
 
@@ -270,7 +270,7 @@ def test_progress_counts_cells_up_to_the_end(opened: App, export: Path) -> None:
 
 
 def test_a_cell_without_brightfield_image_has_no_quality_numbers() -> None:
-    from nscweb.services.quality import Quality
+    from nscweb.services.study.quality import Quality
 
     quality = Quality()
     rng = np.random.default_rng(0)

@@ -13,10 +13,10 @@ from small_studies import simulated_study
 from nscweb.core.errors import StoreError, StudyError, StudyNotFound, WrongUse
 from nscweb.core.flags import FLAG_NAMES, pack
 from nscweb.services.context import App, open_app
-from nscweb.services.import_report import findings_csv, fold, read_findings_csv
-from nscweb.services.quality import quality_summary, quality_table
-from nscweb.services.simulate import simulate, small_design
-from nscweb.services.study import change_study, delete_study, get_study
+from nscweb.services.study.import_request import findings_csv, fold, read_findings_csv
+from nscweb.services.study.quality import quality_summary, quality_table
+from nscweb.services.study.simulate import simulate, small_design
+from nscweb.services.study.study import change_study, delete_study, get_study
 from nscweb.settings import Settings
 
 

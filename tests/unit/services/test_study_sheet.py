@@ -8,7 +8,7 @@ from small_studies import simulated_study
 
 from nscweb.core.errors import StudyNotFound, WrongUse
 from nscweb.services.context import App
-from nscweb.services.study import get_study, list_studies, sheet_table, update_sheet
+from nscweb.services.study.study import get_study, list_studies, sheet_table, update_sheet
 
 
 def test_the_table_shows_every_sample_with_time_as_text(opened: App) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from nscweb.core.errors import DiskFull, InputRefused, LimitExceeded, WrongUse
-from nscweb.services import uploads
 from nscweb.services.context import App
+from nscweb.services.study import uploads
 
 
 class Slow(io.BytesIO):

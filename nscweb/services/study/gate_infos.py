@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from nscweb.core.errors import StudyError
 from nscweb.core.samples import Sample, Study
-from nscweb.services.gate_store import populations_of
+from nscweb.services.study.quality import populations_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -1,4 +1,7 @@
-"""Import: images in, one memory-mapped cell file per sample out, with quality features and findings."""
+"""Import: images in, one memory-mapped cell file per sample out, with quality features and findings.
+
+An import that was finished when its worker died before it could say so: asked again, it answers the same.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,57 @@ from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample
-from nscweb.services.field_cells import FieldCut, nothing_found
-from nscweb.services.import_report import ImportRefused, ImportReport, findings_csv, refusal
-from nscweb.services.import_request import ImportRequest, check_request
-from nscweb.services.import_samples import read_samples
-from nscweb.services.import_staging import SampleMark, Staging, request_key, staged
+from nscweb.services.study.field_reader import FieldCut, nothing_found
+from nscweb.services.study.import_request import (
+    ImportRefused,
+    ImportReport,
+    ImportRequest,
+    check_request,
+    findings_csv,
+    refusal,
+)
+from nscweb.services.study.import_samples import read_samples
+from nscweb.services.study.import_staging import SampleMark, Staging, request_key, staged
 from nscweb.store.files import need_space
 
 if TYPE_CHECKING:
     from nscweb.io.survey.survey import Survey
     from nscweb.services.context import App
+from nscweb.core.errors import StudyNotFound
+from nscweb.services.study.import_request import read_findings_csv
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+
+def finished_since(app: App, name: str, since_utc: str) -> ImportReport | None:
+    """The report of the study `name` when it was begun at `since_utc` or later, else None.
+
+    While an import is unfinished its hidden study holds the name, so a study that is younger than the job which was
+    interrupted is the work of that job.
+    """
+    try:
+        study = app.catalogue.study(name.strip())
+    except StudyNotFound:
+        return None
+    if study.name != name.strip() or study.created_utc < since_utc:
+        return None
+    info = app.catalogue.study_info(study.study_id)
+    if not {"skipped", "ignored", "images", "members"} <= set(info):
+        return None
+    path = app.folder.study_dir(study.study_id) / "findings.csv"
+    findings = read_findings_csv(path.read_bytes()) if path.exists() else []
+    return ImportReport(
+        study=study.name,
+        study_id=study.study_id,
+        samples=len(study.samples),
+        imported=study.cells,
+        skipped=info["skipped"],
+        ignored=info["ignored"],
+        images=info["images"],
+        members=info["members"],
+        findings=tuple(findings),
+    )
 
 
 def import_study(
@@ -206,7 +250,7 @@ def described(app: App, request: ImportRequest, found: Survey, log: FindingLog) 
     if request.sheet is None:
         return known
     from nscweb.io.sheets.sample_sheets import apply_sheet, read_sheet
-    from nscweb.services.sheet import read_sheet_file
+    from nscweb.services.study.sheet import read_sheet_file
 
     data = read_sheet_file(app, request.sheet)
     rows = read_sheet(data, request.sheet.name, log, app.settings.limits)

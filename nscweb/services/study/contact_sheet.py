@@ -84,7 +84,7 @@ def contact_sheet(
         StudyError: no such sample or channel.
         WrongUse: unknown scaling.
     """
-    from nscweb.services.quality import flags_of
+    from nscweb.services.study.quality import flags_of
     from nscweb.store.cell_files import CellFile
 
     if scaling not in SCALINGS:

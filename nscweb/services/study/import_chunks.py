@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from nscweb.core.cells import CellImage
 from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.progress import CancelAsked, stop_if_asked
-from nscweb.services.field_cells import FieldCut
-from nscweb.services.quality import Quality
+from nscweb.services.study.field_reader import FieldCut
+from nscweb.services.study.quality import Quality
 from nscweb.store.cell_files import BATCH, CellWriter
 from nscweb.store.columns import FurtherColumns, write_columns
 from nscweb.store.files import atomic_write
@@ -132,7 +132,7 @@ def chunk_cells(part: Survey, plan: ChunkPlan, log: FindingLog, cancel: CancelAs
     (sample,) = part.samples
     if plan.fields is None:
         return part.read(sample, plan.channels, log, needed=plan.brightfield, cancel=cancel)
-    from nscweb.services.field_reader import FieldLog, FieldReader
+    from nscweb.services.study.field_reader import FieldLog, FieldReader
 
     whole = part.read(sample, plan.channels, FieldLog(log), needed=plan.brightfield, cancel=cancel)
     return FieldReader(whole, plan.fields, plan.brightfield, log, cancel)

@@ -18,8 +18,8 @@ import numpy as np
 from nscweb.core.errors import StoreError
 from nscweb.core.findings import Finding
 from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
-from nscweb.services.field_cells import FIELD_STEP, FieldCut
-from nscweb.services.import_chunks import (
+from nscweb.services.study.field_reader import FIELD_STEP, FieldCut
+from nscweb.services.study.import_chunks import (
     ChunkMark,
     ChunkPlan,
     forget_parts,
@@ -29,9 +29,9 @@ from nscweb.services.import_chunks import (
     plan_chunks,
     read_chunk,
 )
-from nscweb.services.import_pool import ImportPool, worker_count
-from nscweb.services.import_staging import SampleMark, Staging
-from nscweb.services.quality import judged, write_quality
+from nscweb.services.study.import_pool import ImportPool, worker_count
+from nscweb.services.study.import_staging import SampleMark, Staging
+from nscweb.services.study.quality import judged, write_quality
 from nscweb.settings import environment
 from nscweb.store.cell_file_join import join_cell_files
 from nscweb.store.columns import join_columns, write_columns

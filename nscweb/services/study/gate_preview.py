@@ -13,10 +13,9 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.flags import flag
 from nscweb.core.gates import Gates
 from nscweb.core.samples import Study
-from nscweb.services.gate_infos import GateInfo, gate_list, samples_of, tables_of
-from nscweb.services.gate_store import members_of, populations_of
-from nscweb.services.pixels import display
-from nscweb.services.quality import flags_by
+from nscweb.services.study.gate_infos import GateInfo, gate_list, samples_of, tables_of
+from nscweb.services.study.pixels import display
+from nscweb.services.study.quality import flags_by, members_of, populations_of
 from nscweb.store.cell_files import CellFile
 
 if TYPE_CHECKING:

@@ -11,10 +11,19 @@ from nscweb.core.errors import StudyNotFound
 from nscweb.core.flags import QualityFlag, flag
 from nscweb.core.gates import DEFAULT_GATES, Gates
 from nscweb.core.run_record import Run
-from nscweb.services.gate_infos import GateInfo, gate_list
-from nscweb.services.gate_preview import ExampleCell, GatePreview, preview
-from nscweb.services.gate_store import get_gates, members_of, populations_of, put_in_force, set_gates
-from nscweb.services.quality import LEFT_OUT, flags_by, flags_of, read_quality
+from nscweb.services.study.gate_infos import GateInfo, gate_list
+from nscweb.services.study.gate_preview import ExampleCell, GatePreview, preview
+from nscweb.services.study.quality import (
+    LEFT_OUT,
+    flags_by,
+    flags_of,
+    get_gates,
+    members_of,
+    populations_of,
+    put_in_force,
+    read_quality,
+    set_gates,
+)
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -87,8 +87,8 @@ def read_field(app: App, paths: Sequence[Path], channel: str | None = None, inde
     """
     from nscweb.io.survey.cut_out import excerpt
     from nscweb.io.survey.survey import survey
-    from nscweb.services.import_request import ImportRequest
-    from nscweb.services.study_import import chosen_channels
+    from nscweb.services.study.import_request import ImportRequest
+    from nscweb.services.study.study_import import chosen_channels
 
     log = FindingLog()
     with survey(paths, app.settings.limits, log) as found:

@@ -10,11 +10,16 @@ from nscweb.core.errors import StudyError, StudyNotFound, WrongUse
 from nscweb.core.findings import Finding
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
-from nscweb.services.contact_sheet import SCALINGS, ContactSheet, contact_sheet
-from nscweb.services.import_report import ImportRefused, ImportReport, finding_as_dict, read_findings_csv
-from nscweb.services.import_request import ImportRequest
-from nscweb.services.quality import measure_again, quality_summary, quality_table
-from nscweb.services.sheet import (
+from nscweb.services.study.contact_sheet import SCALINGS, ContactSheet, contact_sheet
+from nscweb.services.study.import_request import (
+    ImportRefused,
+    ImportReport,
+    ImportRequest,
+    finding_as_dict,
+    read_findings_csv,
+)
+from nscweb.services.study.quality import measure_again, quality_summary, quality_table
+from nscweb.services.study.sheet import (
     SheetUpdate,
     apply_sheet_file,
     export_sheet,
@@ -24,8 +29,8 @@ from nscweb.services.sheet import (
     update_sheet,
     write_sheet_file,
 )
-from nscweb.services.study_import import import_study
-from nscweb.services.uploads import (
+from nscweb.services.study.study_import import import_study
+from nscweb.services.study.uploads import (
     clean_uploads,
     discard_staged,
     discard_upload,
@@ -156,7 +161,7 @@ def findings_of(app: App, study: str) -> list[Finding]:
 
 def skipped_csv(app: App, study: str) -> bytes:
     """The file ``skipped.csv`` of a study: every finding of its import, with place and reason."""
-    from nscweb.services.import_report import findings_csv
+    from nscweb.services.study.import_request import findings_csv
 
     path = app.folder.study_dir(get_study(app, study).study_id) / "findings.csv"
     return path.read_bytes() if path.exists() else findings_csv(())

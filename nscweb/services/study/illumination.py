@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nscweb.core.errors import NscwebError
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.quality import read_quality
+from nscweb.services.study.quality import read_quality
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

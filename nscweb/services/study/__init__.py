@@ -1,0 +1,1 @@
+"""Studies: import, sample sheet, gates, quality, fields of view."""
