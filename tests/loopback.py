@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from nscweb.services.web_requests import Patience
+from nscweb.services.fetch.web_requests import Patience
 
 
 @dataclass

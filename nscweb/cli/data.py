@@ -10,7 +10,7 @@ import typer
 from nscweb.cli.console import AsJson, Console, DataDir, running
 
 if TYPE_CHECKING:
-    from nscweb.services.public_data import Listing
+    from nscweb.services.fetch.public_data import Listing
     from nscweb.services.study.import_request import ImportReport
 
 
@@ -49,7 +49,7 @@ def fetch(
     A download that was stopped goes on where it was when the same command is given again.
     """
     with running(as_json) as console:
-        from nscweb.services import public_data, public_data_import
+        from nscweb.services.fetch import public_data, public_data_import
 
         opened = console.open(data_dir)
         about = public_data.public_set(data)

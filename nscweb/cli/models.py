@@ -11,7 +11,7 @@ from nscweb.cli.console import AsJson, DataDir, running
 from nscweb.core.errors import WrongUse
 
 if TYPE_CHECKING:
-    from nscweb.services.published import Installable
+    from nscweb.services.fetch.published_models import Installable
 
 ModelName = Annotated[str, typer.Argument(help="Name of a model, or path of its folder.", show_default=False)]
 
@@ -66,7 +66,7 @@ def install_(
     Nothing is downloaded unless this command asks for it by name.
     """
     with running(as_json) as console:
-        from nscweb.services import published
+        from nscweb.services.fetch import published_models as published
 
         opened = console.open(data_dir)
         if list_ or not name:

@@ -100,14 +100,14 @@ def label_audit_task(app: App, payload: Payload, progress: Progress, cancel: Can
 
 def install_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Install a published model or ImageNet weights. Payload: name, file."""
-    from nscweb.services import published
+    from nscweb.services.fetch import published_models as published
 
     return published.install_task(app, payload, progress, cancel)
 
 
 def fetch_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Download a public data set and import it. Payload: name."""
-    from nscweb.services import public_data_import
+    from nscweb.services.fetch import public_data_import
 
     return public_data_import.fetch_task(app, payload, progress, cancel)
 

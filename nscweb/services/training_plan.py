@@ -153,7 +153,7 @@ def start_weights(app: App, name: str) -> str:
     """ImageNet weights to start a network from: ``here``, ``elsewhere`` (can be downloaded) or "" for none."""
     from nscweb.models.architectures import ARCHITECTURES
     from nscweb.models.backbone_files import backbone_of
-    from nscweb.services.published import backbones_folder
+    from nscweb.services.fetch.published_models import backbones_folder
 
     source = ARCHITECTURES[name].pretrained if name in ARCHITECTURES else ""
     if not source:

@@ -11,9 +11,10 @@ import os
 import streamlit as st
 
 from nscweb.jobs import queue, supervisor
-from nscweb.services import public_data, public_data_import, published
 from nscweb.services.context import App
-from nscweb.services.published import Installable
+from nscweb.services.fetch import public_data, public_data_import
+from nscweb.services.fetch import published_models as published
+from nscweb.services.fetch.published_models import Installable
 from nscweb.services.study import uploads
 from nscweb.ui import jobs, session, show
 from nscweb.ui.text import count, html, plain

@@ -13,9 +13,10 @@ from streamlit.testing.v1 import AppTest
 from nscweb.jobs import queue, tasks
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.published import PUBLISHED
-from nscweb.services import public_data_import, published
 from nscweb.services.context import App
-from nscweb.services.downloads import git_blob_id
+from nscweb.services.fetch import public_data_import
+from nscweb.services.fetch import published_models as published
+from nscweb.services.fetch.downloads import git_blob_id
 
 
 def page() -> None:

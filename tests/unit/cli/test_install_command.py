@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from nscweb.cli.main import app
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.published import PUBLISHED
-from nscweb.services.downloads import git_blob_id
+from nscweb.services.fetch.downloads import git_blob_id
 
 
 def ask(tmp_path: Path, *words: str):

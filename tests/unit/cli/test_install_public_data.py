@@ -12,8 +12,8 @@ import typer
 from typer.testing import CliRunner
 
 from nscweb.cli import data
-from nscweb.services import public_data
-from nscweb.services.public_data import Fetched, Listing, PublicFile
+from nscweb.services.fetch import public_data
+from nscweb.services.fetch.public_data import Fetched, Listing, PublicFile
 
 
 @pytest.fixture

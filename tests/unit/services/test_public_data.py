@@ -15,10 +15,10 @@ import pytest
 from loopback import Clock, Loopback, Served, loopback
 
 from nscweb.core.errors import InputRefused, JobCancelled, StudyExists, WrongUse
-from nscweb.services import public_data, public_data_import
 from nscweb.services.context import App
-from nscweb.services.public_data import fetch_files, list_files
-from nscweb.services.public_data_import import fetch_and_import, folder_meaning, import_public
+from nscweb.services.fetch import public_data, public_data_import
+from nscweb.services.fetch.public_data import fetch_files, list_files
+from nscweb.services.fetch.public_data_import import fetch_and_import, folder_meaning, import_public
 from nscweb.services.study.study import findings_of
 
 ARTICLE = "/v2/articles/13070666"

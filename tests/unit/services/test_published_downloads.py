@@ -10,9 +10,9 @@ import pytest
 from loopback import Clock, Loopback, Served, loopback
 
 from nscweb.core.errors import DiskFull, InputRefused, JobCancelled, LimitExceeded
-from nscweb.services import downloads, web_requests
-from nscweb.services.downloads import Expected, check_file, download, git_blob_id
-from nscweb.services.web_requests import fetch_json
+from nscweb.services.fetch import downloads, web_requests
+from nscweb.services.fetch.downloads import Expected, check_file, download, git_blob_id
+from nscweb.services.fetch.web_requests import fetch_json
 
 CONTENT = bytes(range(256)) * 1000
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()

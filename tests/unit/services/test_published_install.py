@@ -18,9 +18,9 @@ from nscweb.core.samples import Sample
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.backbone_files import BACKBONE_FILES
 from nscweb.models.published import PUBLISHED, PublishedModel
-from nscweb.services import published
 from nscweb.services.context import App
-from nscweb.services.downloads import git_blob_id
+from nscweb.services.fetch import published_models as published
+from nscweb.services.fetch.downloads import git_blob_id
 from nscweb.services.models import list_models
 from nscweb.services.predict import predict_study
 

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.services.fetch.web_requests import Patience, RangeRefused, TryAgain, cut_off, open_url, with_tries
 from nscweb.services.file_lock import file_lock
-from nscweb.services.web_requests import Patience, RangeRefused, TryAgain, cut_off, open_url, with_tries
 from nscweb.store.files import named, need_space
 
 # The step of a job starts with this word while it counts bytes.

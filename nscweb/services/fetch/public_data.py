@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.services.downloads import Expected, download
+from nscweb.services.fetch.downloads import Expected, download
+from nscweb.services.fetch.web_requests import Patience, fetch_json, is_loopback
 from nscweb.services.study.uploads import safe_name
-from nscweb.services.web_requests import Patience, fetch_json, is_loopback
 from nscweb.store.files import atomic_write, need_space
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def fetch_files(
 
     Raises:
         WrongUse: `only` fits no file.
-        InputRefused, LimitExceeded, DiskFull, JobCancelled: see `nscweb.services.downloads.download`.
+        InputRefused, LimitExceeded, DiskFull, JobCancelled: see `nscweb.services.fetch.downloads.download`.
     """
     target = folder or public_folder(app, name)
     progress(0, 0, "Asking figshare for the list of files")

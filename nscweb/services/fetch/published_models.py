@@ -14,8 +14,8 @@ from nscweb.core.errors import CardInvalid, InputRefused, ModelError, NscwebErro
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.models.backbone_files import BACKBONE_FILES, BackboneFile
 from nscweb.models.published import PUBLISHED, PublishedModel
-from nscweb.services.downloads import Expected, check_file, download
-from nscweb.services.web_requests import STATUS, Patience
+from nscweb.services.fetch.downloads import Expected, check_file, download
+from nscweb.services.fetch.web_requests import STATUS, Patience
 from nscweb.store.files import sync_folder
 
 if TYPE_CHECKING:

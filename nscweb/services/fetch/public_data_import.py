@@ -22,10 +22,10 @@ from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.public_data import FIGSHARE, fetch_files, public_folder, public_set
+from nscweb.services.fetch.public_data import FIGSHARE, fetch_files, public_folder, public_set
+from nscweb.services.fetch.web_requests import Patience
 from nscweb.services.study.import_request import ImportReport, findings_csv
 from nscweb.services.study.study_import import import_study
-from nscweb.services.web_requests import Patience
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:

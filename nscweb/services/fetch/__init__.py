@@ -1,0 +1,1 @@
+"""What the user asks to download: published models, ImageNet weights, public data, checked."""
