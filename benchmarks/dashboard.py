@@ -30,9 +30,10 @@ from drawn_runs import drawn_held_out, drawn_run, grid  # noqa: E402
 
 from nscweb.core.run_record import Run  # noqa: E402
 from nscweb.services import comparison as comparisons  # noqa: E402
-from nscweb.services import dashboard, ratios, run_cells  # noqa: E402
+from nscweb.services import dashboard, ratios
 from nscweb.services.context import App, open_app  # noqa: E402
 from nscweb.services.dashboard import Filters  # noqa: E402
+from nscweb.services.predict import run_cells  # noqa: E402
 from nscweb.settings import Settings  # noqa: E402
 
 TIMES = (12, 24, 48, 72, 120)

@@ -25,11 +25,11 @@ from nscweb.inference.classifier import Classifier
 from nscweb.inference.familiarity import values_of
 from nscweb.preprocess.cell_quality import measure_all
 from nscweb.services.context import App, open_app
-from nscweb.services.fitness import SampleFitness, spread_rows
-from nscweb.services.fitness_lights import GREEN, LIGHTS, RED
-from nscweb.services.fitness_rules import FEWEST_CELLS
-from nscweb.services.fitness_samples import judge_sample
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.fitness import SampleFitness, spread_rows
+from nscweb.services.predict.light_rules import FEWEST_CELLS
+from nscweb.services.predict.light_samples import judge_sample
+from nscweb.services.predict.lights import GREEN, LIGHTS, RED
+from nscweb.services.predict.predict import predict_study
 from nscweb.services.study.study import import_study
 from nscweb.settings import Settings
 from nscweb.simulation.camera import PROFILES, draw_illumination
@@ -166,7 +166,7 @@ def report(
         "# When a sample is unlike what a model knows",
         "",
         f"Made by `python benchmarks/shift.py{options}` with the model `{model}`. The rules and the reasons for their "
-        "limits are in `nscweb/services/fitness_rules.py`.",
+        "limits are in `nscweb/services/predict/light_rules.py`.",
         "",
         made + " Brackets hold 95 % intervals by Wilson.",
         "",

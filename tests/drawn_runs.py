@@ -12,7 +12,7 @@ from nscweb.core.run_record import Provenance, Run
 from nscweb.core.samples import Sample
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.services.context import App
-from nscweb.services.runs import sheet_digest
+from nscweb.services.predict.runs import sheet_digest
 from nscweb.store.prediction_files import write_predictions
 
 FATES = ("astrocyte", "oligodendrocyte", "neuron")

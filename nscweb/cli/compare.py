@@ -52,7 +52,7 @@ def compare(
         from nscweb.core.timepoint import TimePoint
         from nscweb.services.comparison import answer_of, comparison, default_fate, default_time, sentences
         from nscweb.services.comparison_files import write_comparison
-        from nscweb.services.runs import get_run, latest_run
+        from nscweb.services.predict.runs import get_run, latest_run
 
         opened = console.open(data_dir)
         chosen = get_run(opened, run) if run else latest_run(opened, study)

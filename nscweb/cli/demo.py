@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Make the simulated demo study and predict it; nothing happens when it is there already."""
         with running(as_json) as console:
-            from nscweb.services.demo import DEMO_CELLS, ensure_demo
+            from nscweb.services.predict.demo import DEMO_CELLS, ensure_demo
 
             made = ensure_demo(console.open(data_dir), cells=cells or DEMO_CELLS, progress=console.progress)
             runs = [run.run_id for run in (made.run, made.labelled_run) if run is not None]

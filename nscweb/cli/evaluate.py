@@ -67,7 +67,7 @@ def evaluate(
         from nscweb.services.evaluation_split import bands_of, split_evaluation, splits_of
         from nscweb.services.labelled import labelled_study
         from nscweb.services.models import default_model
-        from nscweb.services.predict import run_for
+        from nscweb.services.predict.predict import run_for
 
         opened = console.open(data_dir)
         chosen = model or default_model(opened).card.name

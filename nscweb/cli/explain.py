@@ -34,7 +34,7 @@ def explain(
         from nscweb.services.explain import check_method, representative_cells, save_overlays
         from nscweb.services.explain import explain as explained
         from nscweb.services.models import default_model
-        from nscweb.services.predict import run_for
+        from nscweb.services.predict.predict import run_for
 
         checked = check_method(method)
         opened = console.open(data_dir)

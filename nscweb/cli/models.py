@@ -133,9 +133,9 @@ def export(
     The fast form is checked on cells of the study given, or on new simulated ones for a model trained on such.
     """
     with running(as_json) as console:
-        from nscweb.services.export_cells import export_cells
-        from nscweb.services.model_exports import complete_exports, fast_mode_sentence
         from nscweb.services.models import model_by_name
+        from nscweb.services.predict.fast_form_cells import export_cells
+        from nscweb.services.predict.model_exports import complete_exports, fast_mode_sentence
 
         opened = console.open(data_dir)
         entry = model_by_name(opened, name)

@@ -38,7 +38,7 @@ def predict(
         from nscweb.services.dashboard import dashboard_data, warnings_of
         from nscweb.services.export import export_run
         from nscweb.services.models import default_model
-        from nscweb.services.predict import predict_study
+        from nscweb.services.predict.predict import predict_study
 
         opened = console.open(data_dir)
         chosen = model or default_model(opened).card.name

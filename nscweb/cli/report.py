@@ -58,8 +58,8 @@ def report(
         from nscweb.core.errors import StudyError
         from nscweb.core.timepoint import TimePoint
         from nscweb.services.dashboard import Filters
+        from nscweb.services.predict.runs import get_run, latest_run
         from nscweb.services.report import ENDINGS, write_report
-        from nscweb.services.runs import get_run, latest_run
 
         opened = console.open(data_dir)
         if run[:1] == "r" and run[1:].isdigit():

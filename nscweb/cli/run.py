@@ -82,7 +82,7 @@ def _start_worker(opened: App) -> None:
 def _prepare_demo(opened: App, console: Console) -> None:
     """Make the demo as a job, so that a second start or a press on the page finds the same one."""
     from nscweb.jobs import queue
-    from nscweb.services.demo import find_demo
+    from nscweb.services.predict.demo import find_demo
 
     try:
         if find_demo(opened) is not None:

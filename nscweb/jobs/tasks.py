@@ -52,7 +52,7 @@ def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAs
 
 def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Predict a study. Payload: study (name or id), model, run_key, mode (exact, or fast)."""
-    from nscweb.services.predict import predict_study
+    from nscweb.services.predict.predict import predict_study
 
     run = predict_study(
         app,
@@ -68,7 +68,7 @@ def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelA
 
 def demo_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Make the demo study, or what is missing of it."""
-    from nscweb.services.demo import ensure_demo
+    from nscweb.services.predict.demo import ensure_demo
 
     demo = ensure_demo(app, progress=progress, cancel=cancel)
     return {"study_id": demo.study.study_id, "run_id": demo.run.run_id if demo.run else ""}

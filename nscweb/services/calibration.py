@@ -17,7 +17,7 @@ from nscweb.core.errors import InputRefused, ModelNotFound
 from nscweb.core.run_record import Run
 from nscweb.services.calibration_words import coverage_sentence
 from nscweb.services.controls import control_names, controls_sentence, held_out_from_controls
-from nscweb.services.runs import class_scheme, get_run, prediction_table
+from nscweb.services.predict.runs import class_scheme, get_run, prediction_table
 
 if TYPE_CHECKING:
     from nscweb.evaluation.scores.conformal import Coverage, Thresholds
@@ -143,7 +143,7 @@ def sets_of(app: App, run: Run | str, filters: Filters | None = None, alpha: flo
     """
     from nscweb.evaluation.scores.conformal import ordered_codes, prediction_sets, set_codes, set_word, share_of_sets
     from nscweb.services.dashboard import Filters
-    from nscweb.services.run_cells import filtered_cells, run_cells
+    from nscweb.services.predict.run_cells import filtered_cells, run_cells
 
     found = get_run(app, run)
     held = known_cells(app, found)

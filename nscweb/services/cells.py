@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nscweb.core.errors import WrongUse
 from nscweb.core.flags import pack, unpack
 from nscweb.core.run_record import Run
-from nscweb.services.runs import get_run, prediction_table, study_of
+from nscweb.services.predict.runs import get_run, prediction_table, study_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

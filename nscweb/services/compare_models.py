@@ -16,7 +16,7 @@ from nscweb.core.run_record import Run
 from nscweb.services.cells import GalleryCell, gallery_cells
 from nscweb.services.evaluate import evaluated_rows
 from nscweb.services.evaluation_parts import training_overlap
-from nscweb.services.runs import class_scheme, get_run, list_runs, prediction_table
+from nscweb.services.predict.runs import class_scheme, get_run, list_runs, prediction_table
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -126,7 +126,7 @@ def run_or_model(app: App, study_id: str, text: str, **options: Any) -> Run:
         text: id of a run, or name of a model or path of its folder.
         options: of `services.predict.run_for`.
     """
-    from nscweb.services.predict import run_for
+    from nscweb.services.predict.predict import run_for
 
     if text[:1] == "r" and text[1:].isdecimal():
         try:

@@ -16,10 +16,10 @@ from nscweb.services import dashboard
 from nscweb.services.comparison_lights import with_lights, with_replicates
 from nscweb.services.comparison_tests import group_comparisons
 from nscweb.services.dashboard import DashboardData, Filters
-from nscweb.services.fitness_lights import lights_of
+from nscweb.services.predict.lights import lights_of
+from nscweb.services.predict.run_cells import cells_key
+from nscweb.services.predict.runs import get_run, one_look
 from nscweb.services.ratios import estimates_of, known_version
-from nscweb.services.run_cells import cells_key
-from nscweb.services.runs import get_run, one_look
 
 if TYPE_CHECKING:
     from nscweb.evaluation.groups.shared_error import SharedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nscweb.services.fitness_lights import SEVERITY
+from nscweb.services.predict.lights import SEVERITY
 
 
 def with_replicates(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from nscweb.core.run_record import Run
 from nscweb.services.dashboard import Filters
-from nscweb.services.run_cells import cells_key, filtered_cells, run_cells
-from nscweb.services.runs import get_run
+from nscweb.services.predict.run_cells import cells_key, filtered_cells, run_cells
+from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.evaluation.groups.p_values import adjusted
-from nscweb.services.fitness_lights import SEVERITY
+from nscweb.services.predict.lights import SEVERITY
 
 if TYPE_CHECKING:
     from nscweb.evaluation.groups.shared_error import SharedError

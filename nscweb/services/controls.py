@@ -20,8 +20,8 @@ from nscweb.core.errors import StudyError, WrongUse
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.control_store import chosen_controls, keep_controls
-from nscweb.services.runs import get_run, study_of
+from nscweb.services.predict.control_store import chosen_controls, keep_controls
+from nscweb.services.predict.runs import get_run, study_of
 from nscweb.services.study.populations import classes_of_populations, known_classes
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def controls_sentence(app: App, run: Run | str) -> str:
 
 def _controls(app: App, run: Run) -> tuple[HeldOut | None, str]:
     """Kept in memory: every click asks for it."""
-    from nscweb.services.run_cells import cells_key
+    from nscweb.services.predict.run_cells import cells_key
 
     names = chosen_controls(app, run.study_id)
     study = study_of(app, run) if names else None
@@ -190,7 +190,7 @@ def _read(app: App, run: Run, study: Study, names: Sequence[str]) -> tuple[HeldO
     from nscweb.evaluation.ratios.cell_filters import kept_cells
     from nscweb.evaluation.scores.held_out import HeldOut
     from nscweb.services.dashboard import Filters
-    from nscweb.services.run_cells import run_cells
+    from nscweb.services.predict.run_cells import run_cells
 
     cells = run_cells(app, run)
     wanted = np.asarray([name in names for name in cells.sample_ids], bool)

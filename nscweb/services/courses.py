@@ -11,7 +11,7 @@ import pandas as pd
 
 from nscweb.core.run_record import Run
 from nscweb.services.export_lights import worst_light
-from nscweb.services.runs import get_run, study_of
+from nscweb.services.predict.runs import get_run, study_of
 
 if TYPE_CHECKING:
     from nscweb.evaluation.groups.dose_response import DoseCurve

@@ -13,8 +13,8 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.flags import FLAGS
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
-from nscweb.services.run_cells import filtered_cells, run_cells
-from nscweb.services.runs import class_scheme, get_run, sheet_changed, study_of
+from nscweb.services.predict.run_cells import filtered_cells, run_cells
+from nscweb.services.predict.runs import class_scheme, get_run, sheet_changed, study_of
 from nscweb.services.study.gates import gates_changed
 from nscweb.services.study.quality import LEFT_OUT
 
@@ -147,7 +147,7 @@ def warnings_of(app: App, run: Run | str, names: Collection[str] | None = None) 
     """
     from nscweb.services.controls import left_out_sentence
     from nscweb.services.courses import mixed_doses
-    from nscweb.services.fitness_samples import run_warnings
+    from nscweb.services.predict.light_samples import run_warnings
 
     found = get_run(app, run)
     sentences = run_warnings(found, names)

@@ -25,7 +25,7 @@ from nscweb.services.evaluation_parts import (
     shortcuts,
     training_overlap,
 )
-from nscweb.services.runs import class_scheme, get_run, prediction_table
+from nscweb.services.predict.runs import class_scheme, get_run, prediction_table
 from nscweb.services.study.gates import gates_of_run
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import ModelError, NscwebError, StudyError
 from nscweb.core.run_record import Run
 from nscweb.services.explain import model_of_run
-from nscweb.services.seen_cells import TrainedCells, trained_cells
+from nscweb.services.predict.seen_cells import TrainedCells, trained_cells
 from nscweb.services.study.pixels import split_id
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def trained_on(app: App, run: Run, table: pd.DataFrame | None = None) -> Trained
     Raises:
         StoreError: the fingerprints are damaged.
     """
-    from nscweb.services.runs import prediction_table
+    from nscweb.services.predict.runs import prediction_table
 
     try:
         entry = model_of_run(app, run)

@@ -16,7 +16,7 @@ from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.scores.curve_bands import MACRO, CurveBands, bands_table, curve_bands
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.evaluation_parts import Matrix, as_tuple
-from nscweb.services.runs import study_of
+from nscweb.services.predict.runs import study_of
 
 if TYPE_CHECKING:
     from nscweb.evaluation.scores.known_cells import Judged

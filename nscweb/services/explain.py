@@ -16,7 +16,7 @@ from nscweb.core.run_record import Run
 from nscweb.services.cells import CellFilter, GalleryCell, gallery_cells, matching_rows
 from nscweb.services.models import model_by_name
 from nscweb.services.overlays import COLOUR_STOPS, overlay, save
-from nscweb.services.runs import get_run, prediction_table, study_of
+from nscweb.services.predict.runs import get_run, prediction_table, study_of
 from nscweb.services.study.pixels import images_of
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
 from nscweb.services.export_provenance import NOTICE, filters_words, provenance_dict
 from nscweb.services.export_tables import groups_frame, samples_frame, tests_frame, time_labels
-from nscweb.services.fitness_lights import lights_of
-from nscweb.services.runs import get_run, prediction_table
+from nscweb.services.predict.lights import lights_of
+from nscweb.services.predict.runs import get_run, prediction_table
 from nscweb.services.study.gates import gates_of_run
 
 if TYPE_CHECKING:

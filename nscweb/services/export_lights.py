@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nscweb.services.fitness_lights import SEVERITY
+from nscweb.services.predict.lights import SEVERITY
 
 if TYPE_CHECKING:
     from nscweb.services.comparison import Comparison

@@ -13,7 +13,7 @@ from nscweb.services.controls import control_names
 from nscweb.services.dashboard import Filters
 from nscweb.services.export import counted, stated
 from nscweb.services.export_fcs import file_name
-from nscweb.services.runs import get_run, prediction_table
+from nscweb.services.predict.runs import get_run, prediction_table
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -11,7 +11,7 @@ from nscweb.core.samples import sample_as_dict
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.comparison import Comparison
 from nscweb.services.dashboard import Filters, warnings_of
-from nscweb.services.runs import sheet_changed, study_of
+from nscweb.services.predict.runs import sheet_changed, study_of
 from nscweb.services.study.gates import gates_changed, gates_of_run
 
 if TYPE_CHECKING:

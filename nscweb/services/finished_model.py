@@ -35,8 +35,8 @@ def finish_model(
         StoreError: a cell file changed during training.
         JobCancelled: somebody asked to stop.
     """
-    from nscweb.services.model_exports import complete_exports
-    from nscweb.services.seen_cells import trained_fingerprints, write_seen
+    from nscweb.services.predict.model_exports import complete_exports
+    from nscweb.services.predict.seen_cells import trained_fingerprints, write_seen
 
     if collected.sources:
         write_seen(entry.folder, trained_fingerprints(collected.sources, split, cancel))

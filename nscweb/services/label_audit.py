@@ -20,7 +20,7 @@ from nscweb.services.evaluate import evaluated_rows
 from nscweb.services.explain import model_of_run, run_channels
 from nscweb.services.label_audit_words import WEAK, agreement_of, audit_sentences
 from nscweb.services.label_decisions import WORDS, audit_folder
-from nscweb.services.runs import class_scheme, get_run, prediction_table, study_of, table_version
+from nscweb.services.predict.runs import class_scheme, get_run, prediction_table, study_of, table_version
 from nscweb.services.study.pixels import images_of
 
 if TYPE_CHECKING:

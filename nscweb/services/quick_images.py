@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import ModelError
 from nscweb.core.flags import unpack
-from nscweb.services import fitness
 from nscweb.services.explain import maps_on_frames
 from nscweb.services.overlays import overlay
+from nscweb.services.predict import fitness
+from nscweb.services.predict.quick_read import ReadImage
 from nscweb.services.quick_look import QuickResult
-from nscweb.services.quick_read import ReadImage
 from nscweb.services.study.pixels import display
 from nscweb.words.marks import mark
 

@@ -75,8 +75,8 @@ def look(
         ModelError: there is no such model, or it needs more channels than an image has.
     """
     from nscweb.inference.classifier import Classifier
+    from nscweb.services.predict.quick_read import read_images
     from nscweb.services.quick_images import check_one_channel, scored
-    from nscweb.services.quick_read import read_images
 
     log = FindingLog()
     entry = classifier.entry if classifier else (model_by_name(app, model) if model else default_model(app))

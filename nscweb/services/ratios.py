@@ -12,8 +12,8 @@ import numpy as np
 from nscweb.core.errors import ModelError
 from nscweb.core.run_record import Run
 from nscweb.services.calibration import known_cells
-from nscweb.services.run_cells import cells_key, filtered_cells, run_cells
-from nscweb.services.runs import get_run
+from nscweb.services.predict.run_cells import cells_key, filtered_cells, run_cells
+from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,13 +21,13 @@ from nscweb.services.dashboard import Filters
 from nscweb.services.export import cells_frame, figure_csv, stated
 from nscweb.services.export_tables import meanings
 from nscweb.services.export_xlsx import choices
+from nscweb.services.predict.runs import get_run
 from nscweb.services.report_data import ReportData, report_data
 from nscweb.services.report_figures import DRAWN_FROM, FIGURES
 from nscweb.services.report_methods import methods_parts
 from nscweb.services.report_parts import BY_NAME, PARTS
 from nscweb.services.report_scope import analysed, counted_words
 from nscweb.services.report_units import UNITS, family_notes, meanings_frame
-from nscweb.services.runs import get_run
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

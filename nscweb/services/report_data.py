@@ -34,12 +34,12 @@ from nscweb.services.dashboard import Filters
 from nscweb.services.export_lights import with_light
 from nscweb.services.export_provenance import entered_counts, notices, provenance_dict
 from nscweb.services.export_tables import fit_frame, groups_frame, replicates_frame, samples_frame, tests_frame, yes_no
+from nscweb.services.predict.runs import get_run, study_of, table_version
 from nscweb.services.ratios import known_version
 from nscweb.services.report_figures import figure_tables
 from nscweb.services.report_parts import COMPARED, Gathered
 from nscweb.services.report_scope import counted_samples, filtered_away
 from nscweb.services.report_statistics import add_statistics, settings_of
-from nscweb.services.runs import get_run, study_of, table_version
 from nscweb.services.statistics import TestSettings, default_control
 from nscweb.services.study.gates import funnel, gates_of_run
 

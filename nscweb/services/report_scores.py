@@ -11,7 +11,7 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.progress import Progress, no_progress
 from nscweb.services import calibration, calibration_words, mixtures
 from nscweb.services.comparison import Comparison
-from nscweb.services.fitness_table import fitness_table
+from nscweb.services.predict.light_tables import fitness_table
 from nscweb.services.report_parts import Gathered
 
 if TYPE_CHECKING:

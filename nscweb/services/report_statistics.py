@@ -13,8 +13,8 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.evaluation.groups.direction import directed
 from nscweb.services import counts, courses, statistics
 from nscweb.services.comparison import Comparison
+from nscweb.services.predict.runs import study_of
 from nscweb.services.report_parts import Gathered
-from nscweb.services.runs import study_of
 from nscweb.services.statistics import Statistics, TestSettings, for_file
 
 if TYPE_CHECKING:

@@ -102,7 +102,7 @@ def rerun(
         StudyNotFound: its study is not in this data folder.
         ModelNotFound: neither its weights nor another version of its model are installed.
     """
-    from nscweb.services.predict import predict_study
+    from nscweb.services.predict.predict import predict_study
     from nscweb.services.report import write_report
 
     stated = read_report(report)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.run_record import Run
-from nscweb.services.runs import get_run, study_of
+from nscweb.services.predict.runs import get_run, study_of
 
 if TYPE_CHECKING:
     from nscweb.evaluation.groups.shared_error import SharedError

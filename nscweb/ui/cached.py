@@ -14,9 +14,10 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
-from nscweb.services import cells, dashboard, evaluate, explain, quick_look, run_cells, runs
+from nscweb.services import cells, dashboard, evaluate, explain, quick_look
 from nscweb.services import comparison as comparisons
 from nscweb.services.context import App, open_app
+from nscweb.services.predict import run_cells, runs
 from nscweb.services.study import illumination
 from nscweb.settings import Settings
 from nscweb.settings import environment as variables

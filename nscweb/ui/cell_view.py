@@ -14,7 +14,7 @@ from nscweb.services import export, models
 from nscweb.services.cells import CellFilter, GalleryCell, GalleryPage
 from nscweb.services.context import App
 from nscweb.services.overlays import COLOUR_STOPS
-from nscweb.services.runs import class_scheme
+from nscweb.services.predict.runs import class_scheme
 from nscweb.ui import cached, gallery, show
 from nscweb.ui.text import percent
 

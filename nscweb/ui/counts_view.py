@@ -10,7 +10,7 @@ from nscweb.core.errors import NscwebError
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.services import counts
 from nscweb.services.context import App
-from nscweb.services.runs import study_of
+from nscweb.services.predict.runs import study_of
 from nscweb.ui import show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.statistics_tables import Origin

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import streamlit as st
 
 from nscweb.core.run_record import Run
-from nscweb.services import compare_models, evaluation_split, label_audit, runs
+from nscweb.services import compare_models, evaluation_split, label_audit
 from nscweb.services.compare_models import ModelComparison
 from nscweb.services.context import App
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.evaluation_split import PartEvaluation
 from nscweb.services.label_audit import AuditResult
+from nscweb.services.predict import runs
 from nscweb.services.sorting import SortingCurve, sorting_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from nscweb.services.cells import GalleryCell
 from nscweb.services.context import App
 from nscweb.services.label_audit import AuditResult, audit_table, contradicted_cells
 from nscweb.services.label_decisions import WORDS, decide, decisions
-from nscweb.services.runs import study_of
+from nscweb.services.predict.runs import study_of
 from nscweb.ui import evaluation_cached, gallery, jobs, show
 from nscweb.ui.text import count, percent, when
 

@@ -22,7 +22,7 @@ from nscweb.services.compare_models import (
     others_of,
 )
 from nscweb.services.context import App
-from nscweb.services.runs import study_of
+from nscweb.services.predict.runs import study_of
 from nscweb.ui import evaluation_cached, figures, frame, gallery, picker, show
 from nscweb.ui.cards import metric_word
 from nscweb.ui.text import count, percent, plain

@@ -6,8 +6,8 @@ import streamlit as st
 
 from nscweb.core.card import CardEntry
 from nscweb.core.samples import Study
-from nscweb.services import runs
 from nscweb.services.context import App
+from nscweb.services.predict import runs
 from nscweb.services.study import study as studies
 from nscweb.ui import cards, cell_view, frame, jobs, session, show
 from nscweb.ui.text import count, html, label, plain, when

@@ -19,9 +19,9 @@ from nscweb.core.findings import Finding
 from nscweb.core.samples import Study
 from nscweb.jobs import queue, supervisor
 from nscweb.jobs.queue import JobView
-from nscweb.services import demo
 from nscweb.services.context import App
 from nscweb.services.fetch.downloads import STEP as DOWNLOAD_STEP
+from nscweb.services.predict import demo
 from nscweb.services.study import study as studies
 from nscweb.services.study.field_reader import FIELD_STEP
 from nscweb.ui import frame, session, show

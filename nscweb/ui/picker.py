@@ -6,9 +6,9 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
-from nscweb.services import predict as predictions
 from nscweb.services.context import App
-from nscweb.services.demo import study_to_open
+from nscweb.services.predict import predict as predictions
+from nscweb.services.predict.demo import study_to_open
 from nscweb.services.study import study as studies
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, plain, when

@@ -7,8 +7,8 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
-from nscweb.services import runs
 from nscweb.services.context import App
+from nscweb.services.predict import runs
 from nscweb.ui import report_files, show
 from nscweb.ui.text import duration, when
 

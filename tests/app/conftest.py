@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from nscweb import settings
 from nscweb.jobs import supervisor
 from nscweb.services.context import App, open_app
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.predict import predict_study
 from nscweb.settings import Settings
 
 

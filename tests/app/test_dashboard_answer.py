@@ -14,7 +14,7 @@ from drawn_runs import drawn_run
 from nscweb.core.run_record import Run
 from nscweb.services import comparison as comparisons
 from nscweb.services.context import App
-from nscweb.services.fitness_samples import fitness_warnings, light_sentences, run_warnings
+from nscweb.services.predict.light_samples import fitness_warnings, light_sentences, run_warnings
 from nscweb.ui import answer_block, answer_view
 
 SHARES = {

@@ -13,7 +13,7 @@ from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_split import split_evaluation
 from nscweb.services.label_audit import read_label_audit
 from nscweb.services.label_decisions import decisions
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.predict import predict_study
 from nscweb.services.sorting import sorting_of, sorting_sentence
 
 

@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from nscweb.core.run_record import Provenance, Run
 from nscweb.figures.sample_distances import EDGE, fitness_data, fitness_dots
-from nscweb.services.fitness_lights import NOT_JUDGED
-from nscweb.services.fitness_table import fitness_table, lights_table
+from nscweb.services.predict.light_tables import fitness_table, lights_table
+from nscweb.services.predict.lights import NOT_JUDGED
 
 
 def _figure(t: float) -> dict[str, float | int]:

@@ -11,8 +11,8 @@ from nscweb.services import cells, comparison, evaluate
 from nscweb.services.comparison_facts import cells_counted
 from nscweb.services.context import App
 from nscweb.services.dashboard import Filters
-from nscweb.services.predict import predict_study
-from nscweb.services.run_cells import filtered_cells
+from nscweb.services.predict.predict import predict_study
+from nscweb.services.predict.run_cells import filtered_cells
 from nscweb.ui import cell_view
 
 

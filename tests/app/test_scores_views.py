@@ -20,7 +20,7 @@ def add_scores(folder: Path) -> None:
 
 
 def script() -> None:
-    from nscweb.services import runs
+    from nscweb.services.predict import runs
     from nscweb.ui import cached, scores_view
 
     app = cached.app()

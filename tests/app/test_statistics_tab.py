@@ -14,13 +14,13 @@ from nscweb.core.errors import WrongUse
 from nscweb.services import counts
 from nscweb.services.context import App
 from nscweb.services.counts import Count
-from nscweb.services.runs import latest_run
+from nscweb.services.predict.runs import latest_run
 from nscweb.ui.statistics_help import help_of
 
 PAGE = """
 from types import SimpleNamespace
 import numpy as np, pandas as pd
-from nscweb.services.runs import class_scheme, latest_run
+from nscweb.services.predict.runs import class_scheme, latest_run
 from nscweb.ui import cached
 from nscweb.ui.statistics_view import show_statistics
 from nscweb.ui.time_course_view import show_time_course

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from nscweb.jobs.tasks import TASKS
 from nscweb.jobs.worker import main
-from nscweb.services import prediction_run
 from nscweb.services.context import open_app
+from nscweb.services.predict import predict as prediction_run
 from nscweb.settings import Settings
 
 # Small chunks, so that a small study has several of them.

@@ -20,7 +20,7 @@ from nscweb.services.dashboard import DashboardData, dashboard_data
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import metrics_table
 from nscweb.services.models import default_model
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.predict import predict_study
 from nscweb.services.study.study import import_study
 from nscweb.settings import Settings
 from nscweb.simulation.writer import write_study_zip

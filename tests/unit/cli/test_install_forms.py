@@ -15,7 +15,7 @@ from nscweb.cli.main import app
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
 from nscweb.services.context import App, open_app
-from nscweb.services.export_cells import export_cells
+from nscweb.services.predict.fast_form_cells import export_cells
 from nscweb.settings import Settings
 
 

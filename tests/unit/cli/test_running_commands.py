@@ -107,7 +107,7 @@ def test_run_starts_server_and_worker_and_one_signal_ends_both(tmp_path: Path) -
 
 def test_demo_prints_what_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nscweb.settings.PROJECT", tmp_path)
-    monkeypatch.setattr("nscweb.services.demo.LABELLED_CELLS", 15)
+    monkeypatch.setattr("nscweb.services.predict.demo.LABELLED_CELLS", 15)
     result = CliRunner().invoke(app, ["demo", "--cells", "81", "--json", "--data-dir", str(tmp_path / "data")])
     found = json.loads(result.stdout)
     assert result.exit_code == 0 and found["cells"] == 81 and found["simulated"] and found["runs"] == []

@@ -14,7 +14,7 @@ from nscweb.core.card import CardEntry
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.context import App, open_app
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.predict import predict_study
 from nscweb.settings import Settings
 
 CLOCK = "2026-01-02T03:04:05Z"

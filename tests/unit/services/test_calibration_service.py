@@ -15,8 +15,8 @@ from nscweb.evaluation.scores.reliability import reliabilities
 from nscweb.services import calibration, calibration_words, controls
 from nscweb.services.dashboard import Filters
 from nscweb.services.models import model_by_name
-from nscweb.services.predict import predict_study
-from nscweb.services.runs import prediction_table, table_version
+from nscweb.services.predict.predict import predict_study
+from nscweb.services.predict.runs import prediction_table, table_version
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from nscweb.core.errors import ModelNotFound, StoreError, WrongUse
 from nscweb.services.cells import CellFilter, gallery, matching_rows
 from nscweb.services.explain import explain, representative_cells, save_overlays
 from nscweb.services.overlays import overlay, scale_bar
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.predict import predict_study
 from nscweb.services.study.pixels import display
 
 

@@ -34,7 +34,7 @@ from nscweb.services.evaluation_split import (
 from nscweb.services.label_audit import audit_table, contradicted_cells, read_label_audit, run_label_audit
 from nscweb.services.label_audit_words import MEDIUM
 from nscweb.services.label_decisions import audit_folder, decide, decisions
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.predict import predict_study
 
 
 @pytest.fixture(scope="module")

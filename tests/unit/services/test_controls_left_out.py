@@ -17,7 +17,7 @@ from nscweb.services.comparison_scores import score_bins
 from nscweb.services.courses import courses_of
 from nscweb.services.dashboard import Filters, dashboard_data
 from nscweb.services.export_tables import samples_frame
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.predict import predict_study
 from nscweb.services.rerun import rerun
 from nscweb.services.statistics import TestSettings, statistics_of
 from nscweb.ui.dashboard_view import samples_table

@@ -10,8 +10,8 @@ import pytest
 from predicted import fresh_app
 
 from nscweb.core.errors import JobCancelled
-from nscweb.services import demo
 from nscweb.services.context import App
+from nscweb.services.predict import demo
 from nscweb.services.study.study import list_studies
 from nscweb.simulation.design import GROUP_NAMES
 from nscweb.simulation.traits import FATES

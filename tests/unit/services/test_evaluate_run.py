@@ -15,7 +15,7 @@ from nscweb.core.flags import FLAG_NAMES
 from nscweb.core.samples import Sample
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import metrics_dict
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.predict import predict_study
 from nscweb.store.cell_files import CellFile
 
 

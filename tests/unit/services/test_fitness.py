@@ -10,8 +10,14 @@ from random_models import write_random_model
 from small_studies import add_study, simulated_study
 
 from nscweb.core.samples import Sample
-from nscweb.services.fitness import fitness_warnings, measure_fitness, model_warnings, spread_rows, study_fitness
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.fitness import (
+    fitness_warnings,
+    measure_fitness,
+    model_warnings,
+    spread_rows,
+    study_fitness,
+)
+from nscweb.services.predict.predict import predict_study
 from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 

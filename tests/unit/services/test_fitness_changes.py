@@ -13,7 +13,7 @@ from nscweb.core.card import CardEntry, read_card
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.familiarity import values_of
 from nscweb.models.loading import load_model
-from nscweb.services.fitness_samples import judge_sample
+from nscweb.services.predict.light_samples import judge_sample
 from nscweb.simulation.labelled_cells import iter_labelled_cells
 from nscweb.training.checks import changes
 from nscweb.training.checks.known_samples import with_known_samples

@@ -12,11 +12,11 @@ from small_studies import add_study
 
 from nscweb.core.samples import Sample
 from nscweb.evaluation.audit.shift import Known, Summary
-from nscweb.services.fitness_lights import judged, lights_of
-from nscweb.services.fitness_rules import indifferent, judge
-from nscweb.services.fitness_samples import light_sentences, together
-from nscweb.services.fitness_table import fitness_table, lights_table
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.light_rules import indifferent, judge
+from nscweb.services.predict.light_samples import light_sentences, together
+from nscweb.services.predict.light_tables import fitness_table, lights_table
+from nscweb.services.predict.lights import judged, lights_of
+from nscweb.services.predict.predict import predict_study
 from nscweb.training.checks.known_samples import with_known_samples
 from nscweb.training.splits.plan import Split
 
@@ -158,7 +158,7 @@ def test_lights_are_made_at_prediction_from_a_card_that_knows_samples_and_kept_w
 
 
 def test_all_samples_together_and_yellow_ones_are_said(card):
-    from nscweb.services.fitness import SampleFitness
+    from nscweb.services.predict.fitness import SampleFitness
 
     green = SampleFitness("a", 1, 0, "input", 0.05, False, light="green")
     assert together([green], False)[0].light == "green"

@@ -8,7 +8,7 @@ from small_studies import simulated_study
 
 from nscweb.core.errors import WrongUse
 from nscweb.services.evaluate import evaluate_run
-from nscweb.services.predict import predict_study, prediction_table, table_version
+from nscweb.services.predict.predict import predict_study, prediction_table, table_version
 from nscweb.services.study import populations
 from nscweb.store.columns import FurtherColumns, write_columns
 

@@ -13,8 +13,15 @@ from nscweb.core.errors import JobCancelled, ModelError, ModelNotFound, StudyNot
 from nscweb.core.predictions import prediction_columns
 from nscweb.core.recipe import InputRecipe
 from nscweb.core.samples import Sample
-from nscweb.services import prediction_run
-from nscweb.services.predict import latest_run, list_runs, predict_study, prediction_table, run_for, table_version
+from nscweb.services.predict import predict as prediction_run
+from nscweb.services.predict.predict import (
+    latest_run,
+    list_runs,
+    predict_study,
+    prediction_table,
+    run_for,
+    table_version,
+)
 
 
 def test_the_table_has_one_row_per_cell_and_the_columns_of_the_contract():

@@ -22,7 +22,7 @@ from nscweb.services.context import App
 from nscweb.services.fetch import published_models as published
 from nscweb.services.fetch.downloads import git_blob_id
 from nscweb.services.models import list_models
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.predict import predict_study
 
 
 @pytest.fixture(scope="module")

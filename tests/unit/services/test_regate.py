@@ -15,12 +15,12 @@ from small_studies import simulated_study
 from nscweb.core.flags import flag
 from nscweb.core.gates import DEFAULT_GATES
 from nscweb.inference.classifier import Classifier
-from nscweb.services import prediction_run
 from nscweb.services.dashboard import GATES_CHANGED, Filters, dashboard_data, warnings_of
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import metrics_dict, write_evaluation
 from nscweb.services.export import tables
-from nscweb.services.predict import list_runs, predict_study, prediction_table, run_for, table_version
+from nscweb.services.predict import predict as prediction_run
+from nscweb.services.predict.predict import list_runs, predict_study, prediction_table, run_for, table_version
 from nscweb.services.report import run_zip
 from nscweb.services.study.gates import gates_changed, gates_of_run, set_gates
 

@@ -24,15 +24,15 @@ from nscweb.io.formats.feature_tables import read_population
 from nscweb.services.dashboard import Filters
 from nscweb.services.export import cells_csv, with_header
 from nscweb.services.export_provenance import NOTICE, SIMULATED
-from nscweb.services.fitness_lights import lights_of
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.lights import lights_of
+from nscweb.services.predict.predict import predict_study
+from nscweb.services.predict.runs import prediction_table
 from nscweb.services.report import write_report
 from nscweb.services.report_data import report_data
 from nscweb.services.report_figures import FIGURES
 from nscweb.services.report_parts import ALSO_COMPARED, COMPARED, PARTS
 from nscweb.services.rerun_compare import compare_tables
 from nscweb.services.rerun_reading import read_report
-from nscweb.services.runs import prediction_table
 
 EVIL = '<img src=x onerror="alert(1)">&</script><b>'
 

@@ -13,7 +13,7 @@ from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, StudyNotFound
 from nscweb.services.counts import Count, set_counts
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.predict import predict_study
 from nscweb.services.report import write_report
 from nscweb.services.report_parts import COMPARED
 from nscweb.services.rerun import rerun

@@ -15,8 +15,8 @@ from nscweb.evaluation.ratios.cell_filters import filter_predictions
 from nscweb.evaluation.ratios.counted import sample_ratios
 from nscweb.services.context import App, open_app
 from nscweb.services.dashboard import Filters, dashboard_data
-from nscweb.services.run_cells import filtered_cells, run_cells
-from nscweb.services.runs import prediction_table
+from nscweb.services.predict.run_cells import filtered_cells, run_cells
+from nscweb.services.predict.runs import prediction_table
 from nscweb.settings import Settings
 
 

@@ -14,8 +14,8 @@ from nscweb.core.errors import StoreError, StudyError
 from nscweb.core.samples import Sample
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_parts import refuse_if_trained, trained_on, training_overlap
-from nscweb.services.predict import predict_study
-from nscweb.services.seen_cells import (
+from nscweb.services.predict.predict import predict_study
+from nscweb.services.predict.seen_cells import (
     SEEN,
     fingerprint,
     fingerprints,
@@ -150,7 +150,7 @@ def test_more_than_half_is_refused_unless_asked_for_and_then_marked(trained):
 
 
 def test_only_the_judged_rows_count(trained):
-    from nscweb.services.runs import prediction_table
+    from nscweb.services.predict.runs import prediction_table
 
     app, _, _ = trained
     run = predict_study(app, "first", "random")

@@ -12,7 +12,7 @@ from nscweb.core.samples import Sample
 from nscweb.inference.familiarity import relative_distances
 from nscweb.models.loading import replay_example
 from nscweb.services.evaluate import evaluate_run
-from nscweb.services.predict import predict_study
+from nscweb.services.predict.predict import predict_study
 from nscweb.services.train import TrainRequest, train_model
 
 

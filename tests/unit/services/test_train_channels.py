@@ -10,7 +10,7 @@ from small_studies import add_study
 from nscweb.core.cells import CellImage
 from nscweb.core.errors import CardInvalid, ModelError, WrongUse
 from nscweb.core.samples import Sample
-from nscweb.services.predict import predict_study, prediction_table
+from nscweb.services.predict.predict import predict_study, prediction_table
 from nscweb.services.train import TrainRequest, train_model
 from nscweb.store.cell_files import CellWriter
 

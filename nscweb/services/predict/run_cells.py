@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.run_record import Run
-from nscweb.services.runs import class_scheme, get_run, prediction_table, table_version
+from nscweb.services.predict.runs import class_scheme, get_run, prediction_table, table_version
 
 if TYPE_CHECKING:
     from nscweb.evaluation.ratios.cell_filters import FilterCounts

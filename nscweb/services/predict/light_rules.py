@@ -17,8 +17,8 @@ from typing import Any
 from nscweb.core.card import ModelCard
 from nscweb.evaluation.audit.shift import FEWEST_SAMPLES, Known, Shift, Summary
 from nscweb.inference.sample_figures import STORED
-from nscweb.services.fitness_lights import GREEN, LIGHTS, RED, YELLOW
-from nscweb.services.fitness_words import advice_for, decided_words, few_cells_words, shift_words
+from nscweb.services.predict.light_words import advice_for, decided_words, few_cells_words, shift_words
+from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW
 
 # A new version makes predictions whose scores are taken over from an older run judge their samples again.
 RULES_VERSION = 2

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
 from nscweb.core.run_record import Run
-from nscweb.services.fitness import EXPECTED, SampleFitness, fitness_warnings, measure_fitness, with_sentence
-from nscweb.services.fitness_lights import GREEN, LIGHTS, RED, YELLOW, judged
-from nscweb.services.fitness_rules import FEWEST_CELLS, judge
-from nscweb.services.fitness_words import FEW_CELLS_START
+from nscweb.services.predict.fitness import EXPECTED, SampleFitness, fitness_warnings, measure_fitness, with_sentence
+from nscweb.services.predict.light_rules import FEWEST_CELLS, judge
+from nscweb.services.predict.light_words import FEW_CELLS_START
+from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW, judged
 
 _TOGETHER = (
     "This sample alone has too few cells to tell, but all samples of this prediction together are unlike the training "

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.run_record import Run
-from nscweb.services.fitness_lights import LIGHTS, judged
-from nscweb.services.fitness_words import TITLES, UNITS
+from nscweb.services.predict.light_words import TITLES, UNITS
+from nscweb.services.predict.lights import LIGHTS, judged
 
 TABLE_COLUMNS = (
     "sample_id",

@@ -16,7 +16,7 @@ from nscweb.core.gates import Gates
 from nscweb.core.progress import Progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
-from nscweb.services.fitness_rules import card_of_rules
+from nscweb.services.predict.light_rules import card_of_rules
 from nscweb.services.study.quality import flags_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nscweb.evaluation.audit.shift import Shift
-from nscweb.services.fitness_lights import GREEN, RED, YELLOW
+from nscweb.services.predict.lights import GREEN, RED, YELLOW
 
 TITLES: dict[str, str] = {
     "embedding": "network: distance",

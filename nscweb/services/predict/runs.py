@@ -18,7 +18,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import StoreError, StudyNotFound
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study, sample_as_dict
-from nscweb.services.control_store import chosen_controls
+from nscweb.services.predict.control_store import chosen_controls
 from nscweb.services.study.populations import populations_digest, true_classes
 from nscweb.services.study.quality import get_gates
 

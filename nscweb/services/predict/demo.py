@@ -154,7 +154,7 @@ def _sheet(cells: int, seed: int, pure: bool) -> dict[str, Sample]:
 def _run(app: App, study: Study, progress: Progress, cancel: CancelAsked) -> Run | None:
     """The newest run of a study, made when there is none; None when no model is installed."""
     from nscweb.services.models import default_model
-    from nscweb.services.predict import predict_study
+    from nscweb.services.predict.predict import predict_study
 
     run = app.catalogue.last_run(study.study_id)
     if run is not None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import ModelError
 from nscweb.core.samples import Study
-from nscweb.services.fitness_lights import GREEN, LIGHTS, RED, YELLOW, lights_of
+from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW, lights_of
 
 __all__ = ["GREEN", "LIGHTS", "RED", "YELLOW", "lights_of"]
 

@@ -1,0 +1,1 @@
+"""Predicting a study: the run, its trust lights, and the forms of its model."""
