@@ -31,8 +31,8 @@ def explain(
 ) -> None:
     """Write raw image and class map side by side, one PNG per cell, surest cells of each class in turn."""
     with running(as_json) as console:
-        from nscweb.services.explain import check_method, representative_cells, save_overlays
-        from nscweb.services.explain import explain as explained
+        from nscweb.services.cells.explain import check_method, representative_cells, save_overlays
+        from nscweb.services.cells.explain import explain as explained
         from nscweb.services.models import default_model
         from nscweb.services.predict.predict import run_for
 

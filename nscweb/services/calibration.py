@@ -118,7 +118,7 @@ def known_cells(app: App, run: Run | str) -> HeldOut | None:
     Raises:
         ModelError: the file of the model is damaged.
     """
-    from nscweb.services.explain import model_of_run
+    from nscweb.services.cells.explain import model_of_run
 
     found = get_run(app, run)
     controls = held_out_from_controls(app, found)

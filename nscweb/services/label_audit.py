@@ -15,9 +15,9 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.core.run_record import Run
-from nscweb.services.cells import GalleryCell, gallery_cells
+from nscweb.services.cells.cells import GalleryCell, gallery_cells
+from nscweb.services.cells.explain import model_of_run, run_channels
 from nscweb.services.evaluate import evaluated_rows
-from nscweb.services.explain import model_of_run, run_channels
 from nscweb.services.label_audit_words import WEAK, agreement_of, audit_sentences
 from nscweb.services.label_decisions import WORDS, audit_folder
 from nscweb.services.predict.runs import class_scheme, get_run, prediction_table, study_of, table_version

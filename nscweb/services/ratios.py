@@ -36,7 +36,7 @@ def held_out_of(app: App, run: Run | str) -> HeldOut | None:
     confusion matrix, whose cells have scores of 0 and 1 and no samples. None when there is nothing, or when the file
     of the model is damaged: the ratio is then counted and says so, rather than not shown at all.
     """
-    from nscweb.services.explain import model_of_run
+    from nscweb.services.cells.explain import model_of_run
 
     found = get_run(app, run)
     try:

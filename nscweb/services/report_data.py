@@ -122,7 +122,7 @@ def report_data(
         StoreError: there is no such run or its table is damaged.
         WrongUse: an unknown method, way to adjust, class or control.
     """
-    from nscweb.services.explain import model_of_run
+    from nscweb.services.cells.explain import model_of_run
 
     against = (default_control(app, run) or "") if control is None else control
     found = comparison(app, get_run(app, run), filters, method, against, adjust)

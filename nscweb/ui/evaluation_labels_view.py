@@ -10,7 +10,7 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.services import export
-from nscweb.services.cells import GalleryCell
+from nscweb.services.cells.cells import GalleryCell
 from nscweb.services.context import App
 from nscweb.services.label_audit import AuditResult, audit_table, contradicted_cells
 from nscweb.services.label_decisions import WORDS, decide, decisions

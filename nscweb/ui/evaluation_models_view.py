@@ -12,7 +12,7 @@ from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.figures.two_models import difference_by_time_figure, difference_figure
 from nscweb.services import export
-from nscweb.services.cells import GalleryCell
+from nscweb.services.cells.cells import GalleryCell
 from nscweb.services.compare_models import (
     KINDS,
     MCNEMAR_NOTE,

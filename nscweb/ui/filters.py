@@ -12,7 +12,7 @@ from nscweb.core.flags import FLAGS, flag
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.cells import CellFilter, Truth
+from nscweb.services.cells.cells import CellFilter, Truth
 from nscweb.services.dashboard import DEFAULT_EXCLUDED, FilterOptions, Filters
 from nscweb.ui.text import plain
 

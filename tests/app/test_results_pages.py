@@ -7,7 +7,8 @@ from pathlib import Path
 
 from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
 
-from nscweb.services import cells, comparison, evaluate
+from nscweb.services import comparison, evaluate
+from nscweb.services.cells import cells
 from nscweb.services.comparison_facts import cells_counted
 from nscweb.services.context import App
 from nscweb.services.dashboard import Filters

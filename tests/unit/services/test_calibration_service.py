@@ -86,12 +86,12 @@ def test_reliability_is_that_of_the_held_out_cells(made):
 def test_a_model_without_or_with_damaged_scores(made, tmp_path, monkeypatch):
     app, _, run, entry = made
     bare = replace(entry, card=replace(entry.card, held_out={}))
-    monkeypatch.setattr("nscweb.services.explain.model_of_run", lambda app, run: bare)
+    monkeypatch.setattr("nscweb.services.cells.explain.model_of_run", lambda app, run: bare)
     with pytest.raises(InputRefused, match="control samples"):
         calibration.sets_of(app, run)
     assert (calibration.set_words(app, run) == "").all()
     damaged = replace(entry, folder=tmp_path)
-    monkeypatch.setattr("nscweb.services.explain.model_of_run", lambda app, run: damaged)
+    monkeypatch.setattr("nscweb.services.cells.explain.model_of_run", lambda app, run: damaged)
     with pytest.raises(ModelError, match="nscweb models audit"):
         calibration.sets_of(app, run)
 

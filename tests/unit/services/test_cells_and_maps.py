@@ -9,9 +9,8 @@ from predicted import fresh_app, predicted
 from small_studies import simulated_study
 
 from nscweb.core.errors import ModelNotFound, StoreError, WrongUse
-from nscweb.services.cells import CellFilter, gallery, matching_rows
-from nscweb.services.explain import explain, representative_cells, save_overlays
-from nscweb.services.overlays import overlay, scale_bar
+from nscweb.services.cells.cells import CellFilter, gallery, matching_rows
+from nscweb.services.cells.explain import explain, overlay, representative_cells, save_overlays, scale_bar
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.study.pixels import display
 

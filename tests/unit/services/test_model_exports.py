@@ -14,7 +14,7 @@ from nscweb.core.card import read_card
 from nscweb.core.errors import WeightsInvalid, WrongUse
 from nscweb.core.recipe import InputRecipe
 from nscweb.inference import fast_mode
-from nscweb.services.explain import explain
+from nscweb.services.cells.explain import explain
 from nscweb.services.predict import model_exports
 from nscweb.services.predict.model_exports import complete_exports, fast_mode_sentence
 from nscweb.services.predict.predict import fast_mode_offered, predict_study, prediction_table

@@ -12,7 +12,7 @@ from random_models import write_random_model
 
 from nscweb.core.errors import ModelError, ModelNotFound
 from nscweb.core.recipe import InputRecipe
-from nscweb.services.quick_look import MAX_FILES, look
+from nscweb.services.cells.quick_look import MAX_FILES, look
 from nscweb.simulation.labelled_cells import iter_labelled_cells
 from nscweb.simulation.small_tiff import tiff_bytes
 

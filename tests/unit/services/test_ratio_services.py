@@ -82,7 +82,7 @@ def test_the_confusion_of_a_card_stands_in(
     opened: App, run: Run, entry: CardEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ratios, "known_cells", lambda app, run: None)
-    monkeypatch.setattr("nscweb.services.explain.model_of_run", lambda app, run: entry)
+    monkeypatch.setattr("nscweb.services.cells.explain.model_of_run", lambda app, run: entry)
     held = ratios.held_out_of(opened, run)
     assert held is not None
     table = np.zeros((3, 3), np.int64)
