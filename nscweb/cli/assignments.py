@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from nscweb.core.errors import WrongUse
-from nscweb.services.labelled import ClassLevel
+from nscweb.services.train.labelled_folders import ClassLevel
 
 
 def assignments(given: Sequence[str], file: Path | None = None) -> dict[str, Any]:

@@ -65,9 +65,9 @@ def evaluate(
         from nscweb.services.evaluate import evaluate_run
         from nscweb.services.evaluation_export import metrics_dict, write_evaluation
         from nscweb.services.evaluation_split import bands_of, split_evaluation, splits_of
-        from nscweb.services.labelled import labelled_study
         from nscweb.services.models import default_model
         from nscweb.services.predict.predict import run_for
+        from nscweb.services.train.labelled_folders import labelled_study
 
         opened = console.open(data_dir)
         chosen = model or default_model(opened).card.name

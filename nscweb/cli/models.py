@@ -105,8 +105,8 @@ def audit(
     It is measured on the cells that were held out when the model was trained; the weights stay as they are.
     """
     with running(as_json) as console:
-        from nscweb.services.audit import audit_model
         from nscweb.services.models import model_by_name
+        from nscweb.services.train.model_audit import audit_model
 
         opened = console.open(data_dir)
         entry = model_by_name(opened, name)

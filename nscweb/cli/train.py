@@ -87,7 +87,7 @@ def train(
     """
     with running(as_json) as console:
         from nscweb.services.models import model_summary
-        from nscweb.services.train import TrainRequest, train_model
+        from nscweb.services.train.train import TrainRequest, train_model
 
         opened = console.open(data_dir)
         threads = opened.settings.threads

@@ -66,9 +66,9 @@ def tune(
     """
     with running(as_json) as console:
         from nscweb.core.errors import WrongUse
-        from nscweb.services import tune as tuning
-        from nscweb.services.tune_files import BEST
-        from nscweb.services.tune_space import SPACE, read_space
+        from nscweb.services.train import tune as tuning
+        from nscweb.services.train.tune_files import BEST
+        from nscweb.services.train.tune_space import SPACE, read_space
 
         if sampler not in ("gp", "tpe"):
             raise WrongUse(f"There is no sampler called {sampler!r}.", "Possible are gp and tpe.")

@@ -51,7 +51,7 @@ def trials_data(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     """The table of trials with numbers where there are numbers; what the figures of a search draw.
 
     Args:
-        rows: of ``trials.csv``, see `nscweb.services.tune_files`.
+        rows: of ``trials.csv``, see `nscweb.services.train.tune_files`.
     """
     table = pd.DataFrame(list(rows))
     for name in table.columns:

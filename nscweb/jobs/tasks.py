@@ -76,7 +76,7 @@ def demo_task(app: App, payload: Payload, progress: Progress, cancel: CancelAske
 
 def train_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Train what an order says, or go on with it. Payload: name of the training."""
-    from nscweb.services.training_jobs import run_training
+    from nscweb.services.train.training_jobs import run_training
 
     entry = run_training(app, payload["name"], progress=progress, cancel=cancel)
     return {"training": payload["name"], "model": entry.card.name}
@@ -84,7 +84,7 @@ def train_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsk
 
 def tune_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Search for training settings, or go on with a search. Payload: name of the search."""
-    from nscweb.services.search_jobs import run_search
+    from nscweb.services.train.search_jobs import run_search
 
     result = run_search(app, payload["name"], progress=progress, cancel=cancel)
     return {"search": payload["name"], "trials": len(result.trials), "loss": result.best.loss}

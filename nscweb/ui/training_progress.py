@@ -8,9 +8,10 @@ from nscweb.core.errors import NscwebError
 from nscweb.figures.model_history import training_curves_data
 from nscweb.figures.training_curves import live_curves
 from nscweb.jobs import queue
-from nscweb.services import export, training_jobs
+from nscweb.services import export
 from nscweb.services.context import App
-from nscweb.services.training_jobs import Training
+from nscweb.services.train import training_jobs
+from nscweb.services.train.training_jobs import Training
 from nscweb.ui import cards, figures, frame, jobs, model_view, show
 from nscweb.ui.text import duration, html, label, percent
 

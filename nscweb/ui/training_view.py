@@ -8,8 +8,8 @@ import streamlit as st
 
 from nscweb.core.errors import JobNotFound
 from nscweb.jobs import queue
-from nscweb.services import training_jobs
 from nscweb.services.context import App
+from nscweb.services.train import training_jobs
 from nscweb.ui import figures, session, show, training_progress, training_setup
 
 _ROUND = "nsc_trainings_started"

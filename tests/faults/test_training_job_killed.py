@@ -13,8 +13,8 @@ import pytest
 from small_studies import simulated_study
 
 from nscweb.jobs import queue
-from nscweb.services import training_jobs
 from nscweb.services.context import App, open_app
+from nscweb.services.train import training_jobs
 from nscweb.settings import Settings
 
 PATIENCE = 120.0

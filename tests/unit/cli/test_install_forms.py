@@ -63,7 +63,7 @@ def test_the_audit_is_told(opened: App, monkeypatch: pytest.MonkeyPatch) -> None
         card = replace(entry.card, audit={"passed": False, "sentence": "Light alone explains it."})
         return replace(entry, card=card)
 
-    monkeypatch.setattr("nscweb.services.audit.audit_model", measured)
+    monkeypatch.setattr("nscweb.services.train.model_audit.audit_model", measured)
     words = ["models", "audit", "audited", "--study", "cells", "--data-dir", str(folder)]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0 and asked == [("cells",)]

@@ -12,7 +12,7 @@ from small_studies import simulated_study
 from nscweb.core.card import read_card
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.inference.held_out_file import read_held_out
-from nscweb.services.audit import audit_model
+from nscweb.services.train.model_audit import audit_model
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.card_writer import CardText
 from nscweb.training.config import TrainConfig
@@ -75,7 +75,7 @@ def test_other_cells_than_those_of_the_card_are_refused(tmp_path):
 
 
 def test_a_model_of_studies_finds_its_cells_by_their_digests(tmp_path):
-    from nscweb.services.train import TrainRequest, train_model
+    from nscweb.services.train.train import TrainRequest, train_model
 
     app = fresh_app(tmp_path)
     simulated_study(app, "other", cells=60, seed=8)

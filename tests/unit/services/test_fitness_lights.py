@@ -120,7 +120,7 @@ def test_few_held_out_samples_are_said_and_single_cells_still_judge(card):
 def test_lights_are_made_at_prediction_from_a_card_that_knows_samples_and_kept_with_the_run(tmp_path):
     from nscweb.core.card import read_card
     from nscweb.models.loading import load_model
-    from nscweb.services.finished_model import write_card
+    from nscweb.services.train.finished_model import write_card
     from nscweb.training.data.simulated import simulated_data
 
     app = fresh_app(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from nscweb.core.errors import InputRefused, StudyNotFound
-from nscweb.services.labelled import classes_of_samples, labelled_study
+from nscweb.services.train.labelled_folders import classes_of_samples, labelled_study
 
 
 def write_cells(folder, count, seed):

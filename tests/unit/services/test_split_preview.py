@@ -9,7 +9,7 @@ import pytest
 
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.samples import Sample
-from nscweb.services.split_preview import labelled_cells, preview_split, split_choices, training_cost
+from nscweb.services.train.split_preview import labelled_cells, preview_split, split_choices, training_cost
 from nscweb.training.config import TrainConfig
 from nscweb.training.splits.plan import SplitPlan
 

@@ -11,7 +11,7 @@ from nscweb.core.cells import CellImage
 from nscweb.core.errors import CardInvalid, ModelError, WrongUse
 from nscweb.core.samples import Sample
 from nscweb.services.predict.predict import predict_study, prediction_table
-from nscweb.services.train import TrainRequest, train_model
+from nscweb.services.train.train import TrainRequest, train_model
 from nscweb.store.cell_files import CellWriter
 
 CHANNELS = ("Ch1", "Ch2", "Ch3", "Ch11")

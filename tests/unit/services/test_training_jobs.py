@@ -11,17 +11,22 @@ from small_studies import simulated_study
 from nscweb.core.errors import InputRefused, JobCancelled, StoreError, WrongUse
 from nscweb.jobs import queue
 from nscweb.jobs.worker import Worker
-from nscweb.services import training_jobs as jobs
 from nscweb.services.context import App
 from nscweb.services.models import list_models
-from nscweb.services.train import TrainRequest
-from nscweb.services.training_live import Live, LiveWriter, keep_speed, known_speed, mean_speed, read_live
-from nscweb.services.training_plan import (
+from nscweb.services.train import training_jobs as jobs
+from nscweb.services.train.train import TrainRequest
+from nscweb.services.train.training_plan import (
+    Live,
+    LiveWriter,
     architecture_facts,
     architecture_names,
+    keep_speed,
+    known_speed,
     labelled_studies,
+    mean_speed,
     plan_table,
     plan_training,
+    read_live,
 )
 
 SMALL = {"options": {"width": 8, "depth": 1}, "precision": "float32", "batch": 32}

@@ -16,11 +16,11 @@ import pytest
 from nscweb.core.errors import InputRefused, JobCancelled, ModelError, WrongUse
 from nscweb.core.progress import stop_if_asked
 from nscweb.services.context import App
-from nscweb.services.train import TrainRequest, config_of
-from nscweb.services.training_data import collect_data
-from nscweb.services.tune import TuneRequest, search, tune, without_held_out
-from nscweb.services.tune_files import BEST, FACTS, TRIALS, read_trials
-from nscweb.services.tune_space import SPACE, Choices, Range, defaults_in, read_space, settings_of, with_settings
+from nscweb.services.train.train import TrainRequest, config_of
+from nscweb.services.train.training_data import collect_data
+from nscweb.services.train.tune import TuneRequest, search, tune, without_held_out
+from nscweb.services.train.tune_files import BEST, FACTS, TRIALS, read_trials
+from nscweb.services.train.tune_space import SPACE, Choices, Range, defaults_in, read_space, settings_of, with_settings
 from nscweb.training import loop
 from nscweb.training.config import TrainConfig
 from nscweb.training.splits.plan import split_by_sample
@@ -173,5 +173,5 @@ def test_requests_that_make_no_sense_are_refused(opened: App, tmp_path: Path, ch
 
 
 def test_optuna_is_not_imported_before_a_search() -> None:
-    code = "import sys, nscweb.services.tune; assert 'optuna' not in sys.modules and 'torch' not in sys.modules"
+    code = "import sys, nscweb.services.train.tune; assert 'optuna' not in sys.modules and 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

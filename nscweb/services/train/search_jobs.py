@@ -1,7 +1,7 @@
 """Searches for training settings that were asked for on a page: their orders, how they stand, their results.
 
 A search has the folder ``searches/<name>/`` of the data folder: ``order.json`` and what
-`nscweb.services.tune` writes.
+`nscweb.services.train.tune` writes.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.services.orders import ACTIVE, NAME, NAME_RULE, Orders, any_simulated, job_standing
-from nscweb.services.tune import TuneRequest, tune
-from nscweb.services.tune_files import BEST, FACTS, TuneResult, read_trials
-from nscweb.services.tune_space import SPACE
+from nscweb.services.train.job_folders import ACTIVE, NAME, NAME_RULE, Orders, any_simulated, job_standing
+from nscweb.services.train.tune import TuneRequest, tune
+from nscweb.services.train.tune_files import BEST, FACTS, TuneResult, read_trials
+from nscweb.services.train.tune_space import SPACE
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

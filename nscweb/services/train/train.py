@@ -1,4 +1,7 @@
-"""Train a model from imported studies with true classes; the result is a folder with a complete card."""
+"""Train a model from imported studies with true classes; the result is a folder with a complete card.
+
+The same training again on other splits: cross-validation, and what a split by cell would have pretended.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,77 @@ from typing import TYPE_CHECKING, Any, cast
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.services.labelled import ClassLevel
+from nscweb.services.train.labelled_folders import ClassLevel
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.training.config import TrainConfig
     from nscweb.training.splits.grouping import By
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nscweb.services.train.finished_model import write_card
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nscweb.services.train.training_data import Collected
+    from nscweb.training.config import TrainConfig
+    from nscweb.training.splits.plan import SplitPlan
+
+
+def train_again(
+    entry: CardEntry,
+    collected: Collected,
+    config: TrainConfig,
+    plan: SplitPlan,
+    folder: Path,
+    *,
+    folds: int | None,
+    compare_splits: bool,
+    progress: Progress,
+    cancel: CancelAsked,
+) -> CardEntry:
+    """Train on further splits and write the figures into the card of a finished model.
+
+    Args:
+        entry: the finished model; its weights stay as they are.
+        config, plan: settings and split that it was trained with.
+        folder: keeps finished folds until all are done, so that a stopped run goes on.
+        folds: folds of a grouped cross-validation, 0 for one group at a time, None for none. Its summary and the
+            figure of each fold go to ``performance.curves["cross_validation"]``.
+        compare_splits: train once by cell and once by `plan.by` on equally many cells; the gap goes to
+            ``audit["gap"]``.
+
+    Raises:
+        WrongUse, InputRefused: the split asked for does not fit the data.
+        JobCancelled: somebody asked to stop.
+    """
+    from nscweb.training.cross_validation import cross_validate
+    from nscweb.training.split_gap import split_gap
+    from nscweb.training.splits.folds import folds as splits_of
+
+    card = entry.card
+    if folds is not None:
+        splits = splits_of(collected.data, plan.by, folds, config.seed)
+        found = cross_validate(config, collected.data, splits, folder / "folds", progress, cancel)
+        rows = [{key: row[key] for key in ("fold", "cells", "accuracy", "macro_f1", "f1")} for row in found.rows]
+        figures: dict[str, Any] = {
+            "by": plan.by,
+            "rows": rows,
+            "summary": found.summary,
+            "confusion": [list(row) for row in found.confusion],
+        }
+        curves = {**card.performance.curves, "cross_validation": figures}
+        card = replace(card, performance=replace(card.performance, curves=curves))
+    if compare_splits:
+        gap = split_gap(config, collected.data, plan, config.seed, folder / "gap", progress, cancel)
+        card = replace(card, audit={**card.audit, "gap": gap.as_dict()})
+    done = write_card(entry, card)
+    shutil.rmtree(folder, ignore_errors=True)
+    return done
+
 
 # Settings that have an option of their own.
 _FIXED = {"architecture", "seed", "device", "threads"}
@@ -38,8 +106,8 @@ class TrainRequest:
         recipe: changes to the preprocessing, attributes of `InputRecipe`, such as ``{"clahe": [2.0, 8]}``.
         split_by: what must not be split: ``sample``, ``replicate``, ``donor``, ``day``, ``instrument``...; "" for
             samples where each class has enough of them and cells otherwise, which the card then says.
-        folds, compare_splits: further trainings on other splits, see `nscweb.services.train_again`.
-        class_level: see `nscweb.services.labelled`.
+        folds, compare_splits: further trainings on other splits, see `nscweb.services.train.train`.
+        class_level: see `nscweb.services.train.labelled_folders`.
         seed: random seed.
         device: ``auto``, ``cpu`` or ``cuda``.
         simulated: number of simulated cells to train on instead of studies (0: none).
@@ -87,8 +155,8 @@ def train_model(
         JobCancelled: somebody asked to stop; the same call goes on from the last checkpoint.
     """
     from nscweb.services.fetch.published_models import backbones_folder
-    from nscweb.services.finished_model import finish_model
-    from nscweb.services.training_data import card_text, collect_data
+    from nscweb.services.train.finished_model import finish_model
+    from nscweb.services.train.training_data import card_text, collect_data
     from nscweb.training.card_writer import refuse_existing_model
     from nscweb.training.loop import unheard
     from nscweb.training.make_model import train
@@ -116,7 +184,6 @@ def train_model(
     done = finish_model(entry, collected, split, checks=request.checks, progress=progress, cancel=cancel)
     if request.folds is None and not request.compare_splits:
         return done
-    from nscweb.services.train_again import train_again
 
     return train_again(
         done,

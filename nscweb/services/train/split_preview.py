@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused
-from nscweb.services.training_data import sources_of
+from nscweb.services.train.training_data import sources_of
 
 if TYPE_CHECKING:
     from nscweb.core.samples import Study

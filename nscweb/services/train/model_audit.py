@@ -55,7 +55,7 @@ def audit_model(
     """
     from nscweb.inference.device import choose_device
     from nscweb.models.loading import load_model
-    from nscweb.services.finished_model import look_for_twins
+    from nscweb.services.train.finished_model import look_for_twins
     from nscweb.store.files import atomic_write
     from nscweb.training.checks.card_checks import run_checks, scored_held_out, with_checks
     from nscweb.training.checks.held_out_scores import write_held_out
@@ -99,7 +99,7 @@ def _data_of(
         if data.classes.names != card.classes.names:
             raise WrongUse(f"The model {card.name} has other classes than simulated cells have.")
         return data
-    from nscweb.services.training_data import sources_of
+    from nscweb.services.train.training_data import sources_of
     from nscweb.training.data.dataset import collect, read_cell_files
 
     found = [app.catalogue.study(name) for name in studies] or _studies_of(app, card)
@@ -127,7 +127,7 @@ def _data_of(
 
 def _studies_of(app: App, card: ModelCard) -> list[Study]:
     """The studies that hold the cells which the card remembers, in the order in which its sentence names them."""
-    from nscweb.services.training_data import sources_of
+    from nscweb.services.train.training_data import sources_of
     from nscweb.store.cell_files import CellFile
 
     known = set(card.origin.settings.get("training_cells_sha256", ()))

@@ -20,10 +20,10 @@ import numpy as np
 
 from nscweb.core.errors import InputRefused, ModelError, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
-from nscweb.services import tune_optuna
-from nscweb.services.labelled import ClassLevel
-from nscweb.services.tune_files import TrialRow, TuneResult, best_of, write_search
-from nscweb.services.tune_space import SPACE, Space, defaults_in, settings_of, space_as_dict, with_settings
+from nscweb.services.train import tune_optuna
+from nscweb.services.train.labelled_folders import ClassLevel
+from nscweb.services.train.tune_files import TrialRow, TuneResult, best_of, write_search
+from nscweb.services.train.tune_space import SPACE, Space, defaults_in, settings_of, space_as_dict, with_settings
 
 if TYPE_CHECKING:
     import optuna
@@ -41,7 +41,7 @@ class TuneRequest:
 
     Attributes:
         studies, architecture, channels, epochs, settings, recipe, split_by, class_level, seed, device, simulated:
-            as in `nscweb.services.train.TrainRequest`; `epochs` are those of each trial.
+            as in `nscweb.services.train.train.TrainRequest`; `epochs` are those of each trial.
         out: folder of the search; the same request on the same folder goes on.
         trials: in all, over all parts of an interrupted search.
         sampler: ``gp`` (Gaussian process, as in Kim et al. 2023) or ``tpe``.
@@ -81,8 +81,8 @@ def tune(
         InputRefused: too few labelled cells.
         JobCancelled: somebody asked to stop; the same request goes on.
     """
-    from nscweb.services.train import TrainRequest, check_request, config_of
-    from nscweb.services.training_data import collect_data
+    from nscweb.services.train.train import TrainRequest, check_request, config_of
+    from nscweb.services.train.training_data import collect_data
     from nscweb.training.splits.plan import SplitPlan, make_split
 
     _check(request)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nscweb.services.tune_space import Choices, Space
+from nscweb.services.train.tune_space import Choices, Space
 
 if TYPE_CHECKING:
     import optuna

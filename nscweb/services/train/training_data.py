@@ -12,12 +12,12 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress
 from nscweb.core.recipe import InputRecipe
 from nscweb.core.samples import Sample, Study
-from nscweb.services.labelled import labelled_study
+from nscweb.services.train.labelled_folders import labelled_study
 from nscweb.store.cell_files import CellFile
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-    from nscweb.services.train import TrainRequest
+    from nscweb.services.train.train import TrainRequest
     from nscweb.training.card_writer import CardText
     from nscweb.training.data.dataset import CellFileSource, TrainingData
 

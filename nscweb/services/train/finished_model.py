@@ -13,7 +13,7 @@ from nscweb.core.errors import ModelError
 from nscweb.core.progress import CancelAsked, Progress
 
 if TYPE_CHECKING:
-    from nscweb.services.training_data import Collected
+    from nscweb.services.train.training_data import Collected
     from nscweb.training.data.dataset import TrainingData
     from nscweb.training.splits.plan import Split
 

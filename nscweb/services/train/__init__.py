@@ -1,0 +1,1 @@
+"""Training and searching for settings on studies with true classes."""
