@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from nscweb.core.card import read_card
 from nscweb.evaluation.ratios.corrected import estimate
 from nscweb.evaluation.scores.held_out import HeldOut
-from nscweb.services.mixtures import run_mixtures
+from nscweb.services.compare.mixtures import run_mixtures
 
 try:
     from benchmarks.ratios import APART, CLASSES, as_cells, scored, spread

@@ -18,7 +18,7 @@ from nscweb.evaluation.groups.equivalence import equivalence_table
 from nscweb.evaluation.groups.mixed_model import odds_ratios
 from nscweb.evaluation.groups.pair_tests import MOST_GAMES_HOWELL, group_tests
 from nscweb.evaluation.groups.spread import adjusted, anova_table
-from nscweb.services.counts import Count, compare_with_counts
+from nscweb.services.compare.staining_counts import Count, compare_with_counts
 
 # name: replicates of the two groups, share, rho of the two groups, cells (low, high; log-uniform)
 DESIGNS: dict[str, tuple[tuple[int, int], float, tuple[float, float], tuple[int, int]]] = {

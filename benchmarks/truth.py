@@ -29,8 +29,8 @@ from nscweb.evaluation.scores.intervals import wilson
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.held_out_file import read_held_out
 from nscweb.preprocess.cell_quality import measure, quality_flags
-from nscweb.services.comparison_tests import group_comparisons
-from nscweb.services.dashboard import DEFAULT_EXCLUDED
+from nscweb.services.compare.dashboard import DEFAULT_EXCLUDED
+from nscweb.services.compare.headline_tests import group_comparisons
 from nscweb.simulation.camera import PROFILES
 from nscweb.simulation.design import GROUPS, SimulatedSample, StudyDesign, plan_study
 from nscweb.simulation.sample_cells import draw_sample

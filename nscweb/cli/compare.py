@@ -50,7 +50,7 @@ def compare(
     with running(as_json) as console:
         from nscweb.core.errors import WrongUse
         from nscweb.core.timepoint import TimePoint
-        from nscweb.services.comparison import answer_of, comparison, default_fate, default_time, sentences
+        from nscweb.services.compare.comparison import answer_of, comparison, default_fate, default_time, sentences
         from nscweb.services.comparison_files import write_comparison
         from nscweb.services.predict.runs import get_run, latest_run
 

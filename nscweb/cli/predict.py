@@ -35,7 +35,7 @@ def predict(
     A prediction that was stopped goes on where it was when the same command is given again.
     """
     with running(as_json) as console:
-        from nscweb.services.dashboard import dashboard_data, warnings_of
+        from nscweb.services.compare.dashboard import dashboard_data, warnings_of
         from nscweb.services.export import export_run
         from nscweb.services.models import default_model
         from nscweb.services.predict.predict import predict_study

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nscweb.services import export
-from nscweb.services.comparison import Comparison
+from nscweb.services.compare.comparison import Comparison
 
 
 def write_comparison(found: Comparison, out_dir: Path) -> dict[str, Path]:

@@ -13,7 +13,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import StudyError
 from nscweb.core.flags import flag, pack
 from nscweb.core.run_record import Run
-from nscweb.services.dashboard import warnings_of
+from nscweb.services.compare.dashboard import warnings_of
 from nscweb.services.evaluation_parts import (
     Matrix,
     as_tuple,

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.core.flags import unpack
 from nscweb.core.run_record import Run
-from nscweb.services.calibration import set_words
-from nscweb.services.comparison import DEFAULT_METHOD, Comparison, comparison
-from nscweb.services.controls import control_names
-from nscweb.services.dashboard import Filters
+from nscweb.services.compare.comparison import DEFAULT_METHOD, Comparison, comparison
+from nscweb.services.compare.controls import control_names
+from nscweb.services.compare.dashboard import Filters
+from nscweb.services.compare.honest_scores import set_words
 from nscweb.services.export_provenance import NOTICE, filters_words, provenance_dict
 from nscweb.services.export_tables import groups_frame, samples_frame, tests_frame, time_labels
 from nscweb.services.predict.lights import lights_of

@@ -12,8 +12,8 @@ import pandas as pd
 from nscweb.core.flags import FLAGS
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
-from nscweb.services.controls import control_names
-from nscweb.services.dashboard import Filters
+from nscweb.services.compare.controls import control_names
+from nscweb.services.compare.dashboard import Filters
 from nscweb.services.export import counted, stated
 from nscweb.services.export_provenance import NOTICE, SIMULATED, filters_words
 from nscweb.services.predict.lights import lights_of

@@ -9,8 +9,8 @@ import pandas as pd
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
-from nscweb.services.controls import control_names
-from nscweb.services.dashboard import Filters
+from nscweb.services.compare.controls import control_names
+from nscweb.services.compare.dashboard import Filters
 from nscweb.services.export import counted, stated
 from nscweb.services.export_fcs import file_name
 from nscweb.services.predict.runs import get_run, prediction_table

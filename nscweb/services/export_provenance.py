@@ -9,8 +9,8 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.run_record import Run
 from nscweb.core.samples import sample_as_dict
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.comparison import Comparison
-from nscweb.services.dashboard import Filters, warnings_of
+from nscweb.services.compare.comparison import Comparison
+from nscweb.services.compare.dashboard import Filters, warnings_of
 from nscweb.services.predict.runs import sheet_changed, study_of
 from nscweb.services.study.gates import gates_changed, gates_of_run
 
@@ -74,7 +74,7 @@ def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
 
 def entered_counts(app: App, run: Run) -> list[dict[str, Any]]:
     """Counts by hand that predicted ratios are compared with, as the study has them now."""
-    from nscweb.services.counts import counts_of
+    from nscweb.services.compare.staining_counts import counts_of
 
     study = study_of(app, run)
     try:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.comparison import Comparison
-from nscweb.services.comparison_facts import cells_left_out
+from nscweb.services.compare.comparison import Comparison
+from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.export import cells_frame
 from nscweb.services.export_provenance import filters_words
 from nscweb.services.report_data import ReportData

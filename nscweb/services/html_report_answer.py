@@ -8,7 +8,7 @@ from typing import Any
 
 from nscweb.files.html_document import Html, bullets, figure, heading, paragraph, table
 from nscweb.files.svg import ROWS_OF_A_PAGE, ratio_rows, ratio_svg, stacked_svg
-from nscweb.services.comparison import answer_of
+from nscweb.services.compare.comparison import answer_of
 from nscweb.services.html_report_words import classes_in_threes, interval, light, p_text, percent, share
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_methods_statistics import control_words

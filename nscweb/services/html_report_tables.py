@@ -9,7 +9,7 @@ import pandas as pd
 
 from nscweb.core.flags import FLAG_NAMES, flag
 from nscweb.files.html_document import Html, bullets, heading, paragraph, table
-from nscweb.services.comparison_facts import cells_left_out
+from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.html_report_words import classes_in_threes, interval, light, number, p_text, percent, share
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_references import ADJUSTED

@@ -15,9 +15,9 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.comparison import DEFAULT_METHOD
-from nscweb.services.comparison_facts import cells_left_out
-from nscweb.services.dashboard import Filters
+from nscweb.services.compare.comparison import DEFAULT_METHOD
+from nscweb.services.compare.dashboard import Filters
+from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.export import cells_frame, figure_csv, stated
 from nscweb.services.export_tables import meanings
 from nscweb.services.export_xlsx import choices

@@ -19,8 +19,8 @@ from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
-from nscweb.services import calibration
-from nscweb.services.comparison import (
+from nscweb.services.compare import honest_scores as calibration
+from nscweb.services.compare.comparison import (
     DEFAULT_METHOD,
     Comparison,
     answer_of,
@@ -29,18 +29,18 @@ from nscweb.services.comparison import (
     default_time,
     sentences,
 )
-from nscweb.services.controls import control_names
-from nscweb.services.dashboard import Filters
-from nscweb.services.export_lights import with_light
+from nscweb.services.compare.controls import control_names
+from nscweb.services.compare.dashboard import Filters
+from nscweb.services.compare.group_lights import with_light
+from nscweb.services.compare.ratios import known_version
+from nscweb.services.compare.statistics import TestSettings, default_control
 from nscweb.services.export_provenance import entered_counts, notices, provenance_dict
 from nscweb.services.export_tables import fit_frame, groups_frame, replicates_frame, samples_frame, tests_frame, yes_no
 from nscweb.services.predict.runs import get_run, study_of, table_version
-from nscweb.services.ratios import known_version
 from nscweb.services.report_figures import figure_tables
 from nscweb.services.report_parts import COMPARED, Gathered
 from nscweb.services.report_scope import counted_samples, filtered_away
 from nscweb.services.report_statistics import add_statistics, settings_of
-from nscweb.services.statistics import TestSettings, default_control
 from nscweb.services.study.gates import funnel, gates_of_run
 
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ def _add_parts(
     progress: Progress,
 ) -> tuple[str, ...]:
     from nscweb.figures.differences import differences_data
+    from nscweb.services.compare.statistics import for_file
     from nscweb.services.report_scores import add_scores
-    from nscweb.services.statistics import for_file
 
     how, tests = add_statistics(app, found, kept, settings, progress, order)
     if len(tests):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nscweb.services.comparison import Comparison, answer_of, default_fate, times_of
-from nscweb.services.comparison_scores import score_bins
-from nscweb.services.counts import CIRCULAR
+from nscweb.services.compare.comparison import Comparison, answer_of, default_fate, times_of
+from nscweb.services.compare.score_spread import score_bins
+from nscweb.services.compare.staining_counts import CIRCULAR
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

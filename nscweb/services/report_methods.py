@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.comparison_facts import cells_counted
+from nscweb.services.compare.facts import cells_counted
 from nscweb.services.report_data import ReportData
 from nscweb.services.report_methods_statistics import ratio_sentences, test_sentences
 from nscweb.services.report_references import REFERENCES, cite, numbers, plural

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.comparison_facts import cells_counted
+from nscweb.services.compare.facts import cells_counted
 from nscweb.words.numbers import listed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nscweb.services.comparison import Comparison
+    from nscweb.services.compare.comparison import Comparison
 
 _MOST_NAMED = 6
 

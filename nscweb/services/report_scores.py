@@ -9,8 +9,10 @@ import pandas as pd
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import NscwebError
 from nscweb.core.progress import Progress, no_progress
-from nscweb.services import calibration, calibration_words, mixtures
-from nscweb.services.comparison import Comparison
+from nscweb.services.compare import honest_scores as calibration
+from nscweb.services.compare import honest_scores_words as calibration_words
+from nscweb.services.compare import mixtures
+from nscweb.services.compare.comparison import Comparison
 from nscweb.services.predict.light_tables import fitness_table
 from nscweb.services.report_parts import Gathered
 

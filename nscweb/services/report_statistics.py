@@ -11,11 +11,12 @@ import pandas as pd
 from nscweb.core.errors import NscwebError
 from nscweb.core.progress import Progress, no_progress
 from nscweb.evaluation.groups.direction import directed
-from nscweb.services import counts, courses, statistics
-from nscweb.services.comparison import Comparison
+from nscweb.services.compare import courses, statistics
+from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare.comparison import Comparison
+from nscweb.services.compare.statistics import Statistics, TestSettings, for_file
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report_parts import Gathered
-from nscweb.services.statistics import Statistics, TestSettings, for_file
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

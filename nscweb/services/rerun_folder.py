@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.samples import Sample, Study
+from nscweb.services.compare.staining_counts import Count, set_counts
 from nscweb.services.context import App, open_app
-from nscweb.services.counts import Count, set_counts
 
 if TYPE_CHECKING:
     from nscweb.store.files import DataFolder

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from nscweb.core.run_record import Run
-from nscweb.services.comparison_facts import cells_counted
+from nscweb.services.compare.facts import cells_counted
 from nscweb.services.context import App
 from nscweb.ui import cached, compare_controls, compare_view, filters, show
 from nscweb.ui.compare_controls import Asked

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from nscweb.services import comparison as comparisons
-from nscweb.services.comparison_facts import about_group
+from nscweb.services.compare import comparison as comparisons
+from nscweb.services.compare.facts import about_group
 from nscweb.ui.compare_controls import Asked
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import count, html, percent

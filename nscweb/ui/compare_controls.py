@@ -10,11 +10,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.estimates import METHODS
-from nscweb.services import comparison as comparisons
-from nscweb.services import statistics
-from nscweb.services.comparison import Comparison
+from nscweb.services.compare import comparison as comparisons
+from nscweb.services.compare import statistics
+from nscweb.services.compare.comparison import Comparison
+from nscweb.services.compare.dashboard import FilterOptions, Filters
 from nscweb.services.context import App
-from nscweb.services.dashboard import FilterOptions, Filters
 from nscweb.services.predict import runs
 from nscweb.ui import cached
 from nscweb.ui.filters import time_word

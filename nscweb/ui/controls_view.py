@@ -6,7 +6,7 @@ import streamlit as st
 
 from nscweb.core.errors import NscwebError
 from nscweb.core.run_record import Run
-from nscweb.services import controls
+from nscweb.services.compare import controls
 from nscweb.services.context import App
 from nscweb.services.predict import runs
 from nscweb.ui import show

@@ -8,7 +8,7 @@ import streamlit as st
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import NscwebError
 from nscweb.evaluation.groups.shared_error import SharedError
-from nscweb.services import counts
+from nscweb.services.compare import staining_counts as counts
 from nscweb.services.context import App
 from nscweb.services.predict.runs import study_of
 from nscweb.ui import show

@@ -6,7 +6,7 @@ import streamlit as st
 
 from nscweb.figures.sorting_threshold import enrichment_figure, sorting_figure
 from nscweb.services import export
-from nscweb.services.comparison import default_fate
+from nscweb.services.compare.comparison import default_fate
 from nscweb.services.context import App
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.sorting import sortable, sorting_sentence, sorting_table

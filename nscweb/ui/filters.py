@@ -13,7 +13,7 @@ from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.cells.cells import CellFilter, Truth
-from nscweb.services.dashboard import DEFAULT_EXCLUDED, FilterOptions, Filters
+from nscweb.services.compare.dashboard import DEFAULT_EXCLUDED, FilterOptions, Filters
 from nscweb.ui.text import plain
 
 _SORTS = {

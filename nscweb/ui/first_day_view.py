@@ -10,7 +10,7 @@ import streamlit as st
 
 from nscweb.evaluation.groups.time_course import Agreement
 from nscweb.figures.fate_over_time import bland_altman
-from nscweb.services.courses import Courses
+from nscweb.services.compare.courses import Courses
 from nscweb.ui import figures, show
 from nscweb.ui.filters import time_word
 from nscweb.ui.statistics_tables import Origin

@@ -8,7 +8,8 @@ from nscweb.core.card import CardEntry
 from nscweb.core.errors import NscwebError
 from nscweb.core.timepoint import TimePoint
 from nscweb.figures.reliability_and_sets import mixtures_data, mixtures_figure
-from nscweb.services import export, mixtures
+from nscweb.services import export
+from nscweb.services.compare import mixtures
 from nscweb.services.context import App
 from nscweb.ui import figures, show
 from nscweb.ui.text import plain

@@ -13,7 +13,7 @@ import streamlit as st
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.services import export, export_xlsx, report, report_data
-from nscweb.services.comparison import Comparison
+from nscweb.services.compare.comparison import Comparison
 from nscweb.services.context import App
 from nscweb.services.study.gates import gates_of_run
 from nscweb.ui import cached, compare_controls, filters, show

@@ -13,11 +13,13 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.figures.reliability_and_sets import reliability_figure, sets_data, sets_figure
-from nscweb.services import calibration, calibration_words, export
-from nscweb.services.comparison import Comparison
+from nscweb.services import export
+from nscweb.services.compare import honest_scores as calibration
+from nscweb.services.compare import honest_scores_words as calibration_words
+from nscweb.services.compare.comparison import Comparison
+from nscweb.services.compare.dashboard import Filters
+from nscweb.services.compare.group_lights import with_light
 from nscweb.services.context import App
-from nscweb.services.dashboard import Filters
-from nscweb.services.export_lights import with_light
 from nscweb.services.predict import runs
 from nscweb.ui import controls_view, figures, show
 from nscweb.ui.text import count, plain

@@ -9,9 +9,9 @@ import streamlit as st
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.run_record import Run
-from nscweb.services import statistics
+from nscweb.services.compare import statistics
+from nscweb.services.compare.statistics import TestSettings
 from nscweb.services.context import App
-from nscweb.services.statistics import TestSettings
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain
 

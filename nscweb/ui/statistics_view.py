@@ -10,11 +10,11 @@ from nscweb.core.run_record import Run
 from nscweb.evaluation.groups.direction import directed, in_order, rows_with
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.figures.differences import differences, differences_data
-from nscweb.services import statistics
-from nscweb.services.comparison import answer_of
+from nscweb.services.compare import statistics
+from nscweb.services.compare.comparison import answer_of
+from nscweb.services.compare.statistics import Statistics, TestSettings
+from nscweb.services.compare.statistics_words import needed_sentence
 from nscweb.services.context import App
-from nscweb.services.statistics import Statistics, TestSettings
-from nscweb.services.statistics_words import needed_sentence
 from nscweb.ui import counts_view, figures, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word

@@ -12,10 +12,10 @@ from nscweb.core.run_record import Run
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.figures import differences as drawn
 from nscweb.figures import fate_over_time as drawn_time
-from nscweb.services import courses, statistics
+from nscweb.services.compare import courses, statistics
+from nscweb.services.compare.courses import Courses, Doses
+from nscweb.services.compare.statistics import TestSettings
 from nscweb.services.context import App
-from nscweb.services.courses import Courses, Doses
-from nscweb.services.statistics import TestSettings
 from nscweb.ui import figures, first_day_view, show
 from nscweb.ui import statistics_tables as tables
 from nscweb.ui.filters import time_word

@@ -12,7 +12,7 @@ from app_walk import Walk, is_healthy, texts
 from drawn_runs import drawn_run
 
 from nscweb.core.run_record import Run
-from nscweb.services import comparison as comparisons
+from nscweb.services.compare import comparison as comparisons
 from nscweb.services.context import App
 from nscweb.services.predict.light_samples import fitness_warnings, light_sentences, run_warnings
 from nscweb.ui import answer_block, answer_view

@@ -15,9 +15,9 @@ from app_walk import Walk, is_healthy, texts
 from drawn_runs import drawn_run
 
 from nscweb.core.run_record import Run
-from nscweb.services import counts
+from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare.controls import use_controls
 from nscweb.services.context import App
-from nscweb.services.controls import use_controls
 from nscweb.services.report import write_report
 from nscweb.services.report_figures import FIGURES
 from nscweb.services.report_parts import BY_NAME, PARTS

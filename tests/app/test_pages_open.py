@@ -80,7 +80,7 @@ def test_an_unwritable_data_folder_is_one_clear_line(walk: Walk, tmp_path: Path,
 def test_an_unforeseen_error_gets_an_id_and_no_traceback(
     walk: Walk, data_folder: Path, app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from nscweb.services import dashboard
+    from nscweb.services.compare import dashboard
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("secret detail")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from app_walk import LABELLED, Walk, is_healthy, texts
 
-from nscweb.services.comparison import comparison
+from nscweb.services.compare.comparison import comparison
 from nscweb.services.context import App
 from nscweb.services.report import write_report
 from nscweb.services.rerun_reading import read_report

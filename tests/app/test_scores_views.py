@@ -10,7 +10,7 @@ from known_model import drawn_cells, with_held_out
 from streamlit.testing.v1 import AppTest
 
 from nscweb.core.card import read_card
-from nscweb.services import controls
+from nscweb.services.compare import controls
 from nscweb.services.context import App
 
 

@@ -10,9 +10,9 @@ from app_walk import LABELLED, is_healthy, texts
 from streamlit.testing.v1 import AppTest
 from test_statistics_tab import FULL, PAGE, frames, shown
 
-from nscweb.services import counts
+from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare.staining_counts import Count
 from nscweb.services.context import App
-from nscweb.services.counts import Count
 
 
 def test_mean_spread_and_interval_of_each_group_are_those_of_its_replicates(data_folder: Path) -> None:

@@ -11,9 +11,9 @@ from app_walk import LABELLED, is_healthy, texts
 from streamlit.testing.v1 import AppTest
 
 from nscweb.core.errors import WrongUse
-from nscweb.services import counts
+from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare.staining_counts import Count
 from nscweb.services.context import App
-from nscweb.services.counts import Count
 from nscweb.services.predict.runs import latest_run
 from nscweb.ui.statistics_help import help_of
 

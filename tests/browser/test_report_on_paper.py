@@ -13,8 +13,8 @@ from random_models import write_random_model
 from small_studies import add_study
 
 from nscweb.core.samples import Sample
+from nscweb.services.compare.dashboard import Filters
 from nscweb.services.context import open_app
-from nscweb.services.dashboard import Filters
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.report import write_report
 from nscweb.settings import Settings

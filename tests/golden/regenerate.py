@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from nscweb.core.run_record import Run
+from nscweb.services.compare.dashboard import DashboardData, dashboard_data
 from nscweb.services.context import App, open_app
-from nscweb.services.dashboard import DashboardData, dashboard_data
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import metrics_table
 from nscweb.services.models import default_model

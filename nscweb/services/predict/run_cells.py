@@ -16,8 +16,8 @@ from nscweb.services.predict.runs import class_scheme, get_run, prediction_table
 if TYPE_CHECKING:
     from nscweb.evaluation.ratios.cell_filters import FilterCounts
     from nscweb.evaluation.ratios.cell_scores import CellScores
+    from nscweb.services.compare.dashboard import Filters
     from nscweb.services.context import App
-    from nscweb.services.dashboard import Filters
 
 # A run of 500,000 cells and three classes takes 20 MB; whoever compares two runs keeps both.
 _KEPT_RUNS = 3
@@ -65,6 +65,6 @@ def filtered_cells(app: App, run: Run | str, filters: Filters) -> tuple[NDArray[
     Samples that the ratios are calibrated on are never counted: a result that is also its own measure says nothing.
     """
     from nscweb.evaluation.ratios.cell_filters import kept_cells
-    from nscweb.services.controls import control_names
+    from nscweb.services.compare.controls import control_names
 
     return kept_cells(run_cells(app, run), **asdict(filters), controls=control_names(app, run))

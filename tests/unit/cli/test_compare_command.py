@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from nscweb.cli.main import app as command
 from nscweb.services import export
-from nscweb.services.comparison import answer_of, comparison
+from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.context import open_app
 from nscweb.settings import Settings
 

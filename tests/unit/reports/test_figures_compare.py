@@ -16,8 +16,8 @@ from nscweb.figures import groups as figures_compare
 from nscweb.figures import ratio_stacks as figures_ratios
 from nscweb.figures.group_marks import add_signs, group_label
 from nscweb.figures.look import _rgb, contrast, ink_on
-from nscweb.services.comparison import Comparison, answer_of, comparison
-from nscweb.services.comparison_scores import score_bins
+from nscweb.services.compare.comparison import Comparison, answer_of, comparison
+from nscweb.services.compare.score_spread import score_bins
 from nscweb.services.context import open_app
 from nscweb.settings import Settings
 

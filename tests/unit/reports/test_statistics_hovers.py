@@ -11,7 +11,7 @@ from nscweb.evaluation.groups.time_course import agreement
 from nscweb.figures.differences import differences, dose_figure
 from nscweb.figures.fate_over_time import bland_altman, course_bands
 from nscweb.figures.reliability_and_sets import sets_figure
-from nscweb.services.courses import courses_of
+from nscweb.services.compare.courses import courses_of
 
 LONG = "Neurotrophin 4 fifty ng per ml, second lot"
 

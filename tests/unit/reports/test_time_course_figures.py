@@ -9,8 +9,8 @@ from nscweb.evaluation.groups.pair_tests import group_tests
 from nscweb.evaluation.groups.spread import anova_table
 from nscweb.evaluation.groups.time_course import agreement, earliest_days
 from nscweb.figures.fate_over_time import bland_altman, course_bands
-from nscweb.services.courses import courses_of
-from nscweb.services.statistics import for_file
+from nscweb.services.compare.courses import courses_of
+from nscweb.services.compare.statistics import for_file
 
 
 def rows_of(values: dict[tuple[str, float], list[float]]) -> pd.DataFrame:

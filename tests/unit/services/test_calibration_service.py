@@ -12,8 +12,10 @@ from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, ModelError, WrongUse
 from nscweb.evaluation.scores.reliability import reliabilities
-from nscweb.services import calibration, calibration_words, controls
-from nscweb.services.dashboard import Filters
+from nscweb.services.compare import controls
+from nscweb.services.compare import honest_scores as calibration
+from nscweb.services.compare import honest_scores_words as calibration_words
+from nscweb.services.compare.dashboard import Filters
 from nscweb.services.models import model_by_name
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table, table_version

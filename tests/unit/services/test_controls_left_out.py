@@ -10,16 +10,17 @@ import pytest
 from predicted import fresh_app
 from small_studies import simulated_study
 
-from nscweb.services import controls, export, report
-from nscweb.services.calibration import sets_of
-from nscweb.services.comparison import comparison
-from nscweb.services.comparison_scores import score_bins
-from nscweb.services.courses import courses_of
-from nscweb.services.dashboard import Filters, dashboard_data
+from nscweb.services import export, report
+from nscweb.services.compare import controls
+from nscweb.services.compare.comparison import comparison
+from nscweb.services.compare.courses import courses_of
+from nscweb.services.compare.dashboard import Filters, dashboard_data
+from nscweb.services.compare.honest_scores import sets_of
+from nscweb.services.compare.score_spread import score_bins
+from nscweb.services.compare.statistics import TestSettings, statistics_of
 from nscweb.services.export_tables import samples_frame
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.rerun import rerun
-from nscweb.services.statistics import TestSettings, statistics_of
 from nscweb.ui.dashboard_view import samples_table
 
 SAID = "ontrol sample, used for calibration"

@@ -11,8 +11,9 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import StoreError, WrongUse
 from nscweb.core.samples import Sample
 from nscweb.figures.differences import dose_figure
-from nscweb.services import counts, courses
-from nscweb.services.counts import Count
+from nscweb.services.compare import courses
+from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare.staining_counts import Count
 
 
 @pytest.fixture

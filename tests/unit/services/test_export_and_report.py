@@ -13,8 +13,8 @@ from predicted import fresh_app, predicted
 from small_studies import add_study, simulated_study
 
 from nscweb.core.samples import Sample
-from nscweb.services.comparison import comparison
-from nscweb.services.dashboard import DEFAULT_EXCLUDED, Filters, dashboard_data
+from nscweb.services.compare.comparison import comparison
+from nscweb.services.compare.dashboard import DEFAULT_EXCLUDED, Filters, dashboard_data
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import write_evaluation
 from nscweb.services.export import cells_csv, export_run, groups_csv, samples_csv

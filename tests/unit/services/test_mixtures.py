@@ -9,8 +9,8 @@ import pytest
 from known_model import CLASSES, drawn_cells, known_model
 
 from nscweb.core.errors import InputRefused, WrongUse
-from nscweb.services import mixtures
-from nscweb.services.mixtures import MIXTURE_COLUMNS, run_mixtures, times_of_mixtures
+from nscweb.services.compare import mixtures
+from nscweb.services.compare.mixtures import MIXTURE_COLUMNS, run_mixtures, times_of_mixtures
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from nscweb.core.errors import ModelError, WrongUse
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.estimates import GROUP_ESTIMATE_COLUMNS
 from nscweb.evaluation.scores.held_out import HeldOut
-from nscweb.services import ratios
+from nscweb.services.compare import ratios
+from nscweb.services.compare.dashboard import Filters
 from nscweb.services.context import App
-from nscweb.services.dashboard import Filters
 from nscweb.services.report_data import file_place
 
 SHARE = [0.1, 0.15, 0.75]

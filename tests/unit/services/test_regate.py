@@ -15,7 +15,7 @@ from small_studies import simulated_study
 from nscweb.core.flags import flag
 from nscweb.core.gates import DEFAULT_GATES
 from nscweb.inference.classifier import Classifier
-from nscweb.services.dashboard import GATES_CHANGED, Filters, dashboard_data, warnings_of
+from nscweb.services.compare.dashboard import GATES_CHANGED, Filters, dashboard_data, warnings_of
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import metrics_dict, write_evaluation
 from nscweb.services.export import tables

@@ -13,9 +13,9 @@ import pytest
 from drawn_runs import drawn_held_out, drawn_run
 
 from nscweb.core.run_record import Run
-from nscweb.services import ratios
+from nscweb.services.compare import ratios
+from nscweb.services.compare.dashboard import Filters
 from nscweb.services.context import App
-from nscweb.services.dashboard import Filters
 from nscweb.services.html_report import html_report
 from nscweb.services.html_report_words import interval
 from nscweb.services.report import write_report

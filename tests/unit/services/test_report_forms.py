@@ -21,7 +21,7 @@ from nscweb.core.flags import flag
 from nscweb.core.samples import Sample
 from nscweb.files.html_document import machine_part
 from nscweb.io.formats.feature_tables import read_population
-from nscweb.services.dashboard import Filters
+from nscweb.services.compare.dashboard import Filters
 from nscweb.services.export import cells_csv, with_header
 from nscweb.services.export_provenance import NOTICE, SIMULATED
 from nscweb.services.predict.lights import lights_of

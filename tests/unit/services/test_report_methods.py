@@ -10,7 +10,7 @@ from predicted import predicted
 
 from nscweb.core.samples import Sample
 from nscweb.evaluation.scores.reliability import reliabilities
-from nscweb.services import ratios
+from nscweb.services.compare import ratios
 from nscweb.services.context import App
 from nscweb.services.html_report import html_report
 from nscweb.services.report_data import ReportData, report_data

@@ -12,7 +12,7 @@ import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 from predicted import predicted
 
-from nscweb.services import ratios
+from nscweb.services.compare import ratios
 from nscweb.services.context import App
 from nscweb.services.report import write_report
 

@@ -12,7 +12,7 @@ from random_models import write_random_model
 from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, StudyNotFound
-from nscweb.services.counts import Count, set_counts
+from nscweb.services.compare.staining_counts import Count, set_counts
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.report import write_report
 from nscweb.services.report_parts import COMPARED

@@ -13,8 +13,8 @@ from drawn_runs import drawn_run, grid
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import filter_predictions
 from nscweb.evaluation.ratios.counted import sample_ratios
+from nscweb.services.compare.dashboard import Filters, dashboard_data
 from nscweb.services.context import App, open_app
-from nscweb.services.dashboard import Filters, dashboard_data
 from nscweb.services.predict.run_cells import filtered_cells, run_cells
 from nscweb.services.predict.runs import prediction_table
 from nscweb.settings import Settings

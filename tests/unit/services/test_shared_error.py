@@ -11,10 +11,10 @@ from predicted import fresh_app
 from nscweb.evaluation.groups.means import group_estimates, replicate_rows
 from nscweb.evaluation.groups.shared_error import shared_error
 from nscweb.evaluation.groups.time_course import time_course
-from nscweb.services import ratios
-from nscweb.services.comparison import comparison
-from nscweb.services.counts import Count, compare_with_counts
-from nscweb.services.statistics import TestSettings, equivalence_of, odds_of, statistics_of
+from nscweb.services.compare import ratios
+from nscweb.services.compare.comparison import comparison
+from nscweb.services.compare.staining_counts import Count, compare_with_counts
+from nscweb.services.compare.statistics import TestSettings, equivalence_of, odds_of, statistics_of
 
 KEYS = ["group", "time_h", "class"]
 
@@ -27,7 +27,7 @@ def found(tmp_path_factory):
     shares = {(name, 24.0, number): share for name, share in far.items() for number in range(1, 6)}
     with pytest.MonkeyPatch.context() as patch:
         held = drawn_held_out([24.0], cells=600, sharpness=1.0)
-        patch.setattr("nscweb.services.ratios.held_out_of", lambda *_: held)
+        patch.setattr("nscweb.services.compare.ratios.held_out_of", lambda *_: held)
         run = drawn_run(app, "Shared", shares, cells=800, sharpness=1.0)
         made = comparison(app, run, control="NT4")
         assert ratios.estimates_of(app, run).method == made.estimates.method == "pacc"

@@ -15,10 +15,11 @@ import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
 from nscweb.evaluation.scores.held_out import HeldOut
-from nscweb.services import calibration, courses, ratios
-from nscweb.services.comparison import answer_of, comparison
+from nscweb.services.compare import courses, ratios
+from nscweb.services.compare import honest_scores as calibration
+from nscweb.services.compare.comparison import answer_of, comparison
+from nscweb.services.compare.dashboard import Filters
 from nscweb.services.context import App, open_app
-from nscweb.services.dashboard import Filters
 from nscweb.settings import Settings
 from nscweb.words.headline import Answer
 

@@ -189,7 +189,7 @@ def _controls(app: App, run: Run) -> tuple[HeldOut | None, str]:
 def _read(app: App, run: Run, study: Study, names: Sequence[str]) -> tuple[HeldOut | None, str]:
     from nscweb.evaluation.ratios.cell_filters import kept_cells
     from nscweb.evaluation.scores.held_out import HeldOut
-    from nscweb.services.dashboard import Filters
+    from nscweb.services.compare.dashboard import Filters
     from nscweb.services.predict.run_cells import run_cells
 
     cells = run_cells(app, run)

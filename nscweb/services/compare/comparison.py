@@ -12,14 +12,14 @@ import pandas as pd
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.run_record import Run
-from nscweb.services import dashboard
-from nscweb.services.comparison_lights import with_lights, with_replicates
-from nscweb.services.comparison_tests import group_comparisons
-from nscweb.services.dashboard import DashboardData, Filters
+from nscweb.services.compare import dashboard
+from nscweb.services.compare.dashboard import DashboardData, Filters
+from nscweb.services.compare.group_lights import with_lights, with_replicates
+from nscweb.services.compare.headline_tests import group_comparisons
+from nscweb.services.compare.ratios import estimates_of, known_version
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.run_cells import cells_key
 from nscweb.services.predict.runs import get_run, one_look
-from nscweb.services.ratios import estimates_of, known_version
 
 if TYPE_CHECKING:
     from nscweb.evaluation.groups.shared_error import SharedError
@@ -234,7 +234,7 @@ def lead_at(found: Comparison, fate: str, time_h: float) -> Answer:
 
 
 def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
-    from nscweb.services.comparison_facts import facts_of
+    from nscweb.services.compare.facts import facts_of
     from nscweb.words.cautions import moved
     from nscweb.words.earliest import how_early, over_times
     from nscweb.words.headline import answer

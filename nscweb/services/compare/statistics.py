@@ -114,7 +114,7 @@ def statistics_of(
     """
     from nscweb.evaluation.groups.pair_tests import group_tests
     from nscweb.evaluation.groups.spread import anova_table, summary_table
-    from nscweb.services.statistics_words import tested_sentences
+    from nscweb.services.compare.statistics_words import tested_sentences
 
     shown = _narrowed(rows, settings)
     control = _control(app, run, shown, settings)

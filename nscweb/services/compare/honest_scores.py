@@ -15,16 +15,16 @@ from nscweb.core.card import CardEntry
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused, ModelNotFound
 from nscweb.core.run_record import Run
-from nscweb.services.calibration_words import coverage_sentence
-from nscweb.services.controls import control_names, controls_sentence, held_out_from_controls
+from nscweb.services.compare.controls import control_names, controls_sentence, held_out_from_controls
+from nscweb.services.compare.honest_scores_words import coverage_sentence
 from nscweb.services.predict.runs import class_scheme, get_run, prediction_table
 
 if TYPE_CHECKING:
     from nscweb.evaluation.scores.conformal import Coverage, Thresholds
     from nscweb.evaluation.scores.held_out import HeldOut
     from nscweb.evaluation.scores.reliability import Reliability
+    from nscweb.services.compare.dashboard import Filters
     from nscweb.services.context import App
-    from nscweb.services.dashboard import Filters
 
 DEFAULT_ALPHA = 0.10
 SET_COLUMNS: tuple[str, ...] = ("sample_id", "group", "time_h", "replicate", "cells", "set", "count", "share")
@@ -142,7 +142,7 @@ def sets_of(app: App, run: Run | str, filters: Filters | None = None, alpha: flo
         WrongUse: `alpha` is not between 0 and 1.
     """
     from nscweb.evaluation.scores.conformal import ordered_codes, prediction_sets, set_codes, set_word, share_of_sets
-    from nscweb.services.dashboard import Filters
+    from nscweb.services.compare.dashboard import Filters
     from nscweb.services.predict.run_cells import filtered_cells, run_cells
 
     found = get_run(app, run)

@@ -11,7 +11,7 @@ import numpy as np
 
 from nscweb.core.errors import ModelError
 from nscweb.core.run_record import Run
-from nscweb.services.calibration import known_cells
+from nscweb.services.compare.honest_scores import known_cells
 from nscweb.services.predict.run_cells import cells_key, filtered_cells, run_cells
 from nscweb.services.predict.runs import get_run
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from nscweb.core.card import CardEntry
     from nscweb.evaluation.ratios.estimates import Estimates
     from nscweb.evaluation.scores.held_out import HeldOut
+    from nscweb.services.compare.dashboard import Filters
     from nscweb.services.context import App
-    from nscweb.services.dashboard import Filters
 
 _KEPT = 16
 _kept: OrderedDict[tuple[object, ...], Estimates] = OrderedDict()
@@ -84,7 +84,7 @@ def estimates_of(app: App, run: Run | str, filters: Filters | None = None, metho
         WrongUse: `method` is not one of `nscweb.evaluation.ratios.estimates.METHODS`.
     """
     from nscweb.evaluation.ratios.corrected import estimate
-    from nscweb.services.dashboard import Filters
+    from nscweb.services.compare.dashboard import Filters
 
     found = get_run(app, run)
     chosen = filters or Filters()

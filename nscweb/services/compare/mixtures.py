@@ -136,7 +136,7 @@ def run_mixtures(
 
 
 def _held(entry: CardEntry) -> HeldOut:
-    from nscweb.services.calibration import NO_HELD_OUT, held_out_of_model
+    from nscweb.services.compare.honest_scores import NO_HELD_OUT, held_out_of_model
 
     held = held_out_of_model(entry)
     if held is None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.run_record import Run
-from nscweb.services.export_lights import worst_light
+from nscweb.services.compare.group_lights import worst_light
 from nscweb.services.predict.runs import get_run, study_of
 
 if TYPE_CHECKING:

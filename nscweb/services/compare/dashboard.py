@@ -109,7 +109,7 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
         StoreError: there is no such run or its table is damaged.
     """
     from nscweb.evaluation.ratios.counted import cell_ratios, group_ratios
-    from nscweb.services.controls import control_names
+    from nscweb.services.compare.controls import control_names
 
     found = get_run(app, run)
     chosen = filters or Filters()
@@ -145,8 +145,8 @@ def warnings_of(app: App, run: Run | str, names: Collection[str] | None = None) 
     Args:
         names: samples that are shown; sentences about samples speak of these. None means all.
     """
-    from nscweb.services.controls import left_out_sentence
-    from nscweb.services.courses import mixed_doses
+    from nscweb.services.compare.controls import left_out_sentence
+    from nscweb.services.compare.courses import mixed_doses
     from nscweb.services.predict.light_samples import run_warnings
 
     found = get_run(app, run)
