@@ -51,8 +51,8 @@ def compare(
         from nscweb.core.errors import WrongUse
         from nscweb.core.timepoint import TimePoint
         from nscweb.services.compare.comparison import answer_of, comparison, default_fate, default_time, sentences
-        from nscweb.services.comparison_files import write_comparison
         from nscweb.services.predict.runs import get_run, latest_run
+        from nscweb.services.report.comparison_files import write_comparison
 
         opened = console.open(data_dir)
         chosen = get_run(opened, run) if run else latest_run(opened, study)

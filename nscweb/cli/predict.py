@@ -36,9 +36,9 @@ def predict(
     """
     with running(as_json) as console:
         from nscweb.services.compare.dashboard import dashboard_data, warnings_of
-        from nscweb.services.export import export_run
         from nscweb.services.models import default_model
         from nscweb.services.predict.predict import predict_study
+        from nscweb.services.report.export import export_run
 
         opened = console.open(data_dir)
         chosen = model or default_model(opened).card.name

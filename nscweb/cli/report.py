@@ -59,7 +59,7 @@ def report(
         from nscweb.core.timepoint import TimePoint
         from nscweb.services.compare.dashboard import Filters
         from nscweb.services.predict.runs import get_run, latest_run
-        from nscweb.services.report import ENDINGS, write_report
+        from nscweb.services.report.report import ENDINGS, write_report
 
         opened = console.open(data_dir)
         if run[:1] == "r" and run[1:].isdigit():
@@ -107,7 +107,7 @@ def rerun(
     Ends with code 1 when a number differs.
     """
     with running(as_json) as console:
-        from nscweb.services import rerun as again
+        from nscweb.services.report import rerun as again
 
         opened = console.open(data_dir)
         result = again.rerun(opened, report, out=out, progress=console.progress, device=device)

@@ -186,7 +186,7 @@ def comparison_dict(found: ModelComparison) -> dict[str, Any]:
 
 def write_comparison(found: ModelComparison, out_dir: Path) -> dict[str, Path]:
     """Write ``comparison.json``, and differences, McNemar's table and disagreements as CSV; file name -> path."""
-    from nscweb.services.export import figure_csv
+    from nscweb.services.report.export import figure_csv
     from nscweb.store.files import atomic_write
 
     text = json.dumps(comparison_dict(found), indent=2, ensure_ascii=False, allow_nan=False)

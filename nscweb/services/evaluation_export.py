@@ -17,7 +17,7 @@ from nscweb.core.timepoint import TimePoint
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.evaluation_parts import Matrix
 from nscweb.services.evaluation_split import CurveBands, PartEvaluation, bands_table, parts_table
-from nscweb.services.export import figure_csv
+from nscweb.services.report.export import figure_csv
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -10,7 +10,7 @@ import streamlit as st
 
 from nscweb.core.card import ModelCard
 from nscweb.figures.shortcut_checks import audit_figures, robustness_data, swap_data
-from nscweb.services import export
+from nscweb.services.report import export
 from nscweb.ui import figures, show
 
 AUDIT_HELP = (

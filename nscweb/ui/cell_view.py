@@ -10,11 +10,12 @@ import streamlit as st
 
 from nscweb.core.flags import FLAGS, flag
 from nscweb.core.run_record import Run
-from nscweb.services import export, models
+from nscweb.services import models
 from nscweb.services.cells.cells import CellFilter, GalleryCell, GalleryPage
 from nscweb.services.cells.explain import COLOUR_STOPS
 from nscweb.services.context import App
 from nscweb.services.predict.runs import class_scheme
+from nscweb.services.report import export
 from nscweb.ui import cached, gallery, show
 from nscweb.ui.text import percent
 

@@ -10,11 +10,11 @@ import streamlit as st
 from nscweb.figures import group_data as figures_compare_data
 from nscweb.figures import group_times as figures_compare_time
 from nscweb.figures import groups as figures_compare
-from nscweb.services import export
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.compare import score_spread as comparison_scores
 from nscweb.services.compare import staining_counts as counts
 from nscweb.services.context import App
+from nscweb.services.report import export
 from nscweb.ui import figures, show
 from nscweb.ui.answer_view import answer_html
 from nscweb.ui.compare_controls import Asked

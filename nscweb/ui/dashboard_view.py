@@ -9,10 +9,10 @@ import streamlit as st
 
 from nscweb.evaluation.ratios.cell_filters import USED_FOR_CALIBRATION
 from nscweb.figures.ratio_stacks import stacked_ratios, stacked_ratios_data
-from nscweb.services import export
 from nscweb.services.compare.comparison import Comparison
 from nscweb.services.compare.dashboard import DashboardData
 from nscweb.services.compare.facts import cells_counted, cells_left_out
+from nscweb.services.report import export
 from nscweb.ui import compare_view, figures, show
 from nscweb.ui.compare_controls import Asked
 from nscweb.ui.filters import time_word

@@ -11,7 +11,6 @@ import streamlit as st
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.figures.two_models import difference_by_time_figure, difference_figure
-from nscweb.services import export
 from nscweb.services.cells.cells import GalleryCell
 from nscweb.services.compare_models import (
     KINDS,
@@ -23,6 +22,7 @@ from nscweb.services.compare_models import (
 )
 from nscweb.services.context import App
 from nscweb.services.predict.runs import study_of
+from nscweb.services.report import export
 from nscweb.ui import evaluation_cached, figures, frame, gallery, picker, show
 from nscweb.ui.cards import metric_word
 from nscweb.ui.text import count, percent, plain

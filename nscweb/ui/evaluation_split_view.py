@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from nscweb.services import export
 from nscweb.services.context import App
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.evaluation_split import SPLITS, PartEvaluation, parts_table, wide_table
+from nscweb.services.report import export
 from nscweb.ui import evaluation_cached
 from nscweb.ui.cards import METRIC_HELP, metric_word
 from nscweb.ui.text import plain

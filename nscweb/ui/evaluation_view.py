@@ -12,11 +12,11 @@ from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.figures.accuracy import accuracy_by_time, accuracy_by_time_data, shortcut_bars, shortcut_bars_data
 from nscweb.figures.confusion_and_curves import Area, confusion_data, confusion_figure, pr_figure, roc_figure
-from nscweb.services import export
 from nscweb.services.context import App
 from nscweb.services.evaluate import Evaluation
 from nscweb.services.evaluation_export import metrics_table
 from nscweb.services.evaluation_split import MACRO, CurveBands, PartEvaluation, curves_with_bands
+from nscweb.services.report import export
 from nscweb.services.study.populations import known_classes
 from nscweb.ui import figures, frame, show
 from nscweb.ui.cards import METRIC_HELP, metric_word

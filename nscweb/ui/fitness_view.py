@@ -9,10 +9,10 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.figures.sample_distances import fitness_data, fitness_dots
-from nscweb.services import export
 from nscweb.services.context import App
 from nscweb.services.predict.light_tables import fitness_table, lights_table
 from nscweb.services.predict.lights import GREEN, LIGHTS, NOT_JUDGED
+from nscweb.services.report import export
 from nscweb.ui import figures, show
 from nscweb.ui.text import count, html
 from nscweb.words.marks import MARK_HELP, mark, mark_colour

@@ -11,8 +11,8 @@ from nscweb.core.gates import DEFAULT_GATES, GATE_NAMES, Gates
 from nscweb.core.samples import Study
 from nscweb.figures.gate_histogram import gate_histogram, gate_histogram_data
 from nscweb.figures.look import figure_config
-from nscweb.services import export
 from nscweb.services.context import App
+from nscweb.services.report import export
 from nscweb.services.study import gates as services
 from nscweb.services.study.gates import ExampleCell, GateInfo
 from nscweb.ui import figures, gallery, show

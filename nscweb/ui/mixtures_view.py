@@ -8,9 +8,9 @@ from nscweb.core.card import CardEntry
 from nscweb.core.errors import NscwebError
 from nscweb.core.timepoint import TimePoint
 from nscweb.figures.reliability_and_sets import mixtures_data, mixtures_figure
-from nscweb.services import export
 from nscweb.services.compare import mixtures
 from nscweb.services.context import App
+from nscweb.services.report import export
 from nscweb.ui import figures, show
 from nscweb.ui.text import plain
 

@@ -10,9 +10,10 @@ from nscweb.core.findings import Finding, FindingLog
 from nscweb.figures.accuracy import accuracy_by_time_data
 from nscweb.figures.confusion_and_curves import confusion_data, curves_data
 from nscweb.figures.model_history import card_curves, card_figures, training_curves_data
-from nscweb.services import export, models
+from nscweb.services import models
 from nscweb.services.context import App
 from nscweb.services.predict import predict
+from nscweb.services.report import export
 from nscweb.ui import figures, mixtures_view, scores_view, show
 from nscweb.ui.cards import METRIC_HELP, draw_details, draw_intro, headline, origin_sentence
 from nscweb.ui.text import plain

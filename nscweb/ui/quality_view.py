@@ -8,10 +8,10 @@ from nscweb.core.flags import FLAGS, flag
 from nscweb.core.samples import Study
 from nscweb.figures.flag_counts import quality_funnel, quality_funnel_data
 from nscweb.figures.sample_illumination import FEATURES, illumination_data, illumination_dots
-from nscweb.services import export
 from nscweb.services.compare.dashboard import DEFAULT_EXCLUDED
 from nscweb.services.context import App
-from nscweb.services.features import features_csv
+from nscweb.services.report import export
+from nscweb.services.report.features import features_csv
 from nscweb.services.study import study as studies
 from nscweb.ui import cached, figures, filters, show
 from nscweb.ui.text import plain

@@ -12,9 +12,11 @@ import streamlit as st
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
-from nscweb.services import export, export_xlsx, report, report_data
 from nscweb.services.compare.comparison import Comparison
 from nscweb.services.context import App
+from nscweb.services.report import content as report_data
+from nscweb.services.report import export, report
+from nscweb.services.report import workbook_sheets as export_xlsx
 from nscweb.services.study.gates import gates_of_run
 from nscweb.ui import cached, compare_controls, filters, show
 from nscweb.ui.report_bar import progress_bar

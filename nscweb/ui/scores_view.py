@@ -13,7 +13,6 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.figures.reliability_and_sets import reliability_figure, sets_data, sets_figure
-from nscweb.services import export
 from nscweb.services.compare import honest_scores as calibration
 from nscweb.services.compare import honest_scores_words as calibration_words
 from nscweb.services.compare.comparison import Comparison
@@ -21,6 +20,7 @@ from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.group_lights import with_light
 from nscweb.services.context import App
 from nscweb.services.predict import runs
+from nscweb.services.report import export
 from nscweb.ui import controls_view, figures, show
 from nscweb.ui.text import count, plain
 

@@ -11,8 +11,8 @@ import streamlit as st
 from nscweb.core.errors import NscwebError
 from nscweb.figures.training_curves import search_progress, search_setting, trials_data
 from nscweb.jobs import queue
-from nscweb.services import export
 from nscweb.services.context import App
+from nscweb.services.report import export
 from nscweb.services.train import search_jobs, tune_space
 from nscweb.services.train.search_jobs import Search
 from nscweb.services.train.train import TrainRequest

@@ -10,11 +10,11 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.figures.group_marks import counted_how
-from nscweb.services import export
 from nscweb.services.compare.comparison import Comparison
 from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.group_lights import with_light
 from nscweb.services.compare.statistics import for_file
+from nscweb.services.report import export
 from nscweb.ui.filters import time_word
 from nscweb.ui.statistics_help import ALONE, PAIR, help_of
 from nscweb.ui.text import plain

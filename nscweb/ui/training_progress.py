@@ -8,8 +8,8 @@ from nscweb.core.errors import NscwebError
 from nscweb.figures.model_history import training_curves_data
 from nscweb.figures.training_curves import live_curves
 from nscweb.jobs import queue
-from nscweb.services import export
 from nscweb.services.context import App
+from nscweb.services.report import export
 from nscweb.services.train import training_jobs
 from nscweb.services.train.training_jobs import Training
 from nscweb.ui import cards, figures, frame, jobs, model_view, show

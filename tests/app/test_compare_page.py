@@ -12,10 +12,10 @@ from drawn_runs import drawn_run
 
 from nscweb.core.run_record import Run
 from nscweb.figures.group_data import difference_data
-from nscweb.services import export
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.context import App
-from nscweb.services.report_data import figure_tables, report_data
+from nscweb.services.report import export
+from nscweb.services.report.content import figure_tables, report_data
 from nscweb.ui.compare_tabs import TABS
 
 SHARES = {

@@ -18,10 +18,10 @@ from nscweb.core.run_record import Run
 from nscweb.services.compare import staining_counts as counts
 from nscweb.services.compare.controls import use_controls
 from nscweb.services.context import App
-from nscweb.services.report import write_report
-from nscweb.services.report_figures import FIGURES
-from nscweb.services.report_parts import BY_NAME, PARTS
-from nscweb.services.rerun_compare import _apart, _plain
+from nscweb.services.report.figure_data import FIGURES
+from nscweb.services.report.parts import BY_NAME, PARTS
+from nscweb.services.report.report import write_report
+from nscweb.services.report.rerun_compare import _apart, _plain
 from nscweb.ui import figures
 from nscweb.ui.compare_tabs import TABS
 

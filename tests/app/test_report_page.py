@@ -9,8 +9,8 @@ from app_walk import LABELLED, Walk, is_healthy, texts
 
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.context import App
-from nscweb.services.report import write_report
-from nscweb.services.rerun_reading import read_report
+from nscweb.services.report.report import write_report
+from nscweb.services.report.rerun_folder import read_report
 from nscweb.ui import report_files
 from nscweb.ui.report_bar import bar_words
 

@@ -16,7 +16,7 @@ from nscweb.core.samples import Sample
 from nscweb.services.compare.dashboard import Filters
 from nscweb.services.context import open_app
 from nscweb.services.predict.predict import predict_study
-from nscweb.services.report import write_report
+from nscweb.services.report.report import write_report
 from nscweb.settings import Settings
 
 GROUPS = ("CNTF", "LDH-NT3", "MT", "NGF", "NT3", "NT4", "RA+SHH", "astrocyte medium", "oligodendrocyte medium")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.run_record import Run
-from nscweb.services.export import export_run
 from nscweb.services.models import model_by_name
 from nscweb.services.predict.runs import get_run, latest_run, list_runs, prediction_table, table_version
+from nscweb.services.report.export import export_run
 from nscweb.services.study.gates import gates_changed
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from drawn_runs import drawn_run, grid
 from typer.testing import CliRunner
 
 from nscweb.cli.main import app as command
-from nscweb.services import export
 from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.context import open_app
+from nscweb.services.report import export
 from nscweb.settings import Settings
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from nscweb.cli.main import app as command
 from nscweb.services.context import open_app
-from nscweb.services.rerun_reading import read_report
+from nscweb.services.report.rerun_folder import read_report
 from nscweb.settings import Settings
 
 

@@ -10,7 +10,6 @@ import pytest
 from predicted import fresh_app
 from small_studies import simulated_study
 
-from nscweb.services import export, report
 from nscweb.services.compare import controls
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.courses import courses_of
@@ -18,9 +17,10 @@ from nscweb.services.compare.dashboard import Filters, dashboard_data
 from nscweb.services.compare.honest_scores import sets_of
 from nscweb.services.compare.score_spread import score_bins
 from nscweb.services.compare.statistics import TestSettings, statistics_of
-from nscweb.services.export_tables import samples_frame
 from nscweb.services.predict.predict import predict_study
-from nscweb.services.rerun import rerun
+from nscweb.services.report import export, report
+from nscweb.services.report.rerun import rerun
+from nscweb.services.report.sample_tables import samples_frame
 from nscweb.ui.dashboard_view import samples_table
 
 SAID = "ontrol sample, used for calibration"

@@ -16,9 +16,9 @@ from random_models import FATES
 
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import write_evaluation
-from nscweb.services.features import features_csv
 from nscweb.services.predict.predict import predict_study
-from nscweb.services.report import run_zip
+from nscweb.services.report.features import features_csv
+from nscweb.services.report.report import run_zip
 from nscweb.services.study.study import export_sheet, get_study, import_sheet, import_study, skipped_csv
 from nscweb.simulation.small_tiff import tiff_bytes
 

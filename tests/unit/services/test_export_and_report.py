@@ -17,9 +17,9 @@ from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.dashboard import DEFAULT_EXCLUDED, Filters, dashboard_data
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import write_evaluation
-from nscweb.services.export import cells_csv, export_run, groups_csv, samples_csv
 from nscweb.services.predict.predict import predict_study
-from nscweb.services.report import run_zip
+from nscweb.services.report.export import cells_csv, export_run, groups_csv, samples_csv
+from nscweb.services.report.report import run_zip
 
 
 def _read(data: bytes) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pytest
 from predicted import fresh_app
 from small_studies import simulated_study
 
-from nscweb.services.features import feature_table, features_csv
+from nscweb.services.report.features import feature_table, features_csv
 from nscweb.store.columns import FurtherColumns, write_columns
 
 

@@ -17,7 +17,7 @@ from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.services.compare import ratios
 from nscweb.services.compare.dashboard import Filters
 from nscweb.services.context import App
-from nscweb.services.report_data import file_place
+from nscweb.services.report.content import file_place
 
 SHARE = [0.1, 0.15, 0.75]
 

@@ -18,10 +18,10 @@ from nscweb.inference.classifier import Classifier
 from nscweb.services.compare.dashboard import GATES_CHANGED, Filters, dashboard_data, warnings_of
 from nscweb.services.evaluate import evaluate_run
 from nscweb.services.evaluation_export import metrics_dict, write_evaluation
-from nscweb.services.export import tables
 from nscweb.services.predict import predict as prediction_run
 from nscweb.services.predict.predict import list_runs, predict_study, prediction_table, run_for, table_version
-from nscweb.services.report import run_zip
+from nscweb.services.report.export import tables
+from nscweb.services.report.report import run_zip
 from nscweb.services.study.gates import gates_changed, gates_of_run, set_gates
 
 CHOSEN = DEFAULT_GATES.changed(area_low=150.0, focus=0.9)

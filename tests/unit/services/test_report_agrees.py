@@ -16,11 +16,11 @@ from nscweb.core.run_record import Run
 from nscweb.services.compare import ratios
 from nscweb.services.compare.dashboard import Filters
 from nscweb.services.context import App
-from nscweb.services.html_report import html_report
-from nscweb.services.html_report_words import interval
-from nscweb.services.report import write_report
-from nscweb.services.report_data import ReportData, report_data
-from nscweb.services.report_methods import methods_parts
+from nscweb.services.report.content import ReportData, report_data
+from nscweb.services.report.html_numbers import interval
+from nscweb.services.report.html_report import html_report
+from nscweb.services.report.methods import methods_parts
+from nscweb.services.report.report import write_report
 
 DAY = 24.0
 # (group, time, replicate) -> astrocyte, oligodendrocyte, neuron

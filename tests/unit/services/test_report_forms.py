@@ -22,17 +22,17 @@ from nscweb.core.samples import Sample
 from nscweb.files.html_document import machine_part
 from nscweb.io.formats.feature_tables import read_population
 from nscweb.services.compare.dashboard import Filters
-from nscweb.services.export import cells_csv, with_header
-from nscweb.services.export_provenance import NOTICE, SIMULATED
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table
-from nscweb.services.report import write_report
-from nscweb.services.report_data import report_data
-from nscweb.services.report_figures import FIGURES
-from nscweb.services.report_parts import ALSO_COMPARED, COMPARED, PARTS
-from nscweb.services.rerun_compare import compare_tables
-from nscweb.services.rerun_reading import read_report
+from nscweb.services.report.content import report_data
+from nscweb.services.report.export import cells_csv, with_header
+from nscweb.services.report.figure_data import FIGURES
+from nscweb.services.report.origin import NOTICE, SIMULATED
+from nscweb.services.report.parts import ALSO_COMPARED, COMPARED, PARTS
+from nscweb.services.report.report import write_report
+from nscweb.services.report.rerun_compare import compare_tables
+from nscweb.services.report.rerun_folder import read_report
 
 EVIL = '<img src=x onerror="alert(1)">&</script><b>'
 

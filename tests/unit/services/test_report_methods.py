@@ -12,9 +12,9 @@ from nscweb.core.samples import Sample
 from nscweb.evaluation.scores.reliability import reliabilities
 from nscweb.services.compare import ratios
 from nscweb.services.context import App
-from nscweb.services.html_report import html_report
-from nscweb.services.report_data import ReportData, report_data
-from nscweb.services.report_methods import methods_parts
+from nscweb.services.report.content import ReportData, report_data
+from nscweb.services.report.html_report import html_report
+from nscweb.services.report.methods import methods_parts
 
 # Words of the pages that no journal would take.
 OURS = ("trust light", "doubtful", "over the 1", "taken as shown", "got a")

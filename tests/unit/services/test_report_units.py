@@ -14,7 +14,7 @@ from predicted import predicted
 
 from nscweb.services.compare import ratios
 from nscweb.services.context import App
-from nscweb.services.report import write_report
+from nscweb.services.report.report import write_report
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from small_studies import simulated_study
 from nscweb.core.errors import InputRefused, StudyNotFound
 from nscweb.services.compare.staining_counts import Count, set_counts
 from nscweb.services.predict.predict import predict_study
-from nscweb.services.report import write_report
-from nscweb.services.report_parts import COMPARED
-from nscweb.services.rerun import rerun
-from nscweb.services.rerun_compare import compare_tables
+from nscweb.services.report.parts import COMPARED
+from nscweb.services.report.report import write_report
+from nscweb.services.report.rerun import rerun
+from nscweb.services.report.rerun_compare import compare_tables
 from nscweb.services.study.quality import get_gates, set_gates
 
 

@@ -34,13 +34,20 @@ from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.group_lights import with_light
 from nscweb.services.compare.ratios import known_version
 from nscweb.services.compare.statistics import TestSettings, default_control
-from nscweb.services.export_provenance import entered_counts, notices, provenance_dict
-from nscweb.services.export_tables import fit_frame, groups_frame, replicates_frame, samples_frame, tests_frame, yes_no
 from nscweb.services.predict.runs import get_run, study_of, table_version
-from nscweb.services.report_figures import figure_tables
-from nscweb.services.report_parts import COMPARED, Gathered
-from nscweb.services.report_scope import counted_samples, filtered_away
-from nscweb.services.report_statistics import add_statistics, settings_of
+from nscweb.services.report.comparison_tables import add_statistics, settings_of
+from nscweb.services.report.figure_data import figure_tables
+from nscweb.services.report.origin import entered_counts, notices, provenance_dict
+from nscweb.services.report.parts import COMPARED, Gathered
+from nscweb.services.report.sample_tables import (
+    fit_frame,
+    groups_frame,
+    replicates_frame,
+    samples_frame,
+    tests_frame,
+    yes_no,
+)
+from nscweb.services.report.scope import counted_samples, filtered_away
 from nscweb.services.study.gates import funnel, gates_of_run
 
 if TYPE_CHECKING:
@@ -183,7 +190,7 @@ def _add_parts(
 ) -> tuple[str, ...]:
     from nscweb.figures.differences import differences_data
     from nscweb.services.compare.statistics import for_file
-    from nscweb.services.report_scores import add_scores
+    from nscweb.services.report.comparison_tables import add_scores
 
     how, tests = add_statistics(app, found, kept, settings, progress, order)
     if len(tests):

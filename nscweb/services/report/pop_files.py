@@ -11,9 +11,9 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.services.compare.controls import control_names
 from nscweb.services.compare.dashboard import Filters
-from nscweb.services.export import counted, stated
-from nscweb.services.export_fcs import file_name
 from nscweb.services.predict.runs import get_run, prediction_table
+from nscweb.services.report.export import counted, stated
+from nscweb.services.report.fcs_files import file_name
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.compare.facts import cells_counted
-from nscweb.services.report_data import ReportData
-from nscweb.services.report_methods_statistics import ratio_sentences, test_sentences
-from nscweb.services.report_references import REFERENCES, cite, numbers, plural
-from nscweb.services.report_scope import analysed, chosen_words, counted_samples
+from nscweb.services.report.content import ReportData
+from nscweb.services.report.methods_statistics import ratio_sentences, test_sentences
+from nscweb.services.report.references import REFERENCES, cite, numbers, plural
+from nscweb.services.report.scope import analysed, chosen_words, counted_samples
 from nscweb.services.study.gates import gates_of_run
 from nscweb.words.numbers import listed
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from nscweb.services.report_parts import BY_NAME
+from nscweb.services.report.parts import BY_NAME
 
 # Below this two numbers are the same: digits that are lost when a file is written.
 EXACT = 1e-9

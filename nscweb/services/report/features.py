@@ -37,7 +37,7 @@ def feature_table(app: App, study: str, sample: str | None = None) -> pd.DataFra
 
 def features_csv(app: App, study: str) -> bytes:
     """`feature_table` as CSV, with the gates in force and what the cells are in every line."""
-    from nscweb.services.export import figure_csv
+    from nscweb.services.report.export import figure_csv
 
     found = app.catalogue.study(study)
     table = feature_table(app, found.study_id)

@@ -10,15 +10,15 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.compare.comparison import Comparison
 from nscweb.services.compare.facts import cells_left_out
-from nscweb.services.export import cells_frame
-from nscweb.services.export_provenance import filters_words
-from nscweb.services.report_data import ReportData
-from nscweb.services.report_figures import FIGURES
-from nscweb.services.report_methods import methods_parts
-from nscweb.services.report_parts import BY_NAME, PARTS
-from nscweb.services.report_references import ADJUSTED
-from nscweb.services.report_scope import counted_words
-from nscweb.services.report_units import UNITS, family_notes, sheet_notes
+from nscweb.services.report.column_notes import UNITS, family_notes, sheet_notes
+from nscweb.services.report.content import ReportData
+from nscweb.services.report.export import cells_frame
+from nscweb.services.report.figure_data import FIGURES
+from nscweb.services.report.methods import methods_parts
+from nscweb.services.report.origin import filters_words
+from nscweb.services.report.parts import BY_NAME, PARTS
+from nscweb.services.report.references import ADJUSTED
+from nscweb.services.report.scope import counted_words
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nscweb.evaluation.ratios.estimates import ROUNDS
-from nscweb.services.report_data import ReportData
-from nscweb.services.report_references import cite, numbers, plural
-from nscweb.services.report_scope import confidence_words, family_left_out
+from nscweb.services.report.content import ReportData
+from nscweb.services.report.references import cite, numbers, plural
+from nscweb.services.report.scope import confidence_words, family_left_out
 from nscweb.words.numbers import listed
 
 _COUNTED = {

@@ -8,13 +8,19 @@ import pandas as pd
 
 from nscweb.core.findings import Finding, FindingLog
 from nscweb.files.html_document import Html, Section, facts, heading, numbered, paragraph, report_page, table
-from nscweb.services.export_xlsx import about_facts
-from nscweb.services.html_report_answer import answer_parts, ratio_parts
-from nscweb.services.html_report_card import card_section
-from nscweb.services.html_report_tables import fit_parts, gates_parts, samples_parts, tests_parts
-from nscweb.services.report_data import COMPARED, ReportData
-from nscweb.services.report_methods import methods_parts
-from nscweb.services.report_scope import counted_words
+from nscweb.services.report.content import COMPARED, ReportData
+from nscweb.services.report.html_answer import (
+    answer_parts,
+    fit_parts,
+    gates_parts,
+    ratio_parts,
+    samples_parts,
+    tests_parts,
+)
+from nscweb.services.report.html_card import card_section
+from nscweb.services.report.methods import methods_parts
+from nscweb.services.report.scope import counted_words
+from nscweb.services.report.workbook_sheets import about_facts
 
 _MOST_FINDINGS = 60
 

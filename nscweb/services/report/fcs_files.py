@@ -14,10 +14,10 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.services.compare.controls import control_names
 from nscweb.services.compare.dashboard import Filters
-from nscweb.services.export import counted, stated
-from nscweb.services.export_provenance import NOTICE, SIMULATED, filters_words
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.runs import get_run, prediction_table
+from nscweb.services.report.export import counted, stated
+from nscweb.services.report.origin import NOTICE, SIMULATED, filters_words
 from nscweb.services.study.gates import gates_of_run
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nscweb.services import export
 from nscweb.services.compare.comparison import Comparison
+from nscweb.services.report import export
 
 
 def write_comparison(found: Comparison, out_dir: Path) -> dict[str, Path]:

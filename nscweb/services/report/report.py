@@ -18,16 +18,16 @@ from nscweb.core.timepoint import TimePoint
 from nscweb.services.compare.comparison import DEFAULT_METHOD
 from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.facts import cells_left_out
-from nscweb.services.export import cells_frame, figure_csv, stated
-from nscweb.services.export_tables import meanings
-from nscweb.services.export_xlsx import choices
 from nscweb.services.predict.runs import get_run
-from nscweb.services.report_data import ReportData, report_data
-from nscweb.services.report_figures import DRAWN_FROM, FIGURES
-from nscweb.services.report_methods import methods_parts
-from nscweb.services.report_parts import BY_NAME, PARTS
-from nscweb.services.report_scope import analysed, counted_words
-from nscweb.services.report_units import UNITS, family_notes, meanings_frame
+from nscweb.services.report.column_notes import UNITS, family_notes, meanings_frame
+from nscweb.services.report.content import ReportData, report_data
+from nscweb.services.report.export import cells_frame, figure_csv, stated
+from nscweb.services.report.figure_data import DRAWN_FROM, FIGURES
+from nscweb.services.report.methods import methods_parts
+from nscweb.services.report.parts import BY_NAME, PARTS
+from nscweb.services.report.sample_tables import meanings
+from nscweb.services.report.scope import analysed, counted_words
+from nscweb.services.report.workbook_sheets import choices
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -80,10 +80,10 @@ def write_report(
         WrongUse: there is no such form, method or adjustment.
         StoreError: there is no such run or its table is damaged.
     """
-    from nscweb.services.export_fcs import write_fcs_file, write_fcs_zip
-    from nscweb.services.export_pop import write_pop_zip
-    from nscweb.services.export_xlsx import write_xlsx
-    from nscweb.services.html_report import html_report
+    from nscweb.services.report.fcs_files import write_fcs_file, write_fcs_zip
+    from nscweb.services.report.html_report import html_report
+    from nscweb.services.report.pop_files import write_pop_zip
+    from nscweb.services.report.workbook_sheets import write_xlsx
     from nscweb.store.files import atomic_write
 
     if form not in FORMS:
@@ -143,10 +143,10 @@ def run_zip(
 def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progress) -> None:
     import io
 
-    from nscweb.services.export_fcs import add_fcs
-    from nscweb.services.export_pop import add_populations
-    from nscweb.services.export_xlsx import write_xlsx
-    from nscweb.services.html_report import html_report
+    from nscweb.services.report.fcs_files import add_fcs
+    from nscweb.services.report.html_report import html_report
+    from nscweb.services.report.pop_files import add_populations
+    from nscweb.services.report.workbook_sheets import write_xlsx
 
     run, filters = data.run, data.found.filters
     digests: dict[str, str] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nscweb.core.card import ModelCard
 from nscweb.files.html_document import Html, Section, bullets, facts, heading, paragraph, table
-from nscweb.services.report_data import ReportData
+from nscweb.services.report.content import ReportData
 
 _TITLE = "Model card"
 _SHOWN = ("accuracy", "macro_f1", "recall", "precision", "auc")

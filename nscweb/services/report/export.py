@@ -24,10 +24,10 @@ from nscweb.services.compare.comparison import DEFAULT_METHOD, Comparison, compa
 from nscweb.services.compare.controls import control_names
 from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.honest_scores import set_words
-from nscweb.services.export_provenance import NOTICE, filters_words, provenance_dict
-from nscweb.services.export_tables import groups_frame, samples_frame, tests_frame, time_labels
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.runs import get_run, prediction_table
+from nscweb.services.report.origin import NOTICE, filters_words, provenance_dict
+from nscweb.services.report.sample_tables import groups_frame, samples_frame, tests_frame, time_labels
 from nscweb.services.study.gates import gates_of_run
 
 if TYPE_CHECKING:

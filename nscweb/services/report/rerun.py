@@ -15,13 +15,12 @@ from nscweb.core.errors import ModelNotFound, StudyNotFound
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
-from nscweb.services.export_provenance import filters_from_dict
 from nscweb.services.models import list_models
-from nscweb.services.report_data import report_data
-from nscweb.services.report_parts import ALSO_COMPARED, COMPARED
-from nscweb.services.rerun_compare import EXACT, TableCheck, compare_tables
-from nscweb.services.rerun_folder import same_inputs
-from nscweb.services.rerun_reading import Statement, read_report
+from nscweb.services.report.content import report_data
+from nscweb.services.report.origin import filters_from_dict
+from nscweb.services.report.parts import ALSO_COMPARED, COMPARED
+from nscweb.services.report.rerun_compare import EXACT, TableCheck, compare_tables
+from nscweb.services.report.rerun_folder import Statement, read_report, same_inputs
 
 if TYPE_CHECKING:
     from nscweb.inference.backends import Mode
@@ -103,7 +102,7 @@ def rerun(
         ModelNotFound: neither its weights nor another version of its model are installed.
     """
     from nscweb.services.predict.predict import predict_study
-    from nscweb.services.report import write_report
+    from nscweb.services.report.report import write_report
 
     stated = read_report(report)
     made = stated.provenance

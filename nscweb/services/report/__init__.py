@@ -1,0 +1,1 @@
+"""The report of a run: tables, workbook, HTML, methods text, and making it again."""
