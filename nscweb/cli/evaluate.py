@@ -55,16 +55,16 @@ def evaluate(
     """Compare predictions with the true classes in the sample sheet; every figure with its interval."""
     with running(as_json) as console:
         from nscweb.core.findings import FindingLog
-        from nscweb.services.compare_models import (
+        from nscweb.services.evaluate.by_parts import bands_of, split_evaluation, splits_of
+        from nscweb.services.evaluate.evaluate import evaluate_run
+        from nscweb.services.evaluate.metrics_files import metrics_dict, write_evaluation
+        from nscweb.services.evaluate.two_runs import (
             MCNEMAR_NOTE,
             compare_models,
             comparison_dict,
             run_or_model,
             write_comparison,
         )
-        from nscweb.services.evaluate import evaluate_run
-        from nscweb.services.evaluation_export import metrics_dict, write_evaluation
-        from nscweb.services.evaluation_split import bands_of, split_evaluation, splits_of
         from nscweb.services.models import default_model
         from nscweb.services.predict.predict import run_for
         from nscweb.services.train.labelled_folders import labelled_study

@@ -92,7 +92,7 @@ def tune_task(app: App, payload: Payload, progress: Progress, cancel: CancelAske
 
 def label_audit_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Judge the labels of a study by held-out scores. Payload: run."""
-    from nscweb.services.label_audit import run_label_audit
+    from nscweb.services.evaluate.label_audit import run_label_audit
 
     found = run_label_audit(app, payload["run"], progress=progress, cancel=cancel)
     return {"run_id": found.run.run_id, "study_id": found.run.study_id, "contradicted": found.contradicted}

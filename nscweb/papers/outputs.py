@@ -89,7 +89,7 @@ def confusion(done: Finished, output: Output) -> Piece:
 def curves(done: Finished, output: Output) -> Piece:
     """ROC or precision-recall curves; options: which (roc or pr), model, split, task."""
     from nscweb.figures.confusion_and_curves import curves_data, pr_figure, roc_figure
-    from nscweb.services.evaluation_parts import curves as both
+    from nscweb.services.evaluate.counts_and_curves import curves as both
 
     results = _any(done.chosen(output))
     classes = scheme(results, done.protocol.kind)

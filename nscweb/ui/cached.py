@@ -14,11 +14,11 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
-from nscweb.services import evaluate
 from nscweb.services.cells import cells, explain, quick_look
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.compare import dashboard
 from nscweb.services.context import App, open_app
+from nscweb.services.evaluate import evaluate
 from nscweb.services.predict import run_cells, runs
 from nscweb.services.study import illumination
 from nscweb.settings import Settings

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import streamlit as st
 
 from nscweb.core.run_record import Run
-from nscweb.services import compare_models, evaluation_split, label_audit
-from nscweb.services.compare_models import ModelComparison
 from nscweb.services.context import App
-from nscweb.services.evaluate import Evaluation
-from nscweb.services.evaluation_split import PartEvaluation
-from nscweb.services.label_audit import AuditResult
+from nscweb.services.evaluate import by_parts as evaluation_split
+from nscweb.services.evaluate import label_audit
+from nscweb.services.evaluate import two_runs as compare_models
+from nscweb.services.evaluate.by_parts import PartEvaluation
+from nscweb.services.evaluate.evaluate import Evaluation
+from nscweb.services.evaluate.label_audit import AuditResult
+from nscweb.services.evaluate.sorting import SortingCurve, sorting_of
+from nscweb.services.evaluate.two_runs import ModelComparison
 from nscweb.services.predict import runs
-from nscweb.services.sorting import SortingCurve, sorting_of
 
 if TYPE_CHECKING:
     from nscweb.evaluation.scores.curve_bands import CurveBands

@@ -11,8 +11,7 @@ import streamlit as st
 from nscweb.core.run_record import Run
 from nscweb.services.cells.cells import GalleryCell
 from nscweb.services.context import App
-from nscweb.services.label_audit import AuditResult, audit_table, contradicted_cells
-from nscweb.services.label_decisions import WORDS, decide, decisions
+from nscweb.services.evaluate.label_audit import WORDS, AuditResult, audit_table, contradicted_cells, decide, decisions
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report import export
 from nscweb.ui import evaluation_cached, gallery, jobs, show

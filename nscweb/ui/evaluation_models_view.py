@@ -12,7 +12,8 @@ from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.figures.two_models import difference_by_time_figure, difference_figure
 from nscweb.services.cells.cells import GalleryCell
-from nscweb.services.compare_models import (
+from nscweb.services.context import App
+from nscweb.services.evaluate.two_runs import (
     KINDS,
     MCNEMAR_NOTE,
     ModelComparison,
@@ -20,7 +21,6 @@ from nscweb.services.compare_models import (
     named_columns,
     others_of,
 )
-from nscweb.services.context import App
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report import export
 from nscweb.ui import evaluation_cached, figures, frame, gallery, picker, show

@@ -7,9 +7,9 @@ import streamlit as st
 from nscweb.figures.sorting_threshold import enrichment_figure, sorting_figure
 from nscweb.services.compare.comparison import default_fate
 from nscweb.services.context import App
-from nscweb.services.evaluate import Evaluation
+from nscweb.services.evaluate.evaluate import Evaluation
+from nscweb.services.evaluate.sorting import sortable, sorting_sentence, sorting_table
 from nscweb.services.report import export
-from nscweb.services.sorting import sortable, sorting_sentence, sorting_table
 from nscweb.ui import evaluation_cached, evaluation_split_view, figures, show
 from nscweb.ui.text import count, plain
 

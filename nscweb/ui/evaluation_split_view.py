@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.services.context import App
-from nscweb.services.evaluate import Evaluation
-from nscweb.services.evaluation_split import SPLITS, PartEvaluation, parts_table, wide_table
+from nscweb.services.evaluate.by_parts import SPLITS, PartEvaluation, parts_table, wide_table
+from nscweb.services.evaluate.evaluate import Evaluation
 from nscweb.services.report import export
 from nscweb.ui import evaluation_cached
 from nscweb.ui.cards import METRIC_HELP, metric_word

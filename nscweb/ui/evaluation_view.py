@@ -13,9 +13,9 @@ from nscweb.core.samples import Study
 from nscweb.figures.accuracy import accuracy_by_time, accuracy_by_time_data, shortcut_bars, shortcut_bars_data
 from nscweb.figures.confusion_and_curves import Area, confusion_data, confusion_figure, pr_figure, roc_figure
 from nscweb.services.context import App
-from nscweb.services.evaluate import Evaluation
-from nscweb.services.evaluation_export import metrics_table
-from nscweb.services.evaluation_split import MACRO, CurveBands, PartEvaluation, curves_with_bands
+from nscweb.services.evaluate.by_parts import MACRO, CurveBands, PartEvaluation, curves_with_bands
+from nscweb.services.evaluate.evaluate import Evaluation
+from nscweb.services.evaluate.metrics_files import metrics_table
 from nscweb.services.report import export
 from nscweb.services.study.populations import known_classes
 from nscweb.ui import figures, frame, show

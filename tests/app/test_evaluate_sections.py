@@ -7,14 +7,13 @@ from pathlib import Path
 from app_walk import LABELLED, Walk, is_healthy, texts, work
 from random_models import write_random_model
 
-from nscweb.services.compare_models import compare_models
 from nscweb.services.context import App
-from nscweb.services.evaluate import evaluate_run
-from nscweb.services.evaluation_split import split_evaluation
-from nscweb.services.label_audit import read_label_audit
-from nscweb.services.label_decisions import decisions
+from nscweb.services.evaluate.by_parts import split_evaluation
+from nscweb.services.evaluate.evaluate import evaluate_run
+from nscweb.services.evaluate.label_audit import decisions, read_label_audit
+from nscweb.services.evaluate.sorting import sorting_of, sorting_sentence
+from nscweb.services.evaluate.two_runs import compare_models
 from nscweb.services.predict.predict import predict_study
-from nscweb.services.sorting import sorting_of, sorting_sentence
 
 
 def page(walk: Walk, app: App, section: str = ""):

@@ -17,8 +17,8 @@ import pandas as pd
 from nscweb.core.run_record import Run
 from nscweb.services.compare.dashboard import DashboardData, dashboard_data
 from nscweb.services.context import App, open_app
-from nscweb.services.evaluate import evaluate_run
-from nscweb.services.evaluation_export import metrics_table
+from nscweb.services.evaluate.evaluate import evaluate_run
+from nscweb.services.evaluate.metrics_files import metrics_table
 from nscweb.services.models import default_model
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.study.study import import_study

@@ -12,17 +12,7 @@ from random_models import write_random_model
 from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, StoreError, WrongUse
-from nscweb.services.compare_models import (
-    compare_models,
-    comparison_dict,
-    disagreement_page,
-    others_of,
-    run_or_model,
-    write_comparison,
-)
-from nscweb.services.evaluate import evaluate_run
-from nscweb.services.evaluation_export import write_evaluation
-from nscweb.services.evaluation_split import (
+from nscweb.services.evaluate.by_parts import (
     bands_of,
     judged_cells,
     part_names,
@@ -31,9 +21,26 @@ from nscweb.services.evaluation_split import (
     splits_of,
     wide_table,
 )
-from nscweb.services.label_audit import audit_table, contradicted_cells, read_label_audit, run_label_audit
-from nscweb.services.label_audit_words import MEDIUM
-from nscweb.services.label_decisions import audit_folder, decide, decisions
+from nscweb.services.evaluate.evaluate import evaluate_run
+from nscweb.services.evaluate.label_audit import (
+    audit_folder,
+    audit_table,
+    contradicted_cells,
+    decide,
+    decisions,
+    read_label_audit,
+    run_label_audit,
+)
+from nscweb.services.evaluate.label_audit_words import MEDIUM
+from nscweb.services.evaluate.metrics_files import write_evaluation
+from nscweb.services.evaluate.two_runs import (
+    compare_models,
+    comparison_dict,
+    disagreement_page,
+    others_of,
+    run_or_model,
+    write_comparison,
+)
 from nscweb.services.predict.predict import predict_study
 
 

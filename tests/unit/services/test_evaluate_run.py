@@ -13,8 +13,8 @@ from small_studies import add_study, simulated_study
 from nscweb.core.errors import StudyError
 from nscweb.core.flags import FLAG_NAMES
 from nscweb.core.samples import Sample
-from nscweb.services.evaluate import evaluate_run
-from nscweb.services.evaluation_export import metrics_dict
+from nscweb.services.evaluate.evaluate import evaluate_run
+from nscweb.services.evaluate.metrics_files import metrics_dict
 from nscweb.services.predict.predict import predict_study
 from nscweb.store.cell_files import CellFile
 

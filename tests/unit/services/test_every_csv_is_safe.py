@@ -14,8 +14,8 @@ import pytest
 from predicted import fresh_app
 from random_models import FATES
 
-from nscweb.services.evaluate import evaluate_run
-from nscweb.services.evaluation_export import write_evaluation
+from nscweb.services.evaluate.evaluate import evaluate_run
+from nscweb.services.evaluate.metrics_files import write_evaluation
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.report.features import features_csv
 from nscweb.services.report.report import run_zip

@@ -15,8 +15,8 @@ from small_studies import add_study, simulated_study
 from nscweb.core.samples import Sample
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.dashboard import DEFAULT_EXCLUDED, Filters, dashboard_data
-from nscweb.services.evaluate import evaluate_run
-from nscweb.services.evaluation_export import write_evaluation
+from nscweb.services.evaluate.evaluate import evaluate_run
+from nscweb.services.evaluate.metrics_files import write_evaluation
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.report.export import cells_csv, export_run, groups_csv, samples_csv
 from nscweb.services.report.report import run_zip

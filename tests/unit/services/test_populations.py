@@ -7,7 +7,7 @@ from predicted import fresh_app
 from small_studies import simulated_study
 
 from nscweb.core.errors import WrongUse
-from nscweb.services.evaluate import evaluate_run
+from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.predict.predict import predict_study, prediction_table, table_version
 from nscweb.services.study import populations
 from nscweb.store.columns import FurtherColumns, write_columns

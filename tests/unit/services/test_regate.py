@@ -16,8 +16,8 @@ from nscweb.core.flags import flag
 from nscweb.core.gates import DEFAULT_GATES
 from nscweb.inference.classifier import Classifier
 from nscweb.services.compare.dashboard import GATES_CHANGED, Filters, dashboard_data, warnings_of
-from nscweb.services.evaluate import evaluate_run
-from nscweb.services.evaluation_export import metrics_dict, write_evaluation
+from nscweb.services.evaluate.evaluate import evaluate_run
+from nscweb.services.evaluate.metrics_files import metrics_dict, write_evaluation
 from nscweb.services.predict import predict as prediction_run
 from nscweb.services.predict.predict import list_runs, predict_study, prediction_table, run_for, table_version
 from nscweb.services.report.export import tables

@@ -12,8 +12,8 @@ from small_studies import add_study
 from nscweb.core.cells import CellImage
 from nscweb.core.errors import StoreError, StudyError
 from nscweb.core.samples import Sample
-from nscweb.services.evaluate import evaluate_run
-from nscweb.services.evaluation_parts import refuse_if_trained, trained_on, training_overlap
+from nscweb.services.evaluate.counts_and_curves import refuse_if_trained, trained_on, training_overlap
+from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.seen_cells import (
     SEEN,

@@ -11,7 +11,7 @@ from nscweb.core.errors import InputRefused, StudyError, WrongUse
 from nscweb.core.samples import Sample
 from nscweb.inference.familiarity import relative_distances
 from nscweb.models.loading import replay_example
-from nscweb.services.evaluate import evaluate_run
+from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.train.train import TrainRequest, train_model
 

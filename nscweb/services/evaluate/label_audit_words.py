@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.run_record import Run
-from nscweb.services.evaluation_parts import trained_on
+from nscweb.services.evaluate.counts_and_curves import trained_on
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

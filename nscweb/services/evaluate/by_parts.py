@@ -14,8 +14,8 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.scores.curve_bands import MACRO, CurveBands, bands_table, curve_bands
-from nscweb.services.evaluate import Evaluation
-from nscweb.services.evaluation_parts import Matrix, as_tuple
+from nscweb.services.evaluate.counts_and_curves import Matrix, as_tuple
+from nscweb.services.evaluate.evaluate import Evaluation
 from nscweb.services.predict.runs import study_of
 
 if TYPE_CHECKING:

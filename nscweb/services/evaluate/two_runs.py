@@ -14,8 +14,8 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.run_record import Run
 from nscweb.services.cells.cells import GalleryCell, gallery_cells
-from nscweb.services.evaluate import evaluated_rows
-from nscweb.services.evaluation_parts import training_overlap
+from nscweb.services.evaluate.counts_and_curves import training_overlap
+from nscweb.services.evaluate.evaluate import evaluated_rows
 from nscweb.services.predict.runs import class_scheme, get_run, list_runs, prediction_table
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import pandas as pd
 from nscweb.core.card import Metric
 from nscweb.core.findings import FindingLog
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.evaluate import Evaluation
-from nscweb.services.evaluation_parts import Matrix
-from nscweb.services.evaluation_split import CurveBands, PartEvaluation, bands_table, parts_table
+from nscweb.services.evaluate.by_parts import CurveBands, PartEvaluation, bands_table, parts_table
+from nscweb.services.evaluate.counts_and_curves import Matrix
+from nscweb.services.evaluate.evaluate import Evaluation
 from nscweb.services.report.export import figure_csv
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nscweb.evaluation.scores.thresholds import SortingCurve, sorting_curve, sorting_sentence
-from nscweb.services.evaluate import Evaluation
-from nscweb.services.evaluation_split import judged_cells, part_names
+from nscweb.services.evaluate.by_parts import judged_cells, part_names
+from nscweb.services.evaluate.evaluate import Evaluation
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -14,7 +14,7 @@ from nscweb.core.errors import StudyError
 from nscweb.core.flags import flag, pack
 from nscweb.core.run_record import Run
 from nscweb.services.compare.dashboard import warnings_of
-from nscweb.services.evaluation_parts import (
+from nscweb.services.evaluate.counts_and_curves import (
     Matrix,
     as_tuple,
     confusion_matrix,
