@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from nscweb.ui import home_view, jobs, model_view
+from nscweb.ui import home_view, jobs
 from nscweb.ui.frame import open_page, page_link
+from nscweb.ui.models import model_view
 
 with open_page("home") as app:
     st.title("Fates of neural stem cells, from brightfield images", anchor=False)

@@ -4,7 +4,8 @@ import streamlit as st
 
 from nscweb.services.predict import light_samples as fitness_samples
 from nscweb.services.predict.runs import class_scheme
-from nscweb.ui import cached, cell_view, filters, picker, show
+from nscweb.ui import cached, filters, picker, show
+from nscweb.ui.cells import cell_view
 from nscweb.ui.frame import open_page
 from nscweb.ui.text import count
 

@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from nscweb.ui import answer_block, compare_tabs, picker, show
+from nscweb.ui import picker, show
+from nscweb.ui.compare import answer_block
+from nscweb.ui.compare import tabs as compare_tabs
 from nscweb.ui.frame import open_page, page_link
 
 with open_page("compare") as app:

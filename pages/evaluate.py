@@ -1,17 +1,13 @@
 """Evaluate: compare predictions with the true classes of a study."""
 
-from nscweb.ui import (
-    cached,
-    evaluation_cached,
-    evaluation_labels_view,
-    evaluation_models_view,
-    evaluation_sorting_view,
-    evaluation_split_view,
-    evaluation_view,
-    figures,
-    picker,
-    show,
-)
+from nscweb.ui import cached, picker, show
+from nscweb.ui import figure_box as figures
+from nscweb.ui.evaluate import cached_parts as evaluation_cached
+from nscweb.ui.evaluate import evaluation_view
+from nscweb.ui.evaluate import evaluation_view as evaluation_split_view
+from nscweb.ui.evaluate import labels_view as evaluation_labels_view
+from nscweb.ui.evaluate import sorting_view as evaluation_sorting_view
+from nscweb.ui.evaluate import two_runs_view as evaluation_models_view
 from nscweb.ui.frame import open_page
 
 with open_page("evaluate") as app:

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from nscweb.ui import cards, figures, install_view, model_view, search_view, show, training_view
+from nscweb.ui import figure_box as figures
+from nscweb.ui import show
 from nscweb.ui.frame import open_page
+from nscweb.ui.models import cards, install_view, model_view, search_view, training_view
 
 with open_page("models") as app:
     installed, train, search, published = st.tabs(

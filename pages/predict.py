@@ -2,8 +2,12 @@
 
 import streamlit as st
 
-from nscweb.ui import answer_block, dashboard_view, figures, jobs, model_view, picker, show
+from nscweb.ui import figure_box as figures
+from nscweb.ui import jobs, picker, show
+from nscweb.ui.compare import answer_block
 from nscweb.ui.frame import open_page, page_link
+from nscweb.ui.models import model_view
+from nscweb.ui.predict import dashboard_view
 
 with open_page("predict") as app:
     study = picker.pick_study(app)

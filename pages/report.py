@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from nscweb.ui import picker, report_view
+from nscweb.ui import picker
 from nscweb.ui.frame import open_page
+from nscweb.ui.report import report_view
 
 with open_page("report") as app:
     study = picker.pick_study(app)

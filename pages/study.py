@@ -3,8 +3,9 @@
 import streamlit as st
 
 from nscweb.services.study.study import list_studies
-from nscweb.ui import gates_view, jobs, new_study, picker, quality_view, sheet_view, study_view
+from nscweb.ui import jobs, picker
 from nscweb.ui.frame import open_page, page_link
+from nscweb.ui.study import gates_view, new_study, quality_view, sheet_view, study_view
 
 with open_page("study") as app:
     new_study.new_study(app, expanded=not list_studies(app))

@@ -9,7 +9,9 @@ from nscweb.core.samples import Study
 from nscweb.services.context import App
 from nscweb.services.predict import runs
 from nscweb.services.study import study as studies
-from nscweb.ui import cards, cell_view, frame, jobs, session, show
+from nscweb.ui import frame, jobs, session, show
+from nscweb.ui.cells import cell_view
+from nscweb.ui.models import cards
 from nscweb.ui.text import count, html, label, plain, when
 
 IMAGE_TYPES = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "npz"]

@@ -16,7 +16,7 @@ from nscweb.services.compare import comparison as comparisons
 from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.report.content import figure_tables, report_data
-from nscweb.ui.compare_tabs import TABS
+from nscweb.ui.compare.tabs import TABS
 
 SHARES = {
     (name, hours, number): share

@@ -15,7 +15,7 @@ from nscweb.core.run_record import Run
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.context import App
 from nscweb.services.predict.light_samples import fitness_warnings, light_sentences, run_warnings
-from nscweb.ui import answer_block, answer_view
+from nscweb.ui.compare import answer_block, answer_view
 
 SHARES = {
     (name, hours, number): share

@@ -48,7 +48,7 @@ def run() -> Run:
 def _page() -> None:
     import streamlit as st
 
-    from nscweb.ui.fitness_view import show_lights
+    from nscweb.ui.compare.fitness_view import show_lights
 
     show_lights(None, st.session_state["run"], st.session_state.get("names"))
 

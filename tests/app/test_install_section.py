@@ -21,7 +21,8 @@ from nscweb.services.fetch.downloads import git_blob_id
 
 def page() -> None:
     """Both sections without the frame around them."""
-    from nscweb.ui import cached, install_view, session
+    from nscweb.ui import cached, session
+    from nscweb.ui.models import install_view
 
     session.restore()
     app = cached.app()

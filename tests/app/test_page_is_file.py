@@ -22,8 +22,8 @@ from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.parts import BY_NAME, PARTS
 from nscweb.services.report.report import write_report
 from nscweb.services.report.rerun_compare import _apart, _plain
-from nscweb.ui import figures
-from nscweb.ui.compare_tabs import TABS
+from nscweb.ui import figure_box as figures
+from nscweb.ui.compare.tabs import TABS
 
 DOSES = {"no inducer": 0, "NGF 1": 1, "NGF 10": 10, "NGF 100": 100, "NGF 1000": 1000}
 PURE = {"astrocyte": (1.0, 0.0, 0.0), "oligodendrocyte": (0.0, 1.0, 0.0), "neuron": (0.0, 0.0, 1.0)}

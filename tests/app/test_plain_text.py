@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nscweb.ui import gallery
+from nscweb.ui.cells import gallery
 from nscweb.ui.text import count, duration, html, label, plain
 
 

@@ -11,8 +11,8 @@ from nscweb.services.compare.comparison import comparison
 from nscweb.services.context import App
 from nscweb.services.report.report import write_report
 from nscweb.services.report.rerun_folder import read_report
-from nscweb.ui import report_files
-from nscweb.ui.report_bar import bar_words
+from nscweb.ui.report import report_files
+from nscweb.ui.report.report_files import bar_words
 
 
 def test_a_large_run_is_made_with_a_bar_and_then_offered_with_its_size(

@@ -15,7 +15,7 @@ from nscweb.services.context import App
 from nscweb.services.evaluate import evaluate
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.run_cells import filtered_cells
-from nscweb.ui import cell_view
+from nscweb.ui.cells import cell_view
 
 
 def opened(walk: Walk, app: App, page: str):

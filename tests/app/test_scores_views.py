@@ -21,7 +21,8 @@ def add_scores(folder: Path) -> None:
 
 def script() -> None:
     from nscweb.services.predict import runs
-    from nscweb.ui import cached, scores_view
+    from nscweb.ui import cached
+    from nscweb.ui.compare import scores_view
 
     app = cached.app()
     scores_view.show_scores(app, runs.list_runs(app)[0], None)

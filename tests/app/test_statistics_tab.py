@@ -15,15 +15,15 @@ from nscweb.services.compare import staining_counts as counts
 from nscweb.services.compare.staining_counts import Count
 from nscweb.services.context import App
 from nscweb.services.predict.runs import latest_run
-from nscweb.ui.statistics_help import help_of
+from nscweb.ui.compare.statistics_tables import help_of
 
 PAGE = """
 from types import SimpleNamespace
 import numpy as np, pandas as pd
 from nscweb.services.predict.runs import class_scheme, latest_run
 from nscweb.ui import cached
-from nscweb.ui.statistics_view import show_statistics
-from nscweb.ui.time_course_view import show_time_course
+from nscweb.ui.compare.statistics_view import show_statistics
+from nscweb.ui.compare.time_course_view import show_time_course
 
 app = cached.app()
 run = latest_run(app, {study!r})

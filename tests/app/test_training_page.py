@@ -15,7 +15,7 @@ from nscweb.services.context import App
 from nscweb.services.models import list_models
 from nscweb.services.train import search_jobs, training_jobs
 from nscweb.services.train import training_plan as training_live
-from nscweb.ui.training_view import TABS
+from nscweb.ui.models.training_view import TABS
 
 QUICK = {"options": {"width": 8, "depth": 1}, "precision": "float32", "batch": 32}
 

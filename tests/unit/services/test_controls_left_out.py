@@ -21,7 +21,7 @@ from nscweb.services.predict.predict import predict_study
 from nscweb.services.report import export, report
 from nscweb.services.report.rerun import rerun
 from nscweb.services.report.sample_tables import samples_frame
-from nscweb.ui.dashboard_view import samples_table
+from nscweb.ui.predict.dashboard_view import samples_table
 
 SAID = "ontrol sample, used for calibration"
 

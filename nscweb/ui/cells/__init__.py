@@ -1,0 +1,1 @@
+"""Single cells on pages: the gallery and class maps."""

@@ -1,0 +1,143 @@
+"""The gallery of a run: pages of cells, maps beside them, and the shown cells as CSV."""
+
+from __future__ import annotations
+
+import math
+from zlib import crc32
+
+import pandas as pd
+import streamlit as st
+
+from nscweb.core.flags import FLAGS, flag
+from nscweb.core.run_record import Run
+from nscweb.services import models
+from nscweb.services.cells.cells import CellFilter, GalleryCell, GalleryPage
+from nscweb.services.cells.explain import COLOUR_STOPS
+from nscweb.services.context import App
+from nscweb.services.predict.runs import class_scheme
+from nscweb.services.report import export
+from nscweb.ui import cached, show
+from nscweb.ui.cells import gallery
+from nscweb.ui.text import percent
+
+FLAG_NAMES_HELP = "; ".join(f"{item.name} = {item.label}" for item in FLAGS) + "."
+
+
+def paging(app: App, run: Run, chosen: CellFilter, *, per_page: int, key: str) -> tuple[int, int]:
+    """(number of cells that fit, offset of the page shown), with page buttons when there is more than one page."""
+    total = cached.gallery_page(app, run, chosen, per_page, 0).total
+    pages = max(1, math.ceil(total / per_page))
+    if pages == 1:
+        return total, 0
+    # Another filter starts at its first page.
+    page = st.pagination(pages, key=f"{key}_{run.run_id}_{crc32(repr(chosen).encode()):08x}")
+    return total, (int(page) - 1) * per_page
+
+
+def left_out_words(total: int, left_out: int) -> str:
+    """Why ratios count fewer cells than the gallery; "" where they count all."""
+    if not left_out:
+        return ""
+    which = "All of them are" if left_out == total else f"Of them {left_out:,} {'is' if left_out == 1 else 'are'}"
+    return (
+        f" {which} left out of the ratios on Predict and Compare, by quality flag or as control samples; they count "
+        f"{total - left_out:,}."
+    )
+
+
+def draw(app: App, run: Run, page: GalleryPage, explained: str) -> None:
+    """The cells of a page; with the map for `explained` beside each raw image, or without maps when it is ""."""
+    classes = class_scheme(run)
+    colours = dict(zip(classes.names, classes.colours, strict=True))
+    overlays = {}
+    if explained:
+        made = cached.maps(app, run, tuple(cell.cell_id for cell in page.cells), explained)
+        overlays = {item.cell.cell_id: item for item in made}
+        gallery.ramp("little weight", "much weight for the class", COLOUR_STOPS)
+    tiles = []
+    for cell in page.cells:
+        pictures = [("raw image", cell.image)]
+        if cell.cell_id in overlays:
+            item = overlays[cell.cell_id]
+            pictures.append((f"map for {item.explained}", item.overlay))
+        tiles.append(
+            gallery.Tile(
+                pictures,
+                f"{cell.predicted} {percent(cell.confidence, 0)}",
+                colours.get(cell.predicted, ""),
+                _lines(cell),
+                cell.scores,
+                colours,
+            )
+        )
+    gallery.grid(tiles, width=236 if explained else 150, pixel_size_um=page.pixel_size_um)
+    if page.pixel_size_um is None:
+        st.caption("No scale bar: the pixel size of this study is not known. It can be set on the page Study.")
+
+
+def downloads(app: App, run: Run, page: GalleryPage, chosen: CellFilter) -> None:
+    """The cells shown, as CSV."""
+    st.download_button(
+        "These cells (CSV)",
+        export.with_gates(cells_table(page.cells), run),
+        file_name=f"{run.run_id}_cells_shown.csv",
+        mime="text/csv",
+        icon=":material/table:",
+        key="cells_csv",
+        on_click="ignore",
+    )
+    st.caption("Short names in the column flags of the file: " + FLAG_NAMES_HELP)
+
+
+def cells_table(cells: tuple[GalleryCell, ...]) -> pd.DataFrame:
+    """One row per cell as the gallery shows it."""
+    return pd.DataFrame(
+        [
+            {
+                "cell_id": cell.cell_id,
+                "sample": cell.sample,
+                "object_number": cell.object_number,
+                **{f"p_{name}": score for name, score in cell.scores.items()},
+                "predicted": cell.predicted,
+                "confidence": cell.confidence,
+                "true_class": cell.true_class,
+                "flags": " ".join(cell.flags),
+                "source": cell.source,
+            }
+            for cell in cells
+        ]
+    )
+
+
+def _lines(cell: GalleryCell) -> list[str]:
+    lines = [f"object {cell.object_number} · {cell.sample}"]
+    if cell.true_class:
+        lines.append(f"true class: {cell.true_class}")
+    if cell.flags:
+        lines.append("flags: " + ", ".join(flag(name).label for name in cell.flags))
+    return lines
+
+
+def quick_results(app: App, files: tuple[tuple[str, bytes], ...], model: str) -> None:
+    """Scores, map and warnings of a few dropped images."""
+    looked = cached.quick(app, files, model)
+    classes = models.model_by_name(app, looked.model).card.classes
+    colours = dict(zip(classes.names, classes.colours, strict=True))
+    show.warnings(looked.warnings)
+    if looked.results:
+        gallery.ramp("little weight", "much weight for the class", COLOUR_STOPS)
+    gallery.grid(
+        [
+            gallery.Tile(
+                [("raw image", item.image), (f"map for {item.predicted}", item.overlay)],
+                f"{item.predicted} {percent(item.confidence, 0)}",
+                colours.get(item.predicted, ""),
+                [item.name, *(["flags: " + ", ".join(flag(name).label for name in item.flags)] if item.flags else [])],
+                item.scores,
+                colours,
+            )
+            for item in looked.results
+        ],
+        width=236,
+    )
+    show.findings(looked.findings)

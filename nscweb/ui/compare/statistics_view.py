@@ -1,0 +1,251 @@
+"""The tab Statistics: groups compared on their replicates, in tables with plain words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from nscweb.core.run_record import Run
+from nscweb.evaluation.groups.direction import directed, in_order, rows_with
+from nscweb.evaluation.groups.shared_error import SharedError
+from nscweb.figures.differences import differences, differences_data
+from nscweb.services.compare import statistics
+from nscweb.services.compare.comparison import answer_of
+from nscweb.services.compare.statistics import Statistics, TestSettings
+from nscweb.services.compare.statistics_words import needed_sentence
+from nscweb.services.context import App
+from nscweb.ui import figure_box as figures
+from nscweb.ui import show
+from nscweb.ui.compare import counts_view
+from nscweb.ui.compare import statistics_tables as tables
+from nscweb.ui.compare.statistics_ask import PAIRS, ROWS, HasReplicates, ask, hidden_of
+from nscweb.ui.compare.statistics_tables import Origin
+from nscweb.ui.filters import time_word
+from nscweb.ui.text import plain
+
+# More groups have so many pairs that a plot of all of them cannot be read at once.
+_MANY_GROUPS = 6
+REPLICATE_HELP = (
+    "One biological replicate is one number here, however many cells it has. Cells of one culture are alike, so "
+    "a test on pooled cells finds differences that are not there in most experiments."
+)
+
+
+def show_statistics(
+    app: App, run: Run, data: HasReplicates, control: str | None = None, time_h: float = float("nan"), fate: str = ""
+) -> None:
+    """Everything about differences between groups.
+
+    Args:
+        data: replicate rows and classes of the run, under the filters of the page.
+        control: group that the page compares with, "" for every pair, None takes the one that the sheet marks.
+        time_h, fate: time point and class that the page asks about; the boxes here start from them and follow.
+    """
+    rows = data.replicate_rows
+    if rows.empty:
+        show.empty("Nothing to compare", "The filters leave out every cell. Widen them above.")
+        return
+    rows = rows[ROWS]
+    settings, origin = ask(app, run, data, control), tables.origin_of(run, data)
+    found = compared(app, run.run_id, rows, settings, getattr(data, "shared", None), hidden_of(data))
+    show.warnings(tables.minded(data.replicate_rows))
+    show.bullets(found.sentences)
+    if found.tests.empty:
+        _summary(origin, found)
+        return
+    st.caption(
+        "An answer about one fate and one time point alone is adjusted for fewer comparisons than this table, so its "
+        "p values can be smaller than those here."
+    )
+    tests, one = _pairs_with(origin, found, fate, time_h)
+    family = statistics.family_words(rows, found)
+    _differences(origin, found, tests, one, time_h, fate, family)
+    title = "All comparisons" if one is None else f"Comparisons with {tables.named(one)}"
+    st.subheader(title, anchor=False, help=REPLICATE_HELP)
+    if len(tests) < len(found.tests):
+        st.caption(
+            f"{len(tests)} of {len(found.tests)} comparisons, all that have {tables.named(one)} on one side. Choose "
+            "“any group” under “Show only pairs with” to see the others."
+        )
+    shown = tables.tests_for_people(tests)
+    tables.show_table(shown, "tests", tests, origin, key="statistics_tests_csv", family=family)
+    _summary(origin, found)
+    _equivalence(origin, rows, found)
+    _power(origin, found, fate, time_h)
+    _odds(origin, rows, found)
+    counts_view.show_counts(app, origin, rows, data.classes, settings.adjust, found.shared)
+
+
+@st.cache_resource(max_entries=24, show_spinner="Comparing groups …")  # type: ignore[untyped-decorator,unused-ignore]
+def compared(
+    _app: App,
+    run_id: str,
+    rows: pd.DataFrame,
+    settings: TestSettings,
+    _shared: SharedError | None,
+    hidden: pd.DataFrame | None = None,
+) -> Statistics:
+    """`services.statistics.statistics_of`, kept; `_shared` goes with the rows."""
+    return statistics.statistics_of(_app, run_id, rows, settings, _shared, hidden)
+
+
+def _pairs_with(origin: Origin, found: Statistics, fate: str, time_h: float) -> tuple[pd.DataFrame, str | None]:
+    """Comparisons to show, and the one group that all are told against; None where there is no such group.
+
+    Every pair is told against the group that comes first in the answer, or against the one chosen here, so that a
+    difference has the same sign as in the overview.
+    """
+    tests = found.tests
+    names = sorted({*tests["group"].astype(str), *tests["control"].astype(str)})
+    order = answer_of(origin.found, fate, time_h).order if origin.found is not None and fate else ()
+    names.sort(key=lambda name: order.index(name) if name in order else len(order))
+    if found.control is not None:
+        return in_order(tests, names), found.control
+    if len(names) < 3:
+        return directed(tests, names), names[0]
+    first = names[0] if order and len(names) > _MANY_GROUPS else PAIRS
+    one = st.selectbox(
+        "Show only pairs with",
+        [PAIRS, *names],
+        index=[PAIRS, *names].index(first),
+        format_func=lambda name: "any group" if name == PAIRS else plain(name) or "(no group given)",
+        key=f"statistics_only_{origin.run.run_id}_{first}",
+        width=360,
+        help="Hides the other pairs in the plot and in the table, and tells each difference against this group. p "
+        "values stay adjusted for all pairs; choose a group under “Compared with” at the top of the page to ask fewer "
+        "questions.",
+    )
+    if one == PAIRS:
+        return in_order(directed(tests, names), names), None
+    return in_order(directed(rows_with(tests, one), [one, *(name for name in names if name != one)]), names), one
+
+
+def _differences(
+    origin: Origin, found: Statistics, tests: pd.DataFrame, one: str | None, time_h: float, asked: str, family: str
+) -> None:
+    title = "Difference of each pair" if one is None else f"Difference from {tables.named(one)}"
+    st.subheader(title, anchor=False, help="A difference whose line does not touch zero is unlikely to be chance.")
+    left, right = st.columns(2)
+    fates = list(dict.fromkeys(tests["class"]))
+    start = next((place for place, name in enumerate(fates) if str(name).casefold().startswith("neuron")), 0)
+    start = fates.index(asked) if asked in fates else start
+    fate = left.selectbox("Fate", fates, index=start, format_func=plain, key=f"statistics_fate_{asked}")
+    times = list(dict.fromkeys(tests["time_h"].fillna(-1.0)))
+    time = right.selectbox(
+        "Time",
+        times,
+        index=times.index(_first_time(tests, time_h)),
+        format_func=lambda hours: time_word(hours) if hours >= 0 else "no time given",
+        key=f"statistics_time_{origin.run.run_id}_{time_h:g}",
+    )
+    here = tests[(tests["class"] == fate) & (tests["time_h"].fillna(-1.0) == time)]
+    figures.show_figure(
+        differences(
+            origin.lit(here), cells=_cells(found, fate, time), counted=origin.counted, simulated=origin.simulated
+        ),
+        origin.file("differences"),
+        origin.csv(statistics.for_file(differences_data(here), family)),
+        key="statistics_differences",
+        alt="Estimation plot: difference of the two groups of each comparison with its 95 % interval",
+    )
+    notes = list(dict.fromkeys(note for note in here["note"] if note))
+    if notes:
+        show.warnings(notes[:6])
+
+
+def _cells(found: Statistics, fate: str, time: float) -> dict[str, int]:
+    """Cells of each group behind its mean at a time point (-1 for none)."""
+    here = found.summary[(found.summary["class"] == fate) & (found.summary["time_h"].fillna(-1.0) == time)]
+    return {str(name): int(cells) for name, cells in zip(here["group"], here["cells"], strict=True)}
+
+
+def _first_time(tests: pd.DataFrame, time_h: float) -> float:
+    """Time to start from: the page's where there is something to see, else the latest one with a p value."""
+    hours = tests["time_h"].fillna(-1.0)
+    wanted = -1.0 if np.isnan(time_h) else float(time_h)
+    if tests.loc[hours == wanted, "difference"].notna().any():
+        return wanted
+    for known in ("p", "difference"):
+        there = hours[tests[known].notna()]
+        if len(there):
+            return float(there.max())
+    return wanted if wanted in set(hours) else float(hours.iloc[0])
+
+
+def _summary(origin: Origin, found: Statistics) -> None:
+    with st.expander("Means, spread, normality; ANOVA over all groups", icon=":material/table_rows:"):
+        tables.show_table(
+            tables.summary_for_people(found.summary),
+            "groups_summary",
+            found.summary,
+            origin,
+            key="statistics_summary_csv",
+        )
+        st.markdown(
+            "**Welch's ANOVA**: do the groups differ at all?",
+            help="One test over all groups of a time point and fate, which does not need equal spread.",
+        )
+        alone = _one_group(found)
+        if alone:
+            show.note(f"There is one group only at {alone}, so there is nothing to compare.")
+        if found.anova.empty:
+            return
+        tables.show_table(
+            tables.anova_for_people(found.anova), "anova", found.anova, origin, key="statistics_anova_csv"
+        )
+
+
+def _one_group(found: Statistics) -> str:
+    """Time points at which a single group has a ratio, in words."""
+    known = found.summary[found.summary["n"] > 0].groupby("time_h", dropna=False)["group"].nunique()
+    return ", ".join(
+        "samples without a time" if pd.isna(hours) else time_word(float(hours))
+        for hours in known.index[(known < 2).to_numpy(bool)]
+    )
+
+
+def _equivalence(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
+    if found.control is None:
+        return
+    with st.expander("No worse than the control?", icon=":material/balance:"):
+        st.caption(
+            "That no difference was found does not show that there is none. Here the question is turned round: "
+            f"is the group shown to be no worse than {100 * found.settings.margin:g} points below the control? "
+            "“Worse” means a lower ratio of the fate."
+        )
+        table = statistics.equivalence_of(rows, found)
+        tables.show_table(
+            tables.equivalence_for_people(table), "equivalence", table, origin, key="statistics_equivalence_csv"
+        )
+
+
+def _power(origin: Origin, found: Statistics, fate: str, time_h: float) -> None:
+    with st.expander("How many replicates would be needed?", icon=":material/groups:"):
+        if fate:
+            settings, made = found.settings, int(found.tests["comparisons"].max())
+            show.note(needed_sentence(found.power, fate, time_h, settings.difference, made))
+        st.caption(
+            f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates "
+            "that was seen here. Two-sided Welch t test, power 80 %. Time points with one group are left out."
+            + (" More replicates do not lessen what the held-out cells leave uncertain." if found.shared else "")
+        )
+        tables.show_table(
+            tables.power_for_people(found.power), "power", found.power, origin, key="statistics_power_csv"
+        )
+
+
+def _odds(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
+    if found.control is None:
+        return
+    differ = statistics.sizes_differ(rows)
+    with st.expander("Replicates of different size: cells within replicates", icon=":material/scatter_plot:"):
+        st.caption(
+            ("Replicates differ more than threefold in cells here. " if differ else "")
+            + "This model weighs each replicate by what its cells can tell, given how alike cells of one replicate are."
+        )
+        if st.toggle(
+            "Show the model", value=differ and len(found.tests) <= 60, key=f"statistics_odds_{origin.run.run_id}"
+        ):
+            table = statistics.odds_of(rows, found)
+            tables.show_table(tables.odds_for_people(table), "odds", table, origin, key="statistics_odds_csv")

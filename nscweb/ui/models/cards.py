@@ -1,0 +1,159 @@
+"""A model card on a page: what the model is, how good it is with intervals, and where it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from nscweb.core.card import Metric, ModelCard
+from nscweb.core.timepoint import TimePoint
+from nscweb.ui import show
+from nscweb.ui.models.audit_view import draw_checks
+from nscweb.ui.text import count, duration, html, label, when
+
+_METRIC_WORDS = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_f1": "Macro F1",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "auc": "AUC",
+    "ece": "Calibration error",
+}
+METRIC_HELP = (
+    "Accuracy: share of cells with the right class. Macro F1: F1 of each class, averaged, so that a rare "
+    "class counts "
+    "as much as a common one. Precision: of the cells called X, the share that are X. Recall: of the "
+    "cells that are X, "
+    "the share that were called X. AUC: chance that a cell of the class scores higher than one of "
+    "another class "
+    "(0.5 is guessing). Calibration error: how far scores and shares of right cells are apart, on average. Brackets "
+    "are 95 % intervals."
+)
+
+
+def origin_sentence(card: ModelCard) -> str:
+    """Whether the weights come from simulated cells, in words that cannot be overlooked."""
+    if card.origin.simulated:
+        return (
+            "Trained on simulated cells only. Use it to learn the program, not to conclude anything about real cells."
+        )
+    return f"Trained on {count(card.origin.cells, 'cell')}."
+
+
+def headline(card: ModelCard) -> list[tuple[str, str, str]]:
+    """Overall figures as tiles: (name, value, interval and number of samples)."""
+    tiles = []
+    for name in ("accuracy", "macro_f1", "auc"):
+        metric = card.performance.metric(name)
+        if metric is not None:
+            tiles.append((metric_word(name), f"{metric.value:.3f}", _interval(metric)))
+    return tiles
+
+
+def draw_intro(card: ModelCard) -> None:
+    """What it is, how good it is, what it may be used for and where it stops."""
+    st.html(f"<h2>{html(card.title)}</h2><div class='nsc-task'>{html(card.summary, 1500)}</div>")
+    if card.mark:
+        show.warnings([f"This model is marked: {card.mark}."])
+    if card.origin.simulated:
+        show.simulated_banner(origin_sentence(card))
+    if headline(card):
+        show.facts(headline(card))
+        st.caption("Measured on: " + label(card.performance.data, 600), help=METRIC_HELP)
+    if card.uses:
+        st.subheader("What it may be used for", anchor=False)
+        show.bullets(card.uses)
+    st.subheader("Where it stops", anchor=False)
+    show.bullets(card.limits)
+
+
+def draw_details(card: ModelCard) -> None:
+    """Figures by class and time, other models on the same data, checks, input, origin."""
+    if card.performance.comparison:
+        st.subheader("Beside other models on the same data", anchor=False)
+        st.dataframe(pd.DataFrame(card.performance.comparison), hide_index=True)
+    table = metrics_table(card.performance.metrics)
+    if not table.empty:
+        st.subheader("Figures by class and time", anchor=False)
+        st.dataframe(table, hide_index=True, height=min(420, 36 * (len(table) + 1)))
+    draw_checks(card)
+    st.subheader("What it sees", anchor=False)
+    show.key_values(_input_rows(card))
+    st.subheader("Where it comes from", anchor=False)
+    show.key_values(_origin_rows(card))
+    if card.citation:
+        show.key_values({"Cite": card.citation})
+
+
+def metrics_table(metrics: Sequence[Metric]) -> pd.DataFrame:
+    """Figures as a table for people: one row each, interval in its own column."""
+    return pd.DataFrame(
+        [
+            {
+                "Figure": metric_word(metric.name),
+                "Class": metric.class_name or "all",
+                "Time": "all" if metric.time_h is None else TimePoint(metric.time_h).label(),
+                "Value": f"{metric.value:.3f}",
+                "95 % interval": f"{metric.low:.3f} to {metric.high:.3f}",
+                "Cells": f"{metric.cells:,}",
+                "Samples": metric.samples,
+            }
+            for metric in metrics
+        ]
+    )
+
+
+def metric_word(name: str) -> str:
+    """``macro_f1`` -> Macro F1."""
+    return _METRIC_WORDS.get(name, name.replace("_", " ").capitalize())
+
+
+def _interval(metric: Metric) -> str:
+    return f"95 %: {metric.low:.3f} to {metric.high:.3f} · {count(metric.samples, 'sample')}"
+
+
+def _input_rows(card: ModelCard) -> dict[str, object]:
+    recipe = card.recipe
+    field = "the whole frame"
+    if recipe.field_px:
+        field = f"{recipe.field_px[1]} x {recipe.field_px[0]} pixels around the centre, padded, never stretched"
+    elif recipe.field_um:
+        field = f"{recipe.field_um[1]:g} x {recipe.field_um[0]:g} µm around the centre, never stretched"
+    first: dict[str, object] = {}
+    if recipe.crop_to_object is not None:
+        first["Crop"] = f"to the cell or colony, with {count(recipe.crop_to_object, 'pixel')} around it"
+    if recipe.clahe is not None:
+        limit, tiles = recipe.clahe
+        first["Local contrast"] = f"equalised (CLAHE, clip limit {limit:g}, {tiles} x {tiles} tiles)"
+    return {
+        "Classes": ", ".join(card.classes.names),
+        "Channel": ", ".join(recipe.channels),
+        **first,
+        "Field": field,
+        "Background": "left as it is" if recipe.background == "none" else "subtracted for each cell",
+        "Contrast": "divided by the deviation in the field"
+        if recipe.contrast != "none"
+        else f"divided by {recipe.divide_by:g}",
+        "Network input": f"{recipe.resize[1]} x {recipe.resize[0]} pixels",
+        "Architecture": card.architecture,
+    }
+
+
+def _origin_rows(card: ModelCard) -> dict[str, object]:
+    origin = card.origin
+    return {
+        "Trained on": origin.data,
+        "Cells": f"{origin.cells:,}" + (" (simulated)" if origin.simulated else ""),
+        "Split": origin.split,
+        "Device and time": origin.device + (f", {duration(origin.seconds)}" if origin.seconds > 0 else ""),
+        "Seed": origin.seed,
+        "Made": when(origin.created_utc),
+        "Command": origin.command,
+        "Licence": origin.licence,
+        "Name and version": f"{card.name} {card.version}",
+        "SHA-256 of the weights": card.weights.sha256,
+    }

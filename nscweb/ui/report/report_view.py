@@ -1,0 +1,84 @@
+"""The report page: downloads of a run, what made it, and all runs of a study."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from nscweb.core.run_record import Run
+from nscweb.core.samples import Study
+from nscweb.services.context import App
+from nscweb.services.predict import runs
+from nscweb.ui import show
+from nscweb.ui.report import report_files
+from nscweb.ui.text import duration, when
+
+# What made a run, in words; the file provenance.json keeps the short names.
+_SETTING_WORDS = {
+    "batch": "cells at once",
+    "precision": "numbers as",
+    "backend": "computed by",
+    "mode": "speed mode",
+    "chunk": "cells per part",
+    "parts_kept_from_before": "parts kept from an interrupted run",
+}
+
+
+def downloads(app: App, run: Run) -> None:
+    """Everything that can be taken away, and how it is counted."""
+    chosen = report_files.choose(app, run)
+    show.warnings(chosen.found.data.warnings)
+    if chosen.found.groups.empty:
+        show.empty("No cell is left", "The filters leave out every cell. Widen them above.")
+        return
+    st.subheader("What holds for every file", anchor=False)
+    report_files.what_applies(chosen)
+    st.subheader("Files", anchor=False)
+    report_files.files(app, run, chosen)
+    st.subheader("Single tables", anchor=False)
+    report_files.tables(app, run, chosen)
+    st.caption(
+        "Filters and choices are those of the pages Predict and Compare; what is changed here is changed there. Cells "
+        "that filters or quality gates leave out are listed in the cells table, but not counted. Every line says "
+        "what made it and, in the column light, whether the model fits. To check a report later, or on another "
+        "computer with the same study: nscweb rerun and the name of its HTML, ZIP or XLSX file."
+    )
+
+
+def provenance(run: Run) -> None:
+    """Everything needed to make the run again."""
+    made = run.provenance
+    show.key_values(
+        {
+            "Run": run.run_id,
+            "Study": f"{made.study} ({made.study_id})",
+            "Cells": f"{run.cells:,}" + (" (simulated)" if made.simulated_cells else ""),
+            "Channel": made.channel,
+            "Model": f"{made.model} {made.model_version}"
+            + (" (trained on simulated cells)" if made.simulated_training else ""),
+            "Classes": ", ".join(run.class_names),
+            "Started": when(made.started_utc),
+            "Took": duration(made.seconds),
+            "SHA-256 of the weights": made.weights_sha256,
+            "SHA-256 of the cells": made.cells_sha256,
+            "Settings": ", ".join(f"{_SETTING_WORDS.get(key, key)} {value}" for key, value in made.settings.items()),
+            "Versions": ", ".join(f"{key} {value}" for key, value in made.versions.items()),
+        }
+    )
+
+
+def runs_table(app: App, study: Study) -> None:
+    """Every run of a study, newest first."""
+    rows = [
+        {
+            "Run": run.run_id,
+            "Model": f"{run.model} {run.provenance.model_version}",
+            "Cells": run.cells,
+            "Channel": run.provenance.channel,
+            "Started": when(run.provenance.started_utc),
+            "Took": duration(run.provenance.seconds),
+            "Weights": run.provenance.weights_sha256[:12],
+        }
+        for run in runs.list_runs(app, study.study_id)
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True)

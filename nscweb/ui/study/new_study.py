@@ -1,0 +1,210 @@
+"""Bringing in cells: upload or inbox, name and options, import as a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import streamlit as st
+
+from nscweb.core.errors import NscwebError
+from nscweb.services.context import App
+from nscweb.services.study import uploads
+from nscweb.ui import jobs, show
+from nscweb.ui.study.field_view import field_options
+from nscweb.ui.text import count, html, plain
+
+_STAGED = "nsc_staged"
+_ROUND = "nsc_upload_round"
+_UPLOAD_ID = "nsc_upload_id"
+_PROBLEM = "nsc_upload_problem"
+_DONE = "nsc_imports_started"
+UPLOAD = "Upload from this computer"
+INBOX = "Inbox folder of the server"
+_LISTED = 6
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A file that was copied to the server's disk and waits for its import."""
+
+    name: str
+    path: str
+    size_bytes: int
+
+
+def new_study(app: App, *, expanded: bool) -> None:
+    """The form for a new study, folded away when the user already works on one."""
+    # After an import the form folds and starts empty again.
+    done = st.session_state.get(_DONE, 0)
+    fold = f"new_study_{expanded}_{done}"
+    with st.expander("New study: bring in cells", expanded=expanded, icon=":material/upload_file:", key=fold):
+        where = st.segmented_control(
+            "Where are the images?", [UPLOAD, INBOX], default=UPLOAD, required=True, key="new_where"
+        )
+        paths = _uploaded(app) if where == UPLOAD else _from_inbox(app)
+        suggestion = PurePath(paths[0].name).name.split(".")[0] if paths else ""
+        name = st.text_input(
+            "Name of the study",
+            key=f"new_name_{done}",
+            placeholder=plain(suggestion) or "for example Screen 1",
+            max_chars=120,
+        )
+        with st.expander("Options", icon=":material/tune:"):
+            options = _options()
+            options["fields"] = _fields(app, paths, options)
+        ready = bool(paths)
+        if st.button("Import", type="primary", disabled=not ready, icon=":material/input:", key="new_import"):
+            with show.caught("import"):
+                jobs.start_import(
+                    app, [Path(item.path) for item in paths], name.strip() or suggestion or "Study", options
+                )
+                _forget()
+                st.session_state[_DONE] = done + 1
+                st.rerun()
+        if not ready:
+            st.caption(
+                "Zips exported from the instrument's software (each folder becomes a sample), .cif or .rif files "
+                "(drop the .daf with them), .rtdc and .npz files, montages, or images as PNG, JPEG, BMP, TIFF or "
+                "OME-TIFF. Feature tables and .pop files join the cells they name."
+            )
+
+
+def _options() -> dict[str, object]:
+    """Options of `import_study` as the page asks for them."""
+    left, middle, right = st.columns(3)
+    channel = left.text_input(
+        "Brightfield channel",
+        key="new_channel",
+        placeholder="found from names and pixels",
+        max_chars=40,
+        help="Leave empty and the channel that looks like brightfield is taken. All channels are kept; "
+        "the choice is shown after the import and can be changed there.",
+    )
+    pixel_size = middle.number_input(
+        "Pixel size in µm",
+        min_value=0.01,
+        max_value=20.0,
+        value=None,
+        step=0.01,
+        format="%.3f",
+        key="new_pixel",
+        placeholder="not known",
+        help="Micrometres for each pixel, from the instrument. It is never guessed; "
+        "without it there are no scale bars.",
+    )
+    class_from_folder = right.checkbox(
+        "The innermost folder names the true class",
+        key="new_class",
+        help="Only for studies whose fates are known, for example from markers. It fills the column "
+        "“true class” of "
+        "the sample sheet, which the page Evaluate needs.",
+    )
+    tile = left.number_input(
+        "Tile size of montages in pixels",
+        min_value=8,
+        max_value=256,
+        value=None,
+        step=1,
+        key="new_tile",
+        placeholder="found from the pixels",
+        help="Only for montages such as Ch3_CP0001.tif, which hold many cells in a grid. Enter it when the import says "
+        "that it cannot find the tiles.",
+    )
+    return {
+        "channel": channel.strip() or None,
+        "class_from_folder": class_from_folder,
+        "pixel_size_um": pixel_size,
+        "tile_px": tile,
+    }
+
+
+def _fields(app: App, paths: Sequence[Staged], options: Mapping[str, object]) -> dict[str, object] | None:
+    """How cells are found in fields of view, ready for JSON; None when images are single cells."""
+    channel, pixel_size = options["channel"], options["pixel_size_um"]
+    settings = field_options(
+        app,
+        [Path(item.path) for item in paths],
+        channel if isinstance(channel, str) else None,
+        pixel_size if isinstance(pixel_size, float) else None,
+    )
+    return settings.as_dict() if settings is not None else None
+
+
+def _uploaded(app: App) -> Sequence[Staged]:
+    staged: list[Staged] = st.session_state.setdefault(_STAGED, [])
+    files = st.file_uploader(
+        "Zip or images",
+        accept_multiple_files=True,
+        key=f"upload_{st.session_state.get(_ROUND, 0)}",
+        help="Files are copied to the data folder of this server and stay there. For more than a few "
+        "gigabytes use "
+        "the inbox folder or the command nscweb study import.",
+    )
+    if files:
+        _stage(app, files, staged)
+        # A new key empties the box, so that the server lets go of the bytes that are on disk now.
+        st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+        st.rerun()
+    problem = st.session_state.pop(_PROBLEM, None)
+    if isinstance(problem, NscwebError):
+        show.problem(problem)
+    if staged:
+        size = sum(item.size_bytes for item in staged)
+        names = ", ".join(html(item.name, 60) for item in staged[:_LISTED])
+        more = f" and {len(staged) - _LISTED} more" if len(staged) > _LISTED else ""
+        st.html(
+            f'<div class="nsc-note"><b>{count(len(staged), "file")}, {_size(size)}, ready to import:</b> '
+            f"{names}{more}</div>"
+        )
+        if st.button("Take these files away again", type="tertiary", icon=":material/delete:", key="new_clear"):
+            uploads.discard_upload(app, _upload_id())
+            _forget()
+            st.rerun()
+    return staged
+
+
+def _stage(app: App, files: Sequence[object], staged: list[Staged]) -> None:
+    try:
+        for file in files:
+            name, size = str(file.name), int(file.size)  # type: ignore[attr-defined]
+            path = uploads.stage_upload(app, name, file, upload_id=_upload_id(), size_bytes=size)  # type: ignore[arg-type]
+            staged.append(Staged(name, str(path), size))
+    except NscwebError as error:
+        st.session_state[_PROBLEM] = error
+
+
+def _from_inbox(app: App) -> Sequence[Staged]:
+    items = {item.name: item for item in uploads.list_inbox(app)}
+    st.caption("Put exports of any size into this folder on the server, then choose them here. They are not changed.")
+    st.code(str(app.settings.inbox), language=None)
+    if not items:
+        show.empty("The inbox is empty", "Copy a zip or a folder of images there and reload this page.")
+        return []
+    chosen = st.multiselect(
+        "Files and folders",
+        list(items),
+        key="new_inbox",
+        placeholder="choose",
+        format_func=lambda name: (
+            f"{plain(name)} ({'folder, ' if items[name].is_folder else ''}{_size(items[name].size_bytes)})"
+        ),
+    )
+    return [Staged(name, str(uploads.inbox_path(app, name)), items[name].size_bytes) for name in chosen]
+
+
+def _upload_id() -> str:
+    return str(st.session_state.setdefault(_UPLOAD_ID, uploads.new_upload_id()))
+
+
+def _forget() -> None:
+    for key in (_STAGED, _UPLOAD_ID):
+        st.session_state.pop(key, None)
+
+
+def _size(size_bytes: int) -> str:
+    for unit, scale in (("GB", 1024**3), ("MB", 1024**2), ("kB", 1024)):
+        if size_bytes >= scale:
+            return f"{size_bytes / scale:.1f} {unit}"
+    return f"{size_bytes} bytes"
