@@ -4,8 +4,8 @@
         [--fresh 120] [--real ../shared/data] [--out docs/SHIFT.md]
 
 Fresh samples: simulated with another seed, pure and mixed, so that every light that is not green is a false alarm.
-Changed samples: the same kind of cells recorded otherwise (`nscweb.training.checks.changes`). Real sets: cells that the model
-was not made for, imported and predicted like a user's.
+Changed samples: the same kind of cells recorded otherwise (`nscweb.training.checks.changes`). Real sets: cells that the
+model was not made for, imported and predicted like a user's.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from nscweb.services.predict import light_samples as fitness_samples
+from nscweb.services.predict import light_samples
 from nscweb.services.predict.runs import class_scheme
 from nscweb.ui import cached, filters, picker, show
 from nscweb.ui.cells import cell_view
@@ -19,7 +19,7 @@ with open_page("cells") as app:
         flagged = cached.filter_options(app, run).flag_counts
         chosen = filters.cell_filters(study, run, f"cells_{run.run_id}", flagged)
         with above:
-            show.warnings(fitness_samples.run_warnings(run, [chosen.sample] if chosen.sample else None))
+            show.warnings(light_samples.run_warnings(run, [chosen.sample] if chosen.sample else None))
         left, right = st.columns([1, 1], vertical_alignment="bottom")
         with_maps = left.toggle("Show where the model looked", value=True, key="cells_maps")
         explained = "predicted"

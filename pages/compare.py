@@ -3,8 +3,7 @@
 import streamlit as st
 
 from nscweb.ui import picker, show
-from nscweb.ui.compare import answer_block
-from nscweb.ui.compare import tabs as compare_tabs
+from nscweb.ui.compare import answer_block, tabs
 from nscweb.ui.frame import open_page, page_link
 
 with open_page("compare") as app:
@@ -17,8 +16,8 @@ with open_page("compare") as app:
         asked, there = answer_block.ask_and_answer(app, run)
         if there:
             # Only the tab that is open is computed, so that a click on a filter stays quick.
-            tabs = st.tabs(list(compare_tabs.TABS), key=f"compare_tab_{run.run_id}", on_change="rerun")
-            for tab, show_tab in zip(tabs, compare_tabs.TABS.values(), strict=True):
+            drawn = st.tabs(list(tabs.TABS), key=f"compare_tab_{run.run_id}", on_change="rerun")
+            for tab, show_tab in zip(drawn, tabs.TABS.values(), strict=True):
                 if tab.open:
                     with tab:
                         show_tab(app, run, asked)

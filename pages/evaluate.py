@@ -1,13 +1,7 @@
 """Evaluate: compare predictions with the true classes of a study."""
 
-from nscweb.ui import cached, picker, show
-from nscweb.ui import figure_box as figures
-from nscweb.ui.evaluate import cached_parts as evaluation_cached
-from nscweb.ui.evaluate import evaluation_view
-from nscweb.ui.evaluate import evaluation_view as evaluation_split_view
-from nscweb.ui.evaluate import labels_view as evaluation_labels_view
-from nscweb.ui.evaluate import sorting_view as evaluation_sorting_view
-from nscweb.ui.evaluate import two_runs_view as evaluation_models_view
+from nscweb.ui import cached, figures, picker, show
+from nscweb.ui.evaluate import cached_parts, evaluation_view, labels_view, sorting_view, two_runs_view
 from nscweb.ui.frame import open_page
 
 with open_page("evaluate") as app:
@@ -22,12 +16,12 @@ with open_page("evaluate") as app:
         result = cached.evaluation(app, run)
         show.warnings(result.warnings)
         if section == evaluation_view.FIGURES:
-            by, name = evaluation_split_view.choose(app, result, "evaluate")
-            part = evaluation_split_view.part_of(app, result, by, name)
-            bands = evaluation_cached.bands(app, result, by if name else "", name)
+            by, name = evaluation_view.choose(app, result, "evaluate")
+            part = evaluation_view.part_of(app, result, by, name)
+            bands = cached_parts.bands(app, result, by if name else "", name)
             evaluation_view.numbers(result, part)
             if by and not name:
-                evaluation_split_view.table(app, result, by)
+                evaluation_view.table(app, result, by)
             figures.choose_picture_format()
             evaluation_view.confusion(result, part)
             evaluation_view.per_class(result, part, bands)
@@ -35,8 +29,8 @@ with open_page("evaluate") as app:
             evaluation_view.over_time(result)
             evaluation_view.shortcuts(result)
         elif section == evaluation_view.SORTING:
-            evaluation_sorting_view.draw(app, result)
+            sorting_view.draw(app, result)
         elif section == evaluation_view.MODELS:
-            evaluation_models_view.draw(app, run)
+            two_runs_view.draw(app, run)
         else:
-            evaluation_labels_view.draw(app, run)
+            labels_view.draw(app, run)

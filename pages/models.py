@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
+from nscweb.ui import figures, show
 from nscweb.ui.frame import open_page
 from nscweb.ui.models import cards, install_view, model_view, search_view, training_view
 

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from nscweb.ui import figure_box as figures
-from nscweb.ui import jobs, picker, show
+from nscweb.ui import figures, jobs, picker, show
 from nscweb.ui.compare import answer_block
 from nscweb.ui.frame import open_page, page_link
 from nscweb.ui.models import model_view

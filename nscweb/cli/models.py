@@ -66,18 +66,18 @@ def install_(
     Nothing is downloaded unless this command asks for it by name.
     """
     with running(as_json) as console:
-        from nscweb.services.fetch import published_models as published
+        from nscweb.services.fetch import published_models
 
         opened = console.open(data_dir)
         if list_ or not name:
             if file is not None:
                 raise WrongUse("Say what the file is.", "Write: nscweb models install zhu2021 --from FILE.")
-            items = published.list_installable(opened)
+            items = published_models.list_installable(opened)
             console.result(
                 {"installable": [vars(item) for item in items]}, "\n".join(_installable_line(item) for item in items)
             )
             return
-        done = published.install(opened, name, file=file, progress=console.progress)
+        done = published_models.install(opened, name, file=file, progress=console.progress)
         if done.already:
             text = f"{name} is installed already: {done.path}."
         elif done.entry is None:

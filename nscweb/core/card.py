@@ -274,8 +274,8 @@ class ModelCard:
         limits: what it cannot do, sentences; shown beside every result.
         citation: paper, may be empty.
         calibration: of the scores (``temperature``), and what known cells look like; may be empty.
-        audit: what shortcuts could explain, from `nscweb.training.checks.shortcut_audit`: ``passed`` (bool), ``sentence`` and the
-            figures behind it; empty when it was not measured.
+        audit: what shortcuts could explain, from `nscweb.training.checks.shortcut_audit`: ``passed`` (bool),
+            ``sentence`` and the figures behind it; empty when it was not measured.
         robustness: rows of accuracy under changes of the images (``change``, ``strength``, ``accuracy``, ``low``,
             ``high``); empty when it was not measured.
         exports: other forms of the same network beside the card, by kind: ``onnx``, ``fast``; each with ``file``,

@@ -100,9 +100,9 @@ def label_audit_task(app: App, payload: Payload, progress: Progress, cancel: Can
 
 def install_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Install a published model or ImageNet weights. Payload: name, file."""
-    from nscweb.services.fetch import published_models as published
+    from nscweb.services.fetch import published_models
 
-    return published.install_task(app, payload, progress, cancel)
+    return published_models.install_task(app, payload, progress, cancel)
 
 
 def fetch_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def figures_table(done: Finished, output: Output) -> Piece:
 
 def figure_by_model(done: Finished, output: Output) -> Piece:
     """Options: figure."""
-    from nscweb.papers.figures import figure_by_model as draw
+    from nscweb.papers.paper_figures import figure_by_model as draw
 
     figure = str(output.options.get("figure", "accuracy"))
     table = compared(_some(done.metrics_of(output)), [figure], done.numbers, done.paper_split)
@@ -55,7 +55,7 @@ def figure_by_model(done: Finished, output: Output) -> Piece:
 
 def loss_curves(done: Finished, output: Output) -> Piece:
     """One curve per model of the paper's split; options: models (list)."""
-    from nscweb.papers.figures import loss_curves as draw
+    from nscweb.papers.paper_figures import loss_curves as draw
 
     wanted = output.options.get("models")
     results = [
@@ -129,7 +129,7 @@ def by_time(done: Finished, output: Output) -> Piece:
 
 def fold_curves(done: Finished, output: Output) -> Piece:
     """Options: model, split."""
-    from nscweb.papers.figures import fold_curves as draw
+    from nscweb.papers.paper_figures import fold_curves as draw
 
     results = [result for result in _any(done.chosen(output)) if result.unit.fold]
     folds = {result.unit.fold: result.history for result in _any(results)}
@@ -139,7 +139,7 @@ def fold_curves(done: Finished, output: Output) -> Piece:
 
 def fold_boxes(done: Finished, output: Output) -> Piece:
     """Options: figures."""
-    from nscweb.papers.figures import fold_boxes as draw
+    from nscweb.papers.paper_figures import fold_boxes as draw
 
     metrics = _some(done.metrics_of(output))
     figures = [str(name) for name in output.options["figures"]]

@@ -1,4 +1,4 @@
-"""A protocol: what a paper did, read from its file in `nscweb/protocols` and checked before anything runs."""
+"""A protocol: what a paper did, read from its file in `nscweb/papers/protocols` and checked before anything runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from nscweb.core.errors import WrongUse
 from nscweb.core.recipe import InputRecipe
 
-FOLDER = "nscweb.protocols"
+FOLDER = "nscweb.papers.protocols"
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,7 @@ def timing(done: Finished, output: Output) -> Piece:
 def inducers(done: Finished, output: Output) -> Piece:
     """Per cent of the asked fate predicted from early cells of each inducer, against immunofluorescence."""
     from nscweb.evaluation.ratios.published_counts import PREDICTED, published_reference
-    from nscweb.papers.figures import inducer_ratios
+    from nscweb.papers.paper_figures import inducer_ratios
 
     results = done.chosen(output)
     if not results:
@@ -255,7 +255,7 @@ def _early_cells(done: Finished, result: Result) -> pd.DataFrame:
 def donors(done: Finished, output: Output) -> Piece:
     """Per cent of cells called the first class for each donor, and per cent by the marker."""
     from nscweb.evaluation.scores.intervals import wilson
-    from nscweb.papers.figures import donor_ratios
+    from nscweb.papers.paper_figures import donor_ratios
 
     results = done.chosen(output)
     if not results:
@@ -287,7 +287,7 @@ def donors(done: Finished, output: Output) -> Piece:
 def shapes(done: Finished, output: Output) -> Piece:
     """Shape modes of all cells and their shares in each donor. Options: modes, limit."""
     from nscweb.evaluation.audit.shape_modes import ALL, shape_modes
-    from nscweb.papers.figures import shape_modes_figure
+    from nscweb.papers.paper_figures import shape_modes_figure
     from nscweb.preprocess.outline import outline_of
 
     limit = int(output.options.get("limit", 5000))
@@ -312,7 +312,7 @@ def shapes(done: Finished, output: Output) -> Piece:
 
 def search(done: Finished, output: Output) -> Piece:
     """The learning-rate search of the protocol."""
-    from nscweb.papers.figures import learning_rate_search
+    from nscweb.papers.paper_figures import learning_rate_search
 
     wanted = done.protocol.search
     if wanted is None:

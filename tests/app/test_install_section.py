@@ -14,8 +14,7 @@ from nscweb.jobs import queue, tasks
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.published import PUBLISHED
 from nscweb.services.context import App
-from nscweb.services.fetch import public_data_import
-from nscweb.services.fetch import published_models as published
+from nscweb.services.fetch import public_data_import, published_models
 from nscweb.services.fetch.downloads import git_blob_id
 
 
@@ -39,7 +38,7 @@ def opened(**parameters: str) -> AppTest:
 
 @pytest.fixture(autouse=True)
 def known_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(tasks.TASKS, "install", published.install_task)
+    monkeypatch.setitem(tasks.TASKS, "install", published_models.install_task)
     monkeypatch.setitem(tasks.TASKS, "fetch", public_data_import.fetch_task)
 
 
@@ -59,7 +58,7 @@ def test_install_queues_a_job_and_then_says_installed(
     torch.save((ARCHITECTURES["zhu2021"].make(1, 3).state_dict(),), file)
     line = replace(PUBLISHED["zhu2021"], git_blob=git_blob_id(file))
     monkeypatch.setitem(PUBLISHED, "zhu2021", line)
-    monkeypatch.setattr(published, "_downloaded", lambda *given: _copy(file, tmp_path))
+    monkeypatch.setattr(published_models, "_downloaded", lambda *given: _copy(file, tmp_path))
     test = opened().button(key="install_zhu2021").click().run()
     assert is_healthy(test), texts(test)
     job = queue.view(app, test.query_params["job"])

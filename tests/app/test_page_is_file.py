@@ -15,14 +15,14 @@ from app_walk import Walk, is_healthy, texts
 from drawn_runs import drawn_run
 
 from nscweb.core.run_record import Run
-from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare import staining_counts
 from nscweb.services.compare.controls import use_controls
 from nscweb.services.context import App
 from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.parts import BY_NAME, PARTS
 from nscweb.services.report.report import write_report
 from nscweb.services.report.rerun_compare import _apart, _plain
-from nscweb.ui import figure_box as figures
+from nscweb.ui import figures
 from nscweb.ui.compare.tabs import TABS
 
 DOSES = {"no inducer": 0, "NGF 1": 1, "NGF 10": 10, "NGF 100": 100, "NGF 1000": 1000}
@@ -87,8 +87,8 @@ def run(app: App) -> Run:
         item["figures"] = {"embedding": {"value": 0.7, "typical": 0.7, "t": 0.1 * number, "p": 0.9, "samples": 54}}
     app.catalogue.add_run(made)
     use_controls(app, made.study_id, [sample.name for sample in samples if sample.true_class])
-    counted = [counts.Count("NGF 10", 72.0, "neuron", "NeuN", 50.0, 200, "cells", "bench")]
-    counts.set_counts(app, made.study_id, counted)
+    counted = [staining_counts.Count("NGF 10", 72.0, "neuron", "NeuN", 50.0, 200, "cells", "bench")]
+    staining_counts.set_counts(app, made.study_id, counted)
     return made
 
 

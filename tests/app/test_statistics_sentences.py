@@ -10,7 +10,7 @@ from app_walk import LABELLED, is_healthy, texts
 from streamlit.testing.v1 import AppTest
 from test_statistics_tab import FULL, PAGE, frames, shown
 
-from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare import staining_counts
 from nscweb.services.compare.staining_counts import Count
 from nscweb.services.context import App
 
@@ -92,15 +92,17 @@ def test_fewer_replicates_say_how_many_would_be_needed(data_folder: Path) -> Non
 
 def test_counts_can_be_changed_and_deleted(data_folder: Path, app: App) -> None:
     one = Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own")
-    counts.set_counts(app, LABELLED, [one])
+    staining_counts.set_counts(app, LABELLED, [one])
     assert frames(shown("show_statistics"))["Counted"]["Counted n"].tolist() == ["400 cells"]
-    table = counts.counts_table(counts.counts_of(app, LABELLED)).assign(percent=40.0, n=3, unit="fields")
-    counts.set_counts(app, LABELLED, counts.counts_from_table(table))
+    table = staining_counts.counts_table(staining_counts.counts_of(app, LABELLED)).assign(
+        percent=40.0, n=3, unit="fields"
+    )
+    staining_counts.set_counts(app, LABELLED, staining_counts.counts_from_table(table))
     row = frames(shown("show_statistics"))["Counted"].iloc[0]
     # Fields say how many, not how they differ: no interval of the count.
     assert (row["Counted"], row["Counted n"]) == ("40.0 %", "3 fields")
-    counts.set_counts(app, LABELLED, counts.counts_from_table(table.iloc[:0]))
-    assert counts.counts_of(app, LABELLED) == ()
+    staining_counts.set_counts(app, LABELLED, staining_counts.counts_from_table(table.iloc[:0]))
+    assert staining_counts.counts_of(app, LABELLED) == ()
     assert "No counts are entered" in texts(shown("show_statistics"))
 
 

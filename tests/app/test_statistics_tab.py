@@ -11,7 +11,7 @@ from app_walk import LABELLED, is_healthy, texts
 from streamlit.testing.v1 import AppTest
 
 from nscweb.core.errors import WrongUse
-from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare import staining_counts
 from nscweb.services.compare.staining_counts import Count
 from nscweb.services.context import App
 from nscweb.services.predict.runs import latest_run
@@ -94,7 +94,7 @@ def test_the_adjustment_starts_from_that_of_the_page(data_folder: Path) -> None:
 
 @pytest.mark.parametrize("view", ["show_statistics", "show_time_course"])
 def test_every_column_of_every_table_is_explained(data_folder: Path, app: App, view: str) -> None:
-    counts.set_counts(app, LABELLED, [Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own")])
+    staining_counts.set_counts(app, LABELLED, [Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own")])
     study = app.catalogue.study(LABELLED)
     changed = [
         sample.with_changes(extra=(("dose (ng/ml)", str(number)),)) for number, sample in enumerate(study.samples)
@@ -128,7 +128,7 @@ def test_two_replicates_give_no_p_and_a_sentence(data_folder: Path) -> None:
 
 
 def test_counts_entered_are_kept_and_compared(data_folder: Path, app: App) -> None:
-    counts.set_counts(
+    staining_counts.set_counts(
         app, LABELLED, [Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own"), Count("X", 24.0, "neuron")]
     )
     test = shown("show_statistics")
@@ -145,7 +145,7 @@ def test_published_counts_are_not_offered_for_simulated_cells(data_folder: Path,
     assert "not offered for simulated cells. The simulator was planned from the counts" in texts(test)
     # Those that were saved before get no p value, and the page says why; own counts are tested.
     own = Count("NGF", 24.0, "neuron", "NeuN", 65.0, 400, "cells", "own")
-    counts.set_counts(app, LABELLED, [*counts.published_counts(["NGF"], ["neuron"])[:1], own])
+    staining_counts.set_counts(app, LABELLED, [*staining_counts.published_counts(["NGF"], ["neuron"])[:1], own])
     test = shown("show_statistics")
     assert is_healthy(test) and "These cells are simulated. The simulator was planned" in texts(test)
     table = frames(test)["Counted"].set_index("Source")
@@ -155,9 +155,9 @@ def test_published_counts_are_not_offered_for_simulated_cells(data_folder: Path,
 
 
 def test_a_count_above_100_per_cent_is_refused_with_a_sentence(data_folder: Path, app: App) -> None:
-    table = counts.counts_table([Count("NGF", 24.0, "neuron", "NeuN", 65.0)])
+    table = staining_counts.counts_table([Count("NGF", 24.0, "neuron", "NeuN", 65.0)])
     with pytest.raises(WrongUse, match="250 is not a per cent from 0 to 100"):
-        counts.counts_from_table(table.assign(percent=250.0))
+        staining_counts.counts_from_table(table.assign(percent=250.0))
     # The editor itself sets no limit, so that nothing is cut on the way.
     editor = shown("show_statistics").dataframe
     columns = [item.proto.columns for item in editor if "Positive (%)" in item.proto.columns]
@@ -170,10 +170,10 @@ def test_published_counts_are_offered_and_kept_only_when_saved(data_folder: Path
     app.catalogue.add_run(replace(run, provenance=replace(run.provenance, simulated_cells=False)))
     test = shown("show_statistics")
     test = next(item for item in test.button if item.label.startswith("Fill in")).click().run()
-    assert counts.counts_of(app, LABELLED) == ()
+    assert staining_counts.counts_of(app, LABELLED) == ()
     test = next(item for item in test.button if item.label == "Save counts").click().run()
     assert not test.exception
-    kept = counts.counts_of(app, LABELLED)
+    kept = staining_counts.counts_of(app, LABELLED)
     assert {item.group for item in kept} == {"RA", "NGF"} and {item.unit for item in kept} == {"fields"}
 
 

@@ -13,8 +13,7 @@ from streamlit.testing.v1 import AppTest
 from nscweb.jobs import queue
 from nscweb.services.context import App
 from nscweb.services.models import list_models
-from nscweb.services.train import search_jobs, training_jobs
-from nscweb.services.train import training_plan as training_live
+from nscweb.services.train import search_jobs, training_jobs, training_plan
 from nscweb.ui.models.training_view import TABS
 
 QUICK = {"options": {"width": 8, "depth": 1}, "precision": "float32", "batch": 32}
@@ -23,7 +22,7 @@ QUICK = {"options": {"width": 8, "depth": 1}, "precision": "float32", "batch": 3
 @pytest.fixture(autouse=True)
 def known_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No measurement in the middle of a page."""
-    speed = training_live.Speed(100.0, "2026-01-01T00:00:00Z", "measured")
+    speed = training_plan.Speed(100.0, "2026-01-01T00:00:00Z", "measured")
     monkeypatch.setattr("nscweb.services.train.training_plan.known_speed", lambda *_: speed)
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from nscweb.jobs.tasks import TASKS
 from nscweb.jobs.worker import main
 from nscweb.services.context import open_app
-from nscweb.services.predict import predict as prediction_run
+from nscweb.services.predict import predict
 from nscweb.settings import Settings
 
 # Small chunks, so that a small study has several of them.
-prediction_run.CHUNK = 20
+predict.CHUNK = 20
 
 
 def slow_predict(app, payload, progress, cancel):

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.evaluation.groups import p_values as adjusting
+from nscweb.evaluation.groups import p_values
 from nscweb.evaluation.groups.replicate_rows import (
     FEWEST,
     all_the_same,
@@ -177,7 +177,7 @@ def _wald(groups: list[Float64], common: Float64) -> float:
 
 def adjusted(p: Float64, adjust: str) -> tuple[Float64, int]:
     """p values adjusted over all that are not NaN (`nscweb.evaluation.groups.p_values`), and how many those are."""
-    return adjusting.adjusted(p, adjust), int(np.isfinite(p).sum())
+    return p_values.adjusted(p, adjust), int(np.isfinite(p).sum())
 
 
 def _shapiro(values: Float64) -> float:

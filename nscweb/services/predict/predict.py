@@ -30,8 +30,7 @@ from nscweb.core.errors import StoreError, StudyError
 from nscweb.core.gates import Gates
 from nscweb.core.run_record import Provenance
 from nscweb.core.samples import Study
-from nscweb.services.predict import fitness
-from nscweb.services.predict import light_samples as fitness_samples
+from nscweb.services.predict import fitness, light_samples
 from nscweb.services.predict.light_rules import card_of_rules
 from nscweb.services.predict.regate import gates_as_extra
 from nscweb.services.predict.runs import sheet_digest
@@ -97,7 +96,7 @@ def _warnings(work: PredictionWork) -> list[str]:
     card = work.entry.card
     sentences = [*fitness.study_warnings(work.study, card), *fitness.model_warnings(card)]
     sentences += fitness.fitness_warnings(work.measured) or [text for text in [_unlike_together(work)] if text]
-    sentences += fitness_samples.light_sentences(work.measured)
+    sentences += light_samples.light_sentences(work.measured)
     if work.not_predicted:
         sentences.append(
             f"{work.not_predicted} cells have no image in the channel {', '.join(work.channels)} and were "
@@ -137,7 +136,7 @@ def finish(work: PredictionWork, writer: PredictionWriter, started_utc: str, sec
         "model_title": card.title,
         "model_folder": str(work.entry.folder),
         "limits": list(card.limits),
-        "fitness": [item.as_dict() for item in fitness_samples.together(work.measured, bool(_unlike_together(work)))],
+        "fitness": [item.as_dict() for item in light_samples.together(work.measured, bool(_unlike_together(work)))],
         "fitness_rules": card_of_rules(card),
         "unlike_together": _unlike_together(work),
         "cell_files_sha256": work.digests,
@@ -258,7 +257,7 @@ def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Samp
         images = _images(work, cells, looked_at)
         values = values_of(work.classifier, images, np.concatenate(embeddings), study.pixel_size_um)
     work.distances.append(distances_from(work.entry.card, values))
-    measured = fitness_samples.judge_sample(
+    measured = light_samples.judge_sample(
         work.entry.card, sample.name, images, values, np.concatenate(answers), temperature_of(work.entry)
     )
     if measured is not None:

@@ -14,8 +14,7 @@ import pandas as pd
 from nscweb.core.errors import NscwebError
 from nscweb.core.progress import Progress, no_progress
 from nscweb.evaluation.groups.direction import directed
-from nscweb.services.compare import courses, statistics
-from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare import courses, staining_counts, statistics
 from nscweb.services.compare.comparison import Comparison
 from nscweb.services.compare.statistics import Statistics, TestSettings, for_file
 from nscweb.services.predict.runs import study_of
@@ -24,9 +23,7 @@ from nscweb.services.report.parts import Gathered
 if TYPE_CHECKING:
     from nscweb.services.context import App
 from nscweb.core.card import CardEntry
-from nscweb.services.compare import honest_scores as calibration
-from nscweb.services.compare import honest_scores_words as calibration_words
-from nscweb.services.compare import mixtures
+from nscweb.services.compare import honest_scores, honest_scores_words, mixtures
 from nscweb.services.predict.light_tables import fitness_table
 
 NOT_JUDGED = "It was not judged whether the model fits; predict again for a trust light per sample."
@@ -55,7 +52,7 @@ def _sets(app: App, found: Comparison, kept: Gathered) -> tuple[str, ...]:
     from nscweb.figures.reliability_and_sets import sets_data
 
     try:
-        made = calibration.sets_of(app, found.run, found.filters)
+        made = honest_scores.sets_of(app, found.run, found.filters)
     except NscwebError as error:
         kept.missing["Sets by group"] = kept.missing["Sets by sample"] = str(error)
         return ()
@@ -68,13 +65,13 @@ def _sets(app: App, found: Comparison, kept: Gathered) -> tuple[str, ...]:
 
 def _reliability(app: App, found: Comparison, kept: Gathered) -> tuple[str, ...]:
     try:
-        made = calibration.reliability_of_run(app, found.run)
+        made = honest_scores.reliability_of_run(app, found.run)
     except NscwebError as error:
         kept.missing["Reliability"] = str(error)
         return ()
-    table = calibration_words.reliability_rows(made) if made else pd.DataFrame()
-    kept.put("Reliability", table, " ".join(calibration.NO_HELD_OUT))
-    return (calibration_words.verdict(made[0], made),) if made else ()
+    table = honest_scores_words.reliability_rows(made) if made else pd.DataFrame()
+    kept.put("Reliability", table, " ".join(honest_scores.NO_HELD_OUT))
+    return (honest_scores_words.verdict(made[0], made),) if made else ()
 
 
 def _mixtures(entry: CardEntry | None, kept: Gathered) -> tuple[str, ...]:
@@ -168,9 +165,11 @@ def add_statistics(
 def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> None:
     study = study_of(app, found.run)
     try:
-        entered = counts.counts_of(app, study.study_id) if study else ()
+        entered = staining_counts.counts_of(app, study.study_id) if study else ()
         table = (
-            counts.compare_with_counts(rows, entered, found.adjust, found.shared, simulated=found.data.simulated)
+            staining_counts.compare_with_counts(
+                rows, entered, found.adjust, found.shared, simulated=found.data.simulated
+            )
             if entered
             else pd.DataFrame()
         )

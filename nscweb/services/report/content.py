@@ -19,7 +19,7 @@ from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
-from nscweb.services.compare import honest_scores as calibration
+from nscweb.services.compare import honest_scores
 from nscweb.services.compare.comparison import (
     DEFAULT_METHOD,
     Comparison,
@@ -217,7 +217,7 @@ def _fit(found: Comparison) -> pd.DataFrame:
 
 def _reliability(app: App, run: Run) -> tuple[Reliability, ...]:
     with contextlib.suppress(NscwebError):  # the held-out cells may be gone or damaged; Methods then says so
-        return tuple(calibration.reliability_of_run(app, run))
+        return tuple(honest_scores.reliability_of_run(app, run))
     return ()
 
 

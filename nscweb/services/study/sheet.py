@@ -149,10 +149,10 @@ def export_sheet(app: App, study: str, kind: Literal["csv", "xlsx"] = "csv") -> 
     Raises:
         StudyNotFound: no such study.
     """
-    from nscweb.io.sheets import sample_sheets as sheets
+    from nscweb.io.sheets import sample_sheets
 
     samples = app.catalogue.study(study).samples
-    return sheets.write_sheet_xlsx(samples) if kind == "xlsx" else sheets.write_sheet_csv(samples)
+    return sample_sheets.write_sheet_xlsx(samples) if kind == "xlsx" else sample_sheets.write_sheet_csv(samples)
 
 
 def write_sheet_file(app: App, study: str, out: Path) -> Path:
@@ -177,9 +177,9 @@ def write_sheet_file(app: App, study: str, out: Path) -> Path:
 
 def sheet_template(kind: Literal["csv", "xlsx"] = "csv") -> bytes:
     """An empty sheet with every column and example rows."""
-    from nscweb.io.sheets import sample_sheets as sheets
+    from nscweb.io.sheets import sample_sheets
 
-    return sheets.template(kind)
+    return sample_sheets.template(kind)
 
 
 def _changed(sample: Sample, row: dict[str, Any], where: str, log: FindingLog) -> Sample:

@@ -10,8 +10,7 @@ from nscweb.core.run_record import Run
 from nscweb.services.compare.facts import cells_counted
 from nscweb.services.context import App
 from nscweb.ui import cached, filters, show
-from nscweb.ui.compare import overview as compare_view
-from nscweb.ui.compare import question as compare_controls
+from nscweb.ui.compare import overview, question
 from nscweb.ui.compare.question import Asked
 
 # More sentences or letters than this would push the answer off the screen.
@@ -28,7 +27,7 @@ def ask_and_answer(app: App, run: Run) -> tuple[Asked, bool]:
     with folded:
         chosen = filters.dashboard_filters(options, filters.shared_key(run))
     with top:
-        asked = compare_controls.ask(app, run, options, chosen, below=folded)
+        asked = question.ask(app, run, options, chosen, below=folded)
     found = asked.found
     with said:
         real = not run.provenance.simulated_cells
@@ -40,7 +39,7 @@ def ask_and_answer(app: App, run: Run) -> tuple[Asked, bool]:
         elif found.groups.empty:
             show.empty("Nothing to compare", "Fill inducer group and time in the sample sheet on the page Study.")
         else:
-            compare_view.answer(asked)
+            overview.answer(asked)
     return asked, bool(cells_counted(found)) and not found.groups.empty
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import NscwebError
 from nscweb.evaluation.groups.shared_error import SharedError
-from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare import staining_counts
 from nscweb.services.context import App
 from nscweb.services.predict.runs import study_of
 from nscweb.ui import show
@@ -35,15 +35,15 @@ def show_counts(
         return
     st.subheader("Against immunofluorescence counts", anchor=False, help=COUNT_HELP)
     with show.caught("counts"):
-        kept = counts.counts_of(app, study.study_id)
+        kept = staining_counts.counts_of(app, study.study_id)
         with st.expander("Enter counts", expanded=not kept, icon=":material/edit:"):
             _edit(app, study.study_id, kept, rows, classes, origin.simulated)
         if not kept:
             show.note("No counts are entered for this study yet.")
             return
         if origin.simulated:
-            show.warnings([f"These cells are simulated. {counts.CIRCULAR}"])
-        table = counts.compare_with_counts(rows, kept, adjust, shared, simulated=origin.simulated)
+            show.warnings([f"These cells are simulated. {staining_counts.CIRCULAR}"])
+        table = staining_counts.compare_with_counts(rows, kept, adjust, shared, simulated=origin.simulated)
         tables.show_table(tables.compared_counts_for_people(table), "counts", table, origin, key="counts_csv")
         st.caption(
             "A large p does not show that prediction and count agree: with few replicates it only says that they "
@@ -52,15 +52,20 @@ def show_counts(
 
 
 def _edit(
-    app: App, study_id: str, kept: tuple[counts.Count, ...], rows: pd.DataFrame, classes: ClassScheme, simulated: bool
+    app: App,
+    study_id: str,
+    kept: tuple[staining_counts.Count, ...],
+    rows: pd.DataFrame,
+    classes: ClassScheme,
+    simulated: bool,
 ) -> None:
     groups = sorted({str(name) for name in rows["group"] if str(name)})
-    published = counts.published_counts(groups, classes.names)
+    published = staining_counts.published_counts(groups, classes.names)
     start_key = f"counts_start_{study_id}"
     version = st.session_state.get(f"{start_key}_version", 0)
     start = published if st.session_state.get(start_key) else kept
     edited = st.data_editor(
-        counts.counts_table(start),
+        staining_counts.counts_table(start),
         num_rows="dynamic",
         hide_index=True,
         key=f"counts_editor_{study_id}_{version}",
@@ -81,7 +86,7 @@ def _edit(
             ),
             "n": st.column_config.NumberColumn("Counted (n)", step=1, help="How many were counted, if you know it."),
             "unit": st.column_config.SelectboxColumn(
-                "Unit of n", options=list(counts.UNITS), help="What n counts: cells, fields or cultures."
+                "Unit of n", options=list(staining_counts.UNITS), help="What n counts: cells, fields or cultures."
             ),
             "source": st.column_config.TextColumn("Source", help="Where the number is from."),
         },
@@ -89,7 +94,7 @@ def _edit(
     left, right = st.columns(2)
     if left.button("Save counts", key=f"counts_save_{study_id}", type="primary"):
         try:
-            saved = counts.set_counts(app, study_id, counts.counts_from_table(edited))
+            saved = staining_counts.set_counts(app, study_id, staining_counts.counts_from_table(edited))
         except NscwebError as error:
             show.problem(error)
         else:
@@ -98,7 +103,7 @@ def _edit(
             st.toast(f"{len(saved)} counts are kept with the study.")
             st.rerun()
     if published and simulated:
-        right.caption(f"The counts of Zhu et al. 2021 are not offered for simulated cells. {counts.CIRCULAR}")
+        right.caption(f"The counts of Zhu et al. 2021 are not offered for simulated cells. {staining_counts.CIRCULAR}")
     elif published:
         names = ", ".join(dict.fromkeys(plain(item.group) for item in published))
         if right.button(

@@ -11,8 +11,7 @@ import streamlit as st
 from nscweb.evaluation.groups.time_course import Agreement
 from nscweb.figures.fate_over_time import bland_altman
 from nscweb.services.compare.courses import Courses
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
+from nscweb.ui import figures, show
 from nscweb.ui.compare.statistics_tables import Origin
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain

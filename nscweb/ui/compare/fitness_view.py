@@ -13,8 +13,7 @@ from nscweb.services.context import App
 from nscweb.services.predict.light_tables import fitness_table, lights_table
 from nscweb.services.predict.lights import GREEN, LIGHTS, NOT_JUDGED
 from nscweb.services.report import export
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
+from nscweb.ui import figures, show
 from nscweb.ui.text import count, html
 from nscweb.words.marks import MARK_HELP, mark, mark_colour
 

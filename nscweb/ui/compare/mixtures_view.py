@@ -11,8 +11,7 @@ from nscweb.figures.reliability_and_sets import mixtures_data, mixtures_figure
 from nscweb.services.compare import mixtures
 from nscweb.services.context import App
 from nscweb.services.report import export
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
+from nscweb.ui import figures, show
 from nscweb.ui.text import plain
 
 MIXTURES_HELP = (

@@ -7,16 +7,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from nscweb.figures import group_data as figures_compare_data
-from nscweb.figures import group_times as figures_compare_time
-from nscweb.figures import groups as figures_compare
+from nscweb.figures import group_data, group_times, groups
 from nscweb.services.compare import comparison as comparisons
-from nscweb.services.compare import score_spread as comparison_scores
-from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare import score_spread, staining_counts
 from nscweb.services.context import App
 from nscweb.services.report import export
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
+from nscweb.ui import figures, show
 from nscweb.ui.compare.answer_view import answer_html
 from nscweb.ui.compare.question import Asked
 from nscweb.ui.text import plain
@@ -44,8 +40,8 @@ def side_by_side(app: App, asked: Asked) -> None:
     found = asked.found
     st.subheader("Replicates, mean and interval", anchor=False, help=SUPERPLOT_HELP)
     order = order_of(asked)
-    bins = comparison_scores.score_bins(app, found.run, found.filters)
-    figure = figures_compare.superplot(
+    bins = score_spread.score_bins(app, found.run, found.filters)
+    figure = groups.superplot(
         found.groups,
         found.replicate_rows,
         bins,
@@ -56,16 +52,12 @@ def side_by_side(app: App, asked: Asked) -> None:
         naive=asked.naive,
         simulated=found.data.simulated,
     )
-    table = figures_compare_data.group_data(
-        figures_compare_data.at_time(found.groups, asked.time_h), order, found.classes.names
-    )
-    points = figures_compare_data.point_data(
-        figures_compare_data.at_time(found.replicate_rows, asked.time_h), order, found.classes.names
-    )
+    table = group_data.group_data(group_data.at_time(found.groups, asked.time_h), order, found.classes.names)
+    points = group_data.point_data(group_data.at_time(found.replicate_rows, asked.time_h), order, found.classes.names)
     _draw(
         asked,
         figure,
-        figures_compare_data.means_and_points(table, points),
+        group_data.means_and_points(table, points),
         "replicates",
         "One panel per fate: replicates as points, mean with 95 % interval, cells lightly behind",
     )
@@ -85,11 +77,11 @@ def differences(asked: Asked) -> None:
     if not against:
         show.note("There is no group whose number can be relied on, so there is nothing to compare with.")
         return
-    figure = figures_compare.differences(
+    figure = groups.differences(
         found.tests, found.groups, said.order, asked.fate, asked.time_h, against, simulated=found.data.simulated
     )
     st.caption("Each bar is the 95 % interval of its pair alone; the p value accounts for all comparisons.")
-    table = figures_compare_data.difference_data(found.tests, said.order, asked.fate, asked.time_h, against)
+    table = group_data.difference_data(found.tests, said.order, asked.fate, asked.time_h, against)
     _draw(
         asked,
         figure,
@@ -103,10 +95,8 @@ def heat_map(asked: Asked) -> None:
     """Group by time with the values in the fields."""
     found, order = asked.found, order_of(asked)
     st.subheader(f"All groups and times: {plain(asked.fate)}", anchor=False, help=MARK_HELP)
-    figure = figures_compare_time.heat_map(
-        found.groups, found.classes, order, asked.fate, simulated=found.data.simulated
-    )
-    table = figures_compare_data.group_data(found.groups, order, [asked.fate])
+    figure = group_times.heat_map(found.groups, found.classes, order, asked.fate, simulated=found.data.simulated)
+    table = group_data.group_data(found.groups, order, [asked.fate])
     _draw(asked, figure, table, "heat_map", "Heat map: mean per cent of one fate, groups down, times across")
 
 
@@ -122,16 +112,16 @@ def over_time(app: App, asked: Asked) -> None:
         "GFAP for astrocytes, Olig2 for oligodendrocytes). They come from another laboratory, other cultures and "
         "another method, so they are a landmark and not the truth for your cells.",
     ):
-        reference = figures_compare_data.landmarks(order, asked.fate)
+        reference = group_data.landmarks(order, asked.fate)
         show.note(
             "Open diamonds: per cent of marker-positive cells by immunofluorescence as printed in Zhu et al. 2021. "
             "Another laboratory and another method: a landmark, not the truth for these cells. Shown where group "
             "names agree."
         )
         if found.data.simulated:
-            show.warnings([f"These cells are simulated. {counts.CIRCULAR}"])
-    bins = comparison_scores.score_bins(app, found.run, found.filters)
-    figure = figures_compare_time.over_time(
+            show.warnings([f"These cells are simulated. {staining_counts.CIRCULAR}"])
+    bins = score_spread.score_bins(app, found.run, found.filters)
+    figure = group_times.over_time(
         found.groups,
         found.replicate_rows,
         bins,
@@ -142,9 +132,9 @@ def over_time(app: App, asked: Asked) -> None:
         naive=asked.naive,
         simulated=found.data.simulated,
     )
-    table = figures_compare_data.means_and_points(
-        figures_compare_data.group_data(found.groups, order, [asked.fate]),
-        figures_compare_data.point_data(found.replicate_rows, order, [asked.fate]),
+    table = group_data.means_and_points(
+        group_data.group_data(found.groups, order, [asked.fate]),
+        group_data.point_data(found.replicate_rows, order, [asked.fate]),
     )
     _draw(asked, figure, table, "over_time", "One panel per group: mean over time with interval and replicates")
 

@@ -13,16 +13,14 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.figures.reliability_and_sets import reliability_figure, sets_data, sets_figure
-from nscweb.services.compare import honest_scores as calibration
-from nscweb.services.compare import honest_scores_words as calibration_words
+from nscweb.services.compare import honest_scores, honest_scores_words
 from nscweb.services.compare.comparison import Comparison
 from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.group_lights import with_light
 from nscweb.services.context import App
 from nscweb.services.predict import runs
 from nscweb.services.report import export
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
+from nscweb.ui import figures, show
 from nscweb.ui.compare import controls_view
 from nscweb.ui.text import count, plain
 
@@ -55,13 +53,13 @@ def show_scores(app: App, run: Run, data: object = None, order: Sequence[str] = 
     filters = getattr(data, "filters", None)
     controls_view.choose_controls(app, run)
     try:
-        found = calibration.reliability_of_run(app, run)
+        found = honest_scores.reliability_of_run(app, run)
     except NscwebError as error:
         show.problem(error)
         return
     st.subheader("Which cells are sure?", anchor=False, help=SETS_HELP)
     if not found:
-        show.empty("No scores of held-out cells", " ".join(calibration.NO_HELD_OUT))
+        show.empty("No scores of held-out cells", " ".join(honest_scores.NO_HELD_OUT))
         return
     _sets(app, run, filters if isinstance(filters, Filters) else Filters(), data, order)
     draw_reliability(
@@ -72,7 +70,7 @@ def show_scores(app: App, run: Run, data: object = None, order: Sequence[str] = 
 def show_reliability(entry: CardEntry) -> None:
     """Reliability of a model on its card."""
     try:
-        found = calibration.reliability_of(entry)
+        found = honest_scores.reliability_of(entry)
     except NscwebError as error:
         show.problem(error)
         return
@@ -110,19 +108,19 @@ def draw_reliability(found: list[Reliability], key: str, simulated: bool, csv: C
             ("Honest scores would show", f"{100 * item.by_chance:.1f} points", "by chance, with as many cells"),
             (
                 "Can scores be read as they are?",
-                calibration_words.at_their_word(item, found),
+                honest_scores_words.at_their_word(item, found),
                 f"judged on {item.cells:,} held-out cells",
             ),
         ]
     )
-    show.note(calibration_words.verdict(item, found))
-    by_time = calibration_words.times_sentence(found)
+    show.note(honest_scores_words.verdict(item, found))
+    by_time = honest_scores_words.times_sentence(found)
     if by_time:
         show.note(by_time)
     figures.show_figure(
         reliability_figure(item, simulated=simulated),
         f"{key}_reliability",
-        csv(calibration_words.reliability_rows(found)),
+        csv(honest_scores_words.reliability_rows(found)),
         key=f"reliability_figure_{key}",
         alt="Reliability diagram: share of cells that are right against the score of the model",
     )
@@ -183,17 +181,17 @@ def _lit(table: pd.DataFrame, data: object) -> pd.DataFrame:
     return with_light(table, data) if isinstance(data, Comparison) else table
 
 
-def _made_sets(_app: App, _run: Run, key: str, filters: Filters, percent: int) -> calibration.RunSets:
-    return calibration.sets_of(_app, _run, filters, percent / 100)
+def _made_sets(_app: App, _run: Run, key: str, filters: Filters, percent: int) -> honest_scores.RunSets:
+    return honest_scores.sets_of(_app, _run, filters, percent / 100)
 
 
 _kept_sets = cast(
-    Callable[[App, Run, str, Filters, int], calibration.RunSets],
+    Callable[[App, Run, str, Filters, int], honest_scores.RunSets],
     st.cache_resource(max_entries=16, show_spinner="Counting …")(_made_sets),
 )
 
 
-def _table(found: calibration.RunSets) -> pd.DataFrame:
+def _table(found: honest_scores.RunSets) -> pd.DataFrame:
     """A row per sample, a column per set, in per cent."""
     shares = found.shares
     wide = shares.pivot(index="sample_id", columns="set", values="share")[list(found.sets)]

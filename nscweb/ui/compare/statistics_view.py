@@ -15,8 +15,7 @@ from nscweb.services.compare.comparison import answer_of
 from nscweb.services.compare.statistics import Statistics, TestSettings
 from nscweb.services.compare.statistics_words import needed_sentence
 from nscweb.services.context import App
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
+from nscweb.ui import figures, show
 from nscweb.ui.compare import counts_view
 from nscweb.ui.compare import statistics_tables as tables
 from nscweb.ui.compare.statistics_ask import PAIRS, ROWS, HasReplicates, ask, hidden_of

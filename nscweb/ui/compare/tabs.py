@@ -6,18 +6,17 @@ from collections.abc import Callable
 
 from nscweb.core.run_record import Run
 from nscweb.services.context import App
-from nscweb.ui import figure_box as figures
-from nscweb.ui.compare import fitness_view, scores_view, statistics_view, time_course_view
-from nscweb.ui.compare import overview as compare_view
+from nscweb.ui import figures
+from nscweb.ui.compare import fitness_view, overview, scores_view, statistics_view, time_course_view
 from nscweb.ui.compare.question import Asked
 
 
 def _overview(app: App, run: Run, asked: Asked) -> None:
     figures.choose_picture_format()
-    compare_view.side_by_side(app, asked)
-    compare_view.differences(asked)
-    compare_view.heat_map(asked)
-    compare_view.over_time(app, asked)
+    overview.side_by_side(app, asked)
+    overview.differences(asked)
+    overview.heat_map(asked)
+    overview.over_time(app, asked)
 
 
 def _replicates(app: App, run: Run, asked: Asked) -> None:
@@ -25,13 +24,13 @@ def _replicates(app: App, run: Run, asked: Asked) -> None:
 
 
 def _time_course(app: App, run: Run, asked: Asked) -> None:
-    order = compare_view.order_of(asked)
+    order = overview.order_of(asked)
     time_course_view.show_time_course(app, run, asked.found, asked.found.control, asked.fate, order)
 
 
 def _scores(app: App, run: Run, asked: Asked) -> None:
     figures.choose_picture_format()
-    scores_view.show_scores(app, run, asked.found, compare_view.order_of(asked))
+    scores_view.show_scores(app, run, asked.found, overview.order_of(asked))
 
 
 def _fit(app: App, run: Run, asked: Asked) -> None:

@@ -11,13 +11,12 @@ import streamlit as st
 from nscweb.core.run_record import Run
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.figures import differences as drawn
-from nscweb.figures import fate_over_time as drawn_time
+from nscweb.figures import fate_over_time
 from nscweb.services.compare import courses, statistics
 from nscweb.services.compare.courses import Courses, Doses
 from nscweb.services.compare.statistics import TestSettings
 from nscweb.services.context import App
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
+from nscweb.ui import figures, show
 from nscweb.ui.compare import first_day_view
 from nscweb.ui.compare import statistics_tables as tables
 from nscweb.ui.compare.statistics_ask import ROWS, HasReplicates, adjust_of, control_of, hidden_of
@@ -106,7 +105,7 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
             help=f"More than {_MOST_LINES} bands hide one another.",
         )
     course = found.course[(found.course["class"] == fate) & found.course["group"].isin(chosen)]
-    figure = drawn_time.course_bands(
+    figure = fate_over_time.course_bands(
         origin.lit(course),
         rows[rows["class"] == fate],
         chosen,

@@ -12,9 +12,7 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.services.context import App
-from nscweb.services.evaluate import by_parts as evaluation_split
-from nscweb.services.evaluate import label_audit
-from nscweb.services.evaluate import two_runs as compare_models
+from nscweb.services.evaluate import by_parts, label_audit, two_runs
 from nscweb.services.evaluate.by_parts import PartEvaluation
 from nscweb.services.evaluate.evaluate import Evaluation
 from nscweb.services.evaluate.label_audit import AuditResult
@@ -75,17 +73,17 @@ def _kept(entries: int, spinner: str | bool = False) -> Callable[[_Function], _F
 
 @_kept(8)
 def _splits(_app: App, _result: Evaluation, key: str) -> dict[str, tuple[str, ...]]:
-    return evaluation_split.splits_of(_app, _result)
+    return by_parts.splits_of(_app, _result)
 
 
 @_kept(12, "Counting each part …")
 def _parts(_app: App, _result: Evaluation, key: str, by: str) -> tuple[PartEvaluation, ...]:
-    return evaluation_split.split_evaluation(_app, _result, by)
+    return by_parts.split_evaluation(_app, _result, by)
 
 
 @_kept(24, "Drawing samples again …")
 def _bands(_app: App, _result: Evaluation, key: str, by: str, part: str) -> CurveBands:
-    return evaluation_split.bands_of(_app, _result, by, part)
+    return by_parts.bands_of(_app, _result, by, part)
 
 
 @_kept(24)
@@ -97,7 +95,7 @@ def _sorting(
 
 @_kept(6, "Comparing the two models …")
 def _comparison(_app: App, _first: Run, _second: Run, key: str) -> ModelComparison:
-    return compare_models.compare_models(_app, _first, _second)
+    return two_runs.compare_models(_app, _first, _second)
 
 
 @_kept(4, "Reading the label audit …")

@@ -29,9 +29,8 @@ from nscweb.services.evaluate.evaluate import Evaluation
 from nscweb.services.evaluate.metrics_files import metrics_table
 from nscweb.services.report import export
 from nscweb.services.study.populations import known_classes
-from nscweb.ui import figure_box as figures
-from nscweb.ui import frame, show
-from nscweb.ui.evaluate import cached_parts as evaluation_cached
+from nscweb.ui import figures, frame, show
+from nscweb.ui.evaluate import cached_parts
 from nscweb.ui.models.cards import METRIC_HELP, metric_word
 from nscweb.ui.text import count, plain
 
@@ -44,7 +43,7 @@ SPLIT_HELP = (
 
 def choose(app: App, result: Evaluation, key: str) -> tuple[str, str]:
     """What is looked at: (split by, name of the part); ("", "") for all cells, (by, "") when no part is chosen."""
-    offered = evaluation_cached.splits(app, result)
+    offered = cached_parts.splits(app, result)
     if not offered:
         return "", ""
     left, right = st.columns([1, 1], vertical_alignment="bottom")
@@ -70,12 +69,12 @@ def part_of(app: App, result: Evaluation, by: str, name: str) -> PartEvaluation 
     """The chosen part, or None for all cells."""
     if not by or not name:
         return None
-    return next((part for part in evaluation_cached.parts(app, result, by) if part.name == name), None)
+    return next((part for part in cached_parts.parts(app, result, by) if part.name == name), None)
 
 
 def table(app: App, result: Evaluation, by: str) -> None:
     """Every part with every figure and its interval, and all of it as CSV."""
-    parts = evaluation_cached.parts(app, result, by)
+    parts = cached_parts.parts(app, result, by)
     st.header(f"By {SPLITS[by]}", anchor=False, help=METRIC_HELP)
     shown = wide_table(parts, result.classes.names)
     overall = shown[shown["Class"] == "all classes"].drop(columns="Class")

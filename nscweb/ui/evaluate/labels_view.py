@@ -16,7 +16,7 @@ from nscweb.services.predict.runs import study_of
 from nscweb.services.report import export
 from nscweb.ui import jobs, show
 from nscweb.ui.cells import gallery
-from nscweb.ui.evaluate import cached_parts as evaluation_cached
+from nscweb.ui.evaluate import cached_parts
 from nscweb.ui.text import count, percent, when
 
 PER_PAGE = 12
@@ -33,7 +33,7 @@ def draw(app: App, run: Run) -> None:
     jobs.follow_current(app, "label_audit")
     if jobs.is_following():
         return
-    found = evaluation_cached.audit(app, run)
+    found = cached_parts.audit(app, run)
     if found is None:
         show.empty(
             "The labels of this study have not been checked with this model yet",
@@ -42,7 +42,7 @@ def draw(app: App, run: Run) -> None:
             "prediction.",
         )
         if st.button("Check the labels", type="primary", icon=":material/fact_check:", key="audit_start"):
-            jobs.start(app, "label_audit", {"run": run.run_id, "labels": evaluation_cached.audit_key(app, run)})
+            jobs.start(app, "label_audit", {"run": run.run_id, "labels": cached_parts.audit_key(app, run)})
             st.rerun()
         return
     if found.weak:

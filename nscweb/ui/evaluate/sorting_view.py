@@ -10,10 +10,8 @@ from nscweb.services.context import App
 from nscweb.services.evaluate.evaluate import Evaluation
 from nscweb.services.evaluate.sorting import sortable, sorting_sentence, sorting_table
 from nscweb.services.report import export
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
-from nscweb.ui.evaluate import cached_parts as evaluation_cached
-from nscweb.ui.evaluate import evaluation_view as evaluation_split_view
+from nscweb.ui import figures, show
+from nscweb.ui.evaluate import cached_parts, evaluation_view
 from nscweb.ui.text import count, plain
 
 SORTING_HELP = (
@@ -39,7 +37,7 @@ def draw(app: App, result: Evaluation) -> None:
     st.header("Threshold for sorting", anchor=False, help=SORTING_HELP)
     if result.mark:
         st.badge(result.mark, icon=":material/warning:", color="orange")
-    by, part = evaluation_split_view.choose(app, result, "sorting")
+    by, part = evaluation_view.choose(app, result, "sorting")
     by = by if part else ""
     offered = sortable(app, result, by, part)
     if not offered:
@@ -74,9 +72,9 @@ def draw(app: App, result: Evaluation) -> None:
         disabled=not other,
     )
     prevalence = float(share) / 100 if other else None
-    curve = evaluation_cached.sorting(app, result, str(wanted), prevalence, by, part)
+    curve = cached_parts.sorting(app, result, str(wanted), prevalence, by, part)
     show.note(sorting_sentence(curve.at(float(threshold)), curve))
-    times = evaluation_cached.splits(app, result).get("time", ())
+    times = cached_parts.splits(app, result).get("time", ())
     if times and by != "time":
         st.caption(
             f"Cells of {len(times)} time points are judged together here ({', '.join(times)}), and scores are surer at "

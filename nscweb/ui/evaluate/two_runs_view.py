@@ -23,10 +23,9 @@ from nscweb.services.evaluate.two_runs import (
 )
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report import export
-from nscweb.ui import figure_box as figures
-from nscweb.ui import frame, picker, show
+from nscweb.ui import figures, frame, picker, show
 from nscweb.ui.cells import gallery
-from nscweb.ui.evaluate import cached_parts as evaluation_cached
+from nscweb.ui.evaluate import cached_parts
 from nscweb.ui.models.cards import metric_word
 from nscweb.ui.text import count, percent, plain
 
@@ -56,7 +55,7 @@ def draw(app: App, run: Run) -> None:
         key=f"evaluate_other_{run.run_id}",
         width=520,
     )
-    found = evaluation_cached.comparison(app, run, by_id[str(picked)])
+    found = cached_parts.comparison(app, run, by_id[str(picked)])
     show.warnings(found.warnings)
     show.note(found.sentence)
     st.caption(

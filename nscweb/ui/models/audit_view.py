@@ -11,8 +11,7 @@ import streamlit as st
 from nscweb.core.card import ModelCard
 from nscweb.figures.shortcut_checks import audit_figures, robustness_data, swap_data
 from nscweb.services.report import export
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
+from nscweb.ui import figures, show
 
 AUDIT_HELP = (
     "A model can score well by the recording instead of the cell, when classes were recorded differently. Two things "

@@ -14,8 +14,7 @@ from nscweb.services import models
 from nscweb.services.context import App
 from nscweb.services.predict import predict
 from nscweb.services.report import export
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
+from nscweb.ui import figures, show
 from nscweb.ui.compare import mixtures_view, scores_view
 from nscweb.ui.models.cards import METRIC_HELP, draw_details, draw_intro, headline, origin_sentence
 from nscweb.ui.text import plain

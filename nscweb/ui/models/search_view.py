@@ -16,8 +16,7 @@ from nscweb.services.report import export
 from nscweb.services.train import search_jobs, tune_space
 from nscweb.services.train.search_jobs import Search
 from nscweb.services.train.train import TrainRequest
-from nscweb.ui import figure_box as figures
-from nscweb.ui import jobs, show
+from nscweb.ui import figures, jobs, show
 from nscweb.ui.models import training_setup
 from nscweb.ui.text import duration, html, label, plain
 

@@ -12,8 +12,7 @@ from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.train import training_jobs
 from nscweb.services.train.training_jobs import Training
-from nscweb.ui import figure_box as figures
-from nscweb.ui import frame, jobs, show
+from nscweb.ui import figures, frame, jobs, show
 from nscweb.ui.models import cards, model_view
 from nscweb.ui.text import duration, html, label, percent
 

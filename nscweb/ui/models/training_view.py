@@ -10,8 +10,7 @@ from nscweb.core.errors import JobNotFound
 from nscweb.jobs import queue
 from nscweb.services.context import App
 from nscweb.services.train import training_jobs
-from nscweb.ui import figure_box as figures
-from nscweb.ui import session, show
+from nscweb.ui import figures, session, show
 from nscweb.ui.models import training_progress, training_setup
 
 _ROUND = "nsc_trainings_started"

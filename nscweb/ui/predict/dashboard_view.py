@@ -13,9 +13,8 @@ from nscweb.services.compare.comparison import Comparison
 from nscweb.services.compare.dashboard import DashboardData
 from nscweb.services.compare.facts import cells_counted, cells_left_out
 from nscweb.services.report import export
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
-from nscweb.ui.compare import overview as compare_view
+from nscweb.ui import figures, show
+from nscweb.ui.compare import overview
 from nscweb.ui.compare.question import Asked
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import count, percent
@@ -54,7 +53,7 @@ def numbers(found: Comparison) -> None:
 
 def stacked(asked: Asked) -> None:
     """Stacked mean ratios over time, one panel per group."""
-    found, order = asked.found, compare_view.order_of(asked)
+    found, order = asked.found, overview.order_of(asked)
     st.subheader("Ratios over time in each inducer group", anchor=False, help=f"{RATIO_HELP} {MARK_HELP}")
     figure = stacked_ratios(found.groups, found.classes, order=order, simulated=found.data.simulated)
     figures.show_figure(
@@ -74,12 +73,12 @@ def tables(asked: Asked) -> None:
         "One row for each", ["group and time", "sample"], default="group and time", required=True, key="table_level"
     )
     if level == "sample":
-        table = samples_table(found, compare_view.order_of(asked), asked.naive, asked.fate)
+        table = samples_table(found, overview.order_of(asked), asked.naive, asked.fate)
         st.dataframe(table, hide_index=True, column_config=_COLUMNS)
         st.caption(MARK_HELP)
         _download("Samples (CSV)", export.samples_csv(found), _file(found.data, "samples"), "samples_csv")
         return
-    table = groups_table(found, compare_view.order_of(asked), asked.naive, asked.fate)
+    table = groups_table(found, overview.order_of(asked), asked.naive, asked.fate)
     st.dataframe(table, hide_index=True, column_config=_COLUMNS)
     beside = " After the bar: counted labels, not corrected." if asked.naive else ""
     st.caption(

@@ -18,12 +18,10 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.services.compare.comparison import Comparison
 from nscweb.services.context import App
-from nscweb.services.report import content as report_data
-from nscweb.services.report import export, report
-from nscweb.services.report import workbook_sheets as export_xlsx
+from nscweb.services.report import content, export, report, workbook_sheets
 from nscweb.services.study.gates import gates_of_run
 from nscweb.ui import cached, filters, show
-from nscweb.ui.compare import question as compare_controls
+from nscweb.ui.compare import question
 from nscweb.ui.text import duration
 
 # Below this many things a step counts tables, not cells, and a speed would say nothing.
@@ -214,7 +212,7 @@ def choose(app: App, run: Run) -> Choices:
     """The filters and choices of the pages Predict and Compare, to be changed here as well."""
     options = cached.filter_options(app, run)
     narrowed = filters.dashboard_filters(options, filters.shared_key(run))
-    asked = compare_controls.ask(app, run, options, narrowed, beside=False)
+    asked = question.ask(app, run, options, narrowed, beside=False)
     with st.expander("Margin and difference of the tests", icon=":material/balance:"):
         left, right = st.columns(2)
         margin = left.number_input(
@@ -242,7 +240,7 @@ def choose(app: App, run: Run) -> Choices:
 
 def what_applies(chosen: Choices) -> None:
     """Filters, method, control, fate and time that hold for every file, in words."""
-    said = export_xlsx.choices(chosen.found, chosen.fate, chosen.time_h)
+    said = workbook_sheets.choices(chosen.found, chosen.fate, chosen.time_h)
     gates = gates_of_run(chosen.found.run).sentence(chosen.found.filters.exclude_flags)
     show.key_values({_begun(name): value for name, value in [*said, ("quality gates", gates)]})
 
@@ -331,7 +329,7 @@ def _make(app: App, run: Run, form: str, chosen: Choices, progress: Progress = n
 
 def _place_of(app: App, run: Run, form: str, chosen: Choices) -> Path:
     """Where the file of these choices lies; another place once the sheet or the gates are changed."""
-    return report_data.file_place(app, run, form, repr(chosen.options()))
+    return content.file_place(app, run, form, repr(chosen.options()))
 
 
 def _expected(item: _File, found: Comparison) -> float:

@@ -15,8 +15,7 @@ from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.study import gates as services
 from nscweb.services.study.gates import ExampleCell, GateInfo
-from nscweb.ui import figure_box as figures
-from nscweb.ui import show
+from nscweb.ui import figures, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.text import count, label, plain
 

@@ -13,8 +13,7 @@ from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.report.features import features_csv
 from nscweb.services.study import study as studies
-from nscweb.ui import cached, filters, show
-from nscweb.ui import figure_box as figures
+from nscweb.ui import cached, figures, filters, show
 from nscweb.ui.text import plain
 
 _LIGHT_HELP = (

@@ -58,7 +58,7 @@ def same(first: list, second: list) -> bool:
 def deadly_main() -> None:
     """A reading process that dies at the cells 20 and 300, each time, as by the kernel for lack of memory."""
     from nscweb.io.survey import cell_reader
-    from nscweb.services.study import import_pool as import_worker
+    from nscweb.services.study import import_pool
 
     usual = cell_reader.FileCellReader._assemble
 
@@ -68,13 +68,13 @@ def deadly_main() -> None:
         return usual(self, number, planes)
 
     cell_reader.FileCellReader._assemble = assemble  # type: ignore[method-assign]
-    import_worker.main()
+    import_pool.main()
 
 
 def once_main() -> None:
     """A reading process that dies once, at cell 20, and never again."""
     from nscweb.io.survey import cell_reader
-    from nscweb.services.study import import_pool as import_worker
+    from nscweb.services.study import import_pool
 
     flag = Path(os.environ["ONCE_FLAG"])
     usual = cell_reader.FileCellReader._assemble
@@ -86,7 +86,7 @@ def once_main() -> None:
         return usual(self, number, planes)
 
     cell_reader.FileCellReader._assemble = assemble  # type: ignore[method-assign]
-    import_worker.main()
+    import_pool.main()
 
 
 def stillborn_main() -> None:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.models.architectures import ARCHITECTURES
-from nscweb.training import learner as steps
+from nscweb.training import learner
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.average import Average
 from nscweb.training.config import FAMILIES, TrainConfig, recipe_settings
@@ -208,7 +208,7 @@ def test_compiling_that_fails_is_left_out_with_a_reason_and_without_a_trace(data
 
         return forward
 
-    monkeypatch.setattr(steps.torch, "compile", broken)
+    monkeypatch.setattr(learner.torch, "compile", broken)
     weight = torch.ones(2)
     plain, failed = (start_learner(replace(QUICK, compile=way), data, weight, CPU) for way in (False, True))
     assert plain.remark == "" and "no compiler on this machine" in failed.remark

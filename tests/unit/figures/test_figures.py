@@ -15,10 +15,7 @@ from nscweb.evaluation.ratios.counted import group_ratios, sample_ratios
 from nscweb.evaluation.ratios.published_counts import published_reference
 from nscweb.evaluation.scores.confusion import classification_metrics, confusion
 from nscweb.evaluation.scores.curves import pr, roc
-from nscweb.figures import confusion_and_curves as figures_evaluate
-from nscweb.figures import flag_counts as figures_quality
-from nscweb.figures import model_history as figures_models
-from nscweb.figures import ratio_stacks as figures_ratios
+from nscweb.figures import confusion_and_curves, flag_counts, model_history, ratio_stacks
 from nscweb.figures.look import figure_config, hyphenated, legend_rows, plain, time_unit
 
 
@@ -47,21 +44,21 @@ def every_figure(predictions, classes, ratios):
     )
     say = {"simulated": True}
     return {
-        "stacked": figures_ratios.stacked_ratios(groups, classes, **say),
-        "lines": figures_ratios.ratio_lines(groups, samples, classes, reference=published_reference(), **say),
-        "confusion": figures_evaluate.confusion_figure(matrix, classes, **say),
-        "roc": figures_evaluate.roc_figure(receiver, areas, classes, **say),
-        "pr": figures_evaluate.pr_figure(
+        "stacked": ratio_stacks.stacked_ratios(groups, classes, **say),
+        "lines": ratio_stacks.ratio_lines(groups, samples, classes, reference=published_reference(), **say),
+        "confusion": confusion_and_curves.confusion_figure(matrix, classes, **say),
+        "roc": confusion_and_curves.roc_figure(receiver, areas, classes, **say),
+        "pr": confusion_and_curves.pr_figure(
             {name: table for name, (table, _) in precision.items()},
             {name: area for name, (_, area) in precision.items()},
             classes,
             **say,
         ),
-        "by_time": figures_evaluate.accuracy_by_time(metrics, classes, **say),
-        "shortcuts": figures_evaluate.shortcut_bars(report, **say),
-        "training": figures_models.training_curves(history, **say),
-        "funnel": figures_quality.quality_funnel(summary, **say),
-        "by_sample": figures_quality.quality_by_sample(summary, **say),
+        "by_time": confusion_and_curves.accuracy_by_time(metrics, classes, **say),
+        "shortcuts": confusion_and_curves.shortcut_bars(report, **say),
+        "training": model_history.training_curves(history, **say),
+        "funnel": flag_counts.quality_funnel(summary, **say),
+        "by_sample": flag_counts.quality_by_sample(summary, **say),
     }
 
 
@@ -76,13 +73,13 @@ def test_every_figure_says_simulated_has_a_height_and_units_on_its_axes(every_fi
 
 
 def test_without_simulated_no_figure_says_so(ratios, classes):
-    figure = figures_ratios.stacked_ratios(ratios[0], classes)
+    figure = ratio_stacks.stacked_ratios(ratios[0], classes)
     assert "simulated" not in json.dumps(figure.to_plotly_json(), default=str)
 
 
 def test_stacked_bars_are_the_table(ratios, classes):
-    table = figures_ratios.stacked_ratios_data(ratios[0], classes)
-    figure = figures_ratios.stacked_ratios(ratios[0], classes)
+    table = ratio_stacks.stacked_ratios_data(ratios[0], classes)
+    figure = ratio_stacks.stacked_ratios(ratios[0], classes)
     drawn = [value for trace in figure.data for value in trace.y]
     assert sorted(drawn) == pytest.approx(sorted(table["percent"]))
     assert table.groupby(["group", "time_h"])["percent"].sum().tolist() == pytest.approx([100] * 7)
@@ -92,13 +89,13 @@ def test_stacked_bars_are_the_table(ratios, classes):
 
 def test_lines_show_means_intervals_replicates_and_reference(ratios, classes):
     groups, samples = ratios
-    table = figures_ratios.ratio_lines_data(groups, samples, classes, reference=published_reference())
+    table = ratio_stacks.ratio_lines_data(groups, samples, classes, reference=published_reference())
     assert table["series"].value_counts().to_dict() == {"replicate": 63, "mean": 21, "reference": 9}
     mean = table[(table["series"] == "mean") & (table["group"] == "NT3") & (table["class"] == "neuron")]
     expected = groups[(groups["group"] == "NT3") & (groups["class"] == "neuron")]["mean"]
     assert mean["percent"].tolist() == pytest.approx((100 * expected).tolist())
     assert mean["method"].str.startswith("t interval over 3 replicates").all()
-    figure = figures_ratios.ratio_lines(groups, samples, classes, reference=published_reference())
+    figure = ratio_stacks.ratio_lines(groups, samples, classes, reference=published_reference())
     drawn = [value for trace in figure.data for value in trace.y if value is not None]
     assert sorted(drawn) == pytest.approx(sorted(table["percent"]))
     assert (
@@ -109,7 +106,7 @@ def test_lines_show_means_intervals_replicates_and_reference(ratios, classes):
 def test_reference_values_are_drawn_under_the_users_group_names(predictions, classes):
     own = predictions.assign(group=predictions["group"].replace({"NT3": "nt-3"}))
     samples = sample_ratios(own, classes.names)
-    table = figures_ratios.ratio_lines_data(group_ratios(samples), samples, classes, reference=published_reference())
+    table = ratio_stacks.ratio_lines_data(group_ratios(samples), samples, classes, reference=published_reference())
     shown = table[(table["series"] == "reference") & (table["group"] == "nt-3")]
     assert shown["percent"].tolist() == pytest.approx([20.997, 55.293, 75.407])
 
@@ -118,9 +115,9 @@ def test_samples_without_time_group_or_replicate_are_drawn(predictions, classes)
     bare = predictions.assign(group="", time_h=float("nan"), replicate="")
     samples = sample_ratios(bare, classes.names)
     groups = group_ratios(samples)
-    assert "no group given" in figures_ratios.stacked_ratios(groups, classes).layout.annotations[0].text
-    lines = figures_ratios.ratio_lines(groups, samples, classes)
-    assert figures_ratios.ratio_lines_data(groups, samples, classes)["time"].unique().tolist() == ["no time given"]
+    assert "no group given" in ratio_stacks.stacked_ratios(groups, classes).layout.annotations[0].text
+    lines = ratio_stacks.ratio_lines(groups, samples, classes)
+    assert ratio_stacks.ratio_lines_data(groups, samples, classes)["time"].unique().tolist() == ["no time given"]
     assert lines.layout.xaxis.ticktext == ("?",)
 
 
@@ -129,22 +126,22 @@ def test_nothing_to_draw_is_said_in_words(classes):
         pd.DataFrame(columns=["sample_id", "group", "time_h", "replicate", "predicted"]), classes.names
     )
     for figure in (
-        figures_ratios.stacked_ratios(group_ratios(empty), classes),
-        figures_ratios.ratio_lines(group_ratios(empty), empty, classes),
-        figures_evaluate.confusion_figure(np.zeros((3, 3)), classes),
-        figures_evaluate.roc_figure({}, {}, classes),
-        figures_evaluate.accuracy_by_time([], classes),
-        figures_models.training_curves([]),
-        figures_quality.quality_funnel(pd.DataFrame({"cells": [], "kept": []})),
+        ratio_stacks.stacked_ratios(group_ratios(empty), classes),
+        ratio_stacks.ratio_lines(group_ratios(empty), empty, classes),
+        confusion_and_curves.confusion_figure(np.zeros((3, 3)), classes),
+        confusion_and_curves.roc_figure({}, {}, classes),
+        confusion_and_curves.accuracy_by_time([], classes),
+        model_history.training_curves([]),
+        flag_counts.quality_funnel(pd.DataFrame({"cells": [], "kept": []})),
     ):
         assert figure.layout.annotations[0].text.endswith(".") and figure.layout.height < 250
 
 
 def test_confusion_shows_counts_and_row_percent(classes):
     matrix = [[8, 1, 1], [0, 0, 0], [5, 0, 15]]
-    table = figures_evaluate.confusion_data(matrix, classes)
+    table = confusion_and_curves.confusion_data(matrix, classes)
     assert table["percent_of_true_class"].tolist() == [80, 10, 10, 0, 0, 0, 25, 0, 75]
-    figure = figures_evaluate.confusion_figure(matrix, classes)
+    figure = confusion_and_curves.confusion_figure(matrix, classes)
     assert "<b>15</b><br>75.0 %" in [note.text for note in figure.layout.annotations]
 
 
@@ -162,8 +159,8 @@ def test_names_of_users_are_never_markup(predictions, classes):
     evil = '<a href="http://x.invalid">x</a><img src=y> & \u202e' + "long " * 50
     samples = sample_ratios(predictions.assign(group=evil), classes.names)
     for figure in (
-        figures_ratios.stacked_ratios(group_ratios(samples), classes),
-        figures_ratios.ratio_lines(group_ratios(samples), samples, classes),
+        ratio_stacks.stacked_ratios(group_ratios(samples), classes),
+        ratio_stacks.ratio_lines(group_ratios(samples), samples, classes),
     ):
         text = json.dumps(figure.to_plotly_json(), default=str)
         assert "<a href" not in text and "<img" not in text and "\\u202e" not in text
@@ -177,7 +174,7 @@ def test_twenty_groups_have_twenty_different_lines(classes):
         for r in "12"
     ]
     samples = sample_ratios(pd.DataFrame(rows), classes.names)
-    figure = figures_ratios.ratio_lines(group_ratios(samples), samples, classes)
+    figure = ratio_stacks.ratio_lines(group_ratios(samples), samples, classes)
     looks = {(t.line.color, t.line.dash) for t in figure.data if t.mode and "lines" in t.mode}
     assert len(looks) == 20
 
@@ -187,7 +184,7 @@ def test_class_names_and_colours_come_from_the_scheme():
     table = pd.DataFrame(
         {"sample_id": ["a"] * 3, "group": "x", "time_h": 1.0, "replicate": "1", "predicted": ["G1", "S", "G2"]}
     )
-    figure = figures_ratios.stacked_ratios(group_ratios(sample_ratios(table, scheme.names)), scheme)
+    figure = ratio_stacks.stacked_ratios(group_ratios(sample_ratios(table, scheme.names)), scheme)
     assert [trace.marker.color for trace in figure.data] == list(scheme.colours)
 
 

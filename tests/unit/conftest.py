@@ -1,12 +1,16 @@
-"""A small table of predictions that every figure can be drawn from."""
+"""A small table of predictions that every figure can be drawn from, and a fresh data folder."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from nscweb.core.classes import ClassScheme
+from nscweb.services.context import App, open_app
+from nscweb.settings import Settings
 
 NAMES = ("astrocyte", "oligodendrocyte", "neuron")
 
@@ -37,3 +41,11 @@ def predictions():
                 about = {"group": group, "time_h": hours, "replicate": replicate, "true_class": NAMES[true]}
                 parts.append(part.assign(**about))
     return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> App:
+    """An empty data folder without any model."""
+    settings = Settings.from_environment({"NSCWEB_THREADS": "1"}, tmp_path / "data")
+    settings = Settings(**{**vars(settings), "weights_dirs": (settings.data_dir / "models",)})
+    return open_app(settings, lambda: "2026-01-02T03:04:05Z")

@@ -13,7 +13,7 @@ from nscweb.core.errors import JobCancelled, ModelError, ModelNotFound, StudyNot
 from nscweb.core.predictions import prediction_columns
 from nscweb.core.recipe import InputRecipe
 from nscweb.core.samples import Sample
-from nscweb.services.predict import predict as prediction_run
+from nscweb.services.predict import predict
 from nscweb.services.predict.predict import (
     latest_run,
     list_runs,
@@ -53,7 +53,7 @@ def test_provenance_names_cells_model_weights_versions_and_says_simulated():
 
 
 def test_a_killed_run_goes_on_and_its_result_equals_an_unbroken_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(prediction_run, "CHUNK", 7)
+    monkeypatch.setattr(predict, "CHUNK", 7)
     app = fresh_app(tmp_path)
     study = simulated_study(app, cells=60)
     seen: list[int] = []

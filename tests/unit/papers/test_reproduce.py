@@ -30,7 +30,7 @@ ALL = ("cgrecnet2026", "kim2023", "parthasarathy2024", "zamani2023", "zhu2021")
 
 
 def _given(paper: str) -> dict[str, Any]:
-    return tomllib.loads((resources.files("nscweb.protocols") / f"{paper}.toml").read_text("utf-8"))
+    return tomllib.loads((resources.files("nscweb.papers.protocols") / f"{paper}.toml").read_text("utf-8"))
 
 
 def test_there_is_a_protocol_for_each_of_five_papers() -> None:

@@ -11,8 +11,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import StoreError, WrongUse
 from nscweb.core.samples import Sample
 from nscweb.figures.differences import dose_figure
-from nscweb.services.compare import courses
-from nscweb.services.compare import staining_counts as counts
+from nscweb.services.compare import courses, staining_counts
 from nscweb.services.compare.staining_counts import Count
 
 
@@ -44,7 +43,7 @@ def test_the_one_sample_test_is_pingouins():
     More digits are in the documentation of its translation to Julia: 0.234824, [2.32231, 9.07769].
     """
     values = np.array([5.5, 2.4, 6.8, 9.6, 4.2]) / 100
-    row = counts.compare_with_counts(replicates(values), [Count("NGF", 24.0, "neuron", percent=4.0)]).iloc[0]
+    row = staining_counts.compare_with_counts(replicates(values), [Count("NGF", 24.0, "neuron", percent=4.0)]).iloc[0]
     assert row["p"] == pytest.approx(0.234824, abs=1e-6)
     assert (100 * row["low"], 100 * row["high"]) == pytest.approx((2.32231, 9.07769), abs=6e-6)
 
@@ -52,17 +51,17 @@ def test_the_one_sample_test_is_pingouins():
 def test_few_or_identical_replicates_have_a_sentence():
     count = [Count("NGF", 24.0, "neuron", percent=40.0)]
     for values, words in (([0.4, 0.5], "three replicates"), ([0.4] * 3, "same value"), ([np.nan] * 3, "Nothing")):
-        row = counts.compare_with_counts(replicates(values), count).iloc[0]
+        row = staining_counts.compare_with_counts(replicates(values), count).iloc[0]
         assert np.isnan(row["p"]) and words in row["note"]
 
 
 def test_counts_are_kept_whole_or_not_at_all(study):
     app, made = study
-    assert counts.counts_of(app, made) == ()
-    kept = counts.set_counts(app, made, [Count("NGF", 24.0, "neuron", "NeuN", 33.0, 3, "fields", "own")])
-    assert counts.counts_of(app, made) == kept
-    table = counts.counts_table(kept)
-    assert counts.counts_from_table(table) == kept
+    assert staining_counts.counts_of(app, made) == ()
+    kept = staining_counts.set_counts(app, made, [Count("NGF", 24.0, "neuron", "NeuN", 33.0, 3, "fields", "own")])
+    assert staining_counts.counts_of(app, made) == kept
+    table = staining_counts.counts_table(kept)
+    assert staining_counts.counts_from_table(table) == kept
     for wrong in (
         Count("NGF", 24.0, "neuron", percent=101.0),
         Count("NGF", -1.0, "neuron"),
@@ -71,21 +70,21 @@ def test_counts_are_kept_whole_or_not_at_all(study):
         Count("NGF", 24.0, "neuron", unit="mice"),
     ):
         with pytest.raises(WrongUse):
-            counts.set_counts(app, made, [wrong])
+            staining_counts.set_counts(app, made, [wrong])
     with pytest.raises(WrongUse, match="twice"):
-        counts.set_counts(app, made, [*kept, *kept])
+        staining_counts.set_counts(app, made, [*kept, *kept])
     with pytest.raises(WrongUse, match="no per cent"):
-        counts.counts_from_table(table.assign(percent=float("nan")))
-    assert counts.counts_of(app, made) == kept
+        staining_counts.counts_from_table(table.assign(percent=float("nan")))
+    assert staining_counts.counts_of(app, made) == kept
     (app.folder.study_dir(made) / "counts.json").write_text("{")
     with pytest.raises(StoreError, match="cannot be read"):
-        counts.counts_of(app, made)
+        staining_counts.counts_of(app, made)
 
 
 def test_published_counts_come_with_three_fields():
-    found = counts.published_counts(["RA/SHH", "mine"], ["Neurons", "astrocyte"])
+    found = staining_counts.published_counts(["RA/SHH", "mine"], ["Neurons", "astrocyte"])
     assert {(item.group, item.fate, item.n, item.unit) for item in found} == {("RA/SHH", "Neurons", 3, "fields")}
-    assert counts.published_counts(["RA/SHH"], ["astrocyte"]) == ()
+    assert staining_counts.published_counts(["RA/SHH"], ["astrocyte"]) == ()
 
 
 @pytest.mark.parametrize(

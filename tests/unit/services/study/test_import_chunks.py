@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nscweb.core.errors import DiskFull, JobCancelled, NscwebError
-from nscweb.io.decode import process_objects as parcel
+from nscweb.io.decode import process_objects
 from nscweb.services.context import App
 from nscweb.services.study import import_chunks, import_pool, import_samples
 from nscweb.services.study.study import findings_of, get_study, import_study, list_studies
@@ -164,7 +164,7 @@ def test_what_cannot_be_sent_is_read_here(
     opened: App, images: Path, small_chunks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = in_one_process(opened, [images], monkeypatch)
-    monkeypatch.setattr(import_pool, "pack", lambda value: parcel.pack([value, threading.Lock()]))
+    monkeypatch.setattr(import_pool, "pack", lambda value: process_objects.pack([value, threading.Lock()]))
     import_study(opened, [images], "here")
     assert parts.same(parts.everything_of(opened, "here"), expected)
 

@@ -18,7 +18,7 @@ from nscweb.inference.classifier import Classifier
 from nscweb.services.compare.dashboard import GATES_CHANGED, Filters, dashboard_data, warnings_of
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import metrics_dict, write_evaluation
-from nscweb.services.predict import predict as prediction_run
+from nscweb.services.predict import predict
 from nscweb.services.predict.predict import list_runs, predict_study, prediction_table, run_for, table_version
 from nscweb.services.report.export import tables
 from nscweb.services.report.report import run_zip
@@ -96,7 +96,7 @@ def test_anything_else_that_differs_means_a_real_prediction(studied, change):
 
 def test_a_prediction_that_was_killed_is_not_resumed_under_other_gates(studied, monkeypatch):
     app, study = studied
-    monkeypatch.setattr(prediction_run, "CHUNK", 3)
+    monkeypatch.setattr(predict, "CHUNK", 3)
 
     def stop(done, total, step=""):
         if done >= 30:

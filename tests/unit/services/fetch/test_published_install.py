@@ -19,7 +19,7 @@ from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.backbone_files import BACKBONE_FILES
 from nscweb.models.published import PUBLISHED, PublishedModel
 from nscweb.services.context import App
-from nscweb.services.fetch import published_models as published
+from nscweb.services.fetch import published_models
 from nscweb.services.fetch.downloads import git_blob_id
 from nscweb.services.models import list_models
 from nscweb.services.predict.predict import predict_study
@@ -49,7 +49,7 @@ def line(server: Loopback, file: Path, *paths: str) -> PublishedModel:
 
 
 def install(opened: App, model: PublishedModel, **options):
-    return published.install(opened, "zhu2021", published=model, patience=Clock().patience(), **options)
+    return published_models.install(opened, "zhu2021", published=model, patience=Clock().patience(), **options)
 
 
 def left_over(opened: App) -> list[str]:
@@ -133,7 +133,7 @@ def test_from_a_file_on_disk(opened: App, server: Loopback, authors_file: Path, 
 
 def test_the_real_id_is_what_a_file_must_have(opened: App, authors_file: Path) -> None:
     with pytest.raises(InputRefused, match="it should be 3b985135ed61d12e6163651d2e14664c65820aa2"):
-        published.install(opened, "zhu2021", file=authors_file)
+        published_models.install(opened, "zhu2021", file=authors_file)
 
 
 def test_a_folder_that_is_no_model_is_told(opened: App, authors_file: Path, server: Loopback) -> None:
@@ -165,31 +165,31 @@ def test_backbones_are_got_once_and_then_lie_in_the_data_folder(
     file = replace(BACKBONE_FILES["resnet18"], file=f"resnet18-{digest[:8]}.pth", megabytes=0.1)
     server.files[f"/{file.file}"] = Served(content)
     for already in (False, True):
-        done = published.install(opened, "resnet18", backbone=file, patience=Clock().patience())
+        done = published_models.install(opened, "resnet18", backbone=file, patience=Clock().patience())
         assert done.already is already and done.path.read_bytes() == content
         assert done.as_dict()["kind"] == "backbone"
     assert len(server.asked) == 1
     wrong = replace(file, file="resnet18-00000000.pth")
     server.files[f"/{wrong.file}"] = Served(content)
     with pytest.raises(InputRefused, match="its SHA-256 is"):
-        published.install(opened, "resnet18", backbone=wrong, patience=Clock().patience())
+        published_models.install(opened, "resnet18", backbone=wrong, patience=Clock().patience())
 
 
 def test_the_list_says_size_licence_and_source_and_asks_nobody(opened: App) -> None:
-    items = {item.name: item for item in published.list_installable(opened)}
+    items = {item.name: item for item in published_models.list_installable(opened)}
     assert items["zhu2021"].licence == "Apache-2.0" and items["zhu2021"].source.startswith("https://github.com/")
     assert not items["zhu2021"].installed and items["efficientnet-lite0"].installed
     assert items["vgg19"].megabytes > 500 and set(BACKBONE_FILES) < set(items)
-    assert published.install(opened, "efficientnet-lite0").already
+    assert published_models.install(opened, "efficientnet-lite0").already
     with pytest.raises(WrongUse, match="nothing called 'zhu2022'"):
-        published.install(opened, "zhu2022")
+        published_models.install(opened, "zhu2022")
 
 
 def test_the_task_takes_its_file_from_the_payload(
     opened: App, authors_file: Path, monkeypatch: pytest.MonkeyPatch, server: Loopback
 ) -> None:
     monkeypatch.setitem(PUBLISHED, "zhu2021", line(server, authors_file))
-    result = published.install_task(
+    result = published_models.install_task(
         opened, {"name": "zhu2021", "file": str(authors_file)}, lambda *told: None, lambda: False
     )
     assert result["name"] == "zhu2021" and not result["already"] and authors_file.is_file()
@@ -211,9 +211,9 @@ def test_weights_of_torchvision_go_from_the_server_into_a_network(
     monkeypatch.setattr("nscweb.models.backbone_files._SERVER", f"{server.url}/")
     monkeypatch.setitem(BACKBONE_FILES, "mobilenet_v2", file)
     server.files[f"/{file.file}"] = Served(content, etag='"m"', cuts=[5_000_000])
-    get = published.backbone_download(opened, patience=Clock().patience())
+    get = published_models.backbone_download(opened, patience=Clock().patience())
     network = ARCHITECTURES["cgrecnet2026-mobilenetv2"].make(2, 3)
-    folder = published.backbones_folder(opened)
+    folder = published_models.backbones_folder(opened)
     told = load_pretrained(network, "cgrecnet2026-mobilenetv2", 2, folder=folder, download=get)
     assert len(told) == len(theirs.state_dict()) - 2 and len(server.asked) == 2
     first = theirs.features[0][0].weight.sum(dim=1)

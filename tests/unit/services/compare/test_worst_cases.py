@@ -15,8 +15,7 @@ import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
 from nscweb.evaluation.scores.held_out import HeldOut
-from nscweb.services.compare import courses, ratios
-from nscweb.services.compare import honest_scores as calibration
+from nscweb.services.compare import courses, honest_scores, ratios
 from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.compare.dashboard import Filters
 from nscweb.services.context import App, open_app
@@ -270,6 +269,6 @@ def test_two_samples_of_one_replicate_are_one_replicate_for_sets_too() -> None:
         [("a", "1", 90, 9, "neuron"), ("b", "1", 10, 6, "neuron"), ("c", "2", 50, 10, "neuron")],
         columns=["sample_id", "replicate", "cells", "count", "set"],
     ).assign(group="NGF", time_h=24.0)
-    row = calibration._by_group(table.assign(share=table["count"] / table["cells"])).iloc[0]
+    row = honest_scores._by_group(table.assign(share=table["count"] / table["cells"])).iloc[0]
     assert (row["replicates"], row["cells"]) == (2, 150)
     assert row["share"] == pytest.approx((0.15 + 0.2) / 2)

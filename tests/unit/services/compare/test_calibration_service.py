@@ -12,9 +12,7 @@ from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, ModelError, WrongUse
 from nscweb.evaluation.scores.reliability import reliabilities
-from nscweb.services.compare import controls
-from nscweb.services.compare import honest_scores as calibration
-from nscweb.services.compare import honest_scores_words as calibration_words
+from nscweb.services.compare import controls, honest_scores, honest_scores_words
 from nscweb.services.compare.dashboard import Filters
 from nscweb.services.models import model_by_name
 from nscweb.services.predict.predict import predict_study
@@ -34,12 +32,12 @@ def made(tmp_path_factory):
 
 def test_shares_of_sets_add_up_and_agree_with_the_words_of_the_cells(made):
     app, _, run, _ = made
-    found = calibration.sets_of(app, run, Filters(exclude_flags=()), 0.2)
+    found = honest_scores.sets_of(app, run, Filters(exclude_flags=()), 0.2)
     assert found.cells == 420
     totals = found.shares.groupby("sample_id")["share"].sum()
     np.testing.assert_allclose(totals, 1)
     assert found.shares["count"].sum() == 420
-    words = calibration.set_words(app, run, 0.2)
+    words = honest_scores.set_words(app, run, 0.2)
     table = prediction_table(app, run)
     assert words.index.equals(table.index)
     counted = words.groupby([table["sample_id"].astype(str), words]).size()
@@ -54,7 +52,7 @@ def test_smaller_error_rates_give_larger_sets_and_the_promise_is_shown(made):
     app, _, run, _ = made
     sizes = []
     for alpha in (0.3, 0.1, 0.02):
-        found = calibration.sets_of(app, run, None, alpha)
+        found = honest_scores.sets_of(app, run, None, alpha)
         assert found.coverage is not None
         assert np.abs(found.coverage.kept - (1 - alpha)).max() < 0.03
         assert any("Tried out" in line for line in found.sentences)
@@ -62,27 +60,27 @@ def test_smaller_error_rates_give_larger_sets_and_the_promise_is_shown(made):
         sizes.append(float((many * found.shares["count"]).sum()))
     assert sizes == sorted(sizes)
     with pytest.raises(WrongUse):
-        calibration.sets_of(app, run, None, 1.0)
+        honest_scores.sets_of(app, run, None, 1.0)
 
 
 def test_the_filter_by_confidence_does_not_hide_unsure_cells(made):
     app, _, run, _ = made
-    one = calibration.sets_of(app, run, Filters(min_confidence=0.0))
-    other = calibration.sets_of(app, run, Filters(min_confidence=0.9))
+    one = honest_scores.sets_of(app, run, Filters(min_confidence=0.0))
+    other = honest_scores.sets_of(app, run, Filters(min_confidence=0.9))
     assert one.shares.equals(other.shares)
-    day = calibration.sets_of(app, run, Filters(times_h=(24.0,)))
+    day = honest_scores.sets_of(app, run, Filters(times_h=(24.0,)))
     assert set(day.shares["time_h"]) == {24.0}
 
 
 def test_reliability_is_that_of_the_held_out_cells(made):
     app, _, run, entry = made
-    found = calibration.reliability_of(entry)
+    found = honest_scores.reliability_of(entry)
     assert found[0].cells == 6000
     assert [item.class_name for item in found[1:4]] == list(entry.card.classes.names)
-    rows = calibration_words.reliability_rows(found)
+    rows = honest_scores_words.reliability_rows(found)
     assert rows["cells"].sum() == 6000 * 5
-    assert calibration.reliability_of_run(app, run)[0].ece == found[0].ece
-    assert calibration.reliability_of(replace(entry, card=replace(entry.card, held_out={}))) == []
+    assert honest_scores.reliability_of_run(app, run)[0].ece == found[0].ece
+    assert honest_scores.reliability_of(replace(entry, card=replace(entry.card, held_out={}))) == []
 
 
 def test_a_model_without_or_with_damaged_scores(made, tmp_path, monkeypatch):
@@ -90,12 +88,12 @@ def test_a_model_without_or_with_damaged_scores(made, tmp_path, monkeypatch):
     bare = replace(entry, card=replace(entry.card, held_out={}))
     monkeypatch.setattr("nscweb.services.cells.explain.model_of_run", lambda app, run: bare)
     with pytest.raises(InputRefused, match="control samples"):
-        calibration.sets_of(app, run)
-    assert (calibration.set_words(app, run) == "").all()
+        honest_scores.sets_of(app, run)
+    assert (honest_scores.set_words(app, run) == "").all()
     damaged = replace(entry, folder=tmp_path)
     monkeypatch.setattr("nscweb.services.cells.explain.model_of_run", lambda app, run: damaged)
     with pytest.raises(ModelError, match="nscweb models audit"):
-        calibration.sets_of(app, run)
+        honest_scores.sets_of(app, run)
 
 
 def test_control_samples_take_the_place_of_the_held_out_cells(made):
@@ -115,7 +113,7 @@ def test_control_samples_take_the_place_of_the_held_out_cells(made):
         assert len(np.unique(held.samples)) == len(names)
         assert held.simulated
         assert controls.control_names(app, run) == tuple(names)
-        found = calibration.sets_of(app, run)
+        found = honest_scores.sets_of(app, run)
         assert not set(found.shares["sample_id"]) & set(names)
         assert found.left_out == tuple(names)
         assert "control samples" in found.source
@@ -152,18 +150,18 @@ def test_faults_that_cancel_over_time_are_told():
     scores = held.scores ** np.where(late, 0.4, 3.0)[:, None]
     both = replace(held, scores=(scores / scores.sum(axis=1, keepdims=True)).astype(np.float32))
     found = reliabilities(both, rounds=50)
-    said = calibration_words.times_sentence(found)
+    said = honest_scores_words.times_sentence(found)
     assert "1 d" in said
     assert "too sure" in said
     assert "too careful" in said
-    assert calibration_words.times_sentence(reliabilities(held.take(late), rounds=50)) == ""
+    assert honest_scores_words.times_sentence(reliabilities(held.take(late), rounds=50)) == ""
     # One verdict for all time points would be half wrong.
-    whole = calibration_words.verdict(found[0], found)
+    whole = honest_scores_words.verdict(found[0], found)
     assert whole.endswith("It is too sure at 1 d, too careful at 3 d.") and "of itself" not in whole
-    assert calibration_words.at_their_word(found[0], found) in ("no", "not at every time point")
+    assert honest_scores_words.at_their_word(found[0], found) in ("no", "not at every time point")
     # A class and a time point keep their own.
-    assert calibration_words.verdict(found[1], found) == found[1].sentence
-    assert calibration_words.verdict(found[-1], found) == found[-1].sentence
+    assert honest_scores_words.verdict(found[1], found) == found[1].sentence
+    assert honest_scores_words.verdict(found[-1], found) == found[-1].sentence
 
 
 def test_the_verdict_names_the_times_up_to_a_turn_and_then_says_later():
@@ -173,11 +171,11 @@ def test_the_verdict_names_the_times_up_to_a_turn_and_then_says_later():
     fault = {"ece": 0.2, "low": 0.1, "high": 0.3, "by_chance": 0.01}
     whole = replace(one, time_h=None, gap=0.1, **fault)
     found = [whole, *(replace(one, time_h=hours, gap=gap, **fault) for hours, gap in gaps.items())]
-    said = calibration_words.verdict(whole, found)
+    said = honest_scores_words.verdict(whole, found)
     assert said.endswith("It is too sure at 12 h and 1 d, too careful later.")
-    assert calibration_words.at_their_word(whole, found) == "no"
+    assert honest_scores_words.at_their_word(whole, found) == "no"
     fine = replace(one, time_h=72.0, gap=0.0, ece=0.001, low=0.0, high=0.002)
-    assert calibration_words.at_their_word(fine, found) == "yes"
+    assert honest_scores_words.at_their_word(fine, found) == "yes"
     found[-1] = fine
-    said = calibration_words.verdict(whole, found)
+    said = honest_scores_words.verdict(whole, found)
     assert said.endswith("It is too sure at 12 h and 1 d, too careful at 2 d.")

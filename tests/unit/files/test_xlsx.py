@@ -9,8 +9,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from nscweb.files import workbook as xlsx
-from nscweb.files import workbook as xlsx_rows
+from nscweb.files import workbook
 from nscweb.files.workbook import About, read_workbook, write_workbook
 
 EVIL = ["=1+1", "+1", "-2", "@x", "a\nb", "  <b>&amp;", "\x01", "", "plain"]
@@ -39,7 +38,7 @@ def _write(sheets, **options) -> bytes:
 
 @pytest.mark.parametrize("rows", [19, 20, 55])
 def test_values_come_back_with_all_digits(rows, monkeypatch):
-    monkeypatch.setattr(xlsx_rows, "_ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(workbook, "_ROWS_AT_ONCE", 20)
     table = _table(rows)
     book = openpyxl.load_workbook(io.BytesIO(_write({"A": table.head(3), "B": table})))
     assert book.sheetnames == ["About", "A", "B"]
@@ -68,7 +67,7 @@ def test_about_stands_first_and_says_what_must_be_read_first():
 
 
 def test_a_table_longer_than_a_sheet_is_told_and_left_out(monkeypatch):
-    monkeypatch.setattr(xlsx, "MOST_ROWS", 10)
+    monkeypatch.setattr(workbook, "MOST_ROWS", 10)
     book = openpyxl.load_workbook(io.BytesIO(_write({"A": _table(5), "Cells": _table(11)})))
     assert book.sheetnames == ["About", "A"]
     said = [str(row[0]) for row in book["About"].iter_rows(max_col=1, values_only=True)]

@@ -21,7 +21,7 @@ from nscweb.training.data.recordings import recordings_of
 from nscweb.training.data.simulated import simulated_data
 from nscweb.training.splits.plan import Split
 
-WEIGHTS = Path(__file__).parents[3] / "weights" / "nsc-simulated-compact"
+WEIGHTS = Path(__file__).parents[4] / "weights" / "nsc-simulated-compact"
 
 
 @lru_cache(maxsize=1)

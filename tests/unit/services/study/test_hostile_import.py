@@ -25,7 +25,7 @@ from nscweb.services.study.study import findings_of, get_study, import_study, li
 from nscweb.simulation.small_tiff import tiff_bytes
 from nscweb.store.cell_files import CellFile
 
-_EXPECTED = Path(__file__).resolve().parents[3].parent / "shared" / "hostile" / "expected.json"
+_EXPECTED = Path(__file__).resolve().parents[4].parent / "shared" / "hostile" / "expected.json"
 _CASES: list[dict[str, Any]] = json.loads(_EXPECTED.read_text("utf-8")) if _EXPECTED.exists() else []
 # Words of the oracle's reason that have to come back in what the user reads; any one of them is enough.
 _WORDS = {

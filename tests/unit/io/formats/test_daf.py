@@ -16,7 +16,7 @@ from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.formats.daf import read_daf
-from nscweb.io.survey import cut_out as excerpt_module
+from nscweb.io.survey import cut_out
 from nscweb.io.survey.cut_out import excerpt
 from nscweb.io.survey.survey import survey
 
@@ -178,7 +178,7 @@ def test_another_process_sees_the_same_tags(tmp_path: Path) -> None:
     with survey([tmp_path / "study"], LIMITS, FindingLog()) as found:
         part = pickle.loads(pickle.dumps(excerpt(found, found.samples[0], 1, 4, apart=True)))
         cells = list(part.read(part.samples[0], None, FindingLog()))
-        excerpt_module._OPEN.popitem()[1].close()
+        cut_out._OPEN.popitem()[1].close()
     assert [(cell.object_number, cell.tags[0]) for cell in cells] == [(1, "dead"), (2, "first"), (3, "dead")]
 
 

@@ -10,10 +10,8 @@ import pytest
 from drawn_runs import drawn_run, grid
 from plotly import graph_objects as go
 
-from nscweb.figures import group_data as figures_compare_data
-from nscweb.figures import group_times as figures_compare_time
+from nscweb.figures import group_data, group_times, ratio_stacks
 from nscweb.figures import groups as figures_compare
-from nscweb.figures import ratio_stacks as figures_ratios
 from nscweb.figures.group_marks import add_signs, group_label
 from nscweb.figures.look import _rgb, contrast, ink_on
 from nscweb.services.compare.comparison import Comparison, answer_of, comparison
@@ -35,15 +33,15 @@ def test_every_figure_has_the_order_of_the_answer(large: tuple[Comparison, pd.Da
     found, bins = large
     order = answer_of(found, "neuron", 24.0).order
     assert len(order) == 12
-    means = figures_compare_data.group_data(found.groups, order, ["neuron"])
+    means = group_data.group_data(found.groups, order, ["neuron"])
     assert list(dict.fromkeys(means["group"])) == list(order)
     assert list(means["time_h"][:6]) == [12.0, 24.0, 48.0, 72.0, 96.0, 120.0]
-    stacked = figures_ratios.stacked_ratios_data(found.groups, found.classes, order)
+    stacked = ratio_stacks.stacked_ratios_data(found.groups, found.classes, order)
     assert list(dict.fromkeys(stacked["group"])) == list(order)
     side = figures_compare.superplot(found.groups, found.replicate_rows, bins, found.classes, order, 24.0)
     shown = [text.split("<")[0] for text in reversed(sorted_ticks(side))]
     assert shown == list(order)
-    heat = figures_compare_time.heat_map(found.groups, found.classes, order, "neuron")
+    heat = group_times.heat_map(found.groups, found.classes, order, "neuron")
     assert list(heat.layout.yaxis.ticktext) == list(order)
 
 
@@ -60,10 +58,10 @@ def test_panels_of_the_largest_study_keep_readable_heights(large: tuple[Comparis
     inner = side.layout.height - side.layout.margin.t - side.layout.margin.b
     # A row holds a name and, below it, a mark: two lines of text.
     assert (domain[1] - domain[0]) * inner / 12 >= 28
-    small = figures_compare_time.over_time(found.groups, found.replicate_rows, bins, found.classes, order, "neuron")
+    small = group_times.over_time(found.groups, found.replicate_rows, bins, found.classes, order, "neuron")
     inner = small.layout.height - small.layout.margin.t - small.layout.margin.b
     assert (small.layout.yaxis.domain[1] - small.layout.yaxis.domain[0]) * inner >= 110
-    heat = figures_compare_time.heat_map(found.groups, found.classes, order, "neuron")
+    heat = group_times.heat_map(found.groups, found.classes, order, "neuron")
     assert (heat.layout.height - heat.layout.margin.t - heat.layout.margin.b) / 12 >= 24
 
 
@@ -73,19 +71,19 @@ def test_yellow_and_red_are_marked_in_every_figure_and_table(large: tuple[Compar
     side = figures_compare.superplot(found.groups, found.replicate_rows, bins, found.classes, order, 24.0)
     ticks = " ".join(side.layout.yaxis.ticktext)
     assert "■ do not trust" in ticks and "▲ look closer" in ticks
-    heat = figures_compare_time.heat_map(found.groups, found.classes, order, "neuron")
+    heat = group_times.heat_map(found.groups, found.classes, order, "neuron")
     written = [note.text for note in heat.layout.annotations]
     assert sum("■" in text for text in written) == 2 and sum("▲" in text for text in written) == 1
-    small = figures_compare_time.over_time(found.groups, found.replicate_rows, bins, found.classes, order, "neuron")
+    small = group_times.over_time(found.groups, found.replicate_rows, bins, found.classes, order, "neuron")
     assert sum("■" in str(note.text) for note in small.layout.annotations) == 2
-    bars = figures_ratios.stacked_ratios(found.groups, found.classes, order=order)
+    bars = ratio_stacks.stacked_ratios(found.groups, found.classes, order=order)
     assert sum(str(note.text) == "■" for note in bars.layout.annotations) == 2
     gaps = figures_compare.differences(found.tests, found.groups, order, "neuron", 24.0, order[0])
     assert "■ do not trust" in " ".join(gaps.layout.yaxis.ticktext)
     for table in (
-        figures_compare_data.group_data(found.groups, order, ["neuron"]),
-        figures_compare_data.point_data(found.replicate_rows, order, ["neuron"]),
-        figures_compare_data.difference_data(found.tests, order, "neuron", 24.0, order[0]),
+        group_data.group_data(found.groups, order, ["neuron"]),
+        group_data.point_data(found.replicate_rows, order, ["neuron"]),
+        group_data.difference_data(found.tests, order, "neuron", 24.0, order[0]),
     ):
         assert table["light"].str.contains("do not trust").any()
 
@@ -95,7 +93,7 @@ def test_hover_tells_cells_replicates_method_and_light(large: tuple[Comparison, 
     order = answer_of(found).order
     args = (found.groups, found.replicate_rows, bins, found.classes, order)
     side = figures_compare.superplot(*args, 24.0)
-    small = figures_compare_time.over_time(*args, "neuron")
+    small = group_times.over_time(*args, "neuron")
     for figure in (side, small):
         mean = next(trace for trace in figure.data if trace.name == "mean, 95 % interval")
         for word in ("replicates", "cells", "trust light:"):
@@ -104,9 +102,9 @@ def test_hover_tells_cells_replicates_method_and_light(large: tuple[Comparison, 
         point = next(trace for trace in figure.data if trace.name == "replicate").text[0]
         for word in ("one of 5 replicates", "cells", "counted labels, not corrected", "trust light: "):
             assert word in point
-    heat = figures_compare_time.heat_map(found.groups, found.classes, order, "neuron")
+    heat = group_times.heat_map(found.groups, found.classes, order, "neuron")
     gaps = figures_compare.differences(found.tests, found.groups, order, "neuron", 24.0, order[0])
-    bars = figures_ratios.stacked_ratios(found.groups, found.classes, order=order)
+    bars = ratio_stacks.stacked_ratios(found.groups, found.classes, order=order)
     assert "counted labels" in bars.data[0].customdata[0][3] and "replicates" in bars.data[0].hovertemplate
     for said in (next(trace for trace in heat.data if trace.type == "heatmap").text[0][0], gaps.data[0].text[0]):
         assert "replicates" in said and "cells" in said and "trust light: " in said and "95 % interval" in said
@@ -119,10 +117,10 @@ def test_marks_stand_in_the_legend_and_on_the_points(large: tuple[Comparison, pd
     side = figures_compare.superplot(*args, 24.0)
     figures = (
         side,
-        figures_compare_time.over_time(*args, "neuron"),
-        figures_compare_time.heat_map(found.groups, found.classes, order, "neuron"),
+        group_times.over_time(*args, "neuron"),
+        group_times.heat_map(found.groups, found.classes, order, "neuron"),
         figures_compare.differences(found.tests, found.groups, order, "neuron", 24.0, order[0]),
-        figures_ratios.stacked_ratios(found.groups, found.classes, order=order),
+        ratio_stacks.stacked_ratios(found.groups, found.classes, order=order),
     )
     for figure in figures:
         assert {"look closer", "do not trust"} <= {trace.name for trace in figure.data}
@@ -156,11 +154,11 @@ def test_a_ratio_that_cannot_be_recovered_is_words_and_no_number(large: tuple[Co
     order = answer_of(found).order
     side = figures_compare.superplot(lost, found.replicate_rows, bins, found.classes, order, 24.0)
     assert sum(note.text == figures_compare.LOST for note in side.layout.annotations) == 36
-    heat = figures_compare_time.heat_map(lost, found.classes, order, "neuron")
+    heat = group_times.heat_map(lost, found.classes, order, "neuron")
     assert all(note.text.startswith("?") for note in heat.layout.annotations)
     assert all(
         str(note.text).strip("■▲") == "?"
-        for note in figures_ratios.stacked_ratios(lost, found.classes, order=order).layout.annotations
+        for note in ratio_stacks.stacked_ratios(lost, found.classes, order=order).layout.annotations
         if "?" in str(note.text)
     )
 
@@ -171,7 +169,7 @@ def test_a_difference_is_turned_so_that_the_control_comes_second(large: tuple[Co
     means = found.groups[(found.groups["class"] == "neuron") & (found.groups["time_h"] == 24.0)]
     mean = means.set_index("group")["mean"]
     for against in (order[0], order[-1]):
-        table = figures_compare_data.difference_data(found.tests, order, "neuron", 24.0, against)
+        table = group_data.difference_data(found.tests, order, "neuron", 24.0, against)
         assert len(table) == 11 and set(table["other"]) == {against}
         expected = 100 * (mean[list(table["group"])].to_numpy() - mean[against])
         np.testing.assert_allclose(table["difference_points"], expected, atol=1e-9)
@@ -187,7 +185,7 @@ def test_names_of_users_are_text_and_empty_tables_say_so(large: tuple[Comparison
     figure = figures_compare.superplot(groups, rows, bins, found.classes, [evil], 24.0)
     assert evil not in figure.to_json()
     nothing = found.groups.iloc[:0]
-    assert "Loosen" in figures_compare_time.heat_map(nothing, found.classes, [], "neuron").to_json()
+    assert "Loosen" in group_times.heat_map(nothing, found.classes, [], "neuron").to_json()
     assert (
         "no second group"
         in figures_compare.differences(found.tests.iloc[:0], nothing, [], "neuron", 24.0, "x").to_json()
@@ -200,7 +198,7 @@ def test_score_bins_count_every_kept_cell(tmp_path: Path) -> None:
     bins = score_bins(app, run)
     kept = comparison(app, run).data.kept
     assert bins.groupby("class")["cells"].sum().tolist() == [kept] * 3
-    places, heights = figures_compare_data.outline(bins, "NT3", 24.0, "neuron")
+    places, heights = group_data.outline(bins, "NT3", 24.0, "neuron")
     assert places[0] == 0 and places[-1] == 100 and heights.max() == 1
 
 
@@ -213,7 +211,7 @@ def test_signs_stand_above_points_and_in_the_legend() -> None:
 
 
 def test_every_number_of_a_heat_map_can_be_read() -> None:
-    scale = figures_compare_time._SCALE
+    scale = group_times._SCALE
     for percent in range(101):
         place = percent / 100
         ink = ink_on(place, scale)
