@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
-
-import pandas as pd
-
-from nscweb.core.progress import Progress, no_progress
-
-if TYPE_CHECKING:
-    from openpyxl import Workbook
-import zipfile
-from collections.abc import Callable
 from xml.sax.saxutils import escape
 
 import numpy as np
+import pandas as pd
 
+from nscweb.core.progress import Progress, no_progress
 from nscweb.files.plain_tables import neutral
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
 
 # A cell of a sheet holds no more characters.
 LONGEST_TEXT = 32_767

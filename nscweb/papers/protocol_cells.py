@@ -6,28 +6,21 @@ Cells of a protocol from an imported study.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-
-from nscweb.core.classes import ClassScheme
-from nscweb.core.errors import StudyNotFound
-from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
-from nscweb.core.recipe import InputRecipe
-
-if TYPE_CHECKING:
-    from nscweb.papers.protocol import Protocol
-    from nscweb.services.context import App
-    from nscweb.training.data.dataset import LabelledCell, TrainingData
-from dataclasses import replace
 
 import numpy as np
 
-from nscweb.core.errors import InputRefused
+from nscweb.core.classes import ClassScheme
+from nscweb.core.errors import InputRefused, StudyNotFound
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.core.recipe import InputRecipe
 from nscweb.core.samples import Sample, Study
 
 if TYPE_CHECKING:
     from nscweb.papers.protocol import Protocol
     from nscweb.services.context import App
+    from nscweb.training.data.dataset import LabelledCell, TrainingData
 
 
 def cells_of_study(app: App, protocol: Protocol, study: Study, progress: Progress, cancel: CancelAsked) -> Cells:

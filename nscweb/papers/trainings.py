@@ -5,16 +5,18 @@ One finished training of a protocol: what is kept of it, on disk and in memory.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nscweb.core.errors import NscwebError
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
@@ -25,10 +27,6 @@ if TYPE_CHECKING:
     from nscweb.training.config import TrainConfig
     from nscweb.training.data.dataset import TrainingData
     from nscweb.training.splits.plan import Split
-import hashlib
-from dataclasses import asdict
-
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,17 @@ Class maps drawn over raw images, on pages and as files.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from nscweb.core.errors import ModelNotFound, WrongUse
 from nscweb.core.run_record import Run
@@ -25,11 +28,7 @@ if TYPE_CHECKING:
     from nscweb.core.card import CardEntry, ModelCard
     from nscweb.inference.classifier import Classifier
     from nscweb.services.context import App
-import re
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 # Inferno (Smith and van der Walt 2015): perceptually uniform, readable with every common colour blindness.
 COLOUR_STOPS: tuple[str, ...] = (

@@ -7,23 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.core.findings import Finding, FindingLog
-from nscweb.services.models import default_model, model_by_name
-
-if TYPE_CHECKING:
-    from nscweb.inference.classifier import Classifier
-    from nscweb.services.context import App
-from typing import TYPE_CHECKING, Any
-
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import ModelError
+from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.flags import unpack
 from nscweb.services.cells.explain import maps_on_frames, overlay
+from nscweb.services.models import default_model, model_by_name
 from nscweb.services.predict import fitness
 from nscweb.services.predict.quick_read import ReadImage
 from nscweb.services.study.pixels import display
@@ -31,6 +25,7 @@ from nscweb.words.marks import mark
 
 if TYPE_CHECKING:
     from nscweb.inference.classifier import Classifier
+    from nscweb.services.context import App
 
 
 def check_one_channel(card: ModelCard) -> None:

@@ -8,34 +8,28 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.errors import InputRefused
+from nscweb.core.errors import InputRefused, StoreError, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.core.run_record import Run
 from nscweb.services.cells.cells import GalleryCell, gallery_cells
 from nscweb.services.cells.explain import model_of_run, run_channels
 from nscweb.services.evaluate.evaluate import evaluated_rows
 from nscweb.services.evaluate.label_audit_words import WEAK, agreement_of, audit_sentences
+from nscweb.services.file_lock import file_lock
 from nscweb.services.predict.runs import class_scheme, get_run, prediction_table, study_of, table_version
 from nscweb.services.study.pixels import images_of
-
-if TYPE_CHECKING:
-    from nscweb.evaluation.audit.confident_learning import LabelAudit
-    from nscweb.services.context import App
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-from nscweb.core.errors import StoreError, WrongUse
-from nscweb.services.file_lock import file_lock
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
+    from nscweb.evaluation.audit.confident_learning import LabelAudit
     from nscweb.services.context import App
 
 

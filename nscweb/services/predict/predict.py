@@ -7,52 +7,35 @@ The work behind `predict_study`: cells in chunks, parts that survive a kill, one
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.core.run_record import Run
-from nscweb.services.models import model_by_name
-from nscweb.services.predict.runs import get_run, latest_run, list_runs, prediction_table, table_version
-from nscweb.services.report.export import export_run
-from nscweb.services.study.gates import gates_changed
-
-if TYPE_CHECKING:
-    from nscweb.inference.backends import Mode
-    from nscweb.services.context import App
 import hashlib
+import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import StoreError, StudyError
 from nscweb.core.gates import Gates
-from nscweb.core.run_record import Provenance
-from nscweb.core.samples import Study
+from nscweb.core.predictions import prediction_columns
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.core.run_record import Provenance, Run
+from nscweb.core.samples import Sample, Study
+from nscweb.services.models import model_by_name
 from nscweb.services.predict import fitness, light_samples
 from nscweb.services.predict.light_rules import card_of_rules
-from nscweb.services.predict.regate import gates_as_extra
-from nscweb.services.predict.runs import sheet_digest
-
-if TYPE_CHECKING:
-    from nscweb.inference.classifier import Classifier
-    from nscweb.services.context import App
-    from nscweb.store.prediction_files import PredictionWriter
-import time
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
-
-from nscweb.core.predictions import prediction_columns
-from nscweb.core.progress import stop_if_asked
-from nscweb.core.samples import Sample
-from nscweb.services.predict.regate import regate
+from nscweb.services.predict.regate import gates_as_extra, regate
+from nscweb.services.predict.runs import get_run, latest_run, list_runs, prediction_table, sheet_digest, table_version
+from nscweb.services.report.export import export_run
+from nscweb.services.study.gates import gates_changed
 from nscweb.services.study.quality import default_flags_of, flags_of, put_in_force
 from nscweb.services.study.study import get_study
 
 if TYPE_CHECKING:
     from nscweb.inference.backends import Mode
+    from nscweb.inference.classifier import Classifier
     from nscweb.inference.tuning import Tuning
     from nscweb.services.context import App
     from nscweb.store.cell_files import CellFile

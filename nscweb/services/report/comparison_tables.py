@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from nscweb.core.card import CardEntry
 from nscweb.core.errors import NscwebError
 from nscweb.core.progress import Progress, no_progress
 from nscweb.evaluation.groups.direction import directed
-from nscweb.services.compare import courses, staining_counts, statistics
+from nscweb.services.compare import courses, honest_scores, honest_scores_words, mixtures, staining_counts, statistics
 from nscweb.services.compare.comparison import Comparison
 from nscweb.services.compare.statistics import Statistics, TestSettings, for_file
+from nscweb.services.predict.light_tables import fitness_table
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report.parts import Gathered
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-from nscweb.core.card import CardEntry
-from nscweb.services.compare import honest_scores, honest_scores_words, mixtures
-from nscweb.services.predict.light_tables import fitness_table
+
 
 NOT_JUDGED = "It was not judged whether the model fits; predict again for a trust light per sample."
 _kept: dict[str, mixtures.MixtureTest] = {}

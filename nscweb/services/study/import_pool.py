@@ -5,33 +5,25 @@ A process that reads chunks of an import: the other side of `services.import_poo
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import os
+import queue
+import signal
 import struct
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from nscweb.core.errors import NscwebError
-from nscweb.io.decode.child_process import Child, ChildGone, error_from_dict
-from nscweb.io.decode.process_objects import pack
-
-if TYPE_CHECKING:
-    from nscweb.io.survey.survey import Survey
-    from nscweb.services.study.import_chunks import ChunkPlan
-import contextlib
-import mmap
-import queue
-import signal
-import traceback
-from typing import TYPE_CHECKING, BinaryIO
-
-from nscweb.io.decode.child_process import error_as_dict, own_pipes, receive, send
-from nscweb.io.decode.process_objects import unpack
+from nscweb.io.decode.child_process import Child, ChildGone, error_as_dict, error_from_dict, own_pipes, receive, send
+from nscweb.io.decode.process_objects import pack, unpack
 
 if TYPE_CHECKING:
     from nscweb.io.survey.survey import Survey

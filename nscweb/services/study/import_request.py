@@ -5,25 +5,22 @@ What an import did, told once for page, command line and ``findings.csv``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nscweb.core.errors import StudyExists, WrongUse
+from nscweb.core.advice import what_to_do
+from nscweb.core.errors import InputRefused, NscwebError, StudyExists, WrongUse
 from nscweb.core.field_settings import SegmentationSettings
+from nscweb.core.findings import LEVELS, Finding, FindingLog
 from nscweb.core.samples import Sample
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-import csv
-import io
-from collections.abc import Iterable
-from typing import Any
 
-from nscweb.core.advice import what_to_do
-from nscweb.core.errors import InputRefused, NscwebError
-from nscweb.core.findings import LEVELS, Finding, FindingLog
 
 # Above this many, findings of one reason become one line with their number; the CSV keeps all of them.
 FOLD_ABOVE = 200

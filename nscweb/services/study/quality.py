@@ -11,25 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from nscweb.core.errors import StudyError, WrongUse
 from nscweb.core.flags import FLAGS, pack
 from nscweb.core.gates import DEFAULT_GATES, Gates
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
+from nscweb.services.file_lock import file_lock
 from nscweb.store.cell_files import CellFile
+from nscweb.store.columns import POPULATIONS
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from nscweb.core.errors import StudyError, WrongUse
-from nscweb.services.file_lock import file_lock
-from nscweb.store.columns import POPULATIONS
 
 _GATES, _IN_FORCE = "gates", "gates_in_force"
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, WrongUse
+from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyNotFound, WrongUse
 from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
@@ -22,6 +22,7 @@ from nscweb.services.study.import_request import (
     ImportRequest,
     check_request,
     findings_csv,
+    read_findings_csv,
     refusal,
 )
 from nscweb.services.study.import_samples import read_samples
@@ -30,11 +31,6 @@ from nscweb.store.files import need_space
 
 if TYPE_CHECKING:
     from nscweb.io.survey.survey import Survey
-    from nscweb.services.context import App
-from nscweb.core.errors import StudyNotFound
-from nscweb.services.study.import_request import read_findings_csv
-
-if TYPE_CHECKING:
     from nscweb.services.context import App
 
 

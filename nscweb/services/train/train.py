@@ -6,31 +6,25 @@ The same training again on other splits: cross-validation, and what a split by c
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.services.train.labelled_folders import ClassLevel
-
-if TYPE_CHECKING:
-    from nscweb.services.context import App
-    from nscweb.training.config import TrainConfig
-    from nscweb.training.splits.grouping import By
-import shutil
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
 from nscweb.services.train.finished_model import write_card
+from nscweb.services.train.labelled_folders import ClassLevel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nscweb.services.context import App
     from nscweb.services.train.training_data import Collected
     from nscweb.training.config import TrainConfig
+    from nscweb.training.splits.grouping import By
     from nscweb.training.splits.plan import SplitPlan
 
 

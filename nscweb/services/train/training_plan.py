@@ -5,31 +5,25 @@ How a training goes, as a file that a page reads while it runs, and how fast thi
 
 from __future__ import annotations
 
+import json
+import os
+import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
 from nscweb.services.train.split_preview import PartRow, preview_split, split_choices
+from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.services.train.train import TrainRequest
     from nscweb.training.splits.grouping import By
-import json
-import os
-import platform
-from dataclasses import field
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
-
-from nscweb.store.files import atomic_write
-
-if TYPE_CHECKING:
-    from nscweb.services.context import App
 
 
 LIVE, SPEEDS = "live.json", "speeds.json"
