@@ -29,9 +29,9 @@ sys.path[:0] = [str(PROJECT / "tests")]
 from drawn_runs import drawn_held_out, drawn_run, grid  # noqa: E402
 
 from nscweb.core.run_record import Run  # noqa: E402
+from nscweb.evaluation.ratios.cell_filters import Filters  # noqa: E402
 from nscweb.services.compare import comparison as comparisons  # noqa: E402
 from nscweb.services.compare import dashboard, ratios  # noqa: E402
-from nscweb.services.compare.dashboard import Filters  # noqa: E402
 from nscweb.services.context import App, open_app  # noqa: E402
 from nscweb.services.predict import run_cells  # noqa: E402
 from nscweb.settings import Settings  # noqa: E402

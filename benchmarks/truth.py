@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.card import CardEntry, read_card
-from nscweb.core.flags import pack
+from nscweb.core.flags import LEFT_OUT, pack
 from nscweb.evaluation.groups.means import group_estimates, replicate_rows
 from nscweb.evaluation.groups.shared_error import shared_error
 from nscweb.evaluation.ratios.cell_scores import CellScores, cell_scores
@@ -29,7 +29,6 @@ from nscweb.evaluation.scores.intervals import wilson
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.held_out_file import read_held_out
 from nscweb.preprocess.cell_quality import measure, quality_flags
-from nscweb.services.compare.dashboard import DEFAULT_EXCLUDED
 from nscweb.services.compare.headline_tests import group_comparisons
 from nscweb.simulation.camera import PROFILES
 from nscweb.simulation.design import GROUPS, SimulatedSample, StudyDesign, plan_study
@@ -45,7 +44,7 @@ METHODS = ("pacc", "naive")
 def drawn(design: StudyDesign, model: Classifier) -> Iterator[pd.DataFrame]:
     """The prediction table of each sample."""
 
-    unwanted = pack(DEFAULT_EXCLUDED)
+    unwanted = pack(LEFT_OUT)
     for sample in design.samples:
         light = sample_illumination(design.seed, sample, "flowsight", False)[0]
         rng = np.random.default_rng([design.seed, 3, sample.index])

@@ -57,7 +57,7 @@ def report(
     with running(as_json) as console:
         from nscweb.core.errors import StudyError
         from nscweb.core.timepoint import TimePoint
-        from nscweb.services.compare.dashboard import Filters
+        from nscweb.evaluation.ratios.cell_filters import Filters
         from nscweb.services.predict.runs import get_run, latest_run
         from nscweb.services.report.report import ENDINGS, write_report
 

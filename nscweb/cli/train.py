@@ -87,7 +87,8 @@ def train(
     """
     with running(as_json) as console:
         from nscweb.services.models import model_summary
-        from nscweb.services.train.train import TrainRequest, train_model
+        from nscweb.services.train.request import TrainRequest
+        from nscweb.services.train.train import train_model
 
         opened = console.open(data_dir)
         threads = opened.settings.threads

@@ -63,3 +63,17 @@ def pack(names: Iterable[str]) -> int:
 def unpack(mask: int) -> tuple[str, ...]:
     """Names of the flags in a mask, in table order."""
     return tuple(item.name for item in FLAGS if mask & item.bit)
+
+
+# Flags that take a cell out of the statistics unless the user wants it in.
+LEFT_OUT: tuple[str, ...] = (
+    "empty",
+    "constant",
+    "several",
+    "border",
+    "blurred",
+    "saturated",
+    "size",
+    "shape",
+    "population",
+)

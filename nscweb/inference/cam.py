@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ from nscweb.preprocess.pixel_steps import centred_slices, crop_box
 from nscweb.preprocess.prepare import field_size, seen_box
 
 if TYPE_CHECKING:
-    from nscweb.inference.classifier import Classifier
+    pass
 
 Floats = NDArray[np.float32]
 _EPSILON = 1e-7  # of the grad-cam package; keeps an empty map at zero
@@ -79,32 +79,6 @@ def gradient_maps(network: CellNetwork, batch: Floats, class_indices: Sequence[i
             targets = [ClassifierOutputTarget(int(index)) for index in class_indices[start:stop]]
             parts.append(cam(torch.from_numpy(np.ascontiguousarray(batch[start:stop])), targets))
     return np.concatenate(parts).astype(np.float32)
-
-
-def class_maps(
-    classifier: Classifier,
-    images: Sequence[NDArray[Any]],
-    class_index: int | None = None,
-    method: Literal["closed-form", "grad-cam", "auto"] = "auto",
-    pixel_size_um: float | None = None,
-) -> Floats:
-    """Maps (N, H, W) in 0..1 in the geometry of the network's input.
-
-    Args:
-        classifier: a loaded model.
-        images: cells (C, h, w) at native depth.
-        class_index: class to explain; None explains the predicted class of each cell.
-        method: ``auto`` takes the closed form where the architecture allows it.
-        pixel_size_um: micrometres per pixel of the images, when known.
-    """
-    if method == "closed-form" or (method == "auto" and classifier.closed_form_cam):
-        return classifier.predict_with_maps(images, class_index, pixel_size_um)[1]
-    batch = classifier.prepare(images, pixel_size_um)
-    if class_index is None:
-        wanted = classifier.predict(images, pixel_size_um).argmax(axis=1)
-    else:
-        wanted = np.full(len(batch), class_index)
-    return gradient_maps(classifier.network, batch, wanted)
 
 
 def map_on_frame(

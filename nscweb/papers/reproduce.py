@@ -14,8 +14,9 @@ from nscweb import __version__
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.papers.printed_tables import SIMULATED, Piece
-from nscweb.papers.protocol import Protocol, read_protocol
+from nscweb.papers.protocol import Protocol
 from nscweb.papers.protocol_cells import Cells, cells_of, no_cells
+from nscweb.papers.protocol_files import read_protocol
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

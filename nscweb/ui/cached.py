@@ -14,9 +14,11 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
+from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
 from nscweb.services.cells import cells, explain, quick_look
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.compare import dashboard
+from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App, open_app
 from nscweb.services.evaluate import evaluate
 from nscweb.services.predict import run_cells, runs
@@ -40,14 +42,12 @@ def app() -> App:
     return _open(tuple(sorted(ours.items())), str(Path.cwd()))
 
 
-def dashboard_data(app: App, run: Run, filters: dashboard.Filters) -> dashboard.DashboardData:
+def dashboard_data(app: App, run: Run, filters: Filters) -> dashboard.DashboardData:
     """Counts and ratios of a run under filters."""
     return _dashboard(app, run, _key(app, run), filters)
 
 
-def comparison(
-    app: App, run: Run, filters: dashboard.Filters, method: str, control: str, adjust: str
-) -> comparisons.Comparison:
+def comparison(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str) -> Comparison:
     """Groups of a run compared under filters; services keep the last ones, this adds the spinner."""
     with st.spinner("Counting …", show_time=False):
         return comparisons.comparison(app, run, filters, method, control, adjust)
@@ -58,7 +58,7 @@ def evaluation(app: App, run: Run) -> evaluate.Evaluation:
     return _evaluation(app, run, _key(app, run))
 
 
-def filter_options(app: App, run: Run) -> dashboard.FilterOptions:
+def filter_options(app: App, run: Run) -> FilterOptions:
     """What a run can be filtered by."""
     return _options(app, run, _key(app, run))
 
@@ -94,7 +94,7 @@ def _open(environment: tuple[tuple[str, str], ...], folder: str) -> App:
 
 
 @_kept(32, "Counting …")
-def _dashboard(_app: App, _run: Run, key: str, filters: dashboard.Filters) -> dashboard.DashboardData:
+def _dashboard(_app: App, _run: Run, key: str, filters: Filters) -> dashboard.DashboardData:
     return dashboard.dashboard_data(_app, _run, filters)
 
 
@@ -104,7 +104,7 @@ def _evaluation(_app: App, _run: Run, key: str) -> evaluate.Evaluation:
 
 
 @_kept(16)
-def _options(_app: App, _run: Run, key: str) -> dashboard.FilterOptions:
+def _options(_app: App, _run: Run, key: str) -> FilterOptions:
     return dashboard.filter_options(run_cells.run_cells(_app, _run))
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import streamlit as st
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.flags import FLAGS, flag
+from nscweb.core.flags import FLAGS, LEFT_OUT, flag
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
 from nscweb.services.cells.cells import CellFilter, Truth
-from nscweb.services.compare.dashboard import DEFAULT_EXCLUDED, FilterOptions, Filters
 from nscweb.ui.text import plain
 
 _SORTS = {
@@ -70,7 +70,7 @@ def dashboard_filters(options: FilterOptions, key: str) -> Filters:
         flags = right.multiselect(
             "Leave out cells that are",
             [item.name for item in FLAGS],
-            default=list(DEFAULT_EXCLUDED),
+            default=list(LEFT_OUT),
             format_func=lambda name: _flag_word(name, options.flag_counts),
             key=f"{key}_flags",
             **_KEPT,

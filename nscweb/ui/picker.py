@@ -7,8 +7,8 @@ import streamlit as st
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.context import App
-from nscweb.services.predict import predict as predictions
 from nscweb.services.predict.demo import study_to_open
+from nscweb.services.predict.runs import list_runs
 from nscweb.services.study import study as studies
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, plain, when
@@ -56,7 +56,7 @@ def pick_study(app: App, *, quiet: bool = False) -> Study | None:
 
 def pick_run(app: App, study: Study) -> Run | None:
     """The run of a study to show, the newest unless another is chosen; None when there is none yet."""
-    runs = predictions.list_runs(app, study.study_id)
+    runs = list_runs(app, study.study_id)
     if not runs:
         return None
     by_id = {run.run_id: run for run in runs}

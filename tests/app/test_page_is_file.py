@@ -16,8 +16,8 @@ from drawn_runs import drawn_run
 
 from nscweb.core.run_record import Run
 from nscweb.services.compare import staining_counts
-from nscweb.services.compare.controls import use_controls
 from nscweb.services.context import App
+from nscweb.services.predict.controls import use_controls
 from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.parts import BY_NAME, PARTS
 from nscweb.services.report.report import write_report

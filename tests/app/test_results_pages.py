@@ -7,14 +7,14 @@ from pathlib import Path
 
 from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
 
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.cells import cells
 from nscweb.services.compare import comparison
-from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.facts import cells_counted
 from nscweb.services.context import App
 from nscweb.services.evaluate import evaluate
+from nscweb.services.predict.controls import filtered_cells
 from nscweb.services.predict.predict import predict_study
-from nscweb.services.predict.run_cells import filtered_cells
 from nscweb.ui.cells import cell_view
 
 

@@ -10,8 +10,8 @@ from known_model import drawn_cells, with_held_out
 from streamlit.testing.v1 import AppTest
 
 from nscweb.core.card import read_card
-from nscweb.services.compare import controls
 from nscweb.services.context import App
+from nscweb.services.predict import controls
 
 
 def add_scores(folder: Path) -> None:

@@ -13,7 +13,7 @@ from random_models import write_random_model
 from small_studies import add_study
 
 from nscweb.core.samples import Sample
-from nscweb.services.compare.dashboard import Filters
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.context import open_app
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.report.report import write_report

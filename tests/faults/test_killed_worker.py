@@ -15,7 +15,8 @@ from small_studies import simulated_study
 from nscweb.jobs import queue
 from nscweb.jobs.lock import is_locked
 from nscweb.services.context import App, open_app
-from nscweb.services.predict.predict import predict_study, prediction_table
+from nscweb.services.predict.predict import predict_study
+from nscweb.services.predict.runs import prediction_table
 from nscweb.settings import Settings
 
 SLOW = Path(__file__).with_name("slow_worker.py")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.flags import flag
+from nscweb.core.flags import LEFT_OUT, flag
 from nscweb.evaluation.ratios.cell_scores import CellScores
 
 # Said of cells, and of samples in tables, that measure the model and so are no results.
@@ -119,3 +119,32 @@ class _Sieve:
 
     def counts(self) -> FilterCounts:
         return FilterCounts(len(self.keep), int(np.count_nonzero(self.keep)), self.dropped)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a user may narrow a dashboard to. Hashable, so that it can be part of a cache key.
+
+    Attributes:
+        groups: inducer groups kept; empty keeps all.
+        times_h: time points kept, hours; empty keeps all.
+        replicates: replicates kept; empty keeps all.
+        min_confidence: cells whose highest score is lower are left out, 0..1.
+        exclude_flags: cells with one of these quality flags are left out.
+    """
+
+    groups: tuple[str, ...] = ()
+    times_h: tuple[float, ...] = ()
+    replicates: tuple[str, ...] = ()
+    min_confidence: float = 0.0
+    exclude_flags: tuple[str, ...] = LEFT_OUT
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """What there is to filter by in a run: values in order, and cells per quality flag."""
+
+    groups: tuple[str, ...]
+    times_h: tuple[float, ...]
+    replicates: tuple[str, ...]
+    flag_counts: dict[str, int] = field(default_factory=dict)

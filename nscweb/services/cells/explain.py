@@ -17,15 +17,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
-from nscweb.core.errors import ModelNotFound, WrongUse
+from nscweb.core.errors import WrongUse
 from nscweb.core.run_record import Run
 from nscweb.services.cells.cells import CellFilter, GalleryCell, gallery_cells, matching_rows
-from nscweb.services.models import model_by_name
-from nscweb.services.predict.runs import get_run, prediction_table, study_of
+from nscweb.services.predict.runs import get_run, model_of_run, prediction_table, study_of
 from nscweb.services.study.pixels import images_of
 
 if TYPE_CHECKING:
-    from nscweb.core.card import CardEntry, ModelCard
+    from nscweb.core.card import ModelCard
     from nscweb.inference.classifier import Classifier
     from nscweb.services.context import App
 
@@ -200,7 +199,8 @@ def maps_on_frames(
     pixel_size_um: float | None,
 ) -> tuple[list[NDArray[np.float32]], str]:
     """(h, w) maps on the raw frames of (C, h, w) images, one class per image; and the method used."""
-    from nscweb.inference.cam import class_maps, map_on_frame
+    from nscweb.inference.cam import map_on_frame
+    from nscweb.inference.class_maps import class_maps
 
     check_has_maps(classifier.card)
     closed = method == "closed-form" or (method == "auto" and classifier.closed_form_cam)
@@ -265,24 +265,6 @@ def load_classifier(app: App, run: Run) -> Classifier:
     from nscweb.inference.backends import open_classifier
 
     return open_classifier(model_of_run(app, run), threads=app.settings.threads)
-
-
-def model_of_run(app: App, run: Run) -> CardEntry:
-    """The model of a run by its name, else by the folder that it was in; the weights must be the same."""
-    for place in (run.model, str(run.extra.get("model_folder", ""))):
-        if not place:
-            continue
-        try:
-            entry = model_by_name(app, place)
-        except ModelNotFound:
-            continue
-        if entry.card.weights.sha256 == run.provenance.weights_sha256:
-            return entry
-    raise ModelNotFound(
-        f"The model {run.model} {run.provenance.model_version} of this run is not installed any more, or its "
-        "weights were replaced.",
-        "Install it again, or predict the study with another model.",
-    )
 
 
 def run_channels(run: Run) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,51 +13,20 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.flags import FLAGS
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
-from nscweb.services.predict.run_cells import filtered_cells, run_cells
+from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
+from nscweb.services.predict.controls import filtered_cells
+from nscweb.services.predict.run_cells import run_cells
 from nscweb.services.predict.runs import class_scheme, get_run, sheet_changed, study_of
 from nscweb.services.study.gates import gates_changed
-from nscweb.services.study.quality import LEFT_OUT
 
 if TYPE_CHECKING:
     from nscweb.evaluation.ratios.cell_scores import CellScores
     from nscweb.services.context import App
 
-# The focus and singlet gates of the field: out of the statistics unless somebody asks for them, and the same
-# cells that the Study page calls kept.
-DEFAULT_EXCLUDED: tuple[str, ...] = LEFT_OUT
 GATES_CHANGED = (
     "The quality gates of the study were changed after this run; the cells counted here are those of the old "
     "gates. Predict again: only the flags are made new, it takes seconds."
 )
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What a user may narrow a dashboard to. Hashable, so that it can be part of a cache key.
-
-    Attributes:
-        groups: inducer groups kept; empty keeps all.
-        times_h: time points kept, hours; empty keeps all.
-        replicates: replicates kept; empty keeps all.
-        min_confidence: cells whose highest score is lower are left out, 0..1.
-        exclude_flags: cells with one of these quality flags are left out.
-    """
-
-    groups: tuple[str, ...] = ()
-    times_h: tuple[float, ...] = ()
-    replicates: tuple[str, ...] = ()
-    min_confidence: float = 0.0
-    exclude_flags: tuple[str, ...] = DEFAULT_EXCLUDED
-
-
-@dataclass(frozen=True)
-class FilterOptions:
-    """What there is to filter by in a run: values in order, and cells per quality flag."""
-
-    groups: tuple[str, ...]
-    times_h: tuple[float, ...]
-    replicates: tuple[str, ...]
-    flag_counts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,7 +78,7 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
         StoreError: there is no such run or its table is damaged.
     """
     from nscweb.evaluation.ratios.counted import cell_ratios, group_ratios
-    from nscweb.services.compare.controls import control_names
+    from nscweb.services.predict.controls import control_names
 
     found = get_run(app, run)
     chosen = filters or Filters()
@@ -145,8 +114,8 @@ def warnings_of(app: App, run: Run | str, names: Collection[str] | None = None) 
     Args:
         names: samples that are shown; sentences about samples speak of these. None means all.
     """
-    from nscweb.services.compare.controls import left_out_sentence
-    from nscweb.services.compare.courses import mixed_doses
+    from nscweb.services.compare.doses import mixed_doses
+    from nscweb.services.predict.controls import left_out_sentence
     from nscweb.services.predict.light_samples import run_warnings
 
     found = get_run(app, run)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from nscweb.services.compare.comparison import Comparison
+    from nscweb.services.compare.result import Comparison
     from nscweb.words.headline import Answer, Facts
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from nscweb.services.predict.lights import SEVERITY
 
 if TYPE_CHECKING:
-    from nscweb.services.compare.comparison import Comparison
+    from nscweb.services.compare.result import Comparison
 
 
 _SAMPLE = ("sample_id", "sample")

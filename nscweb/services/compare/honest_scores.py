@@ -15,15 +15,15 @@ from nscweb.core.card import CardEntry
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused, ModelNotFound
 from nscweb.core.run_record import Run
-from nscweb.services.compare.controls import control_names, controls_sentence, held_out_from_controls
 from nscweb.services.compare.honest_scores_words import coverage_sentence
+from nscweb.services.predict.controls import control_names, controls_sentence, held_out_from_controls
 from nscweb.services.predict.runs import class_scheme, get_run, prediction_table
 
 if TYPE_CHECKING:
+    from nscweb.evaluation.ratios.cell_filters import Filters
     from nscweb.evaluation.scores.conformal import Coverage, Thresholds
     from nscweb.evaluation.scores.held_out import HeldOut
     from nscweb.evaluation.scores.reliability import Reliability
-    from nscweb.services.compare.dashboard import Filters
     from nscweb.services.context import App
 
 DEFAULT_ALPHA = 0.10
@@ -118,7 +118,7 @@ def known_cells(app: App, run: Run | str) -> HeldOut | None:
     Raises:
         ModelError: the file of the model is damaged.
     """
-    from nscweb.services.cells.explain import model_of_run
+    from nscweb.services.predict.runs import model_of_run
 
     found = get_run(app, run)
     controls = held_out_from_controls(app, found)
@@ -141,9 +141,10 @@ def sets_of(app: App, run: Run | str, filters: Filters | None = None, alpha: flo
         ModelError: the file of the model is damaged.
         WrongUse: `alpha` is not between 0 and 1.
     """
+    from nscweb.evaluation.ratios.cell_filters import Filters
     from nscweb.evaluation.scores.conformal import ordered_codes, prediction_sets, set_codes, set_word, share_of_sets
-    from nscweb.services.compare.dashboard import Filters
-    from nscweb.services.predict.run_cells import filtered_cells, run_cells
+    from nscweb.services.predict.controls import filtered_cells
+    from nscweb.services.predict.run_cells import run_cells
 
     found = get_run(app, run)
     held = known_cells(app, found)

@@ -12,16 +12,17 @@ import numpy as np
 from nscweb.core.errors import ModelError
 from nscweb.core.run_record import Run
 from nscweb.services.compare.honest_scores import known_cells
-from nscweb.services.predict.run_cells import cells_key, filtered_cells, run_cells
+from nscweb.services.predict.controls import filtered_cells
+from nscweb.services.predict.run_cells import cells_key, run_cells
 from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nscweb.core.card import CardEntry
+    from nscweb.evaluation.ratios.cell_filters import Filters
     from nscweb.evaluation.ratios.estimates import Estimates
     from nscweb.evaluation.scores.held_out import HeldOut
-    from nscweb.services.compare.dashboard import Filters
     from nscweb.services.context import App
 
 _KEPT = 16
@@ -36,7 +37,7 @@ def held_out_of(app: App, run: Run | str) -> HeldOut | None:
     confusion matrix, whose cells have scores of 0 and 1 and no samples. None when there is nothing, or when the file
     of the model is damaged: the ratio is then counted and says so, rather than not shown at all.
     """
-    from nscweb.services.cells.explain import model_of_run
+    from nscweb.services.predict.runs import model_of_run
 
     found = get_run(app, run)
     try:
@@ -83,8 +84,8 @@ def estimates_of(app: App, run: Run | str, filters: Filters | None = None, metho
         StoreError: there is no such run or its table is damaged.
         WrongUse: `method` is not one of `nscweb.evaluation.ratios.estimates.METHODS`.
     """
+    from nscweb.evaluation.ratios.cell_filters import Filters
     from nscweb.evaluation.ratios.corrected import estimate
-    from nscweb.services.compare.dashboard import Filters
 
     found = get_run(app, run)
     chosen = filters or Filters()

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.run_record import Run
-from nscweb.services.compare.dashboard import Filters
-from nscweb.services.predict.run_cells import cells_key, filtered_cells, run_cells
+from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.services.predict.controls import filtered_cells
+from nscweb.services.predict.run_cells import cells_key, run_cells
 from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import ModelError, NscwebError, StudyError
 from nscweb.core.run_record import Run
-from nscweb.services.cells.explain import model_of_run
+from nscweb.services.predict.runs import model_of_run
 from nscweb.services.predict.seen_cells import TrainedCells, trained_cells
 from nscweb.services.study.pixels import split_id
 

@@ -20,11 +20,11 @@ from nscweb.core.errors import InputRefused, StoreError, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.core.run_record import Run
 from nscweb.services.cells.cells import GalleryCell, gallery_cells
-from nscweb.services.cells.explain import model_of_run, run_channels
+from nscweb.services.cells.explain import run_channels
 from nscweb.services.evaluate.evaluate import evaluated_rows
 from nscweb.services.evaluate.label_audit_words import WEAK, agreement_of, audit_sentences
 from nscweb.services.file_lock import file_lock
-from nscweb.services.predict.runs import class_scheme, get_run, prediction_table, study_of, table_version
+from nscweb.services.predict.runs import class_scheme, get_run, model_of_run, prediction_table, study_of, table_version
 from nscweb.services.study.pixels import images_of
 from nscweb.store.files import atomic_write
 

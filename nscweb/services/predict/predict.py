@@ -27,8 +27,7 @@ from nscweb.services.models import model_by_name
 from nscweb.services.predict import fitness, light_samples
 from nscweb.services.predict.light_rules import card_of_rules
 from nscweb.services.predict.regate import gates_as_extra, regate
-from nscweb.services.predict.runs import get_run, latest_run, list_runs, prediction_table, sheet_digest, table_version
-from nscweb.services.report.export import export_run
+from nscweb.services.predict.runs import list_runs, sheet_digest
 from nscweb.services.study.gates import gates_changed
 from nscweb.services.study.quality import default_flags_of, flags_of, put_in_force
 from nscweb.services.study.study import get_study
@@ -339,19 +338,6 @@ def _content_key(study: Study, entry: CardEntry, mode: Mode) -> str:
     if mode == "fast":
         text += f" fast {entry.card.exports['fast'].get('sha256')}"
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-
-
-__all__ = [
-    "export_run",
-    "fast_mode_offered",
-    "get_run",
-    "latest_run",
-    "list_runs",
-    "predict_study",
-    "prediction_table",
-    "run_for",
-    "table_version",
-]
 
 
 def predict_study(

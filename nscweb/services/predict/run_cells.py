@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import asdict
 from threading import Lock
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from nscweb.core.run_record import Run
 from nscweb.services.predict.runs import class_scheme, get_run, prediction_table, table_version
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.ratios.cell_filters import FilterCounts
     from nscweb.evaluation.ratios.cell_scores import CellScores
-    from nscweb.services.compare.dashboard import Filters
     from nscweb.services.context import App
 
 # A run of 500,000 cells and three classes takes 20 MB; whoever compares two runs keeps both.
@@ -57,14 +51,3 @@ def cells_key(app: App, run: Run | str) -> str:
     path = app.folder.run_dir(found.run_id) / "predictions.parquet"
     stamp = path.stat().st_mtime_ns if path.exists() else "missing"
     return f"{app.settings.data_dir}|{table_version(app, found)}|{stamp}"
-
-
-def filtered_cells(app: App, run: Run | str, filters: Filters) -> tuple[NDArray[np.bool_], FilterCounts]:
-    """Which of `run_cells` are counted, and why the others are not.
-
-    Samples that the ratios are calibrated on are never counted: a result that is also its own measure says nothing.
-    """
-    from nscweb.evaluation.ratios.cell_filters import kept_cells
-    from nscweb.services.compare.controls import control_names
-
-    return kept_cells(run_cells(app, run), **asdict(filters), controls=control_names(app, run))

@@ -15,14 +15,16 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.errors import StoreError, StudyNotFound
+from nscweb.core.errors import ModelNotFound, StoreError, StudyNotFound
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study, sample_as_dict
+from nscweb.services.models import model_by_name
 from nscweb.services.predict.control_store import chosen_controls
 from nscweb.services.study.populations import populations_digest, true_classes
 from nscweb.services.study.quality import get_gates
 
 if TYPE_CHECKING:
+    from nscweb.core.card import CardEntry
     from nscweb.services.context import App
 
 # What the sample sheet says about a cell; filled in again from the sheet whenever a table is read.
@@ -181,3 +183,21 @@ def _with_populations(app: App, study: Study, table: pd.DataFrame) -> pd.DataFra
     joined = table.copy(deep=False)
     joined["true_class"] = pd.Categorical(truth)
     return joined
+
+
+def model_of_run(app: App, run: Run) -> CardEntry:
+    """The model of a run by its name, else by the folder that it was in; the weights must be the same."""
+    for place in (run.model, str(run.extra.get("model_folder", ""))):
+        if not place:
+            continue
+        try:
+            entry = model_by_name(app, place)
+        except ModelNotFound:
+            continue
+        if entry.card.weights.sha256 == run.provenance.weights_sha256:
+            return entry
+    raise ModelNotFound(
+        f"The model {run.model} {run.provenance.model_version} of this run is not installed any more, or its "
+        "weights were replaced.",
+        "Install it again, or predict the study with another model.",
+    )

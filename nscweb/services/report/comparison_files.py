@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nscweb.services.compare.comparison import Comparison
+from nscweb.services.compare.result import Comparison
 from nscweb.services.report import export
 
 

@@ -16,7 +16,7 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.progress import Progress, no_progress
 from nscweb.evaluation.groups.direction import directed
 from nscweb.services.compare import courses, honest_scores, honest_scores_words, mixtures, staining_counts, statistics
-from nscweb.services.compare.comparison import Comparison
+from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import Statistics, TestSettings, for_file
 from nscweb.services.predict.light_tables import fitness_table
 from nscweb.services.predict.runs import study_of

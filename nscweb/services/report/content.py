@@ -19,21 +19,21 @@ from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import honest_scores
 from nscweb.services.compare.comparison import (
     DEFAULT_METHOD,
-    Comparison,
     answer_of,
     comparison,
     default_fate,
     default_time,
     sentences,
 )
-from nscweb.services.compare.controls import control_names
-from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.group_lights import with_light
 from nscweb.services.compare.ratios import known_version
+from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import TestSettings, default_control
+from nscweb.services.predict.controls import control_names
 from nscweb.services.predict.runs import get_run, study_of, table_version
 from nscweb.services.report.comparison_tables import add_statistics, settings_of
 from nscweb.services.report.figure_data import figure_tables
@@ -129,7 +129,7 @@ def report_data(
         StoreError: there is no such run or its table is damaged.
         WrongUse: an unknown method, way to adjust, class or control.
     """
-    from nscweb.services.cells.explain import model_of_run
+    from nscweb.services.predict.runs import model_of_run
 
     against = (default_control(app, run) or "") if control is None else control
     found = comparison(app, get_run(app, run), filters, method, against, adjust)

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.core.flags import unpack
 from nscweb.core.run_record import Run
-from nscweb.services.compare.comparison import DEFAULT_METHOD, Comparison, comparison
-from nscweb.services.compare.controls import control_names
-from nscweb.services.compare.dashboard import Filters
+from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.services.compare.comparison import DEFAULT_METHOD, comparison
 from nscweb.services.compare.honest_scores import set_words
+from nscweb.services.compare.result import Comparison
+from nscweb.services.predict.controls import control_names
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.runs import get_run, prediction_table
 from nscweb.services.report.origin import NOTICE, filters_words, provenance_dict

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nscweb.services.compare.comparison import Comparison, answer_of, default_fate, times_of
+from nscweb.services.compare.comparison import answer_of, default_fate, times_of
+from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.score_spread import score_bins
 from nscweb.services.compare.staining_counts import CIRCULAR
 

@@ -9,8 +9,9 @@ from nscweb.core.errors import NscwebError
 from nscweb.core.run_record import Run
 from nscweb.core.samples import sample_as_dict
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.compare.comparison import Comparison
-from nscweb.services.compare.dashboard import Filters, warnings_of
+from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.services.compare.dashboard import warnings_of
+from nscweb.services.compare.result import Comparison
 from nscweb.services.predict.runs import sheet_changed, study_of
 from nscweb.services.study.gates import gates_changed, gates_of_run
 

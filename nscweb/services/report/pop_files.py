@@ -9,8 +9,8 @@ import pandas as pd
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
-from nscweb.services.compare.controls import control_names
-from nscweb.services.compare.dashboard import Filters
+from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.services.predict.controls import control_names
 from nscweb.services.predict.runs import get_run, prediction_table
 from nscweb.services.report.export import counted, stated
 from nscweb.services.report.fcs_files import file_name

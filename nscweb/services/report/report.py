@@ -15,8 +15,8 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare.comparison import DEFAULT_METHOD
-from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.predict.runs import get_run
 from nscweb.services.report.column_notes import UNITS, family_notes, meanings_frame

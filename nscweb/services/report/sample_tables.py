@@ -14,7 +14,7 @@ from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import USED_FOR_CALIBRATION
 
 if TYPE_CHECKING:
-    from nscweb.services.compare.comparison import Comparison
+    from nscweb.services.compare.result import Comparison
 
 # What is said of a ratio, by class: column of the estimates -> beginning of the column in the wide table.
 _BY_CLASS = {

@@ -11,7 +11,7 @@ from nscweb.words.numbers import listed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nscweb.services.compare.comparison import Comparison
+    from nscweb.services.compare.result import Comparison
 
 _MOST_NAMED = 6
 

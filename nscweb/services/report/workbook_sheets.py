@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.compare.comparison import Comparison
 from nscweb.services.compare.facts import cells_left_out
+from nscweb.services.compare.result import Comparison
 from nscweb.services.report.column_notes import UNITS, family_notes, sheet_notes
 from nscweb.services.report.content import ReportData
 from nscweb.services.report.export import cells_frame

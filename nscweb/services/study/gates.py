@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.errors import StudyNotFound
-from nscweb.core.flags import QualityFlag, flag
+from nscweb.core.flags import LEFT_OUT, QualityFlag, flag
 from nscweb.core.gates import DEFAULT_GATES, Gates
 from nscweb.core.run_record import Run
 from nscweb.services.study.gate_infos import GateInfo, gate_list
 from nscweb.services.study.gate_preview import ExampleCell, GatePreview, preview
 from nscweb.services.study.quality import (
-    LEFT_OUT,
     flags_by,
     flags_of,
     get_gates,

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nscweb.core.errors import StudyError, WrongUse
-from nscweb.core.flags import FLAGS, pack
+from nscweb.core.flags import FLAGS, LEFT_OUT, pack
 from nscweb.core.gates import DEFAULT_GATES, Gates
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
@@ -142,18 +142,6 @@ def _check_populations(app: App, study: Study, gates: Gates) -> None:
 
 
 CHUNK = 512
-# Flags that take a cell out of the statistics unless the user wants it in.
-LEFT_OUT: tuple[str, ...] = (
-    "empty",
-    "constant",
-    "several",
-    "border",
-    "blurred",
-    "saturated",
-    "size",
-    "shape",
-    "population",
-)
 
 
 def quality_summary(app: App, study: str, left_out: Sequence[str] = LEFT_OUT) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from nscweb.store.cell_files import CellFile
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-    from nscweb.services.train.train import TrainRequest
+    from nscweb.services.train.request import TrainRequest
     from nscweb.training.card_writer import CardText
     from nscweb.training.data.dataset import CellFileSource, TrainingData
 

@@ -21,7 +21,8 @@ from nscweb.core.card import CardEntry, card_to_dict, read_card
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.services.train.job_folders import ACTIVE, NAME, NAME_RULE, Orders, any_simulated, job_standing
-from nscweb.services.train.train import TrainRequest, train_model
+from nscweb.services.train.request import TrainRequest
+from nscweb.services.train.train import train_model
 from nscweb.services.train.training_plan import Live, LiveWriter, keep_speed, mean_speed, read_live
 from nscweb.store.files import atomic_write, sync_folder
 

@@ -22,7 +22,7 @@ from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-    from nscweb.services.train.train import TrainRequest
+    from nscweb.services.train.request import TrainRequest
     from nscweb.training.splits.grouping import By
 
 

@@ -41,7 +41,7 @@ class TuneRequest:
 
     Attributes:
         studies, architecture, channels, epochs, settings, recipe, split_by, class_level, seed, device, simulated:
-            as in `nscweb.services.train.train.TrainRequest`; `epochs` are those of each trial.
+            as in `nscweb.services.train.request.TrainRequest`; `epochs` are those of each trial.
         out: folder of the search; the same request on the same folder goes on.
         trials: in all, over all parts of an interrupted search.
         sampler: ``gp`` (Gaussian process, as in Kim et al. 2023) or ``tpe``.
@@ -81,7 +81,8 @@ def tune(
         InputRefused: too few labelled cells.
         JobCancelled: somebody asked to stop; the same request goes on.
     """
-    from nscweb.services.train.train import TrainRequest, check_request, config_of
+    from nscweb.services.train.request import TrainRequest
+    from nscweb.services.train.train import check_request, config_of
     from nscweb.services.train.training_data import collect_data
     from nscweb.training.splits.plan import SplitPlan, make_split
 

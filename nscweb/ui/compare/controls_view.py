@@ -6,9 +6,8 @@ import streamlit as st
 
 from nscweb.core.errors import NscwebError
 from nscweb.core.run_record import Run
-from nscweb.services.compare import controls
 from nscweb.services.context import App
-from nscweb.services.predict import runs
+from nscweb.services.predict import controls, runs
 from nscweb.ui import show
 from nscweb.ui.text import plain
 

@@ -9,11 +9,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from nscweb.core.run_record import Run
+from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
 from nscweb.evaluation.ratios.estimates import METHODS
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.compare import statistics
-from nscweb.services.compare.comparison import Comparison
-from nscweb.services.compare.dashboard import FilterOptions, Filters
+from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
 from nscweb.services.predict import runs
 from nscweb.ui import cached

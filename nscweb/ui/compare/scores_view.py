@@ -12,11 +12,11 @@ from nscweb.core.card import CardEntry
 from nscweb.core.errors import NscwebError
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.figures.reliability_and_sets import reliability_figure, sets_data, sets_figure
 from nscweb.services.compare import honest_scores, honest_scores_words
-from nscweb.services.compare.comparison import Comparison
-from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.group_lights import with_light
+from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
 from nscweb.services.predict import runs
 from nscweb.services.report import export

@@ -12,10 +12,10 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.run_record import Run
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.figures.group_marks import counted_how
-from nscweb.services.compare.comparison import Comparison
-from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.group_lights import with_light
+from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import for_file
 from nscweb.services.report import export
 from nscweb.ui.filters import time_word

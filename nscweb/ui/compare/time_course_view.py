@@ -14,6 +14,7 @@ from nscweb.figures import differences as drawn
 from nscweb.figures import fate_over_time
 from nscweb.services.compare import courses, statistics
 from nscweb.services.compare.courses import Courses, Doses
+from nscweb.services.compare.doses import doses_of
 from nscweb.services.compare.statistics import TestSettings
 from nscweb.services.context import App
 from nscweb.ui import figures, show
@@ -197,7 +198,7 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
     known = getattr(data, "lights", None)
     if known is not None:
         samples = samples.assign(light=[known.get(str(name), "") for name in samples["sample_id"]])
-    found = _dose_curves(app, run.run_id, samples, repr(courses.doses_of(app, run)))
+    found = _dose_curves(app, run.run_id, samples, repr(doses_of(app, run)))
     if found.sentence:
         show.note(found.sentence)
     if found.points.empty:

@@ -14,8 +14,8 @@ from nscweb.jobs import queue
 from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.train import search_jobs, tune_space
+from nscweb.services.train.request import TrainRequest
 from nscweb.services.train.search_jobs import Search
-from nscweb.services.train.train import TrainRequest
 from nscweb.ui import figures, jobs, show
 from nscweb.ui.models import training_setup
 from nscweb.ui.text import duration, html, label, plain

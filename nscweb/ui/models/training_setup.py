@@ -13,7 +13,7 @@ from nscweb.core.errors import NscwebError
 from nscweb.services.context import App
 from nscweb.services.train import search_jobs, training_jobs, training_plan
 from nscweb.services.train import training_plan as training_live
-from nscweb.services.train.train import TrainRequest
+from nscweb.services.train.request import TrainRequest
 from nscweb.services.train.training_plan import ArchitectureFacts, LabelledStudy, TrainingPlan
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, duration, label, plain

@@ -9,9 +9,9 @@ import streamlit as st
 
 from nscweb.evaluation.ratios.cell_filters import USED_FOR_CALIBRATION
 from nscweb.figures.ratio_stacks import stacked_ratios, stacked_ratios_data
-from nscweb.services.compare.comparison import Comparison
 from nscweb.services.compare.dashboard import DashboardData
 from nscweb.services.compare.facts import cells_counted, cells_left_out
+from nscweb.services.compare.result import Comparison
 from nscweb.services.report import export
 from nscweb.ui import figures, show
 from nscweb.ui.compare import overview

@@ -16,7 +16,7 @@ import streamlit as st
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
-from nscweb.services.compare.comparison import Comparison
+from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
 from nscweb.services.report import content, export, report, workbook_sheets
 from nscweb.services.study.gates import gates_of_run

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nscweb.core.flags import FLAGS, flag
+from nscweb.core.flags import FLAGS, LEFT_OUT, flag
 from nscweb.core.samples import Study
 from nscweb.figures.flag_counts import quality_funnel, quality_funnel_data
 from nscweb.figures.sample_illumination import FEATURES, illumination_data, illumination_dots
-from nscweb.services.compare.dashboard import DEFAULT_EXCLUDED
 from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.report.features import features_csv
@@ -25,7 +24,7 @@ _LIGHT_HELP = (
 
 def quality(app: App, study: Study) -> None:
     """Cells in, kept, flagged and why, then the light of the samples, then everything measured as a file."""
-    table = studies.quality_summary(app, study.study_id, DEFAULT_EXCLUDED)
+    table = studies.quality_summary(app, study.study_id, LEFT_OUT)
     total, kept = int(table["cells"].sum()), int(table["kept"].sum())
     flagged = {item.name: int(table[item.name].sum()) for item in FLAGS}
     show.facts(
@@ -35,7 +34,7 @@ def quality(app: App, study: Study) -> None:
             *((flag(name).label.capitalize(), f"{number:,}", "") for name, number in flagged.items() if number),
         ]
     )
-    words = ", ".join(flag(name).label for name in DEFAULT_EXCLUDED if flagged.get(name))
+    words = ", ".join(flag(name).label for name in LEFT_OUT if flagged.get(name))
     st.caption(
         "Flagged cells stay in the study. Ratios leave them out by default"
         + (f" (here: {words})" if words else "")

@@ -14,7 +14,8 @@ from nscweb.figures import group_data, group_times, ratio_stacks
 from nscweb.figures import groups as figures_compare
 from nscweb.figures.group_marks import add_signs, group_label
 from nscweb.figures.look import _rgb, contrast, ink_on
-from nscweb.services.compare.comparison import Comparison, answer_of, comparison
+from nscweb.services.compare.comparison import answer_of, comparison
+from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.score_spread import score_bins
 from nscweb.services.context import open_app
 from nscweb.settings import Settings

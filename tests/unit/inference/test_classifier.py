@@ -9,7 +9,8 @@ from random_models import write_random_model
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.recipe import InputRecipe
-from nscweb.inference.cam import class_maps, closed_form_maps, gradient_maps, map_on_frame
+from nscweb.inference.cam import closed_form_maps, gradient_maps, map_on_frame
+from nscweb.inference.class_maps import class_maps
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.device import choose_device
 from nscweb.inference.folding import fold_batch_norm

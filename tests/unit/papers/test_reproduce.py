@@ -20,8 +20,9 @@ from typer.testing import CliRunner
 from nscweb.cli.reproduce import register
 from nscweb.core.errors import JobCancelled, StudyNotFound, WrongUse
 from nscweb.core.samples import Sample
-from nscweb.papers.protocol import Protocol, checked, papers, parse, read_protocol
+from nscweb.papers.protocol import Protocol
 from nscweb.papers.protocol_cells import cells_of
+from nscweb.papers.protocol_files import checked, papers, parse, read_protocol
 from nscweb.papers.reproduce import Reproduced, ReproduceRequest, narrowed, run_protocol
 from nscweb.papers.trainings import units_of
 from nscweb.services.context import App

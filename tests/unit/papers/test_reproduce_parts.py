@@ -8,8 +8,8 @@ import pytest
 
 from nscweb.core.progress import never_cancelled, no_progress
 from nscweb.papers.printed_tables import compared, paper_number, shown, table_html
-from nscweb.papers.protocol import read_protocol
 from nscweb.papers.protocol_cells import simulated_cells
+from nscweb.papers.protocol_files import read_protocol
 from nscweb.papers.special import expected_improvement
 
 

@@ -11,10 +11,11 @@ from predicted import fresh_app
 from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, ModelError, WrongUse
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.evaluation.scores.reliability import reliabilities
-from nscweb.services.compare import controls, honest_scores, honest_scores_words
-from nscweb.services.compare.dashboard import Filters
+from nscweb.services.compare import honest_scores, honest_scores_words
 from nscweb.services.models import model_by_name
+from nscweb.services.predict import controls
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table, table_version
 
@@ -86,12 +87,12 @@ def test_reliability_is_that_of_the_held_out_cells(made):
 def test_a_model_without_or_with_damaged_scores(made, tmp_path, monkeypatch):
     app, _, run, entry = made
     bare = replace(entry, card=replace(entry.card, held_out={}))
-    monkeypatch.setattr("nscweb.services.cells.explain.model_of_run", lambda app, run: bare)
+    monkeypatch.setattr("nscweb.services.predict.runs.model_of_run", lambda app, run: bare)
     with pytest.raises(InputRefused, match="control samples"):
         honest_scores.sets_of(app, run)
     assert (honest_scores.set_words(app, run) == "").all()
     damaged = replace(entry, folder=tmp_path)
-    monkeypatch.setattr("nscweb.services.cells.explain.model_of_run", lambda app, run: damaged)
+    monkeypatch.setattr("nscweb.services.predict.runs.model_of_run", lambda app, run: damaged)
     with pytest.raises(ModelError, match="nscweb models audit"):
         honest_scores.sets_of(app, run)
 

@@ -11,9 +11,9 @@ from drawn_runs import drawn_held_out, drawn_run, grid
 from statsmodels.stats.multitest import multipletests
 
 from nscweb.evaluation.groups.p_values import adjusted
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import ratios
 from nscweb.services.compare.comparison import answer_of, comparison, default_fate, default_time, times_of
-from nscweb.services.compare.dashboard import Filters
 from nscweb.services.compare.facts import cells_counted, cells_left_out
 from nscweb.services.compare.statistics import TestSettings, equivalence_of, family_words, statistics_of
 from nscweb.services.context import App, open_app

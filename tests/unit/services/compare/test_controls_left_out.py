@@ -10,13 +10,14 @@ import pytest
 from predicted import fresh_app
 from small_studies import simulated_study
 
-from nscweb.services.compare import controls
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.courses import courses_of
-from nscweb.services.compare.dashboard import Filters, dashboard_data
+from nscweb.services.compare.dashboard import dashboard_data
 from nscweb.services.compare.honest_scores import sets_of
 from nscweb.services.compare.score_spread import score_bins
 from nscweb.services.compare.statistics import TestSettings, statistics_of
+from nscweb.services.predict import controls
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.report import export, report
 from nscweb.services.report.rerun import rerun

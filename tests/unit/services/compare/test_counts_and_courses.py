@@ -104,9 +104,9 @@ def test_doses_are_read_with_their_unit(study, monkeypatch, extras, doses, unit,
         made, [Sample(f"s{number}", group="g", extra=tuple(extra.items())) for number, extra in enumerate(extras)]
     )
     found = app.catalogue.study(made)
-    monkeypatch.setattr(courses, "get_run", lambda *_: None)
-    monkeypatch.setattr(courses, "study_of", lambda *_: found)
-    read, said, sentence = courses.doses_of(app, "run")
+    monkeypatch.setattr(doses, "get_run", lambda *_: None)
+    monkeypatch.setattr(doses, "study_of", lambda *_: found)
+    read, said, sentence = doses.doses_of(app, "run")
     assert (list(read.values()), said) == (doses, unit)
     assert words in sentence
 
@@ -119,12 +119,12 @@ def test_several_doses_in_one_group_are_told(study, monkeypatch):
         [Sample(name, group=group, time_h=24.0, extra=(("dose (nM)", dose),)) for name, (group, dose) in doses.items()],
     )
     found = app.catalogue.study(made)
-    monkeypatch.setattr(courses, "get_run", lambda *_: None)
-    monkeypatch.setattr(courses, "study_of", lambda *_: found)
-    said = courses.mixed_doses(app, "run")
+    monkeypatch.setattr(doses, "get_run", lambda *_: None)
+    monkeypatch.setattr(doses, "study_of", lambda *_: found)
+    said = doses.mixed_doses(app, "run")
     assert "(NGF)" in said and "averages over its doses" in said
-    monkeypatch.setattr(courses, "study_of", lambda *_: None)
-    assert courses.mixed_doses(app, "run") == ""
+    monkeypatch.setattr(doses, "study_of", lambda *_: None)
+    assert doses.mixed_doses(app, "run") == ""
 
 
 def test_an_untreated_group_is_the_zero_of_every_series(study, monkeypatch):

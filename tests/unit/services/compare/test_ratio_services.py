@@ -12,10 +12,10 @@ from drawn_runs import FATES, drawn_held_out, drawn_run
 from nscweb.core.card import CardEntry, read_card
 from nscweb.core.errors import ModelError, WrongUse
 from nscweb.core.run_record import Run
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.evaluation.ratios.estimates import GROUP_ESTIMATE_COLUMNS
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.services.compare import ratios
-from nscweb.services.compare.dashboard import Filters
 from nscweb.services.context import App
 from nscweb.services.report.content import file_place
 
@@ -82,7 +82,7 @@ def test_the_confusion_of_a_card_stands_in(
     opened: App, run: Run, entry: CardEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ratios, "known_cells", lambda app, run: None)
-    monkeypatch.setattr("nscweb.services.cells.explain.model_of_run", lambda app, run: entry)
+    monkeypatch.setattr("nscweb.services.predict.runs.model_of_run", lambda app, run: entry)
     held = ratios.held_out_of(opened, run)
     assert held is not None
     table = np.zeros((3, 3), np.int64)

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.figures.group_data import difference_data, group_data, point_data
 from nscweb.services.compare import ratios
-from nscweb.services.compare.comparison import Comparison, answer_of, comparison
-from nscweb.services.compare.dashboard import Filters
+from nscweb.services.compare.comparison import answer_of, comparison
+from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import TestSettings, statistics_of
 from nscweb.services.context import open_app
 from nscweb.services.report import export

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.services.compare import courses, honest_scores, ratios
 from nscweb.services.compare.comparison import answer_of, comparison
-from nscweb.services.compare.dashboard import Filters
 from nscweb.services.context import App, open_app
 from nscweb.settings import Settings
 from nscweb.words.headline import Answer

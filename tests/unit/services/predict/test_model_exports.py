@@ -17,7 +17,8 @@ from nscweb.inference import fast_mode
 from nscweb.services.cells.explain import explain
 from nscweb.services.predict import model_exports
 from nscweb.services.predict.model_exports import complete_exports, fast_mode_sentence
-from nscweb.services.predict.predict import fast_mode_offered, predict_study, prediction_table
+from nscweb.services.predict.predict import fast_mode_offered, predict_study
+from nscweb.services.predict.runs import prediction_table
 from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 

@@ -14,14 +14,8 @@ from nscweb.core.predictions import prediction_columns
 from nscweb.core.recipe import InputRecipe
 from nscweb.core.samples import Sample
 from nscweb.services.predict import predict
-from nscweb.services.predict.predict import (
-    latest_run,
-    list_runs,
-    predict_study,
-    prediction_table,
-    run_for,
-    table_version,
-)
+from nscweb.services.predict.predict import predict_study, run_for
+from nscweb.services.predict.runs import latest_run, list_runs, prediction_table, table_version
 
 
 def test_the_table_has_one_row_per_cell_and_the_columns_of_the_contract():

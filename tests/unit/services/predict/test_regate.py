@@ -14,12 +14,14 @@ from small_studies import simulated_study
 
 from nscweb.core.flags import flag
 from nscweb.core.gates import DEFAULT_GATES
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.inference.classifier import Classifier
-from nscweb.services.compare.dashboard import GATES_CHANGED, Filters, dashboard_data, warnings_of
+from nscweb.services.compare.dashboard import GATES_CHANGED, dashboard_data, warnings_of
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import metrics_dict, write_evaluation
 from nscweb.services.predict import predict
-from nscweb.services.predict.predict import list_runs, predict_study, prediction_table, run_for, table_version
+from nscweb.services.predict.predict import predict_study, run_for
+from nscweb.services.predict.runs import list_runs, prediction_table, table_version
 from nscweb.services.report.export import tables
 from nscweb.services.report.report import run_zip
 from nscweb.services.study.gates import gates_changed, gates_of_run, set_gates

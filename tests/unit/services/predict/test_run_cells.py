@@ -11,11 +11,12 @@ import pytest
 from drawn_runs import drawn_run, grid
 
 from nscweb.core.run_record import Run
-from nscweb.evaluation.ratios.cell_filters import filter_predictions
+from nscweb.evaluation.ratios.cell_filters import Filters, filter_predictions
 from nscweb.evaluation.ratios.counted import sample_ratios
-from nscweb.services.compare.dashboard import Filters, dashboard_data
+from nscweb.services.compare.dashboard import dashboard_data
 from nscweb.services.context import App, open_app
-from nscweb.services.predict.run_cells import filtered_cells, run_cells
+from nscweb.services.predict.controls import filtered_cells
+from nscweb.services.predict.run_cells import run_cells
 from nscweb.services.predict.runs import prediction_table
 from nscweb.settings import Settings
 

@@ -12,9 +12,11 @@ import pytest
 from predicted import fresh_app, predicted
 from small_studies import add_study, simulated_study
 
+from nscweb.core.flags import LEFT_OUT
 from nscweb.core.samples import Sample
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare.comparison import comparison
-from nscweb.services.compare.dashboard import DEFAULT_EXCLUDED, Filters, dashboard_data
+from nscweb.services.compare.dashboard import dashboard_data
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import write_evaluation
 from nscweb.services.predict.predict import predict_study
@@ -37,7 +39,7 @@ def test_export_writes_the_five_files(tmp_path):
     assert made["simulated_cells"] is True
     assert made["warnings"]
     assert made["limits"]
-    assert made["filters"]["exclude_flags"] == list(DEFAULT_EXCLUDED)
+    assert made["filters"]["exclude_flags"] == list(LEFT_OUT)
 
 
 def test_ratios_counted_from_cells_csv_equal_samples_groups_and_page():

@@ -13,8 +13,8 @@ import pytest
 from drawn_runs import drawn_held_out, drawn_run
 
 from nscweb.core.run_record import Run
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import ratios
-from nscweb.services.compare.dashboard import Filters
 from nscweb.services.context import App
 from nscweb.services.report.content import ReportData, report_data
 from nscweb.services.report.html_numbers import interval

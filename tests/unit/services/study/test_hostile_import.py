@@ -19,7 +19,8 @@ from nscweb.core.errors import CardInvalid, InputRefused, LimitExceeded, ModelEr
 from nscweb.core.findings import LEVELS
 from nscweb.services.context import App
 from nscweb.services.models import list_models
-from nscweb.services.predict.predict import list_runs, predict_study
+from nscweb.services.predict.predict import predict_study
+from nscweb.services.predict.runs import list_runs
 from nscweb.services.study.import_request import ImportRefused, ImportReport, findings_csv, read_findings_csv
 from nscweb.services.study.study import findings_of, get_study, import_study, list_studies, skipped_csv
 from nscweb.simulation.small_tiff import tiff_bytes

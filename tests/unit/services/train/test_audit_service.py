@@ -75,7 +75,8 @@ def test_other_cells_than_those_of_the_card_are_refused(tmp_path):
 
 
 def test_a_model_of_studies_finds_its_cells_by_their_digests(tmp_path):
-    from nscweb.services.train.train import TrainRequest, train_model
+    from nscweb.services.train.request import TrainRequest
+    from nscweb.services.train.train import train_model
 
     app = fresh_app(tmp_path)
     simulated_study(app, "other", cells=60, seed=8)

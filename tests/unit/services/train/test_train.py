@@ -13,7 +13,8 @@ from nscweb.inference.familiarity import relative_distances
 from nscweb.models.loading import replay_example
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.predict.predict import predict_study
-from nscweb.services.train.train import TrainRequest, train_model
+from nscweb.services.train.request import TrainRequest
+from nscweb.services.train.train import train_model
 
 
 def test_a_model_from_a_study_is_complete_and_remembers_the_cells_it_was_shown(tmp_path):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from predicted import fresh_app
 from small_studies import simulated_study
 
-from nscweb.services.train.train import TrainRequest, train_model
+from nscweb.services.train.request import TrainRequest
+from nscweb.services.train.train import train_model
 
 
 def test_folds_and_the_gap_between_splits_go_into_the_card(tmp_path):

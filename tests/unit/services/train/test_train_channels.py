@@ -10,8 +10,10 @@ from small_studies import add_study
 from nscweb.core.cells import CellImage
 from nscweb.core.errors import CardInvalid, ModelError, WrongUse
 from nscweb.core.samples import Sample
-from nscweb.services.predict.predict import predict_study, prediction_table
-from nscweb.services.train.train import TrainRequest, train_model
+from nscweb.services.predict.predict import predict_study
+from nscweb.services.predict.runs import prediction_table
+from nscweb.services.train.request import TrainRequest
+from nscweb.services.train.train import train_model
 from nscweb.store.cell_files import CellWriter
 
 CHANNELS = ("Ch1", "Ch2", "Ch3", "Ch11")

@@ -14,7 +14,7 @@ from nscweb.jobs.worker import Worker
 from nscweb.services.context import App
 from nscweb.services.models import list_models
 from nscweb.services.train import training_jobs as jobs
-from nscweb.services.train.train import TrainRequest
+from nscweb.services.train.request import TrainRequest
 from nscweb.services.train.training_plan import (
     Live,
     LiveWriter,

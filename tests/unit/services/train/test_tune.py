@@ -16,7 +16,8 @@ import pytest
 from nscweb.core.errors import InputRefused, JobCancelled, ModelError, WrongUse
 from nscweb.core.progress import stop_if_asked
 from nscweb.services.context import App
-from nscweb.services.train.train import TrainRequest, config_of
+from nscweb.services.train.request import TrainRequest
+from nscweb.services.train.train import config_of
 from nscweb.services.train.training_data import collect_data
 from nscweb.services.train.tune import TuneRequest, search, tune, without_held_out
 from nscweb.services.train.tune_files import BEST, FACTS, TRIALS, read_trials

@@ -15,16 +15,20 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nscweb.core.errors import StudyError, WrongUse
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.ratios.cell_filters import Filters, kept_cells
 from nscweb.services.predict.control_store import chosen_controls, keep_controls
+from nscweb.services.predict.run_cells import cells_key, run_cells
 from nscweb.services.predict.runs import get_run, study_of
 from nscweb.services.study.populations import classes_of_populations, known_classes
 
 if TYPE_CHECKING:
+    from nscweb.evaluation.ratios.cell_filters import FilterCounts
     from nscweb.evaluation.scores.held_out import HeldOut
     from nscweb.services.context import App
 
@@ -167,8 +171,6 @@ def controls_sentence(app: App, run: Run | str) -> str:
 
 def _controls(app: App, run: Run) -> tuple[HeldOut | None, str]:
     """Kept in memory: every click asks for it."""
-    from nscweb.services.predict.run_cells import cells_key
-
     names = chosen_controls(app, run.study_id)
     study = study_of(app, run) if names else None
     if study is None:
@@ -187,10 +189,8 @@ def _controls(app: App, run: Run) -> tuple[HeldOut | None, str]:
 
 
 def _read(app: App, run: Run, study: Study, names: Sequence[str]) -> tuple[HeldOut | None, str]:
-    from nscweb.evaluation.ratios.cell_filters import kept_cells
+    from nscweb.evaluation.ratios.cell_filters import Filters, kept_cells
     from nscweb.evaluation.scores.held_out import HeldOut
-    from nscweb.services.compare.dashboard import Filters
-    from nscweb.services.predict.run_cells import run_cells
 
     cells = run_cells(app, run)
     wanted = np.asarray([name in names for name in cells.sample_ids], bool)
@@ -241,3 +241,11 @@ def check_all_classes(app: App, study: Study, names: Sequence[str], classes: Seq
             "Choose one pure sample of every class, better two or more.",
             "E-CONTROL-CLASS",
         )
+
+
+def filtered_cells(app: App, run: Run | str, filters: Filters) -> tuple[NDArray[np.bool_], FilterCounts]:
+    """Which of `run_cells` are counted, and why the others are not.
+
+    Samples that the ratios are calibrated on are never counted: a result that is also its own measure says nothing.
+    """
+    return kept_cells(run_cells(app, run), **asdict(filters), controls=control_names(app, run))
