@@ -28,6 +28,26 @@ def test_no_file_is_longer_than_450_lines(project: Path) -> None:
     assert not long
 
 
+def test_no_folder_holds_more_than_25_files(project: Path) -> None:
+    folders = [path for path in (project / "nscweb").rglob("*") if path.is_dir()]
+    full = {str(folder): count for folder in folders if (count := len(list(folder.glob("*.py")))) > 26}
+    assert not full, "25 files and the docstring of the room"
+
+
+# A word of a task stands for its page, its service and its command.
+SHARED_NAMES = {
+    "__init__", "__main__", "cells", "demo", "evaluate", "explain", "figures", "gates", "jobs", "models", "predict",
+    "report", "reproduce", "resampling", "run", "simulate", "study", "train", "tune", "worker",
+}  # fmt: skip
+
+
+def test_a_base_name_stands_for_one_file_unless_it_is_a_task(project: Path) -> None:
+    names: dict[str, list[str]] = {}
+    for path in (project / "nscweb").rglob("*.py"):
+        names.setdefault(path.stem, []).append(str(path.relative_to(project)))
+    assert not {stem: files for stem, files in names.items() if len(files) > 1 and stem not in SHARED_NAMES}
+
+
 def test_room_files_hold_one_docstring(project: Path) -> None:
     for path in (project / "nscweb").rglob("__init__.py"):
         name = str(path.relative_to(project))

@@ -20,8 +20,8 @@ from nscweb.core.cells import CellImage
 from nscweb.core.errors import NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.io.archives.sources import Source
-from nscweb.io.formats.feature_tables import FeatureTable, JoinFile, read_population, read_table
 from nscweb.io.names.file_names import parse_name, sample_folder
+from nscweb.io.sheets.feature_tables import FeatureTable, JoinFile, read_population, read_table
 from nscweb.io.survey.cell_reader import CellReader
 from nscweb.io.survey.samples_found import FoundMontages, FoundTable, Settled, SurveySample, Way
 

@@ -15,7 +15,6 @@ from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
 from nscweb.io.archives.sources import FileSource, Source, ZipSource, head_of
 from nscweb.io.decode.image import recognise
 from nscweb.io.formats import FORMATS
-from nscweb.io.formats.feature_tables import HEAD_BYTES, JOIN_SUFFIXES, JoinFile, kind_of
 from nscweb.io.names.file_names import (
     IMAGE_SUFFIXES,
     PLAIN_NAME,
@@ -27,6 +26,7 @@ from nscweb.io.names.file_names import (
     unsafe_name,
 )
 from nscweb.io.names.other_files import HEAD, KnownOther, known_by_name
+from nscweb.io.sheets.feature_tables import HEAD_BYTES, JOIN_SUFFIXES, JoinFile, kind_of
 from nscweb.io.survey.cell_index import IndexBuilder
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
-from nscweb.io.formats.feature_tables import MOST_COLUMNS, kind_of, read_population, read_table
+from nscweb.io.sheets.feature_tables import MOST_COLUMNS, kind_of, read_population, read_table
 from nscweb.io.survey.cut_out import excerpt, release
 from nscweb.io.survey.survey import survey
 

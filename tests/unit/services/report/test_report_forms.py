@@ -21,7 +21,7 @@ from nscweb.core.flags import flag
 from nscweb.core.samples import Sample
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.html_document import machine_part
-from nscweb.io.formats.feature_tables import read_population
+from nscweb.io.sheets.feature_tables import read_population
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table
