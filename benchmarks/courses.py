@@ -56,7 +56,7 @@ def bands(experiments: int, seed: int) -> None:
         for replicates in (3, 4, 6):
             rng = np.random.default_rng([seed, replicates, int(1000 * share), int(1000 * rho)])
             rows = drawn(rng, 1, replicates, share, rho, tuple(range(experiments)))
-            found = time_course(rows, seed=seed).dropna(subset=["low"])
+            found = time_course(rows).dropna(subset=["low"])
             held = ((found["low"] <= share) & (share <= found["high"])).sum()
             width = 100 * (found["high"] - found["low"]).mean()
             text = said(held, len(found))

@@ -18,7 +18,7 @@ from nscweb.evaluation.groups.replicate_rows import (
     same_words,
     time_words,
 )
-from nscweb.evaluation.groups.shared_error import SharedError, combined
+from nscweb.evaluation.groups.shared_error import SharedError, half_width, tail
 from nscweb.evaluation.groups.spread import adjusted
 
 Float64 = NDArray[np.float64]
@@ -100,7 +100,6 @@ def equivalence_table(
 def _tested(
     first: Float64, second: Float64, margin: float, group: str, control: str, hours: float, common: float
 ) -> dict[str, Any]:
-    from scipy.stats import t
     from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
     nothing = float("nan")
@@ -118,11 +117,8 @@ def _tested(
     means = CompareMeans(DescrStatsW(first), DescrStatsW(second))
     # Two one-sided tests as statsmodels ttost_ind(usevar="unequal") makes them, and the same with the shared error.
     own, degrees = float(means.std_meandiff_separatevar) ** 2, float(means.dof_satt())
-    ways = [combined(own, degrees, part) for part in (0.0, common)]
-    half = max(float(t.ppf(0.95, free) * error) for error, free in ways)
-    no_worse, no_better = (
-        max(float(t.sf((side * difference + margin) / error, free)) for error, free in ways) for side in (1, -1)
-    )
+    half = float(half_width(own, degrees, common, 0.95))
+    no_worse, no_better = (float(tail(side * difference + margin, own, degrees, common)) for side in (1, -1))
     found |= {"low": max(-1.0, difference - half), "high": min(1.0, difference + half)}
     found |= {"p_equivalent": max(no_worse, no_better), "p_no_worse": no_worse}
     return found

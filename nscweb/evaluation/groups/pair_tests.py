@@ -29,7 +29,7 @@ from nscweb.evaluation.groups.replicate_rows import (
     time_words,
     uneven_words,
 )
-from nscweb.evaluation.groups.shared_error import SharedError, combined
+from nscweb.evaluation.groups.shared_error import SharedError, combined, tail
 from nscweb.evaluation.groups.spread import adjusted
 
 
@@ -245,8 +245,7 @@ def _widened(difference: Float64, degrees: Float64, half: Float64, common: Float
     error, free = combined(own, degrees, common)
     # More degrees of freedom must not make an interval narrower, nor a p smaller, than those of the replicates alone.
     wide = np.maximum(t.ppf(0.975, free) * error, half)
-    alone = 2 * t.sf(np.abs(difference) / np.sqrt(own), degrees)
-    p = np.maximum(2 * t.sf(np.abs(difference) / error, free), alone)
+    p = 2 * tail(np.abs(difference), own, degrees, common)
     return p, np.where(wide > half, free, degrees), wide
 
 

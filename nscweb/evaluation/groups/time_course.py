@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.timepoint import TimePoint
-from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows, group_words, values_of
+from nscweb.evaluation.groups.means import group_means
+from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows, group_words
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.evaluation.scores.intervals import t_quantile
 
@@ -29,47 +30,19 @@ AGREEMENT_COLUMNS: tuple[str, ...] = (
     "final",
     "difference",
 )
-_ROUNDS = 1000
 
 
-def time_course(
-    rows: pd.DataFrame, *, rounds: int = _ROUNDS, seed: int = 0, shared: SharedError | None = None
-) -> pd.DataFrame:
-    """Mean ratio at each time point with a 95 % band by bootstrap over replicates.
-
-    Replicates are drawn with replacement within each group and time point; the band is the mean and Student's
-    quantile times the standard deviation of the drawn means. A plain bootstrap of three replicates is too narrow (it
-    covers about three in four): the deviation is stretched by sqrt(n / (n - 1)), and Student's quantile stands for how
-    little is known of it. Percentiles of so few different means are coarser and cover a little less.
+def time_course(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.DataFrame:
+    """Mean ratio at each time point with its 95 % interval, the same as in every table of groups.
 
     Args:
         rows: replicate rows.
-        shared: error of the correction that all samples have in common, drawn along; None for counted labels.
+        shared: error of the correction that all samples have in common; None for counted labels.
 
     Returns:
-        Columns `COURSE_COLUMNS`; the band is clipped to 0..1 and NaN with one replicate or without spread.
+        Columns `COURSE_COLUMNS`; the interval is NaN with one replicate or without spread.
     """
-    rng = np.random.default_rng(seed)
-    lines = []
-    grouped = checked_rows(rows).groupby(["group", "class", "time_h"], sort=True, dropna=False)
-    for found, part in grouped:
-        key = cast("tuple[str, str, float]", found)
-        values = values_of(part)
-        n = len(values)
-        mean = float(values.mean()) if n else float("nan")
-        low = high = float("nan")
-        if n >= 2 and not all_the_same(values):
-            drawn = values[rng.integers(0, n, (rounds, n))].mean(axis=1) - mean
-            stretch = np.sqrt(n / (n - 1)) * float(t_quantile(n - 1)) / 1.959963984540054
-            drawn = drawn * stretch
-            common = shared.rounds(key[2], key[1], key[0]) if shared else None
-            if common is not None:
-                drawn = drawn + (common - common.mean())[rng.integers(0, len(common), rounds)]
-            # Not percentiles: those of the few means that three replicates can give are coarse, and hold less.
-            half = 1.959963984540054 * float(np.sqrt((drawn**2).mean()))
-            low, high = max(0.0, mean - half), min(1.0, mean + half)
-        lines.append((*key, n, mean, low, high))
-    return pd.DataFrame(lines, columns=list(COURSE_COLUMNS))
+    return group_means(rows, shared)[list(COURSE_COLUMNS)]
 
 
 def earliest_days(tests: pd.DataFrame, *, level: float = 0.05) -> pd.DataFrame:

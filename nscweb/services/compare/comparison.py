@@ -13,7 +13,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import dashboard
-from nscweb.services.compare.group_lights import with_lights, with_replicates
+from nscweb.services.compare.group_lights import with_lights
 from nscweb.services.compare.headline_tests import group_comparisons
 from nscweb.services.compare.ratios import estimates_of, known_version
 from nscweb.services.compare.result import Comparison
@@ -72,6 +72,7 @@ def _kept_or_made(app: App, found: Run, chosen: Filters, method: str, control: s
 
 def _compare(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str) -> Comparison:
     from nscweb.evaluation.groups.means import group_estimates, replicate_rows
+    from nscweb.evaluation.groups.replicate_join import replicate_names
     from nscweb.evaluation.groups.shared_error import shared_error
 
     data = dashboard.dashboard_data(app, run, filters)
@@ -80,7 +81,8 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     rows = replicate_rows(estimates)
     against = control if control in set(rows["group"]) else ""
     groups = with_lights(group_estimates(estimates), estimates.table, lights, ["group", "time_h"])
-    rows = with_lights(rows, with_replicates(estimates.table), lights, ["group", "time_h", "replicate"])
+    named = estimates.table.assign(replicate=replicate_names(estimates.table))
+    rows = with_lights(rows, named, lights, ["group", "time_h", "replicate"])
     every = _of_all_groups(app, run, filters, method) if filters.groups else estimates
     shared = shared_error(every)
     hidden = replicate_rows(every) if filters.groups else rows

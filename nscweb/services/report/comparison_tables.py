@@ -180,15 +180,17 @@ def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> 
 
 
 def _courses(found: Comparison, rows: pd.DataFrame, kept: Gathered) -> None:
-    # Fate by fate, as the page asks for them: the replicates are then drawn alike.
-    parts = [
-        courses.courses_of(rows[rows["class"] == name], found.groups, found.shared) for name in found.classes.names
-    ]
-    kept.put("Time course", pd.concat([part.course for part in parts], ignore_index=True), "No sample has a time.")
-    pairs = [part.pairs for part in parts if len(part.pairs)]
-    kept.put("First against last", pd.concat(pairs, ignore_index=True) if pairs else pd.DataFrame(), ONE_TIME)
-    agreed = [{"class": name, **asdict(item)} for part in parts for name, item in part.agreements.items()]
+    made = courses.courses_of(rows, found.groups, found.shared)
+    kept.put("Time course", _by_fate(made.course, found), "No sample has a time.")
+    kept.put("First against last", _by_fate(made.pairs, found), ONE_TIME)
+    named = [name for name in found.classes.names if name in made.agreements]
+    agreed = [{"class": name, **asdict(made.agreements[name])} for name in named]
     kept.put("Agreement", pd.DataFrame(agreed), ONE_TIME)
+
+
+def _by_fate(table: pd.DataFrame, found: Comparison) -> pd.DataFrame:
+    """The rows in the order of the fates of the model."""
+    return table.sort_values("class", key=lambda names: names.map(found.classes.names.index), kind="stable")
 
 
 def _earliest(app: App, found: Comparison, rows: pd.DataFrame, made: Statistics, kept: Gathered) -> None:

@@ -28,10 +28,9 @@ from nscweb.ui.text import plain
 
 _MOST_LINES = 6
 BAND_HELP = (
-    "The band is a 95 % interval of the mean at each time, by drawing the replicates again and again (bootstrap), "
-    "stretched because few replicates understate their spread, with what the held-out cells leave uncertain. Points "
-    "are replicates. An open marker is a single replicate; its whisker is the 95 % interval from its own cells, which "
-    "says nothing of another replicate."
+    "The band is the 95 % interval of the mean at each time, the same as in the table of groups: Student's t over "
+    "replicates, with what the held-out cells leave uncertain. Points are replicates. An open marker is a single "
+    "replicate; its whisker is the 95 % interval from its own cells, which says nothing of another replicate."
 )
 EARLIEST_HELP = (
     "The first time point at which a group differs from the control (p below 0.05, adjusted for all comparisons of the "
@@ -83,7 +82,7 @@ def show_time_course(
     _doses(app, origin, data)
 
 
-@st.cache_resource(max_entries=24, show_spinner="Drawing replicates again …")  # type: ignore[untyped-decorator,unused-ignore]
+@st.cache_resource(max_entries=24, show_spinner="Following groups over time …")  # type: ignore[untyped-decorator,unused-ignore]
 def _courses(run_id: str, rows: pd.DataFrame, groups: pd.DataFrame | None, _shared: SharedError | None) -> Courses:
     return courses.courses_of(rows, groups, _shared)
 

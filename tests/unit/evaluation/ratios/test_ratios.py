@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nscweb.evaluation.groups.means import mean_interval
 from nscweb.evaluation.ratios.cell_filters import filter_predictions
 from nscweb.evaluation.ratios.counted import (
     GROUP_COLUMNS,
@@ -14,7 +15,7 @@ from nscweb.evaluation.ratios.counted import (
     replicate_ratios,
     sample_ratios,
 )
-from nscweb.evaluation.scores.intervals import t_interval, wilson
+from nscweb.evaluation.scores.intervals import wilson
 
 CLASSES = ("astrocyte", "neuron")
 
@@ -44,7 +45,7 @@ def test_the_replicate_is_the_unit_and_each_weighs_the_same():
     table = group_ratios(sample_ratios(predictions(THREE), CLASSES))
     assert tuple(table.columns) == GROUP_COLUMNS
     row = table[table["class"] == "astrocyte"].iloc[0]
-    mean, low, high = t_interval([0.1, 0.2, 0.3])
+    mean, _, _, low, high = mean_interval(np.array([[0.1], [0.2], [0.3]]))[0]
     assert row["mean"] == pytest.approx(mean) and row["sd"] == pytest.approx(0.1)
     assert row["sem"] == pytest.approx(0.1 / np.sqrt(3))
     assert (row["low"], row["high"]) == pytest.approx((max(0, low), high))
