@@ -17,6 +17,7 @@ from nscweb.services.compare.group_lights import with_lights
 from nscweb.services.compare.headline_tests import group_comparisons
 from nscweb.services.compare.ratios import estimates_of, known_version
 from nscweb.services.compare.result import Comparison
+from nscweb.services.compare.statistics import default_control
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.run_cells import cells_key
 from nscweb.services.predict.runs import get_run, one_look
@@ -37,14 +38,15 @@ def comparison(
     run: Run | str,
     filters: Filters | None = None,
     method: str = DEFAULT_METHOD,
-    control: str = "",
+    control: str | None = None,
     adjust: str = "holm",
 ) -> Comparison:
     """Groups of a run compared; kept in memory, so that the same question is answered at once.
 
     Args:
         method: key of evaluation.estimates.METHODS.
-        control: group that the others are tested against; "" tests every pair.
+        control: group that the others are tested against; "" tests every pair, None takes the group that the sample
+            sheet marks as control (`statistics.default_control`), and every pair where it marks none or several.
         adjust: ``holm`` or ``fdr_bh``.
 
     Raises:
@@ -52,7 +54,9 @@ def comparison(
         WrongUse: an unknown method or way to adjust.
     """
     with one_look():
-        return _kept_or_made(app, get_run(app, run), filters or Filters(), method, control, adjust)
+        found = get_run(app, run)
+        against = (default_control(app, found) or "") if control is None else control
+        return _kept_or_made(app, found, filters or Filters(), method, against, adjust)
 
 
 def _kept_or_made(app: App, found: Run, chosen: Filters, method: str, control: str, adjust: str) -> Comparison:

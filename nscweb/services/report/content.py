@@ -131,8 +131,7 @@ def report_data(
     """
     from nscweb.services.predict.runs import model_of_run
 
-    against = (default_control(app, run) or "") if control is None else control
-    found = comparison(app, get_run(app, run), filters, method, against, adjust)
+    found = comparison(app, get_run(app, run), filters, method, control, adjust)
     if control and found.control != control:
         raise WrongUse(f"No counted cell is of the group {control!r}.", "Name a group of the sample sheet.")
     if fate and fate not in found.classes.names:
