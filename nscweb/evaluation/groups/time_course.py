@@ -1,24 +1,21 @@
-"""Fate against time: bands from replicates, the earliest reliable day, and the first day against the last."""
+"""Fate against time: means with their intervals, and the first day against the last."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.groups.means import group_means
-from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows, group_words
+from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.evaluation.scores.intervals import t_quantile
 
 Float64 = NDArray[np.float64]
 
 COURSE_COLUMNS: tuple[str, ...] = ("group", "class", "time_h", "n", "mean", "low", "high")
-EARLIEST_COLUMNS: tuple[str, ...] = ("group", "class", "control", "time_h", "direction", "sentence")
 ENDS_COLUMNS: tuple[str, ...] = ("class", "group", "first_h", "last_h", "used")
 AGREEMENT_COLUMNS: tuple[str, ...] = (
     "class",
@@ -43,52 +40,6 @@ def time_course(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.Dat
         Columns `COURSE_COLUMNS`; the interval is NaN with one replicate or without spread.
     """
     return group_means(rows, shared)[list(COURSE_COLUMNS)]
-
-
-def earliest_days(tests: pd.DataFrame, *, level: float = 0.05) -> pd.DataFrame:
-    """First time point at which a group differs from the control and stays so, in the same direction, to the end.
-
-    Args:
-        tests: from `group_tests.group_tests` with a control; ``p_adjusted`` decides.
-
-    Returns:
-        Columns `EARLIEST_COLUMNS`, one row per group and class; ``time_h`` is NaN where there is no such time, and
-        the sentence says whether it differs nowhere, not to the end, or was not tested.
-    """
-    lines = []
-    for key, part in tests.groupby(["group", "class", "control"], sort=True):
-        group, name, control = cast("tuple[str, str, str]", key)
-        part = part[np.isfinite(part["time_h"].to_numpy(np.float64))].sort_values("time_h")
-        lines.append((group, name, control, *_earliest(part, group, name, control, level)))
-    return pd.DataFrame(lines, columns=list(EARLIEST_COLUMNS))
-
-
-def _earliest(part: pd.DataFrame, group: str, name: str, control: str, level: float) -> tuple[float, str, str]:
-    who = f"{group_words(group)}, {name}"
-    against = group_words(control)
-    hours = part["time_h"].to_numpy(np.float64)
-    p, difference = part["p_adjusted"].to_numpy(np.float64), part["difference"].to_numpy(np.float64)
-    if len(hours) < 2:
-        return float("nan"), "", f"{who}: fewer than two time points, so nothing can be said about staying."
-    if not np.isfinite(p[-1]):
-        return float("nan"), "", f"{who}: the last time point could not be tested."
-    differs = np.where(np.isfinite(p), p < level, False)
-    stays = differs & (np.sign(difference) == np.sign(difference[-1]))
-    if not stays[-1]:
-        if differs.any():
-            return float("nan"), "", f"{who}: differs from {against}, but not to the end."
-        # Absence of proof: with few replicates a difference can be there and not be shown.
-        where = "any time point" if np.isfinite(p).all() else "any time point that could be tested"
-        return float("nan"), "", f"{who}: not shown to differ from {against} at {where}."
-    first = len(stays) - int(np.argmin(stays[::-1])) if not stays.all() else 0
-    direction = "more" if difference[-1] > 0 else "less"
-    day = TimePoint(float(hours[first])).label()
-    sentence = f"{who}: {direction} than in {against} from {day} on, at every later time point."
-    if first == len(hours) - 1:
-        sentence = f"{who}: {direction} than in {against} at {day}, the last time point, and not before."
-    if first > 0 and not np.isfinite(p[first - 1]):
-        sentence += " The time point before could not be tested, so it may be earlier."
-    return float(hours[first]), direction, sentence
 
 
 @dataclass(frozen=True)

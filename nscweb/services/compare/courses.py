@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
     from nscweb.evaluation.groups.time_course import Agreement
     from nscweb.services.context import App
 
+EARLIEST_COLUMNS: tuple[str, ...] = (
+    "group",
+    "class",
+    "control",
+    "time_h",
+    "direction",
+    "sentence",
+    "comparisons",
+    "family",
+)
+EARLIEST_FAMILY = "each fate and time point by itself: its groups against the control"
 DOSE_COLUMNS: tuple[str, ...] = (
     "series",
     "time_h",
@@ -93,15 +105,38 @@ def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: S
     return Courses(_with_own_intervals(time_course(rows, shared), groups), pairs, shared_ends(rows), found)
 
 
-def earliest_of(tests: pd.DataFrame) -> pd.DataFrame:
-    """The earliest reliable day of each group: columns of `evaluation.time_course.EARLIEST_COLUMNS`.
+def earliest_of(
+    groups: pd.DataFrame, tests: pd.DataFrame, control: str, fates: Sequence[str], order: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The earliest reliable day of each group, by the same rule and tests as the sentence on top.
 
     Args:
-        tests: from `services.statistics.statistics_of`, against a control.
-    """
-    from nscweb.evaluation.groups.time_course import earliest_days
+        groups, tests: those of `Comparison`.
+        control: group that the others are compared with; no rows without one.
+        fates: classes, in the order of the table.
+        order: groups in the order of the table; by name without it.
 
-    return earliest_days(tests)
+    Returns:
+        Columns `EARLIEST_COLUMNS`, one row per group and class. ``time_h`` is NaN where there is no such time, and the
+        sentence says why. ``direction`` is more, less or "". ``comparisons`` is the largest number of comparisons that
+        p values of one fate and time point are adjusted for, and ``family`` says so in words.
+    """
+    from nscweb.words.earliest import earliest_sentence, sides_over, since
+
+    place = {name: number for number, name in enumerate(order)}
+    lines = []
+    for fate in fates:
+        names = sorted(set(groups.loc[groups["class"] == fate, "group"].astype(str)))
+        if control not in names:
+            continue
+        made = int(tests.loc[tests["class"] == fate, "comparisons"].max()) if len(tests) else 0
+        for name in sorted((name for name in names if name != control), key=lambda name: place.get(name, len(place))):
+            here = sides_over(groups, tests, fate, name, control)
+            found = since(here)
+            direction = {1: "more", -1: "less", 0: ""}[found.side]
+            said = earliest_sentence(here, groups, fate, name, control)
+            lines.append((name, fate, control, found.time_h, direction, said, made, EARLIEST_FAMILY))
+    return pd.DataFrame(lines, columns=list(EARLIEST_COLUMNS))
 
 
 def _with_own_intervals(course: pd.DataFrame, groups: pd.DataFrame | None) -> pd.DataFrame:

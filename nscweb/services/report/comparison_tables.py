@@ -17,7 +17,7 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.evaluation.groups.direction import directed
 from nscweb.services.compare import courses, honest_scores, honest_scores_words, mixtures, staining_counts, statistics
 from nscweb.services.compare.result import Comparison
-from nscweb.services.compare.statistics import Statistics, TestSettings, for_file
+from nscweb.services.compare.statistics import TestSettings, for_file
 from nscweb.services.predict.light_tables import fitness_table
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report.parts import Gathered
@@ -156,7 +156,7 @@ def add_statistics(
     progress(2, 5, "Following groups over time")
     _courses(found, rows, kept)
     progress(3, 5, "Looking for the earliest day")
-    _earliest(app, found, rows, made, kept)
+    _earliest(found, kept)
     progress(4, 5, "Fitting doses")
     _doses(app, found, kept)
     return made.sentences, told
@@ -193,19 +193,9 @@ def _by_fate(table: pd.DataFrame, found: Comparison) -> pd.DataFrame:
     return table.sort_values("class", key=lambda names: names.map(found.classes.names.index), kind="stable")
 
 
-def _earliest(app: App, found: Comparison, rows: pd.DataFrame, made: Statistics, kept: Gathered) -> None:
-    parts = []
-    for name in found.classes.names if found.control else ():
-        if found.control not in set(rows.loc[rows["class"] == name, "group"]):
-            continue
-        settings = TestSettings(control=found.control, adjust=found.adjust, classes=(name,))
-        own = statistics.statistics_of(app, found.run, rows, settings, found.shared, found.hidden_rows)
-        table = courses.earliest_of(own.tests)
-        if len(table):
-            many = int(own.tests["comparisons"].max())
-            parts.append(for_file(table.assign(comparisons=many, family=statistics.family_words(rows, own))))
-    why = NO_CONTROL if made.control is None else ONE_GROUP
-    kept.put("Earliest day", pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(), why)
+def _earliest(found: Comparison, kept: Gathered) -> None:
+    table = courses.earliest_of(found.groups, found.tests, found.control, found.classes.names)
+    kept.put("Earliest day", table, ONE_GROUP if found.control else NO_CONTROL)
 
 
 def _doses(app: App, found: Comparison, kept: Gathered) -> None:
