@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.core.rules import ALPHA, FEWEST_CELLS
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -53,11 +55,7 @@ class Facts:
     unnamed: frozenset[str] = frozenset()
 
 
-ALPHA = 0.05
 NAMELESS = "the group without a name"
-LEAST_REPLICATES = 3
-# Fewer cells than this are too few for any claim (see services.fitness_rules.FEWEST_CELLS).
-TOO_FEW_CELLS = 20
 
 Row = dict[str, Any]
 
@@ -187,7 +185,7 @@ def trusted(row: Row) -> bool:
 
 def enough(row: Row) -> bool:
     """True where there are cells enough for any claim."""
-    return int(row["cells"]) >= TOO_FEW_CELLS
+    return int(row["cells"]) >= FEWEST_CELLS
 
 
 def ranked_of(rows: Sequence[Row]) -> list[Row]:

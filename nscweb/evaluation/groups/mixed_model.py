@@ -23,8 +23,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import FEWEST_REPLICATES
 from nscweb.evaluation.groups.replicate_rows import (
-    FEWEST,
     SAME,
     all_the_same,
     checked_rows,
@@ -142,7 +142,7 @@ def _compared(
     found |= {"cells_group": int(first[1].sum()), "cells_control": int(second[1].sum()), "note": ""}
     for name, (y, n) in ((group, first), (control, second)):
         share = float(np.average(y, weights=n)) if n.sum() > 0 else float("nan")
-        if len(y) < FEWEST:
+        if len(y) < FEWEST_REPLICATES:
             found["note"] = f"Not computable {time_words(hours)}: {group_words(name)} has {len(y)} replicates."
         elif not SAME < share < 1 - SAME:
             cells = "no cell" if share < 0.5 else "every cell"

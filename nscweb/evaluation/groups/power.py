@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core.rules import ALPHA
 from nscweb.evaluation.groups.replicate_rows import SAME
 
 Float64 = NDArray[np.float64]
@@ -45,7 +46,7 @@ def pooled_spread(groups: Sequence[Float64]) -> Spread:
     return Spread(sd, degrees, float(sd * np.sqrt(degrees / chi2.ppf(1 - _UPPER, degrees))))
 
 
-def needed_replicates(sd: float, difference: float, *, alpha: float = 0.05, power: float = POWER) -> int | None:
+def needed_replicates(sd: float, difference: float, *, alpha: float = ALPHA, power: float = POWER) -> int | None:
     """Replicates in each of two groups so that a true `difference` is found with probability `power`.
 
     Two-sided t test with as many replicates and the same spread in both groups, where Welch's test and
@@ -54,7 +55,7 @@ def needed_replicates(sd: float, difference: float, *, alpha: float = 0.05, powe
     Args:
         sd: standard deviation between replicates, 0..1.
         difference: 0..1, above 0.
-        alpha: level of one comparison; 0.05 divided by the comparisons when p values are adjusted.
+        alpha: level of one comparison; `ALPHA` divided by the comparisons when p values are adjusted.
 
     Returns:
         At least 3 (no p value is given below); None when over 1,000 or when `sd` is not known.
@@ -83,7 +84,7 @@ def needed_replicates(sd: float, difference: float, *, alpha: float = 0.05, powe
 
 
 def detectable_difference(
-    sd: float, n_first: int, n_second: int, *, alpha: float = 0.05, power: float = POWER
+    sd: float, n_first: int, n_second: int, *, alpha: float = ALPHA, power: float = POWER
 ) -> float:
     """Smallest true difference that groups of these sizes find with probability `power`; NaN if not known."""
     from scipy.optimize import brentq

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.core.rules import FEWEST_REPLICATES, spelled
 from nscweb.evaluation.groups import p_values
 from nscweb.evaluation.groups.means import group_means
 from nscweb.evaluation.groups.replicate_rows import (
-    FEWEST,
     all_the_same,
     checked_rows,
     group_words,
@@ -124,8 +124,8 @@ def anova_table(rows: pd.DataFrame, adjust: str = "holm", shared: SharedError | 
     for hours, name, groups in panels(checked_rows(rows)):
         if sum(len(values) > 0 for values in groups.values()) < 2:
             continue
-        few = [group for group, values in groups.items() if len(values) < FEWEST]
-        flat = [group for group, values in groups.items() if len(values) >= FEWEST and all_the_same(values)]
+        few = [group for group, values in groups.items() if len(values) < FEWEST_REPLICATES]
+        flat = [group for group, values in groups.items() if len(values) >= FEWEST_REPLICATES and all_the_same(values)]
         used = [groups[group] for group in groups if group not in few and group not in flat]
         f = between = within = p = spread_p = float("nan")
         if len(used) >= 2:
@@ -207,7 +207,9 @@ def _note(group: str, values: Float64, lost: int, cells: NDArray[np.float64]) ->
 def _anova_note(few: list[str], flat: list[str], used: int) -> str:
     parts = []
     if few:
-        parts.append(f"Left out with fewer than three replicates: {', '.join(map(group_words, few))}.")
+        parts.append(
+            f"Left out with fewer than {spelled(FEWEST_REPLICATES)} replicates: {', '.join(map(group_words, few))}."
+        )
     if flat:
         parts.append(f"Left out without any spread: {', '.join(map(group_words, flat))}.")
     if used < 2:

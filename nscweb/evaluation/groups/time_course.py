@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.core.rules import FEWEST_PAIRS, spelled
 from nscweb.evaluation.groups.means import group_means
 from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows
 from nscweb.evaluation.groups.shared_error import SharedError
@@ -69,7 +70,7 @@ class Agreement:
     note: str = ""
 
 
-_NO_AGREEMENT = Agreement(0, *(float("nan"),) * 10, "Limits of agreement need three pairs or more.")
+_NO_AGREEMENT = Agreement(0, *(float("nan"),) * 10, f"Limits of agreement need {spelled(FEWEST_PAIRS)} pairs or more.")
 
 
 def agreement(first: Float64, final: Float64, *, most: float = np.inf) -> Agreement:
@@ -87,7 +88,7 @@ def agreement(first: Float64, final: Float64, *, most: float = np.inf) -> Agreem
     difference = difference[np.isfinite(difference)]
     n = len(difference)
     bias = float(difference.mean()) if n else float("nan")
-    if n < 3:
+    if n < FEWEST_PAIRS:
         return replace(_NO_AGREEMENT, n=n, bias=bias)
     if all_the_same(difference):
         note = "All pairs differ by the same, so nothing is known of how others would differ."

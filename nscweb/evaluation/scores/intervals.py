@@ -7,14 +7,12 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nscweb.core.rules import FEW_SAMPLES, LEVEL
 from nscweb.core.streams import stream
 
 Float64 = NDArray[np.float64]
 
-LEVEL = 0.95
 PERCENTILES = (50 * (1 - LEVEL), 50 * (1 + LEVEL))
-# With fewer samples of a class, a reader is told how few they are.
-FEW_SAMPLES = 5
 _Z = 1.959963984540054  # 97.5 % point of the normal distribution
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nscweb.core.classes import ClassScheme
+from nscweb.core.rules import FEWEST_CELLS
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import dashboard
@@ -140,13 +141,11 @@ def default_time(found: Comparison) -> float:
 
 def _choice(found: Comparison) -> tuple[float, str]:
     """The default time point, and why."""
-    from nscweb.words.rows import TOO_FEW_CELLS
-
     known = found.groups[found.groups["time_h"].notna()]
     if known.empty:
         return float("nan"), ""
     sure = known["recovered"].astype(bool) & known["mean"].notna() & (known["light"] != "red")
-    sure &= known["cells"] >= TOO_FEW_CELLS
+    sure &= known["cells"] >= FEWEST_CELLS
     with_control = f"the last with {found.control} and another group to compare"
     two = "the last with at least two groups to compare"
     asked = [(known[sure], found.control, with_control)] if found.control else []

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.errors import StoreError, WrongUse
+from nscweb.core.rules import FEWEST_REPLICATES, spelled
 from nscweb.services.file_lock import file_lock
 from nscweb.store.files import atomic_write
 
@@ -203,7 +204,7 @@ def compare_with_counts(
     from scipy.stats import ttest_1samp
 
     from nscweb.evaluation.groups.means import mean_interval
-    from nscweb.evaluation.groups.replicate_rows import FEWEST, all_the_same, checked_rows, same_words, values_of
+    from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows, same_words, values_of
     from nscweb.evaluation.groups.shared_error import tail
     from nscweb.evaluation.groups.spread import adjusted
     from nscweb.evaluation.ratios.published_counts import SOURCE
@@ -221,8 +222,10 @@ def compare_with_counts(
         note = ""
         if n == 0:
             note = "Nothing was predicted for this group, time and fate."
-        elif n < FEWEST:
-            note = f"No p value: it needs three replicates, there {'is' if n == 1 else 'are'} {n}."
+        elif n < FEWEST_REPLICATES:
+            note = (
+                f"No p value: it needs {spelled(FEWEST_REPLICATES)} replicates, there {'is' if n == 1 else 'are'} {n}."
+            )
         elif all_the_same(values):
             note = f"No p value. {same_words('this group', values)}"
         else:

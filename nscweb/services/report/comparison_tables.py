@@ -14,6 +14,7 @@ import pandas as pd
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import NscwebError
 from nscweb.core.progress import Progress, no_progress
+from nscweb.core.rules import DIFFERENCE, MARGIN
 from nscweb.evaluation.groups.direction import directed
 from nscweb.services.compare import courses, honest_scores, honest_scores_words, mixtures, staining_counts, statistics
 from nscweb.services.compare.result import Comparison
@@ -102,7 +103,6 @@ def _fit(found: Comparison, kept: Gathered) -> None:
 
 
 ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
-MARGIN, DIFFERENCE = 0.05, 0.10
 NO_CELL = "No cell is left to count."
 ONE_GROUP = "There are no two groups at one time point that could be compared."
 NO_CONTROL = "It needs a control group to compare with, and none was chosen."

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from nscweb.core.rules import FEWEST_REPLICATES
+from nscweb.core.rules import FEWEST_REPLICATES, spelled
 from nscweb.core.run_record import Run
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.figures import differences as drawn
@@ -147,7 +147,8 @@ def _earliest(origin: Origin, data: HasTests, fate: str, control: str, order: li
         f"These are the tests of the sentence at the top of the page: p values are adjusted for the comparisons of one "
         f"fate at one time point, {made} at most."
         if made
-        else f"No comparison could be tested: it needs {FEWEST_REPLICATES} replicates in a group and in the control."
+        else f"No comparison could be tested: it needs {spelled(FEWEST_REPLICATES)} replicates in a group and in the "
+        "control."
     )
     shown = pd.DataFrame(
         {

@@ -54,7 +54,7 @@ def test_few_replicates_get_no_p_and_no_higher_than() -> None:
     none = compared("NGF", "NT4", 0.06, 0.01, 0.11, np.nan)
     for table in (rows_of(none), rows_of()):
         said = answer(few, table, "neuron", DAY).headline
-        assert "not shown to be higher than NT4" in said and "fewer than 3 replicates" in said
+        assert "not shown to be higher than NT4" in said and "fewer than three replicates" in said
         assert "p =" not in said and "; higher" not in said and "no p value" in said
 
 
