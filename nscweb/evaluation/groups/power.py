@@ -59,7 +59,7 @@ def power_of_t(effect: float, n_first: int, n_second: int, alpha: float) -> floa
     degrees = n_first + n_second - 2
     shift = effect / np.sqrt(1 / n_first + 1 / n_second)
     critical = t.ppf(1 - alpha / 2, degrees)
-    low, high = chi.ppf([1e-12, 1 - 1e-12], degrees)
+    low, high = np.asarray(chi.ppf([1e-12, 1 - 1e-12], degrees), np.float64)
     nodes, weights = _legendre()
     scaled = low + (high - low) * (nodes + 1) / 2
     found = norm.cdf(shift - critical * scaled / np.sqrt(degrees)) + norm.cdf(
