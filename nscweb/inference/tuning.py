@@ -12,7 +12,7 @@ import json
 import math
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from nscweb import __version__
 from nscweb.core.card import CardEntry
+from nscweb.core.errors import WrongUse
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.inference.batches import default_batch
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.device import usable_cpus
@@ -189,10 +191,10 @@ def read_choices(path: Path) -> dict[str, Choice]:
 
 def _choice(value: Any) -> Choice | None:
     try:
-        choice = Choice(value["backend"], int(value["threads"]), int(value["batch"]), float(value["cells_per_second"]))
-    except (KeyError, TypeError, ValueError, OverflowError):
+        choice = from_plain(Choice, value, "The measured speed")
+    except WrongUse:
         return None
-    sane = choice.backend in ("torch", "onnx") and 1 <= choice.threads <= 1024 and 1 <= choice.batch <= 4096
+    sane = 1 <= choice.threads <= 1024 and 1 <= choice.batch <= 4096
     return choice if sane and math.isfinite(choice.cells_per_second) else None
 
 
@@ -200,6 +202,6 @@ def _remember(path: Path, key: str, choice: Choice) -> None:
     """Add to the file; a folder that cannot be written costs another measurement next time, nothing else."""
     kept = {**read_choices(path), key: choice}
     newest = dict(list(kept.items())[-MOST_ENTRIES:])
-    data = json.dumps({name: asdict(value) for name, value in newest.items()}, indent=1) + "\n"
+    data = json.dumps(to_plain(newest), indent=1) + "\n"
     with contextlib.suppress(OSError):
         write_export(path, data.encode("utf-8"))

@@ -21,6 +21,8 @@ from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import metrics_table
 from nscweb.services.models import default_model
 from nscweb.services.predict.predict import predict_study
+from nscweb.services.predict.request import PredictRequest
+from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.study import import_study
 from nscweb.settings import Settings
 from nscweb.simulation.writer import write_study_zip
@@ -37,8 +39,8 @@ def predict_small(folder: Path) -> tuple[App, DashboardData, Run]:
     app = open_app(Settings.from_environment({"NSCWEB_THREADS": "1"}, folder / "data"))
     exported = folder / "small.zip"
     write_study_zip(exported, cells=900, seed=SEED, channels=("Ch1",), groups=("RA+SHH", "astrocyte medium"))
-    import_study(app, [exported], "golden")
-    run = predict_study(app, "golden", default_model(app).card.name)
+    import_study(app, ImportRequest((exported,), "golden"))
+    run = predict_study(app, PredictRequest("golden"))
     return app, dashboard_data(app, run), run
 
 
@@ -46,12 +48,12 @@ def evaluate_small(folder: Path, app: App) -> pd.DataFrame:
     """Figures on a small simulated study whose samples are of one fate each."""
     exported = folder / "pure.zip"
     write_study_zip(exported, cells=900, seed=SEED + 1, channels=("Ch1",), pure=True)
-    import_study(app, [exported], "golden pure")
+    import_study(app, ImportRequest((exported,), "golden pure"))
     study = app.catalogue.study("golden pure")
     fates = default_model(app).card.classes.names
     named = [s.with_changes(true_class=next(f for f in fates if f in s.name)) for s in study.samples]
     app.catalogue.update_samples(study.study_id, named)
-    result = evaluate_run(app, predict_study(app, "golden pure", default_model(app).card.name))
+    result = evaluate_run(app, predict_study(app, PredictRequest("golden pure")))
     table = metrics_table(result)
     return table[table["time_h"].isna()].drop(columns=["time_h", "interval"])
 

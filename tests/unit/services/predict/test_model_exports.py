@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from asked import predict_study
 from random_models import write_random_model
 from small_studies import simulated_study
 
@@ -17,7 +18,7 @@ from nscweb.inference import fast_mode
 from nscweb.services.cells.explain import explain
 from nscweb.services.predict import model_exports
 from nscweb.services.predict.model_exports import complete_exports, fast_mode_sentence
-from nscweb.services.predict.predict import fast_mode_offered, predict_study
+from nscweb.services.predict.predict import fast_mode_offered
 from nscweb.services.predict.runs import prediction_table
 from nscweb.simulation.labelled_cells import iter_labelled_cells
 
