@@ -62,7 +62,8 @@ Time = Annotated[
     ),
 ]
 Architecture = Annotated[
-    str, typer.Option("--architecture", help="Name of a network in docs/ARCHITECTURES.md, such as compact.")
+    str,
+    typer.Option("--architecture", help="Network, by its name in docs/measured/ARCHITECTURES.md: compact, accurate..."),
 ]
 Channels = Annotated[
     str, typer.Option("--channels", help="Channels to learn from, with commas; brightfield otherwise.")
