@@ -29,8 +29,9 @@ def _make() -> Answer:
                 title = next(about.name for about in known if about.visible is calamine.SheetVisibleEnum.Visible)
                 sheet = book.get_sheet_by_name(title)
                 limits = Limits(**asked["limits"])
-                limits.check("max_sheet_columns", sheet.total_width, f"Columns of {name}")
-                limits.check("max_sheet_rows", sheet.total_height, f"Rows of {name}")
+                last_row, last_column = sheet.end or (-1, -1)
+                limits.check("max_sheet_columns", last_column + 1, f"Columns of {name}")
+                limits.check("max_sheet_rows", last_row + 1, f"Rows of {name}")
                 rows = [[cell_text(value) for value in row] for row in sheet.to_python(skip_empty_area=False)]
                 merged = bool(sheet.merged_cell_ranges)
         except LimitExceeded as error:
