@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 from plotly import graph_objects as go
-from plotly.offline import get_plotlyjs
 
-from nscweb.figures.look import figure_config
+from nscweb.files.figure_files import figure_markup, plotly_program
 from nscweb.files.html_document import render
 
 SIMULATED = "SIMULATED"
@@ -163,8 +161,8 @@ def report_page(title: str, lines: Sequence[str], pieces: Sequence[Piece], warni
         the cells are simulated.
     """
     drawn = [_drawn(piece, place) for place, piece in enumerate(pieces)]
-    plotly = Markup(get_plotlyjs())
-    return render("reproduced.html", title=title, lines=lines, warning=warning, plotly=plotly, pieces=drawn)
+    program = plotly_program()
+    return render("reproduced.html", title=title, lines=lines, warning=warning, plotly=program, pieces=drawn)
 
 
 def _drawn(piece: Piece, place: int) -> dict[str, Any]:
@@ -174,13 +172,5 @@ def _drawn(piece: Piece, place: int) -> dict[str, Any]:
     columns = [] if table is None else [str(name) for name in table.columns]
     drawn = {"title": piece.title, "caption": piece.caption, "columns": columns, "rows": rows, "figure": ""}
     if piece.figure is not None:
-        drawn["figure"] = Markup(
-            piece.figure.to_html(
-                full_html=False,
-                include_plotlyjs=False,
-                include_mathjax=False,
-                div_id=f"figure-{place}",
-                config=figure_config(piece.name),
-            )
-        )
+        drawn["figure"] = figure_markup(piece.figure, place, piece.name)
     return drawn
