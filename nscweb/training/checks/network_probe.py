@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nscweb.core.progress import CancelAsked, stop_if_asked
+from nscweb.evaluation.scores.right_answers import RightAnswers
 from nscweb.models.cost import count_cost
 from nscweb.preprocess.prepare import apply_recipe
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.raw_cells import RawCells
 from nscweb.training.data.recordings import Recording, recordings_of
 from nscweb.training.loop import predict_logits
-from nscweb.training.resampling import Rounds, rounds_of
 from nscweb.training.splits.plan import Split
 
 Array = NDArray[Any]
@@ -57,7 +57,7 @@ class Probe:
         recordings: the light of each.
         labels, sample_of: (n,) true class index and sample.
         probabilities: (n, K) of the cells as they are.
-        rounds: for intervals.
+        answers: for figures with intervals.
         donors: cells of the training part.
         device: of the network.
     """
@@ -69,7 +69,7 @@ class Probe:
     labels: NDArray[np.int64]
     sample_of: NDArray[np.int64]
     probabilities: NDArray[np.float32]
-    rounds: Rounds
+    answers: RightAnswers
     donors: Donors
     device: torch.device
 
@@ -121,7 +121,7 @@ def probe_of(model: nn.Module, data: TrainingData, split: Split, seed: int, devi
         labels=labels,
         sample_of=sample_of,
         probabilities=_probabilities(model, data, raw.images, device),
-        rounds=rounds_of(labels, sample_of, len(data.classes), seed),
+        answers=RightAnswers.of(labels, sample_of, data.classes.names, seed=seed),
         donors=Donors(
             np.array([image.shape[1:] for image in lenders.images], np.int64),
             tuple(recordings_of(lenders.images)),
