@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from nscweb.core.flags import FLAG_NAMES, flag
+from nscweb.core.flags import LEFT_OUT, flag
 from nscweb.files.html_document import Html, bullets, figure, heading, paragraph, table
 from nscweb.files.svg import ROWS_OF_A_PAGE, ratio_rows, ratio_svg, stacked_svg
 from nscweb.services.compare.comparison import answer_of
@@ -167,17 +167,26 @@ def gates_parts(data: ReportData) -> list[Html]:
         parts.append(paragraph("The gates of the study were changed after this run; these are those of the run."))
     dropped = [f"{reason} {count:,}" for reason, count in cells_left_out(data.found).items()]
     if dropped:
-        parts.append(paragraph(f"Cells left out, each named once by its first reason: {'; '.join(dropped)}."))
+        parts.append(
+            paragraph(
+                f"Cells left out, each counted once under the first reason that leaves it out: {'; '.join(dropped)}."
+            )
+        )
     funnel = data.tables.get("Funnel")
     if funnel is None:
         return [*parts, paragraph("The study was deleted, so its cells cannot be counted any more.")]
-    gates = [name for name in FLAG_NAMES if name in funnel and funnel[name].sum()]
+    gates = [name for name in LEFT_OUT if name in funnel and funnel[name].sum()]
     columns = ["Sample", "Imported", *(flag(name).label for name in gates), "Kept", "Kept %"]
     wanted = ["sample", "imported", *gates, "kept", "kept_percent"]
     beside = _LINES if len(gates) <= 2 else 0
     lines = funnel[wanted].to_numpy().tolist()
     drawn = table(
-        columns, lines, range(1, len(columns)), caption="Funnel: cells of each sample", side_by_side=beside, dense=True
+        columns,
+        lines,
+        range(1, len(columns)),
+        caption="Funnel: cells of each sample, each under the first reason that leaves it out",
+        side_by_side=beside,
+        dense=True,
     )
     return [*parts, drawn]
 
