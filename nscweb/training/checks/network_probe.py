@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nscweb.core.progress import CancelAsked, stop_if_asked
+from nscweb.evaluation.audit.even_choice import in_turn
 from nscweb.evaluation.scores.right_answers import RightAnswers
 from nscweb.models.cost import count_cost
 from nscweb.preprocess.prepare import apply_recipe
@@ -138,11 +139,7 @@ def _spread(data: TrainingData, raw: RawCells, most: int, seed: int) -> RawCells
         return raw
     order = np.random.default_rng([seed, 8]).permutation(len(raw))
     key = data.sample_of[raw.rows][order] * len(data.classes) + data.labels[raw.rows][order]
-    turn = np.empty(len(order), np.int64)
-    for value in np.unique(key):
-        members = np.flatnonzero(key == value)
-        turn[members] = np.arange(len(members))
-    return raw.at(np.sort(order[np.argsort(turn, kind="stable")[:most]]))
+    return raw.at(np.sort(order[in_turn(key, most)]))
 
 
 def _probabilities(
