@@ -11,11 +11,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nscweb.core.card import CardEntry, ModelCard, card_to_dict, read_card
+from nscweb.core.card import CardEntry, ModelCard, Performance, card_to_dict, read_card
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 
@@ -89,7 +89,8 @@ def figures_again(entry: CardEntry) -> CardEntry:
     """Take the figures of merit, matrices and curves of a card again from the held-out scores that lie with it.
 
     No cell is read and no network is asked, so a card from before a change of the intervals has those of today within
-    seconds. Audit and robustness stay as they are (`audit_model`).
+    seconds. Audit and robustness stay as they are (`audit_model`), but for the figures of the network that the audit
+    repeats.
 
     Raises:
         WrongUse: the model came without held-out scores.
@@ -106,7 +107,18 @@ def figures_again(entry: CardEntry) -> CardEntry:
             f"Measure it again with: nscweb models audit {entry.card.name}",
         )
     _check_same(entry.card, held_out)
-    return _written(entry, replace(entry.card, performance=with_figures(entry.card.performance, held_out)))
+    performance = with_figures(entry.card.performance, held_out)
+    return _written(entry, replace(entry.card, performance=performance, audit=_repeated(entry.card.audit, performance)))
+
+
+def _repeated(audit: dict[str, Any], performance: Performance) -> dict[str, Any]:
+    """The audit with the figures of the network as the card gives them now."""
+    rows = []
+    for row in audit.get("alone", {}).get("figures", ()):
+        found = performance.metric(row["figure"])
+        network = row["network"] if found is None else {"value": found.value, "low": found.low, "high": found.high}
+        rows.append({**row, "network": network})
+    return {**audit, "alone": {**audit["alone"], "figures": rows}} if rows else audit
 
 
 def _written(entry: CardEntry, card: ModelCard) -> CardEntry:

@@ -115,5 +115,9 @@ def test_a_card_shows_the_figures_that_evaluate_shows_for_the_same_cells(tmp_pat
         assert (kept.cells, kept.samples, kept.interval) == (item.cells, item.samples, item.interval)
         # Cards keep five digits.
         assert (kept.value, kept.low, kept.high) == pytest.approx((item.value, item.low, item.high), abs=2e-5)
-    again = figures_again(entry)
+    repeated = {"alone": {"figures": [{"figure": "accuracy", "network": {"value": 0.1, "low": 0.0, "high": 0.2}}]}}
+    again = figures_again(replace(entry, card=replace(entry.card, audit=repeated)))
+    network = again.card.audit["alone"]["figures"][0]["network"]
+    assert network["low"] == again.card.performance.metric("accuracy").low
+    assert again.weights_path.read_bytes() == entry.weights_path.read_bytes()
     assert again.card.performance.metric("accuracy").interval == shown.metrics[0].interval
