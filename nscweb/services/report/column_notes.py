@@ -119,7 +119,8 @@ _ANY: dict[str, str] = {
     "what_to_do": "what to do about it",
 }
 _PAIR = {"control": "group that is compared with", "other": "group that is compared with"}
-_FLAGS = {item.name: f"cells left out here because they are {item.label}" for item in FLAGS}
+_FLAGS = {item.name: f"cells left out for this reason first: {item.label}" for item in FLAGS}
+_CARRY = {f"{item.name}_alone": f"cells that carry this flag, alone or with others: {item.label}" for item in FLAGS}
 # Where a column means something else in one table.
 _IN: dict[str, dict[str, str]] = {
     "All comparisons": {**_PAIR, **_ALONE},
@@ -188,7 +189,7 @@ _IN: dict[str, dict[str, str]] = {
         "inside": "yes when the 95 % interval holds the true share",
         **_PERCENT,
     },
-    "Funnel": {**_FLAGS, **{f"{name}_alone": f"{said}, whatever else they are" for name, said in _FLAGS.items()}},
+    "Funnel": {**_FLAGS, **_CARRY},
     "Fig scores of cells": {
         "low": "lower end of the bin of scores, 0 to 1",
         "high": "upper end of the bin of scores, 0 to 1",
