@@ -66,7 +66,7 @@ def compare(
             raise WrongUse(f"The model has no class {wanted!r}.", f"Its classes are {', '.join(found.classes.names)}.")
         hours = TimePoint.parse(time).hours if time else default_time(found)
         said = answer_of(found, wanted, hours)
-        files = write_comparison(found, out) if out else {}
+        files = write_comparison(opened, found, out) if out else {}
         result = {
             "run": chosen.run_id,
             "fate": wanted,

@@ -12,7 +12,9 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from nscweb.core.columns import heading
 from nscweb.figures.look import FONT, GRID, INK, MUTED, figure_config
+from nscweb.files.outgoing import MadeBy, outgoing
 
 SIMULATED = "SIMULATED"
 PLAIN_NAMES: dict[str, str] = {
@@ -37,7 +39,7 @@ class Piece:
 
     Attributes:
         name: of its files, without ending. title, caption: plain text. table: for the CSV, all digits. shown: the
-        same for reading, text; None shows `table`. figure: may be None.
+        same for reading, text; None shows `table`. figure: may be None. kind: key of `core.columns.inside.INSIDE`.
     """
 
     name: str
@@ -46,6 +48,22 @@ class Piece:
     table: pd.DataFrame
     shown: pd.DataFrame | None = None
     figure: go.Figure | None = None
+    kind: str = "Paper"
+
+    def leaving(self, made: MadeBy | None = None) -> pd.DataFrame:
+        """The table as its file has it, see `files.outgoing`."""
+        return outgoing(self.table.rename(columns=_compared_names(self.table)), self.kind, made)
+
+
+def _compared_names(table: pd.DataFrame) -> dict[str, str]:
+    """What the columns of `compared` are called in a file: ``accuracy low`` -> ``accuracy_ours_low``."""
+    names: dict[str, str] = {}
+    for column in (str(name) for name in table.columns):
+        figure = column.removesuffix(" paper")
+        if figure != column and figure in table:
+            names |= {figure: f"{figure}_ours", column: f"{figure}_paper", f"{column} sd": f"{figure}_paper_sd"}
+            names |= {f"{figure} {end}": f"{figure}_ours_{end}" for end in ("low", "high", "sd")}
+    return names
 
 
 def paper_number(
@@ -204,7 +222,8 @@ def report_page(title: str, lines: Sequence[str], pieces: Sequence[Piece], warni
         if piece.figure is not None:
             parts.append(_figure_html(piece, place))
         if piece.shown is not None or piece.figure is None:
-            parts.append(table_html(piece.table if piece.shown is None else piece.shown))
+            shown = outgoing(piece.table if piece.shown is None else piece.shown, piece.kind)
+            parts.append(table_html(shown.rename(columns=heading)))
         parts.append("</div>")
     parts.append("</body></html>")
     return "".join(parts)

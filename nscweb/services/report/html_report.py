@@ -44,7 +44,8 @@ def html_report(data: ReportData) -> str:
         Section("What was noticed at import", _findings(data)),
         Section("What made these numbers", _made(data)),
     ]
-    machine = {"provenance": data.provenance, "tables": {name: _plain(data.tables[name]) for name in COMPARED}}
+    leaving = data.leaving()
+    machine = {"provenance": data.provenance, "tables": {name: _plain(leaving[name]) for name in COMPARED}}
     return report_page(data.title, subtitle, data.notices, sections, machine)
 
 

@@ -117,8 +117,9 @@ def rerun(
         asked = made.get("asked", {})
         about = {key: asked[key] for key in ("fate", "time_h", "margin", "difference") if key in asked}
         data = report_data(beside, run, *chosen, **about, parts=bool(more), progress=progress)
+        now = data.leaving()
         checks = tuple(
-            compare_tables(name, stated.tables[name], data.tables.get(name, stated.tables[name].iloc[:0]))
+            compare_tables(name, stated.tables[name], now.get(name, stated.tables[name].iloc[:0]))
             for name in (*COMPARED, *more)
         )
         if out is not None:

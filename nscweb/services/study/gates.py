@@ -82,7 +82,7 @@ def funnel(app: App, study: str, gates: Gates | None = None) -> pd.DataFrame:
             alone[f"{item.name}_alone"] = int(np.count_nonzero(hit))
             left &= ~hit
         kept = int(np.count_nonzero(left))
-        percent = round(100.0 * kept / len(flags), 1) if len(flags) else 0.0
+        percent = round(100.0 * kept / len(flags), 2) if len(flags) else 0.0
         rows.append(
             {"sample": sample.name, "imported": len(flags), **first, "kept": kept, "kept_percent": percent, **alone}
         )

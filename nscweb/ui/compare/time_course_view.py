@@ -117,7 +117,7 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
     figures.show_figure(
         figure,
         origin.file("time_course"),
-        origin.csv(course),
+        origin.csv(course, "Time course"),
         key="course_bands",
         alt="Lines: mean ratio of the fate against time, one line per group, with bands over replicates",
     )
@@ -173,17 +173,8 @@ def _earliest(
         f"{adjusted} The sentence at the top of the page asks about one fate and one time point only, which is fewer "
         "comparisons, so it can find a difference that this table does not show."
     )
-    shown = pd.DataFrame(
-        {
-            "Group": [plain(name) or "(no group given)" for name in table["group"]],
-            "Fate": [plain(name) for name in table["class"]],
-            "Reliable from": ["not shown" if np.isnan(hours) else time_word(hours) for hours in table["time_h"]],
-            "Direction": table["direction"],
-            "In words": [plain(text, 300) for text in table["sentence"]],
-        }
-    )
     told = table.assign(comparisons=made, family=statistics.family_words(rows, found))
-    tables.show_table(shown, "earliest_day", told, origin, key="course_earliest_csv")
+    tables.show_table("Earliest day", told, "earliest_day", origin, key="course_earliest_csv")
 
 
 def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
@@ -222,24 +213,11 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
             points[mine], fits, data.classes, unit=found.unit, counted=origin.counted, simulated=origin.simulated
         ),
         origin.file("dose_response"),
-        origin.csv(points[mine]),
+        origin.csv(points[mine].assign(unit=found.unit), "Doses"),
         key="dose_curve",
         alt="Ratio of each replicate against dose with the fitted curve of each fate",
     )
     table = curves[(curves["series"] == series) & np.isclose(curves["time_h"], hours, equal_nan=True)]
-    unit = f" {found.unit}" if found.unit else ""
-    shown = pd.DataFrame(
-        {
-            "Fate": [plain(name) for name in table["class"]],
-            "EC50": [f"{value:.3g}{unit}" if np.isfinite(value) else "" for value in table["ec50"]],
-            "95 % interval": tables.between(table["low"], table["high"], 1.0, ".3g"),
-            "At dose 0 (%)": [tables.points(value) for value in table["bottom"]],
-            "At high dose (%)": [tables.points(value) for value in table["top"]],
-            "p of the curve": [tables.p_word(value) for value in table["p"]],
-            "n": table["n"],
-            "Note": table["note"],
-        }
-    )
     if getattr(data, "shared", None) is not None:
         st.caption(f"The interval of EC50 and the p of the curve are {first_day_view.REPLICATES_ALONE}.")
-    tables.show_table(shown, "dose_curves", table, origin, key="dose_curves_csv")
+    tables.show_table("Dose curves", table, "dose_curves", origin, key="dose_curves_csv")

@@ -45,7 +45,7 @@ def draw_checks(card: ModelCard) -> None:
             figures.show_figure(
                 made["swaps"],
                 f"{card.name}_swaps",
-                export.figure_csv(swap_data(card.audit)),
+                export.model_csv(swap_data(card.audit), "Swaps", card),
                 key=f"audit_{card.name}_swaps",
                 alt="Accuracy when illumination or frame are swapped between cells",
             )
@@ -57,7 +57,7 @@ def draw_checks(card: ModelCard) -> None:
         figures.show_figure(
             made["robustness"],
             f"{card.name}_robustness",
-            export.figure_csv(robustness_data(card.robustness)),
+            export.model_csv(robustness_data(card.robustness), "Robustness", card),
             key=f"audit_{card.name}_robustness",
             alt="Accuracy under changes of the recording",
         )

@@ -59,7 +59,7 @@ def stacked(asked: Asked) -> None:
     figures.show_figure(
         figure,
         _file(found.data, "ratios_stacked"),
-        export.with_gates(stacked_ratios_data(found.groups, found.classes, order), found.run, found.filters),
+        export.run_csv(stacked_ratios_data(found.groups, found.classes, order), "Fig ratios over time", found.run),
         key="stacked",
         alt="Stacked bars: mean share of each predicted class over time, one panel per inducer group",
     )
