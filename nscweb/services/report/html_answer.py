@@ -175,7 +175,7 @@ def gates_parts(data: ReportData) -> list[Html]:
     columns = ["Sample", "Imported", *(flag(name).label for name in gates), "Kept", "Kept %"]
     wanted = ["sample", "imported", *gates, "kept", "kept_percent"]
     beside = _LINES if len(gates) <= 2 else 0
-    lines = funnel[wanted].to_numpy().tolist()
+    lines = funnel.assign(kept_percent=[f"{value:.1f}" for value in funnel["kept_percent"]])[wanted].to_numpy().tolist()
     drawn = table(
         columns, lines, range(1, len(columns)), caption="Funnel: cells of each sample", side_by_side=beside, dense=True
     )

@@ -169,7 +169,7 @@ def quality_summary(app: App, study: str, left_out: Sequence[str] = LEFT_OUT) ->
                 "sample": sample.name,
                 "cells": len(flags),
                 "kept": kept,
-                "kept_percent": round(100.0 * kept / len(flags), 1) if len(flags) else 0.0,
+                "kept_percent": round(100.0 * kept / len(flags), 2) if len(flags) else 0.0,
                 **{flag.name: int(np.count_nonzero(flags & flag.bit)) for flag in FLAGS},
             }
         )

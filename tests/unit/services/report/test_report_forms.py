@@ -26,7 +26,6 @@ from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table
 from nscweb.services.report.content import report_data
-from nscweb.services.report.export import cells_csv, with_header
 from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.origin import NOTICE, SIMULATED
 from nscweb.services.report.parts import ALSO_COMPARED, COMPARED, PARTS
@@ -212,15 +211,6 @@ def test_the_zip_holds_populations_and_fcs_files_of_each_sample(written):
         assert any(name.startswith("figures/") for name in archive.namelist())
         assert len(pd.read_csv(io.BytesIO(archive.read("cells.csv")))) == found.run.cells
         assert json.loads(archive.read("provenance.json"))["counting"]["asked"] == "pacc"
-
-
-def test_a_header_of_comments_can_be_passed_over():
-    found = predicted()
-    plain = cells_csv(found.app, found.run)
-    text = with_header(plain, found.run)
-    assert text.startswith(b"# notice: Research use only.")
-    again = pd.read_csv(io.BytesIO(text), comment="#")
-    pd.testing.assert_frame_equal(again, pd.read_csv(io.BytesIO(plain)))
 
 
 def test_an_unknown_form_is_refused(tmp_path):
