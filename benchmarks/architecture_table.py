@@ -1,6 +1,6 @@
 """All networks of the table with their parameters and work, beside what their papers print.
 
-    python benchmarks/architecture_table.py [--channels 3] [--classes 3] [--out docs/ARCHITECTURES.md]
+    python benchmarks/architecture_table.py [--channels 3] [--classes 3] [--out docs/measured/ARCHITECTURES.md]
 
 Nothing is trained or even filled with numbers, so it takes seconds. Work is counted at the input of the paper:
 convolutions, linear layers and attention, one multiply-add as two operations (GFLOP). Papers and tools often

@@ -228,7 +228,7 @@ def main() -> None:
     every = ["simulated", "paper", "real", "longer"]
     parser.add_argument("--long-epochs", type=int, default=60)
     parser.add_argument("--sets", nargs="+", default=every, help=", ".join(every))
-    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--out", type=Path, default=Path("docs/measured"))
     parser.add_argument("--card", type=Path)
     given = parser.parse_args()
     rows = compare(given.cells, given.epochs, given.jurkat_epochs, given.long_epochs, given.sets)

@@ -1,6 +1,6 @@
 """Mixtures with known ratios: how far counted and corrected ratios are off, and how often the intervals are right.
 
-    python benchmarks/ratios.py [--worlds 60] [--cells /tmp/ratio-cells.npz] [--write docs/RATIOS.md]
+    python benchmarks/ratios.py [--worlds 60] [--cells /tmp/ratio-cells.npz] [--write docs/measured/RATIOS.md]
 
 (a) and (b) draw cells from a plain model of three overlapping classes with recalls near those of the shipped model at
 12, 24 and 72 h, (a) all alike, (b) with a light of its own for every sample, which moves the scores of all its

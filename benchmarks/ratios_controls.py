@@ -1,6 +1,6 @@
 """Control samples of the same experiment against held-out cells of the model; and the page "known mixtures".
 
-    python benchmarks/ratios_controls.py [--worlds 60] [--seeds 20] [--write docs/RATIOS.md]
+    python benchmarks/ratios_controls.py [--worlds 60] [--seeds 20] [--write docs/measured/RATIOS.md]
 
 (d) In an experiment all samples share a part of their light, culture and stain; the rest is of each sample's own. The
 held-out cells of a model (three samples of 2,000 / 3 cells per class) come from other experiments, control samples of

@@ -1,7 +1,7 @@
 """Does the traffic light of a sample notice what harms a model, and stay green where nothing is wrong?
 
     python benchmarks/shift.py [--model nsc-simulated-compact] [--weights weights] [--samples 20] [--cells 45]
-        [--fresh 120] [--real ../shared/data] [--out docs/SHIFT.md]
+        [--fresh 120] [--real ../shared/data] [--out docs/measured/SHIFT.md]
 
 Fresh samples: simulated with another seed, pure and mixed, so that every light that is not green is a false alarm.
 Changed samples: the same kind of cells recorded otherwise (`nscweb.training.checks.changes`). Real sets: cells that the
@@ -154,7 +154,7 @@ def report(
     changed: list[dict[str, Any]],
     real: list[dict[str, Any]],
 ) -> str:
-    """The text of docs/SHIFT.md."""
+    """The text of docs/measured/SHIFT.md."""
     few = [item for item in fresh if item.cells < FEWEST_CELLS]
     fresh = [item for item in fresh if item.cells >= FEWEST_CELLS]
     alarms = sum(item.light != GREEN for item in fresh)

@@ -1,6 +1,6 @@
-"""Runs the benchmarks of reading and writes docs/BENCHMARKS.md from what they measured.
+"""Runs the benchmarks of reading and writes docs/measured/BENCHMARKS.md from what they measured.
 
-    python benchmarks/write_table.py [--quick] [--out docs/BENCHMARKS.md]
+    python benchmarks/write_table.py [--quick] [--out docs/measured/BENCHMARKS.md]
 
 Run it on a calm machine; nothing in the document is typed by hand.
 """
@@ -107,7 +107,7 @@ def value(found: object) -> str:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--quick", action="store_true")
-    options.add_argument("--out", type=Path, default=HERE.parent / "docs" / "BENCHMARKS.md")
+    options.add_argument("--out", type=Path, default=HERE.parent / "docs" / "measured" / "BENCHMARKS.md")
     given = options.parse_args()
     sys.path.insert(0, str(HERE))
     lines = ["# Measured speeds", "", "Written by `benchmarks/write_table.py`; do not edit.", "", *machine()]

@@ -28,7 +28,10 @@ def train(
         ),
     ] = None,
     architecture: Annotated[
-        str, typer.Option("--architecture", help="Name of a network in docs/ARCHITECTURES.md, such as compact.")
+        str,
+        typer.Option(
+            "--architecture", help="Network, by its name in docs/measured/ARCHITECTURES.md: compact, accurate..."
+        ),
     ] = "compact",
     channels: Annotated[
         str, typer.Option("--channels", help="Channels to learn from, with commas; brightfield otherwise.")

@@ -140,18 +140,6 @@ def ordered_times(times_h: Iterable[float]) -> list[float]:
     return [*known, float("nan")] if bool(np.isnan(values).any()) else known
 
 
-def series_style(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour, marker symbol and dash of each line, different for up to 36 names."""
-    return {
-        name: {
-            "color": SERIES[index % len(SERIES)],
-            "symbol": SYMBOLS[index % len(SYMBOLS)],
-            "dash": DASHES[(index // len(SERIES)) % len(DASHES)],
-        }
-        for index, name in enumerate(names)
-    }
-
-
 def legend_rows(names: Sequence[str], width_px: int = 640) -> int:
     """Rows that a legend below takes. Narrower pages need more; there Plotly takes the room from the panels."""
     rows, used = 0, width_px

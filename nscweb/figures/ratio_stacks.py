@@ -1,4 +1,4 @@
-"""Fate ratios over time, stacked: one small panel per inducer group. Lines are in `figures_ratio_lines`."""
+"""Fate ratios over time, stacked: one small panel per inducer group."""
 
 from __future__ import annotations
 
@@ -24,21 +24,18 @@ from nscweb.figures.look import (
     time_unit,
     wrapped,
 )
-from nscweb.figures.ratio_lines import ratio_lines, ratio_lines_data
 from nscweb.words.marks import mark, mark_colour, symbol
-
-__all__ = ["ratio_lines", "ratio_lines_data", "stacked_ratios", "stacked_ratios_data"]
 
 NOTHING = "No cell is left to count. Loosen the filters."
 
 
-def stacked_ratios_data(group_ratios: pd.DataFrame, classes: ClassScheme, order: Sequence[str] = ()) -> pd.DataFrame:
+def stacked_ratios_data(means: pd.DataFrame, classes: ClassScheme, order: Sequence[str] = ()) -> pd.DataFrame:
     """What `stacked_ratios` draws: group, time_h, time, class, percent, replicates, cells; classes in order.
 
     Where the table has lights, intervals and a way of counting, they stand in ``light``, ``low``, ``high`` and
     ``method``; ``percent`` is NaN where a ratio is not known.
     """
-    table = group_ratios[group_ratios["class"].isin(list(classes.names))]
+    table = means[means["class"].isin(list(classes.names))]
     places = {name: f"{index:06d}" for index, name in enumerate(order)}
     ordered = pd.DataFrame(
         {
@@ -69,17 +66,17 @@ def stacked_ratios_data(group_ratios: pd.DataFrame, classes: ClassScheme, order:
 
 
 def stacked_ratios(
-    group_ratios: pd.DataFrame, classes: ClassScheme, *, order: Sequence[str] = (), simulated: bool = False
+    means: pd.DataFrame, classes: ClassScheme, *, order: Sequence[str] = (), simulated: bool = False
 ) -> go.Figure:
     """Stacked mean ratios over time, one small panel per inducer group.
 
     Args:
-        group_ratios: from `evaluation.ratios.group_ratios` or of services.comparison.
+        means: of services.comparison, one row per group, time point and class.
         classes: order and colours.
         order: groups in the order wanted; by name without it.
         simulated: say so on the figure.
     """
-    data = stacked_ratios_data(group_ratios, classes, order)
+    data = stacked_ratios_data(means, classes, order)
     if data.empty:
         return nothing_to_draw(NOTHING)
     groups = list(dict.fromkeys(data["group"]))

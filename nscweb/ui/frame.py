@@ -71,6 +71,7 @@ PAGES: tuple[PageRow, ...] = (
         "models", "pages/models.py", "Models", "neurology", "What each model is, how good it is, and where it stops."
     ),
     PageRow("report", "pages/report.py", "Report", "download", "Take the numbers away, with what made them."),
+    PageRow("help", "pages/help.py", "Help", "help", "How things are done, what is read, and what numbers mean."),
 )
 _BY_KEY = {row.key: row for row in PAGES}
 

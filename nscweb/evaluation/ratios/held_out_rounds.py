@@ -16,7 +16,7 @@ Mol. Biol. 3 (2004)). Draws are those of Student's t with these degrees of freed
 added.
 
 In one sample all classes share light and focus, and in simulated samples their deviations were found to be the same
-(docs/RATIOS.md); so a new sample deviates as a whole, and mixing fates does not average that out.
+(docs/measured/RATIOS.md); so a new sample deviates as a whole, and mixing fates does not average that out.
 """
 
 from __future__ import annotations

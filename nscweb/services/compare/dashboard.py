@@ -1,4 +1,4 @@
-"""The dashboard of a run: filtered counts, ratios by sample and by group, and what to say beside them."""
+"""The dashboard of a run: filtered counts by sample, and what to say beside them."""
 
 from __future__ import annotations
 
@@ -39,15 +39,10 @@ class DashboardData:
         filters: the filters used.
         options: what could be filtered by.
         cells: cells in the run.
-        kept: cells behind the tables below.
+        kept: cells behind the table below.
         dropped: reason in plain words -> cells left out for it (a cell counts for its first reason).
-        sample_ratios: one row per sample and class: sample_id, group, time_h, replicate, cells, class, count,
-            ratio, low, high.
-        group_ratios: one row per group, time point and class: group, time_h, class, replicates, cells, mean,
-            sd, sem, low, high, method.
         samples: one row per sample: sample_id, group, time_h, replicate, cells_in (predicted), cells (behind
             the ratios; 0 for a sample that lost all its cells), then n_<class> and ratio_<class>.
-        groups: one row per group and time point: group, time_h, replicates, cells, then mean_<class>.
         warnings: sentences that belong beside every number.
         simulated: the cells of the study are simulated.
         sheet: samples as the sheet has them now; empty when the study was deleted.
@@ -61,10 +56,7 @@ class DashboardData:
     cells: int
     kept: int
     dropped: dict[str, int]
-    sample_ratios: pd.DataFrame
-    group_ratios: pd.DataFrame
     samples: pd.DataFrame
-    groups: pd.DataFrame
     warnings: tuple[str, ...]
     simulated: bool
     sheet: tuple[Sample, ...] = ()
@@ -72,12 +64,12 @@ class DashboardData:
 
 
 def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> DashboardData:
-    """Counts, ratios and tables of a run under `filters`.
+    """Counts of a run under `filters`.
 
     Raises:
         StoreError: there is no such run or its table is damaged.
     """
-    from nscweb.evaluation.ratios.counted import cell_ratios, group_ratios
+    from nscweb.evaluation.ratios.counted import cell_ratios
     from nscweb.services.predict.controls import control_names
 
     found = get_run(app, run)
@@ -85,10 +77,8 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
     cells = run_cells(app, found)
     classes = class_scheme(found)
     keep, counts = filtered_cells(app, found, chosen)
-    by_sample = cell_ratios(cells, keep)
-    by_group = group_ratios(by_sample)
     study = study_of(app, found)
-    wide = _wide_samples(cells, by_sample, classes, chosen)
+    wide = _wide_samples(cells, cell_ratios(cells, keep), classes, chosen)
     return DashboardData(
         run=found,
         classes=classes,
@@ -97,10 +87,7 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
         cells=counts.cells,
         kept=counts.kept,
         dropped=dict(counts.dropped),
-        sample_ratios=by_sample,
-        group_ratios=by_group,
         samples=wide,
-        groups=_wide_groups(by_group, classes),
         warnings=warnings_of(app, found, set(wide["sample_id"])),
         simulated=found.provenance.simulated_cells,
         sheet=study.samples if study else (),
@@ -169,13 +156,3 @@ def _wide_samples(cells: CellScores, ratios: pd.DataFrame, classes: ClassScheme,
         wide[f"ratio_{name}"] = rows["ratio"].astype(float).to_numpy()
     order = ["group", "time_h", "replicate", "sample_id"]
     return wide.sort_values(order, kind="stable", ignore_index=True)
-
-
-def _wide_groups(ratios: pd.DataFrame, classes: ClassScheme) -> pd.DataFrame:
-    keys = ["group", "time_h"]
-    wide = ratios[[*keys, "replicates", "cells"]].drop_duplicates(keys)
-    for name in classes.names:
-        rows = ratios.loc[ratios["class"] == name, [*keys, "mean", "low", "high"]]
-        rows = rows.rename(columns={stat: f"{stat}_{name}" for stat in ("mean", "low", "high")})
-        wide = wide.merge(rows, on=keys, how="left")
-    return wide.reset_index(drop=True)

@@ -11,24 +11,31 @@ import pytest
 from nscweb.core.classes import ClassScheme
 from nscweb.core.flags import FLAGS
 from nscweb.evaluation.audit.shortcuts import shortcut_check
-from nscweb.evaluation.ratios.counted import group_ratios, sample_ratios
-from nscweb.evaluation.ratios.published_counts import published_reference
 from nscweb.evaluation.scores.confusion import classification_metrics, confusion
 from nscweb.evaluation.scores.curves import pr, roc
 from nscweb.figures import confusion_and_curves, flag_counts, model_history, ratio_stacks
 from nscweb.figures.look import figure_config, hyphenated, legend_rows, plain, time_unit
 
 
+def counted_means(predictions, names):
+    """Mean shares over samples: the columns of the groups of a comparison that stacked bars are drawn from."""
+    keys = ["group", "time_h"]
+    shares = pd.crosstab(predictions["sample_id"], predictions["predicted"], normalize="index").reindex(columns=names)
+    shares = shares.fillna(0.0).rename_axis("sample_id").reset_index()
+    sizes = predictions.groupby(["sample_id", *keys], dropna=False).size().rename("cells").reset_index()
+    long = sizes.merge(shares, on="sample_id").melt([*keys, "sample_id", "cells"], list(names), "class", "mean")
+    grouped = long.groupby([*keys, "class"], dropna=False)
+    return grouped.agg(replicates=("mean", "size"), cells=("cells", "sum"), mean=("mean", "mean")).reset_index()
+
+
 @pytest.fixture(scope="module")
 def ratios(predictions, classes):
-    samples = sample_ratios(predictions, classes.names)
-    return group_ratios(samples), samples
+    return counted_means(predictions, classes.names)
 
 
 @pytest.fixture(scope="module")
 def every_figure(predictions, classes, ratios):
     """All figures of the room, on simulated data."""
-    groups, samples = ratios
     metrics = classification_metrics(predictions, classes.names, seed=0, by_time=True)
     matrix = confusion(predictions["true_class"], predictions["predicted"], classes.names)
     positive = {name: predictions["true_class"] == name for name in classes.names}
@@ -44,8 +51,7 @@ def every_figure(predictions, classes, ratios):
     )
     say = {"simulated": True}
     return {
-        "stacked": ratio_stacks.stacked_ratios(groups, classes, **say),
-        "lines": ratio_stacks.ratio_lines(groups, samples, classes, reference=published_reference(), **say),
+        "stacked": ratio_stacks.stacked_ratios(ratios, classes, **say),
         "confusion": confusion_and_curves.confusion_figure(matrix, classes, **say),
         "roc": confusion_and_curves.roc_figure(receiver, areas, classes, **say),
         "pr": confusion_and_curves.pr_figure(
@@ -73,13 +79,13 @@ def test_every_figure_says_simulated_has_a_height_and_units_on_its_axes(every_fi
 
 
 def test_without_simulated_no_figure_says_so(ratios, classes):
-    figure = ratio_stacks.stacked_ratios(ratios[0], classes)
+    figure = ratio_stacks.stacked_ratios(ratios, classes)
     assert "simulated" not in json.dumps(figure.to_plotly_json(), default=str)
 
 
 def test_stacked_bars_are_the_table(ratios, classes):
-    table = ratio_stacks.stacked_ratios_data(ratios[0], classes)
-    figure = ratio_stacks.stacked_ratios(ratios[0], classes)
+    table = ratio_stacks.stacked_ratios_data(ratios, classes)
+    figure = ratio_stacks.stacked_ratios(ratios, classes)
     drawn = [value for trace in figure.data for value in trace.y]
     assert sorted(drawn) == pytest.approx(sorted(table["percent"]))
     assert table.groupby(["group", "time_h"])["percent"].sum().tolist() == pytest.approx([100] * 7)
@@ -87,47 +93,16 @@ def test_stacked_bars_are_the_table(ratios, classes):
     assert figure.data[0].marker.color == classes.colours[0]
 
 
-def test_lines_show_means_intervals_replicates_and_reference(ratios, classes):
-    groups, samples = ratios
-    table = ratio_stacks.ratio_lines_data(groups, samples, classes, reference=published_reference())
-    assert table["series"].value_counts().to_dict() == {"replicate": 63, "mean": 21, "reference": 9}
-    mean = table[(table["series"] == "mean") & (table["group"] == "NT3") & (table["class"] == "neuron")]
-    expected = groups[(groups["group"] == "NT3") & (groups["class"] == "neuron")]["mean"]
-    assert mean["percent"].tolist() == pytest.approx((100 * expected).tolist())
-    assert mean["method"].str.startswith("t interval over 3 replicates").all()
-    figure = ratio_stacks.ratio_lines(groups, samples, classes, reference=published_reference())
-    drawn = [value for trace in figure.data for value in trace.y if value is not None]
-    assert sorted(drawn) == pytest.approx(sorted(table["percent"]))
-    assert (
-        sum(trace.marker.symbol == "diamond-open" for trace in figure.data) == 4
-    )  # one per group and one for the legend
-
-
-def test_reference_values_are_drawn_under_the_users_group_names(predictions, classes):
-    own = predictions.assign(group=predictions["group"].replace({"NT3": "nt-3"}))
-    samples = sample_ratios(own, classes.names)
-    table = ratio_stacks.ratio_lines_data(group_ratios(samples), samples, classes, reference=published_reference())
-    shown = table[(table["series"] == "reference") & (table["group"] == "nt-3")]
-    assert shown["percent"].tolist() == pytest.approx([20.997, 55.293, 75.407])
-
-
-def test_samples_without_time_group_or_replicate_are_drawn(predictions, classes):
-    bare = predictions.assign(group="", time_h=float("nan"), replicate="")
-    samples = sample_ratios(bare, classes.names)
-    groups = group_ratios(samples)
+def test_samples_without_time_and_group_are_drawn(predictions, classes):
+    groups = counted_means(predictions.assign(group="", time_h=float("nan")), classes.names)
     assert "no group given" in ratio_stacks.stacked_ratios(groups, classes).layout.annotations[0].text
-    lines = ratio_stacks.ratio_lines(groups, samples, classes)
-    assert ratio_stacks.ratio_lines_data(groups, samples, classes)["time"].unique().tolist() == ["no time given"]
-    assert lines.layout.xaxis.ticktext == ("?",)
+    assert ratio_stacks.stacked_ratios_data(groups, classes)["time"].unique().tolist() == ["no time given"]
 
 
 def test_nothing_to_draw_is_said_in_words(classes):
-    empty = sample_ratios(
-        pd.DataFrame(columns=["sample_id", "group", "time_h", "replicate", "predicted"]), classes.names
-    )
+    empty = pd.DataFrame(columns=["group", "time_h", "class", "replicates", "cells", "mean"])
     for figure in (
-        ratio_stacks.stacked_ratios(group_ratios(empty), classes),
-        ratio_stacks.ratio_lines(group_ratios(empty), empty, classes),
+        ratio_stacks.stacked_ratios(empty, classes),
         confusion_and_curves.confusion_figure(np.zeros((3, 3)), classes),
         confusion_and_curves.roc_figure({}, {}, classes),
         confusion_and_curves.accuracy_by_time([], classes),
@@ -157,26 +132,9 @@ def test_the_epoch_that_was_kept_is_marked(every_figure):
 
 def test_names_of_users_are_never_markup(predictions, classes):
     evil = '<a href="http://x.invalid">x</a><img src=y> & \u202e' + "long " * 50
-    samples = sample_ratios(predictions.assign(group=evil), classes.names)
-    for figure in (
-        ratio_stacks.stacked_ratios(group_ratios(samples), classes),
-        ratio_stacks.ratio_lines(group_ratios(samples), samples, classes),
-    ):
-        text = json.dumps(figure.to_plotly_json(), default=str)
-        assert "<a href" not in text and "<img" not in text and "\\u202e" not in text
-
-
-def test_twenty_groups_have_twenty_different_lines(classes):
-    rows = [
-        {"sample_id": f"{g} {t} {r}", "group": f"g{g:02}", "time_h": t, "replicate": r, "predicted": "neuron"}
-        for g in range(20)
-        for t in (24.0, 48.0)
-        for r in "12"
-    ]
-    samples = sample_ratios(pd.DataFrame(rows), classes.names)
-    figure = ratio_stacks.ratio_lines(group_ratios(samples), samples, classes)
-    looks = {(t.line.color, t.line.dash) for t in figure.data if t.mode and "lines" in t.mode}
-    assert len(looks) == 20
+    figure = ratio_stacks.stacked_ratios(counted_means(predictions.assign(group=evil), classes.names), classes)
+    text = json.dumps(figure.to_plotly_json(), default=str)
+    assert "<a href" not in text and "<img" not in text and "\\u202e" not in text
 
 
 def test_class_names_and_colours_come_from_the_scheme():
@@ -184,7 +142,7 @@ def test_class_names_and_colours_come_from_the_scheme():
     table = pd.DataFrame(
         {"sample_id": ["a"] * 3, "group": "x", "time_h": 1.0, "replicate": "1", "predicted": ["G1", "S", "G2"]}
     )
-    figure = ratio_stacks.stacked_ratios(group_ratios(sample_ratios(table, scheme.names)), scheme)
+    figure = ratio_stacks.stacked_ratios(counted_means(table, scheme.names), scheme)
     assert [trace.marker.color for trace in figure.data] == list(scheme.colours)
 
 

@@ -1,0 +1,87 @@
+"""Writes the documents that are made from the code: `docs/commands.md`.
+
+python scripts/write_docs.py          # writes
+python scripts/write_docs.py --check  # says which are not as the code is, exit status 1 if any
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def commands() -> str:
+    """Every command with its options, as Markdown."""
+    from nscweb.cli.main import app
+
+    lines = [
+        "# Every command",
+        "",
+        "The same tasks as the pages, with the same code behind them. With `--json` a command prints one JSON object.",
+        "Made from the program by `python scripts/write_docs.py`.",
+        "",
+    ]
+    for name, command in _leaves("nscweb", typer.main.get_command(app)):
+        arguments = [item for item in command.params if item.param_type_name == "argument"]
+        options = [item for item in command.params if item.param_type_name == "option" and "--help" not in item.opts]
+        words = " ".join(item.name.upper() for item in arguments)
+        lines += [f"## `{f'{name} {words}'.strip()}`", "", _plain(command.help or ""), ""]
+        rows = [(f"`{item.name.upper()}`", getattr(item, "help", "") or "") for item in arguments]
+        rows += [(_option(item), item.help or "") for item in options]
+        if rows:
+            lines += [
+                "| option | meaning |",
+                "|---|---|",
+                *(f"| {left} | {_plain(right)} |" for left, right in rows),
+                "",
+            ]
+    return "\n".join(lines)
+
+
+MADE: dict[str, Callable[[], str]] = {"commands.md": commands}
+
+
+def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield name, command
+    for child, found in (children or {}).items():
+        yield from _leaves(f"{name} {child}", found)
+
+
+def _option(option: Any) -> str:
+    names = " / ".join([*option.opts, *option.secondary_opts])
+    value = "" if option.is_flag else f" {option.name.upper()}"
+    default = option.default
+    shown = not option.is_flag and isinstance(default, str | int | float) and default not in ("", None)
+    return f"`{names}{value}`" + (f" ({default})" if shown else "")
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def main() -> int:
+    """Writes or checks."""
+    stale = [name for name, make in MADE.items() if _read(DOCS / name) != make()]
+    if "--check" in sys.argv:
+        print("\n".join(f"docs/{name} is not as the code is: run python scripts/write_docs.py" for name in stale))
+        return 1 if stale else 0
+    for name in stale:
+        (DOCS / name).write_text(MADE[name](), "utf-8")
+        print(f"wrote docs/{name}")
+    return 0
+
+
+def _read(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
