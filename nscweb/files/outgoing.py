@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from nscweb.core.column_names import outgoing_name
 from nscweb.core.columns import column, dictionary
-from nscweb.core.columns.inside import outgoing_name
 from nscweb.words.marks import light_of
 
 
@@ -38,7 +38,7 @@ def outgoing(frame: pd.DataFrame, table: str = "", made: MadeBy | None = None) -
 
     Args:
         frame: as the program computes with it.
-        table: which one, a key of `core.columns.inside.INSIDE`; "" for names that mean the same everywhere.
+        table: which one, a key of `core.column_names.INSIDE`; "" for names that mean the same everywhere.
         made: None for a table that says nothing of predicted cells, such as the sample sheet.
     """
     parts: dict[str, pd.Series] = {}

@@ -39,7 +39,7 @@ class Piece:
 
     Attributes:
         name: of its files, without ending. title, caption: plain text. table: for the CSV, all digits. shown: the
-        same for reading, text; None shows `table`. figure: may be None. kind: key of `core.columns.inside.INSIDE`.
+        same for reading, text; None shows `table`. figure: may be None. kind: key of `core.column_names.INSIDE`.
     """
 
     name: str

@@ -15,6 +15,8 @@ from nscweb.ui.text import plain
 
 NO_GROUP = "(no group given)"
 _LONGEST = 600
+# Columns that many tables need in no line.
+_ONLY_WHEN_GIVEN = ("note", "p_games_howell")
 _GROUPS = ("group", "compared_with")
 
 
@@ -24,7 +26,7 @@ def show_frame(frame: pd.DataFrame, table: str = "", columns: Sequence[str] = ()
     Args:
         frame: as the program computes with it.
         table: see `outgoing`.
-        columns: names outside, in order; those that are not there, or are empty in every line, are passed over.
+        columns: names outside, in order; those that are not there are passed over, and notes that no line has.
             ``time`` is made from ``time_h`` where it is not there. () shows every column.
         options: of `st.dataframe`.
     """
@@ -37,10 +39,9 @@ def show_frame(frame: pd.DataFrame, table: str = "", columns: Sequence[str] = ()
 def chosen(frame: pd.DataFrame, table: str = "", columns: Sequence[str] = ()) -> pd.DataFrame:
     """The table that `show_frame` draws."""
     out = outgoing(frame, table)
-    for hours in ("time_h", "earliest_h"):
-        if hours in out and "time" not in out:
-            out["time"] = ["" if pd.isna(value) else TimePoint(float(value)).label() for value in out[hours]]
-    wanted = [name for name in columns if name in out and (out[name].notna() & (out[name].astype(str) != "")).any()]
+    if "time_h" in out and "time" not in out:
+        out["time"] = ["" if pd.isna(value) else TimePoint(float(value)).label() for value in out["time_h"]]
+    wanted = [name for name in columns if name in out and not (name in _ONLY_WHEN_GIVEN and _is_empty(out[name]))]
     out = out[wanted] if columns else out
     texts = [name for name in out.columns if out[name].dtype.kind == "O" or isinstance(out[name].dtype, pd.StringDtype)]
     return out.assign(
@@ -66,6 +67,10 @@ def help_of(name: str) -> str:
     """The meaning of a column as a sentence; "" for one that is not known."""
     row = column(name)
     return f"{row.meaning[:1].upper()}{row.meaning[1:]}." if row else ""
+
+
+def _is_empty(values: pd.Series) -> bool:
+    return not (values.notna() & (values.astype(str) != "")).any()
 
 
 def _text(name: str, value: object) -> object:

@@ -184,22 +184,22 @@ def says_what_made_it(run: Run, files: dict[str, bytes]) -> None:
     assert "Known mixtures: The model of this run" in files["README.txt"].decode("utf-8")
     assert {f"figures/{name}.csv" for name in FIGURES} - set(files) == {"figures/published_counts.csv"}
     for name, content in files.items():
-        # meanings.csv is about columns, not about cells.
-        if name.endswith(".csv") and name not in (BY_NAME["Sample sheet"].file, "meanings.csv"):
+        # columns.csv is about columns, not about cells.
+        if name.endswith(".csv") and name not in (BY_NAME["Sample sheet"].file, "columns.csv"):
             table = read(content)
-            assert {"cells_are", "model", "run", "gates", "filters"} <= set(table.columns), name
+            assert {"model", "run", "simulated"} <= set(table.columns), name
             assert table.empty or set(table["run"]) == {run.run_id}
-            assert table.empty or set(table["cells_are"]) == {"simulated"}
+            assert table.empty or set(table["simulated"]) == {"yes"}
     lit = [part.file for part in PARTS if part.name not in ("Reliability", "Findings", "Sample sheet")]
     for name in [name for name in files if name in lit or name.startswith("figures/")]:
-        assert "light" in read(files[name]).columns, name
+        assert "trust_light" in read(files[name]).columns, name
     # A line is marked by the worst of its samples.
     table = read(files["all_comparisons.csv"])
-    marked = table[table["light"] == "yellow"]
+    marked = table[table["trust_light"] == "yellow"]
     assert set(zip(marked["group"], marked["time_h"], strict=True)) == {("NGF 10", "24.0")}
     course = read(files["time_course.csv"])
-    assert set(course.loc[course["light"] == "yellow", "group"]) == {"NGF 10"}
+    assert set(course.loc[course["trust_light"] == "yellow", "group"]) == {"NGF 10"}
     days = read(files["earliest_day.csv"])
-    assert set(days.loc[days["light"] == "yellow", "group"]) == {"NGF 10"}
+    assert set(days.loc[days["trust_light"] == "yellow", "group"]) == {"NGF 10"}
     samples = read(files["sets_by_sample.csv"])
-    assert set(samples.loc[samples["light"] == "yellow", "sample_id"]) == {"NGF 10_24h_2"}
+    assert set(samples.loc[samples["trust_light"] == "yellow", "sample"]) == {"NGF 10_24h_2"}

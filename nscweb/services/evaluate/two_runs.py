@@ -13,7 +13,7 @@ import pandas as pd
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.run_record import Run
-from nscweb.files.outgoing import MadeBy, outgoing
+from nscweb.files.outgoing import MadeBy, columns_table, outgoing
 from nscweb.services.cells.cells import GalleryCell, gallery_cells
 from nscweb.services.evaluate.counts_and_curves import training_overlap
 from nscweb.services.evaluate.evaluate import evaluated_rows
@@ -202,14 +202,20 @@ def comparison_dict(found: ModelComparison) -> dict[str, Any]:
 
 
 def write_comparison(found: ModelComparison, out_dir: Path) -> dict[str, Path]:
-    """Write ``comparison.json``, and differences, McNemar's table and disagreements as CSV; file name -> path."""
+    """Write ``comparison.json``, differences, McNemar's table and disagreements as CSV, and what their columns mean.
+
+    Returns:
+        file name -> path.
+    """
     from nscweb.files.plain_tables import csv_bytes
     from nscweb.store.files import atomic_write
 
     text = json.dumps(comparison_dict(found), indent=2, ensure_ascii=False, allow_nan=False)
+    tables = compared_tables(found)
     contents = {
         "comparison.json": text.encode("utf-8"),
-        **{f"{name}.csv": csv_bytes(table) for name, table in compared_tables(found).items()},
+        **{f"{name}.csv": csv_bytes(table) for name, table in tables.items()},
+        "comparison_columns.csv": csv_bytes(columns_table({f"{name}.csv": list(t) for name, t in tables.items()})),
     }
     paths = {name: out_dir / name for name in contents}
     for name, content in contents.items():

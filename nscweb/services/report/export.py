@@ -176,7 +176,7 @@ def run_csv(frame: pd.DataFrame, table: str, run: Run) -> bytes:
     """A table of a run as CSV.
 
     Args:
-        table: key of `core.columns.inside.INSIDE`, or any name where the columns mean the same everywhere.
+        table: key of `core.column_names.INSIDE`, or any name where the columns mean the same everywhere.
     """
     return csv_bytes(outgoing(frame, table, made_by(run)))
 

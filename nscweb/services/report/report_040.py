@@ -14,7 +14,7 @@ def table_of_040(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """A table as read from an old report.
 
     Its names and fractions are those that the program still computes with, so the table of names at the exit,
-    `core.columns.inside`, is the one that reads them.
+    `core.column_names`, is the one that reads them.
 
     Args:
         name: of the table, as in `parts.PARTS`.

@@ -111,7 +111,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "source",
         "note",
     ),
-    "Earliest day": ("group", "class", "time", "direction", "sentence"),
+    "Earliest day": ("group", "class", "earliest_h", "direction", "sentence"),
     "Dose curves": (
         "class",
         "ec50",

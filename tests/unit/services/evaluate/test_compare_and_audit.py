@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from columns_known import MADE, heads, unknown
 from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import simulated_study
@@ -216,3 +217,23 @@ def test_one_class_only_cannot_be_audited(tmp_path):
 def test_the_shared_study_has_parts():
     found = predicted()
     assert "replicate" in splits_of(found.app, evaluate_run(found.app, found.run))
+
+
+def test_every_file_of_an_evaluation_is_explained_and_says_what_made_it(two, tmp_path):
+    app, run, other = two
+    result = evaluate_run(app, run)
+    parts = {by: split_evaluation(app, result, by) for by in splits_of(app, result)}
+    paths = write_evaluation(result, tmp_path, parts=parts, bands=bands_of(app, result))
+    paths |= write_comparison(compare_models(app, run, other), tmp_path)
+    files = {name: path.read_bytes() for name, path in paths.items() if name.endswith(".csv")}
+    assert {"metrics.csv", "confusion.csv", "roc.csv", "curve_bands.csv", "differences.csv"} <= set(files)
+    tables = {name: content for name, content in files.items() if not name.endswith("columns.csv")}
+    for name, content in tables.items():
+        columns = heads(content)
+        assert unknown(columns, run.class_names) == [], name
+        assert columns[-3:] == MADE, name
+        assert set(pd.read_csv(paths[name])["simulated"].dropna()) <= {"yes"}, name
+    explained = {name for file in set(files) - set(tables) for name in pd.read_csv(paths[file])["column"]}
+    assert {column for content in tables.values() for column in heads(content)} == explained
+    made = json.loads(paths["provenance.json"].read_text("utf-8"))
+    assert made["weights_sha256"] == run.provenance.weights_sha256 and made["simulated_cells"] and made["gates"]
