@@ -212,10 +212,11 @@ def write_comparison(found: ModelComparison, out_dir: Path) -> dict[str, Path]:
 
     text = json.dumps(comparison_dict(found), indent=2, ensure_ascii=False, allow_nan=False)
     tables = compared_tables(found)
+    explained = {f"{name}.csv": [str(column) for column in table.columns] for name, table in tables.items()}
     contents = {
         "comparison.json": text.encode("utf-8"),
         **{f"{name}.csv": csv_bytes(table) for name, table in tables.items()},
-        "comparison_columns.csv": csv_bytes(columns_table({f"{name}.csv": list(t) for name, t in tables.items()})),
+        "comparison_columns.csv": csv_bytes(columns_table(explained)),
     }
     paths = {name: out_dir / name for name in contents}
     for name, content in contents.items():

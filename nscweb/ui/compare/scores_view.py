@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.card import CardEntry
+from nscweb.core.columns import label
 from nscweb.core.errors import NscwebError
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
@@ -205,11 +206,11 @@ def _table(found: honest_scores.RunSets) -> pd.DataFrame:
     wide = (100 * wide).map(lambda value: f"{value:.1f} %").reindex(first.index)
     known = pd.DataFrame(
         {
-            "Sample": [plain(name) for name in first.index],
-            "Group": [plain(name) for name in first["group"]],
-            "Time": ["" if pd.isna(hours) else TimePoint(float(hours)).label() for hours in first["time_h"]],
-            "Replicate": [plain(name) for name in first["replicate"]],
-            "Cells": first["cells"].to_numpy(),
+            label("sample"): [plain(name) for name in first.index],
+            label("group"): [plain(name) for name in first["group"]],
+            label("time"): ["" if pd.isna(hours) else TimePoint(float(hours)).label() for hours in first["time_h"]],
+            label("replicate"): [plain(name) for name in first["replicate"]],
+            label("cells"): first["cells"].to_numpy(),
         },
         index=first.index,
     )

@@ -90,9 +90,7 @@ def test_the_dictionary_of_a_file_names_its_tables_and_columns_of_the_user() -> 
 
 
 def test_no_other_dictionary_of_meanings_exists(project: Path) -> None:
-    old = re.compile(
-        r"_for_people\b|_MEANINGS\b|column_meanings|meanings_frame|\b_HELP: dict\b|figure_csv|with_gates\b"
-    )
+    old = re.compile("_for_people|_MEANINGS|column_meanings|meanings_frame|_HELP: dict|figure_csv|with_gates")
     for path in (project / "nscweb").rglob("*.py"):
         assert not old.search(path.read_text("utf-8")), path
     # A meaning is said once: no sentence of the dictionary stands in the code again.
@@ -113,14 +111,9 @@ def test_tables_leave_by_the_one_exit(project: Path) -> None:
         "ui/evaluate/two_runs_view.py",
     }
     root = project / "nscweb"
-    found = {
-        path.relative_to(root).as_posix() for path in root.rglob("*.py") if "csv_bytes(" in path.read_text("utf-8")
-    }
+    texts = {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in root.rglob("*.py")}
+    found = {name for name, text in texts.items() if "csv_bytes(" in text}
     # The sample sheet and the list of skipped files are those of the user, to be imported again.
     assert found - {"services/study/sheet.py", "services/study/study.py"} <= writers, found - writers
     inside = ("papers/trainings.py", "files/plain_tables.py")
-    assert not [
-        path
-        for path in root.rglob("*.py")
-        if ".to_csv(" in path.read_text("utf-8") and path.relative_to(root).as_posix() not in inside
-    ]
+    assert not [name for name, text in texts.items() if ".to_csv(" in text and name not in inside]
