@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 import streamlit as st
 from app_walk import Walk, is_healthy, texts
+from columns_known import unknown
 from drawn_runs import drawn_run
 
+from nscweb.core.columns import COLUMNS
 from nscweb.core.run_record import Run
 from nscweb.services.compare import staining_counts
 from nscweb.services.context import App
@@ -109,6 +111,20 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[Download]:
 
 
 @pytest.fixture
+def heads(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of the columns of every table that a page draws from now on."""
+    found: set[str] = set()
+    real = st.dataframe
+
+    def draw(table: Any = None, *args: Any, **options: Any) -> Any:
+        found.update(str(name) for name in getattr(table, "columns", ()))
+        return real(table, *args, **options)
+
+    monkeypatch.setattr(st, "dataframe", draw)
+    return found
+
+
+@pytest.fixture
 def files(app: App, run: Run, tmp_path: Path) -> dict[str, bytes]:
     path = write_report(app, run, "zip", tmp_path / "all.zip")
     with zipfile.ZipFile(path) as archive:
@@ -142,7 +158,7 @@ def holds(file: pd.DataFrame, page: pd.DataFrame) -> list[str]:
 
 
 def test_every_table_and_figure_of_the_pages_is_in_the_zip_with_the_same_numbers(
-    walk: Walk, data_folder: Path, app: App, run: Run, files: dict[str, bytes], taken: list[Download]
+    walk: Walk, data_folder: Path, app: App, run: Run, files: dict[str, bytes], taken: list[Download], heads: set[str]
 ) -> None:
     visit(walk, run)
     seen = set()
@@ -154,6 +170,10 @@ def test_every_table_and_figure_of_the_pages_is_in_the_zip_with_the_same_numbers
         assert holds(read(files[file]), read(download.data)) == [], (download.key, file)
     assert seen == {*SAME.values(), *BY_KEY.values()}
     says_what_made_it(run, files)
+    # Names of the dictionary, or its labels where a table of a page puts several numbers into one field.
+    labels = {row.label for row in COLUMNS.values()}
+    sets = [name for name in heads if " or " in name or name == "none of these"]
+    assert len(heads) > 40 and not set(unknown(heads, run.class_names)) - labels - {*run.class_names, *sets, " "}
 
 
 def visit(walk: Walk, run: Run) -> None:

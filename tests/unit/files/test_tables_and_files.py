@@ -56,11 +56,6 @@ def test_a_table_is_not_changed_by_writing_it():
     assert neutral_table(table)["a"].dropna().tolist() == ["'=1", "x"]
 
 
-def test_provenance_stands_in_front_as_comment_lines():
-    text = csv_bytes(pd.DataFrame({"a": [1]}), {"model": "compact 1", "study": "x\ny", "note": "a, b"}).decode()
-    assert text == '# model: compact 1\n# study: x y\n"# note: a, b"\na\n1\n'
-
-
 def test_xlsx_holds_text_as_text_and_numbers_as_numbers():
     table = pd.DataFrame({"=head": ["=1+1", "a\x07b", None], "n": [1, -2, 3], "x": [0.5, float("nan"), -1.25]})
     table["when"] = datetime(2026, 1, 2, tzinfo=UTC)
