@@ -11,6 +11,7 @@ import pandas as pd
 
 from nscweb.core.column_names import outgoing_name
 from nscweb.core.columns import column, dictionary
+from nscweb.core.rules import ALPHA
 from nscweb.words.marks import light_of
 
 
@@ -91,7 +92,11 @@ def _values(values: pd.Series, name: str, factor: float) -> pd.Series:
     numbers = factor * values.to_numpy(np.float64)
     if row.digits >= 0:
         # Adding nothing turns a minus before zero into a plain zero.
-        numbers = np.round(numbers, row.digits) + 0.0
+        rounded_numbers = np.round(numbers, row.digits) + 0.0
     else:
-        numbers = np.array([rounded(value, row.digits) for value in numbers.tolist()], np.float64)
-    return pd.Series(numbers, index=values.index)
+        rounded_numbers = np.array([rounded(value, row.digits) for value in numbers.tolist()], np.float64)
+    if name.startswith("p_"):
+        # No p value is rounded over the line that decides.
+        over = (rounded_numbers < ALPHA) != (numbers < ALPHA)
+        rounded_numbers[over] = numbers[over]
+    return pd.Series(rounded_numbers, index=values.index)

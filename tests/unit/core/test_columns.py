@@ -72,6 +72,11 @@ def test_numbers_have_their_digits() -> None:
     assert str(outgoing(pd.DataFrame({"difference": [-1e-9]}))["difference_points"][0]) == "0.0"
 
 
+def test_no_p_value_is_rounded_over_the_line_that_decides() -> None:
+    shown = outgoing(pd.DataFrame({"p_adjusted": [0.0499999, 0.0500001, 0.05, np.nan]}))["p_adjusted"]
+    assert (shown < 0.05).tolist() == [True, False, False, False]
+
+
 def test_names_mean_one_thing_wherever_they_come_from() -> None:
     assert outgoing_name("low", "Groups") == ("low_percent", 100.0)
     assert outgoing_name("low", "Odds") == ("odds_ratio_low", 1.0)
