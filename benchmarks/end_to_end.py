@@ -33,6 +33,8 @@ from nscweb.services.context import App, open_app
 from nscweb.services.models import default_model
 from nscweb.services.predict.fast_here import measure_fast
 from nscweb.services.predict.predict import predict_study
+from nscweb.services.predict.request import PredictRequest
+from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.study import import_study
 from nscweb.settings import Settings
 
@@ -72,9 +74,9 @@ def naive(path: Path, entry: CardEntry, limit: int) -> tuple[int, float]:
 def ours(path: Path, app: App, entry: CardEntry, mode: Mode, name: str) -> tuple[int, float, float]:
     """(cells, seconds of import, seconds of prediction) of one study."""
     began = time.perf_counter()
-    report = import_study(app, [path], name, channels=("Ch1",))
+    report = import_study(app, ImportRequest((path,), name, channels=("Ch1",)))
     middle = time.perf_counter()
-    predict_study(app, name, entry.card.name, device="cpu", mode=mode)
+    predict_study(app, PredictRequest(name, entry.card.name, mode, "cpu"))
     return report.imported, middle - began, time.perf_counter() - middle
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
+from nscweb.core.run_record import Mode
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.device import choose_device
 from nscweb.inference.export_files import check_fast_offered, has_runtime, read_example, usable_export
 from nscweb.inference.tuning import Choice, Tuning, tuned_choice, usual_choice
 
-Mode = Literal["exact", "fast"]
 MODES: tuple[Mode, ...] = ("exact", "fast")
 
 

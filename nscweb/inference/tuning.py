@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import CardEntry
+from nscweb.core.errors import WrongUse
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.inference.batches import default_batch
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.machine import keep_speed, read_speeds, speed_key, usable_cpus
@@ -102,7 +104,7 @@ def tuned_choice(
         return usual
     options = [choice for choice in choices(usual, threads) if mode == "exact" or choice.backend == usual.backend]
     best = measure(options, make, inputs, tuning.timer)
-    keep_speed(tuning.path, key, asdict(best))
+    keep_speed(tuning.path, key, to_plain(best))
     return best
 
 
@@ -145,8 +147,8 @@ def read_choices(path: Path) -> dict[str, Choice]:
 
 def _choice(value: Any) -> Choice | None:
     try:
-        choice = Choice(value["backend"], int(value["threads"]), int(value["batch"]), float(value["cells_per_second"]))
-    except (KeyError, TypeError, ValueError, OverflowError):
+        choice = from_plain(Choice, value, "The measured speed")
+    except WrongUse:
         return None
-    sane = choice.backend in ("torch", "onnx") and 1 <= choice.threads <= 1024 and 1 <= choice.batch <= 4096
+    sane = 1 <= choice.threads <= 1024 and 1 <= choice.batch <= 4096
     return choice if sane and math.isfinite(choice.cells_per_second) else None

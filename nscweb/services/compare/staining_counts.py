@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.errors import StoreError, WrongUse
+from nscweb.core.plain import REFUSE_UNKNOWN, from_plain, to_plain
 from nscweb.core.rules import FEWEST_REPLICATES, spelled
 from nscweb.services.file_lock import file_lock
 from nscweb.store.files import atomic_write
@@ -71,6 +72,7 @@ class Count:
         source: where the number is from, e.g. "Zhu et al. 2021, Fig 3b".
     """
 
+    __pydantic_config__ = REFUSE_UNKNOWN
     group: str
     time_h: float
     fate: str
@@ -93,7 +95,7 @@ def counts_of(app: App, study: str) -> tuple[Count, ...]:
         return ()
     try:
         kept = json.loads(path.read_text("utf-8"))
-        return tuple(_checked(Count(**item)) for item in kept["counts"])
+        return tuple(map(_checked, from_plain(tuple[Count, ...], kept["counts"], _FILE)))
     except (OSError, ValueError, TypeError, KeyError, WrongUse) as error:
         raise StoreError(
             f"The counts of the study {study} cannot be read.", f"Enter them again; the file is {_FILE}."
@@ -121,7 +123,7 @@ def set_counts(app: App, study: str, counts: Iterable[Count]) -> tuple[Count, ..
         seen.add(key)
     folder = app.folder.study_dir(app.catalogue.study(study).study_id)
     with file_lock(folder / "counts.lock", while_waiting=lambda: None), atomic_write(folder / _FILE) as stream:
-        text = json.dumps({"version": 1, "counts": [asdict(item) for item in chosen]}, ensure_ascii=False)
+        text = json.dumps({"version": 1, "counts": to_plain(chosen)}, ensure_ascii=False)
         stream.write(text.encode("utf-8"))
     return chosen
 

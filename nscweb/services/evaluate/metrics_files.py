@@ -13,6 +13,7 @@ import pandas as pd
 
 from nscweb.core.card import Metric
 from nscweb.core.findings import FindingLog
+from nscweb.core.plain import to_plain
 from nscweb.core.timepoint import TimePoint
 from nscweb.files.outgoing import columns_table, outgoing
 from nscweb.services.evaluate.by_parts import CurveBands, PartEvaluation, bands_table, parts_table
@@ -194,7 +195,7 @@ def provenance(result: Evaluation) -> dict[str, Any]:
     return {
         "format": "nscweb evaluation 1",
         "run": result.run.run_id,
-        **result.run.provenance.as_dict(),
+        **to_plain(result.run.provenance),
         "created_utc": result.run.created_utc,
         "classes": list(result.classes.names),
         "gates": result.gates,

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.card import CardEntry
-from nscweb.core.errors import ModelNotFound, StudyNotFound, WrongUse
+from nscweb.core.errors import InputRefused, ModelNotFound, StudyNotFound, WrongUse
+from nscweb.core.plain import from_plain
 from nscweb.core.progress import Progress, no_progress
-from nscweb.core.run_record import Run
+from nscweb.core.run_record import Mode, Run
 from nscweb.core.samples import Study
 from nscweb.services.models import list_models
 from nscweb.services.predict.fast_here import require_fast
 from nscweb.services.report.content import report_data
-from nscweb.services.report.origin import filters_from_dict
 from nscweb.services.report.parts import ALSO_COMPARED, COMPARED
+from nscweb.services.report.request import ReportRequest
 from nscweb.services.report.rerun_compare import EXACT, TableCheck, compare_tables
 from nscweb.services.report.rerun_folder import Statement, read_report, same_inputs
 
 if TYPE_CHECKING:
-    from nscweb.inference.backends import Mode
     from nscweb.services.context import App
 
 
@@ -103,6 +103,7 @@ def rerun(
         ModelNotFound: neither its weights nor another version of its model are installed.
     """
     from nscweb.services.predict.predict import predict_study
+    from nscweb.services.predict.request import PredictRequest
     from nscweb.services.report.report import write_report
 
     stated = read_report(report)
@@ -110,24 +111,21 @@ def rerun(
     study = _study(app, made)
     entry = _model(app, made)
     counting = made["counting"]
-    chosen = (filters_from_dict(made["filters"]), counting["asked"], counting["control"], counting["adjust"])
+    chosen = {"filters": made["filters"], "method": counting["asked"]}
+    chosen |= {name: counting[name] for name in ("control", "adjust")} | made.get("asked", {}) | {"form": "zip"}
+    request = from_plain(ReportRequest, chosen, f"The report {report.name}", InputRefused)
     mode, not_fast = _mode(app, entry, made, device, progress)
     with same_inputs(app, study, made) as (beside, its_study):
-        run = predict_study(beside, its_study, str(entry.folder), progress=progress, device=device, mode=mode)
+        run = predict_study(beside, PredictRequest(its_study, str(entry.folder), mode, device), progress=progress)
         more = [name for name in ALSO_COMPARED if name in stated.tables]
-        asked = made.get("asked", {})
-        about = {key: asked[key] for key in ("fate", "time_h", "margin", "difference") if key in asked}
-        data = report_data(beside, run, *chosen, **about, parts=bool(more), progress=progress)
+        data = report_data(beside, run, request, parts=bool(more), progress=progress)
         now = data.leaving()
         checks = tuple(
             compare_tables(name, stated.tables[name], now.get(name, stated.tables[name].iloc[:0]))
             for name in (*COMPARED, *more)
         )
         if out is not None:
-            filters, method, control, adjust = chosen
-            write_report(
-                beside, run, "zip", out, filters=filters, method=method, control=control, adjust=adjust, **about
-            )
+            write_report(beside, run, request, out)
     reasons = (*not_fast, *_reasons(stated, run, study))
     return RerunResult(
         made["study"], f"{run.model} {run.provenance.model_version}", made["run"], checks, reasons, run.cells

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from asked import predict_study
 from PIL import Image
 from predicted import fresh_app, predicted
 from rounding import network_rounding
@@ -13,7 +14,6 @@ from nscweb.core.errors import ModelNotFound, StoreError, WrongUse
 from nscweb.models.loading import load_model
 from nscweb.services.cells.cells import CellFilter, gallery, matching_rows
 from nscweb.services.cells.explain import explain, overlay, representative_cells, save_overlays, scale_bar
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.study.pixels import display
 
 

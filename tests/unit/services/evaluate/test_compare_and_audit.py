@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from asked import predict_study
 from columns_known import MADE, heads, unknown
 from predicted import fresh_app, predicted
 from random_models import write_random_model
@@ -42,7 +43,6 @@ from nscweb.services.evaluate.two_runs import (
     run_or_model,
     write_comparison,
 )
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.report.export import run_csv
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asked import predict_study
 from random_models import write_random_model
 from small_studies import simulated_study
 
@@ -23,7 +24,6 @@ from nscweb.services.context import App
 from nscweb.services.predict import fast_here, model_exports
 from nscweb.services.predict.fast_here import NO_CELLS, NOT_MEASURED, fast_mode, measure_fast, speeds_path
 from nscweb.services.predict.model_exports import check_cells, complete_exports, fast_mode_sentence
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table
 from nscweb.services.report import rerun
 from nscweb.simulation.labelled_cells import iter_labelled_cells

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from asked import write_report
 from columns_known import MADE, heads, unknown
 from predicted import predicted
 
 from nscweb.services.report.export import tables
 from nscweb.services.report.features import features_csv
-from nscweb.services.report.report import write_report
 
 # Tables that say nothing of predicted cells.
 NOT_MADE = ("sample_sheet.csv", "columns.csv", "Sample sheet", "Columns")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from asked import predict_study
 from predicted import fresh_app
 from rounding import score_rounding
 from small_studies import add_study, simulated_study
@@ -13,7 +14,6 @@ from nscweb.core.samples import Sample
 from nscweb.inference.familiarity import relative_distances
 from nscweb.models.loading import load_model, replay_example
 from nscweb.services.evaluate.evaluate import evaluate_run
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.train.request import TrainRequest
 from nscweb.services.train.train import train_model
 
