@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.card import Metric
+from nscweb.core.columns import label
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
 from nscweb.core.timepoint import TimePoint
@@ -190,14 +191,14 @@ def wide_table(parts: tuple[PartEvaluation, ...], classes: tuple[str, ...]) -> p
             if not held:
                 continue
             row: dict[str, object] = {
-                "Part": part.name,
-                "Class": name or "all classes",
-                "Cells": part.cells if not name else held[-1].cells,
-                "Samples": max(item.samples for item in held),
+                label("part"): part.name,
+                label("class"): name or "all classes",
+                label("cells"): part.cells if not name else held[-1].cells,
+                label("samples"): max(item.samples for item in held),
             }
             recall = part.metric("recall", name)
             if name:
-                row["Cells"] = recall.cells if recall else 0
+                row[label("cells")] = recall.cells if recall else 0
             for figure in _FIGURES:
                 found = part.metric(figure, name)
                 row[figure] = f"{found.value:.3f} [{found.low:.3f}–{found.high:.3f}]" if found else ""

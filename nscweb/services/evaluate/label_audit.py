@@ -278,9 +278,6 @@ def audit_table(found: AuditResult, decided: dict[str, dict[str, Any]]) -> pd.Da
         decision=[WORDS.get(str(item.get("decision", "")), "") for item in said],
         decided_label=[str(item.get("label", "")) for item in said],
         decided_utc=[str(item.get("decided_utc", "")) for item in said],
-        run=found.run.run_id,
-        model=f"{found.run.provenance.model} {found.run.provenance.model_version}",
-        cells_are="simulated" if found.run.provenance.simulated_cells else "measured",
     )
 
 

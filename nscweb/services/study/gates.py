@@ -74,7 +74,7 @@ def funnel(app: App, study: str, gates: Gates | None = None) -> pd.DataFrame:
             members = members_of(app, found.study_id, keys[sample.name], sample.cells, gates)
             flags = flags_by(read_quality(path), gates, members)
         counted = count_flags(flags)
-        percent = round(100.0 * counted.kept / counted.cells, 1) if counted.cells else 0.0
+        percent = round(100.0 * counted.kept / counted.cells, 2) if counted.cells else 0.0
         carry = {f"{name}_alone": counted.carry[name] for name in counted.first}
         row = {"sample": sample.name, "imported": counted.cells, **counted.first, "kept": counted.kept}
         rows.append({**row, "kept_percent": percent, **carry})

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
+from nscweb.core.columns import label
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
 from nscweb.services.train.split_preview import PartRow, preview_split, split_choices
@@ -367,4 +368,5 @@ def impossible_splits(app: App, studies: Sequence[str]) -> dict[str, str]:
 
 def plan_table(plan: TrainingPlan) -> Sequence[dict[str, Any]]:
     """The split as rows for a page: part, samples, cells, cells of each class."""
-    return [{"Part": row.part, "Samples": row.samples, "Cells": row.cells, **row.classes} for row in plan.parts]
+    heads = [label(name) for name in ("part", "samples", "cells")]
+    return [{**dict(zip(heads, (row.part, row.samples, row.cells), strict=True)), **row.classes} for row in plan.parts]

@@ -67,8 +67,7 @@ def show_statistics(
             f"{len(tests)} of {len(found.tests)} comparisons, all that have {tables.named(one)} on one side. Choose "
             "“any group” under “Show only pairs with” to see the others."
         )
-    shown = tables.tests_for_people(tests)
-    tables.show_table(shown, "tests", tests, origin, key="statistics_tests_csv", family=family)
+    tables.show_table("All comparisons", tests, "tests", origin, key="statistics_tests_csv", family=family)
     _summary(origin, found)
     _equivalence(origin, rows, found)
     _power(origin, found, fate, time_h)
@@ -144,7 +143,7 @@ def _differences(
             origin.lit(here), cells=_cells(found, fate, time), counted=origin.counted, simulated=origin.simulated
         ),
         origin.file("differences"),
-        origin.csv(statistics.for_file(differences_data(here), family)),
+        origin.csv(statistics.for_file(differences_data(here), family), "Fig all differences"),
         key="statistics_differences",
         alt="Estimation plot: difference of the two groups of each comparison with its 95 % interval",
     )
@@ -174,13 +173,7 @@ def _first_time(tests: pd.DataFrame, time_h: float) -> float:
 
 def _summary(origin: Origin, found: Statistics) -> None:
     with st.expander("Means, spread, normality; ANOVA over all groups", icon=":material/table_rows:"):
-        tables.show_table(
-            tables.summary_for_people(found.summary),
-            "groups_summary",
-            found.summary,
-            origin,
-            key="statistics_summary_csv",
-        )
+        tables.show_table("Means and spread", found.summary, "groups_summary", origin, key="statistics_summary_csv")
         st.markdown(
             "**Welch's ANOVA**: do the groups differ at all?",
             help="One test over all groups of a time point and fate, which does not need equal spread.",
@@ -190,9 +183,7 @@ def _summary(origin: Origin, found: Statistics) -> None:
             show.note(f"There is one group only at {alone}, so there is nothing to compare.")
         if found.anova.empty:
             return
-        tables.show_table(
-            tables.anova_for_people(found.anova), "anova", found.anova, origin, key="statistics_anova_csv"
-        )
+        tables.show_table("ANOVA", found.anova, "anova", origin, key="statistics_anova_csv")
 
 
 def _one_group(found: Statistics) -> str:
@@ -214,9 +205,7 @@ def _equivalence(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
             "“Worse” means a lower ratio of the fate."
         )
         table = statistics.equivalence_of(rows, found)
-        tables.show_table(
-            tables.equivalence_for_people(table), "equivalence", table, origin, key="statistics_equivalence_csv"
-        )
+        tables.show_table("Equivalence", table, "equivalence", origin, key="statistics_equivalence_csv")
 
 
 def _power(origin: Origin, found: Statistics, fate: str, time_h: float) -> None:
@@ -229,9 +218,7 @@ def _power(origin: Origin, found: Statistics, fate: str, time_h: float) -> None:
             "that was seen here. Two-sided Welch t test, power 80 %. Time points with one group are left out."
             + (" More replicates do not lessen what the held-out cells leave uncertain." if found.shared else "")
         )
-        tables.show_table(
-            tables.power_for_people(found.power), "power", found.power, origin, key="statistics_power_csv"
-        )
+        tables.show_table("Replicates needed", found.power, "power", origin, key="statistics_power_csv")
 
 
 def _odds(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
@@ -247,4 +234,4 @@ def _odds(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
             "Show the model", value=differ and len(found.tests) <= 60, key=f"statistics_odds_{origin.run.run_id}"
         ):
             table = statistics.odds_of(rows, found)
-            tables.show_table(tables.odds_for_people(table), "odds", table, origin, key="statistics_odds_csv")
+            tables.show_table("Odds", table, "odds", origin, key="statistics_odds_csv")

@@ -115,7 +115,7 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
     figures.show_figure(
         figure,
         origin.file("time_course"),
-        origin.csv(course),
+        origin.csv(course, "Time course"),
         key="course_bands",
         alt="Lines: mean ratio of the fate against time, one line per group, with bands over replicates",
     )
@@ -150,16 +150,7 @@ def _earliest(origin: Origin, data: HasTests, fate: str, control: str, order: li
         else f"No comparison could be tested: it needs {spelled(FEWEST_REPLICATES)} replicates in a group and in the "
         "control."
     )
-    shown = pd.DataFrame(
-        {
-            "Group": [plain(name) or "(no group given)" for name in table["group"]],
-            "Fate": [plain(name) for name in table["class"]],
-            "Reliable from": ["not shown" if np.isnan(hours) else time_word(hours) for hours in table["time_h"]],
-            "Direction": table["direction"],
-            "In words": [plain(text, 300) for text in table["sentence"]],
-        }
-    )
-    tables.show_table(shown, "earliest_day", table, origin, key="course_earliest_csv")
+    tables.show_table("Earliest day", table, "earliest_day", origin, key="course_earliest_csv")
 
 
 def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
@@ -198,24 +189,11 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
             points[mine], fits, data.classes, unit=found.unit, counted=origin.counted, simulated=origin.simulated
         ),
         origin.file("dose_response"),
-        origin.csv(points[mine]),
+        origin.csv(points[mine].assign(unit=found.unit), "Doses"),
         key="dose_curve",
         alt="Ratio of each replicate against dose with the fitted curve of each fate",
     )
     table = curves[(curves["series"] == series) & np.isclose(curves["time_h"], hours, equal_nan=True)]
-    unit = f" {found.unit}" if found.unit else ""
-    shown = pd.DataFrame(
-        {
-            "Fate": [plain(name) for name in table["class"]],
-            "EC50": [f"{value:.3g}{unit}" if np.isfinite(value) else "" for value in table["ec50"]],
-            "95 % interval": tables.between(table["low"], table["high"], 1.0, ".3g"),
-            "At dose 0 (%)": [tables.points(value) for value in table["bottom"]],
-            "At high dose (%)": [tables.points(value) for value in table["top"]],
-            "p of the curve": [tables.p_word(value) for value in table["p"]],
-            "n": table["n"],
-            "Note": table["note"],
-        }
-    )
     if getattr(data, "shared", None) is not None:
         st.caption(f"The interval of EC50 and the p of the curve are {first_day_view.REPLICATES_ALONE}.")
-    tables.show_table(shown, "dose_curves", table, origin, key="dose_curves_csv")
+    tables.show_table("Dose curves", table, "dose_curves", origin, key="dose_curves_csv")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from nscweb.core.run_record import Run
@@ -14,7 +13,7 @@ from nscweb.services.context import App
 from nscweb.services.evaluate.label_audit import WORDS, AuditResult, audit_table, contradicted_cells, decide, decisions
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report import export
-from nscweb.ui import jobs, show
+from nscweb.ui import dataframes, jobs, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.evaluate import cached_parts
 from nscweb.ui.text import count, percent, when
@@ -65,29 +64,24 @@ def _noise(found: AuditResult) -> None:
         "fit count here too.",
     )
     table = found.audit.noise
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "Label": table["label"],
-                "Fits better": table["better_fits"],
-                "Cells": [
-                    f"{cells:,} of {sure:,} sure ({held:,} labelled so)"
-                    for cells, sure, held in zip(
-                        table["cells"], table["sure_cells_of_label"], table["cells_of_label"], strict=True
-                    )
-                ],
-                "Share of the sure cells": [
-                    f"{100 * value:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
-                    for value, low, high in zip(table["share_of_label"], table["low"], table["high"], strict=True)
-                ],
-            }
+    dataframes.show_frame(
+        table,
+        "Contradicted labels",
+        (
+            "label",
+            "suggested_class",
+            "cells",
+            "sure_cells_of_label",
+            "cells_of_label",
+            "share_of_sure_percent",
+            "low_percent",
+            "high_percent",
         ),
-        hide_index=True,
     )
-    st.caption(f"Brackets: 95 %, {found.audit.label}.")
+    st.caption(f"Low and high: 95 %, {found.audit.label}.")
     st.download_button(
         "Contradicted labels by class (CSV)",
-        export.figure_csv(table),
+        export.run_csv(table, "Contradicted labels", found.run),
         file_name=f"{_file(found)}_noise.csv",
         mime="text/csv",
         icon=":material/table:",
@@ -134,7 +128,7 @@ def _gallery(app: App, found: AuditResult) -> None:
     )
     st.download_button(
         f"{count(found.contradicted, 'contradicted cell')} with decisions (CSV)",
-        export.figure_csv(audit_table(found, decided)),
+        export.run_csv(audit_table(found, decided), "Labels", found.run),
         file_name=f"{_file(found)}.csv",
         mime="text/csv",
         icon=":material/table:",

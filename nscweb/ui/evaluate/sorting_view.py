@@ -86,7 +86,7 @@ def draw(app: App, result: Evaluation) -> None:
     )
     simulated = result.run.provenance.simulated_cells
     name = f"{result.run.run_id}_sorting" + ("_simulated" if simulated else "")
-    data = export.figure_csv(sorting_table(curve).assign(mark=result.mark))
+    data = export.run_csv(sorting_table(curve).assign(mark=result.mark), "Sorting", result.run)
     left, right = st.columns(2)
     with left:
         figures.show_figure(
