@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from nscweb.core.errors import WrongUse
 from nscweb.core.flags import pack, unpack
 from nscweb.core.run_record import Run
+from nscweb.services.kept import kept
+from nscweb.services.predict.run_cells import run_key
 from nscweb.services.predict.runs import get_run, prediction_table, study_of
 
 if TYPE_CHECKING:
@@ -93,6 +95,7 @@ class GalleryPage:
     left_out: int = 0
 
 
+@kept(24, run_key)
 def gallery(
     app: App, run: Run | str, chosen: CellFilter | None = None, *, limit: int = 48, offset: int = 0
 ) -> GalleryPage:

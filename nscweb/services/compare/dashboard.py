@@ -14,8 +14,9 @@ from nscweb.core.flags import FLAGS
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
 from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
+from nscweb.services.kept import kept
 from nscweb.services.predict.controls import filtered_cells
-from nscweb.services.predict.run_cells import run_cells
+from nscweb.services.predict.run_cells import cells_key, run_cells
 from nscweb.services.predict.runs import class_scheme, get_run, sheet_changed, study_of
 from nscweb.services.study.gates import gates_changed
 
@@ -116,6 +117,12 @@ def warnings_of(app: App, run: Run | str, names: Collection[str] | None = None) 
         sentences.append(GATES_CHANGED)
     sentences += [said for said in (left_out_sentence(app, found), mixed_doses(app, found)) if said]
     return tuple(sentences)
+
+
+@kept(16, cells_key)
+def options_of(app: App, run: Run | str) -> FilterOptions:
+    """What a run can be filtered by."""
+    return filter_options(run_cells(app, run))
 
 
 def filter_options(cells: CellScores) -> FilterOptions:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from threading import Lock
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.services.kept import kept
 from nscweb.services.predict.controls import filtered_cells
 from nscweb.services.predict.run_cells import cells_key, run_cells
 from nscweb.services.predict.runs import get_run
@@ -20,30 +20,18 @@ if TYPE_CHECKING:
 
 BINS = 20
 SCORE_COLUMNS = ("group", "time_h", "class", "low", "high", "cells")
-_KEPT = 12
-_kept: OrderedDict[tuple[object, ...], pd.DataFrame] = OrderedDict()
-_lock = Lock()
 
 
+def _key(app: App, run: Run | str, filters: Filters | None = None) -> Hashable:
+    return (cells_key(app, run), filters or Filters())
+
+
+@kept(12, _key)
 def score_bins(app: App, run: Run | str, filters: Filters | None = None) -> pd.DataFrame:
     """Cells per bin of their score: columns `SCORE_COLUMNS`, for every group, time point and class."""
     found, chosen = get_run(app, run), filters or Filters()
-    key = (cells_key(app, found), chosen)
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    made = _count(app, found, chosen)
-    with _lock:
-        _kept[key] = made
-        while len(_kept) > _KEPT:
-            _kept.popitem(last=False)
-    return made
-
-
-def _count(app: App, run: Run, filters: Filters) -> pd.DataFrame:
-    cells = run_cells(app, run)
-    keep, _ = filtered_cells(app, run, filters)
+    cells = run_cells(app, found)
+    keep, _ = filtered_cells(app, found, chosen)
     keys = list(zip(cells.groups, np.nan_to_num(cells.times_h, nan=-1.0).tolist(), strict=True))
     names = sorted(set(keys))
     place = np.array([names.index(key) for key in keys], np.int64)[cells.sample[keep]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import pandas as pd
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.run_record import Run
+from nscweb.services.kept import kept, table_mark
+from nscweb.services.predict.run_cells import cells_key
 from nscweb.services.predict.runs import get_run, study_of
 
 if TYPE_CHECKING:
@@ -93,6 +96,19 @@ def default_control(app: App, run: Run | str) -> str | None:
     return marked.pop() if len(marked) == 1 else None
 
 
+def _key(
+    app: App,
+    run: Run | str,
+    rows: pd.DataFrame,
+    settings: TestSettings,
+    shared: SharedError | None = None,
+    hidden: pd.DataFrame | None = None,
+) -> Hashable:
+    """The control comes from the sample sheet, so the sheet is part of it."""
+    return (cells_key(app, run), table_mark(rows), settings, shared, table_mark(hidden))
+
+
+@kept(24, _key)
 def statistics_of(
     app: App,
     run: Run | str,

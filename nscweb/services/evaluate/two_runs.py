@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +17,8 @@ from nscweb.core.run_record import Run
 from nscweb.services.cells.cells import GalleryCell, gallery_cells
 from nscweb.services.evaluate.counts_and_curves import training_overlap
 from nscweb.services.evaluate.evaluate import evaluated_rows
+from nscweb.services.kept import kept
+from nscweb.services.predict.run_cells import run_key
 from nscweb.services.predict.runs import class_scheme, get_run, list_runs, prediction_table
 
 if TYPE_CHECKING:
@@ -70,6 +73,11 @@ def others_of(app: App, run: Run) -> list[Run]:
     return [other for other in runs if set(other.class_names) == wanted]
 
 
+def _key(app: App, first: Run | str, second: Run | str, *, seed: int = 0) -> Hashable:
+    return (run_key(app, first), run_key(app, second), seed)
+
+
+@kept(6, _key)
 def compare_models(app: App, first: Run | str, second: Run | str, *, seed: int = 0) -> ModelComparison:
     """Compare two runs of a study on the cells of known class that both predicted.
 
