@@ -13,7 +13,6 @@ from nscweb.core.run_record import Run
 from nscweb.services.compare.doses import doses_of
 from nscweb.services.compare.group_lights import worst_light
 from nscweb.services.kept import kept, table_mark
-from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
     from nscweb.evaluation.groups.dose_response import DoseCurve
@@ -131,7 +130,7 @@ def _with_own_intervals(course: pd.DataFrame, groups: pd.DataFrame | None) -> pd
 
 
 def _dose_key(app: App, run: Run | str, samples: pd.DataFrame) -> Hashable:
-    return (get_run(app, run).run_id, table_mark(samples), repr(doses_of(app, run)))
+    return (table_mark(samples), repr(doses_of(app, run)))
 
 
 @kept(12, _dose_key)

@@ -12,8 +12,8 @@ from nscweb.core.errors import ModelError
 from nscweb.core.run_record import Run
 from nscweb.services.compare.honest_scores import known_cells, mark_of
 from nscweb.services.kept import kept
-from nscweb.services.predict.controls import filtered_cells
-from nscweb.services.predict.run_cells import cells_key, run_cells
+from nscweb.services.predict.run_cells import cells_key
+from nscweb.services.predict.run_sums import counted_sums
 from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
@@ -104,9 +104,8 @@ def _key(app: App, run: Run, used: Filters, method: str, known: HeldOut | None) 
 def _estimated(app: App, run: Run, used: Filters, method: str, known: HeldOut | None) -> Estimates:
     from nscweb.evaluation.ratios.corrected import estimate
 
-    keep, _ = filtered_cells(app, run, used)
-    cells = run_cells(app, run)
-    return estimate(cells if bool(keep.all()) else cells.take(np.flatnonzero(keep)), known, method)
+    sums, _ = counted_sums(app, run, used, method == "em")
+    return estimate(sums, known, method)
 
 
 def group_estimates_of(app: App, run: Run | str, filters: Filters | None = None, method: str = "pacc") -> pd.DataFrame:

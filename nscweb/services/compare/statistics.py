@@ -12,7 +12,6 @@ import pandas as pd
 from nscweb.core.errors import WrongUse
 from nscweb.core.run_record import Run
 from nscweb.services.kept import kept, table_mark
-from nscweb.services.predict.run_cells import cells_key
 from nscweb.services.predict.runs import get_run, study_of
 
 if TYPE_CHECKING:
@@ -104,8 +103,9 @@ def _key(
     shared: SharedError | None = None,
     hidden: pd.DataFrame | None = None,
 ) -> Hashable:
-    """The control comes from the sample sheet, so the sheet is part of it."""
-    return (cells_key(app, run), table_mark(rows), settings, shared, table_mark(hidden))
+    """With the control of the sample sheet where none was chosen."""
+    control = default_control(app, run) if settings.control is None and not settings.pairs else None
+    return (table_mark(rows), settings, control, shared, table_mark(hidden))
 
 
 @kept(24, _key)

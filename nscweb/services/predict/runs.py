@@ -114,6 +114,11 @@ def sheet_changed(app: App, run: Run) -> bool:
     return study is not None and kept is not None and kept != sheet_digest(study.samples)
 
 
+def missing_table(run: Run) -> StoreError:
+    """The error for a run whose prediction table is not there."""
+    return StoreError(f"The prediction table of run {run.run_id} is missing.", "Predict the study again.")
+
+
 def prediction_table(app: App, run: Run | str) -> pd.DataFrame:
     """The prediction table of a run (columns of core.predictions), one row per cell.
 
@@ -129,9 +134,7 @@ def prediction_table(app: App, run: Run | str) -> pd.DataFrame:
     try:
         stamp = path.stat().st_mtime_ns
     except OSError as error:
-        raise StoreError(
-            f"The prediction table of run {found.run_id} is missing.", "Predict the study again."
-        ) from error
+        raise missing_table(found) from error
     table = _read(path, stamp)
     study = study_of(app, found)
     if study is None:
