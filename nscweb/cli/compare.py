@@ -28,8 +28,11 @@ def compare(
         ),
     ] = "",
     control: Annotated[
-        str, typer.Option("--control", help="Group that the others are tested against; without it every pair.")
-    ] = "",
+        str | None,
+        typer.Option(
+            "--control", help='Group that the others are tested against; "" for every pair; else that of the sheet.'
+        ),
+    ] = None,
     method: Annotated[
         str, typer.Option("--method", help="pacc, acc or em (corrected), or naive (counted labels).")
     ] = "pacc",

@@ -17,6 +17,7 @@ from nscweb import __version__
 from nscweb.core.card import CardEntry, ModelCard
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.progress import Progress, no_progress
+from nscweb.core.rules import DIFFERENCE, MARGIN
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.evaluation.ratios.cell_filters import Filters
@@ -112,8 +113,8 @@ def report_data(
     *,
     fate: str = "",
     time_h: float | None = None,
-    margin: float = 0.05,
-    difference: float = 0.10,
+    margin: float = MARGIN,
+    difference: float = DIFFERENCE,
     parts: bool = False,
     progress: Progress = no_progress,
 ) -> ReportData:
@@ -131,8 +132,7 @@ def report_data(
     """
     from nscweb.services.predict.runs import model_of_run
 
-    against = (default_control(app, run) or "") if control is None else control
-    found = comparison(app, get_run(app, run), filters, method, against, adjust)
+    found = comparison(app, get_run(app, run), filters, method, control, adjust)
     if control and found.control != control:
         raise WrongUse(f"No counted cell is of the group {control!r}.", "Name a group of the sample sheet.")
     if fate and fate not in found.classes.names:

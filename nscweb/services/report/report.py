@@ -13,6 +13,7 @@ import pandas as pd
 from nscweb.core.card import card_to_dict
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import Progress, no_progress
+from nscweb.core.rules import DIFFERENCE, MARGIN
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import Filters
@@ -63,8 +64,8 @@ def write_report(
     adjust: str = "holm",
     fate: str = "",
     time_h: float | None = None,
-    margin: float = 0.05,
-    difference: float = 0.10,
+    margin: float = MARGIN,
+    difference: float = DIFFERENCE,
     cells: bool = True,
     progress: Progress = no_progress,
 ) -> Path:

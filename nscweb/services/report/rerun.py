@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.card import CardEntry
-from nscweb.core.errors import ModelNotFound, StudyNotFound
+from nscweb.core.errors import ModelNotFound, StudyNotFound, WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.models import list_models
+from nscweb.services.predict.fast_here import require_fast
 from nscweb.services.report.content import report_data
 from nscweb.services.report.origin import filters_from_dict
 from nscweb.services.report.parts import ALSO_COMPARED, COMPARED
@@ -110,8 +111,8 @@ def rerun(
     entry = _model(app, made)
     counting = made["counting"]
     chosen = (filters_from_dict(made["filters"]), counting["asked"], counting["control"], counting["adjust"])
+    mode, not_fast = _mode(app, entry, made, device, progress)
     with same_inputs(app, study, made) as (beside, its_study):
-        mode: Mode = "fast" if made["settings"].get("mode") == "fast" else "exact"
         run = predict_study(beside, its_study, str(entry.folder), progress=progress, device=device, mode=mode)
         more = [name for name in ALSO_COMPARED if name in stated.tables]
         asked = made.get("asked", {})
@@ -126,10 +127,23 @@ def rerun(
             write_report(
                 beside, run, "zip", out, filters=filters, method=method, control=control, adjust=adjust, **about
             )
-    reasons = _reasons(stated, run, study)
+    reasons = (*not_fast, *_reasons(stated, run, study))
     return RerunResult(
         made["study"], f"{run.model} {run.provenance.model_version}", made["run"], checks, reasons, run.cells
     )
+
+
+def _mode(
+    app: App, entry: CardEntry, made: dict[str, Any], device: str, progress: Progress
+) -> tuple[Mode, tuple[str, ...]]:
+    """The mode of a report, and why it is another one here: fast mode is not offered on every machine."""
+    if made["settings"].get("mode") != "fast":
+        return "exact", ()
+    try:
+        require_fast(app, entry, device, progress)
+    except WrongUse as error:
+        return "exact", (f"The report was made in fast mode, this one in exact mode. {error.what}",)
+    return "fast", ()
 
 
 def _study(app: App, made: dict[str, Any]) -> Study:
