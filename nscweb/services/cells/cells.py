@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -95,7 +96,13 @@ class GalleryPage:
     left_out: int = 0
 
 
-@kept(24, run_key)
+def page_key(app: App, run: Run | str, *asked: Hashable, **named: Hashable) -> Hashable:
+    """Key of what shows cells of a run: with the size of their pixels, which the scale bar needs."""
+    study = study_of(app, get_run(app, run))
+    return (run_key(app, run, *asked, **named), study and study.pixel_size_um)
+
+
+@kept(24, page_key)
 def gallery(
     app: App, run: Run | str, chosen: CellFilter | None = None, *, limit: int = 48, offset: int = 0
 ) -> GalleryPage:

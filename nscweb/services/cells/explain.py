@@ -19,9 +19,8 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.run_record import Run
-from nscweb.services.cells.cells import CellFilter, GalleryCell, gallery_cells, matching_rows
+from nscweb.services.cells.cells import CellFilter, GalleryCell, gallery_cells, matching_rows, page_key
 from nscweb.services.kept import kept
-from nscweb.services.predict.run_cells import run_key
 from nscweb.services.predict.runs import get_run, model_of_run, prediction_table, study_of
 from nscweb.services.study.pixels import images_of
 
@@ -166,7 +165,7 @@ def _key(
     classifier: Classifier | None = None,
 ) -> Hashable:
     """None with a loaded model: whoever brings one goes through many cells, each once."""
-    return None if classifier else run_key(app, run, tuple(cell_ids), class_name, method, alpha)
+    return None if classifier else page_key(app, run, tuple(cell_ids), class_name, method, alpha)
 
 
 @kept(24, _key)
