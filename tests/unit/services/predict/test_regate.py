@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
 from asked import predict_study, run_zip
@@ -12,16 +13,18 @@ from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import simulated_study
 
-from nscweb.core.flags import flag
+from nscweb.core.flags import LEFT_OUT, flag
 from nscweb.core.gates import DEFAULT_GATES
 from nscweb.core.plain import to_plain
 from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.evaluation.ratios.sample_sums import sample_sums
 from nscweb.inference.classifier import Classifier
 from nscweb.services.compare.dashboard import GATES_CHANGED, dashboard_data, warnings_of
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import metrics_dict, write_evaluation
-from nscweb.services.predict import predict
+from nscweb.services.predict import predict, run_sums
 from nscweb.services.predict.predict import run_for
+from nscweb.services.predict.run_cells import run_cells
 from nscweb.services.predict.runs import list_runs, prediction_table, table_version
 from nscweb.services.report.export import tables
 from nscweb.services.study.gates import gates_changed, gates_of_run, set_gates
@@ -57,6 +60,24 @@ def test_scores_are_kept_and_the_result_equals_a_fresh_run(studied, tmp_path, mo
     small = prediction_table(app, second)["flags"].to_numpy() & flag("size").bit
     assert small.any()
     assert not (prediction_table(app, first)["flags"].to_numpy() & flag("size").bit).any()
+
+
+def test_sums_are_those_of_the_gates_of_their_run(studied, monkeypatch):
+    """They are written by either way to a run, are never made again, and other gates touch no finished run."""
+    app, study = studied
+    first = predict_study(app, study.name, "random")
+    before = run_sums.run_sums(app, first)
+    set_gates(app, study.name, CHOSEN)
+    second = predict_study(app, study.name, "random")
+    monkeypatch.setattr(run_sums, "make_sums", lambda *_: pytest.fail("sums were made again"))
+    for run in (first, second):
+        stored = run_sums.run_sums(app, run)
+        again = sample_sums(run_cells(app, run), LEFT_OUT)
+        np.testing.assert_array_equal(stored.labels, again.labels)
+        np.testing.assert_array_equal(stored.outer, again.outer)
+        np.testing.assert_array_equal(stored.dropped, again.dropped)
+    np.testing.assert_array_equal(run_sums.run_sums(app, first).labels, before.labels)
+    assert run_sums.run_sums(app, second).labels.sum() < before.labels.sum()
 
 
 def test_the_same_gates_again_mean_a_real_prediction(studied, monkeypatch):
