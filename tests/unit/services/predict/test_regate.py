@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from asked import predict_study, run_zip
-from predicted import fresh_app, predicted
+from predicted import fresh_app, predicted, predicted_app
 from random_models import write_random_model
 from small_studies import simulated_study
 
@@ -33,14 +33,19 @@ CHOSEN = DEFAULT_GATES.changed(area_low=150.0, focus=0.9)
 
 
 @pytest.fixture
+def predicted_study(tmp_path):
+    """A study of one's own with a run under the default gates."""
+    return predicted_app(tmp_path / "one", cells=60)
+
+
+@pytest.fixture
 def studied(tmp_path):
     app = fresh_app(tmp_path / "one")
     return app, simulated_study(app, cells=60)
 
 
-def test_scores_are_kept_and_the_result_equals_a_fresh_run(studied, tmp_path, monkeypatch):
-    app, study = studied
-    first = predict_study(app, study.name, "random")
+def test_scores_are_kept_and_the_result_equals_a_fresh_run(predicted_study, tmp_path, monkeypatch):
+    app, study, first = predicted_study
     set_gates(app, study.name, CHOSEN)
     with monkeypatch.context() as patch:
         patch.setattr(Classifier, "__init__", lambda *_, **__: pytest.fail("the network was loaded"))
@@ -94,9 +99,8 @@ def test_the_same_gates_again_mean_a_real_prediction(studied, monkeypatch):
 
 
 @pytest.mark.parametrize("change", ["sheet", "weights", "cells", "table"])
-def test_anything_else_that_differs_means_a_real_prediction(studied, change):
-    app, study = studied
-    first = predict_study(app, study.name, "random")
+def test_anything_else_that_differs_means_a_real_prediction(predicted_study, change):
+    app, study, first = predicted_study
     set_gates(app, study.name, CHOSEN)
     model = "random"
     if change == "sheet":
@@ -133,9 +137,8 @@ def test_a_prediction_that_was_killed_is_not_resumed_under_other_gates(studied, 
     assert (prediction_table(app, run)["flags"].to_numpy() & flag("size").bit).any()
 
 
-def test_run_for_follows_the_gates_of_the_study(studied):
-    app, study = studied
-    first = run_for(app, study.name, "random")
+def test_run_for_follows_the_gates_of_the_study(predicted_study):
+    app, study, first = predicted_study
     assert run_for(app, study.name, "random").run_id == first.run_id
     set_gates(app, study.name, CHOSEN)
     second = run_for(app, study.name, "random")
@@ -145,9 +148,8 @@ def test_run_for_follows_the_gates_of_the_study(studied):
     assert len(list_runs(app, study.name)) == 2
 
 
-def test_dashboard_and_evaluation_warn_when_the_gates_changed_after_the_run(studied):
-    app, study = studied
-    run = predict_study(app, study.name, "random")
+def test_dashboard_and_evaluation_warn_when_the_gates_changed_after_the_run(predicted_study):
+    app, study, run = predicted_study
     before = table_version(app, run)
     assert GATES_CHANGED not in warnings_of(app, run)
     set_gates(app, study.name, CHOSEN)
@@ -160,9 +162,9 @@ def test_dashboard_and_evaluation_warn_when_the_gates_changed_after_the_run(stud
     assert GATES_CHANGED in warnings_of(app, run)
 
 
-def test_cells_outside_the_gates_are_behind_no_number(studied):
-    app, study = studied
-    before = dashboard_data(app, predict_study(app, study.name, "random"))
+def test_cells_outside_the_gates_are_behind_no_number(predicted_study):
+    app, study, run = predicted_study
+    before = dashboard_data(app, run)
     judged = evaluate_run(app, before.run)
     set_gates(app, study.name, DEFAULT_GATES.changed(area_low=150.0))
     after = dashboard_data(app, predict_study(app, study.name, "random"))
@@ -193,9 +195,8 @@ def test_every_export_names_the_gates(studied, tmp_path):
         assert said in paths[name].read_text("utf-8"), name
 
 
-def test_the_sentence_of_an_export_follows_its_filters(studied):
-    app, study = studied
-    run = predict_study(app, study.name, "random")
+def test_the_sentence_of_an_export_follows_its_filters(predicted_study):
+    app, _, run = predicted_study
     files = tables(app, run, Filters(exclude_flags=("blurred",)))
     assert "cut by the frame (more" not in files["provenance.json"].decode("utf-8")
     assert "out of focus (below" in files["provenance.json"].decode("utf-8")
