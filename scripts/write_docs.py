@@ -57,7 +57,7 @@ def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 def _option(option: Any) -> str:
     names = " / ".join([*option.opts, *option.secondary_opts])
-    value = "" if option.is_flag else f" {option.name.upper()}"
+    value = "" if option.is_flag else f" {option.opts[-1].strip('-').replace('-', '_').upper()}"
     default = option.default
     shown = not option.is_flag and isinstance(default, str | int | float) and default not in ("", None)
     return f"`{names}{value}`" + (f" ({default})" if shown else "")

@@ -10,6 +10,7 @@ import typer
 
 from nscweb.cli.console import AsJson, DataDir, Name, running
 from nscweb.core.errors import WrongUse
+from nscweb.core.plain import to_plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ def gates(
         imported, kept = int(table["imported"].sum()), int(table["kept"].sum())
         result = {
             "study": study.name,
-            "gates": wanted.as_dict(),
+            "gates": to_plain(wanted),
             "digest": wanted.digest(),
             "sentence": wanted.sentence(),
             "changed": wanted.digest() != now.digest(),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from app_walk import LABELLED, PLAIN, Walk
+from asked import predict_study
 from random_models import write_random_model
 from small_studies import simulated_study
 from streamlit.testing.v1 import AppTest
@@ -15,7 +16,6 @@ from streamlit.testing.v1 import AppTest
 from nscweb import settings
 from nscweb.jobs import supervisor
 from nscweb.services.context import App, open_app
-from nscweb.services.predict.predict import predict_study
 from nscweb.settings import Settings
 
 

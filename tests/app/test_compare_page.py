@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from app_walk import Walk, is_healthy, texts
+from asked import report_data
 from drawn_runs import drawn_run
 
 from nscweb.core.run_record import Run
@@ -15,7 +16,7 @@ from nscweb.figures.group_data import difference_data
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.context import App
 from nscweb.services.report import export
-from nscweb.services.report.content import figure_tables, report_data
+from nscweb.services.report.content import figure_tables
 from nscweb.ui.compare.tabs import TABS
 
 SHARES = {

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 from app_walk import Walk, is_healthy, texts
+from asked import write_report
 from drawn_runs import drawn_run
 
 from nscweb.core.run_record import Run
@@ -20,7 +21,6 @@ from nscweb.services.context import App
 from nscweb.services.predict.controls import use_controls
 from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.parts import BY_NAME, PARTS
-from nscweb.services.report.report import write_report
 from nscweb.services.report.rerun_compare import _apart, _plain
 from nscweb.ui import figures
 from nscweb.ui.compare.tabs import TABS

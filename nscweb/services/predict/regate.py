@@ -13,6 +13,7 @@ import pandas as pd
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import StoreError
 from nscweb.core.gates import Gates
+from nscweb.core.plain import to_plain
 from nscweb.core.progress import Progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
@@ -68,7 +69,7 @@ def regate(app: App, study: Study, card: ModelCard, gates: Gates, scores_key: st
 
 def gates_as_extra(gates: Gates) -> dict[str, object]:
     """What a run keeps about the gates that its flags were made with."""
-    return {"gates": gates.as_dict(), "gates_digest": gates.digest(), "gates_sentence": gates.sentence()}
+    return {"gates": to_plain(gates), "gates_digest": gates.digest(), "gates_sentence": gates.sentence()}
 
 
 def _made_of(run: Run) -> tuple[object, ...]:

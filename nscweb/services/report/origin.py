@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import NscwebError
+from nscweb.core.plain import to_plain
 from nscweb.core.run_record import Run
 from nscweb.core.samples import sample_as_dict
 from nscweb.core.timepoint import TimePoint
@@ -40,7 +41,7 @@ def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "run": run.run_id,
-        **run.provenance.as_dict(),
+        **to_plain(run.provenance),
         "created_utc": run.created_utc,
         "cells": run.cells,
         "not_predicted": run.extra.get("not_predicted", 0),
@@ -50,11 +51,11 @@ def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
         "fitness": list(run.extra.get("fitness", ())),
         "brightfield": run.extra.get("channel", ""),
         "pixel_size_um": run.extra.get("pixel_size_um"),
-        "filters": filters_as_dict(filters),
+        "filters": to_plain(filters),
         "filters_in_words": filters_words(filters),
         "entered_counts": entered_counts(app, run),
         "gates": {
-            "limits": gates.as_dict(),
+            "limits": to_plain(gates),
             "digest": gates.digest(),
             "sentence": gates.sentence(filters.exclude_flags),
             "changed_after_run": gates_changed(app, run),
@@ -96,25 +97,3 @@ def filters_words(filters: Filters) -> str:
     if filters.min_confidence > 0:
         said.append(f"cells with a confidence of at least {filters.min_confidence:g} (counted labels only)")
     return f"only {'; '.join(said)}" if said else "none: all groups, times and replicates"
-
-
-def filters_as_dict(filters: Filters) -> dict[str, Any]:
-    """Ready for JSON."""
-    return {
-        "groups": list(filters.groups),
-        "times_h": list(filters.times_h),
-        "replicates": list(filters.replicates),
-        "min_confidence": filters.min_confidence,
-        "exclude_flags": list(filters.exclude_flags),
-    }
-
-
-def filters_from_dict(data: dict[str, Any]) -> Filters:
-    """Inverse of `filters_as_dict`."""
-    return Filters(
-        groups=tuple(str(name) for name in data.get("groups", ())),
-        times_h=tuple(float(hours) for hours in data.get("times_h", ())),
-        replicates=tuple(str(name) for name in data.get("replicates", ())),
-        min_confidence=float(data.get("min_confidence", 0.0)),
-        exclude_flags=tuple(str(name) for name in data.get("exclude_flags", ())),
-    )

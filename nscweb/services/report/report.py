@@ -6,7 +6,7 @@ import hashlib
 import json
 import zipfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal, get_args
+from typing import IO, TYPE_CHECKING
 
 import pandas as pd
 
@@ -15,8 +15,6 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
-from nscweb.evaluation.ratios.cell_filters import Filters
-from nscweb.services.compare.comparison import DEFAULT_METHOD
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.predict.runs import get_run
 from nscweb.services.report.column_notes import UNITS, family_notes, meanings_frame
@@ -25,6 +23,7 @@ from nscweb.services.report.export import cells_frame, figure_csv, stated
 from nscweb.services.report.figure_data import DRAWN_FROM, FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.parts import BY_NAME, PARTS
+from nscweb.services.report.request import FORMS, ReportRequest
 from nscweb.services.report.sample_tables import meanings
 from nscweb.services.report.scope import analysed, counted_words
 from nscweb.services.report.workbook_sheets import choices
@@ -32,8 +31,6 @@ from nscweb.services.report.workbook_sheets import choices
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-ReportForm = Literal["html", "xlsx", "fcs", "fcs-one", "pop", "cells", "zip"]
-FORMS: tuple[str, ...] = get_args(ReportForm)
 ENDINGS: dict[str, str] = {
     "html": "_report.html",
     "xlsx": "_report.xlsx",
@@ -52,29 +49,12 @@ _NOT_STATED = ("Sample sheet",)
 
 
 def write_report(
-    app: App,
-    run: Run | str,
-    form: str,
-    out: Path,
-    *,
-    filters: Filters | None = None,
-    method: str = DEFAULT_METHOD,
-    control: str | None = None,
-    adjust: str = "holm",
-    fate: str = "",
-    time_h: float | None = None,
-    margin: float = 0.05,
-    difference: float = 0.10,
-    cells: bool = True,
-    progress: Progress = no_progress,
+    app: App, run: Run | str, request: ReportRequest, out: Path, *, progress: Progress = no_progress
 ) -> Path:
-    """Write the report of a run in one form; arguments as in `report_data`.
+    """Write the report of a run in one form.
 
     Args:
-        form: one of `FORMS`: ``html``, ``xlsx``, ``fcs`` (a zip with a file per sample), ``fcs-one`` (one file),
-            ``pop`` (a zip), ``cells`` (CSV) or ``zip`` (everything).
         out: path of the file; its folder is made.
-        cells: the workbook gets one row per cell.
 
     Raises:
         WrongUse: there is no such form, method or adjustment.
@@ -86,6 +66,7 @@ def write_report(
     from nscweb.services.report.workbook_sheets import write_xlsx
     from nscweb.store.files import atomic_write
 
+    form, filters = request.form, request.filters
     if form not in FORMS:
         raise WrongUse(f"There is no report in the form {form!r}.", f"There are: {', '.join(FORMS)}.")
     found = get_run(app, run)
@@ -102,42 +83,16 @@ def write_report(
             _write_cells(cells_frame(app, found, filters), stream, progress)
         else:
             progress(0, 2, "Counting and comparing")
-            data = report_data(
-                app,
-                found,
-                filters,
-                method,
-                control,
-                adjust,
-                fate=fate,
-                time_h=time_h,
-                margin=margin,
-                difference=difference,
-                parts=form != "html",
-                progress=progress,
-            )
+            data = report_data(app, found, request, parts=form != "html", progress=progress)
             if form == "html":
                 progress(1, 2, "Writing the page")
                 stream.write(html_report(data).encode("utf-8"))
             elif form == "xlsx":
-                write_xlsx(app, data, stream, cells=cells, progress=progress)
+                write_xlsx(app, data, stream, cells=request.cells, progress=progress)
             else:
                 with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
                     _fill(app, data, archive, progress)
     return out
-
-
-def run_zip(
-    app: App, run: Run | str, out: Path | None = None, filters: Filters | None = None, progress: Progress = no_progress
-) -> Path:
-    """Write everything of a run into one zip and return its path.
-
-    Args:
-        out: path of the zip; None puts it into the folder of the run.
-    """
-    found = get_run(app, run)
-    path = out or app.folder.run_dir(found.run_id) / f"{found.run_id}.zip"
-    return write_report(app, found, "zip", path, filters=filters, progress=progress)
 
 
 def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progress) -> None:

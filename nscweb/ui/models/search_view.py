@@ -243,5 +243,5 @@ def _table(item: Search) -> pd.DataFrame:
 def _range_words(name: str) -> str:
     part = tune_space.SPACE[name]
     if isinstance(part, tune_space.Choices):
-        return f"{tune_space.WORDS[name]}: {', '.join(str(value) for value in part.values)}"
+        return f"{tune_space.WORDS[name]}: {', '.join(str(value) for value in part.choices)}"
     return plain(f"{tune_space.WORDS[name]}: {part.low:g} to {part.high:g}")

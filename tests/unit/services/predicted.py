@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+from asked import predict_study
 from random_models import write_random_model
 from small_studies import simulated_study
 
@@ -14,7 +15,6 @@ from nscweb.core.card import CardEntry
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.context import App, open_app
-from nscweb.services.predict.predict import predict_study
 from nscweb.settings import Settings
 
 CLOCK = "2026-01-02T03:04:05Z"

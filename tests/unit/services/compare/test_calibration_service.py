@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from asked import predict_study
 from known_model import drawn_cells, with_held_out
 from predicted import fresh_app
 from small_studies import simulated_study
@@ -16,7 +17,6 @@ from nscweb.evaluation.scores.reliability import reliabilities
 from nscweb.services.compare import honest_scores, honest_scores_words
 from nscweb.services.models import model_by_name
 from nscweb.services.predict import controls
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table, table_version
 
 

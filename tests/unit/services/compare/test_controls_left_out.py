@@ -7,6 +7,7 @@ import zipfile
 
 import pandas as pd
 import pytest
+from asked import predict_study, run_zip
 from predicted import fresh_app
 from small_studies import simulated_study
 
@@ -18,8 +19,7 @@ from nscweb.services.compare.honest_scores import sets_of
 from nscweb.services.compare.score_spread import score_bins
 from nscweb.services.compare.statistics import TestSettings, statistics_of
 from nscweb.services.predict import controls
-from nscweb.services.predict.predict import predict_study
-from nscweb.services.report import export, report
+from nscweb.services.report import export
 from nscweb.services.report.rerun import rerun
 from nscweb.services.report.sample_tables import samples_frame
 from nscweb.ui.predict.dashboard_view import samples_table
@@ -89,7 +89,7 @@ def test_tables_and_files_mark_them(made):
 
 def test_the_report_says_it_and_can_be_made_again(made, tmp_path):
     app, study, run, names, _ = made
-    path = report.run_zip(app, run, tmp_path / "report.zip")
+    path = run_zip(app, run, tmp_path / "report.zip")
     with zipfile.ZipFile(path) as archive:
         samples = pd.read_csv(io.BytesIO(archive.read("samples.csv")))
         said = archive.read("README.txt").decode("utf-8")

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from asked import predict_study
 from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import simulated_study
@@ -41,7 +42,6 @@ from nscweb.services.evaluate.two_runs import (
     run_or_model,
     write_comparison,
 )
-from nscweb.services.predict.predict import predict_study
 
 
 @pytest.fixture(scope="module")

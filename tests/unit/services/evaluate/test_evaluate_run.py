@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from asked import predict_study
 from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import add_study, simulated_study
@@ -15,7 +16,6 @@ from nscweb.core.flags import FLAG_NAMES
 from nscweb.core.samples import Sample
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import metrics_dict
-from nscweb.services.predict.predict import predict_study
 from nscweb.store.cell_files import CellFile
 
 

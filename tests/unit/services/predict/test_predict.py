@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from asked import predict_study
 from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import add_study, simulated_study
@@ -14,7 +15,7 @@ from nscweb.core.predictions import prediction_columns
 from nscweb.core.recipe import InputRecipe
 from nscweb.core.samples import Sample
 from nscweb.services.predict import predict
-from nscweb.services.predict.predict import predict_study, run_for
+from nscweb.services.predict.predict import run_for
 from nscweb.services.predict.runs import latest_run, list_runs, prediction_table, table_version
 
 

@@ -8,22 +8,23 @@ import zipfile
 
 import pandas as pd
 import pytest
+from asked import predict_study, run_zip
 from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import simulated_study
 
 from nscweb.core.flags import flag
 from nscweb.core.gates import DEFAULT_GATES
+from nscweb.core.plain import to_plain
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.inference.classifier import Classifier
 from nscweb.services.compare.dashboard import GATES_CHANGED, dashboard_data, warnings_of
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import metrics_dict, write_evaluation
 from nscweb.services.predict import predict
-from nscweb.services.predict.predict import predict_study, run_for
+from nscweb.services.predict.predict import run_for
 from nscweb.services.predict.runs import list_runs, prediction_table, table_version
 from nscweb.services.report.export import tables
-from nscweb.services.report.report import run_zip
 from nscweb.services.study.gates import gates_changed, gates_of_run, set_gates
 
 CHOSEN = DEFAULT_GATES.changed(area_low=150.0, focus=0.9)
@@ -163,7 +164,7 @@ def test_every_export_names_the_gates(studied, tmp_path):
     assert cells["gates"].unique().tolist() == [CHOSEN.brief()]
     assert "area >= 150 px" in CHOSEN.brief()
     made = json.loads(files["provenance.json"])["gates"]
-    assert made["limits"] == CHOSEN.as_dict()
+    assert made["limits"] == to_plain(CHOSEN)
     assert made["changed_after_run"] is False
     with zipfile.ZipFile(run_zip(app, run, tmp_path / "run.zip")) as archive:
         for name in ("README.txt", "samples.csv", "quality.csv"):

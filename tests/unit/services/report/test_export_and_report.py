@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from asked import predict_study, run_zip
 from predicted import fresh_app, predicted
 from small_studies import add_study, simulated_study
 
@@ -19,9 +20,7 @@ from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.dashboard import dashboard_data
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import write_evaluation
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.report.export import cells_csv, export_run, groups_csv, samples_csv
-from nscweb.services.report.report import run_zip
 
 
 def _read(data: bytes) -> pd.DataFrame:

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from asked import report_data, write_report
 from drawn_runs import drawn_held_out, drawn_run
 
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import ratios
 from nscweb.services.context import App
-from nscweb.services.report.content import ReportData, report_data
+from nscweb.services.report.content import ReportData
 from nscweb.services.report.html_numbers import interval
 from nscweb.services.report.html_report import html_report
 from nscweb.services.report.methods import methods_parts
-from nscweb.services.report.report import write_report
 
 DAY = 24.0
 # (group, time, replicate) -> astrocyte, oligodendrocyte, neuron
@@ -101,7 +101,7 @@ def methods(data: ReportData) -> dict[str, str]:
 
 
 def test_methods_count_within_the_samples_that_were_analysed(opened: App, run: Run) -> None:
-    data = report_data(opened, run, Filters(groups=("NT4", "NGF")))
+    data = report_data(opened, run, filters=Filters(groups=("NT4", "NGF")))
     said = methods(data)
     assert "images of 4,800 cells (12 samples; 2 inducer groups; time points 1 d, 5 d; " in said["Images and cells"]
     assert "Of 3 inducer groups, 2 were analysed (chosen by filter: NT4 and NGF)." in said["Images and cells"]
@@ -115,7 +115,7 @@ def test_methods_count_within_the_samples_that_were_analysed(opened: App, run: R
 
 
 def test_nobody_is_warned_of_a_sample_that_the_filter_took_away(opened: App, run: Run, tmp_path: Path) -> None:
-    data = report_data(opened, run, Filters(groups=("NT4", "NGF")))
+    data = report_data(opened, run, filters=Filters(groups=("NT4", "NGF")))
     assert "12 of 12 samples ● fits" in " ".join(data.found.sentences)
     assert len(data.tables["Fit"]) == len(data.tables["Funnel"]) == 12
     visible = html_report(data).partition("<script")[0]
@@ -132,7 +132,7 @@ def test_nobody_is_warned_of_a_sample_that_the_filter_took_away(opened: App, run
 
 
 def test_a_filter_by_confidence_leaves_the_cells_behind_corrected_ratios(opened: App, run: Run) -> None:
-    data = report_data(opened, run, Filters(min_confidence=0.9))
+    data = report_data(opened, run, filters=Filters(min_confidence=0.9))
     assert data.found.estimates.method == "pacc" and data.found.data.kept < 6912
     page = text_of(html_report(data))
     assert "6,912 of 7,200 cells counted in 18 samples" in page
@@ -140,7 +140,7 @@ def test_a_filter_by_confidence_leaves_the_cells_behind_corrected_ratios(opened:
     assert said in text_of(section(data, 1)) and said in methods(data)["Ratios"]
     assert "6,912 (96.0 %) entered the ratios" in methods(data)["Images and cells"]
     assert data.tables["Samples"]["cells"].sum() == 6912
-    naive = report_data(opened, run, Filters(min_confidence=0.9), "naive")
+    naive = report_data(opened, run, filters=Filters(min_confidence=0.9), method="naive")
     kept = naive.found.data.kept
     assert f"{kept:,} of 7,200 cells counted" in html_report(naive) and kept < 6912
     assert naive.tables["Samples"]["cells"].sum() == kept
@@ -162,6 +162,6 @@ def test_the_adjustment_and_who_chose_the_control_are_named(opened: App, run: Ru
         assert "NGF was chosen as the control for this report, out of 3 groups" in part
         assert "the sample sheet names none" in methods(data)["Statistics"]
         assert "before the results were seen" in methods(data)["Statistics"]
-    hidden = report_data(opened, run, Filters(groups=("NT4", "NGF")), fate="neuron", time_h=5 * DAY)
+    hidden = report_data(opened, run, filters=Filters(groups=("NT4", "NGF")), fate="neuron", time_h=5 * DAY)
     assert "for the 3 comparisons of neuron at day 5" in text_of(section(hidden, 1))
     assert "the adjustment of p values still counts" in text_of(section(hidden, 1))

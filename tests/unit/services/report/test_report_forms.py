@@ -13,6 +13,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from asked import predict_study, report_data, write_report
 from predicted import fresh_app, predicted
 from small_studies import add_study
 
@@ -23,14 +24,11 @@ from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.html_document import machine_part
 from nscweb.io.sheets.feature_tables import read_population
 from nscweb.services.predict.lights import lights_of
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table
-from nscweb.services.report.content import report_data
 from nscweb.services.report.export import cells_csv, with_header
 from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.origin import NOTICE, SIMULATED
 from nscweb.services.report.parts import ALSO_COMPARED, COMPARED, PARTS
-from nscweb.services.report.report import write_report
 from nscweb.services.report.rerun_compare import compare_tables
 from nscweb.services.report.rerun_folder import read_report
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+from asked import write_report
 from drawn_runs import drawn_held_out, drawn_run, grid
 from predicted import predicted
 
 from nscweb.services.compare import ratios
 from nscweb.services.context import App
-from nscweb.services.report.report import write_report
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,14 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from asked import predict_study, write_report
 from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, StudyNotFound
 from nscweb.services.compare.staining_counts import Count, set_counts
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.report.parts import COMPARED
-from nscweb.services.report.report import write_report
 from nscweb.services.report.rerun import rerun
 from nscweb.services.report.rerun_compare import compare_tables
 from nscweb.services.study.quality import get_gates, set_gates

@@ -10,12 +10,13 @@ from pathlib import Path
 import import_in_parts as parts
 import numpy as np
 import pytest
+from asked import import_study
 
 from nscweb.core.errors import DiskFull, JobCancelled, NscwebError
 from nscweb.io.decode import process_objects
 from nscweb.services.context import App
 from nscweb.services.study import import_chunks, import_pool, import_samples
-from nscweb.services.study.study import findings_of, get_study, import_study, list_studies
+from nscweb.services.study.study import findings_of, get_study, list_studies
 
 HERE = Path(__file__).parent
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from asked import predict_study
 from predicted import fresh_app
 from small_studies import add_study
 
 from nscweb.core.cells import CellImage
 from nscweb.core.errors import CardInvalid, ModelError, WrongUse
 from nscweb.core.samples import Sample
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table
 from nscweb.services.train.request import TrainRequest
 from nscweb.services.train.train import train_model
