@@ -52,7 +52,7 @@ def compare(
         compared = compare_groups(opened, chosen, request)
         found, wanted, hours = compared.found, compared.fate, compared.time_h
         said = answer_of(found, wanted, hours)
-        files = write_comparison(found, out) if out else {}
+        files = write_comparison(opened, found, out) if out else {}
         result = {
             "run": chosen.run_id,
             "fate": wanted,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,17 +41,8 @@ def neutral_table(table: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
-def csv_bytes(table: pd.DataFrame, provenance: Mapping[str, Any] | None = None) -> bytes:
-    """UTF-8 CSV with a header line, lines end in ``\\n``, numbers with all their digits, missing values empty.
-
-    Args:
-        table: written without its index.
-        provenance: put in front as lines ``# key: value`` (skip them with ``comment="#"`` in pandas).
-    """
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """UTF-8 CSV of a table without its index: one header line, lines end in ``\\n``, missing values empty."""
     stream = io.StringIO()
-    for key, value in (provenance or {}).items():
-        line = f"# {key}: {value}".replace("\r", " ").replace("\n", " ")
-        # A comma or quote would break the line into columns, so the line is one quoted field where needed.
-        stream.write('"' + line.replace('"', '""') + '"\n' if any(mark in line for mark in ',";') else line + "\n")
     neutral_table(table).to_csv(stream, index=False, lineterminator="\n")
     return stream.getvalue().encode("utf-8")

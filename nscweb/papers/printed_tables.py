@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
+from nscweb.core.columns import heading
 from nscweb.files.figure_files import figure_markup, plotly_program
 from nscweb.files.html_document import render
+from nscweb.files.outgoing import MadeBy, outgoing
 
 SIMULATED = "SIMULATED"
 PLAIN_NAMES: dict[str, str] = {
@@ -36,7 +38,7 @@ class Piece:
 
     Attributes:
         name: of its files, without ending. title, caption: plain text. table: for the CSV, all digits. shown: the
-        same for reading, text; None shows `table`. figure: may be None.
+        same for reading, text; None shows `table`. figure: may be None. kind: key of `core.column_names.INSIDE`.
     """
 
     name: str
@@ -45,6 +47,22 @@ class Piece:
     table: pd.DataFrame
     shown: pd.DataFrame | None = None
     figure: go.Figure | None = None
+    kind: str = "Paper"
+
+    def leaving(self, made: MadeBy | None = None) -> pd.DataFrame:
+        """The table as its file has it, see `files.outgoing`."""
+        return outgoing(self.table.rename(columns=_compared_names(self.table)), self.kind, made)
+
+
+def _compared_names(table: pd.DataFrame) -> dict[str, str]:
+    """What the columns of `compared` are called in a file: ``accuracy low`` -> ``accuracy_ours_low``."""
+    names: dict[str, str] = {}
+    for column in (str(name) for name in table.columns):
+        figure = column.removesuffix(" paper")
+        if figure != column and figure in table:
+            names |= {figure: f"{figure}_ours", column: f"{figure}_paper", f"{column} sd": f"{figure}_paper_sd"}
+            names |= {f"{figure} {end}": f"{figure}_ours_{end}" for end in ("low", "high", "sd")}
+    return names
 
 
 def paper_number(
@@ -168,6 +186,7 @@ def report_page(title: str, lines: Sequence[str], pieces: Sequence[Piece], warni
 def _drawn(piece: Piece, place: int) -> dict[str, Any]:
     """A piece as the template takes it: its figure as markup, its table as text; a figure may stand for the table."""
     table = piece.table if piece.shown is None and piece.figure is None else piece.shown
+    table = None if table is None else outgoing(table, piece.kind).rename(columns=heading)
     rows = None if table is None else [[number(value) for value in row] for row in table.itertuples(index=False)]
     columns = [] if table is None else [str(name) for name in table.columns]
     drawn = {"title": piece.title, "caption": piece.caption, "columns": columns, "rows": rows, "figure": ""}

@@ -25,6 +25,8 @@ from nscweb.services.evaluate.counts_and_curves import (
     shortcuts,
     training_overlap,
 )
+from nscweb.services.kept import kept
+from nscweb.services.predict.run_cells import run_key
 from nscweb.services.predict.runs import class_scheme, get_run, prediction_table
 from nscweb.services.study.gates import gates_of_run
 
@@ -48,7 +50,7 @@ class TimeEvaluation:
     confusion: Matrix
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """Figures of a run against the true classes of its samples.
 
@@ -61,7 +63,7 @@ class Evaluation:
         metrics: accuracy, macro_f1, and precision, recall, f1, auc per class, with 95 % intervals.
         confusion: (K, K) counts, rows true, columns predicted.
         row_percent: the same as per cent of the true class.
-        diagonal: per class (share right, low, high), Wilson.
+        diagonal: per class (share right, low, high), its recall.
         by_time: the same per time point; empty when only one time point is there.
         roc: class name -> table with ``fpr``, ``tpr`` (rows in drawing order).
         pr: class name -> table with ``recall``, ``precision``.
@@ -103,6 +105,7 @@ class Evaluation:
         return None
 
 
+@kept(4, run_key)
 def evaluate_run(
     app: App,
     run: Run | str,
@@ -142,7 +145,7 @@ def evaluate_run(
         metrics=tuple(metrics),
         confusion=as_tuple(matrix),
         row_percent=row_percent(matrix),
-        diagonal=diagonal_shares(matrix),
+        diagonal=diagonal_shares(metrics, classes),
         by_time=_by_time(table, classes, seed),
         roc=roc,
         pr=pr,

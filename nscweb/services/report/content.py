@@ -20,6 +20,7 @@ from nscweb.core.plain import to_plain
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
+from nscweb.files.outgoing import outgoing
 from nscweb.services.compare import honest_scores
 from nscweb.services.compare.compare import compare_groups
 from nscweb.services.compare.comparison import answer_of
@@ -30,18 +31,12 @@ from nscweb.services.compare.statistics import TestSettings, default_control
 from nscweb.services.predict.controls import control_names
 from nscweb.services.predict.runs import study_of, table_version
 from nscweb.services.report.comparison_tables import add_statistics, settings_of
-from nscweb.services.report.figure_data import figure_tables
+from nscweb.services.report.export import made_by
+from nscweb.services.report.figure_data import FIGURES, figure_tables
 from nscweb.services.report.origin import entered_counts, notices, provenance_dict
-from nscweb.services.report.parts import COMPARED, Gathered
+from nscweb.services.report.parts import COMPARED, PARTS, Gathered
 from nscweb.services.report.request import ReportRequest
-from nscweb.services.report.sample_tables import (
-    fit_frame,
-    groups_frame,
-    replicates_frame,
-    samples_frame,
-    tests_frame,
-    yes_no,
-)
+from nscweb.services.report.sample_tables import fit_frame, groups_frame, replicates_frame, samples_frame, tests_frame
 from nscweb.services.report.scope import counted_samples, filtered_away
 from nscweb.services.study.gates import funnel, gates_of_run
 
@@ -50,6 +45,8 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 __all__ = ["COMPARED", "ReportData", "figure_tables", "file_place", "report_data"]
+# The sheet can be imported again, so it gets no columns; its SHA-256 stands in provenance.json, as those of all do.
+NOT_STATED = ("Sample sheet",)
 # Tables that say nothing of the samples of the run: of the model, or of the files.
 _NO_LIGHT = ("Findings", "Known mixtures", "Reliability", "Sample sheet", "published_counts")
 
@@ -65,7 +62,7 @@ class ReportData:
         found: counts, corrected ratios, groups, tests, lights.
         study: None when it was deleted.
         card: of the model; None when the model is gone.
-        tables: name -> table, see `report_parts.PARTS`; those that could be made.
+        tables: name -> table, see `parts.PARTS`; those that could be made, as the program computes with them.
         figures: name of `report_figures.FIGURES` -> data behind a figure.
         notices: what stands before every number.
         provenance: see `export_provenance.provenance_dict`.
@@ -93,6 +90,13 @@ class ReportData:
     @property
     def run(self) -> Run:
         return self.found.run
+
+    def leaving(self) -> dict[str, pd.DataFrame]:
+        """Name -> table as files and sheets have it, then sheet -> data of a figure; see `files.outgoing`."""
+        made = made_by(self.run)
+        there = {part.name: self.tables[part.name] for part in PARTS if part.name in self.tables}
+        there |= {FIGURES[name][0]: table for name, table in self.figures.items()}
+        return {name: outgoing(table, name, None if name in NOT_STATED else made) for name, table in there.items()}
 
     @property
     def title(self) -> str:
@@ -177,12 +181,9 @@ def _add_parts(
 
 
 def _marked(tables: dict[str, pd.DataFrame], found: Comparison) -> dict[str, pd.DataFrame]:
-    marked = {}
-    for name, table in tables.items():
-        lit = table if name in _NO_LIGHT or table.empty else with_light(table, found)
-        truths = {column: yes_no(lit[column].tolist()) for column in lit.columns if lit[column].dtype == bool}
-        marked[name] = lit.assign(**truths)
-    return marked
+    return {
+        name: table if name in _NO_LIGHT or table.empty else with_light(table, found) for name, table in tables.items()
+    }
 
 
 def _fit(found: Comparison) -> pd.DataFrame:
@@ -207,7 +208,7 @@ def _of_the_study(app: App, found: Comparison, study: Study | None) -> dict[str,
     if study is None:
         return {}
     gates = gates_of_run(found.run)
-    left = funnel(app, study.study_id, gates).assign(gates=gates.sentence())
+    left = funnel(app, study.study_id, gates)
     text = studies.skipped_csv(app, study.study_id)
     sheet = studies.export_sheet(app, study.study_id)
     return {

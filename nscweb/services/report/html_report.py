@@ -26,6 +26,7 @@ def html_report(data: ReportData) -> str:
     """The file as text."""
     made = data.run.provenance
     methods, references = methods_parts(data)
+    leaving = data.leaving()
     return render(
         "report.html",
         title=data.title,
@@ -47,7 +48,7 @@ def html_report(data: ReportData) -> str:
         about=about_facts(data),
         mark=mark,
         mark_help=MARK_HELP,
-        machine={"provenance": data.provenance, "tables": {name: _plain(data.tables[name]) for name in COMPARED}},
+        machine={"provenance": data.provenance, "tables": {name: _plain(leaving[name]) for name in COMPARED}},
     )
 
 

@@ -19,7 +19,9 @@ from nscweb.services.study.gates import gates_changed, gates_of_run
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-FORMAT = "nscweb report 1"
+FORMAT = "nscweb report 2"
+# Of version 0.4.0: names of columns and fractions as inside the program.
+FORMAT_040 = "nscweb report 1"
 NOTICE = "Research use only. Predicted by a computer, not measured by a marker."
 SIMULATED = "THE CELLS OF THIS STUDY ARE SIMULATED. They say nothing about real cultures."
 SIMULATED_TRAINING = "The model was trained on simulated cells only; its accuracy for real cells is not known."
@@ -36,7 +38,22 @@ def notices(found: Comparison) -> tuple[str, ...]:
 
 def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
     """Everything that made the numbers, ready for JSON."""
-    run, filters = found.run, found.filters
+    return {
+        **run_provenance(app, found.run, found.filters),
+        "counting": {
+            "asked": found.method,
+            "method": found.estimates.method,
+            "sentence": found.estimates.sentence,
+            "control": found.control,
+            "calibrated_on": list(found.data.controls),
+            "adjust": found.adjust,
+        },
+        "sheet": [sample_as_dict(sample) for sample in found.data.sheet],
+    }
+
+
+def run_provenance(app: App, run: Run, filters: Filters) -> dict[str, Any]:
+    """What made the cells of a run, ready for JSON: model, hashes, versions, gates, filters; not how it was counted."""
     gates = gates_of_run(run)
     return {
         "format": FORMAT,
@@ -60,15 +77,6 @@ def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
             "sentence": gates.sentence(filters.exclude_flags),
             "changed_after_run": gates_changed(app, run),
         },
-        "counting": {
-            "asked": found.method,
-            "method": found.estimates.method,
-            "sentence": found.estimates.sentence,
-            "control": found.control,
-            "calibrated_on": list(found.data.controls),
-            "adjust": found.adjust,
-        },
-        "sheet": [sample_as_dict(sample) for sample in found.data.sheet],
         "sample_sheet_edited_after_run": sheet_changed(app, run),
         "notice": NOTICE,
     }

@@ -15,16 +15,17 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
+from nscweb.files.outgoing import columns_table
+from nscweb.files.plain_tables import csv_bytes
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.predict.runs import get_run
-from nscweb.services.report.column_notes import UNITS, family_notes, meanings_frame
+from nscweb.services.report.column_notes import UNITS, family_notes
 from nscweb.services.report.content import ReportData, report_data
-from nscweb.services.report.export import cells_frame, figure_csv, stated
+from nscweb.services.report.export import DICTIONARY, STAMP, cells_frame
 from nscweb.services.report.figure_data import DRAWN_FROM, FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.parts import BY_NAME, PARTS
 from nscweb.services.report.request import FORMS, ReportRequest
-from nscweb.services.report.sample_tables import meanings
 from nscweb.services.report.scope import analysed, counted_words
 from nscweb.services.report.workbook_sheets import choices
 
@@ -40,12 +41,7 @@ ENDINGS: dict[str, str] = {
     "cells": "_cells.csv",
     "zip": ".zip",
 }
-# One fixed time stamp in the zip, so that the same run gives the same bytes.
-_STAMP = (1980, 1, 1, 0, 0, 0)
 _LINES_AT_ONCE = 50_000
-# Tables of the run carry what made them in every line. The sheet can be imported again, so it gets no columns; its
-# SHA-256 stands in provenance.json, as those of all tables do.
-_NOT_STATED = ("Sample sheet",)
 
 
 def write_report(
@@ -98,9 +94,9 @@ def write_report(
 def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progress) -> None:
     import io
 
-    from nscweb.services.report.fcs_files import add_fcs
+    from nscweb.services.report.fcs_files import FCS_COLUMNS, INDEX, add_fcs
     from nscweb.services.report.html_report import html_report
-    from nscweb.services.report.pop_files import add_populations
+    from nscweb.services.report.pop_files import LISTS, POPULATION_COLUMNS, add_populations
     from nscweb.services.report.workbook_sheets import write_xlsx
 
     run, filters = data.run, data.found.filters
@@ -108,10 +104,7 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
 
     def add(name: str, content: bytes) -> None:
         digests[name] = hashlib.sha256(content).hexdigest()
-        archive.writestr(zipfile.ZipInfo(name, _STAMP), content, zipfile.ZIP_DEFLATED)
-
-    def said(table: pd.DataFrame) -> bytes:
-        return figure_csv(stated(table, run, filters))
+        archive.writestr(zipfile.ZipInfo(name, STAMP), content, zipfile.ZIP_DEFLATED)
 
     progress(0, 3, "Writing the report")
     add("README.txt", readme(data).encode("utf-8"))
@@ -120,20 +113,20 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
     book = io.BytesIO()
     write_xlsx(app, data, book, cells=False)
     add("report.xlsx", book.getvalue())
-    for part in PARTS:
-        if part.name in data.tables:
-            table = data.tables[part.name]
-            add(part.file, figure_csv(table) if part.name in _NOT_STATED else said(table))
     cells = cells_frame(app, run, filters)
-    add("meanings.csv", figure_csv(meanings_frame(data, [str(column) for column in cells.columns])))
-    for name, table in data.figures.items():
-        add(f"figures/{name}.csv", said(table))
+    columns = {"cells.csv": list(cells.columns)}
+    files = {part.name: part.file for part in PARTS} | {FIGURES[name][0]: f"figures/{name}.csv" for name in FIGURES}
+    for name, table in data.leaving().items():
+        add(files[name], csv_bytes(table))
+        columns[files[name]] = list(table.columns)
+    columns |= {f"pop/{LISTS}": list(POPULATION_COLUMNS), f"fcs/{INDEX}": list(FCS_COLUMNS)}
+    add(DICTIONARY, csv_bytes(columns_table(columns)))
     if data.card is not None:
         add("card.json", json.dumps(card_to_dict(data.card), indent=2, ensure_ascii=False).encode("utf-8"))
     made = {**data.provenance, "not_made": data.missing, "sha256_of_files": dict(digests)}
     add("provenance.json", json.dumps(made, indent=2, ensure_ascii=False).encode("utf-8"))
     progress(0, run.cells, "Gathering the cells")
-    there = zipfile.ZipInfo("cells.csv", _STAMP)
+    there = zipfile.ZipInfo("cells.csv", STAMP)
     there.compress_type = zipfile.ZIP_DEFLATED
     with archive.open(there, "w", force_zip64=True) as stream:
         _write_cells(cells, stream, progress)
@@ -143,7 +136,7 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
 
 def _write_cells(table: pd.DataFrame, stream: IO[bytes], progress: Progress) -> None:
     for start in range(0, max(1, len(table)), _LINES_AT_ONCE):
-        lines = figure_csv(table.iloc[start : start + _LINES_AT_ONCE])
+        lines = csv_bytes(table.iloc[start : start + _LINES_AT_ONCE])
         stream.write(lines.partition(b"\n")[2] if start else lines)
         progress(min(start + _LINES_AT_ONCE, len(table)), len(table), "Writing the cells")
 
@@ -152,7 +145,6 @@ def readme(data: ReportData) -> str:
     """The page in plain words: what this is, what the files hold, how numbers were made, what limits are."""
     run, made, found = data.run, data.run.provenance, data.found
     methods, references = methods_parts(data)
-    columns = [f"  {name}: {said}" for name, said in meanings(list(data.tables["Samples"].columns)) if said]
     lines = [
         data.title,
         "",
@@ -177,7 +169,7 @@ def readme(data: ReportData) -> str:
         *(f"  {part.file}: {part.holds}" for part in PARTS if part.name in data.tables),
         *(f"  figures/{name}.csv: data of {FIGURES[name][1]}" for name in data.figures),
         *(f"  data of the figure {figure}: {tables}" for figure, tables in DRAWN_FROM.items()),
-        "  meanings.csv: what every column of these tables means, with its unit",
+        "  columns.csv: what every column of these tables means, with its unit",
         "  pop/: object numbers of each class by sample, as populations for IDEAS",
         "  fcs/: scores, class and gates of each cell for flow cytometry software",
         "  provenance.json: everything needed to repeat the run: nscweb rerun and the name of this ZIP file",
@@ -195,9 +187,6 @@ def readme(data: ReportData) -> str:
         *(f"  {sentence}" for sentence in data.said),
         f"  Time points: {_times(data)}.",
         *(f"  {name}: {value}" for name, value in choices(found, data.fate, data.time_h)),
-        "",
-        "Columns of samples.csv; those of the other tables are explained in meanings.csv",
-        *columns,
         "",
         "Limits of the model",
         *_bullets(tuple(run.extra.get("limits", ()))),

@@ -119,8 +119,9 @@ def rerun(
         run = predict_study(beside, PredictRequest(its_study, str(entry.folder), mode, device), progress=progress)
         more = [name for name in ALSO_COMPARED if name in stated.tables]
         data = report_data(beside, run, request, parts=bool(more), progress=progress)
+        now = data.leaving()
         checks = tuple(
-            compare_tables(name, stated.tables[name], data.tables.get(name, stated.tables[name].iloc[:0]))
+            compare_tables(name, stated.tables[name], now.get(name, stated.tables[name].iloc[:0]))
             for name in (*COMPARED, *more)
         )
         if out is not None:

@@ -10,14 +10,12 @@ import streamlit as st
 
 from nscweb.core.rules import FEWEST_REPLICATES, spelled
 from nscweb.core.run_record import Run
-from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.figures import differences as drawn
 from nscweb.figures import fate_over_time
 from nscweb.services.compare import courses
-from nscweb.services.compare.courses import Courses, Doses
-from nscweb.services.compare.doses import doses_of
+from nscweb.services.compare.courses import Courses
 from nscweb.services.context import App
-from nscweb.ui import figures, show
+from nscweb.ui import cached, figures, show
 from nscweb.ui.compare import first_day_view
 from nscweb.ui.compare import statistics_tables as tables
 from nscweb.ui.compare.statistics_ask import ROWS, HasReplicates, HasTests, control_of
@@ -73,22 +71,13 @@ def show_time_course(
     )
     against = control_of(app, run, data, control) or ""
     shared = getattr(data, "shared", None)
-    found = _courses(run.run_id, rows[rows["class"] == chosen], data.groups, shared)
+    sign = cached.spinner("Following groups over time …")
+    found = courses.courses_of.announced(sign, rows[rows["class"] == chosen], data.groups, shared)
     show.warnings(tables.minded(data.replicate_rows))
     _bands(origin, found, rows, groups, chosen)
     _earliest(origin, data, chosen, against, groups)
     first_day_view.show_first_day(origin, found, chosen, corrected=shared is not None, order=groups)
     _doses(app, origin, data)
-
-
-@st.cache_resource(max_entries=24, show_spinner="Following groups over time …")  # type: ignore[untyped-decorator,unused-ignore]
-def _courses(run_id: str, rows: pd.DataFrame, groups: pd.DataFrame | None, _shared: SharedError | None) -> Courses:
-    return courses.courses_of(rows, groups, _shared)
-
-
-@st.cache_resource(max_entries=12, show_spinner="Fitting dose curves …")  # type: ignore[untyped-decorator,unused-ignore]
-def _dose_curves(_app: App, run_id: str, samples: pd.DataFrame, doses: str) -> Doses:
-    return courses.dose_response_of(_app, run_id, samples)
 
 
 def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str], fate: str) -> None:
@@ -115,7 +104,7 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
     figures.show_figure(
         figure,
         origin.file("time_course"),
-        origin.csv(course),
+        origin.csv(course, "Time course"),
         key="course_bands",
         alt="Lines: mean ratio of the fate against time, one line per group, with bands over replicates",
     )
@@ -150,16 +139,7 @@ def _earliest(origin: Origin, data: HasTests, fate: str, control: str, order: li
         else f"No comparison could be tested: it needs {spelled(FEWEST_REPLICATES)} replicates in a group and in the "
         "control."
     )
-    shown = pd.DataFrame(
-        {
-            "Group": [plain(name) or "(no group given)" for name in table["group"]],
-            "Fate": [plain(name) for name in table["class"]],
-            "Reliable from": ["not shown" if np.isnan(hours) else time_word(hours) for hours in table["time_h"]],
-            "Direction": table["direction"],
-            "In words": [plain(text, 300) for text in table["sentence"]],
-        }
-    )
-    tables.show_table(shown, "earliest_day", table, origin, key="course_earliest_csv")
+    tables.show_table("Earliest day", table, "earliest_day", origin, key="course_earliest_csv")
 
 
 def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
@@ -174,7 +154,7 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
     known = getattr(data, "lights", None)
     if known is not None:
         samples = samples.assign(light=[known.get(str(name), "") for name in samples["sample_id"]])
-    found = _dose_curves(app, run.run_id, samples, repr(doses_of(app, run)))
+    found = courses.dose_response_of.announced(cached.spinner("Fitting dose curves …"), app, run, samples)
     if found.sentence:
         show.note(found.sentence)
     if found.points.empty:
@@ -198,24 +178,11 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
             points[mine], fits, data.classes, unit=found.unit, counted=origin.counted, simulated=origin.simulated
         ),
         origin.file("dose_response"),
-        origin.csv(points[mine]),
+        origin.csv(points[mine].assign(unit=found.unit), "Doses"),
         key="dose_curve",
         alt="Ratio of each replicate against dose with the fitted curve of each fate",
     )
     table = curves[(curves["series"] == series) & np.isclose(curves["time_h"], hours, equal_nan=True)]
-    unit = f" {found.unit}" if found.unit else ""
-    shown = pd.DataFrame(
-        {
-            "Fate": [plain(name) for name in table["class"]],
-            "EC50": [f"{value:.3g}{unit}" if np.isfinite(value) else "" for value in table["ec50"]],
-            "95 % interval": tables.between(table["low"], table["high"], 1.0, ".3g"),
-            "At dose 0 (%)": [tables.points(value) for value in table["bottom"]],
-            "At high dose (%)": [tables.points(value) for value in table["top"]],
-            "p of the curve": [tables.p_word(value) for value in table["p"]],
-            "n": table["n"],
-            "Note": table["note"],
-        }
-    )
     if getattr(data, "shared", None) is not None:
         st.caption(f"The interval of EC50 and the p of the curve are {first_day_view.REPLICATES_ALONE}.")
-    tables.show_table(shown, "dose_curves", table, origin, key="dose_curves_csv")
+    tables.show_table("Dose curves", table, "dose_curves", origin, key="dose_curves_csv")

@@ -120,7 +120,7 @@ def draw_figures(card: ModelCard) -> None:
                 figures.show_figure(
                     made[name],
                     f"{card.name}_{name}",
-                    export.figure_csv(data[name]),
+                    export.model_csv(data[name], _TABLES[name], card),
                     key=f"model_{card.name}_{name}",
                     alt=_FIGURES[name],
                 )
@@ -130,6 +130,16 @@ def draw_scores(app: App, entry: CardEntry) -> None:
     """Whether its scores are honest, and whether it recovers known mixtures."""
     scores_view.show_reliability(entry)
     mixtures_view.show_mixtures(app, entry)
+
+
+# Figure of a card -> table that its data are.
+_TABLES = {
+    "confusion": "Fig confusion",
+    "by_time": "Fig accuracy over time",
+    "roc": "ROC",
+    "precision_recall": "Precision and recall",
+    "training": "Training curves",
+}
 
 
 def _figure_data(card: ModelCard) -> dict[str, pd.DataFrame]:

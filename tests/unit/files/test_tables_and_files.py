@@ -54,11 +54,6 @@ def test_a_table_is_not_changed_by_writing_it():
     assert neutral_table(table)["a"].dropna().tolist() == ["'=1", "x"]
 
 
-def test_provenance_stands_in_front_as_comment_lines():
-    text = csv_bytes(pd.DataFrame({"a": [1]}), {"model": "compact 1", "study": "x\ny", "note": "a, b"}).decode()
-    assert text == '# model: compact 1\n# study: x y\n"# note: a, b"\na\n1\n'
-
-
 def test_a_figure_page_loads_nothing_from_elsewhere():
     page = figure_page({"fate_ratios": nothing_to_draw("Nothing.")}, "<script>Run</script>", ("Simulated cells.",))
     assert "&lt;script&gt;Run" in page and "Save as SVG" in page and "Simulated cells." in page

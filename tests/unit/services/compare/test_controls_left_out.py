@@ -94,7 +94,7 @@ def test_the_report_says_it_and_can_be_made_again(made, tmp_path):
         samples = pd.read_csv(io.BytesIO(archive.read("samples.csv")))
         said = archive.read("README.txt").decode("utf-8")
         page = archive.read("report.html").decode("utf-8")
-    assert samples.loc[samples["sample"].isin(names), "why"].str.contains(SAID).all()
+    assert samples.loc[samples["sample"].isin(names), "why_no_ratio"].str.contains(SAID).all()
     assert "control samples are left out" in said and "control samples are left out" in page
     # Also when the controls were changed since.
     controls.use_controls(app, study.study_id, None)

@@ -47,7 +47,7 @@ def test_sentence_table_figure_and_file_hold_the_same_share(found: Comparison) -
         place = (name, DAY, FATE)
         for column, shown in (("mean", "percent"), ("low", "low"), ("high", "high")):
             assert drawn.loc[place, shown] == 100 * row[column]
-            assert file.loc[place, column] == pytest.approx(row[column], abs=1e-9)
+            assert file.loc[place, f"{column}_percent"] == pytest.approx(100 * row[column], abs=0.005001)
     leader = table.loc[said.leader]
     text = share_with_interval(leader["mean"], leader["low"], leader["high"])
     assert text.replace(" %", " % neurons at day 1", 1) in said.headline
@@ -67,8 +67,8 @@ def test_sentence_table_figure_and_file_hold_the_same_difference(found: Comparis
     hidden = 3 if found.filters.groups else 0
     assert len(file) == len(tests) == int(tests["comparisons"].iloc[0]) - hidden
     for (_, row), (_, line) in zip(tests.iterrows(), file.iterrows(), strict=True):
-        assert (line["group"], line["other"]) == (row["group"], row["other"])
-        assert line["difference"] == pytest.approx(row["difference"], abs=1e-9)
+        assert (line["group"], line["compared_with"]) == (row["group"], row["other"])
+        assert line["difference_points"] == pytest.approx(100 * row["difference"], abs=0.005001)
         if said.leader not in (row["group"], row["other"]):
             continue
         sign = 1 if row["group"] == said.leader else -1

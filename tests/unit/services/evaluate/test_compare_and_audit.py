@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from asked import predict_study
+from columns_known import MADE, heads, unknown
 from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import simulated_study
@@ -42,6 +43,7 @@ from nscweb.services.evaluate.two_runs import (
     run_or_model,
     write_comparison,
 )
+from nscweb.services.report.export import run_csv
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +125,7 @@ def test_files_hold_what_the_page_shows(two, tmp_path):
     assert {"metrics_by_time.csv", "metrics_by_instrument.csv", "curve_bands.csv"} <= set(files)
     table = pd.read_csv(files["metrics_by_instrument.csv"], encoding="utf-8-sig")
     accuracy = table[(table["figure"] == "accuracy") & (table["part"] == "A")].iloc[0]
-    assert accuracy["value"] == pytest.approx(parts["instrument"][0].metric("accuracy").value)
+    assert accuracy["value"] == round(parts["instrument"][0].metric("accuracy").value, 4)
     written = write_comparison(found, tmp_path)
     rows = pd.read_csv(written["disagreements.csv"], encoding="utf-8-sig")
     assert len(rows) == len(found.disagreements) and set(rows["second_model"]) == {"second"}
@@ -195,7 +197,8 @@ def test_decisions_are_kept_taken_back_and_exported(tmp_path):
     }
     table = audit_table(found, decisions(app, study.study_id))
     assert table["decision"].tolist()[:2] == ["label is wrong", "label is right"]
-    assert set(table["cells_are"]) == {"simulated"}
+    columns = heads(run_csv(table, "Labels", found.run))
+    assert unknown(columns, found.run.class_names) == [] and columns[-3:] == MADE
     decide(app, study.study_id, cells[0], None, **said)
     assert cells[0] not in decisions(app, study.study_id)
     with pytest.raises(WrongUse):
@@ -216,3 +219,23 @@ def test_one_class_only_cannot_be_audited(tmp_path):
 def test_the_shared_study_has_parts():
     found = predicted()
     assert "replicate" in splits_of(found.app, evaluate_run(found.app, found.run))
+
+
+def test_every_file_of_an_evaluation_is_explained_and_says_what_made_it(two, tmp_path):
+    app, run, other = two
+    result = evaluate_run(app, run)
+    parts = {by: split_evaluation(app, result, by) for by in splits_of(app, result)}
+    paths = write_evaluation(result, tmp_path, parts=parts, bands=bands_of(app, result))
+    paths |= write_comparison(compare_models(app, run, other), tmp_path)
+    files = {name: path.read_bytes() for name, path in paths.items() if name.endswith(".csv")}
+    assert {"metrics.csv", "confusion.csv", "roc.csv", "curve_bands.csv", "differences.csv"} <= set(files)
+    tables = {name: content for name, content in files.items() if not name.endswith("columns.csv")}
+    for name, content in tables.items():
+        columns = heads(content)
+        assert unknown(columns, run.class_names) == [], name
+        assert columns[-3:] == MADE, name
+        assert set(pd.read_csv(paths[name])["simulated"].dropna()) <= {"yes"}, name
+    explained = {name for file in set(files) - set(tables) for name in pd.read_csv(paths[file])["column"]}
+    assert {column for content in tables.values() for column in heads(content)} == explained
+    made = json.loads(paths["provenance.json"].read_text("utf-8"))
+    assert made["weights_sha256"] == run.provenance.weights_sha256 and made["simulated_cells"] and made["gates"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
 from asked import predict_study, run_zip
@@ -13,16 +13,18 @@ from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import simulated_study
 
-from nscweb.core.flags import flag
+from nscweb.core.flags import LEFT_OUT, flag
 from nscweb.core.gates import DEFAULT_GATES
 from nscweb.core.plain import to_plain
 from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.evaluation.ratios.sample_sums import sample_sums
 from nscweb.inference.classifier import Classifier
 from nscweb.services.compare.dashboard import GATES_CHANGED, dashboard_data, warnings_of
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import metrics_dict, write_evaluation
-from nscweb.services.predict import predict
+from nscweb.services.predict import predict, run_sums
 from nscweb.services.predict.predict import run_for
+from nscweb.services.predict.run_cells import run_cells
 from nscweb.services.predict.runs import list_runs, prediction_table, table_version
 from nscweb.services.report.export import tables
 from nscweb.services.study.gates import gates_changed, gates_of_run, set_gates
@@ -58,6 +60,24 @@ def test_scores_are_kept_and_the_result_equals_a_fresh_run(studied, tmp_path, mo
     small = prediction_table(app, second)["flags"].to_numpy() & flag("size").bit
     assert small.any()
     assert not (prediction_table(app, first)["flags"].to_numpy() & flag("size").bit).any()
+
+
+def test_sums_are_those_of_the_gates_of_their_run(studied, monkeypatch):
+    """They are written by either way to a run, are never made again, and other gates touch no finished run."""
+    app, study = studied
+    first = predict_study(app, study.name, "random")
+    before = run_sums.run_sums(app, first)
+    set_gates(app, study.name, CHOSEN)
+    second = predict_study(app, study.name, "random")
+    monkeypatch.setattr(run_sums, "make_sums", lambda *_: pytest.fail("sums were made again"))
+    for run in (first, second):
+        stored = run_sums.run_sums(app, run)
+        again = sample_sums(run_cells(app, run), LEFT_OUT)
+        np.testing.assert_array_equal(stored.labels, again.labels)
+        np.testing.assert_array_equal(stored.outer, again.outer)
+        np.testing.assert_array_equal(stored.dropped, again.dropped)
+    np.testing.assert_array_equal(run_sums.run_sums(app, first).labels, before.labels)
+    assert run_sums.run_sums(app, second).labels.sum() < before.labels.sum()
 
 
 def test_the_same_gates_again_mean_a_real_prediction(studied, monkeypatch):
@@ -158,32 +178,28 @@ def test_every_export_names_the_gates(studied, tmp_path):
     run = predict_study(app, study.name, "random")
     said = "area below 150 pixels"
     files = {name: content.decode("utf-8") for name, content in tables(app, run).items()}
-    for name in ("samples.csv", "groups.csv", "provenance.json"):
-        assert said in files[name], name
-    cells = pd.read_csv(io.StringIO(files["cells.csv"]))
-    assert cells["gates"].unique().tolist() == [CHOSEN.brief()]
-    assert "area >= 150 px" in CHOSEN.brief()
+    assert said in files["provenance.json"]
     made = json.loads(files["provenance.json"])["gates"]
     assert made["limits"] == to_plain(CHOSEN)
     assert made["changed_after_run"] is False
     with zipfile.ZipFile(run_zip(app, run, tmp_path / "run.zip")) as archive:
-        for name in ("README.txt", "samples.csv", "quality.csv"):
+        for name in ("README.txt", "provenance.json"):
             assert said in archive.read(name).decode("utf-8"), name
     result = evaluate_run(app, run)
     assert said in metrics_dict(result)["gates"]
     assert "out of focus" not in result.gates
-    for name, path in write_evaluation(result, tmp_path / "evaluation").items():
-        text = path.read_text("utf-8")
-        assert said in text or "area &gt;= 150 px" in text or "area >= 150 px" in text, name
+    paths = write_evaluation(result, tmp_path / "evaluation")
+    for name in ("metrics.json", "provenance.json", "figures.html"):
+        assert said in paths[name].read_text("utf-8"), name
 
 
 def test_the_sentence_of_an_export_follows_its_filters(studied):
     app, study = studied
     run = predict_study(app, study.name, "random")
     files = tables(app, run, Filters(exclude_flags=("blurred",)))
-    assert "cut by the frame (more" not in files["samples.csv"].decode("utf-8")
-    assert "out of focus (below" in files["samples.csv"].decode("utf-8")
-    nothing = tables(app, run, Filters(exclude_flags=()))["samples.csv"].decode("utf-8")
+    assert "cut by the frame (more" not in files["provenance.json"].decode("utf-8")
+    assert "out of focus (below" in files["provenance.json"].decode("utf-8")
+    nothing = tables(app, run, Filters(exclude_flags=()))["provenance.json"].decode("utf-8")
     assert "No cell is left out for its quality." in nothing
 
 
