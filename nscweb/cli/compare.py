@@ -35,9 +35,8 @@ def compare(
     """
     with running(as_json) as console:
         from nscweb.core.errors import WrongUse
-        from nscweb.services.compare.compare import compare_groups
+        from nscweb.services.compare.compare import CompareRequest, compare_groups
         from nscweb.services.compare.comparison import answer_of
-        from nscweb.services.compare.request import CompareRequest
         from nscweb.services.predict.runs import get_run, latest_run
         from nscweb.services.report.comparison_files import write_comparison
 

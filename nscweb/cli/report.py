@@ -63,7 +63,7 @@ def report(
         from nscweb.evaluation.ratios.cell_filters import Filters
         from nscweb.services.predict.runs import get_run, latest_run
         from nscweb.services.report.report import ENDINGS, write_report
-        from nscweb.services.report.request import ReportRequest
+        from nscweb.services.report.scope import ReportRequest
 
         opened = console.open(data_dir)
         if run[:1] == "r" and run[1:].isdigit():

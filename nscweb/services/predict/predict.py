@@ -26,8 +26,8 @@ from nscweb.core.samples import Sample, Study
 from nscweb.services.models import default_model, model_by_name
 from nscweb.services.predict import fitness, light_samples
 from nscweb.services.predict.light_rules import card_of_rules
+from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.predict.regate import gates_as_extra, regate
-from nscweb.services.predict.request import PredictRequest
 from nscweb.services.predict.runs import list_runs, sheet_digest
 from nscweb.services.study.gates import gates_changed
 from nscweb.services.study.quality import default_flags_of, flags_of, put_in_force

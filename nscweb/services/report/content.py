@@ -33,7 +33,6 @@ from nscweb.services.report.comparison_tables import add_statistics, settings_of
 from nscweb.services.report.figure_data import figure_tables
 from nscweb.services.report.origin import entered_counts, notices, provenance_dict
 from nscweb.services.report.parts import COMPARED, Gathered
-from nscweb.services.report.request import ReportRequest
 from nscweb.services.report.sample_tables import (
     fit_frame,
     groups_frame,
@@ -42,7 +41,7 @@ from nscweb.services.report.sample_tables import (
     tests_frame,
     yes_no,
 )
-from nscweb.services.report.scope import counted_samples, filtered_away
+from nscweb.services.report.scope import ReportRequest, counted_samples, filtered_away
 from nscweb.services.study.gates import funnel, gates_of_run
 
 if TYPE_CHECKING:

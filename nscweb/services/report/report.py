@@ -23,9 +23,8 @@ from nscweb.services.report.export import cells_frame, figure_csv, stated
 from nscweb.services.report.figure_data import DRAWN_FROM, FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.parts import BY_NAME, PARTS
-from nscweb.services.report.request import FORMS, ReportRequest
 from nscweb.services.report.sample_tables import meanings
-from nscweb.services.report.scope import analysed, counted_words
+from nscweb.services.report.scope import FORMS, ReportRequest, analysed, counted_words
 from nscweb.services.report.workbook_sheets import choices
 
 if TYPE_CHECKING:
