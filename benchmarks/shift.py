@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import read_card
+from nscweb.core.rules import FEWEST_CELLS
 from nscweb.evaluation.scores.intervals import wilson
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.familiarity import values_of
 from nscweb.preprocess.cell_quality import measure_all
 from nscweb.services.context import App, open_app
 from nscweb.services.predict.fitness import SampleFitness, spread_rows
-from nscweb.services.predict.light_rules import FEWEST_CELLS
 from nscweb.services.predict.light_samples import judge_sample
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED
 from nscweb.services.predict.predict import predict_study

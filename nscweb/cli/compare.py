@@ -21,8 +21,11 @@ def compare(
     fate: Fate = "",
     time_h: Time = "",
     control: Annotated[
-        str, typer.Option("--control", help="Group that the others are tested against; without it every pair.")
-    ] = "",
+        str | None,
+        typer.Option(
+            "--control", help='Group that the others are tested against; "" for every pair; else that of the sheet.'
+        ),
+    ] = None,
     method: Method = "pacc",
     adjust: Adjust = "holm",
     out: Annotated[Path | None, typer.Option("--out", help="Folder for groups.csv, tests.csv and samples.csv.")] = None,

@@ -24,7 +24,7 @@ def predict(
         Path | None, typer.Option("--out", help="Folder for cells.csv, samples.csv, groups.csv and provenance.json.")
     ] = None,
     fast: Annotated[
-        bool, typer.Option("--fast", help="The 8-bit form of the model, where its card shows the same answers.")
+        bool, typer.Option("--fast", help="The 8-bit form, where it answers alike and is quicker on this machine.")
     ] = False,
     device: Device = "auto",
     as_json: AsJson = False,

@@ -62,7 +62,7 @@ def register(app: typer.Typer) -> None:
 def import_(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", show_default=False)],
     name: Annotated[str, typer.Option(help="Name of the new study.", show_default=False)],
-    sheet: Annotated[Path | None, typer.Option(help="Sample sheet, CSV or XLSX.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Sample sheet: CSV, XLSX, ODS or XLS.")] = None,
     channel: Annotated[
         str | None, typer.Option(help="Brightfield channel, for example Ch1; guessed otherwise.")
     ] = None,
@@ -178,7 +178,7 @@ def list_(as_json: AsJson = False, data_dir: DataDir = None) -> None:
 def sheet(
     name: Name,
     out: Annotated[Path | None, typer.Option(help="File to write, .csv or .xlsx.")] = None,
-    apply: Annotated[Path | None, typer.Option(help="Sheet to read into the study, CSV or XLSX.")] = None,
+    apply: Annotated[Path | None, typer.Option(help="Sheet to read into the study: CSV, XLSX, ODS or XLS.")] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:

@@ -45,6 +45,14 @@ def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelA
     return {"run_id": run.run_id, "study_id": run.study_id, "cells": run.cells}
 
 
+def fast_check_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Measure the fast mode of a model on this machine. Payload: model."""
+    from nscweb.services.predict.fast_here import measure_fast
+
+    found = measure_fast(app, payload["model"], progress=progress, cancel=cancel)
+    return {"offered": found.offered, "sentence": found.sentence}
+
+
 def demo_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Make the demo study, or what is missing of it."""
     from nscweb.services.predict.demo import ensure_demo
@@ -101,6 +109,7 @@ def _request(kind: type[T], payload: Payload) -> T:
 TASKS: dict[str, Task] = {
     "import": import_task,
     "predict": predict_task,
+    "fast_check": fast_check_task,
     "demo": demo_task,
     "train": train_task,
     "tune": tune_task,

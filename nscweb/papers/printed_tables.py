@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
-from plotly.offline import get_plotlyjs
 
-from nscweb.figures.look import FONT, GRID, INK, MUTED, figure_config
+from nscweb.files.figure_files import figure_markup, plotly_program
+from nscweb.files.html_document import render
 
 SIMULATED = "SIMULATED"
 PLAIN_NAMES: dict[str, str] = {
@@ -154,35 +153,6 @@ def _plus_minus(value: float, spread: float) -> str:
     return f"{value:.{digits}f} ± {spread:.{digits}f}" if np.isfinite(spread) else f"{value:.{digits}f}"
 
 
-def table_html(table: pd.DataFrame) -> str:
-    """A table as HTML, text as text."""
-    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
-    body = "".join(
-        "<tr>" + "".join(_field(number(value)) for value in row) + "</tr>"
-        for row in table.itertuples(index=False, name=None)
-    )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _field(text: str) -> str:
-    # A sentence may take several lines, a number never.
-    kind = ' class="long"' if len(text) > _LONG else ""
-    return f"<td{kind}>{html.escape(text)}</td>"
-
-
-_LONG = 40
-_STYLE = (
-    f"body {{margin: 0 auto; max-width: 1080px; padding: 12px; font-family: {FONT}; color: {INK}; line-height: 1.45;}}"
-    " h1 {font-size: 1.5rem;} h2 {font-size: 1.15rem; margin: 2rem 0 .3rem 0;}"
-    f" p.caption {{color: {MUTED}; margin: .2rem 0 .6rem 0;}} .wide {{overflow-x: auto;}}"
-    " table {border-collapse: collapse; font-size: .88rem;} th, td {padding: .25rem .6rem; text-align: left;"
-    f" border-bottom: 1px solid {GRID};}} th {{vertical-align: bottom;}}"
-    " td {white-space: nowrap;} td.long {white-space: normal; min-width: 16rem;}"
-    " .simulated {background: #fff4d6; border-left: 4px solid #c98a00; padding: .5rem .8rem; font-weight: 600;}"
-    " .card {break-inside: avoid;}"
-)
-
-
 def report_page(title: str, lines: Sequence[str], pieces: Sequence[Piece], warning: str = "") -> str:
     """One HTML page with all tables and figures; nothing is loaded from elsewhere.
 
@@ -190,33 +160,17 @@ def report_page(title: str, lines: Sequence[str], pieces: Sequence[Piece], warni
         title: plain text. lines: paragraphs under it, plain text. warning: shown in colour at the top, such as that
         the cells are simulated.
     """
-    parts = [
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style>",
-        f"<script>{get_plotlyjs()}</script></head><body><h1>{html.escape(title)}</h1>",
-        f'<p class="simulated">{html.escape(warning)}</p>' if warning else "",
-        *(f"<p>{html.escape(line)}</p>" for line in lines),
-    ]
-    for place, piece in enumerate(pieces):
-        parts.append(f'<div class="card"><h2>{html.escape(piece.title)}</h2>')
-        parts.append(f'<p class="caption">{html.escape(piece.caption)}</p>')
-        if piece.figure is not None:
-            parts.append(_figure_html(piece, place))
-        if piece.shown is not None or piece.figure is None:
-            parts.append(table_html(piece.table if piece.shown is None else piece.shown))
-        parts.append("</div>")
-    parts.append("</body></html>")
-    return "".join(parts)
+    drawn = [_drawn(piece, place) for place, piece in enumerate(pieces)]
+    program = plotly_program()
+    return render("reproduced.html", title=title, lines=lines, warning=warning, plotly=program, pieces=drawn)
 
 
-def _figure_html(piece: Piece, place: int) -> str:
-    assert piece.figure is not None
-    drawn: str = piece.figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        include_mathjax=False,
-        div_id=f"figure-{place}",
-        config=figure_config(piece.name),
-    )
+def _drawn(piece: Piece, place: int) -> dict[str, Any]:
+    """A piece as the template takes it: its figure as markup, its table as text; a figure may stand for the table."""
+    table = piece.table if piece.shown is None and piece.figure is None else piece.shown
+    rows = None if table is None else [[number(value) for value in row] for row in table.itertuples(index=False)]
+    columns = [] if table is None else [str(name) for name in table.columns]
+    drawn = {"title": piece.title, "caption": piece.caption, "columns": columns, "rows": rows, "figure": ""}
+    if piece.figure is not None:
+        drawn["figure"] = figure_markup(piece.figure, place, piece.name)
     return drawn

@@ -31,6 +31,7 @@ from nscweb.ui.text import count, duration, html, label
 _KINDS = {
     "import": "Import",
     "predict": "Prediction",
+    "fast_check": "Measurement of fast mode",
     "demo": "Demo study",
     "train": "Training",
     "tune": "Search for settings",
@@ -41,6 +42,7 @@ _KINDS = {
 _PAGES = {
     "import": "study",
     "predict": "predict",
+    "fast_check": "predict",
     "demo": "home",
     "train": "models",
     "tune": "models",

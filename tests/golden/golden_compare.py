@@ -39,11 +39,8 @@ _VOLATILE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 _LONG = re.compile(r"-?\d+\.\d{5,}(?:e[-+]?\d+)?|-?\d+(?:\.\d+)?e-\d+")
 _NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?(?![\w])")
-# What may follow a share or a difference that was rounded to a whole number: more of them, then the unit. Replicates
-# that would be needed are the next whole number above one that is not whole.
-_ROUNDED = re.compile(
-    r"(?:(?:,| and| to|,? or) -?[\d.]+)*(?: %| points?\b)|(?:, -?[\d.]+)?\]| in each group would| when adjusted for"
-)
+# What may follow a share or a difference that was rounded to a whole number: more of them, then the unit.
+_ROUNDED = re.compile(r"(?:(?:,| and| to|,? or) -?[\d.]+)*(?: %| points?\b)|(?:, -?[\d.]+)?\]")
 
 
 def stable(text: str) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.streams import stream
 from nscweb.evaluation.scores.intervals import percentile_interval, resampled_counts, samples_label
 from nscweb.evaluation.scores.sample_intervals import SampleDraws
 
@@ -159,10 +160,11 @@ def _rounds(per_sample: Int64, rounds: int, seed: int) -> tuple[Float64, str, Sa
         flat = weights.astype(np.float64) @ per_sample.reshape(samples, -1).astype(np.float64)
         draws = SampleDraws(weights, np.asarray(strata, np.int64))
         return flat.reshape(rounds, size, size), samples_label(samples, fewest), draws
-    rng = np.random.default_rng(seed)
     parts = [
-        rng.multinomial(int(row.sum()), row / row.sum(), size=rounds) if row.sum() else np.zeros((rounds, size))
-        for row in per_sample.sum(axis=0)
+        stream(seed, "label", label).multinomial(int(row.sum()), row / row.sum(), size=rounds)
+        if row.sum()
+        else np.zeros((rounds, size))
+        for label, row in enumerate(per_sample.sum(axis=0))
     ]
     drawn = np.stack(parts, axis=1).astype(np.float64)
     return drawn, "bootstrap over cells (a class has only one sample)", None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core.rules import ALPHA
 from nscweb.evaluation.groups.replicate_rows import SAME
 
 Float64 = NDArray[np.float64]
@@ -45,22 +47,47 @@ def pooled_spread(groups: Sequence[Float64]) -> Spread:
     return Spread(sd, degrees, float(sd * np.sqrt(degrees / chi2.ppf(1 - _UPPER, degrees))))
 
 
-def needed_replicates(sd: float, difference: float, *, alpha: float = 0.05, power: float = POWER) -> int | None:
+def power_of_t(effect: float, n_first: int, n_second: int, alpha: float) -> float:
+    """Power of the two-sided t test for a true difference of `effect` standard deviations, 0..1.
+
+    The mean of P(|Z + shift| > critical * s) over s, the estimated standard deviation in units of the true one
+    (chi with its degrees of freedom). The noncentral t distribution of SciPy, which says the same, has no value at some
+    effects of every size, and a missing value is no power.
+    """
+    from scipy.stats import chi, norm, t
+
+    degrees = n_first + n_second - 2
+    shift = effect / np.sqrt(1 / n_first + 1 / n_second)
+    critical = t.ppf(1 - alpha / 2, degrees)
+    low, high = np.asarray(chi.ppf([1e-12, 1 - 1e-12], degrees), np.float64)
+    nodes, weights = _legendre()
+    scaled = low + (high - low) * (nodes + 1) / 2
+    found = norm.cdf(shift - critical * scaled / np.sqrt(degrees)) + norm.cdf(
+        -shift - critical * scaled / np.sqrt(degrees)
+    )
+    return float(np.sum(weights / 2 * (high - low) * chi.pdf(scaled, degrees) * found))
+
+
+@lru_cache(1)
+def _legendre() -> tuple[Float64, Float64]:
+    """Nodes and weights on -1..1; 400 of them give six digits of any power."""
+    return np.polynomial.legendre.leggauss(400)
+
+
+def needed_replicates(sd: float, difference: float, *, alpha: float = ALPHA, power: float = POWER) -> int | None:
     """Replicates in each of two groups so that a true `difference` is found with probability `power`.
 
     Two-sided t test with as many replicates and the same spread in both groups, where Welch's test and
-    Student's agree (statsmodels TTestIndPower: noncentral t).
+    Student's agree.
 
     Args:
         sd: standard deviation between replicates, 0..1.
         difference: 0..1, above 0.
-        alpha: level of one comparison; 0.05 divided by the comparisons when p values are adjusted.
+        alpha: level of one comparison; `ALPHA` divided by the comparisons when p values are adjusted.
 
     Returns:
         At least 3 (no p value is given below); None when over 1,000 or when `sd` is not known.
     """
-    from statsmodels.stats.power import TTestIndPower
-
     if not (np.isfinite(sd) and difference > 0 and 0 < alpha < 1):
         return None
     if sd < SAME:
@@ -68,8 +95,7 @@ def needed_replicates(sd: float, difference: float, *, alpha: float = 0.05, powe
     effect = min(difference / sd, 25.0)
 
     def enough(number: int) -> bool:
-        # Far out the noncentral t distribution has no value any more; power is 1 there.
-        return not float(TTestIndPower().power(effect, number, alpha)) < power
+        return power_of_t(effect, number, number, alpha) >= power
 
     low, high = 2, 3
     while high < _MOST and not enough(high):
@@ -83,19 +109,16 @@ def needed_replicates(sd: float, difference: float, *, alpha: float = 0.05, powe
 
 
 def detectable_difference(
-    sd: float, n_first: int, n_second: int, *, alpha: float = 0.05, power: float = POWER
+    sd: float, n_first: int, n_second: int, *, alpha: float = ALPHA, power: float = POWER
 ) -> float:
     """Smallest true difference that groups of these sizes find with probability `power`; NaN if not known."""
     from scipy.optimize import brentq
-    from statsmodels.stats.power import TTestIndPower
 
     if not (np.isfinite(sd) and sd >= SAME and min(n_first, n_second) >= 2):
         return float("nan")
 
     def missing(effect: float) -> float:
-        reached = TTestIndPower().power(effect, n_first, alpha, n_second / n_first)
-        # Not a number far out, where power is 1.
-        return (float(reached) if np.isfinite(reached) else 1.0) - power
+        return power_of_t(effect, n_first, n_second, alpha) - power
 
     low, high = 1e-3, 1.0
     while missing(high) < 0 and high < 512:

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core.streams import stream
 from nscweb.evaluation.ratios.cell_scores import CellScores
 from nscweb.evaluation.ratios.held_out_rounds import Known, Units, known_of, root_of, sums, units_of
 from nscweb.evaluation.ratios.quantification import Flatness, adjusted_shares, em_shares, flatness, free_shares, one_hot
@@ -40,7 +40,7 @@ class Draws:
 
     def of(self, what: str) -> np.random.Generator:
         """A new generator for `what`; the same one for the same words."""
-        return np.random.default_rng([self.seed, crc32(what.encode())])
+        return stream(self.seed, what)
 
     def of_samples(self, names: Sequence[str]) -> list[np.random.Generator]:
         return [self.of(f"sample {name}") for name in names]

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.streams import stream
 from nscweb.evaluation.scores.confusion import f1_of
 from nscweb.evaluation.scores.resampling import Resampling
 
@@ -147,11 +148,11 @@ def _drawn(joint: Int64, how: Resampling) -> Float64:
     if how.over_samples:
         flat = how.weights.astype(np.float64) @ joint.reshape(len(joint), -1).astype(np.float64)
         return np.asarray(flat.reshape(-1, *shape), np.float64)
-    rng = np.random.default_rng(how.seed)
     # Cells are drawn within their true class.
     parts = []
-    for counts in joint.sum(axis=0).reshape(shape[0], -1):
+    for name, counts in zip(how.classes, joint.sum(axis=0).reshape(shape[0], -1), strict=True):
         total = int(counts.sum())
+        rng = stream(how.seed, "cells of", name)
         parts.append(
             rng.multinomial(total, counts / total, size=how.rounds) if total else np.zeros((how.rounds, len(counts)))
         )

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.classes import class_codes
+from nscweb.core.streams import stream
 from nscweb.evaluation.scores.intervals import PERCENTILES, percentile_interval, resampled_counts, samples_label
 from nscweb.evaluation.scores.sample_intervals import SampleDraws
 
@@ -139,13 +140,12 @@ class Resampling:
         if self.over_samples:
             drawn = self.weights @ self.confusions.reshape(len(self.confusions), size * size)
             return drawn.reshape(-1, size, size).astype(np.float64)
-        rng = np.random.default_rng(self.seed)
         rows = self.confusions.sum(axis=0)
         # Cells are drawn within their true class, like samples.
         parts = [
-            rng.multinomial(row.sum(), row / max(1, row.sum()), size=self.rounds)
+            stream(self.seed, "cells of", name).multinomial(row.sum(), row / max(1, row.sum()), size=self.rounds)
             if row.sum()
             else np.zeros((self.rounds, size))
-            for row in rows
+            for name, row in zip(self.classes, rows, strict=True)
         ]
         return np.stack(parts, axis=1).astype(np.float64)

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nscweb.core.classes import ClassScheme
+from nscweb.core.rules import FEWEST_CELLS
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import dashboard
-from nscweb.services.compare.group_lights import with_lights, with_replicates
+from nscweb.services.compare.group_lights import with_lights
 from nscweb.services.compare.headline_tests import group_comparisons
 from nscweb.services.compare.ratios import estimates_of, known_version
 from nscweb.services.compare.result import Comparison
+from nscweb.services.compare.statistics import default_control
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.run_cells import cells_key
 from nscweb.services.predict.runs import get_run, one_look
@@ -37,14 +39,15 @@ def comparison(
     run: Run | str,
     filters: Filters | None = None,
     method: str = DEFAULT_METHOD,
-    control: str = "",
+    control: str | None = None,
     adjust: str = "holm",
 ) -> Comparison:
     """Groups of a run compared; kept in memory, so that the same question is answered at once.
 
     Args:
         method: key of evaluation.estimates.METHODS.
-        control: group that the others are tested against; "" tests every pair.
+        control: group that the others are tested against; "" tests every pair, None takes the group that the sample
+            sheet marks as control (`statistics.default_control`), and every pair where it marks none or several.
         adjust: ``holm`` or ``fdr_bh``.
 
     Raises:
@@ -52,7 +55,9 @@ def comparison(
         WrongUse: an unknown method or way to adjust.
     """
     with one_look():
-        return _kept_or_made(app, get_run(app, run), filters or Filters(), method, control, adjust)
+        found = get_run(app, run)
+        against = (default_control(app, found) or "") if control is None else control
+        return _kept_or_made(app, found, filters or Filters(), method, against, adjust)
 
 
 def _kept_or_made(app: App, found: Run, chosen: Filters, method: str, control: str, adjust: str) -> Comparison:
@@ -72,6 +77,7 @@ def _kept_or_made(app: App, found: Run, chosen: Filters, method: str, control: s
 
 def _compare(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str) -> Comparison:
     from nscweb.evaluation.groups.means import group_estimates, replicate_rows
+    from nscweb.evaluation.groups.replicate_join import replicate_names
     from nscweb.evaluation.groups.shared_error import shared_error
 
     data = dashboard.dashboard_data(app, run, filters)
@@ -80,7 +86,8 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     rows = replicate_rows(estimates)
     against = control if control in set(rows["group"]) else ""
     groups = with_lights(group_estimates(estimates), estimates.table, lights, ["group", "time_h"])
-    rows = with_lights(rows, with_replicates(estimates.table), lights, ["group", "time_h", "replicate"])
+    named = estimates.table.assign(replicate=replicate_names(estimates.table))
+    rows = with_lights(rows, named, lights, ["group", "time_h", "replicate"])
     every = _of_all_groups(app, run, filters, method) if filters.groups else estimates
     shared = shared_error(every)
     hidden = replicate_rows(every) if filters.groups else rows
@@ -134,13 +141,11 @@ def default_time(found: Comparison) -> float:
 
 def _choice(found: Comparison) -> tuple[float, str]:
     """The default time point, and why."""
-    from nscweb.words.rows import TOO_FEW_CELLS
-
     known = found.groups[found.groups["time_h"].notna()]
     if known.empty:
         return float("nan"), ""
     sure = known["recovered"].astype(bool) & known["mean"].notna() & (known["light"] != "red")
-    sure &= known["cells"] >= TOO_FEW_CELLS
+    sure &= known["cells"] >= FEWEST_CELLS
     with_control = f"the last with {found.control} and another group to compare"
     two = "the last with at least two groups to compare"
     asked = [(known[sure], found.control, with_control)] if found.control else []

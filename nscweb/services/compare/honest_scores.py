@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from nscweb.core.card import CardEntry
 from nscweb.core.classes import ClassScheme
@@ -225,21 +224,18 @@ def _by_group(table: pd.DataFrame) -> pd.DataFrame:
 
     Samples of one replicate are joined by their cells; a sample without a replicate name stands for itself.
     """
-    from nscweb.evaluation.scores.intervals import t_quantile
+    from nscweb.evaluation.groups.means import mean_interval
+    from nscweb.evaluation.groups.replicate_join import replicate_names
 
     keys = ["group", "time_h", "set"]
-    own = table["replicate"].where(table["replicate"] != "", table["sample_id"])
-    joined = table.assign(replicate=own).groupby([*keys, "replicate"], sort=False, dropna=False)
+    joined = table.assign(replicate=replicate_names(table)).groupby([*keys, "replicate"], sort=False, dropna=False)
     each = joined.agg(cells=("cells", "sum"), count=("count", "sum")).reset_index()
     each["share"] = each["count"] / each["cells"]
-    rows = each.groupby(keys, sort=False, dropna=False).agg(
-        replicates=("share", "size"), cells=("cells", "sum"), share=("share", "mean"), sd=("share", "std")
-    )
-    many = rows["replicates"].to_numpy(np.float64)
-    with np.errstate(invalid="ignore"):
-        half: NDArray[np.float64] = t_quantile(many - 1) * rows.pop("sd").to_numpy(np.float64) / np.sqrt(many)
-    low, high = rows["share"] - half, rows["share"] + half
-    return rows.assign(low=low.clip(0, 1), high=high.clip(0, 1)).reset_index()
+    parts = each.groupby(keys, sort=False, dropna=False)
+    rows = parts.agg(replicates=("share", "size"), cells=("cells", "sum"), share=("share", "mean"))
+    figures = [mean_interval(part.to_numpy(np.float64)[:, None])[0] for _, part in parts["share"]]
+    ends = np.array(figures, np.float64).reshape(-1, 5)[:, 3:]
+    return rows.assign(low=ends[:, 0], high=ends[:, 1]).reset_index()
 
 
 @lru_cache(maxsize=8)

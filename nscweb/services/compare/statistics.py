@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import ALPHA, DIFFERENCE, MARGIN
 from nscweb.core.run_record import Run
 from nscweb.services.predict.runs import get_run, study_of
 
@@ -38,8 +39,8 @@ class TestSettings:
     control: str | None = None
     adjust: str = "holm"
     pairs: bool = False
-    margin: float = 0.05
-    difference: float = 0.10
+    margin: float = MARGIN
+    difference: float = DIFFERENCE
     classes: tuple[str, ...] = ()
     times_h: tuple[float, ...] = ()
 
@@ -249,7 +250,7 @@ def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int) -> pd.D
     from nscweb.evaluation.groups.replicate_rows import checked_rows, panels
 
     lines = []
-    level = 0.05 / max(1, comparisons)
+    level = ALPHA / max(1, comparisons)
     for hours, name, groups in panels(checked_rows(rows)):
         # Where one group is all there is, there is no difference that more replicates could show.
         if sum(len(values) > 0 for values in groups.values()) < 2:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import StoreError
 from nscweb.core.plain import from_plain
+from nscweb.core.rules import FEWEST_CELLS
 from nscweb.core.run_record import Run
 from nscweb.services.predict.fitness import EXPECTED, SampleFitness, fitness_warnings, measure_fitness, with_sentence
-from nscweb.services.predict.light_rules import FEWEST_CELLS, judge
+from nscweb.services.predict.light_rules import judge
 from nscweb.services.predict.light_words import FEW_CELLS_START
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW, judged
 

@@ -25,6 +25,7 @@ from nscweb.core.run_record import Mode, Provenance, Run
 from nscweb.core.samples import Sample, Study
 from nscweb.services.models import default_model, model_by_name
 from nscweb.services.predict import fitness, light_samples
+from nscweb.services.predict.fast_here import require_fast, tuning
 from nscweb.services.predict.light_rules import card_of_rules
 from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.predict.regate import gates_as_extra, regate
@@ -35,7 +36,6 @@ from nscweb.services.study.study import get_study
 
 if TYPE_CHECKING:
     from nscweb.inference.classifier import Classifier
-    from nscweb.inference.tuning import Tuning
     from nscweb.services.context import App
     from nscweb.store.cell_files import CellFile
     from nscweb.store.prediction_files import PredictionWriter
@@ -170,11 +170,10 @@ def predict_study(
     are made new, which takes seconds (`nscweb.services.predict.regate`).
 
     Raises:
-        WrongUse: fast mode is not offered by this model.
+        WrongUse: fast mode is not offered by this model or on this machine.
         StudyNotFound, ModelNotFound, CardInvalid, WeightsInvalid, JobCancelled, DiskFull.
     """
     from nscweb.inference.backends import open_classifier
-    from nscweb.inference.export_files import check_fast_offered
     from nscweb.store.prediction_files import PredictionWriter
 
     began, started_utc = time.monotonic(), app.clock()
@@ -184,7 +183,7 @@ def predict_study(
     entry = model_by_name(app, request.model) if request.model else default_model(app)
     mode = request.mode
     if mode == "fast":
-        check_fast_offered(entry)
+        require_fast(app, entry, request.device, progress, cancel)
     channels = fitness.check_channels(study, entry.card)
     gates = put_in_force(app, study, progress)
     scores_key = _content_key(study, entry, mode)
@@ -193,7 +192,12 @@ def predict_study(
         return copied
     progress(0, study.cells, "Checking and loading the model")
     classifier = open_classifier(
-        entry, device=request.device, threads=app.settings.threads, mode=mode, tuning=speeds(app, study.cells)
+        entry,
+        device=request.device,
+        threads=app.settings.threads,
+        mode=mode,
+        # A prediction of few cells does not measure; it would take longer so.
+        tuning=tuning(app, measure=study.cells >= MEASURE_FROM),
     )
     work = PredictionWork(app, study, entry, classifier, channels, gates, scores_key, progress, cancel)
     keys = app.catalogue.sample_keys(study.study_id)
@@ -322,13 +326,6 @@ def prediction_rows(
     return pd.DataFrame(columns, index=range(len(rows)))[prediction_columns(class_names)]
 
 
-def speeds(app: App, cells: int) -> Tuning:
-    """What was measured on this machine; a prediction of few cells does not measure, it would take longer so."""
-    from nscweb.inference.tuning import Tuning
-
-    return Tuning(app.folder.root / "speeds.json", time.perf_counter, cells >= MEASURE_FROM)
-
-
 def _content_key(study: Study, entry: CardEntry, mode: Mode) -> str:
     """The same for the same study, sheet, weights and mode, so that parts of another run are never taken up.
 
@@ -364,10 +361,3 @@ def run_for(
         if same and exact and not gates_changed(app, run):
             return run
     return predict_study(app, PredictRequest(study, model, device=device), progress=progress, cancel=cancel)
-
-
-def fast_mode_offered(app: App, model: str) -> tuple[bool, str]:
-    """Whether a model has a fast mode that passed its check, and a sentence: how good it is, or why not."""
-    from nscweb.services.predict.model_exports import fast_mode_sentence
-
-    return fast_mode_sentence(model_by_name(app, model))

@@ -145,7 +145,9 @@ _IN: dict[str, dict[str, str]] = {
         "unit": "what counted_n counts",
         "source": "where the count is from",
     },
-    "Time course": {"interval": "replicates: 95 % band over replicates; else of the cells of the one replicate"},
+    "Time course": {
+        "interval": "replicates: t interval over them; else of the cells of the one replicate, or of several that agree"
+    },
     "Earliest day": {
         **_PAIR,
         "time_h": "earliest reliable time point, hours since induction; empty where there is none",

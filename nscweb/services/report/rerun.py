@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.card import CardEntry
-from nscweb.core.errors import InputRefused, ModelNotFound, StudyNotFound
+from nscweb.core.errors import InputRefused, ModelNotFound, StudyNotFound, WrongUse
 from nscweb.core.plain import from_plain
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Mode, Run
 from nscweb.core.samples import Study
 from nscweb.services.models import list_models
+from nscweb.services.predict.fast_here import require_fast
 from nscweb.services.report.content import report_data
 from nscweb.services.report.parts import ALSO_COMPARED, COMPARED
 from nscweb.services.report.rerun_compare import EXACT, TableCheck, compare_tables
@@ -113,8 +114,8 @@ def rerun(
     chosen = {"filters": made["filters"], "method": counting["asked"]}
     chosen |= {name: counting[name] for name in ("control", "adjust")} | made.get("asked", {}) | {"form": "zip"}
     request = from_plain(ReportRequest, chosen, f"The report {report.name}", InputRefused)
+    mode, not_fast = _mode(app, entry, made, device, progress)
     with same_inputs(app, study, made) as (beside, its_study):
-        mode: Mode = "fast" if made["settings"].get("mode") == "fast" else "exact"
         run = predict_study(beside, PredictRequest(its_study, str(entry.folder), mode, device), progress=progress)
         more = [name for name in ALSO_COMPARED if name in stated.tables]
         data = report_data(beside, run, request, parts=bool(more), progress=progress)
@@ -124,10 +125,23 @@ def rerun(
         )
         if out is not None:
             write_report(beside, run, request, out)
-    reasons = _reasons(stated, run, study)
+    reasons = (*not_fast, *_reasons(stated, run, study))
     return RerunResult(
         made["study"], f"{run.model} {run.provenance.model_version}", made["run"], checks, reasons, run.cells
     )
+
+
+def _mode(
+    app: App, entry: CardEntry, made: dict[str, Any], device: str, progress: Progress
+) -> tuple[Mode, tuple[str, ...]]:
+    """The mode of a report, and why it is another one here: fast mode is not offered on every machine."""
+    if made["settings"].get("mode") != "fast":
+        return "exact", ()
+    try:
+        require_fast(app, entry, device, progress)
+    except WrongUse as error:
+        return "exact", (f"The report was made in fast mode, this one in exact mode. {error.what}",)
+    return "fast", ()
 
 
 def _study(app: App, made: dict[str, Any]) -> Study:

@@ -23,6 +23,7 @@ from nscweb.core.errors import InputRefused
 from nscweb.core.samples import Sample, Study
 from nscweb.services.compare.staining_counts import Count, set_counts
 from nscweb.services.context import App, open_app
+from nscweb.services.predict.fast_here import speeds_path
 from nscweb.services.report.origin import FORMAT
 from nscweb.services.report.parts import ALSO_COMPARED, BY_NAME, COMPARED
 
@@ -82,6 +83,9 @@ def _copy(app: App, beside: App, study: Study, made: dict[str, Any]) -> str:
     entered = made.get("entered_counts") or []
     if entered:
         set_counts(beside, study_id, [Count(**item) for item in entered])
+    measured = speeds_path(app)
+    if measured.exists():
+        shutil.copyfile(measured, speeds_path(beside))
     for name in ("findings.csv",):
         path = app.folder.study_dir(study.study_id) / name
         if path.exists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from nscweb.core.rules import DIFFERENCE, MARGIN
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.compare.compare import CompareRequest
 from nscweb.services.compare.facts import cells_counted
@@ -33,8 +34,8 @@ class ReportRequest(CompareRequest):
     """
 
     form: str = "html"
-    margin: float = 0.05
-    difference: float = 0.10
+    margin: float = MARGIN
+    difference: float = DIFFERENCE
     cells: bool = True
 
 

@@ -156,7 +156,7 @@ class ImportRequest:
     Attributes:
         paths: files, zips or folders.
         name: name of the new study.
-        sheet: sample sheet (CSV or XLSX), None without.
+        sheet: sample sheet (CSV, XLSX, ODS or XLS), None without.
         channel: brightfield channel; None takes the guess.
         channels: channels to keep; None keeps all.
         class_from_folder: fill the true class from the name of the innermost folder.

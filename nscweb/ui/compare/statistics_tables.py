@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from nscweb.core.rules import ALPHA
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.figures.group_marks import counted_how
@@ -294,7 +295,7 @@ def p_word(value: float) -> str:
     if value < 0.001 or value > 0.999:
         return "< 0.001" if value < 0.5 else "> 0.999"
     shown = (f"{value:.{digits}f}" for digits in range(3, 9))
-    return next((text for text in shown if (float(text) < 0.05) == (value < 0.05)), f"{value:.9f}")
+    return next((text for text in shown if (float(text) < ALPHA) == (value < ALPHA)), f"{value:.9f}")
 
 
 def points(value: float, *, sign: bool = False) -> str:

@@ -11,7 +11,7 @@ from test_group_tests import frame
 from nscweb.evaluation.groups.equivalence import equivalence_table
 from nscweb.evaluation.groups.mixed_model import intraclass_correlation
 from nscweb.evaluation.groups.pair_tests import group_tests, hedges_g
-from nscweb.evaluation.groups.power import detectable_difference, needed_replicates, pooled_spread
+from nscweb.evaluation.groups.power import detectable_difference, needed_replicates, pooled_spread, power_of_t
 from nscweb.evaluation.groups.spread import adjusted, anova_table
 
 # R's data sets sleep and PlantGrowth.
@@ -149,3 +149,22 @@ def test_intraclass_correlation_of_pots_of_seeds():
     grown = [[8, 26, 23, 10, 9], [23, 10, 17, 8, 23], [32, 55, 22, 3, 10], [46, 15, 32, 53, 12]]
     groups = [(np.array(some) / np.array(all_), np.array(all_, float)) for some, all_ in zip(grown, sown, strict=True)]
     assert intraclass_correlation(groups) == pytest.approx(0.075941, abs=1e-6)
+
+
+@pytest.mark.parametrize("effect", [0.1, 1.0, 3.0, 4.5, 8.0, 25.0])
+@pytest.mark.parametrize(("n_first", "n_second"), [(2, 2), (4, 4), (3, 6), (50, 20)])
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 36])
+def test_power_has_a_value_everywhere_and_is_that_of_statsmodels(effect, n_first, n_second, alpha) -> None:
+    from statsmodels.stats.power import TTestIndPower
+
+    ours = power_of_t(effect, n_first, n_second, alpha)
+    theirs = float(TTestIndPower().power(effect, n_first, alpha, n_second / n_first))
+    assert alpha <= ours <= 1
+    # The noncentral t distribution of SciPy has no value at some effects.
+    assert np.isnan(theirs) or ours == pytest.approx(theirs, abs=1e-5)
+
+
+def test_a_power_that_scipy_does_not_know_is_not_taken_for_enough() -> None:
+    # A spread of 2.2 points against 10: four replicates find it with probability 0.72 when 36 pairs are compared.
+    assert power_of_t(0.1 / 0.022, 4, 4, 0.05 / 36) == pytest.approx(0.72, abs=0.01)
+    assert needed_replicates(0.022, 0.1, alpha=0.05 / 36) == 5

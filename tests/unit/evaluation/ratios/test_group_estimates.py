@@ -7,12 +7,11 @@ import pandas as pd
 import pytest
 from drawn_scores import drawn_cells, drawn_held_out
 
-from nscweb.evaluation.groups.means import REPLICATE_COLUMNS, _interval, group_estimates, replicate_rows
+from nscweb.evaluation.groups.means import REPLICATE_COLUMNS, group_estimates, mean_interval, replicate_rows
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.evaluation.groups.spread import anova_table
 from nscweb.evaluation.ratios.corrected import estimate
 from nscweb.evaluation.ratios.estimates import ESTIMATE_COLUMNS, GROUP_ESTIMATE_COLUMNS, Estimates
-from nscweb.evaluation.scores.intervals import t_interval
 
 
 def made(ratios: list[float], replicates: list[str], cells: list[int], shared: np.ndarray | None = None) -> Estimates:
@@ -112,6 +111,19 @@ def test_group_intervals_cover() -> None:
     assert np.mean(width) < 0.5
 
 
+def test_the_interval_of_a_mean_is_students_and_speaks_of_cells_where_replicates_cannot() -> None:
+    values = np.array([[0.1, 0.4, 0.0], [0.2, 0.5, 0.0], [0.3, 0.6, 0.0]])
+    mean, sd, sem, low, high = mean_interval(values).T
+    assert (mean[1], sd[1], sem[1]) == pytest.approx((0.5, 0.1, 0.1 / np.sqrt(3)))
+    assert high[1] - mean[1] == pytest.approx(4.30265 * 0.1 / np.sqrt(3), rel=1e-5)
+    assert low[0] == 0 and np.isnan([low[2], high[2]]).all()
+    own = (np.zeros((3, 3)), np.full((3, 3), 0.06))
+    assert mean_interval(values, own=own)[2, 3:].tolist() == pytest.approx([0.0, 0.06])
+    one = mean_interval(values[:1], own=(np.array([[0.05] * 3]), np.array([[0.2] * 3])))[0]
+    assert one[[0, 3, 4]].tolist() == [0.1, 0.05, 0.2] and np.isnan(one[1:3]).all()
+    assert np.isnan(mean_interval(values[:1])[0, 3:]).all() and np.isnan(mean_interval(values[:0])).all()
+
+
 @pytest.mark.parametrize("replicates", [2, 3])
 def test_a_shared_error_never_makes_an_interval_narrower(replicates: int) -> None:
     rng = np.random.default_rng(5)
@@ -119,10 +131,10 @@ def test_a_shared_error_never_makes_an_interval_narrower(replicates: int) -> Non
     for _ in range(300):
         moved = rng.normal(0, 0.01)
         ratio = 0.4 + moved + rng.normal(0, 0.02, (replicates, 1))
-        drawn = np.repeat(0.4 + rng.normal(0, 0.01, (100, 1, 1)), replicates, axis=1).astype(np.float32)
-        low, high = _interval(ratio, ratio, ratio, drawn)[0, 3:]
-        _, alone_low, alone_high = t_interval(ratio[:, 0])
-        assert low <= max(0, alone_low) + 1e-12 and high >= min(1, alone_high) - 1e-12
+        common = float(rng.normal(0, 0.01, 100).var(ddof=1))
+        low, high = mean_interval(ratio, common)[0, 3:]
+        alone_low, alone_high = mean_interval(ratio)[0, 3:]
+        assert low <= alone_low and high >= alone_high
         held += low <= 0.4 <= high
     assert held >= 0.93 * 300
 
