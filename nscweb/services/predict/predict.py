@@ -27,8 +27,8 @@ from nscweb.services.models import default_model, model_by_name
 from nscweb.services.predict import fitness, light_samples
 from nscweb.services.predict.fast_here import require_fast, tuning
 from nscweb.services.predict.light_rules import card_of_rules
+from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.predict.regate import gates_as_extra, regate
-from nscweb.services.predict.request import PredictRequest
 from nscweb.services.predict.run_sums import make_sums
 from nscweb.services.predict.runs import list_runs, sheet_digest
 from nscweb.services.study.gates import gates_changed

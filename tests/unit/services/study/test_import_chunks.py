@@ -19,7 +19,7 @@ from nscweb.services.study import import_chunks, import_pool, import_samples
 from nscweb.services.study.study import findings_of, get_study, list_studies
 from nscweb.settings import Settings
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 @pytest.fixture
