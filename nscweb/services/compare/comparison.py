@@ -150,7 +150,7 @@ def _choice(found: Comparison) -> tuple[float, str]:
 
 def time_line(found: Comparison, time_h: float | None = None) -> str:
     """Which time points there are and why the answer is about this one; "" with a single time point."""
-    from nscweb.words.earliest import time_choice
+    from nscweb.words.how_early import time_choice
 
     default, why = _choice(found)
     table = found.groups.drop_duplicates(["group", "time_h"])
@@ -188,8 +188,8 @@ def lead_at(found: Comparison, fate: str, time_h: float) -> Answer:
 def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
     from nscweb.services.compare.facts import facts_of
     from nscweb.words.cautions import moved
-    from nscweb.words.earliest import how_early, over_times
     from nscweb.words.headline import answer
+    from nscweb.words.how_early import how_early, over_times
     from nscweb.words.rows import at
 
     facts = facts_of(found, chosen, hours)

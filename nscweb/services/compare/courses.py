@@ -127,7 +127,7 @@ def earliest_of(
         sentence says why. ``direction`` is more, less or "". ``comparisons`` is the largest number of comparisons that
         p values of one fate and time point are adjusted for, and ``family`` says so in words.
     """
-    from nscweb.words.earliest import earliest_sentence, sides_over, since
+    from nscweb.words.how_early import earliest_sentence, sides_over, since
 
     place = {name: number for number, name in enumerate(order)}
     lines = []
