@@ -125,7 +125,7 @@ def test_several_doses_in_one_group_are_told(study, monkeypatch):
     said = sheet_doses.mixed_doses(app, "run")
     assert "(NGF)" in said and "averages over its doses" in said
     monkeypatch.setattr(sheet_doses, "study_of", lambda *_: None)
-    assert doses.mixed_doses(app, "run") == ""
+    assert sheet_doses.mixed_doses(app, "run") == ""
 
 
 def test_an_untreated_group_is_the_zero_of_every_series(study, monkeypatch):
