@@ -12,8 +12,3 @@ TRAILING_COLUMNS: tuple[str, ...] = ("predicted", "confidence", "flags", "true_c
 def prediction_columns(class_names: Sequence[str]) -> list[str]:
     """All columns of the prediction table, in order: leading, one ``p_<class>`` each, trailing."""
     return [*LEADING_COLUMNS, *(f"p_{name}" for name in class_names), *TRAILING_COLUMNS]
-
-
-def class_names_of(columns: Sequence[str]) -> tuple[str, ...]:
-    """Class names found in the columns of a prediction table, in order."""
-    return tuple(column[2:] for column in columns if column.startswith("p_"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -74,9 +74,6 @@ class Study:
             if sample.name == name:
                 return sample
         raise KeyError(name)
-
-
-SAMPLE_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(Sample))
 
 
 def sample_as_dict(sample: Sample) -> dict[str, Any]:

@@ -143,11 +143,6 @@ def full_scale(image: Array) -> float:
     return next((scale for scale in FULL_SCALES if top <= scale), top)
 
 
-def to_unit_depth(image: Array) -> Float32:
-    """An image of any depth with white at 1, float32. Nothing is clipped."""
-    return (image.astype(np.float64) / full_scale(image)).astype(np.float32)
-
-
 def divide_by_deviation(fields: Float32) -> Float32:
     """Divide each plane of (N, C, h, w) by its own standard deviation; a plane of zeros stays zero.
 

@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw
 
 INK = "#1d2733"
 MUTED = "#5b6775"
-LINE = "#dfe4ea"
 ACCENT = "#0072B2"
 
 _CSS = """

@@ -12,7 +12,6 @@ from app_walk import Walk, is_healthy, texts
 from drawn_runs import drawn_run
 
 from nscweb.core.run_record import Run
-from nscweb.services.compare import comparison as comparisons
 from nscweb.services.context import App
 from nscweb.services.predict.light_samples import fitness_warnings, light_sentences, run_warnings
 from nscweb.ui.compare import answer_block, answer_view
@@ -152,12 +151,3 @@ def test_a_red_sample_is_marked_on_every_tab(walk: Walk, data_folder: Path, run:
     drawn = [str(chart.proto.spec) for chart in test.get("plotly_chart")]
     if name == "Time course":
         assert len(drawn) == 2 and all("do not trust" in spec for spec in drawn)
-
-
-@pytest.mark.parametrize("control", ["", "NT4"])
-def test_the_tiles_know_what_the_answer_knows(app: App, run: Run, control: str) -> None:
-    found = comparisons.comparison(app, run, control=control)
-    for fate in found.classes.names:
-        for hours in comparisons.times_of(found):
-            said = comparisons.answer_of(found, fate, hours)
-            assert comparisons.leader_at(found, fate, hours) == (said.leader, said.verdict)

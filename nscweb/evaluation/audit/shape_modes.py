@@ -60,18 +60,6 @@ class ShapeModes:
     scores: Float64
 
 
-def contour_of_mask(mask: ArrayLike) -> Float64 | None:
-    """(P, 2) x and y of the boundary of the largest object of a mask (h, w); None when there is nothing in it."""
-    import cv2
-
-    inside = np.ascontiguousarray(np.asarray(mask) != 0, np.uint8)
-    outlines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not outlines:
-        return None
-    largest = max(outlines, key=cv2.contourArea)
-    return np.asarray(largest[:, 0], np.float64) if len(largest) >= 3 else None
-
-
 def resample(contour: ArrayLike, points: int = POINTS) -> Float64:
     """(P, 2) closed contour to (points, 2), equidistant along it, counter-clockwise (x right, y up).
 

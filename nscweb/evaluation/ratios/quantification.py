@@ -34,14 +34,6 @@ _ENUMERATE_UP_TO = 7
 _RIDGE = 1e-10
 
 
-def label_shares(predicted: NDArray[np.integer[Any]], classes: int) -> Float64:
-    """(K,) share of each predicted class; labels outside 0..K-1 count among the cells only; NaN for no cells."""
-    known = predicted[(predicted >= 0) & (predicted < classes)]
-    if not len(predicted):
-        return np.full(classes, np.nan)
-    return np.bincount(known, minlength=classes) / len(predicted)
-
-
 def one_hot(labels: NDArray[np.integer[Any]], classes: int) -> NDArray[np.float32]:
     """(N, K) ones at the label; a label outside 0..K-1 gives a row of zeros."""
     return np.asarray(labels[:, None] == np.arange(classes), np.float32)

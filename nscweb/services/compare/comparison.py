@@ -168,12 +168,6 @@ def answer_of(found: Comparison, fate: str = "", time_h: float | None = None) ->
     return found.answers[key]
 
 
-def leader_at(found: Comparison, fate: str, time_h: float) -> tuple[str, str]:
-    """(leader, verdict) of `lead_at`."""
-    said = lead_at(found, fate, time_h)
-    return said.leader, said.verdict
-
-
 def lead_at(found: Comparison, fate: str, time_h: float) -> Answer:
     """`answer_of` without what filters and samples add to its sentences: quick for many time points, and kept."""
     from nscweb.words.headline import Facts, answer

@@ -17,8 +17,6 @@ from nscweb.services.predict.run_sums import counted_sums
 from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from nscweb.core.card import CardEntry
     from nscweb.evaluation.ratios.cell_filters import Filters
     from nscweb.evaluation.ratios.estimates import Estimates
@@ -106,13 +104,6 @@ def _estimated(app: App, run: Run, used: Filters, method: str, known: HeldOut | 
 
     sums, _ = counted_sums(app, run, used, method == "em")
     return estimate(sums, known, method)
-
-
-def group_estimates_of(app: App, run: Run | str, filters: Filters | None = None, method: str = "pacc") -> pd.DataFrame:
-    """Mean and interval over replicates of each group and time point; columns `GROUP_ESTIMATE_COLUMNS`."""
-    from nscweb.evaluation.groups.means import group_estimates
-
-    return group_estimates(estimates_of(app, run, filters, method))
 
 
 def known_version(app: App, run: Run | str) -> str:

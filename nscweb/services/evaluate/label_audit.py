@@ -9,7 +9,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 
-Decision = Literal["wrong", "right"]
 WORDS: dict[str, str] = {"wrong": "label is wrong", "right": "label is right"}
 
 

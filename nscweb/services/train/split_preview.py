@@ -16,14 +16,11 @@ from nscweb.services.train.training_data import sources_of
 if TYPE_CHECKING:
     from nscweb.core.samples import Study
     from nscweb.services.context import App
-    from nscweb.training.config import TrainConfig
     from nscweb.training.data.dataset import SampleLabel
     from nscweb.training.splits.grouping import By
     from nscweb.training.splits.plan import Split, SplitPlan
 
 PARTS: tuple[str, ...] = ("training", "decides when to stop", "held out")
-# Judging a cell costs about a third of learning from it: no gradients.
-_FORWARD = 1 / 3
 _NAMED = 5
 
 
@@ -92,24 +89,6 @@ class SplitPreview:
     cells: int
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a training would take.
-
-    Attributes:
-        epochs, batch: as the settings choose them for so many cells.
-        shown: training cells shown in all epochs, and validation cells as a third of one each.
-        seconds: at the given speed, when it does not stop early.
-        sentence: in plain words.
-    """
-
-    epochs: int
-    batch: int
-    shown: int
-    seconds: float
-    sentence: str
-
-
 def labelled_cells(app: App, studies: Sequence[str]) -> LabelledCells:
     """Every cell with a true class of some studies (names or ids), as training would read them.
 
@@ -173,26 +152,6 @@ def split_choices(app: App, studies: Sequence[str], seed: int = 0) -> tuple[Choi
     return tuple(choices)
 
 
-def training_cost(preview: SplitPreview, config: TrainConfig, cells_per_second: float) -> Cost:
-    """How many cells a training would show, and how long that takes.
-
-    Args:
-        preview: the split.
-        config: settings; what they leave to choose is chosen for the number of training cells.
-        cells_per_second: measured speed of training steps on this machine.
-    """
-    train, watched = preview.rows[0].cells, preview.rows[1].cells
-    chosen = config.for_cells(train)
-    shown = chosen.epochs * round(train + _FORWARD * watched)
-    seconds = shown / max(cells_per_second, 1e-9)
-    steps = chosen.epochs * -(-train // chosen.batch)
-    sentence = (
-        f"{chosen.epochs} epochs of {train:,} cells are {steps:,} steps of {chosen.batch} cells: {_duration(seconds)} "
-        f"at {cells_per_second:,.0f} cells per second, less when it stops early."
-    )
-    return Cost(chosen.epochs, chosen.batch, shown, seconds, sentence)
-
-
 def _cells(study: Study) -> list[int]:
     """Cells of the samples that `sources_of` takes, in its order."""
     return [sample.cells for sample in study.samples if sample.true_class and sample.cells]
@@ -244,11 +203,3 @@ def _expect(by: By, held_out: int) -> str:
 
     what = by if held_out == 1 else PLURAL[by]
     return f"{held_out} {what} held out: says how good the network is on the next {by}."
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min"
-    return f"about {seconds / 3600:.1f} h"

@@ -98,10 +98,6 @@ def swap_table(audit: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def _allowed(row: Mapping[str, Any]) -> str:
-    return f"{100 * row['limit']:.0f} points" if row.get("decides") else "does not decide"
-
-
 def robustness_table(card: ModelCard) -> pd.DataFrame:
     """Every change with its strength, in per cent and points."""
     return pd.DataFrame(

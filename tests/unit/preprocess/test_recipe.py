@@ -7,14 +7,7 @@ import pytest
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.recipe import InputRecipe
-from nscweb.preprocess.pixel_steps import (
-    border_background,
-    border_levels,
-    divide_by_deviation,
-    full_scale,
-    pad_or_crop,
-    to_unit_depth,
-)
+from nscweb.preprocess.pixel_steps import border_background, border_levels, divide_by_deviation, full_scale, pad_or_crop
 from nscweb.preprocess.prepare import apply_recipe, field_size, prepare_field
 
 
@@ -81,7 +74,6 @@ def test_depth_is_found_from_type_and_values():
     assert full_scale(np.array([4096], np.uint16)) == 65535
     assert full_scale(np.array([0.5], np.float32)) == 1
     assert full_scale(np.array([True])) == 1
-    assert to_unit_depth(np.array([[4095, 0]], np.uint16)).tolist() == [[1.0, 0.0]]
 
 
 def test_a_field_in_micrometres_needs_the_pixel_size():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nscweb.core.errors import InputRefused, WrongUse
-from nscweb.evaluation.audit.shape_modes import ALL, POINTS, aligned, contour_of_mask, entropy, resample, shape_modes
+from nscweb.evaluation.audit.shape_modes import ALL, POINTS, aligned, entropy, resample, shape_modes
 
 
 def _circle(turn: np.ndarray) -> np.ndarray:
@@ -68,16 +68,6 @@ def test_points_are_equidistant_centred_and_of_unit_radius() -> None:
     shape = aligned([square * 3 + 50])[0]
     assert shape.mean(axis=0) == pytest.approx([0, 0], abs=1e-9)
     assert (shape**2).sum(axis=1).mean() == pytest.approx(1)
-
-
-def test_contour_of_a_mask_is_the_largest_object() -> None:
-    mask = np.zeros((40, 40), bool)
-    mask[2:4, 2:4] = True
-    mask[10:30, 15:25] = True
-    contour = contour_of_mask(mask)
-    assert contour is not None
-    assert contour.min(axis=0).tolist() == [15, 10] and contour.max(axis=0).tolist() == [24, 29]
-    assert contour_of_mask(np.zeros((5, 5))) is None
 
 
 def test_entropy_from_one_mode_to_all() -> None:

@@ -12,6 +12,7 @@ from drawn_runs import FATES, drawn_held_out, drawn_run
 from nscweb.core.card import CardEntry, read_card
 from nscweb.core.errors import ModelError, WrongUse
 from nscweb.core.run_record import Run
+from nscweb.evaluation.groups.means import group_estimates
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.evaluation.ratios.estimates import GROUP_ESTIMATE_COLUMNS
 from nscweb.evaluation.scores.held_out import HeldOut
@@ -50,7 +51,7 @@ def test_ratios_are_corrected_and_kept_in_memory(opened: App, run: Run, known: H
     assert ratios.estimates_of(opened, run, Filters()) is found
     counted = ratios.estimates_of(opened, run, method="naive")
     np.testing.assert_allclose(counted.table["ratio"], found.table["naive"])
-    by_group = ratios.group_estimates_of(opened, run)
+    by_group = group_estimates(found)
     assert tuple(by_group.columns) == GROUP_ESTIMATE_COLUMNS
     inside = by_group[by_group["class"] == "neuron"]
     assert (inside["low"] <= 0.75).all() and (inside["high"] >= 0.75).all()

@@ -9,8 +9,7 @@ import pytest
 
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.samples import Sample
-from nscweb.services.train.split_preview import labelled_cells, preview_split, split_choices, training_cost
-from nscweb.training.config import TrainConfig
+from nscweb.services.train.split_preview import labelled_cells, preview_split, split_choices
 from nscweb.training.splits.plan import SplitPlan
 
 
@@ -81,17 +80,3 @@ def test_two_studies_are_put_together_and_small_parts_are_pointed_out(opened):
     assert any("Fewer than 30" in line for line in shown.warnings)
     two = preview_split(opened, ["Two"], SplitPlan("donor"))
     assert any("never divided" in line for line in two.warnings)
-
-
-def test_the_cost_follows_from_cells_epochs_and_speed(opened):
-    shown = preview_split(opened, [study(opened)], SplitPlan("sample"))
-    cost = training_cost(shown, TrainConfig(epochs=10, batch=50), 1000.0)
-    train, watched = shown.rows[0].cells, shown.rows[1].cells
-    assert cost.shown == 10 * round(train + watched / 3)
-    assert cost.seconds == pytest.approx(cost.shown / 1000)
-    assert f"10 epochs of {train:,} cells" in cost.sentence
-    assert "about" in cost.sentence
-    assert " h " in training_cost(shown, TrainConfig(epochs=100), 1.0).sentence
-    assert " min " in training_cost(shown, TrainConfig(epochs=2), 1.0).sentence
-    chosen = training_cost(shown, TrainConfig(), 1000.0)
-    assert chosen.epochs > 10
