@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.recipe import InputRecipe
+from nscweb.evaluation.scores.confusion import held_out_metrics
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.cost import count_cost
 from nscweb.training.config import TrainConfig
 from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
 from nscweb.training.loop import fit, predict_logits
-from nscweb.training.metrics import Scored, all_metrics
 from nscweb.training.splits.plan import Split, split_by_cell
 
 TILES = Path(__file__).resolve().parents[2] / "shared" / "data" / "jurkat_cycle" / "brightfield_tiles.npz"
@@ -180,8 +180,7 @@ def probe_row(entry: Entry) -> dict[str, Any]:
 def figures(data: TrainingData, split: Split, probabilities: NDArray[np.float32]) -> dict[str, Any]:
     """Accuracy, macro F1 and F1 per class with 95 % intervals, on the held-out cells."""
     rows = split.held_out
-    scored = Scored(data.labels[rows], probabilities, data.sample_of[rows], data.times[rows])
-    found = [metric for metric in all_metrics(scored, data.classes, SEED) if metric.time_h is None]
+    found = held_out_metrics(data.scored(rows, probabilities), by_time=False)
     return {
         "train_cells": len(split.train),
         "held_out_cells": len(rows),

@@ -25,6 +25,7 @@ import torch
 from nscweb.core.card import card_from_dict, card_to_dict
 from nscweb.core.classes import ClassScheme
 from nscweb.core.recipe import InputRecipe
+from nscweb.evaluation.scores.confusion import held_out_metrics
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.cost import count_cost
 from nscweb.simulation.labelled_cells import iter_labelled_cells
@@ -32,7 +33,6 @@ from nscweb.simulation.traits import FATES
 from nscweb.training.config import TrainConfig, published_settings
 from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
 from nscweb.training.loop import fit, predict_logits
-from nscweb.training.metrics import Scored, all_metrics
 from nscweb.training.splits.plan import Split, split_by_cell, split_by_sample
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -122,10 +122,8 @@ def measure(name: str, way: Way, data: TrainingData, split: Split) -> Row:
     logits = predict_logits(trained.model, inputs, cpu)
     rate = len(inputs) / (time.perf_counter() - began)
     probabilities = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
-    scored = Scored(
-        data.labels[split.held_out], probabilities, data.sample_of[split.held_out], data.times[split.held_out]
-    )
-    found = {metric.name: metric for metric in all_metrics(scored, data.classes, 1)[:2]}
+    scored = data.scored(split.held_out, probabilities)
+    found = {metric.name: metric for metric in held_out_metrics(scored, by_time=False)[:2]}
     cost = count_cost(trained.model, (1, *way.recipe.resize))
     accuracy, f1 = found["accuracy"], found["macro_f1"]
     row = Row(

@@ -33,7 +33,6 @@ from nscweb.training.checks.card_checks import run_checks
 from nscweb.training.config import TrainConfig
 from nscweb.training.data.dataset import LabelledCell, SampleLabel, collect
 from nscweb.training.loop import fit, predict_logits
-from nscweb.training.metrics import Scored
 from nscweb.training.splits.plan import split_by_sample
 
 STUDIES = ("fair", "light", "frames")
@@ -113,9 +112,7 @@ def run(study: str, name: str, cells: int, epochs: int, seed: int) -> dict[str, 
         model = fit(config, data, split, Path(folder)).model
     device = torch.device("cpu")
     probabilities = _softmax(predict_logits(model, data.inputs(split.held_out), device))
-    scored = Scored(
-        data.labels[split.held_out], probabilities, data.sample_of[split.held_out], data.times[split.held_out]
-    )
+    scored = data.scored(split.held_out, probabilities)
     started = time.process_time()
     audit = run_checks(model, data, split, scored, seed=seed, device=device).audit
     seconds = time.process_time() - started

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -46,10 +46,16 @@ def simulated_study(
     seed: int = 1,
     truth: bool = True,
     replicates: int = 2,
+    only: Collection[str] = (),
 ) -> Study:
-    """Two time points, two replicates, three fates: twelve samples of pure fate, unless told otherwise."""
+    """Two time points, two replicates, three fates: twelve samples of pure fate, unless told otherwise.
+
+    With `only`, the samples of these names and no others.
+    """
     found: dict[str, tuple[Sample, list[np.ndarray]]] = {}
     for cell in iter_labelled_cells(seed, cells, times_h=(24.0, 120.0), replicates=replicates):
+        if only and cell.sample not in only:
+            continue
         fate = FATES[cell.fate]
         sample = Sample(
             cell.sample,

@@ -97,19 +97,35 @@ def audit(
         typer.Option("--study", help="A study it was trained on; may be given again. Found by itself otherwise."),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    figures_only: Annotated[
+        bool,
+        typer.Option(
+            "--figures-only",
+            help="Only accuracy, F1, AUC and their intervals, from the held-out scores kept with the model: seconds.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Measure again what shortcuts could explain and how robust a model is, and write both into its card.
+    """Measure a model again: its figures, what shortcuts could explain, how robust it is; all goes into its card.
 
     It is measured on the cells that were held out when the model was trained; the weights stay as they are.
     """
     with running(as_json) as console:
         from nscweb.services.models import model_by_name
-        from nscweb.services.train.model_audit import audit_model
+        from nscweb.services.train.model_audit import audit_model, figures_again
 
         opened = console.open(data_dir)
         entry = model_by_name(opened, name)
+        if figures_only:
+            accuracy = figures_again(entry).card.performance.metric("accuracy")
+            assert accuracy is not None
+            console.result(
+                {"model": name, "accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high},
+                f"{name}: {100 * accuracy.value:.1f} % of held-out cells are right "
+                f"(95 % interval {100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}, {accuracy.interval}).",
+            )
+            return
         card = audit_model(opened, entry, tuple(studies or ()), device=device, progress=console.progress).card
         passed = bool(card.audit.get("passed"))
         sentence = str(card.audit.get("sentence", ""))

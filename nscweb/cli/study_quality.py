@@ -95,7 +95,7 @@ def quality(name: Name, as_json: AsJson = False, data_dir: DataDir = None) -> No
             out = [f"{item.label} {row[item.name]:,}" for item in flag_columns() if row[item.name]]
             lines.append(
                 f"{row['sample']}: {row['kept']:,} of {row['imported']:,} cells kept ({row['kept_percent']:.1f} %)"
-                + (f"; {', '.join(out)}" if out else "")
+                + (f"; left out for this reason first: {', '.join(out)}" if out else "")
             )
         for row in light.samples.to_dict("records"):
             lines.append(

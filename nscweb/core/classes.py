@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def class_codes(values: ArrayLike | pd.Series, classes: Sequence[str]) -> NDArray[np.int64]:
     """Position of each value in `classes`, -1 for any other value; fast for text and for categories."""
+    # Trainings on a bare compute node know the classes as numbers already, and have no pandas.
+    import pandas as pd
+
     index = pd.Index(list(classes), dtype=object)
     column: Any = values if isinstance(values, pd.Series) else pd.Series(values)
     if isinstance(column.dtype, pd.CategoricalDtype):

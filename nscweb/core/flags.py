@@ -1,9 +1,12 @@
-"""Quality flags of a cell: a bit mask in files, plain words on pages."""
+"""Quality flags of a cell: a bit mask in files, plain words on pages; and how many cells have which."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def unpack(mask: int) -> tuple[str, ...]:
     return tuple(item.name for item in FLAGS if mask & item.bit)
 
 
-# Flags that take a cell out of the statistics unless the user wants it in.
+# Flags that take a cell out of the statistics unless the user wants it in. A cell with several of them is left out for
+# the first one here.
 LEFT_OUT: tuple[str, ...] = (
     "empty",
     "constant",
@@ -77,3 +81,39 @@ LEFT_OUT: tuple[str, ...] = (
     "shape",
     "population",
 )
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """These flags in the order in which they leave cells out; KeyError for an unknown one."""
+    return tuple(sorted({flag(name).name for name in names}, key=LEFT_OUT.index))
+
+
+@dataclass(frozen=True)
+class FlagCounts:
+    """Cells by quality flag, in the only two ways in which this program counts them.
+
+    Attributes:
+        cells: all of them.
+        kept: cells with none of the flags that leave a cell out.
+        carry: every flag -> cells that carry it, alone or with others.
+        first: flag that leaves cells out, in order -> cells for which it is the first reason. `cells` is `kept` and
+            all of these together.
+    """
+
+    cells: int
+    kept: int
+    carry: dict[str, int]
+    first: dict[str, int]
+
+
+def count_flags(masks: NDArray[np.int64], left_out: Iterable[str] = LEFT_OUT) -> FlagCounts:
+    """Count the flag masks (N,) of cells; `left_out` names the flags that leave a cell out."""
+    used, counts = np.unique(masks, return_counts=True)
+    first: dict[str, int] = {}
+    left = np.ones(len(used), bool)
+    for name in in_order(left_out):
+        hit = (used & flag(name).bit) > 0
+        first[name] = int(counts[hit & left].sum())
+        left &= ~hit
+    carry = {item.name: int(counts[(used & item.bit) > 0].sum()) for item in FLAGS}
+    return FlagCounts(int(counts.sum()), int(counts[left].sum()), carry, first)

@@ -1,130 +1,88 @@
-"""Quality of the cells of a study: how many are kept, and which flags each sample carries."""
+"""Quality of the cells of a study: how many are kept, how many are left out for what, and which flags they carry."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
-from nscweb.core.flags import FLAGS
-from nscweb.figures.look import INK, finish, nothing_to_draw, plain
+from nscweb.core.flags import LEFT_OUT, flag
+from nscweb.figures.look import INK, finish, nothing_to_draw
 
-# More rows than this are not read by anybody; the table has them all.
-MAX_SAMPLES = 60
 KEPT, ALL = "kept", "all cells"
 # Gates that are off unless somebody sets them; a row of zeros would only ask what they are.
 _OFTEN_OFF = ("size", "shape", "population")
+_FIRST, _OTHERS = "#D55E00", "#f3c9a8"
 
 
-def quality_funnel_data(summary: pd.DataFrame) -> pd.DataFrame:
-    """What `quality_funnel` draws: what, cells, percent of all cells; all, each flag, kept.
+def quality_funnel_data(funnel: pd.DataFrame) -> pd.DataFrame:
+    """What `quality_funnel` draws: all cells, each flag, cells kept.
 
     Args:
-        summary: one row per sample with the columns cells, kept and one count per flag of `core.flags`.
+        funnel: one row per sample: imported, kept, and per flag the cells that it leaves out first, under its name,
+            and all cells that carry it, as ``<name>_alone``.
+
+    Returns:
+        Columns what, cells (left out for this first), percent of all cells, carry (cells with this flag, alone or
+        with others), carry_percent. The cells of the flags and those kept add up to all.
     """
-    total = int(summary["cells"].sum())
-    rows = [
-        (ALL, total),
-        *((flag.label, int(summary[flag.name].sum())) for flag in FLAGS if _is_shown(summary, flag.name)),
-    ]
-    rows.append((KEPT, int(summary["kept"].sum())))
-    table = pd.DataFrame(rows, columns=["what", "cells"])
+    total = int(funnel["imported"].sum())
+    rows = [(ALL, total, total)]
+    for name in LEFT_OUT:
+        first, carry = (int(funnel[column].sum()) if column in funnel else 0 for column in (name, f"{name}_alone"))
+        if carry or name not in _OFTEN_OFF:
+            rows.append((flag(name).label, first, carry))
+    kept = int(funnel["kept"].sum())
+    table = pd.DataFrame([*rows, (KEPT, kept, kept)], columns=["what", "cells", "carry"])
     table["percent"] = 100.0 * table["cells"] / max(1, total)
-    return table
+    table["carry_percent"] = 100.0 * table["carry"] / max(1, total)
+    return table[["what", "cells", "percent", "carry", "carry_percent"]]
 
 
-def _is_shown(summary: pd.DataFrame, name: str) -> bool:
-    return name in summary and (name not in _OFTEN_OFF or bool(summary[name].any()))
-
-
-def quality_funnel(summary: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
-    """Cells in, cells with each flag, cells kept, over all samples. A cell may carry several flags."""
-    if summary.empty or not summary["cells"].sum():
+def quality_funnel(funnel: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
+    """All cells, cells left out for each reason first (dark) or that also carry its flag (pale), cells kept."""
+    if funnel.empty or not funnel["imported"].sum():
         return nothing_to_draw("This study has no cells.")
-    data = quality_funnel_data(summary)
+    data = quality_funnel_data(funnel)
     plainly = {ALL: "#9fb3c6", KEPT: "#009E73"}
+    words = [_words(what, *numbers) for what, *numbers in data.itertuples(index=False)]
     figure = go.Figure(
         go.Bar(
             x=data["percent"],
             y=data["what"],
             orientation="h",
-            marker={"color": [plainly.get(what, "#D55E00") for what in data["what"]]},
-            text=[
-                f"{cells:,} ({percent:.1f} %)" for cells, percent in zip(data["cells"], data["percent"], strict=True)
-            ],
-            textposition="auto",
-            textfont={"color": [INK if what == ALL else "white" for what in data["what"]]},
-            outsidetextfont={"color": INK},
-            cliponaxis=False,
-            hovertemplate="%{y}: %{text}<extra></extra>",
+            marker={"color": [plainly.get(what, _FIRST) for what in data["what"]]},
+            customdata=words,
+            hovertemplate="%{y}: %{customdata}<extra></extra>",
+            showlegend=False,
         )
     )
+    figure.add_bar(
+        x=data["carry_percent"] - data["percent"],
+        y=data["what"],
+        orientation="h",
+        marker={"color": _OTHERS},
+        customdata=words,
+        hovertemplate="%{y}: %{customdata}<extra></extra>",
+        showlegend=False,
+    )
+    for what, end, said in zip(data["what"], data["carry_percent"], words, strict=True):
+        inside = end > 60
+        figure.add_annotation(
+            x=end,
+            y=what,
+            text=said,
+            showarrow=False,
+            xanchor="right" if inside else "left",
+            xshift=-4 if inside else 4,
+            font={"color": "white" if inside and what != ALL else INK},
+        )
     finish(figure, height=64 + 27 * len(data), simulated=simulated, margin={"l": 112, "t": 8, "b": 48})
+    figure.update_layout(barmode="stack")
     figure.update_xaxes(title_text="% of all cells", range=[0, 100], tickvals=[0, 25, 50, 75, 100])
     return figure.update_yaxes(autorange="reversed", showgrid=False, ticks="")
 
 
-def quality_by_sample_data(summary: pd.DataFrame) -> pd.DataFrame:
-    """What `quality_by_sample` draws, worst sample first: sample, cells, kept, flag, flagged, percent of the sample."""
-    table = summary[summary["cells"] > 0]
-    order = (table["kept"] / table["cells"]).sort_values(kind="stable").index[:MAX_SAMPLES]
-    table = table.loc[order]
-    flags = [flag for flag in FLAGS if flag.name in table]
-    parts = [
-        pd.DataFrame(
-            {
-                "sample": table["sample"].astype(str),
-                "cells": table["cells"],
-                "kept": table["kept"],
-                "flag": flag.label,
-                "flagged": table[flag.name],
-                "percent": 100.0 * table[flag.name] / table["cells"],
-                "order": np.arange(len(table)),
-            }
-        )
-        for flag in flags
-    ]
-    if not parts:
-        return pd.DataFrame(columns=["sample", "cells", "kept", "flag", "flagged", "percent"])
-    joined = pd.concat(parts, ignore_index=True).sort_values("order", kind="stable", ignore_index=True)
-    return joined.drop(columns="order")
-
-
-def quality_by_sample(summary: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
-    """Per cent of each sample with each flag, as a table of shades; worst samples on top, at most `MAX_SAMPLES`."""
-    data = quality_by_sample_data(summary)
-    if data.empty:
-        return nothing_to_draw("This study has no cells.")
-    flags = list(dict.fromkeys(data["flag"]))
-    samples = list(dict.fromkeys(data["sample"]))
-    percent = data["percent"].to_numpy(float).reshape(len(samples), len(flags))
-    names = [plain(name, 22) for name in samples]
-    rows: Sequence[int] = range(len(samples))
-    figure = go.Figure(
-        go.Heatmap(
-            z=percent,
-            x=list(range(len(flags))),
-            y=list(rows),
-            zmin=0,
-            zmax=max(10.0, float(percent.max())),
-            colorscale=[[0, "#f7fafc"], [0.5, "#f0b27a"], [1, "#b84a00"]],
-            xgap=2,
-            ygap=2,
-            text=[[f"{value:.1f}" if value else "" for value in row] for row in percent],
-            texttemplate="%{text}",
-            textfont={"size": 11},
-            hovertemplate="%{y}, %{x}: %{z:.1f} % of the sample<extra></extra>",
-            showscale=False,
-        )
-    )
-    left = 20 + 6.4 * max(len(name) for name in names)
-    title = "% of the cells of each sample"
-    margin = {"l": int(left), "t": 6, "b": 78}
-    finish(figure, height=84 + 22 * len(names), title=title, simulated=simulated, margin=margin)
-    figure.update_xaxes(
-        tickvals=list(range(len(flags))), ticktext=flags, tickangle=-40, tickfont={"size": 11}, showgrid=False, ticks=""
-    )
-    figure.update_yaxes(tickvals=list(rows), ticktext=names, showgrid=False, ticks="", tickfont={"size": 11})
-    return figure.update_yaxes(autorange="reversed")
+def _words(what: str, cells: int, percent: float, carry: int, carry_percent: float) -> str:
+    if what in (ALL, KEPT):
+        return f"{cells:,} ({percent:.1f} %)"
+    return f"left out first {cells:,} ({percent:.1f} %), carry this flag {carry:,} ({carry_percent:.1f} %)"

@@ -1,4 +1,4 @@
-"""A lock on a data folder that the system lets go of when its process ends, however it ends."""
+"""The lock that the one worker of a data folder holds, and who holds it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from nscweb.core.errors import JobError
+from nscweb.services.file_lock import file_lock, try_lock
 
 
 class WorkerLock:
@@ -46,8 +47,8 @@ def is_locked(path: Path) -> bool:
     """True while a worker holds the lock."""
     if not path.exists():
         return False
-    with path.open("a+", encoding="ascii") as file:
-        return not _try_lock(file)
+    with file_lock(path) as held:
+        return not held
 
 
 def holder(path: Path) -> int | None:
@@ -58,26 +59,9 @@ def holder(path: Path) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            # A byte far behind the text, because Windows locks bytes against reading too.
-            file.seek(1 << 20)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 def _try_patiently(file: IO[str]) -> bool:
     for _ in range(10):
-        if _try_lock(file):
+        if try_lock(file):
             return True
         time.sleep(0.1)
     return False

@@ -23,7 +23,7 @@ class JobView:
 
     Attributes:
         job_id: in the address of the page, so that it is found again.
-        kind: ``import``, ``predict``, ``train`` or ``demo``.
+        kind: a name in `nscweb.jobs.tasks.KINDS`.
         state: queued, running, interrupted, done, failed, cancelled.
         done, total: cells; `total` is 0 when not known.
         cells_per_second, seconds_left: None when not known.
@@ -70,7 +70,7 @@ def submit(app: App, kind: str, payload: dict[str, Any], key: str | None = None)
     """Ask for work. The same work asked twice while it waits or runs is one job.
 
     Args:
-        kind: a name in `nscweb.jobs.tasks.TASKS`.
+        kind: a name in `nscweb.jobs.tasks.KINDS`.
         payload: arguments, anything JSON can hold.
         key: what makes two requests the same; None takes kind and payload.
     """

@@ -1,8 +1,9 @@
-"""The table of tasks a worker can do. A task gets its arguments as JSON and hands back JSON."""
+"""The table of jobs: task, name for people, page. A task gets its arguments as JSON and hands back JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nscweb.core.errors import JobError
@@ -106,14 +107,30 @@ def _request(kind: type[T], payload: Payload) -> T:
     )
 
 
-TASKS: dict[str, Task] = {
-    "import": import_task,
-    "predict": predict_task,
-    "fast_check": fast_check_task,
-    "demo": demo_task,
-    "train": train_task,
-    "tune": tune_task,
-    "label_audit": label_audit_task,
-    "install": install_task,
-    "fetch": fetch_task,
+@dataclass(frozen=True)
+class JobKind:
+    """A kind of job.
+
+    Attributes:
+        task: what the worker does.
+        title: what people call it.
+        page: where it was asked for, and where it is looked at.
+    """
+
+    task: Task
+    title: str
+    page: str
+
+
+KINDS: dict[str, JobKind] = {
+    "import": JobKind(import_task, "Import", "study"),
+    "predict": JobKind(predict_task, "Prediction", "predict"),
+    "fast_check": JobKind(fast_check_task, "Measurement of fast mode", "predict"),
+    "demo": JobKind(demo_task, "Demo study", "home"),
+    "train": JobKind(train_task, "Training", "models"),
+    "tune": JobKind(tune_task, "Search for settings", "models"),
+    "label_audit": JobKind(label_audit_task, "Check of the labels", "evaluate"),
+    "install": JobKind(install_task, "Installation of a model", "models"),
+    "fetch": JobKind(fetch_task, "Download of public data", "models"),
 }
+TASKS: dict[str, Task] = {name: kind.task for name, kind in KINDS.items()}

@@ -108,16 +108,14 @@ def pooled(results: Iterable[Result]) -> pd.DataFrame:
 
 def metric_rows(result: Result, protocol: Protocol, seed: int, rounds: int) -> list[dict[str, Any]]:
     """Figures of one training: overall and per class, plus those that single papers print."""
-    from nscweb.evaluation.scores.confusion import classification_metrics, confusion
+    from nscweb.evaluation.scores.confusion import classification_metrics, confusion, figures_of
 
     unit = result.unit
     found = classification_metrics(result.scores, result.classes, seed=seed, rounds=rounds)
     rows = [_row(_name(metric), metric.value, metric.low, metric.high, metric.cells) for metric in found]
-    matrix = confusion(result.scores["true_class"], result.scores["predicted"], result.classes).astype(float)
-    support, called, hits = matrix.sum(axis=1), matrix.sum(axis=0), np.diagonal(matrix)
-    precision = np.divide(hits, called, out=np.zeros_like(hits), where=called > 0)
-    recall = np.divide(hits, support, out=np.zeros_like(hits), where=support > 0)
-    f1 = np.divide(2 * hits, support + called, out=np.zeros_like(hits), where=support + called > 0)
+    matrix = confusion(result.scores["true_class"], result.scores["predicted"], result.classes)
+    own = {name: np.nan_to_num(values[0]) for name, values in figures_of(matrix[None]).items()}
+    support, precision, recall, f1 = matrix.sum(axis=1), own["precision"], own["recall"], own["f1"]
     weight = support / support.sum()
     areas = [metric.value for metric in found if metric.name == "auc" and metric.class_name]
     extra = {

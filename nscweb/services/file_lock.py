@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 POLL_SECONDS = 0.3
 
@@ -25,20 +25,22 @@ def file_lock(path: Path, while_waiting: Callable[[], None] | None = None) -> It
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as handle:
-        held = _try_lock(handle)
+        held = try_lock(handle)
         while not held and while_waiting is not None:
             while_waiting()
             time.sleep(POLL_SECONDS)
-            held = _try_lock(handle)
+            held = try_lock(handle)
         yield held
 
 
-def _try_lock(handle: IO[bytes]) -> bool:
+def try_lock(handle: IO[Any]) -> bool:
+    """Take the lock of an open file, which is held until the file is closed; False when somebody else has it."""
     try:
         if os.name == "nt":
             import msvcrt
 
-            handle.seek(0)
+            # A byte far behind any text, because Windows locks bytes against reading too.
+            handle.seek(1 << 20)
             msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
         else:
             import fcntl

@@ -15,17 +15,18 @@ import cv2
 import numpy as np
 import safetensors.torch
 import torch
-from numpy.typing import NDArray
 
 from nscweb import __version__
 from nscweb.core.card import CardEntry, ModelCard, Origin, Performance, WeightsFile, card_to_dict, read_card
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.device import choose_device
 from nscweb.inference.embeddings import CALIBRATION_KEY, fit_reference
 from nscweb.inference.familiarity import input_statistics
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.cost import count_cost
+from nscweb.training.card_figures import with_figures
 from nscweb.training.checkpoint import copy_of, write_atomically
 from nscweb.training.checks.card_checks import run_checks, scored_held_out, with_checks
 from nscweb.training.checks.held_out_scores import write_held_out
@@ -34,7 +35,6 @@ from nscweb.training.config import TrainConfig
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.inputs import predict_rows
 from nscweb.training.loop import Trained, predict_logits
-from nscweb.training.metrics import Scored, all_metrics, confusion_counts, roc_points
 from nscweb.training.splits.plan import Split
 from nscweb.training.temperature import fit_temperature
 
@@ -106,7 +106,7 @@ def write_model_folder(
     weights = safetensors.torch.save(tensors, {"architecture": config.architecture})
     write_atomically(out / WEIGHTS, weights)
     write_atomically(out / EXAMPLE, _example(data, split, trained, temperature))
-    performance = _performance(data, split, scored, trained, config, text)
+    performance = _performance(data, split, scored, trained, text)
     write_atomically(out / CURVES, _json(performance.curves))
     write_atomically(out / HISTORY, _history_csv(trained.history))
     card = ModelCard(
@@ -183,35 +183,17 @@ def _origin(config: TrainConfig, data: TrainingData, split: Split, trained: Trai
     )
 
 
-def _performance(
-    data: TrainingData, split: Split, scored: Scored, trained: Trained, config: TrainConfig, text: CardText
-) -> Performance:
-    size = len(data.classes)
-    by_time = {
-        f"{hours:g}": _rows(confusion_counts(scored.take(scored.times == hours), size))
-        for hours in np.unique(scored.times[~np.isnan(scored.times)])
-    }
-    curves: dict[str, Any] = {
-        "history": [{key: round(value, 6) for key, value in row.items()} for row in trained.history]
-    }
-    for index, name in enumerate(data.classes.names):
-        if not 0 < np.sum(scored.labels == index) < len(scored.labels):
-            continue
-        points = roc_points(scored.probabilities[:, index].astype(np.float64), scored.labels == index)
-        roc = {key: points[key] for key in ("false_positive_rate", "true_positive_rate")}
-        curves.setdefault("roc", {})[name] = roc
-        curves.setdefault("pr", {})[name] = {key: points[key] for key in ("recall", "precision")}
+def _performance(data: TrainingData, split: Split, scored: HeldOut, trained: Trained, text: CardText) -> Performance:
     kind = "simulated " if data.simulated else ""
     samples = len(np.unique(data.sample_of[split.held_out]))
     whose = f"of {samples} samples never seen in training" if split.by_sample else "held out by cell"
-    return Performance(
-        data=f"{len(scored.labels):,} {kind}cells {whose}. {data.description}",
-        metrics=all_metrics(scored, data.classes, config.seed),
-        confusion=_rows(confusion_counts(scored, size)),
-        confusion_by_time=by_time,
-        curves=curves,
+    history = [{key: round(value, 6) for key, value in row.items()} for row in trained.history]
+    measured = Performance(
+        data=f"{len(scored):,} {kind}cells {whose}. {data.description}",
+        curves={"history": history},
         comparison=text.comparison,
     )
+    return with_figures(measured, scored)
 
 
 def _limits(data: TrainingData, split: Split) -> tuple[str, ...]:
@@ -276,10 +258,6 @@ def _history_csv(history: list[dict[str, float]]) -> bytes:
     writer.writeheader()
     writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in history)
     return text.getvalue().encode()
-
-
-def _rows(matrix: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(int(count) for count in row) for row in matrix)
 
 
 def _json(data: dict[str, Any]) -> bytes:

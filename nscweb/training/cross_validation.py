@@ -2,7 +2,7 @@
 
 Each fold lies in a folder of its own, so that a run that was stopped goes on with the fold it was in. The spread
 over folds says how much hangs on which samples were held out; the pooled figures rest on all cells, each judged once,
-with intervals from a bootstrap over samples.
+with the intervals of every other evaluation.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from nscweb.core.card import Metric
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.evaluation.scores.confusion import confusion_counts, figures_of, held_out_confusion, held_out_metrics
 from nscweb.inference.device import choose_device
 from nscweb.training.checkpoint import write_atomically
 from nscweb.training.config import TrainConfig
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.inputs import predict_rows
 from nscweb.training.loop import CHECKPOINT, fit
-from nscweb.training.metrics import Scored, all_metrics, confusion_counts
 from nscweb.training.splits.plan import Split
 
 RESULT, SCORES = "fold.json", "fold.npz"
@@ -73,7 +73,7 @@ class CrossValidated:
         judged: (N,) cells that have one.
         summary: ``folds``; for accuracy, macro_f1 and ``f1 CLASS`` a dict of ``mean``, ``sd`` (over folds, NaN-free:
             None for a single fold) and ``folds``; ``sentence``.
-        pooled: figures over all judged cells with intervals by bootstrap over samples.
+        pooled: figures over all judged cells with their intervals.
         confusion: (K, K) counts over all judged cells, rows true.
     """
 
@@ -157,10 +157,9 @@ def cross_validate(
     mean = np.full(total.shape, np.nan, np.float32)
     mean[judged] = total[judged] / times[judged, None]
     # Over all time points together: folds are too small to look at each.
-    no_times = np.full(int(judged.sum()), np.nan)
-    scored = Scored(data.labels[judged], mean[judged], data.sample_of[judged], no_times)
-    pooled = all_metrics(scored, data.classes, config.seed)
-    matrix = confusion_counts(scored, len(data.classes))
+    scored = data.scored(np.flatnonzero(judged), mean[judged])
+    pooled = held_out_metrics(scored, by_time=False)
+    matrix = held_out_confusion(scored)
     return CrossValidated(
         rows=tuple(rows),
         probabilities=mean,
@@ -211,17 +210,18 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
 
 def _row(data: TrainingData, split: Split, fitted: Fitted) -> dict[str, Any]:
     labels = data.labels[split.held_out]
-    guessed = fitted.probabilities.argmax(axis=1)
-    f1 = {}
-    for index, name in enumerate(data.classes.names):
-        # A class that this fold does not hold out has no F1 here; the pooled figures have it.
-        if (labels == index).any():
-            both = int(((labels == index) & (guessed == index)).sum())
-            f1[name] = round(2 * both / int((labels == index).sum() + (guessed == index).sum()), 5)
+    matrix = confusion_counts(labels, fitted.probabilities.argmax(axis=1), len(data.classes))
+    figures = figures_of(matrix[None])
+    # A class that this fold does not hold out has no F1 here; the pooled figures have it.
+    f1 = {
+        name: round(float(value), 5)
+        for name, value, cells in zip(data.classes.names, figures["f1"][0], matrix.sum(axis=1), strict=True)
+        if cells
+    }
     return {
         "held_out": list(split.groups),
         "cells": len(labels),
-        "accuracy": round(float(np.mean(labels == guessed)), 5),
+        "accuracy": round(float(figures["accuracy"][0]), 5),
         "macro_f1": round(float(np.mean(list(f1.values()))), 5),
         "f1": f1,
         "seconds": round(fitted.seconds, 2),

@@ -34,8 +34,8 @@ FLAGS_HELP = "Quality flags are measured on the image, without any model: " + " 
     f"{item.label}: {item.help}" for item in FLAGS
 )
 COUNTS_HELP = (
-    "In brackets: cells of the whole run with that flag, whatever the other filters say. A cell with two flags is in "
-    "both numbers."
+    "How many cells of the run carry the flag, whatever the other filters say. A cell with two flags is in both "
+    "numbers, so these can add up to more cells than are left out."
 )
 
 
@@ -154,4 +154,4 @@ def _name(text: str) -> str:
 
 
 def _flag_word(name: str, counts: Mapping[str, int]) -> str:
-    return f"{flag(name).label} ({counts.get(name, 0):,})"
+    return f"{flag(name).label} ({counts.get(name, 0):,} carry this flag)"

@@ -18,6 +18,7 @@ from nscweb.core.plain import to_plain
 from nscweb.core.samples import Study
 from nscweb.jobs import queue, supervisor
 from nscweb.jobs.queue import JobView
+from nscweb.jobs.tasks import KINDS
 from nscweb.services.context import App
 from nscweb.services.fetch.downloads import STEP as DOWNLOAD_STEP
 from nscweb.services.predict import demo
@@ -28,28 +29,6 @@ from nscweb.services.study.import_request import ImportRequest
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, duration, html, label
 
-_KINDS = {
-    "import": "Import",
-    "predict": "Prediction",
-    "fast_check": "Measurement of fast mode",
-    "demo": "Demo study",
-    "train": "Training",
-    "tune": "Search for settings",
-    "label_audit": "Check of the labels",
-    "install": "Installation of a model",
-    "fetch": "Download of public data",
-}
-_PAGES = {
-    "import": "study",
-    "predict": "predict",
-    "fast_check": "predict",
-    "demo": "home",
-    "train": "models",
-    "tune": "models",
-    "label_audit": "evaluate",
-    "install": "models",
-    "fetch": "models",
-}
 LIVING = ("queued", "running", "interrupted")
 
 
@@ -182,14 +161,14 @@ def going_on(app: App) -> None:
     """Every job that waits or runs, of all users, in the order of the queue; nothing when there is none."""
     for view in queue.active(app):
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"job_{view.job_id}"):
+            title = KINDS[view.kind].title if view.kind in KINDS else html(view.kind)
             st.html(
-                f"<b>{_KINDS.get(view.kind, html(view.kind))}</b> <span style='color:#5b6775'>"
-                f"{html(headline(view), 300)} · job {view.job_id}</span>",
+                f"<b>{title}</b> <span style='color:#5b6775'>{html(headline(view), 300)} · job {view.job_id}</span>",
                 width="stretch",
             )
-            if view.kind in _PAGES and st.button("Follow", key=f"follow_{view.job_id}"):
+            if view.kind in KINDS and st.button("Follow", key=f"follow_{view.job_id}"):
                 session.choose("job", view.job_id)
-                frame.switch_to(_PAGES[view.kind])
+                frame.switch_to(KINDS[view.kind].page)
 
 
 def _ended(view: JobView) -> None:

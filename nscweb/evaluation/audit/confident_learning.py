@@ -13,9 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.streams import stream
-from nscweb.evaluation.scores.intervals import percentile_interval, resampled_counts, samples_label
-from nscweb.evaluation.scores.sample_intervals import SampleDraws
+from nscweb.evaluation.scores.resampling import Resampling
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -120,14 +118,12 @@ def audit_labels(
     margin = normalised_margin(values, labels)
     contradicted = (suggested >= 0) & (suggested != labels)
     rows = np.flatnonzero(contradicted)
-    unit, found = pd.factorize(samples)
-    per_sample = _joints(np.asarray(unit, np.int64), labels, suggested, len(found), size)
-    joint = per_sample.sum(axis=0)
+    # The confident joint is a confusion matrix of labels and confident classes.
+    how = Resampling.of_codes(samples, labels, suggested, classes, rounds=rounds, seed=seed)
+    joint, drawn = how.confusions.sum(axis=0), how.matrices()
     held = np.bincount(labels, minlength=size)
-    drawn, label, draws = _rounds(per_sample, rounds, seed)
-    noise = _noise(joint, drawn, classes, held, (label, draws))
     wrong = _wrong_share(joint[None].astype(np.float64), held)[0]
-    low, high = _ends(_wrong_share(drawn, held), float(wrong), draws)
+    low, high = how.interval(_wrong_share(drawn, held), float(wrong))
     return LabelAudit(
         thresholds=thresholds,
         joint=joint,
@@ -135,47 +131,10 @@ def audit_labels(
         margin=margin,
         contradicted=contradicted,
         order=rows[np.argsort(margin[rows], kind="stable")],
-        noise=noise,
+        noise=_noise(joint, drawn, held, how),
         share=(float(wrong), low, high),
-        label=label,
+        label=how.label,
     )
-
-
-def _joints(sample: Int64, labels: Int64, suggested: Int64, samples: int, size: int) -> Int64:
-    """(S, K, K) cells per sample, label and confident class."""
-    sure = suggested >= 0
-    flat = (sample[sure] * size + labels[sure]) * size + suggested[sure]
-    return np.bincount(flat, minlength=samples * size * size).reshape(samples, size, size).astype(np.int64)
-
-
-def _rounds(per_sample: Int64, rounds: int, seed: int) -> tuple[Float64, str, SampleDraws | None]:
-    """(B, K, K) joints of a bootstrap, how it was made, and the samples drawn (None: cells)."""
-    samples, size = per_sample.shape[:2]
-    of_label = per_sample.sum(axis=2)
-    pure = bool(((of_label > 0).sum(axis=1) <= 1).all())
-    strata = of_label.argmax(axis=1) if pure else np.zeros(samples, np.int64)
-    fewest = int(np.bincount(strata)[np.unique(strata)].min())
-    if fewest >= 2:
-        weights = resampled_counts(strata, rounds, seed)
-        flat = weights.astype(np.float64) @ per_sample.reshape(samples, -1).astype(np.float64)
-        draws = SampleDraws(weights, np.asarray(strata, np.int64))
-        return flat.reshape(rounds, size, size), samples_label(samples, fewest), draws
-    parts = [
-        stream(seed, "label", label).multinomial(int(row.sum()), row / row.sum(), size=rounds)
-        if row.sum()
-        else np.zeros((rounds, size))
-        for label, row in enumerate(per_sample.sum(axis=0))
-    ]
-    drawn = np.stack(parts, axis=1).astype(np.float64)
-    return drawn, "bootstrap over cells (a class has only one sample)", None
-
-
-def _ends(values: Float64, value: float, draws: SampleDraws | None) -> tuple[float, float]:
-    """95 % interval of a share from its rounds."""
-    if draws is None:
-        return percentile_interval(values, value)
-    low, high = draws.share_interval(values[:, None], np.array([value]))
-    return float(low[0]), float(high[0])
 
 
 def _shares(joints: Float64) -> Float64:
@@ -192,17 +151,15 @@ def _wrong_share(joints: Float64, held: NDArray[np.int64]) -> Float64:
     return np.asarray((wrong * held).sum(axis=1) / max(1, int(held.sum())), np.float64)
 
 
-def _noise(
-    joint: Int64, drawn: Float64, classes: tuple[str, ...], held: NDArray[np.int64], how: tuple[str, SampleDraws | None]
-) -> pd.DataFrame:
+def _noise(joint: Int64, drawn: Float64, held: NDArray[np.int64], how: Resampling) -> pd.DataFrame:
     own, rounds = _shares(joint[None].astype(np.float64))[0], _shares(drawn)
     rows = []
-    for first, name in enumerate(classes):
-        for second, other in enumerate(classes):
+    for first, name in enumerate(how.classes):
+        for second, other in enumerate(how.classes):
             if first == second or not held[first]:
                 continue
             value = float(own[first, second])
-            low, high = _ends(rounds[:, first, second], value, how[1])
+            low, high = how.interval(rounds[:, first, second], value)
             counts = int(joint[first, second]), int(joint[first].sum()), int(held[first])
-            rows.append((name, other, *counts, value, low, high, how[0]))
+            rows.append((name, other, *counts, value, low, high, how.label))
     return pd.DataFrame(rows, columns=list(NOISE_COLUMNS))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import InputRefused
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.evaluation.audit.even_choice import in_turn
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -115,11 +116,7 @@ def _drawn(labels: Int64, rows: Int64, generator: np.random.Generator) -> Int64:
         return rows
     # In turn from each label, so that a rare one keeps all its cells.
     order = generator.permutation(rows)
-    turn = np.empty(len(order), np.int64)
-    for label in np.unique(labels[order]):
-        members = np.flatnonzero(labels[order] == label)
-        turn[members] = np.arange(len(members))
-    return np.sort(order[np.argsort(turn, kind="stable")[:MOST_FITTED]])
+    return np.sort(order[in_turn(labels[order], MOST_FITTED)])
 
 
 def _scaled(fitted: NDArray[np.float32], judged: NDArray[np.float32]) -> tuple[Float64, Float64]:

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.evaluation.audit.even_choice import in_turn
 from nscweb.evaluation.scores.curves import auc
 from nscweb.evaluation.scores.intervals import percentile_interval, resampled_counts
 
@@ -148,9 +149,7 @@ def _choose(sample: Int64, truth: Int64, rng: np.random.Generator) -> Int64:
         return np.arange(len(sample))
     shuffled = rng.permutation(len(sample))
     key = sample[shuffled] * (int(truth.max()) + 1) + truth[shuffled]
-    rank = pd.Series(key).groupby(key).cumcount().to_numpy()
-    order = np.argsort(rank, kind="stable")[:MAX_CELLS]
-    return np.sort(shuffled[order])
+    return np.sort(shuffled[in_turn(key, MAX_CELLS)])
 
 
 def _folds(truth: Int64, sample: Int64, classes: int, seed: int) -> tuple[Int64, bool]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.flags import LEFT_OUT, flag
+from nscweb.core.flags import LEFT_OUT, flag, in_order
 from nscweb.evaluation.ratios.cell_scores import CellScores
 
 # Said of cells, and of samples in tables, that measure the model and so are no results.
@@ -61,7 +61,7 @@ def filter_predictions(
         sieve.drop("other replicate", ~predictions["replicate"].isin(list(replicates)).to_numpy())
     if exclude_flags:
         mask = predictions["flags"].to_numpy(np.int64)
-        for name in exclude_flags:
+        for name in in_order(exclude_flags):
             item = flag(name)
             sieve.drop(f"quality: {item.label}", (mask & item.bit) > 0)
     if min_confidence > 0:
@@ -93,7 +93,7 @@ def kept_cells(
         if wanted:
             outside = np.array([value not in wanted for value in own], bool)
             sieve.drop(reason, outside[cells.sample])
-    for name in exclude_flags:
+    for name in in_order(exclude_flags):
         item = flag(name)
         sieve.drop(f"quality: {item.label}", (cells.flags & item.bit) > 0)
     if min_confidence > 0:
@@ -142,7 +142,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class FilterOptions:
-    """What there is to filter by in a run: values in order, and cells per quality flag."""
+    """What there is to filter by in a run: values in order, and for each quality flag the cells that carry it."""
 
     groups: tuple[str, ...]
     times_h: tuple[float, ...]

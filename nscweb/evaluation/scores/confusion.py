@@ -6,18 +6,29 @@ Area under the ROC curve of each class against the rest, with bootstrap interval
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nscweb.core.card import Metric
 from nscweb.core.classes import class_codes
 from nscweb.evaluation.scores.curves import auc
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.evaluation.scores.intervals import wilson
-from nscweb.evaluation.scores.known_cells import Judged, judged
+from nscweb.evaluation.scores.known_cells import Judged, judged, judged_held_out
 from nscweb.evaluation.scores.resampling import Resampling
 from nscweb.evaluation.scores.thresholds import ScoreCounts, quantile_edges, score_counts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Float64 = NDArray[np.float64]
+ROUNDS = 1000
+# Of the bootstrap behind the figures of every card, the same as that of `nscweb evaluate` unless it is asked otherwise.
+SEED = 0
+_DIGITS = 5
 
 
 def area_metrics(scores: Float64, how: Resampling, time_h: float | None) -> Iterator[Metric]:
@@ -60,17 +71,17 @@ def _areas(counts: ScoreCounts) -> Float64:
     return areas
 
 
-Float64 = NDArray[np.float64]
-ROUNDS = 1000
+def confusion_counts(true: NDArray[np.int64], predicted: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """(K, K) counts, rows true, columns predicted, from (N,) numbers 0 to K - 1; cells with -1 are left out."""
+    inside = (true >= 0) & (predicted >= 0)
+    flat = np.bincount(true[inside] * size + predicted[inside], minlength=size * size)
+    return flat.reshape(size, size).astype(np.int64)
 
 
 def confusion(true: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> NDArray[np.int64]:
     """(K, K) counts, rows true, columns predicted; cells of other classes are left out."""
     names = list(classes)
-    rows, columns = class_codes(true, names), class_codes(predicted, names)
-    inside = (rows >= 0) & (columns >= 0)
-    flat = np.bincount(rows[inside] * len(names) + columns[inside], minlength=len(names) ** 2)
-    return flat.reshape(len(names), len(names)).astype(np.int64)
+    return confusion_counts(class_codes(true, names), class_codes(predicted, names), len(names))
 
 
 def classification_metrics(
@@ -103,6 +114,34 @@ def classification_metrics(
     return found
 
 
+def held_out_metrics(held_out: HeldOut, *, by_time: bool = True, seed: int = SEED) -> tuple[Metric, ...]:
+    """The figures of a model card: those that Evaluate shows for the same cells, rounded to five digits.
+
+    Args:
+        held_out: cells that the model was not trained on.
+        by_time: also for each time point that is known.
+        seed: of the bootstrap.
+    """
+    cells = judged_held_out(held_out)
+    found = list(judged_metrics(cells, seed=seed))
+    for hours in np.unique(held_out.times[np.isfinite(held_out.times)]) if by_time else ():
+        found += judged_metrics(cells.take(held_out.times == hours), seed=seed, time_h=float(hours))
+    return tuple(
+        replace(
+            item,
+            value=round(float(item.value), _DIGITS),
+            low=round(float(item.low), _DIGITS),
+            high=round(float(item.high), _DIGITS),
+        )
+        for item in found
+    )
+
+
+def held_out_confusion(held_out: HeldOut) -> NDArray[np.int64]:
+    """(K, K) counts of held-out cells, rows true, columns the class with the highest score."""
+    return confusion_counts(held_out.labels, held_out.scores.argmax(axis=1), len(held_out.classes))
+
+
 def judged_metrics(
     judged_cells: Judged, *, seed: int, rounds: int = ROUNDS, time_h: float | None = None
 ) -> Iterator[Metric]:
@@ -119,26 +158,25 @@ def judged_metrics(
         low, high = min(ends[0], value), max(ends[1], value)
         return Metric(name, value, low, high, number, how.samples_of(class_name), class_name, time_h, how.label)
 
-    right = float(np.trace(matrix))
-    accuracy = np.trace(drawn, axis1=1, axis2=2) / drawn.sum(axis=(1, 2))
-    yield metric("accuracy", right / cells, _share(how.interval(accuracy, right / cells), right, cells), cells)
-    one, many = _f1(matrix[None])[0], _f1(drawn)
+    own = {name: values[0] for name, values in figures_of(matrix[None]).items()}
+    rounds_of = figures_of(drawn)
+    right, accuracy = float(np.trace(matrix)), float(own["accuracy"])
+    yield metric("accuracy", accuracy, _share(how.interval(rounds_of["accuracy"], accuracy), right, cells), cells)
     present = np.flatnonzero(matrix.sum(axis=1) > 0)
-    macro = float(one[present].mean())
-    yield metric("macro_f1", macro, how.interval(_mean(many[:, present]), macro), cells)
+    macro = float(own["f1"][present].mean())
+    yield metric("macro_f1", macro, how.interval(_mean(rounds_of["f1"][:, present]), macro), cells)
     for index in range(len(classes)):
         name, hits = classes[index], float(matrix[index, index])
-        for figure, axis in (("precision", 1), ("recall", 2)):
-            called = float(matrix.sum(axis=axis - 1)[index])
+        for figure, axis in (("precision", 0), ("recall", 1)):
+            called = float(matrix.sum(axis=axis)[index])
             if called:
-                shares = _divide(drawn[:, index, index], drawn.sum(axis=axis)[:, index])
-                yield metric(
-                    figure, hits / called, _share(how.interval(shares, hits / called), hits, called), int(called), name
-                )
+                value = float(own[figure][index])
+                ends = _share(how.interval(rounds_of[figure][:, index], value), hits, called)
+                yield metric(figure, value, ends, int(called), name)
         support = int(matrix[index].sum())
         if support:
-            value = float(one[index])
-            yield metric("f1", value, how.interval(many[:, index], value), support, name)
+            value = float(own["f1"][index])
+            yield metric("f1", value, how.interval(rounds_of["f1"][:, index], value), support, name)
     yield from area_metrics(judged_cells.scores, how, time_h)
 
 
@@ -147,21 +185,31 @@ def _share(over_samples: tuple[float, float], hits: float, total: float) -> tupl
     return min(over_samples[0], by_cells[0]), max(over_samples[1], by_cells[1])
 
 
-def _divide(over: Float64, under: Float64) -> Float64:
-    shares: Float64 = np.divide(over, under, out=np.full(over.shape, np.nan), where=under > 0)
-    return shares
+def figures_of(matrices: NDArray[np.int64] | Float64) -> dict[str, Float64]:
+    """Accuracy (B,), and precision, recall and F1 (B, K), of confusion matrices.
 
+    Args:
+        matrices: (B, K, K), or (B, K, W) with further columns for answers that are none of the classes.
 
-def _f1(matrices: Float64) -> Float64:
-    """(B, K, K) -> (B, K)."""
-    hits = np.diagonal(matrices, axis1=1, axis2=2).astype(np.float64)
-    return f1_of(hits, (matrices.sum(axis=1) + matrices.sum(axis=2)).astype(np.float64))
+    Returns:
+        NaN where a precision or a recall has no cells; an F1 without cells is 0.
+    """
+    counts = matrices.astype(np.float64)
+    size = counts.shape[1]
+    square = counts[:, :, :size]
+    hits = np.diagonal(square, axis1=1, axis2=2)
+    called, held = square.sum(axis=1), counts.sum(axis=2)
 
+    def share(over: Float64, under: Float64, otherwise: float) -> Float64:
+        shares: Float64 = np.divide(over, under, out=np.full(over.shape, otherwise), where=under > 0)
+        return shares
 
-def f1_of(hits: Float64, rest: Float64) -> Float64:
-    """2 hits / (2 hits + false alarms + misses), where `rest` is called plus held; 0 where there is nothing."""
-    shares: Float64 = np.divide(2 * hits, rest, out=np.zeros(hits.shape), where=rest > 0)
-    return shares
+    return {
+        "accuracy": hits.sum(axis=1) / np.maximum(counts.sum(axis=(1, 2)), 1),
+        "precision": share(hits, called, np.nan),
+        "recall": share(hits, held, np.nan),
+        "f1": share(2 * hits, called + held, 0.0),
+    }
 
 
 def _mean(values: Float64) -> Float64:

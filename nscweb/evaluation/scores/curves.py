@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nscweb.core.errors import WrongUse
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Enough for a smooth line at 1,440 px; areas are computed from all points before thinning.
 MAX_POINTS = 400
 
 
-def roc(true: ArrayLike, score: ArrayLike, max_points: int = MAX_POINTS) -> pd.DataFrame:
-    """Receiver operating characteristic: columns fpr, tpr, threshold, from (0, 0) to (1, 1).
+class Curve(NamedTuple):
+    """Corners of a curve: (P,) each; a cell is called positive when its score is at least `threshold`."""
 
-    A cell is called positive when its score is at least ``threshold``; the first threshold is infinite.
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+
+    def at(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Heights at other places along x."""
+        return np.asarray(np.interp(places, self.x, self.y), np.float64)
+
+
+def roc_curve(true: ArrayLike, score: ArrayLike, max_points: int = MAX_POINTS) -> Curve:
+    """Receiver operating characteristic: share of false alarms and recall, from (0, 0) to (1, 1).
+
+    The first threshold is infinite.
 
     Args:
         true: (N,) True where the cell belongs to the class.
@@ -29,7 +43,15 @@ def roc(true: ArrayLike, score: ArrayLike, max_points: int = MAX_POINTS) -> pd.D
     """
     hits, false, threshold = _steps(true, score)
     keep = _thin(hits, false, max_points)
-    return pd.DataFrame({"fpr": false[keep] / false[-1], "tpr": hits[keep] / hits[-1], "threshold": threshold[keep]})
+    return Curve(false[keep] / false[-1], hits[keep] / hits[-1], threshold[keep])
+
+
+def roc(true: ArrayLike, score: ArrayLike, max_points: int = MAX_POINTS) -> pd.DataFrame:
+    """`roc_curve` as a table: columns fpr, tpr, threshold."""
+    import pandas as pd
+
+    curve = roc_curve(true, score, max_points)
+    return pd.DataFrame({"fpr": curve.x, "tpr": curve.y, "threshold": curve.threshold})
 
 
 def auc(true: ArrayLike, score: ArrayLike) -> float:
@@ -42,11 +64,11 @@ def auc(true: ArrayLike, score: ArrayLike) -> float:
     return float(np.trapezoid(hits, false) / (hits[-1] * false[-1]))
 
 
-def pr(true: ArrayLike, score: ArrayLike, max_points: int = MAX_POINTS) -> tuple[pd.DataFrame, float]:
-    """Precision-recall curve and average precision: (columns recall, precision, threshold; area).
+def pr_curve(true: ArrayLike, score: ArrayLike, max_points: int = MAX_POINTS) -> tuple[Curve, float]:
+    """Recall and precision, and average precision.
 
     Average precision is the sum of precision x gain in recall over all thresholds, without interpolation.
-    The first point has recall 0 and the precision of the highest scores.
+    The first point has recall 0 and the precision of the highest scores. Arguments as in `roc_curve`.
 
     Raises:
         WrongUse: there is no positive or no negative cell.
@@ -58,8 +80,15 @@ def pr(true: ArrayLike, score: ArrayLike, max_points: int = MAX_POINTS) -> tuple
     average = float(np.sum(np.diff(recall) * precision))
     with_start = np.concatenate([precision[:1], precision])
     keep = _thin(hits, false, max_points)
-    frame = pd.DataFrame({"recall": recall[keep], "precision": with_start[keep], "threshold": threshold[keep]})
-    return frame, average
+    return Curve(recall[keep], with_start[keep], threshold[keep]), average
+
+
+def pr(true: ArrayLike, score: ArrayLike, max_points: int = MAX_POINTS) -> tuple[pd.DataFrame, float]:
+    """`pr_curve` as a table, columns recall, precision, threshold, and average precision."""
+    import pandas as pd
+
+    curve, average = pr_curve(true, score, max_points)
+    return pd.DataFrame({"recall": curve.x, "precision": curve.y, "threshold": curve.threshold}), average
 
 
 def _steps(true: ArrayLike, score: ArrayLike) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

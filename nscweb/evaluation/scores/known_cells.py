@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.classes import class_codes
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.evaluation.scores.resampling import Resampling
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -52,6 +56,8 @@ def judged(table: pd.DataFrame, classes: Sequence[str]) -> Judged:
     Args:
         table: with columns sample_id, true_class, predicted, ``p_<class>``.
     """
+    import pandas as pd
+
     names = tuple(classes)
     true = class_codes(table["true_class"], names)
     known = np.flatnonzero(true >= 0)
@@ -64,3 +70,9 @@ def judged(table: pd.DataFrame, classes: Sequence[str]) -> Judged:
         np.asarray(sample, np.int64)[known],
         names,
     )
+
+
+def judged_held_out(held_out: HeldOut) -> Judged:
+    """Arrays of the held-out cells of a model; a cell is predicted as the class with its highest score."""
+    scores = held_out.scores.astype(np.float64)
+    return Judged(scores, held_out.labels, scores.argmax(axis=1), held_out.samples, held_out.classes)

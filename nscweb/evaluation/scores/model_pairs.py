@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.streams import stream
-from nscweb.evaluation.scores.confusion import f1_of
+from nscweb.evaluation.scores.confusion import figures_of
 from nscweb.evaluation.scores.resampling import Resampling
 
 Float64 = NDArray[np.float64]
@@ -98,9 +97,10 @@ def _differences(cells: Paired, seed: int, rounds: int, time_h: float) -> Iterat
         cells.sample, cells.true, np.maximum(cells.first, 0), cells.classes, rounds=rounds, seed=seed
     )
     joint = _joint(cells, how.sample, len(how.confusions))
-    drawn = _drawn(joint, how)
+    flat = joint.reshape(*joint.shape[:2], -1)
+    drawn = how.drawn_by_class(flat).reshape(-1, *joint.shape[1:])
     own = joint.sum(axis=0, keepdims=True).astype(np.float64)
-    both = [(_figures(own.sum(axis=gone)), _figures(drawn.sum(axis=gone))) for gone in (3, 2)]
+    both = [(figures_of(own.sum(axis=gone)), figures_of(drawn.sum(axis=gone))) for gone in (3, 2)]
     there = np.flatnonzero(own[0].sum(axis=(1, 2)) > 0)
     cells_of = own[0].sum(axis=(1, 2))
 
@@ -140,38 +140,6 @@ def _joint(cells: Paired, sample: Int64, samples: int) -> Int64:
     flat = ((sample * size + cells.true) * wide + first) * wide + second
     counts = np.bincount(flat, minlength=samples * size * wide * wide)
     return counts.reshape(samples, size, wide, wide).astype(np.int64)
-
-
-def _drawn(joint: Int64, how: Resampling) -> Float64:
-    """(B, K, K + 1, K + 1) of each round."""
-    shape = joint.shape[1:]
-    if how.over_samples:
-        flat = how.weights.astype(np.float64) @ joint.reshape(len(joint), -1).astype(np.float64)
-        return np.asarray(flat.reshape(-1, *shape), np.float64)
-    # Cells are drawn within their true class.
-    parts = []
-    for name, counts in zip(how.classes, joint.sum(axis=0).reshape(shape[0], -1), strict=True):
-        total = int(counts.sum())
-        rng = stream(how.seed, "cells of", name)
-        parts.append(
-            rng.multinomial(total, counts / total, size=how.rounds) if total else np.zeros((how.rounds, len(counts)))
-        )
-    return np.stack(parts, axis=1).reshape(how.rounds, *shape).astype(np.float64)
-
-
-def _figures(matrices: Float64) -> dict[str, Float64]:
-    """(B, K, K + 1) counts -> figure -> (B,) or (B, K); NaN where a figure does not exist."""
-    size = matrices.shape[1]
-    square = matrices[:, :, :size]
-    hits = np.diagonal(square, axis1=1, axis2=2)
-    called, held = square.sum(axis=1), matrices.sum(axis=2)
-    nothing = np.full(hits.shape, np.nan)
-    return {
-        "accuracy": hits.sum(axis=1) / np.maximum(matrices.sum(axis=(1, 2)), 1),
-        "precision": np.divide(hits, called, out=nothing.copy(), where=called > 0),
-        "recall": np.divide(hits, held, out=nothing.copy(), where=held > 0),
-        "f1": f1_of(hits, called + held),
-    }
 
 
 def mcnemar_table(cells: Paired) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Bootstrap of a prediction table: over samples where it can be, over cells where it must."""
+"""Bootstrap of cells of known class: over samples where it can be, over cells where it must. NumPy alone."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from nscweb.core.classes import class_codes
 from nscweb.core.streams import stream
 from nscweb.evaluation.scores.intervals import PERCENTILES, percentile_interval, resampled_counts, samples_label
 from nscweb.evaluation.scores.sample_intervals import SampleDraws
@@ -44,40 +42,38 @@ class Resampling:
     draws: SampleDraws | None = None
 
     @classmethod
-    def of(cls, table: pd.DataFrame, classes: Sequence[str], *, rounds: int, seed: int) -> Resampling:
-        """Count the table per sample and draw the rounds.
-
-        Samples are drawn within their true class, so that no round lacks a class. Where samples hold several
-        true classes, they are drawn from all.
-        """
-        sample, _ = pd.factorize(table["sample_id"])
-        true, predicted = class_codes(table["true_class"], classes), class_codes(table["predicted"], classes)
-        return cls.of_codes(np.asarray(sample, np.int64), true, predicted, classes, rounds=rounds, seed=seed)
-
-    @classmethod
     def of_codes(
         cls, samples: Int64, true: Int64, predicted: Int64, classes: Sequence[str], *, rounds: int, seed: int
     ) -> Resampling:
-        """The same from numbers: (N,) sample, (N,) true class 0 to K - 1, (N,) predicted class or -1."""
+        """Count the cells per sample and draw the rounds.
+
+        Samples are drawn within their true class, so that no round lacks a class. Where samples hold several
+        true classes, they are drawn from all.
+
+        Args:
+            samples: (N,) sample of each cell, any numbers.
+            true: (N,) true class, 0 to K - 1.
+            predicted: (N,) predicted class, -1 for none of them.
+        """
         names = list(classes)
         size = len(names)
-        sample, found = pd.factorize(samples)
+        sample, count = numbered(samples)
         inside = predicted >= 0
         cell = (sample * size + true) * size + predicted
-        flat = np.bincount(cell[inside], minlength=len(found) * size * size)
-        confusions = flat.reshape(len(found), size, size).astype(np.int64)
+        flat = np.bincount(cell[inside], minlength=count * size * size)
+        confusions = flat.reshape(count, size, size).astype(np.int64)
         of_class = confusions.sum(axis=2)
         pure = bool(((of_class > 0).sum(axis=1) <= 1).all())
-        strata = of_class.argmax(axis=1) if pure else np.zeros(len(found), np.int64)
-        fewest = int(np.bincount(strata)[np.unique(strata)].min()) if len(found) else 0
+        strata = of_class.argmax(axis=1) if pure else np.zeros(count, np.int64)
+        fewest = int(np.bincount(strata)[np.unique(strata)].min()) if count else 0
         if fewest >= 2:
             weights = resampled_counts(strata, rounds, seed)
-            label = samples_label(len(found), fewest)
+            label = samples_label(count, fewest)
         else:
-            weights = np.zeros((0, len(found)), np.int64)
+            weights = np.zeros((0, count), np.int64)
             label = "bootstrap over cells (a class has only one sample)"
         draws = SampleDraws(weights, np.asarray(strata, np.int64)) if fewest >= 2 else None
-        return cls(np.asarray(sample, np.int64), true, confusions, weights, rounds, seed, tuple(names), label, draws)
+        return cls(sample, true, confusions, weights, rounds, seed, tuple(names), label, draws)
 
     @property
     def over_samples(self) -> bool:
@@ -134,18 +130,30 @@ class Resampling:
             return np.zeros((self.rounds, len(counts)))
         return rng.multinomial(int(total), counts / total, size=self.rounds).astype(np.float64)
 
+    def drawn_by_class(self, per_sample: Int64) -> Float64:
+        """(B, K, W) counts of each round from (S, K, W) counts per sample and true class.
+
+        Where cells are drawn, they are drawn within their true class, like samples.
+        """
+        size, width = per_sample.shape[1:]
+        if self.over_samples:
+            flat = self.weights.astype(np.float64) @ per_sample.reshape(len(per_sample), -1).astype(np.float64)
+            return np.asarray(flat.reshape(self.rounds, size, width), np.float64)
+        parts = []
+        for name, row in zip(self.classes, per_sample.sum(axis=0), strict=True):
+            total = int(row.sum())
+            rng = stream(self.seed, "cells of", name)
+            parts.append(rng.multinomial(total, row / total, self.rounds) if total else np.zeros((self.rounds, width)))
+        return np.stack(parts, axis=1).astype(np.float64)
+
     def matrices(self) -> Float64:
         """(B, K, K) confusion matrix of each round."""
-        size = len(self.classes)
-        if self.over_samples:
-            drawn = self.weights @ self.confusions.reshape(len(self.confusions), size * size)
-            return drawn.reshape(-1, size, size).astype(np.float64)
-        rows = self.confusions.sum(axis=0)
-        # Cells are drawn within their true class, like samples.
-        parts = [
-            stream(self.seed, "cells of", name).multinomial(row.sum(), row / max(1, row.sum()), size=self.rounds)
-            if row.sum()
-            else np.zeros((self.rounds, size))
-            for name, row in zip(self.classes, rows, strict=True)
-        ]
-        return np.stack(parts, axis=1).astype(np.float64)
+        return self.drawn_by_class(self.confusions)
+
+
+def numbered(values: ArrayLike) -> tuple[Int64, int]:
+    """(N,) numbers 0 to S - 1 for different values in the order in which they first come, and S."""
+    _, first, inverse = np.unique(np.asarray(values), return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[inverse], len(first)

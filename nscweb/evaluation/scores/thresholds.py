@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
@@ -17,6 +17,9 @@ from nscweb.core.streams import stream
 from nscweb.evaluation.scores.intervals import wilson
 from nscweb.evaluation.scores.known_cells import Judged
 from nscweb.evaluation.scores.resampling import Resampling
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BINS = 512
 
@@ -119,6 +122,8 @@ def sorting_curve(
     Raises:
         WrongUse: no cell of the class, or none of another; a prevalence that is not a share.
     """
+    import pandas as pd
+
     if class_name not in cells.classes:
         raise WrongUse(f"The model has no class {class_name!r}.", f"Choose one of: {', '.join(cells.classes)}.")
     index = cells.classes.index(class_name)

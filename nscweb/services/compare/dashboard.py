@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.flags import FLAGS
+from nscweb.core.flags import count_flags
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
 from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
@@ -120,13 +120,12 @@ def warnings_of(app: App, run: Run | str, names: Collection[str] | None = None) 
 
 def filter_options(cells: CellScores) -> FilterOptions:
     """What the cells of a run can be filtered by."""
-    used, counts = np.unique(cells.flags, return_counts=True)
     times = np.unique(cells.times_h[np.isfinite(cells.times_h)])
     return FilterOptions(
         groups=tuple(sorted(set(cells.groups))),
         times_h=tuple(float(hours) for hours in times),
         replicates=tuple(sorted(set(cells.replicates))),
-        flag_counts={item.name: int(counts[(used & item.bit) > 0].sum()) for item in FLAGS},
+        flag_counts=count_flags(cells.flags).carry,
     )
 
 

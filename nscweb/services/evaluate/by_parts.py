@@ -101,7 +101,7 @@ def split_evaluation(app: App, result: Evaluation, by: str, *, seed: int = 0) ->
     Raises:
         WrongUse: no such split.
     """
-    from nscweb.evaluation.scores.confusion import judged_metrics
+    from nscweb.evaluation.scores.confusion import confusion_counts, judged_metrics
 
     names = part_names(app, result, by)
     cells = judged_cells(result)
@@ -109,9 +109,6 @@ def split_evaluation(app: App, result: Evaluation, by: str, *, seed: int = 0) ->
     for name in _ordered(names):
         part = cells.take(names == name)
         metrics = tuple(judged_metrics(part, seed=seed))
-        size = len(part.classes)
-        inside = part.predicted >= 0
-        flat = np.bincount(part.true[inside] * size + part.predicted[inside], minlength=size * size)
         parts.append(
             PartEvaluation(
                 by=by,
@@ -119,7 +116,7 @@ def split_evaluation(app: App, result: Evaluation, by: str, *, seed: int = 0) ->
                 cells=len(part),
                 samples=len(np.unique(part.sample)),
                 metrics=metrics,
-                confusion=as_tuple(flat.reshape(size, size)),
+                confusion=as_tuple(confusion_counts(part.true, part.predicted, len(part.classes))),
                 interval=metrics[0].interval if metrics else "",
                 remark=_remark(part),
             )

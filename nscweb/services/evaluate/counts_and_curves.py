@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.core.card import Metric
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import ModelError, NscwebError, StudyError
 from nscweb.core.run_record import Run
@@ -45,16 +47,10 @@ def row_percent(matrix: NDArray[np.int64]) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(share) for share in row) for row in 100.0 * matrix / totals)
 
 
-def diagonal_shares(matrix: NDArray[np.int64]) -> tuple[tuple[float, float, float], ...]:
-    """Per class the share of its cells that are right, with its Wilson interval: (share, low, high)."""
-    from nscweb.evaluation.scores.intervals import wilson
-
-    result = []
-    for index, row in enumerate(matrix):
-        total, right = int(row.sum()), int(row[index])
-        low, high = wilson(right, total) if total else (0.0, 1.0)
-        result.append((right / total if total else 0.0, float(low), float(high)))
-    return tuple(result)
+def diagonal_shares(metrics: Sequence[Metric], classes: ClassScheme) -> tuple[tuple[float, float, float], ...]:
+    """Per class the share of its cells that are right, its recall: (share, low, high); 0, 0 and 1 without cells."""
+    found = {item.class_name: (item.value, item.low, item.high) for item in metrics if item.name == "recall"}
+    return tuple(found.get(name, (0.0, 0.0, 1.0)) for name in classes.names)
 
 
 def curves(

@@ -61,7 +61,7 @@ class Evaluation:
         metrics: accuracy, macro_f1, and precision, recall, f1, auc per class, with 95 % intervals.
         confusion: (K, K) counts, rows true, columns predicted.
         row_percent: the same as per cent of the true class.
-        diagonal: per class (share right, low, high), Wilson.
+        diagonal: per class (share right, low, high), its recall.
         by_time: the same per time point; empty when only one time point is there.
         roc: class name -> table with ``fpr``, ``tpr`` (rows in drawing order).
         pr: class name -> table with ``recall``, ``precision``.
@@ -142,7 +142,7 @@ def evaluate_run(
         metrics=tuple(metrics),
         confusion=as_tuple(matrix),
         row_percent=row_percent(matrix),
-        diagonal=diagonal_shares(matrix),
+        diagonal=diagonal_shares(metrics, classes),
         by_time=_by_time(table, classes, seed),
         roc=roc,
         pr=pr,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nscweb.core.flags import FLAG_NAMES, flag
+from nscweb.core.flags import LEFT_OUT, flag
 from nscweb.files.html_document import Table
 from nscweb.services.report.content import ReportData
 from nscweb.services.report.html_answer import distinct
@@ -139,10 +139,10 @@ def funnel(data: ReportData) -> Table | None:
     counts = data.tables.get("Funnel")
     if counts is None:
         return None
-    gates = [name for name in FLAG_NAMES if name in counts and counts[name].sum()]
+    gates = [name for name in LEFT_OUT if name in counts and counts[name].sum()]
     columns = ["Sample", "Imported", *(flag(name).label for name in gates), "Kept", "Kept %"]
     counts = counts.assign(kept_percent=[f"{value:.1f}" for value in counts["kept_percent"]])
     lines = counts[["sample", "imported", *gates, "kept", "kept_percent"]].to_numpy().tolist()
-    caption = "Funnel: cells of each sample"
+    caption = "Funnel: cells of each sample, each under the first reason that leaves it out"
     beside = _LINES_OF_A_SHEET if len(gates) <= 2 else 0
     return Table(columns, lines, range(1, len(columns)), caption, side_by_side=beside, dense=True)

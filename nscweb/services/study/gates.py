@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from nscweb.core.errors import StoreError, StudyNotFound
-from nscweb.core.flags import LEFT_OUT, QualityFlag, flag
+from nscweb.core.flags import LEFT_OUT, QualityFlag, count_flags, flag
 from nscweb.core.gates import DEFAULT_GATES, Gates
 from nscweb.core.plain import from_plain
 from nscweb.core.run_record import Run
@@ -74,19 +73,11 @@ def funnel(app: App, study: str, gates: Gates | None = None) -> pd.DataFrame:
         else:
             members = members_of(app, found.study_id, keys[sample.name], sample.cells, gates)
             flags = flags_by(read_quality(path), gates, members)
-        left = np.ones(len(flags), bool)
-        first: dict[str, int] = {}
-        alone: dict[str, int] = {}
-        for item in flag_columns():
-            hit = (flags & item.bit) > 0
-            first[item.name] = int(np.count_nonzero(hit & left))
-            alone[f"{item.name}_alone"] = int(np.count_nonzero(hit))
-            left &= ~hit
-        kept = int(np.count_nonzero(left))
-        percent = round(100.0 * kept / len(flags), 2) if len(flags) else 0.0
-        rows.append(
-            {"sample": sample.name, "imported": len(flags), **first, "kept": kept, "kept_percent": percent, **alone}
-        )
+        counted = count_flags(flags)
+        percent = round(100.0 * counted.kept / counted.cells, 2) if counted.cells else 0.0
+        carry = {f"{name}_alone": counted.carry[name] for name in counted.first}
+        row = {"sample": sample.name, "imported": counted.cells, **counted.first, "kept": counted.kept}
+        rows.append({**row, "kept_percent": percent, **carry})
     names = [item.name for item in flag_columns()]
     columns = ["sample", "imported", *names, "kept", "kept_percent", *(f"{name}_alone" for name in names)]
     return pd.DataFrame(rows, columns=columns)

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nscweb.core.errors import StoreError, StudyError, WrongUse
-from nscweb.core.flags import FLAGS, LEFT_OUT, pack
 from nscweb.core.gates import DEFAULT_GATES, Gates
 from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.progress import Progress, no_progress
@@ -143,39 +142,6 @@ def _check_populations(app: App, study: Study, gates: Gates) -> None:
 
 
 CHUNK = 512
-
-
-def quality_summary(app: App, study: str, left_out: Sequence[str] = LEFT_OUT) -> pd.DataFrame:
-    """One row per sample: cells in, cells kept, and how many carry each flag.
-
-    Args:
-        left_out: names of flags that count as not kept.
-
-    Returns:
-        Columns ``sample``, ``cells``, ``kept``, ``kept_percent``, then one count per flag under its name in
-        `core.flags` (a cell may carry several, so counts can add up to more than are left out).
-
-    Raises:
-        StudyNotFound: no such study.
-    """
-    found = app.catalogue.study(study)
-    keys = app.catalogue.sample_keys(found.study_id)
-    mask = pack(left_out)
-    rows: list[dict[str, Any]] = []
-    for sample in found.samples:
-        flags = flags_of(app, found.study_id, keys[sample.name], sample.cells)
-        kept = int(np.count_nonzero((flags & mask) == 0))
-        rows.append(
-            {
-                "sample": sample.name,
-                "cells": len(flags),
-                "kept": kept,
-                "kept_percent": round(100.0 * kept / len(flags), 2) if len(flags) else 0.0,
-                **{flag.name: int(np.count_nonzero(flags & flag.bit)) for flag in FLAGS},
-            }
-        )
-    columns = ["sample", "cells", "kept", "kept_percent", *(flag.name for flag in FLAGS)]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def quality_table(app: App, study: str, sample: str) -> pd.DataFrame:

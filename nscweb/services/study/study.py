@@ -18,7 +18,7 @@ from nscweb.services.study.import_request import (
     finding_as_dict,
     read_findings_csv,
 )
-from nscweb.services.study.quality import measure_again, quality_summary, quality_table
+from nscweb.services.study.quality import measure_again, quality_table
 from nscweb.services.study.sheet import (
     SheetUpdate,
     apply_sheet_file,
@@ -67,7 +67,6 @@ __all__ = [
     "list_inbox",
     "list_studies",
     "new_upload_id",
-    "quality_summary",
     "quality_table",
     "sheet_table",
     "sheet_template",

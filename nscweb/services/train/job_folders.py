@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
-from nscweb.core.errors import JobNotFound, StoreError
+from nscweb.core.errors import JobNotFound, StoreError, WrongUse
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from nscweb.services.context import App
 
 # Names become folders, on Windows too.
@@ -22,17 +25,33 @@ NAME_RULE = "Use letters without accents, digits and . _ - only, at most 80, and
 ACTIVE = ("queued", "running", "interrupted")
 
 
+class Order(Protocol):
+    """What every order has."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def job_id(self) -> str: ...
+
+
+Kind = TypeVar("Kind", bound=Order)
+
+
 @dataclass(frozen=True)
-class Orders:
+class Orders(Generic[Kind]):
     """Where orders of one kind are kept.
 
     Attributes:
+        kind: the dataclass of an order.
         place: folder in the data folder.
         what: the kind in words, as in "There is no search called ...".
+        lists: fields that are tuples in the dataclass and lists in the file.
     """
 
+    kind: type[Kind]
     place: str
     what: str
+    lists: tuple[str, ...]
 
     def folder(self, app: App, name: str) -> Path:
         """Folder of one order, which need not exist.
@@ -51,27 +70,42 @@ class Orders:
         """Every order, in the order of their names."""
         return sorted(path.parent.name for path in (app.folder.root / self.place).glob("*/order.json"))
 
-    def read(self, app: App, name: str, lists: Sequence[str]) -> dict[str, Any]:
-        """The fields of an order.
-
-        Args:
-            lists: fields that are tuples in the dataclass and lists in the file.
+    def read(self, app: App, name: str) -> Kind:
+        """One order.
 
         Raises:
             StoreError: there is no such order, or its file is damaged.
         """
         try:
             content = json.loads((self.folder(app, name) / "order.json").read_text("utf-8"))
-            return {**content, **{field: tuple(content.get(field, ())) for field in lists}}
+            return self.kind(**{**content, **{field: tuple(content.get(field, ())) for field in self.lists}})
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise self.gone(name) from error
+            raise StoreError(
+                f"There is no {self.what} called {name!r} any more.", "Start it again on the page Models."
+            ) from error
 
-    def gone(self, name: str) -> StoreError:
-        return StoreError(f"There is no {self.what} called {name!r} any more.", "Start it again on the page Models.")
+    def write(self, app: App, order: Kind) -> None:
+        """Remember an order."""
+        content = asdict(cast("DataclassInstance", order))
+        with atomic_write(self.folder(app, order.name) / "order.json") as stream:
+            stream.write((json.dumps(content, indent=1) + "\n").encode())
 
-    def write(self, app: App, name: str, fields: dict[str, Any]) -> None:
-        with atomic_write(self.folder(app, name) / "order.json") as stream:
-            stream.write((json.dumps(fields, indent=1) + "\n").encode())
+    def started(self, app: App, name: str, job_id: str) -> None:
+        """Remember the job that does the work of an order."""
+        self.write(app, replace(cast("Any", self.read(app, name)), job_id=job_id))
+
+    def discard(self, app: App, name: str, state: str) -> None:
+        """Throw an order away with everything that was made for it.
+
+        Args:
+            state: of its job.
+
+        Raises:
+            WrongUse: it is running; stop it first.
+        """
+        if state in ACTIVE:
+            raise WrongUse(f"The {self.what} {name} is at work.", "Stop it first.")
+        shutil.rmtree(self.folder(app, name))
 
 
 def job_standing(app: App, job_id: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Ask an existing model again for audit, robustness, held-out scores and known samples, and write its card anew.
+"""Ask an existing model again for figures, audit, robustness, held-out scores and known samples; write its card anew.
 
 The cells that the model has never seen are found again: simulated ones are drawn again from the seed, those of studies
 are read from their cell files, and both are split as the card says. That they are the same cells is checked before
@@ -11,19 +11,19 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nscweb.core.card import CardEntry, ModelCard, card_to_dict, read_card
+from nscweb.core.card import CardEntry, ModelCard, Performance, card_to_dict, read_card
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 
 if TYPE_CHECKING:
     from nscweb.core.samples import Study
+    from nscweb.evaluation.scores.held_out import HeldOut
     from nscweb.services.context import App
     from nscweb.training.data.dataset import TrainingData
-    from nscweb.training.metrics import Scored
     from nscweb.training.splits.plan import Split
 
 _SIMULATED = re.compile(r"--simulated[ =](\d+)")
@@ -40,7 +40,7 @@ def audit_model(
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
 ) -> CardEntry:
-    """Measure shortcut audit and robustness of a model and write them into its card; the weights stay as they are.
+    """Measure figures, shortcut audit and robustness of a model and write its card anew; the weights stay as they are.
 
     Args:
         app: services.
@@ -56,7 +56,7 @@ def audit_model(
     from nscweb.inference.device import choose_device
     from nscweb.models.loading import load_model
     from nscweb.services.train.finished_model import look_for_twins
-    from nscweb.store.files import atomic_write
+    from nscweb.training.card_figures import with_figures
     from nscweb.training.checks.card_checks import run_checks, scored_held_out, with_checks
     from nscweb.training.checks.held_out_scores import write_held_out
     from nscweb.training.checks.known_samples import with_known_samples
@@ -80,10 +80,55 @@ def audit_model(
         audit={**checked.audit, "duplicates": twins},
         calibration=with_known_samples(card.calibration, model.cpu().eval(), data, split, cancel),
         held_out=write_held_out(entry.folder, scored, data, split),
+        performance=with_figures(card.performance, scored),
     )
-    content = json.dumps(card_to_dict(checked), indent=1, ensure_ascii=False) + "\n"
-    with atomic_write(entry.folder / "card.json") as stream:
-        stream.write(content.encode("utf-8"))
+    return _written(entry, checked)
+
+
+def figures_again(entry: CardEntry) -> CardEntry:
+    """Take the figures of merit, matrices and curves of a card again from the held-out scores that lie with it.
+
+    No cell is read and no network is asked, so a card from before a change of the intervals has those of today within
+    seconds. Audit and robustness stay as they are (`audit_model`), but for the figures of the network that the audit
+    repeats.
+
+    Raises:
+        WrongUse: the model came without held-out scores.
+        ModelError: their file is damaged.
+        InputRefused: they are fewer cells than the card was measured on, or say something else.
+    """
+    from nscweb.inference.held_out_file import read_held_out
+    from nscweb.training.card_figures import with_figures
+
+    held_out = read_held_out(entry)
+    if held_out is None:
+        raise WrongUse(
+            f"The model {entry.card.name} came without the scores of its held-out cells.",
+            f"Measure it again with: nscweb models audit {entry.card.name}",
+        )
+    _check_same(entry.card, held_out)
+    performance = with_figures(entry.card.performance, held_out)
+    return _written(entry, replace(entry.card, performance=performance, audit=_repeated(entry.card.audit, performance)))
+
+
+def _repeated(audit: dict[str, Any], performance: Performance) -> dict[str, Any]:
+    """The audit with the figures of the network as the card gives them now."""
+    rows = []
+    for row in audit.get("alone", {}).get("figures", ()):
+        found = performance.metric(row["figure"])
+        network = row["network"] if found is None else {"value": found.value, "low": found.low, "high": found.high}
+        rows.append({**row, "network": network})
+    return {**audit, "alone": {**audit["alone"], "figures": rows}} if rows else audit
+
+
+def _written(entry: CardEntry, card: ModelCard) -> CardEntry:
+    """Card and curves into the folder of the model; the card last."""
+    from nscweb.store.files import atomic_write
+    from nscweb.training.card_writer import CURVES
+
+    for name, content in ((CURVES, card.performance.curves), ("card.json", card_to_dict(card))):
+        with atomic_write(entry.folder / name) as stream:
+            stream.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
     return read_card(entry.folder)
 
 
@@ -166,11 +211,11 @@ def _split_of(card: ModelCard, data: TrainingData) -> Split:
     )
 
 
-def _check_same(card: ModelCard, scored: Scored) -> None:
-    from nscweb.training.metrics import confusion_counts
+def _check_same(card: ModelCard, scored: HeldOut) -> None:
+    from nscweb.evaluation.scores.confusion import held_out_confusion
 
     known = np.asarray(card.performance.confusion, np.int64)
-    found = confusion_counts(scored, len(card.classes))
+    found = held_out_confusion(scored)
     if known.shape != found.shape or np.abs(known - found).sum() > 2 * _SAME_CELLS * max(1, known.sum()):
         raise InputRefused(
             f"The cells found here are not those that {card.name} was measured on: it names other classes for them.",

@@ -7,14 +7,13 @@ A search has the folder ``searches/<name>/`` of the data folder: ``order.json`` 
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.services.train.job_folders import ACTIVE, NAME, NAME_RULE, Orders, any_simulated, job_standing
+from nscweb.services.train.job_folders import NAME, NAME_RULE, Orders, any_simulated, job_standing
 from nscweb.services.train.request import TuneRequest
 from nscweb.services.train.tune import tune
 from nscweb.services.train.tune_files import BEST, FACTS, TuneResult, read_trials
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 JOB_KIND = "tune"
-_ORDERS = Orders("searches", "search")
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,9 @@ class SearchOrder:
     sampler: Literal["gp", "tpe"] = "gp"
     searched: tuple[str, ...] = tuple(SPACE)
     job_id: str = ""
+
+
+_ORDERS = Orders(SearchOrder, "searches", "search", lists=("studies", "searched"))
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,12 @@ def new_search(app: App, order: SearchOrder) -> None:
         raise WrongUse(f"A search called {order.name} is there already.", "Choose another name.")
     if not order.searched:
         raise WrongUse("Nothing is to be searched.", "Choose at least one setting.")
-    _write(app, order)
+    _ORDERS.write(app, order)
 
 
 def search_started(app: App, name: str, job_id: str) -> None:
     """Remember the job that does this search."""
-    _write(app, replace(_order(app, name), job_id=job_id))
+    _ORDERS.started(app, name, job_id)
 
 
 def searches(app: App) -> list[Search]:
@@ -105,7 +106,7 @@ def search(app: App, name: str) -> Search:
     Raises:
         StoreError: there is none of this name.
     """
-    order, folder = _order(app, name), _ORDERS.folder(app, name)
+    order, folder = _ORDERS.read(app, name), _ORDERS.folder(app, name)
     trials = read_trials(folder)
     state, message = job_standing(app, order.job_id)
     state = state or ("finished" if len(trials) >= order.trials else "stopped")
@@ -117,7 +118,7 @@ def run_search(
     app: App, name: str, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> TuneResult:
     """Do the work of an order, or what is left of it; see `tune`."""
-    order = _order(app, name)
+    order = _ORDERS.read(app, name)
     request = TuneRequest(
         studies=order.studies,
         architecture=order.architecture,
@@ -138,21 +139,7 @@ def discard_search(app: App, name: str) -> None:
     Raises:
         WrongUse: it is running; stop it first.
     """
-    if search(app, name).state in ACTIVE:
-        raise WrongUse(f"The search {name} is at work.", "Stop it first.")
-    shutil.rmtree(_ORDERS.folder(app, name))
-
-
-def _order(app: App, name: str) -> SearchOrder:
-    fields = _ORDERS.read(app, name, ("studies", "searched"))
-    try:
-        return SearchOrder(**fields)
-    except TypeError as error:
-        raise _ORDERS.gone(name) from error
-
-
-def _write(app: App, order: SearchOrder) -> None:
-    _ORDERS.write(app, order.name, asdict(order))
+    _ORDERS.discard(app, name, search(app, name).state)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from nscweb.core.card import CardEntry, card_to_dict, read_card
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.services.train.job_folders import ACTIVE, NAME, NAME_RULE, Orders, any_simulated, job_standing
+from nscweb.services.train.job_folders import NAME, NAME_RULE, Orders, any_simulated, job_standing
 from nscweb.services.train.request import TrainRequest
 from nscweb.services.train.train import train_model
 from nscweb.services.train.training_plan import Live, LiveWriter, keep_speed, mean_speed, read_live
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 JOB_KIND = "train"
-_ORDERS = Orders("training", "training")
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,9 @@ class TrainingOrder:
     planned_epochs: int = 0
     planned_cells: int = 0
     job_id: str = ""
+
+
+_ORDERS = Orders(TrainingOrder, "training", "training", lists=("studies", "channels"))
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def new_training(app: App, order: TrainingOrder) -> None:
             "Let it go on, discard it, or choose another name.",
             "E-TRAINING-EXISTS",
         )
-    _write(app, order)
+    _ORDERS.write(app, order)
 
 
 def check_name(app: App, name: str) -> None:
@@ -121,7 +123,7 @@ def check_name(app: App, name: str) -> None:
 
 def started(app: App, name: str, job_id: str) -> None:
     """Remember the job that does this training."""
-    _write(app, replace(_order(app, name), job_id=job_id))
+    _ORDERS.started(app, name, job_id)
 
 
 def trainings(app: App) -> list[Training]:
@@ -135,7 +137,7 @@ def training(app: App, name: str) -> Training:
     Raises:
         StoreError: there is none of this name.
     """
-    order, folder = _order(app, name), _ORDERS.folder(app, name)
+    order, folder = _ORDERS.read(app, name), _ORDERS.folder(app, name)
     state, message = job_standing(app, order.job_id)
     state = state or "stopped"
     model = None
@@ -155,7 +157,7 @@ def run_training(
         StoreError: it was discarded.
         WrongUse, InputRefused: see `train_model`.
     """
-    order, folder = _order(app, name), _ORDERS.folder(app, name)
+    order, folder = _ORDERS.read(app, name), _ORDERS.folder(app, name)
     out = folder / name
     if (folder / "finished").exists():
         return read_card(out)
@@ -177,7 +179,7 @@ def keep(app: App, name: str, new_name: str = "") -> CardEntry:
     Raises:
         WrongUse: it is not finished, or the name is taken.
     """
-    order, folder = _order(app, name), _ORDERS.folder(app, name)
+    order, folder = _ORDERS.read(app, name), _ORDERS.folder(app, name)
     wanted = new_name or order.name
     if not (folder / "finished").exists():
         raise WrongUse(f"The training {name} is not finished.", "Let it go on first.")
@@ -202,21 +204,7 @@ def discard(app: App, name: str) -> None:
     Raises:
         WrongUse: it is running; stop it first.
     """
-    if training(app, name).state in ACTIVE:
-        raise WrongUse(f"The training {name} is at work.", "Stop it first.")
-    shutil.rmtree(_ORDERS.folder(app, name))
-
-
-def _order(app: App, name: str) -> TrainingOrder:
-    fields = _ORDERS.read(app, name, ("studies", "channels"))
-    try:
-        return TrainingOrder(**fields)
-    except TypeError as error:
-        raise _ORDERS.gone(name) from error
-
-
-def _write(app: App, order: TrainingOrder) -> None:
-    _ORDERS.write(app, order.name, asdict(order))
+    _ORDERS.discard(app, name, training(app, name).state)
 
 
 def _told(order: TrainingOrder) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from torch import nn
 
 from nscweb.core.card import ModelCard
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.training.checks.audit_words import FAILED_MARK
 from nscweb.training.checks.network_probe import probe_of
 from nscweb.training.checks.robustness import robustness
 from nscweb.training.checks.shortcut_audit import audit
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.inputs import predict_rows
-from nscweb.training.metrics import Scored
 from nscweb.training.splits.plan import Split
 
 
@@ -32,7 +32,7 @@ def run_checks(
     model: nn.Module,
     data: TrainingData,
     split: Split,
-    scored: Scored,
+    scored: HeldOut,
     *,
     seed: int,
     device: torch.device,
@@ -57,19 +57,16 @@ def run_checks(
 
 def scored_held_out(
     model: nn.Module, data: TrainingData, split: Split, device: torch.device, temperature: float = 1.0
-) -> Scored:
+) -> HeldOut:
     """What a network says of all held-out cells, in the order of `split.held_out`; it stays on `device`.
+
+    Samples keep their numbers in `data.samples`.
 
     Args:
         temperature: of the card, so that the scores are those that a user's cells get.
     """
     logits = predict_rows(model.to(device), data, split.held_out, device)
-    return Scored(
-        data.labels[split.held_out],
-        torch.softmax(torch.from_numpy(logits) / temperature, dim=1).numpy(),
-        data.sample_of[split.held_out],
-        data.times[split.held_out],
-    )
+    return data.scored(split.held_out, torch.softmax(torch.from_numpy(logits) / temperature, dim=1).numpy())
 
 
 def with_checks(card: ModelCard, checks: Checks) -> ModelCard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,13 @@ from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.held_out_file import HELD_OUT, held_out_record, pack_held_out
 from nscweb.training.checkpoint import write_atomically
 from nscweb.training.data.dataset import TrainingData
-from nscweb.training.metrics import Scored
 from nscweb.training.splits.plan import Split
 
 # Enough for intervals of a tenth of a percent, and less than a megabyte on disk.
 MOST_CELLS = 60_000
 
 
-def write_held_out(folder: Path, scored: Scored, data: TrainingData, split: Split) -> dict[str, Any]:
+def write_held_out(folder: Path, scored: HeldOut, data: TrainingData, split: Split) -> dict[str, Any]:
     """Write ``held_out.npz`` beside the card; returns what the card keeps of it.
 
     Args:
@@ -28,16 +28,9 @@ def write_held_out(folder: Path, scored: Scored, data: TrainingData, split: Spli
             the order of `split.held_out`.
         data, split: of the training.
     """
-    rows = spread_over_samples(scored.sample_of, MOST_CELLS)
-    there, samples = np.unique(scored.sample_of[rows], return_inverse=True)
-    held = HeldOut(
-        scored.probabilities[rows].astype(np.float32),
-        scored.labels[rows],
-        samples.astype(np.int64),
-        scored.times[rows],
-        data.classes.names,
-        simulated=data.simulated,
-    )
+    part = scored.take(spread_over_samples(scored.samples, MOST_CELLS))
+    there, samples = np.unique(part.samples, return_inverse=True)
+    held = replace(part, samples=samples.astype(np.int64))
     content = pack_held_out(held, [data.samples[index].name for index in there])
     write_atomically(folder / HELD_OUT, content)
     return held_out_record(held, content, by_sample=split.by_sample)

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nscweb.core.progress import CancelAsked, stop_if_asked
+from nscweb.evaluation.audit.even_choice import in_turn
+from nscweb.evaluation.scores.right_answers import RightAnswers
 from nscweb.models.cost import count_cost
 from nscweb.preprocess.prepare import apply_recipe
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.raw_cells import RawCells
 from nscweb.training.data.recordings import Recording, recordings_of
 from nscweb.training.loop import predict_logits
-from nscweb.training.resampling import Rounds, rounds_of
 from nscweb.training.splits.plan import Split
 
 Array = NDArray[Any]
@@ -57,7 +58,7 @@ class Probe:
         recordings: the light of each.
         labels, sample_of: (n,) true class index and sample.
         probabilities: (n, K) of the cells as they are.
-        rounds: for intervals.
+        answers: for figures with intervals.
         donors: cells of the training part.
         device: of the network.
     """
@@ -69,7 +70,7 @@ class Probe:
     labels: NDArray[np.int64]
     sample_of: NDArray[np.int64]
     probabilities: NDArray[np.float32]
-    rounds: Rounds
+    answers: RightAnswers
     donors: Donors
     device: torch.device
 
@@ -121,7 +122,7 @@ def probe_of(model: nn.Module, data: TrainingData, split: Split, seed: int, devi
         labels=labels,
         sample_of=sample_of,
         probabilities=_probabilities(model, data, raw.images, device),
-        rounds=rounds_of(labels, sample_of, len(data.classes), seed),
+        answers=RightAnswers.of(labels, sample_of, data.classes.names, seed=seed),
         donors=Donors(
             np.array([image.shape[1:] for image in lenders.images], np.int64),
             tuple(recordings_of(lenders.images)),
@@ -138,11 +139,7 @@ def _spread(data: TrainingData, raw: RawCells, most: int, seed: int) -> RawCells
         return raw
     order = np.random.default_rng([seed, 8]).permutation(len(raw))
     key = data.sample_of[raw.rows][order] * len(data.classes) + data.labels[raw.rows][order]
-    turn = np.empty(len(order), np.int64)
-    for value in np.unique(key):
-        members = np.flatnonzero(key == value)
-        turn[members] = np.arange(len(members))
-    return raw.at(np.sort(order[np.argsort(turn, kind="stable")[:most]]))
+    return raw.at(np.sort(order[in_turn(key, most)]))
 
 
 def _probabilities(

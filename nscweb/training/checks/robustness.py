@@ -155,7 +155,7 @@ def _other_instrument(own: Profile, other: Profile) -> list[Change]:
 def _row(probe: Probe, change: Change, probabilities: NDArray[np.float32] | None) -> dict[str, Any]:
     said = (probe.probabilities if probabilities is None else probabilities).argmax(axis=1)
     hits = np.asarray(said == probe.labels)
-    accuracy, cost = probe.rounds.accuracy(hits).as_dict(), probe.rounds.cost(probe.hits, hits).as_dict()
+    accuracy, cost = probe.answers.accuracy(hits).as_dict(), probe.answers.cost(probe.hits, hits).as_dict()
     classes = len(probe.data.classes)
     shares = [
         np.bincount(names, minlength=classes) / len(names) for names in (probe.probabilities.argmax(axis=1), said)
@@ -173,6 +173,6 @@ def _row(probe: Probe, change: Change, probabilities: NDArray[np.float32] | None
         "cost_high": cost["high"],
         "share_shift": round(float(np.abs(shares[1] - shares[0]).mean()), 4),
         "cells": len(hits),
-        "samples": probe.rounds.samples,
-        "interval": probe.rounds.label,
+        "samples": probe.answers.samples,
+        "interval": probe.answers.how.label,
     }

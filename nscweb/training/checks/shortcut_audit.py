@@ -13,20 +13,22 @@ are there to swap, the figures could be due to it, and the audit fails as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.evaluation.scores.confusion import held_out_metrics
+from nscweb.evaluation.scores.held_out import HeldOut
+from nscweb.evaluation.scores.right_answers import RightAnswers
 from nscweb.training.checks.audit_words import audit_sentence, plain_name
 from nscweb.training.checks.changes import reframed, swapped
 from nscweb.training.checks.network_probe import Probe
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.recording_features import PlainClassifier, nuisance_names
 from nscweb.training.data.recordings import Array, Recording
-from nscweb.training.metrics import Scored, overall_metrics
-from nscweb.training.resampling import Rounds, rounds_of
 from nscweb.training.splits.plan import Split
 
 # Shares of the cells that a network may lose by a swap; `benchmarks/shortcuts.py` shows what sound networks lose, and
@@ -48,7 +50,7 @@ _MORE_FRAME = 1.25
 def audit(
     data: TrainingData,
     split: Split,
-    scored: Scored,
+    scored: HeldOut,
     probe: Probe | None,
     *,
     seed: int,
@@ -90,9 +92,9 @@ def audit(
         "chance": round(chance, 4),
         "alone": alone,
         "swaps": swaps,
-        "accuracy": {} if probe is None else probe.rounds.accuracy(probe.hits).as_dict(),
+        "accuracy": {} if probe is None else probe.answers.accuracy(probe.hits).as_dict(),
         "cells": 0 if probe is None else len(probe.labels),
-        "interval": "" if probe is None else probe.rounds.label,
+        "interval": "" if probe is None else probe.answers.how.label,
     }
 
 
@@ -102,41 +104,44 @@ def _reaches(alone: dict[str, Any], chance: float) -> bool:
     return bool(plain["recording"]["low"] > chance and alone["difference"]["low"] <= 0)
 
 
-def _alone(data: TrainingData, split: Split, scored: Scored, seed: int) -> dict[str, Any]:
+def _alone(data: TrainingData, split: Split, scored: HeldOut, seed: int) -> dict[str, Any]:
     """The plain classifier on the recording beside the network, on the same held-out cells."""
     assert data.nuisance is not None
     rows = _some(split.train, seed)
     classes = len(data.classes)
     known, asked = data.nuisance[rows], data.nuisance[split.held_out]
     said = PlainClassifier(known, data.labels[rows], classes).probabilities(asked)
-    rounds = rounds_of(scored.labels, scored.sample_of, classes, seed)
-    plain = Scored(scored.labels, said, scored.sample_of, scored.times)
-    hits = [np.asarray(item.probabilities.argmax(axis=1) == item.labels) for item in (plain, scored)]
+    answers = RightAnswers.of(scored.labels, scored.samples, scored.classes, seed=seed)
+    plain = replace(scored, scores=said)
+    hits = [np.asarray(item.scores.argmax(axis=1) == item.labels) for item in (plain, scored)]
     figures = [
         {
             "figure": "balanced_accuracy",
-            "recording": rounds.balanced(hits[0]).as_dict(),
-            "network": rounds.balanced(hits[1]).as_dict(),
+            "recording": answers.balanced(hits[0]).as_dict(),
+            "network": answers.balanced(hits[1]).as_dict(),
         }
     ]
-    found = [{metric.name: metric for metric in overall_metrics(item, data.classes, seed)} for item in (plain, scored)]
+    found = [
+        {metric.name: metric for metric in held_out_metrics(item, by_time=False) if not metric.class_name}
+        for item in (plain, scored)
+    ]
     for name in ("accuracy", "macro_f1", "auc"):
         if all(name in item for item in found):
             pair = [{"value": item[name].value, "low": item[name].low, "high": item[name].high} for item in found]
             figures.append({"figure": name, "recording": pair[0], "network": pair[1]})
     return {
         "figures": figures,
-        "difference": rounds.lead(hits[1], hits[0]).as_dict(),
-        "single": _single(data, rows, split.held_out, rounds),
+        "difference": answers.lead(hits[1], hits[0]).as_dict(),
+        "single": _single(data, rows, split.held_out, answers),
         "cells_trained": len(rows),
         "cells": len(scored.labels),
-        "samples": rounds.samples,
-        "interval": rounds.label,
+        "samples": answers.samples,
+        "interval": answers.how.label,
     }
 
 
 def _single(
-    data: TrainingData, rows: NDArray[np.int64], held_out: NDArray[np.int64], rounds: Rounds
+    data: TrainingData, rows: NDArray[np.int64], held_out: NDArray[np.int64], answers: RightAnswers
 ) -> list[dict[str, Any]]:
     """Balanced accuracy of each number of the recording on its own, strongest first."""
     assert data.nuisance is not None
@@ -146,7 +151,7 @@ def _single(
         said = PlainClassifier(own[rows], data.labels[rows], len(data.classes)).probabilities(own[held_out])
         right = np.asarray(said.argmax(axis=1) == data.labels[held_out])
         found.append(
-            {"feature": name, "label": plain_name(name), "balanced_accuracy": round(rounds.balanced(right).value, 4)}
+            {"feature": name, "label": plain_name(name), "balanced_accuracy": round(answers.balanced(right).value, 4)}
         )
     return sorted(found, key=lambda row: -float(str(row["balanced_accuracy"])))
 
@@ -193,7 +198,7 @@ def _right(probe: Probe, change: Callable[[int, Array, Recording], Array], cance
 
 
 def _row(probe: Probe, kind: str, hits: NDArray[np.bool_], control: NDArray[np.bool_]) -> dict[str, Any]:
-    accuracy, cost = probe.rounds.accuracy(hits).as_dict(), probe.rounds.cost(control, hits).as_dict()
+    accuracy, cost = probe.answers.accuracy(hits).as_dict(), probe.answers.cost(control, hits).as_dict()
     return {
         "what": plain_name(kind),
         "kind": kind,

@@ -21,6 +21,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.core.recipe import InputRecipe
+from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.preprocess.prepare import finish_field, prepare_field
 from nscweb.training.data.field_store import MEMORY_LIMIT, FieldStore, joined
 from nscweb.training.data.raw_cells import RawCells, RawKeeper
@@ -118,6 +119,17 @@ class TrainingData:
         """Network inputs (n, C, H, W) of some cells, exactly as prediction makes them."""
         fields = self.fields[rows].astype(np.float32)
         return finish_field(self.recipe, fields, pixel_size_um=self.pixel_size_um)
+
+    def scored(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> HeldOut:
+        """Some of the cells with what a network said of them, (n, K); samples keep their numbers in `samples`."""
+        return HeldOut(
+            np.asarray(scores, np.float32),
+            self.labels[rows],
+            self.sample_of[rows],
+            self.times[rows],
+            self.classes.names,
+            simulated=self.simulated,
+        )
 
     def digest(self) -> str:
         """Fingerprint of cells and labels, so that a run is only resumed on its own data."""

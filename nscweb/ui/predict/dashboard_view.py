@@ -50,11 +50,10 @@ def numbers(found: Comparison) -> None:
     )
     if left_out:
         reasons = "; ".join(f"{reason} {number:,}" for reason, number in dropped.items())
-        flagged = sum(data.options.flag_counts.get(name, 0) for name in data.filters.exclude_flags)
-        named = sum(number for reason, number in dropped.items() if reason.startswith("quality"))
-        # The filter counts every flag of a cell, this line every cell once.
-        once = " Each cell is named once, for its first reason." if flagged > named else ""
-        st.caption(f"Left out: {count(left_out, 'cell')} ({reasons}).{once} Change it in the filters above.")
+        st.caption(
+            f"Left out: {count(left_out, 'cell')} ({reasons}). Each cell is counted once, under the first reason that "
+            "leaves it out. Change it in the filters above, which say how many cells carry each flag."
+        )
 
 
 def stacked(asked: Asked) -> None:

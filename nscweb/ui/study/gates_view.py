@@ -149,7 +149,7 @@ def _effect(app: App, study: Study, sample: str | None, info: GateInfo, draft: G
     total = shown.n_in + shown.n_out
     share = f" ({100 * shown.n_out / total:.1f} %)" if total else ""
     st.markdown(
-        f"This gate keeps **{shown.n_in:,}** of {count(total, 'cell')} and leaves out **{shown.n_out:,}**{share}."
+        f"This gate keeps **{shown.n_in:,}** of {count(total, 'cell')}; **{shown.n_out:,}**{share} carry its flag."
     )
     if shown.unmeasured:
         st.caption(
@@ -236,8 +236,8 @@ def _buttons(app: App, study: Study, stored: Gates, draft: Gates) -> None:
 def _funnel(app: App, study: Study, draft: Gates) -> None:
     st.subheader(
         "What is left of each sample",
-        help="A cell is counted under the first reason that leaves it out, from left to right, so the numbers of a "
-        "row add up.",
+        help="A cell is counted once, under the first reason that leaves it out, from left to right, so the numbers "
+        "of a row add up.",
     )
     table = services.funnel(app, study.study_id, draft)
     off = {item.name for item in services.flag_columns() if item.name in GATE_NAMES and not draft.on(item.name)}

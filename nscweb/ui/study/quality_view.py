@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nscweb.core.flags import FLAGS, LEFT_OUT, flag
 from nscweb.core.samples import Study
 from nscweb.figures.flag_counts import quality_funnel, quality_funnel_data
 from nscweb.figures.sample_illumination import FEATURES, illumination_data, illumination_dots
 from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.report.features import features_csv
-from nscweb.services.study import study as studies
+from nscweb.services.study import gates
 from nscweb.ui import cached, dataframes, figures, filters, show
 
 _LIGHT_HELP = (
@@ -23,20 +22,26 @@ _LIGHT_HELP = (
 
 def quality(app: App, study: Study) -> None:
     """Cells in, kept, flagged and why, then the light of the samples, then everything measured as a file."""
-    table = studies.quality_summary(app, study.study_id, LEFT_OUT)
-    total, kept = int(table["cells"].sum()), int(table["kept"].sum())
-    flagged = {item.name: int(table[item.name].sum()) for item in FLAGS}
+    table = gates.funnel(app, study.study_id)
+    total, kept = int(table["imported"].sum()), int(table["kept"].sum())
+    shown = [
+        (item, int(table[item.name].sum()), int(table[f"{item.name}_alone"].sum())) for item in gates.flag_columns()
+    ]
+    shown = [(item, first, carry) for item, first, carry in shown if carry]
     show.facts(
         [
             ("Cells", f"{total:,}", ""),
+            *(
+                (f"Left out first: {item.label}", f"{first:,}", f"{carry:,} carry this flag")
+                for item, first, carry in shown
+            ),
             ("Counted by default", f"{kept:,}", f"{100 * kept / total:.1f} %" if total else ""),
-            *((flag(name).label.capitalize(), f"{number:,}", "") for name, number in flagged.items() if number),
         ]
     )
-    words = ", ".join(flag(name).label for name in LEFT_OUT if flagged.get(name))
+    words = ", ".join(item.label for item, _, _ in shown)
     st.caption(
         "Flagged cells stay in the study. Ratios leave them out by default"
-        + (f" (here: {words})" if words else "")
+        + (f" (here: {words}). Each cell is counted once, under the first reason that leaves it out" if words else "")
         + ". Where the limits lie is set under Gates; which flags count is chosen in the filters of the page "
         "Predict.",
         help=filters.FLAGS_HELP,
@@ -47,7 +52,7 @@ def quality(app: App, study: Study) -> None:
         f"{study.study_id}_quality",
         export.study_csv(quality_funnel_data(table), "Funnel of flags", study),
         key="quality",
-        alt="Bars: cells in, cells with each flag, cells counted",
+        alt="Bars: all cells, cells left out for each reason first and cells that carry its flag, cells counted",
     )
     _illumination(app, study)
     st.subheader("Everything measured")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from nscweb.core.cells import CellImage
 from nscweb.core.classes import PALETTE, ClassScheme
-from nscweb.core.flags import FLAGS, flag, pack, unpack
+from nscweb.core.flags import FLAG_NAMES, FLAGS, LEFT_OUT, count_flags, flag, pack, unpack
 from nscweb.core.predictions import class_names_of, prediction_columns
 from nscweb.core.timepoint import TimePoint
 
@@ -94,3 +95,16 @@ def test_a_cell_knows_its_frame_and_channels():
         cell.channel("Ch3")
     with pytest.raises(ValueError, match="do not fit 1 channels"):
         CellImage(7, ("Ch1",), np.zeros((2, 5, 6)))
+
+
+def test_cells_kept_and_cells_left_out_first_are_all_cells() -> None:
+    """Over every mask that nine flags can make, and whatever is left out in whatever order it is named."""
+    masks = np.arange(2 ** len(FLAG_NAMES)).repeat(np.arange(2 ** len(FLAG_NAMES)) % 5)
+    for left_out in (LEFT_OUT, LEFT_OUT[::-1], ("border", "blurred"), ()):
+        found = count_flags(masks, left_out)
+        assert found.cells == len(masks) == found.kept + sum(found.first.values())
+        assert list(found.first) == [name for name in LEFT_OUT if name in left_out]
+        assert all(found.first[name] <= found.carry[name] for name in found.first)
+        assert all(found.carry[name] == np.count_nonzero(masks & pack([name])) for name in FLAG_NAMES)
+    assert count_flags(masks) == count_flags(masks, LEFT_OUT[::-1])
+    assert count_flags(np.zeros(0, np.int64)).cells == 0

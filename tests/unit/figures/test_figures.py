@@ -47,7 +47,13 @@ def every_figure(predictions, classes, ratios):
     report = shortcut_check(features, predictions["true_class"], predictions["sample_id"], seed=0).as_dict()
     history = [{"epoch": e, "train_loss": 1 / e, "validation_loss": 1 / e + 0.1, "train_accuracy": 0.5} for e in (1, 2)]
     summary = pd.DataFrame(
-        {"sample": ["a", "b"], "cells": [10, 20], "kept": [9, 18], **{f.name: [1, 2] for f in FLAGS}}
+        {
+            "sample": ["a", "b"],
+            "imported": [20, 30],
+            "kept": [11, 12],
+            **{f.name: [1, 2] for f in FLAGS},
+            **{f"{f.name}_alone": [2, 2] for f in FLAGS},
+        }
     )
     say = {"simulated": True}
     return {
@@ -64,7 +70,6 @@ def every_figure(predictions, classes, ratios):
         "shortcuts": confusion_and_curves.shortcut_bars(report, **say),
         "training": model_history.training_curves(history, **say),
         "funnel": flag_counts.quality_funnel(summary, **say),
-        "by_sample": flag_counts.quality_by_sample(summary, **say),
     }
 
 
@@ -107,7 +112,7 @@ def test_nothing_to_draw_is_said_in_words(classes):
         confusion_and_curves.roc_figure({}, {}, classes),
         confusion_and_curves.accuracy_by_time([], classes),
         model_history.training_curves([]),
-        flag_counts.quality_funnel(pd.DataFrame({"cells": [], "kept": []})),
+        flag_counts.quality_funnel(pd.DataFrame({"imported": [], "kept": []})),
     ):
         assert figure.layout.annotations[0].text.endswith(".") and figure.layout.height < 250
 

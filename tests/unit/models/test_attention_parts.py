@@ -23,15 +23,20 @@ def test_linear_angular_attention_equals_its_quadratic_form():
     x = torch.randn(2, 16, 3, 4)
     tokens = layer.norm(x.flatten(2).transpose(1, 2))
     query, key, value = layer.to_qkv(tokens).chunk(3, dim=-1)
-    seen = []
+    mixed = []
     for head in range(8):
         part = slice(2 * head, 2 * head + 2)
         q, k = (functional.normalize(plane[..., part], dim=-1) for plane in (query, key))
         similarity = 0.5 + q @ k.transpose(1, 2) / math.pi
-        seen.append(functional.layer_norm(similarity @ value[..., part] / 12, (2,)))
+        mixed.append(similarity @ value[..., part] / 12)
     texture = layer.texture(value.transpose(1, 2).reshape(x.shape)).flatten(2).transpose(1, 2)
-    expected = x + layer.project(torch.cat(seen, dim=-1) + texture).transpose(1, 2).reshape(x.shape)
-    assert torch.allclose(layer(x), expected, rtol=0, atol=network_rounding(layer, float(expected.abs().max())))
+    expected = x + layer.project(
+        torch.cat([functional.layer_norm(item, (2,)) for item in mixed], dim=-1) + texture
+    ).transpose(1, 2).reshape(x.shape)
+    # Normalising two numbers that are nearly equal stretches their rounding.
+    both = torch.stack(mixed).detach()
+    stretched = float(both.abs().max() / (both.var(dim=-1, unbiased=False) + 1e-5).sqrt().min())
+    assert torch.allclose(layer(x), expected, rtol=0, atol=network_rounding(layer, stretched))
 
 
 def test_cross_covariance_attention_mixes_channels_and_not_places():
@@ -41,7 +46,7 @@ def test_cross_covariance_attention_mixes_channels_and_not_places():
     order = torch.randperm(10)
     shuffled = x.flatten(2)[..., order].reshape(x.shape)
     expected = layer(x).flatten(2)[..., order]
-    near = network_rounding(layer, float(expected.abs().max()))
+    near = network_rounding(layer, float(expected.detach().abs().max()))
     assert torch.allclose(layer(shuffled).flatten(2), expected, rtol=0, atol=near)
 
 
@@ -66,7 +71,9 @@ def test_a_closed_gate_leaves_the_features_as_they_are():
         block.fc1.weight[: block.sizes[0]] = 0
         block.fc1.bias[: block.sizes[0]] = 0
     expected = x + block.fc2.bias[:, None, None]
-    assert torch.allclose(block(x), expected, rtol=0, atol=network_rounding(block, float(expected.abs().max())))
+    assert torch.allclose(
+        block(x), expected, rtol=0, atol=network_rounding(block, float(expected.detach().abs().max()))
+    )
 
 
 def test_only_the_context_of_the_gated_block_sees_its_neighbours():

@@ -32,7 +32,7 @@ from nscweb.training.splits.plan import split_by_sample
 
 TEXT = CardText("Toys", "Round or long.", "python x", "2026-01-02T03:04:05Z")
 # What an import of training, or a run of it, must not need.
-APP_PACKAGES = ("sqlalchemy", "pandas", "scipy", "sklearn", "streamlit", "plotly", "typer", "PIL", "tifffile")
+APP_PACKAGES = ("sqlalchemy", "pandas", "sklearn", "streamlit", "plotly", "typer", "PIL", "tifffile")
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ import pytest
 from small_studies import simulated_study
 
 from nscweb.core.errors import StoreError, StudyError, StudyNotFound, WrongUse
-from nscweb.core.flags import FLAG_NAMES, pack
+from nscweb.core.flags import pack
 from nscweb.services.context import App, open_app
+from nscweb.services.study.gates import funnel
 from nscweb.services.study.import_request import findings_csv, fold, read_findings_csv
-from nscweb.services.study.quality import quality_summary, quality_table
+from nscweb.services.study.quality import quality_table
 from nscweb.services.study.simulate import simulate, small_design
 from nscweb.services.study.study import change_study, delete_study, get_study
 from nscweb.settings import Settings
@@ -30,14 +31,12 @@ def test_a_data_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> 
 
 def test_quality_counts_what_the_flags_say(opened: App) -> None:
     study = simulated_study(opened, cells=120)
-    summary = quality_summary(opened, study.name)
-    assert list(summary.columns) == ["sample", "cells", "kept", "kept_percent", *FLAG_NAMES]
-    assert int(summary["cells"].sum()) == 120
-    for row in summary.to_dict("records"):
+    table = funnel(opened, study.name)
+    assert int(table["imported"].sum()) == 120
+    for row in table.to_dict("records"):
         flags = quality_table(opened, study.name, row["sample"])["flags"].to_numpy()
         assert row["kept"] == int((flags == 0).sum())
-        assert row["border"] == int(((flags & pack(["border"])) != 0).sum())
-    assert (quality_summary(opened, study.name, left_out=())["kept"] == summary["cells"]).all()
+        assert row["border_alone"] == int(((flags & pack(["border"])) != 0).sum())
 
 
 def test_changing_the_pixel_size_keeps_everything_else(opened: App) -> None:

@@ -11,8 +11,8 @@ from small_studies import simulated_study
 
 from nscweb.core.card import read_card
 from nscweb.core.errors import InputRefused, WrongUse
-from nscweb.inference.held_out_file import read_held_out
-from nscweb.services.train.model_audit import audit_model
+from nscweb.inference.held_out_file import held_out_names, read_held_out
+from nscweb.services.train.model_audit import audit_model, figures_again
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.card_writer import CardText
 from nscweb.training.config import TrainConfig
@@ -88,3 +88,36 @@ def test_a_model_of_studies_finds_its_cells_by_their_digests(tmp_path):
     assert audit_model(app, entry, ["training"]).card == entry.card
     with pytest.raises(InputRefused):
         audit_model(app, entry, ["other"])
+
+
+def test_a_card_shows_the_figures_that_evaluate_shows_for_the_same_cells(tmp_path):
+    from nscweb.services.evaluate.evaluate import evaluate_run
+    from nscweb.services.predict.predict import predict_study
+    from nscweb.services.train.request import TrainRequest
+    from nscweb.services.train.train import train_model
+
+    app = fresh_app(tmp_path)
+    simulated_study(app, "training", cells=960, seed=3, replicates=8)
+    request = TrainRequest(("training",), "compact", tmp_path / "models" / "mine", epochs=1, checks=False)
+    entry = train_model(app, request)
+    names = {name.split(": ")[-1] for name in held_out_names(entry)}
+    simulated_study(app, "held", cells=960, seed=3, replicates=8, only=names)
+    run = predict_study(app, "held", "mine")
+    shown = evaluate_run(app, run)
+    card = entry.card.performance
+    assert shown.cells == card.metrics[0].cells == len(read_held_out(entry))
+    assert shown.confusion == card.confusion
+    assert "samples with Student's t" in shown.metrics[0].interval
+    parts = [(None, shown.metrics), *((part.time_h, part.metrics) for part in shown.by_time)]
+    for hours, item in ((hours, item) for hours, metrics in parts for item in metrics):
+        kept = card.metric(item.name, item.class_name, hours)
+        assert kept is not None
+        assert (kept.cells, kept.samples, kept.interval) == (item.cells, item.samples, item.interval)
+        # Cards keep five digits.
+        assert (kept.value, kept.low, kept.high) == pytest.approx((item.value, item.low, item.high), abs=2e-5)
+    repeated = {"alone": {"figures": [{"figure": "accuracy", "network": {"value": 0.1, "low": 0.0, "high": 0.2}}]}}
+    again = figures_again(replace(entry, card=replace(entry.card, audit=repeated)))
+    network = again.card.audit["alone"]["figures"][0]["network"]
+    assert network["low"] == again.card.performance.metric("accuracy").low
+    assert again.weights_path.read_bytes() == entry.weights_path.read_bytes()
+    assert again.card.performance.metric("accuracy").interval == shown.metrics[0].interval

@@ -10,13 +10,13 @@ import pytest
 from tiny_cells import CLASSES, QUICK, RECIPE, toy_data
 
 from nscweb.core.recipe import InputRecipe
+from nscweb.evaluation.scores.right_answers import RightAnswers
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.card_writer import CardText
 from nscweb.training.checks.audit_words import FAILED_MARK, audit_sentence, plain_name
 from nscweb.training.checks.card_checks import Checks, with_checks
 from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
 from nscweb.training.make_model import train
-from nscweb.training.resampling import rounds_of
 
 TEXT = CardText("Toys", "Round or long.", "python x", "2026-01-02T03:04:05Z", limits=("A limit.",))
 LEFT_IN = InputRecipe(field_px=(24, 24), resize=(24, 24), background="none", contrast="none", divide_by=255)
@@ -147,13 +147,13 @@ def test_intervals_of_pairs_are_narrow_and_a_single_sample_is_drawn_by_cells():
     labels, samples = np.repeat([0, 1], 500), np.repeat(np.arange(20), 50)
     good = rng.random(1000) < np.repeat(rng.uniform(0.4, 1.0, 20), 50)
     worse = good & (rng.random(1000) > 0.1)
-    rounds = rounds_of(labels, samples, 2, 1)
-    cost = rounds.cost(good, worse)
+    answers = RightAnswers.of(labels, samples, ("a", "b"), seed=1)
+    cost = answers.cost(good, worse)
     assert cost.value == pytest.approx(good.mean() - worse.mean())
-    assert cost.high - cost.low < rounds.accuracy(good).high - rounds.accuracy(good).low
-    assert rounds.balanced(good).value == pytest.approx(good.mean())
-    alone = rounds_of(labels, labels, 2, 1)
-    assert "cells" in alone.label
+    assert cost.high - cost.low < answers.accuracy(good).high - answers.accuracy(good).low
+    assert answers.balanced(good).value == pytest.approx(good.mean())
+    alone = RightAnswers.of(labels, labels, ("a", "b"), seed=1)
+    assert "cells" in alone.how.label
     wide = alone.accuracy(good)
     assert 0.03 < wide.high - wide.low < 0.09
 
