@@ -33,7 +33,7 @@ from nscweb.services.context import App, open_app
 from nscweb.services.models import default_model
 from nscweb.services.predict.fast_here import measure_fast
 from nscweb.services.predict.predict import predict_study
-from nscweb.services.predict.request import PredictRequest
+from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.study import import_study
 from nscweb.settings import Settings

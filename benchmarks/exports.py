@@ -29,7 +29,7 @@ from nscweb.services.compare import comparison as comparisons  # noqa: E402
 from nscweb.services.compare import ratios  # noqa: E402
 from nscweb.services.context import open_app  # noqa: E402
 from nscweb.services.report.report import ENDINGS, write_report  # noqa: E402
-from nscweb.services.report.request import ReportRequest  # noqa: E402
+from nscweb.services.report.scope import ReportRequest  # noqa: E402
 from nscweb.settings import Settings  # noqa: E402
 
 TIMES = (12, 24, 48, 72, 120)

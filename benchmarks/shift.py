@@ -30,7 +30,7 @@ from nscweb.services.predict.fitness import SampleFitness, spread_rows
 from nscweb.services.predict.light_samples import judge_sample
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED
 from nscweb.services.predict.predict import predict_study
-from nscweb.services.predict.request import PredictRequest
+from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.study import import_study
 from nscweb.settings import Settings

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from nscweb.services.predict.request import PredictRequest
+from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.ui import figures, jobs, picker, show
 from nscweb.ui.compare import answer_block
 from nscweb.ui.frame import open_page, page_link

@@ -10,10 +10,10 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.core.run_record import Run
 from nscweb.services.context import App
 from nscweb.services.predict import predict
-from nscweb.services.predict.request import PredictRequest
+from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.report import content, report
 from nscweb.services.report.content import ReportData
-from nscweb.services.report.request import ReportRequest
+from nscweb.services.report.scope import ReportRequest
 from nscweb.services.study import study_import
 from nscweb.services.study.import_request import ImportReport, ImportRequest
 

@@ -38,11 +38,10 @@ def compare(
     """
     with running(as_json) as console:
         from nscweb.core.errors import WrongUse
-        from nscweb.services.compare.compare import compare_groups
+        from nscweb.services.compare.compare import CompareRequest, compare_groups
         from nscweb.services.compare.comparison import answer_of
-        from nscweb.services.compare.request import CompareRequest
         from nscweb.services.predict.runs import get_run, latest_run
-        from nscweb.services.report.comparison_files import write_comparison
+        from nscweb.services.report.export import write_comparison
 
         opened = console.open(data_dir)
         chosen = get_run(opened, run) if run else latest_run(opened, study)

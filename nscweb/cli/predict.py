@@ -37,7 +37,7 @@ def predict(
     with running(as_json) as console:
         from nscweb.services.compare.dashboard import dashboard_data, warnings_of
         from nscweb.services.predict.predict import predict_study
-        from nscweb.services.predict.request import PredictRequest
+        from nscweb.services.predict.predict_request import PredictRequest
         from nscweb.services.report.export import export_run
 
         opened = console.open(data_dir)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nscweb.cli.console import Adjust, AsJson, DataDir, Device, Fate, Method, Time, hours_of, running
+from nscweb.core.rules import DIFFERENCE, MARGIN
 
 
 def register(app: typer.Typer) -> None:
@@ -38,11 +39,11 @@ def report(
     time_h: Time = "",
     margin: Annotated[
         float, typer.Option("--margin", min=0, max=1, help="Share that would not matter, for the table Equivalence.")
-    ] = 0.05,
+    ] = MARGIN,
     difference: Annotated[
         float,
         typer.Option("--difference", min=0, max=1, help="Share that should be found, for the table Replicates needed."),
-    ] = 0.10,
+    ] = DIFFERENCE,
     only_group: Annotated[
         list[str] | None, typer.Option("--only-group", help="Only this group; may be given again.")
     ] = None,
@@ -63,7 +64,7 @@ def report(
         from nscweb.evaluation.ratios.cell_filters import Filters
         from nscweb.services.predict.runs import get_run, latest_run
         from nscweb.services.report.report import ENDINGS, write_report
-        from nscweb.services.report.request import ReportRequest
+        from nscweb.services.report.scope import ReportRequest
 
         opened = console.open(data_dir)
         if run[:1] == "r" and run[1:].isdigit():

@@ -40,7 +40,7 @@ def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAs
 def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Predict a study. Payload: a `PredictRequest`."""
     from nscweb.services.predict.predict import predict_study
-    from nscweb.services.predict.request import PredictRequest
+    from nscweb.services.predict.predict_request import PredictRequest
 
     run = predict_study(app, _request(PredictRequest, payload), progress=progress, cancel=cancel)
     return {"run_id": run.run_id, "study_id": run.study_id, "cells": run.cells}

@@ -22,7 +22,7 @@ from nscweb.jobs.tasks import KINDS
 from nscweb.services.context import App
 from nscweb.services.fetch.downloads import STEP as DOWNLOAD_STEP
 from nscweb.services.predict import demo
-from nscweb.services.predict.request import PredictRequest
+from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.study import study as studies
 from nscweb.services.study.field_reader import FIELD_STEP
 from nscweb.services.study.import_request import ImportRequest

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nscweb.core.rules import FEWEST_CELLS
-from nscweb.words.earliest import how_early, over_times
 from nscweb.words.headline import Facts, answer
+from nscweb.words.how_early import how_early, over_times
 
 SHARE = st.floats(0, 1)
 TIMES = (24.0, 72.0)

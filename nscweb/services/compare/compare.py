@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.run_record import Run
-from nscweb.services.compare.comparison import comparison, default_fate, default_time, sentences
-from nscweb.services.compare.request import CompareRequest
+from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.services.compare.comparison import DEFAULT_METHOD, comparison, default_fate, default_time, sentences
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import default_control
 from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """How groups are counted and tested, and what the answer is about.
+
+    Attributes:
+        filters: what the comparison is narrowed to.
+        method: key of `nscweb.evaluation.ratios.estimates.METHODS`.
+        control: group that the others are tested against; "" tests every pair, None takes the group that the sample
+            sheet marks as control, as the pages do.
+        adjust: ``holm`` or ``fdr_bh``.
+        fate: class that the answer is about; "" as the pages open.
+        time_h: hours that the answer is about; None as the pages open.
+    """
+
+    filters: Filters = field(default_factory=Filters)
+    method: str = DEFAULT_METHOD
+    control: str | None = None
+    adjust: str = "holm"
+    fate: str = ""
+    time_h: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import replace
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,21 +18,38 @@ from nscweb.services.compare.headline_tests import group_comparisons
 from nscweb.services.compare.ratios import estimates_of, known_version
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import default_control
+from nscweb.services.kept import kept
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.run_cells import cells_key
 from nscweb.services.predict.runs import get_run, one_look
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.ratios.estimates import Estimates
     from nscweb.services.context import App
     from nscweb.words.headline import Answer
 
 DEFAULT_METHOD = "pacc"
-_KEPT = 24
-_kept: OrderedDict[tuple[object, ...], Comparison] = OrderedDict()
-_lock = Lock()
 
 
+def _key(
+    app: App,
+    run: Run | str,
+    filters: Filters | None = None,
+    method: str = DEFAULT_METHOD,
+    control: str | None = None,
+    adjust: str = "holm",
+) -> Hashable:
+    with one_look():
+        found = get_run(app, run)
+        asked = (filters or Filters(), method, _against(app, found, control), adjust)
+        return (cells_key(app, found), known_version(app, found), tuple(lights_of(found).items()), asked)
+
+
+def _against(app: App, run: Run, control: str | None) -> str:
+    """The group that others are tested against; None takes that of the sample sheet."""
+    return (default_control(app, run) or "") if control is None else control
+
+
+@kept(24, _key)
 def comparison(
     app: App,
     run: Run | str,
@@ -56,23 +72,7 @@ def comparison(
     """
     with one_look():
         found = get_run(app, run)
-        against = (default_control(app, found) or "") if control is None else control
-        return _kept_or_made(app, found, filters or Filters(), method, against, adjust)
-
-
-def _kept_or_made(app: App, found: Run, chosen: Filters, method: str, control: str, adjust: str) -> Comparison:
-    lights = tuple(lights_of(found).items())
-    key = (cells_key(app, found), known_version(app, found), lights, chosen, method, control, adjust)
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    made = _compare(app, found, chosen, method, control, adjust)
-    with _lock:
-        _kept[key] = made
-        while len(_kept) > _KEPT:
-            _kept.popitem(last=False)
-    return made
+        return _compare(app, found, filters or Filters(), method, _against(app, found, control), adjust)
 
 
 def _compare(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str) -> Comparison:
@@ -88,7 +88,7 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     groups = with_lights(group_estimates(estimates), estimates.table, lights, ["group", "time_h"])
     named = estimates.table.assign(replicate=replicate_names(estimates.table))
     rows = with_lights(rows, named, lights, ["group", "time_h", "replicate"])
-    every = _of_all_groups(app, run, filters, method) if filters.groups else estimates
+    every = estimates_of(app, run, replace(filters, groups=()), method) if filters.groups else estimates
     shared = shared_error(every)
     hidden = replicate_rows(every) if filters.groups else rows
     hidden = hidden[~hidden["group"].isin(set(rows["group"])).to_numpy(bool)].assign(light="")
@@ -112,16 +112,6 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     )
     object.__setattr__(result, "sentences", sentences(result))
     return result
-
-
-def _of_all_groups(app: App, run: Run, filters: Filters, method: str) -> Estimates:
-    """Estimates without the filter by group: those of a comparison that was made already, where there is one."""
-    wanted = (cells_key(app, run), known_version(app, run), replace(filters, groups=()), method)
-    with _lock:
-        for key, made in _kept.items():
-            if (*key[:2], *key[3:5]) == wanted:
-                return made.estimates
-    return estimates_of(app, run, replace(filters, groups=()), method)
 
 
 def default_fate(classes: ClassScheme) -> str:
@@ -160,7 +150,7 @@ def _choice(found: Comparison) -> tuple[float, str]:
 
 def time_line(found: Comparison, time_h: float | None = None) -> str:
     """Which time points there are and why the answer is about this one; "" with a single time point."""
-    from nscweb.words.earliest import time_choice
+    from nscweb.words.how_early import time_choice
 
     default, why = _choice(found)
     table = found.groups.drop_duplicates(["group", "time_h"])
@@ -198,8 +188,8 @@ def lead_at(found: Comparison, fate: str, time_h: float) -> Answer:
 def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
     from nscweb.services.compare.facts import facts_of
     from nscweb.words.cautions import moved
-    from nscweb.words.earliest import how_early, over_times
     from nscweb.words.headline import answer
+    from nscweb.words.how_early import how_early, over_times
     from nscweb.words.rows import at
 
     facts = facts_of(found, chosen, hours)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +12,7 @@ import pandas as pd
 from nscweb.core.run_record import Run
 from nscweb.services.compare.doses import doses_of
 from nscweb.services.compare.group_lights import worst_light
+from nscweb.services.kept import kept, table_mark
 
 if TYPE_CHECKING:
     from nscweb.evaluation.groups.dose_response import DoseCurve
@@ -86,6 +87,11 @@ class Doses:
     sentence: str
 
 
+def _course_key(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: SharedError | None = None) -> Hashable:
+    return (table_mark(rows), table_mark(groups), shared)
+
+
+@kept(24, _course_key)
 def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: SharedError | None = None) -> Courses:
     """Means over time with their intervals, and the first day against the last.
 
@@ -121,7 +127,7 @@ def earliest_of(
         sentence says why. ``direction`` is more, less or "". ``comparisons`` is the largest number of comparisons that
         p values of one fate and time point are adjusted for, and ``family`` says so in words.
     """
-    from nscweb.words.earliest import earliest_sentence, sides_over, since
+    from nscweb.words.how_early import earliest_sentence, sides_over, since
 
     place = {name: number for number, name in enumerate(order)}
     lines = []
@@ -159,6 +165,11 @@ def _with_own_intervals(course: pd.DataFrame, groups: pd.DataFrame | None) -> pd
     return course
 
 
+def _dose_key(app: App, run: Run | str, samples: pd.DataFrame) -> Hashable:
+    return (table_mark(samples), repr(doses_of(app, run)))
+
+
+@kept(12, _dose_key)
 def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
     """A curve per fate, time point and series of doses.
 

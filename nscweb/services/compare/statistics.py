@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pandas as pd
 from nscweb.core.errors import WrongUse
 from nscweb.core.rules import ALPHA, DIFFERENCE, MARGIN
 from nscweb.core.run_record import Run
+from nscweb.services.kept import kept, table_mark
 from nscweb.services.predict.runs import get_run, study_of
 
 if TYPE_CHECKING:
@@ -94,6 +96,20 @@ def default_control(app: App, run: Run | str) -> str | None:
     return marked.pop() if len(marked) == 1 else None
 
 
+def _key(
+    app: App,
+    run: Run | str,
+    rows: pd.DataFrame,
+    settings: TestSettings,
+    shared: SharedError | None = None,
+    hidden: pd.DataFrame | None = None,
+) -> Hashable:
+    """With the control of the sample sheet where none was chosen."""
+    control = default_control(app, run) if settings.control is None and not settings.pairs else None
+    return (table_mark(rows), settings, control, shared, table_mark(hidden))
+
+
+@kept(24, _key)
 def statistics_of(
     app: App,
     run: Run | str,

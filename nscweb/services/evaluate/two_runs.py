@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +18,8 @@ from nscweb.files.outgoing import MadeBy, columns_table, outgoing
 from nscweb.services.cells.cells import GalleryCell, gallery_cells
 from nscweb.services.evaluate.counts_and_curves import training_overlap
 from nscweb.services.evaluate.evaluate import evaluated_rows
+from nscweb.services.kept import kept
+from nscweb.services.predict.run_cells import run_key
 from nscweb.services.predict.runs import class_scheme, get_run, list_runs, prediction_table
 from nscweb.services.report.export import made_by
 
@@ -72,6 +75,11 @@ def others_of(app: App, run: Run) -> list[Run]:
     return [other for other in runs if set(other.class_names) == wanted]
 
 
+def _key(app: App, first: Run | str, second: Run | str, *, seed: int = 0) -> Hashable:
+    return (run_key(app, first), run_key(app, second), seed)
+
+
+@kept(6, _key)
 def compare_models(app: App, first: Run | str, second: Run | str, *, seed: int = 0) -> ModelComparison:
     """Compare two runs of a study on the cells of known class that both predicted.
 

@@ -196,7 +196,7 @@ def _session(url: str) -> requests.Session:
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     if not is_loopback(url):
         session.proxies.update(requests.utils.get_environ_proxies(url))
-    session.mount("https://", _OwnCertificates())
+        session.mount("https://", _OwnCertificates())
     session.headers.clear()
     session.headers.update(
         {"User-Agent": f"nscweb/{__version__}", "Accept-Encoding": "identity", "Connection": "close"}
@@ -217,6 +217,8 @@ def _follow(session: requests.Session, url: str, headers: Mapping[str, str], tim
         if target is None:
             return response
         response.close()
+        # The next question gets a connection of its own: we asked the server to close this one, and it may any moment.
+        session.close()
         url = urljoin(url, target)
     raise InputRefused(f"The server {host} sent the request from one address to the next without end.", code=STATUS)
 

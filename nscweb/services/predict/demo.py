@@ -149,7 +149,7 @@ def _run(app: App, study: Study, progress: Progress, cancel: CancelAsked) -> Run
     """The newest run of a study, made when there is none; None when no model is installed."""
     from nscweb.services.models import default_model
     from nscweb.services.predict.predict import predict_study
-    from nscweb.services.predict.request import PredictRequest
+    from nscweb.services.predict.predict_request import PredictRequest
 
     run = app.catalogue.last_run(study.study_id)
     if run is not None:

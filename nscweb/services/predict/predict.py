@@ -27,8 +27,9 @@ from nscweb.services.models import default_model, model_by_name
 from nscweb.services.predict import fitness, light_samples
 from nscweb.services.predict.fast_here import require_fast, tuning
 from nscweb.services.predict.light_rules import card_of_rules
+from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.predict.regate import gates_as_extra, regate
-from nscweb.services.predict.request import PredictRequest
+from nscweb.services.predict.run_sums import make_sums
 from nscweb.services.predict.runs import list_runs, sheet_digest
 from nscweb.services.study.gates import gates_changed
 from nscweb.services.study.quality import default_flags_of, flags_of, put_in_force
@@ -135,6 +136,7 @@ def finish(work: PredictionWork, writer: PredictionWriter, started_utc: str, sec
     cells = writer.finish(folder / "predictions.parquet")
     write_provenance(folder / "provenance.json", provenance)
     run = Run(run_id, study.study_id, card.name, app.clock(), cells, card.classes.names, provenance, extra)
+    make_sums(app, run)
     app.catalogue.add_run(run)
     return run
 

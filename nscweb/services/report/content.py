@@ -35,9 +35,8 @@ from nscweb.services.report.export import made_by
 from nscweb.services.report.figure_data import FIGURES, figure_tables
 from nscweb.services.report.origin import entered_counts, notices, provenance_dict
 from nscweb.services.report.parts import COMPARED, PARTS, Gathered
-from nscweb.services.report.request import ReportRequest
 from nscweb.services.report.sample_tables import fit_frame, groups_frame, replicates_frame, samples_frame, tests_frame
-from nscweb.services.report.scope import counted_samples, filtered_away
+from nscweb.services.report.scope import ReportRequest, counted_samples, filtered_away
 from nscweb.services.study.gates import funnel, gates_of_run
 
 if TYPE_CHECKING:

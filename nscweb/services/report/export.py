@@ -204,3 +204,15 @@ def study_csv(frame: pd.DataFrame, table: str, study: Study) -> bytes:
 def provenance_json(app: App, found: Comparison) -> bytes:
     """Everything that made the numbers, as one JSON object; `nscweb rerun` reads it."""
     return json.dumps(provenance_dict(app, found), indent=2, ensure_ascii=False).encode("utf-8")
+
+
+def write_comparison(app: App, found: Comparison, out_dir: Path) -> dict[str, Path]:
+    """Write the tables with what their columns mean and what made them into `out_dir`; file name -> path."""
+    from nscweb.store.files import atomic_write
+
+    out_dir.mkdir(parents=True, exist_ok=True)
+    made = compared_files(app, found)
+    for name, content in made.items():
+        with atomic_write(out_dir / name) as stream:
+            stream.write(content)
+    return {name: out_dir / name for name in made}

@@ -11,7 +11,7 @@ from nscweb.core.flags import unpack
 from nscweb.core.samples import Sample, Study
 from nscweb.services.study.quality import quality_table
 from nscweb.store.cell_files import CellFile
-from nscweb.store.columns import POPULATIONS, read_columns
+from nscweb.store.further_columns import POPULATIONS, read_columns
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

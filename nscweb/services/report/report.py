@@ -25,8 +25,7 @@ from nscweb.services.report.export import DICTIONARY, STAMP, cells_frame
 from nscweb.services.report.figure_data import DRAWN_FROM, FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.parts import BY_NAME, PARTS
-from nscweb.services.report.request import FORMS, ReportRequest
-from nscweb.services.report.scope import analysed, counted_words
+from nscweb.services.report.scope import FORMS, ReportRequest, analysed, counted_words
 from nscweb.services.report.workbook_sheets import choices
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from nscweb.services.models import list_models
 from nscweb.services.predict.fast_here import require_fast
 from nscweb.services.report.content import report_data
 from nscweb.services.report.parts import ALSO_COMPARED, COMPARED
-from nscweb.services.report.request import ReportRequest
 from nscweb.services.report.rerun_compare import EXACT, TableCheck, compare_tables
 from nscweb.services.report.rerun_folder import Statement, read_report, same_inputs
+from nscweb.services.report.scope import ReportRequest
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -103,7 +103,7 @@ def rerun(
         ModelNotFound: neither its weights nor another version of its model are installed.
     """
     from nscweb.services.predict.predict import predict_study
-    from nscweb.services.predict.request import PredictRequest
+    from nscweb.services.predict.predict_request import PredictRequest
     from nscweb.services.report.report import write_report
 
     stated = read_report(report)

@@ -24,8 +24,8 @@ from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.services.study.field_reader import FieldCut
 from nscweb.services.study.quality import Quality
 from nscweb.store.cell_files import BATCH, CellWriter
-from nscweb.store.columns import FurtherColumns, write_columns
 from nscweb.store.files import atomic_write
+from nscweb.store.further_columns import FurtherColumns, write_columns
 
 if TYPE_CHECKING:
     from nscweb.io.survey.cell_reader import CellReader

@@ -22,8 +22,8 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
 from nscweb.services.file_lock import file_lock
 from nscweb.store.cell_files import CellFile
-from nscweb.store.columns import POPULATIONS
 from nscweb.store.files import atomic_write
+from nscweb.store.further_columns import POPULATIONS
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

@@ -10,7 +10,6 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from nscweb.core.columns import label
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
+from nscweb.services.kept import kept
 from nscweb.services.train.split_preview import PartRow, preview_split, split_choices
 from nscweb.store.files import atomic_write
 
@@ -284,7 +284,7 @@ def architecture_title(name: str) -> str:
     return ARCHITECTURES[name].title
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def architecture_facts(name: str) -> ArchitectureFacts:
     """Work and abilities of a network, counted without its weights.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -19,9 +19,8 @@ from nscweb.services.compare import honest_scores, honest_scores_words
 from nscweb.services.compare.group_lights import with_light
 from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
-from nscweb.services.predict import runs
 from nscweb.services.report import export
-from nscweb.ui import figures, show
+from nscweb.ui import cached, figures, show
 from nscweb.ui.compare import controls_view
 from nscweb.ui.text import count, plain
 
@@ -144,7 +143,7 @@ def _sets(app: App, run: Run, filters: Filters, data: object, order: Sequence[st
         help="10 means: of all neurons, at most one in ten may have a set without neuron in it.",
     )
     try:
-        found = _kept_sets(app, run, f"{app.settings.data_dir}|{runs.table_version(app, run)}", filters, percent)
+        found = honest_scores.sets_of.announced(cached.spinner("Counting …"), app, run, filters, percent / 100)
     except NscwebError as error:
         show.problem(error)
         return
@@ -186,16 +185,6 @@ def _sets(app: App, run: Run, filters: Filters, data: object, order: Sequence[st
 
 def _lit(table: pd.DataFrame, data: object) -> pd.DataFrame:
     return with_light(table, data) if isinstance(data, Comparison) else table
-
-
-def _made_sets(_app: App, _run: Run, key: str, filters: Filters, percent: int) -> honest_scores.RunSets:
-    return honest_scores.sets_of(_app, _run, filters, percent / 100)
-
-
-_kept_sets = cast(
-    Callable[[App, Run, str, Filters, int], honest_scores.RunSets],
-    st.cache_resource(max_entries=16, show_spinner="Counting …")(_made_sets),
-)
 
 
 def _table(found: honest_scores.RunSets) -> pd.DataFrame:

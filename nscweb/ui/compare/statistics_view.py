@@ -15,7 +15,7 @@ from nscweb.services.compare.comparison import answer_of
 from nscweb.services.compare.statistics import Statistics, TestSettings
 from nscweb.services.compare.statistics_words import needed_sentence
 from nscweb.services.context import App
-from nscweb.ui import figures, show
+from nscweb.ui import cached, figures, show
 from nscweb.ui.compare import counts_view
 from nscweb.ui.compare import statistics_tables as tables
 from nscweb.ui.compare.statistics_ask import PAIRS, ROWS, HasReplicates, ask, hidden_of
@@ -47,7 +47,7 @@ def show_statistics(
         return
     rows = rows[ROWS]
     settings, origin = ask(app, run, data, control), tables.origin_of(run, data)
-    found = compared(app, run.run_id, rows, settings, getattr(data, "shared", None), hidden_of(data))
+    found = compared(app, run, rows, settings, getattr(data, "shared", None), hidden_of(data))
     show.warnings(tables.minded(data.replicate_rows))
     show.bullets(found.sentences)
     if found.tests.empty:
@@ -75,17 +75,17 @@ def show_statistics(
     counts_view.show_counts(app, origin, rows, data.classes, settings.adjust, found.shared)
 
 
-@st.cache_resource(max_entries=24, show_spinner="Comparing groups …")  # type: ignore[untyped-decorator,unused-ignore]
 def compared(
-    _app: App,
-    run_id: str,
+    app: App,
+    run: Run,
     rows: pd.DataFrame,
     settings: TestSettings,
-    _shared: SharedError | None,
+    shared: SharedError | None,
     hidden: pd.DataFrame | None = None,
 ) -> Statistics:
-    """`services.statistics.statistics_of`, kept; `_shared` goes with the rows."""
-    return statistics.statistics_of(_app, run_id, rows, settings, _shared, hidden)
+    """`services.compare.statistics.statistics_of` with a spinner."""
+    sign = cached.spinner("Comparing groups …")
+    return statistics.statistics_of.announced(sign, app, run, rows, settings, shared, hidden)
 
 
 def _pairs_with(origin: Origin, found: Statistics, fate: str, time_h: float) -> tuple[pd.DataFrame, str | None]:

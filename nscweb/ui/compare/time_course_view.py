@@ -10,14 +10,12 @@ import streamlit as st
 
 from nscweb.core.rules import FEWEST_REPLICATES, spelled
 from nscweb.core.run_record import Run
-from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.figures import differences as drawn
 from nscweb.figures import fate_over_time
 from nscweb.services.compare import courses
-from nscweb.services.compare.courses import Courses, Doses
-from nscweb.services.compare.doses import doses_of
+from nscweb.services.compare.courses import Courses
 from nscweb.services.context import App
-from nscweb.ui import figures, show
+from nscweb.ui import cached, figures, show
 from nscweb.ui.compare import first_day_view
 from nscweb.ui.compare import statistics_tables as tables
 from nscweb.ui.compare.statistics_ask import ROWS, HasReplicates, HasTests, control_of
@@ -73,22 +71,13 @@ def show_time_course(
     )
     against = control_of(app, run, data, control) or ""
     shared = getattr(data, "shared", None)
-    found = _courses(run.run_id, rows[rows["class"] == chosen], data.groups, shared)
+    sign = cached.spinner("Following groups over time …")
+    found = courses.courses_of.announced(sign, rows[rows["class"] == chosen], data.groups, shared)
     show.warnings(tables.minded(data.replicate_rows))
     _bands(origin, found, rows, groups, chosen)
     _earliest(origin, data, chosen, against, groups)
     first_day_view.show_first_day(origin, found, chosen, corrected=shared is not None, order=groups)
     _doses(app, origin, data)
-
-
-@st.cache_resource(max_entries=24, show_spinner="Following groups over time …")  # type: ignore[untyped-decorator,unused-ignore]
-def _courses(run_id: str, rows: pd.DataFrame, groups: pd.DataFrame | None, _shared: SharedError | None) -> Courses:
-    return courses.courses_of(rows, groups, _shared)
-
-
-@st.cache_resource(max_entries=12, show_spinner="Fitting dose curves …")  # type: ignore[untyped-decorator,unused-ignore]
-def _dose_curves(_app: App, run_id: str, samples: pd.DataFrame, doses: str) -> Doses:
-    return courses.dose_response_of(_app, run_id, samples)
 
 
 def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str], fate: str) -> None:
@@ -165,7 +154,7 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
     known = getattr(data, "lights", None)
     if known is not None:
         samples = samples.assign(light=[known.get(str(name), "") for name in samples["sample_id"]])
-    found = _dose_curves(app, run.run_id, samples, repr(doses_of(app, run)))
+    found = courses.dose_response_of.announced(cached.spinner("Fitting dose curves …"), app, run, samples)
     if found.sentence:
         show.note(found.sentence)
     if found.points.empty:

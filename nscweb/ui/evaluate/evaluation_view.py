@@ -23,6 +23,7 @@ from nscweb.services.evaluate.by_parts import (
     PartEvaluation,
     curves_with_bands,
     parts_table,
+    splits_of,
     wide_table,
 )
 from nscweb.services.evaluate.evaluate import Evaluation
@@ -43,7 +44,7 @@ SPLIT_HELP = (
 
 def choose(app: App, result: Evaluation, key: str) -> tuple[str, str]:
     """What is looked at: (split by, name of the part); ("", "") for all cells, (by, "") when no part is chosen."""
-    offered = cached_parts.splits(app, result)
+    offered = splits_of(app, result)
     if not offered:
         return "", ""
     left, right = st.columns([1, 1], vertical_alignment="bottom")

@@ -10,7 +10,15 @@ import streamlit as st
 from nscweb.core.run_record import Run
 from nscweb.services.cells.cells import GalleryCell
 from nscweb.services.context import App
-from nscweb.services.evaluate.label_audit import WORDS, AuditResult, audit_table, contradicted_cells, decide, decisions
+from nscweb.services.evaluate.label_audit import (
+    WORDS,
+    AuditResult,
+    audit_table,
+    audit_version,
+    contradicted_cells,
+    decide,
+    decisions,
+)
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report import export
 from nscweb.ui import dataframes, jobs, show
@@ -41,7 +49,7 @@ def draw(app: App, run: Run) -> None:
             "prediction.",
         )
         if st.button("Check the labels", type="primary", icon=":material/fact_check:", key="audit_start"):
-            jobs.start(app, "label_audit", {"run": run.run_id, "labels": cached_parts.audit_key(app, run)})
+            jobs.start(app, "label_audit", {"run": run.run_id, "labels": audit_version(app, run)})
             st.rerun()
         return
     if found.weak:

@@ -19,7 +19,7 @@ from nscweb.core.run_record import Run
 from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
 from nscweb.services.report import content, export, report, workbook_sheets
-from nscweb.services.report.request import ReportRequest
+from nscweb.services.report.scope import ReportRequest
 from nscweb.services.study.gates import gates_of_run
 from nscweb.ui import cached, filters, show
 from nscweb.ui.compare import question

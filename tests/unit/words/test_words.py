@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from nscweb.words.cautions import moved
-from nscweb.words.earliest import earliest_sentence, how_early, over_times, sides_over
 from nscweb.words.headline import Facts, answer, group_order
+from nscweb.words.how_early import earliest_sentence, how_early, over_times, sides_over
 from nscweb.words.numbers import points
 
 DAY = 24.0

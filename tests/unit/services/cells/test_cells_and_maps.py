@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from asked import predict_study
 from PIL import Image
-from predicted import fresh_app, predicted
+from predicted import predicted, predicted_app
 from rounding import network_rounding
-from small_studies import simulated_study
 
 from nscweb.core.errors import ModelNotFound, StoreError, WrongUse
 from nscweb.models.loading import load_model
@@ -139,18 +137,14 @@ def test_a_scale_bar_needs_a_pixel_size_and_fits_the_frame():
 
 
 def test_maps_are_refused_when_the_weights_of_the_run_are_gone(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=36)
-    run = predict_study(app, study.name, "random")
+    app, _, run = predicted_app(tmp_path, cells=36)
     (tmp_path / "models" / "random" / "card.json").unlink()
     with pytest.raises(ModelNotFound, match="not installed"):
         explain(app, run, ["c000001:0"])
 
 
 def test_a_gallery_of_a_run_whose_cells_are_gone_says_so(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=36)
-    run = predict_study(app, study.name, "random")
+    app, _, run = predicted_app(tmp_path, cells=36)
     for path in (tmp_path / "studies").rglob("*.arrow"):
         path.unlink()
     with pytest.raises(StoreError, match="gone"):

@@ -7,9 +7,8 @@ import zipfile
 
 import pandas as pd
 import pytest
-from asked import predict_study, run_zip
-from predicted import fresh_app
-from small_studies import simulated_study
+from asked import run_zip
+from predicted import predicted_app
 
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare.comparison import comparison
@@ -30,9 +29,7 @@ SAID = "ontrol sample, used for calibration"
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A predicted study of 12 samples, six of which are the controls."""
-    app = fresh_app(tmp_path_factory.mktemp("data"))
-    study = simulated_study(app, cells=480)
-    run = predict_study(app, study.name, "random")
+    app, study, run = predicted_app(tmp_path_factory.mktemp("data"), cells=480)
     names = tuple(item.name for item in controls.control_choice(app, study.name).samples if item.replicate == "1")
     before = comparison(app, run, method="naive")
     controls.use_controls(app, study.study_id, names)

@@ -20,8 +20,8 @@ from nscweb.services.report.comparison_tables import add_statistics, settings_of
 from nscweb.services.report.export import groups_frame
 from nscweb.services.report.parts import Gathered
 from nscweb.words import rows
-from nscweb.words.earliest import how_early, moment, over_times
 from nscweb.words.headline import Facts
+from nscweb.words.how_early import how_early, moment, over_times
 
 TIMES = (24.0, 72.0, 120.0)
 KEYS = ["group", "time_h", "class"]

@@ -18,7 +18,7 @@ from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.services.compare import ratios
 from nscweb.services.context import App
 from nscweb.services.report.content import file_place
-from nscweb.services.report.request import ReportRequest
+from nscweb.services.report.scope import ReportRequest
 
 SHARE = [0.1, 0.15, 0.75]
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
+from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.figures.group_data import difference_data, group_data, point_data
 from nscweb.services.compare import ratios
 from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import TestSettings, statistics_of
-from nscweb.services.context import open_app
+from nscweb.services.context import App, open_app
 from nscweb.services.report import export
 from nscweb.settings import Settings
 from nscweb.words.numbers import p_value, points, share_with_interval
@@ -24,14 +25,20 @@ from nscweb.words.numbers import p_value, points, share_with_interval
 FATE, DAY = "neuron", 24.0
 
 
-@pytest.fixture(params=["pacc", "acc", "em", "naive", "filtered"])
-def found(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, Run]]:
+    """One run that all methods count, and its held-out cells."""
     known = drawn_held_out([24.0, 72.0])
-    monkeypatch.setattr(ratios, "known_cells", lambda app, run: known)
-    app = open_app(Settings.from_environment({}, tmp_path))
-    run = drawn_run(app, "Same", grid(4, (24.0, 72.0), 3), cells=120)
+    app = open_app(Settings.from_environment({}, tmp_path_factory.mktemp("same")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ratios, "known_cells", lambda app, run: known)
+        yield app, drawn_run(app, "Same", grid(4, (24.0, 72.0), 3), cells=120)
+
+
+@pytest.fixture(scope="module", params=["pacc", "acc", "em", "naive", "filtered"])
+def found(request: pytest.FixtureRequest, drawn: tuple[App, Run]) -> Comparison:
     filters = Filters(groups=("NT3", "NT4", "LDH-NT3"), min_confidence=0.6) if request.param == "filtered" else None
-    return comparison(app, run, filters, "pacc" if request.param == "filtered" else request.param)
+    return comparison(*drawn, filters, "pacc" if request.param == "filtered" else request.param)
 
 
 def read(data: bytes) -> pd.DataFrame:

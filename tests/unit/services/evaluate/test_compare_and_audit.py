@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from asked import predict_study
 from columns_known import MADE, heads, unknown
-from predicted import fresh_app, predicted
+from predicted import fresh_app, predicted, predicted_app
 from random_models import write_random_model
 from small_studies import simulated_study
 
@@ -148,9 +148,7 @@ def test_what_cannot_be_compared_is_refused(two):
 
 
 def test_a_label_audit_is_kept_and_forgotten_when_labels_change(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=120)
-    run = predict_study(app, study.name, "random")
+    app, study, run = predicted_app(tmp_path, cells=120)
     assert read_label_audit(app, run) is None
     steps = []
     made = run_label_audit(app, run, progress=lambda done, total, step="": steps.append((done, total, step)))
@@ -173,17 +171,15 @@ def test_a_label_audit_is_kept_and_forgotten_when_labels_change(tmp_path):
 
 
 def test_features_that_tell_nothing_are_said_to_tell_nothing(tmp_path):
-    app = fresh_app(tmp_path)
-    found = run_label_audit(app, predict_study(app, simulated_study(app, cells=60).name, "random"))
+    app, _, run = predicted_app(tmp_path, cells=60)
+    found = run_label_audit(app, run)
     assert found.weak and found.agreement < 0.6
     assert "too badly apart" in found.sentence and "too little for an audit" in found.caveats[0]
     assert "never erred" not in found.sentence
 
 
 def test_decisions_are_kept_taken_back_and_exported(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=60)
-    run = predict_study(app, study.name, "random")
+    app, study, run = predicted_app(tmp_path, cells=60)
     found = run_label_audit(app, run)
     cells = found.table.iloc[found.audit.order[:2]]["cell_id"].tolist()
     said = {"label": "neuron", "suggested": "astrocyte", "run_id": run.run_id}
@@ -209,11 +205,10 @@ def test_decisions_are_kept_taken_back_and_exported(tmp_path):
 
 
 def test_one_class_only_cannot_be_audited(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=36)
+    app, study, run = predicted_app(tmp_path, cells=36)
     app.catalogue.update_samples(study.study_id, [sample.with_changes(true_class="neuron") for sample in study.samples])
     with pytest.raises(InputRefused, match="two classes"):
-        run_label_audit(app, predict_study(app, study.name, "random"))
+        run_label_audit(app, run)
 
 
 def test_the_shared_study_has_parts():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from asked import predict_study
-from predicted import fresh_app, predicted
+from predicted import fresh_app, predicted, predicted_app
 from random_models import write_random_model
 from small_studies import add_study, simulated_study
 
@@ -124,9 +124,7 @@ def test_the_model_may_be_given_by_the_path_of_its_folder(tmp_path):
 
 
 def test_editing_the_sheet_changes_groups_without_a_new_run(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=36)
-    run = predict_study(app, study.name, "random")
+    app, study, run = predicted_app(tmp_path, cells=36)
     before = table_version(app, run)
     changed = [sample.with_changes(group="X", time_h=None, true_class="") for sample in study.samples]
     app.catalogue.update_samples(study.study_id, changed)

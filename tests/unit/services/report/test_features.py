@@ -10,7 +10,7 @@ from predicted import fresh_app
 from small_studies import simulated_study
 
 from nscweb.services.report.features import feature_table, features_csv
-from nscweb.store.columns import FurtherColumns, write_columns
+from nscweb.store.further_columns import FurtherColumns, write_columns
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from nscweb.services.study import fields, import_samples
 from nscweb.services.study.import_request import ImportRefused, ImportReport
 from nscweb.services.study.study import get_study, quality_table
 from nscweb.store.cell_files import CellFile
-from nscweb.store.columns import read_columns
+from nscweb.store.further_columns import read_columns
 
 SETTINGS = SegmentationSettings(min_area=120)
 

@@ -18,7 +18,7 @@ from nscweb.services.context import App
 from nscweb.services.study import import_chunks, import_samples
 from nscweb.services.study.study import ImportRequest, findings_of
 from nscweb.store.cell_files import CellFile
-from nscweb.store.columns import read_columns
+from nscweb.store.further_columns import read_columns
 
 
 def cell(seed: int, tile: int = 30) -> np.ndarray:

@@ -11,7 +11,7 @@ from nscweb.core.errors import WrongUse
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.predict.runs import prediction_table, table_version
 from nscweb.services.study import populations
-from nscweb.store.columns import FurtherColumns, write_columns
+from nscweb.store.further_columns import FurtherColumns, write_columns
 
 
 @pytest.fixture

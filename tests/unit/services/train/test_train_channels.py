@@ -72,5 +72,5 @@ def test_a_channel_setting_or_step_that_does_not_exist_is_refused(tmp_path):
         train_model(app, TrainRequest(("markers",), "compact", out, settings={"speed": 2}))
     with pytest.raises(WrongUse, match="no step of preprocessing called sharpen"):
         train_model(app, TrainRequest(("markers",), "compact", out, recipe={"sharpen": 2}))
-    with pytest.raises(CardInvalid, match="background or contrast step"):
+    with pytest.raises(CardInvalid, match="background is 'magic', where one of none, border-median"):
         train_model(app, TrainRequest(("markers",), "compact", out, recipe={"background": "magic"}))
