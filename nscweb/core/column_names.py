@@ -223,7 +223,9 @@ INSIDE: dict[str, Inside] = {
         {"saturated_share": "saturated_percent", "border_contact": "border_percent", **_SLOPES},
     ),
     "Light": Inside(_LIGHT),
-    "Funnel of flags": Inside({"what": "reason"}),
+    "Funnel of flags": Inside(
+        {"what": "reason", "percent": "of_all_percent", "carry": "cells_carrying", "carry_percent": "carrying_percent"}
+    ),
     "Gate": Inside(
         {
             "from": "value_from",

@@ -12,6 +12,9 @@ import pytest
 
 from nscweb.core.column_names import INSIDE, outgoing_name
 from nscweb.core.columns import COLUMNS, column, dictionary, heading, label, pattern_of
+from nscweb.figures.flag_counts import quality_funnel_data
+from nscweb.figures.gate_histogram import gate_histogram_data
+from nscweb.figures.model_history import training_curves_data
 from nscweb.files.outgoing import MadeBy, columns_table, outgoing, rounded
 
 
@@ -84,6 +87,17 @@ def test_names_mean_one_thing_wherever_they_come_from() -> None:
     assert outgoing_name("naive_low_neuron", "Samples") == ("neuron_counted_low_percent", 100.0)
     assert outgoing_name("p_neuron", "Cells") == ("neuron_score", 1.0)
     assert outgoing_name("p", "Tests") == ("p_adjusted", 1.0) and outgoing_name("p") == ("p_unadjusted", 1.0)
+
+
+def test_data_of_figures_of_the_study_are_explained() -> None:
+    flags = {"sample": ["a"], "imported": [4], "kept": [3], "border": [1], "border_alone": [2]}
+    tables = {
+        "Funnel of flags": quality_funnel_data(pd.DataFrame(flags)),
+        "Gate": gate_histogram_data(np.array([0.0, 1.0]), np.array([1]), np.array([2])),
+        "Training curves": training_curves_data([{"epoch": 1, "train_loss": 1.0, "validation_accuracy": 0.5}]),
+    }
+    for name, table in tables.items():
+        assert [column for column in outgoing(table, name) if column not in COLUMNS] == [], name
 
 
 def test_the_dictionary_of_a_file_names_its_tables_and_columns_of_the_user() -> None:
