@@ -3,12 +3,22 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
-.PHONY: run test lint unit browser-deps clean weights
+# As many processes as cores; a file of tests stays in one.
+TOGETHER := -n logical --dist loadfile --no-loadscope-reorder
+export PY TOGETHER
+
+.PHONY: run test test-all lint unit browser-deps clean weights
 
 run: .venv/.run-stamp
 	$(PY) -m nscweb run
 
-test: .venv/.test-stamp browser-deps lint unit
+# Lint and types run at the same time as the tests; the last line is that of pytest.
+test: .venv/.test-stamp browser-deps
+	@sh scripts/lint_and_tests.sh
+
+# The same with every trial of the simulations of coverage and error rates; `make test` runs a fifth of them.
+test-all: .venv/.test-stamp browser-deps
+	@sh scripts/lint_and_tests.sh --full-rounds
 
 lint: .venv/.test-stamp
 	$(PY) -m ruff check .
@@ -17,7 +27,7 @@ lint: .venv/.test-stamp
 	.venv/bin/lint-imports
 
 unit: .venv/.test-stamp
-	$(PY) -m pytest
+	$(PY) -m pytest $(TOGETHER)
 
 # The commands that made the shipped weights stand in their cards; this repeats them.
 WEIGHTS := NSCWEB_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m nscweb train --simulated 150000 --seed 7

@@ -14,9 +14,11 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from nscweb.evaluation.groups.pair_tests import group_tests
-from nscweb.evaluation.groups.time_course import agreement, earliest_days, time_course
+from nscweb.evaluation.groups.means import group_means
+from nscweb.evaluation.groups.time_course import agreement, time_course
 from nscweb.evaluation.scores.intervals import wilson
+from nscweb.services.compare.courses import earliest_of
+from nscweb.services.compare.headline_tests import group_comparisons
 
 HOURS = (12.0, 24.0, 48.0, 72.0, 120.0)
 CELLS = 2000
@@ -56,7 +58,7 @@ def bands(experiments: int, seed: int) -> None:
         for replicates in (3, 4, 6):
             rng = np.random.default_rng([seed, replicates, int(1000 * share), int(1000 * rho)])
             rows = drawn(rng, 1, replicates, share, rho, tuple(range(experiments)))
-            found = time_course(rows, seed=seed).dropna(subset=["low"])
+            found = time_course(rows).dropna(subset=["low"])
             held = ((found["low"] <= share) & (share <= found["high"])).sum()
             width = 100 * (found["high"] - found["low"]).mean()
             text = said(held, len(found))
@@ -69,8 +71,10 @@ def earliest(experiments: int, seed: int) -> None:
         rng = np.random.default_rng([seed, groups])
         somewhere = per_group = 0
         for _ in range(experiments):
-            table = earliest_days(group_tests(drawn(rng, groups, 3, 0.3, 0.01, HOURS), "g0"))
-            hits = int(table["time_h"].notna().sum())
+            rows = drawn(rng, groups, 3, 0.3, 0.01, HOURS).assign(light="green")
+            tests = group_comparisons(rows, "g0", "holm")
+            means = group_means(rows).assign(cells=CELLS, recovered=True, light="green")
+            hits = int(earliest_of(means, tests, "g0", ["fate"])["time_h"].notna().sum())
             somewhere += hits > 0
             per_group += hits
         print(

@@ -97,7 +97,6 @@ def main() -> int:
     cells = asked.cells // 10 if asked.quick else asked.cells
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(ratios, "held_out_of") as known:
         known.return_value = drawn_held_out(TIMES, cells=6000)
-        comparisons.held_out_of = known
         app = open_app(Settings.from_environment({"NSCWEB_THREADS": "1"}, Path(folder)))
         run = drawn_run(app, "Large (simulated)", grid(9, TIMES, 3), cells=-(-cells // 135))
         groups = tuple(sorted(set(run_cells.run_cells(app, run).groups)))

@@ -29,6 +29,7 @@ from nscweb.services.compare import comparison as comparisons  # noqa: E402
 from nscweb.services.compare import ratios  # noqa: E402
 from nscweb.services.context import open_app  # noqa: E402
 from nscweb.services.report.report import ENDINGS, write_report  # noqa: E402
+from nscweb.services.report.scope import ReportRequest  # noqa: E402
 from nscweb.settings import Settings  # noqa: E402
 
 TIMES = (12, 24, 48, 72, 120)
@@ -50,7 +51,6 @@ def main() -> int:
     cells = asked.cells // 10 if asked.quick else asked.cells
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(ratios, "held_out_of") as known:
         known.return_value = drawn_held_out(TIMES, cells=6000)
-        comparisons.held_out_of = known
         place = Path(folder)
         app = open_app(Settings.from_environment({"NSCWEB_THREADS": "1"}, place / "data"))
         run = drawn_run(app, "Large (simulated)", grid(9, TIMES, 3), cells=-(-cells // 135))
@@ -63,7 +63,7 @@ def main() -> int:
         }
         for form in asked.forms:
             out = place / f"ours{ENDINGS[form]}"
-            wall, used = timed(lambda form=form, out=out: write_report(app, run, form, out))
+            wall, used = timed(lambda form=form, out=out: write_report(app, run, ReportRequest(form=form), out))
             ratio = f"  naive / ours {first[form][1] / used:.2f} (processor)" if form in first else ""
             size = out.stat().st_size / 1e6
             print(f"{form:9s} {wall:7.2f} s wall {used:7.2f} s processor {size:8.1f} MB{ratio}", flush=True)

@@ -124,11 +124,11 @@ def our_shared_batch(path: Path, pool: ProcessPoolExecutor, chunk: int = 2048) -
 def whole_import(path: Path, folder: Path, name: str, channels: list[str] | None) -> None:
     """A study with cell files, features and flags."""
     from nscweb.services.context import open_app
-    from nscweb.services.study.study import import_study
+    from nscweb.services.study.study import ImportRequest, import_study
     from nscweb.settings import Settings
 
     app = open_app(Settings.from_environment({}, folder / name))
-    import_study(app, [path], "study", channels=channels)
+    import_study(app, ImportRequest((path,), "study", channels=channels))
 
 
 def timed(way: Any, *given: Any) -> tuple[Any, float]:

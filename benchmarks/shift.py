@@ -20,16 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import read_card
+from nscweb.core.rules import FEWEST_CELLS
 from nscweb.evaluation.scores.intervals import wilson
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.familiarity import values_of
 from nscweb.preprocess.cell_quality import measure_all
 from nscweb.services.context import App, open_app
 from nscweb.services.predict.fitness import SampleFitness, spread_rows
-from nscweb.services.predict.light_rules import FEWEST_CELLS
 from nscweb.services.predict.light_samples import judge_sample
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED
 from nscweb.services.predict.predict import predict_study
+from nscweb.services.predict.predict_request import PredictRequest
+from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.study import import_study
 from nscweb.settings import Settings
 from nscweb.simulation.camera import PROFILES, draw_illumination
@@ -124,8 +126,8 @@ def real_rows(app: App, model: str, folder: Path) -> list[dict[str, Any]]:
     rows = []
     for title, path in REAL:
         name = Path(path).stem
-        import_study(app, [folder / path], name)
-        fitness = predict_study(app, name, model).extra["fitness"]
+        import_study(app, ImportRequest((folder / path,), name))
+        fitness = predict_study(app, PredictRequest(name, model)).extra["fitness"]
         for item in fitness:
             first = item["reasons"][0] if item["reasons"] else ""
             rows.append(

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.ui import figures, jobs, picker, show
 from nscweb.ui.compare import answer_block
 from nscweb.ui.frame import open_page, page_link
@@ -23,7 +24,9 @@ with open_page("predict") as app:
                     if st.button(
                         "Run prediction", type="primary", icon=":material/play_arrow:", disabled=not study.cells
                     ):
-                        jobs.start_prediction(app, study, model, fast=fast)
+                        jobs.start_prediction(
+                            app, PredictRequest(study.study_id, model.card.name, "fast" if fast else "exact")
+                        )
                     if st.button("Model card", icon=":material/description:"):
                         model_view.model_drawer(model)
         jobs.follow_current(app, "predict")

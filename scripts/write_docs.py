@@ -1,4 +1,4 @@
-"""Writes the documents that are made from the code: `docs/commands.md`.
+"""Writes the documents that are made from the code: `docs/commands.md` and `docs/columns.md`.
 
 python scripts/write_docs.py          # writes
 python scripts/write_docs.py --check  # says which are not as the code is, exit status 1 if any
@@ -44,7 +44,42 @@ def commands() -> str:
     return "\n".join(lines)
 
 
-MADE: dict[str, Callable[[], str]] = {"commands.md": commands}
+def columns() -> str:
+    """Every column of every table, as Markdown."""
+    from nscweb.core.columns import CHAPTERS
+
+    lines = [
+        "# What every column means",
+        "",
+        "Every table has these names: files, sheets of the workbook, JSON and the tables of the pages, where the label",
+        "stands in the head and the meaning behind its question mark. Each ZIP file and workbook carries the part of",
+        "this list that it needs (`columns.csv`, sheet `Columns`). Made by `python scripts/write_docs.py`.",
+        "",
+        "- Shares and rates are per cent with two decimals, differences of shares are percentage points.",
+        "- Scores of single cells and figures of merit are 0 to 1 with four decimals; p values have four significant",
+        "  digits.",
+        "- `{class}` stands for the name of a class: `{class}_percent` is `neuron_percent` and so on.",
+        "- The last columns of every table say what made it: `model`, `run`, `simulated`. Hash of the weights, gates,",
+        "  filters and method are in `provenance.json`, and on the first sheet of the workbook. The sample sheet has",
+        "  no such columns, because it can be imported again.",
+        "",
+    ]
+    for title, rows in CHAPTERS.items():
+        lines += [f"## {title}", "", "| column | label | unit | digits | meaning |", "|---|---|---|---|---|"]
+        for row in rows:
+            cells = (f"`{row.name}`", row.label, row.unit, _digits(row.digits), row.meaning)
+            lines.append("| " + " | ".join(_plain(cell) for cell in cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _digits(digits: int | None) -> str:
+    if digits is None:
+        return ""
+    return str(digits) if digits >= 0 else f"{-digits} significant"
+
+
+MADE: dict[str, Callable[[], str]] = {"commands.md": commands, "columns.md": columns}
 
 
 def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
@@ -57,7 +92,7 @@ def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 def _option(option: Any) -> str:
     names = " / ".join([*option.opts, *option.secondary_opts])
-    value = "" if option.is_flag else f" {option.name.upper()}"
+    value = "" if option.is_flag else f" {option.opts[-1].strip('-').replace('-', '_').upper()}"
     default = option.default
     shown = not option.is_flag and isinstance(default, str | int | float) and default not in ("", None)
     return f"`{names}{value}`" + (f" ({default})" if shown else "")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -90,11 +91,15 @@ def write_random_model(
 
 def _spread_scores(network: CellNetwork, recipe: InputRecipe) -> None:
     """Scale the last layer so that different cells get different classes, as from a network that has learnt."""
-    cells = [cell.pixels for cell in iter_labelled_cells(0, 60, replicates=1)]
-    planes = [np.repeat(pixels, len(recipe.channels), axis=0) for pixels in cells]
+    planes = [np.repeat(pixels, len(recipe.channels), axis=0) for pixels in _drawn_cells()]
     batch = torch.from_numpy(apply_recipe(replace(recipe, field_um=None), planes))
     with torch.no_grad():
         logits = network(batch)
         scale = 2.0 / logits.std(dim=0).clamp_min(1e-6)
         network.classifier.weight.mul_(scale[:, None])
         network.classifier.bias.copy_((network.classifier.bias - logits.mean(dim=0)) * scale)
+
+
+@cache
+def _drawn_cells() -> tuple[np.ndarray, ...]:
+    return tuple(cell.pixels for cell in iter_labelled_cells(0, 60, replicates=1))

@@ -33,7 +33,12 @@ def assignments(given: Sequence[str], file: Path | None = None) -> dict[str, Any
     return found
 
 
-def class_level(given: str) -> ClassLevel:
+def listed(given: str) -> tuple[str, ...]:
+    """``"Ch2, Ch3"`` -> ``("Ch2", "Ch3")``."""
+    return tuple(item.strip() for item in given.split(",") if item.strip())
+
+
+def level_of(given: str) -> ClassLevel:
     """``auto``, ``outer`` or ``inner``.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.console import AsJson, DataDir, Name, running
+from nscweb.cli.console import Adjust, AsJson, DataDir, Fate, Method, Name, Time, hours_of, running
 
 
 def register(app: typer.Typer) -> None:
@@ -18,27 +18,16 @@ def register(app: typer.Typer) -> None:
 def compare(
     study: Name,
     run: Annotated[str, typer.Option("--run", help="Id of a run; without it the newest one.")] = "",
-    fate: Annotated[
-        str, typer.Option("--fate", help="Class that the answer is about; neuron where there is one.")
-    ] = "",
-    time: Annotated[
-        str,
-        typer.Option(
-            "--time", help="Time point, such as 1d or 12h; without it the last at which two groups can be compared."
-        ),
-    ] = "",
+    fate: Fate = "",
+    time_h: Time = "",
     control: Annotated[
-        str, typer.Option("--control", help="Group that the others are tested against; without it every pair.")
-    ] = "",
-    method: Annotated[
-        str, typer.Option("--method", help="pacc, acc or em (corrected), or naive (counted labels).")
-    ] = "pacc",
-    adjust: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--adjust", help="holm or fdr_bh (Benjamini-Hochberg), over all comparisons of a fate and time point."
+            "--control", help='Group that the others are tested against; "" for every pair; else that of the sheet.'
         ),
-    ] = "holm",
+    ] = None,
+    method: Method = "pacc",
+    adjust: Adjust = "holm",
     out: Annotated[Path | None, typer.Option("--out", help="Folder for groups.csv, tests.csv and samples.csv.")] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
@@ -49,24 +38,20 @@ def compare(
     """
     with running(as_json) as console:
         from nscweb.core.errors import WrongUse
-        from nscweb.core.timepoint import TimePoint
-        from nscweb.services.compare.comparison import answer_of, comparison, default_fate, default_time, sentences
+        from nscweb.services.compare.compare import CompareRequest, compare_groups
+        from nscweb.services.compare.comparison import answer_of
         from nscweb.services.predict.runs import get_run, latest_run
-        from nscweb.services.report.comparison_files import write_comparison
+        from nscweb.services.report.export import write_comparison
 
         opened = console.open(data_dir)
         chosen = get_run(opened, run) if run else latest_run(opened, study)
         if chosen is None:
             raise WrongUse(f"The study {study!r} has no prediction yet.", "Run nscweb predict on it first.")
-        found = comparison(opened, chosen, None, method, control, adjust)
-        if control and found.control != control:
-            raise WrongUse(f"No counted cell is of the group {control!r}.", "Name a group of the sample sheet.")
-        wanted = fate or default_fate(found.classes)
-        if wanted not in found.classes.names:
-            raise WrongUse(f"The model has no class {wanted!r}.", f"Its classes are {', '.join(found.classes.names)}.")
-        hours = TimePoint.parse(time).hours if time else default_time(found)
+        request = CompareRequest(method=method, control=control, adjust=adjust, fate=fate, time_h=hours_of(time_h))
+        compared = compare_groups(opened, chosen, request)
+        found, wanted, hours = compared.found, compared.fate, compared.time_h
         said = answer_of(found, wanted, hours)
-        files = write_comparison(found, out) if out else {}
+        files = write_comparison(opened, found, out) if out else {}
         result = {
             "run": chosen.run_id,
             "fate": wanted,
@@ -76,9 +61,9 @@ def compare(
             "answer": said.headline,
             "verdict": said.verdict,
             "order": list(said.order),
-            "sentences": list(sentences(found, wanted, hours)),
+            "sentences": list(found.sentences),
             "warnings": list(found.data.warnings),
             "files": {name: str(path) for name, path in files.items()},
         }
-        lines = [*sentences(found, wanted, hours), *(f"Note: {text}" for text in found.data.warnings)]
+        lines = [*found.sentences, *(f"Note: {text}" for text in found.data.warnings)]
         console.result(result, "\n".join([*lines, *(f"Written: {path}" for path in files.values())]))

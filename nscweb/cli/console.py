@@ -45,6 +45,49 @@ AsJson = Annotated[
 # ``nscweb --data-dir DIR study list`` says the same as ``nscweb study list --data-dir DIR``.
 data_dir_given_first: ContextVar[Path | None] = ContextVar("data_dir_given_first", default=None)
 Name = Annotated[str, typer.Argument(help="Name or id of a study.", show_default=False)]
+# Options that several commands have; what they mean and how they are written is said here.
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Method = Annotated[str, typer.Option("--method", help="Way of counting: pacc, acc, em (corrected) or naive.")]
+Adjust = Annotated[
+    str,
+    typer.Option(
+        "--adjust", help="holm or fdr_bh (Benjamini-Hochberg), over all comparisons of a fate and time point."
+    ),
+]
+Fate = Annotated[str, typer.Option("--fate", help="Class that the answer is about; neuron where there is one.")]
+Time = Annotated[
+    str,
+    typer.Option(
+        "--time", help="Time point, such as 1d or 12h; without it the last at which two groups can be compared."
+    ),
+]
+Architecture = Annotated[
+    str,
+    typer.Option("--architecture", help="Network, by its name in docs/measured/ARCHITECTURES.md: compact, accurate..."),
+]
+Channels = Annotated[
+    str, typer.Option("--channels", help="Channels to learn from, with commas; brightfield otherwise.")
+]
+ClassFrom = Annotated[
+    str, typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks.")
+]
+Recipe = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--recipe", help="A step of preprocessing, for example --recipe clahe=[2,8] or --recipe background=none."
+    ),
+]
+LabelledStudies = Annotated[
+    list[str] | None,
+    typer.Argument(help="Studies whose samples have true classes, or folders with one folder of images per class."),
+]
+
+
+def hours_of(text: str) -> float | None:
+    """Hours of a `Time` option; None where it was not given. WrongUse for anything that is no time point."""
+    from nscweb.core.timepoint import TimePoint
+
+    return TimePoint.parse(text).hours if text else None
 
 
 class Console:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.assignments import class_level
-from nscweb.cli.console import AsJson, DataDir, running
+from nscweb.cli.assignments import level_of
+from nscweb.cli.console import AsJson, ClassFrom, DataDir, Device, running
 
 
 def register(app: typer.Typer) -> None:
@@ -30,9 +30,7 @@ def evaluate(
     svg: Annotated[
         bool, typer.Option("--svg", help="Also one SVG per figure, where Chrome or Chromium is installed.")
     ] = False,
-    class_from: Annotated[
-        str, typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks.")
-    ] = "auto",
+    class_from: ClassFrom = "auto",
     against: Annotated[
         str,
         typer.Option(
@@ -48,7 +46,7 @@ def evaluate(
         ),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap behind the intervals.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -71,7 +69,7 @@ def evaluate(
 
         opened = console.open(data_dir)
         chosen = model or default_model(opened).card.name
-        found, said = labelled_study(opened, study, class_level=class_level(class_from), progress=console.progress)
+        found, said = labelled_study(opened, study, class_level=level_of(class_from), progress=console.progress)
         if said:
             console.warn(said)
         run = run_for(opened, found.study_id, chosen, progress=console.progress, device=device)

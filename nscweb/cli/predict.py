@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.console import AsJson, DataDir, Name, running
+from nscweb.cli.console import AsJson, DataDir, Device, Name, running
 
 
 def register(app: typer.Typer) -> None:
@@ -24,9 +24,9 @@ def predict(
         Path | None, typer.Option("--out", help="Folder for cells.csv, samples.csv, groups.csv and provenance.json.")
     ] = None,
     fast: Annotated[
-        bool, typer.Option("--fast", help="The 8-bit form of the model, where its card shows the same answers.")
+        bool, typer.Option("--fast", help="The 8-bit form, where it answers alike and is quicker on this machine.")
     ] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -36,15 +36,13 @@ def predict(
     """
     with running(as_json) as console:
         from nscweb.services.compare.dashboard import dashboard_data, warnings_of
-        from nscweb.services.models import default_model
         from nscweb.services.predict.predict import predict_study
+        from nscweb.services.predict.predict_request import PredictRequest
         from nscweb.services.report.export import export_run
 
         opened = console.open(data_dir)
-        chosen = model or default_model(opened).card.name
-        run = predict_study(
-            opened, study, chosen, progress=console.progress, device=device, mode="fast" if fast else "exact"
-        )
+        request = PredictRequest(study, model, "fast" if fast else "exact", device)
+        run = predict_study(opened, request, progress=console.progress)
         files = export_run(opened, run, out) if out else {}
         data = dashboard_data(opened, run)
         warnings = list(warnings_of(opened, run))

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.console import AsJson, DataDir, running
+from nscweb.cli.console import Adjust, AsJson, DataDir, Device, Fate, Method, Time, hours_of, running
+from nscweb.core.rules import DIFFERENCE, MARGIN
 
 
 def register(app: typer.Typer) -> None:
@@ -26,20 +27,23 @@ def report(
         ),
     ] = "html",
     out: Annotated[Path | None, typer.Option("--out", help="File to write, or a folder that is there.")] = None,
-    method: Annotated[
-        str, typer.Option("--method", help="Way of counting: pacc, acc, em (corrected) or naive.")
-    ] = "pacc",
+    method: Method = "pacc",
     control: Annotated[
         str | None,
         typer.Option(
             "--control", help='Group that the others are tested against; "" for every pair; else that of the sheet.'
         ),
     ] = None,
-    adjust: Annotated[str, typer.Option("--adjust", help="holm or fdr_bh.")] = "holm",
-    fate: Annotated[
-        str, typer.Option("--fate", help="Class that the answer is about; neuron where there is one.")
-    ] = "",
-    time: Annotated[str, typer.Option("--time", help="Time point that the answer is about, such as 1d or 12h.")] = "",
+    adjust: Adjust = "holm",
+    fate: Fate = "",
+    time_h: Time = "",
+    margin: Annotated[
+        float, typer.Option("--margin", min=0, max=1, help="Share that would not matter, for the table Equivalence.")
+    ] = MARGIN,
+    difference: Annotated[
+        float,
+        typer.Option("--difference", min=0, max=1, help="Share that should be found, for the table Replicates needed."),
+    ] = DIFFERENCE,
     only_group: Annotated[
         list[str] | None, typer.Option("--only-group", help="Only this group; may be given again.")
     ] = None,
@@ -60,6 +64,7 @@ def report(
         from nscweb.evaluation.ratios.cell_filters import Filters
         from nscweb.services.predict.runs import get_run, latest_run
         from nscweb.services.report.report import ENDINGS, write_report
+        from nscweb.services.report.scope import ReportRequest
 
         opened = console.open(data_dir)
         if run[:1] == "r" and run[1:].isdigit():
@@ -71,25 +76,23 @@ def report(
             found = newest
         name = f"{found.run_id}{ENDINGS.get(form, '')}"
         path = Path(name) if out is None else out / name if out.is_dir() else out
-        filters = Filters(
-            tuple(only_group or ()),
-            tuple(TimePoint.parse(text).hours for text in only_time or ()),
-            tuple(only_replicate or ()),
-        )
-        write_report(
-            opened,
-            found,
-            form,
-            path,
-            filters=filters,
+        request = ReportRequest(
+            filters=Filters(
+                tuple(only_group or ()),
+                tuple(TimePoint.parse(text).hours for text in only_time or ()),
+                tuple(only_replicate or ()),
+            ),
             method=method,
             control=control,
             adjust=adjust,
             fate=fate,
-            time_h=TimePoint.parse(time).hours if time else None,
+            time_h=hours_of(time_h),
+            form=form,
+            margin=margin,
+            difference=difference,
             cells=not no_cells,
-            progress=console.progress,
         )
+        write_report(opened, found, request, path, progress=console.progress)
         size = path.stat().st_size
         data = {"run": found.run_id, "format": form, "file": str(path), "bytes": size}
         console.result(data, f"Written: {path} ({size / 1e6:.2f} MB).")
@@ -98,7 +101,7 @@ def report(
 def rerun(
     report: Annotated[Path, typer.Argument(help="HTML, ZIP or XLSX file of a report.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", help="Also write the new report, as a ZIP file.")] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.console import AsJson, DataDir, running
+from nscweb.cli.console import AsJson, DataDir, Device, running
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def reproduce(
         str, typer.Option("--only", metavar="TABLE", help="One table or figure, by name of its file.")
     ] = "",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Added to the seeds of the paper.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     pretrained: Annotated[
         str, typer.Option("--pretrained", help="none, or imagenet where such weights can be had.")
     ] = "none",
@@ -48,7 +48,16 @@ def reproduce(
         from nscweb.papers.reproduce import ReproduceRequest
         from nscweb.papers.reproduce import reproduce as run
 
-        request = ReproduceRequest(paper, quick, study, out, only.removeprefix("simulated_"), seed, device, pretrained)
+        request = ReproduceRequest(
+            paper=paper,
+            quick=quick,
+            study=study,
+            out=out,
+            only=only.removeprefix("simulated_"),
+            seed=seed,
+            device=device,
+            pretrained=pretrained,
+        )
         done = run(console.open(data_dir), request, progress=console.progress)
         lines = [
             f"{'SIMULATED cells. ' if done.simulated else ''}{len(done.pieces)} tables and figures are in "

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from nscweb.cli import study_quality
+from nscweb.cli.assignments import listed
 from nscweb.cli.console import AsJson, Console, DataDir, Name, running
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.field_settings import SegmentationSettings, least_background_radius
@@ -61,21 +62,24 @@ def register(app: typer.Typer) -> None:
 def import_(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", show_default=False)],
     name: Annotated[str, typer.Option(help="Name of the new study.", show_default=False)],
-    sheet: Annotated[Path | None, typer.Option(help="Sample sheet, CSV or XLSX.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Sample sheet: CSV, XLSX, ODS or XLS.")] = None,
     channel: Annotated[
         str | None, typer.Option(help="Brightfield channel, for example Ch1; guessed otherwise.")
     ] = None,
-    keep: Annotated[
-        str, typer.Option(help="Channels to keep, with commas; all of them otherwise.", show_default=False)
+    channels: Annotated[
+        str, typer.Option("--keep", help="Channels to keep, with commas; all of them otherwise.", show_default=False)
     ] = "",
-    class_from: Annotated[
-        str | None, typer.Option(help='"folder" fills the true class from the name of the innermost folder.')
+    class_from_folder: Annotated[
+        str | None,
+        typer.Option("--class-from", help='"folder" fills the true class from the name of the innermost folder.'),
     ] = None,
-    pixel_size: Annotated[
-        float | None, typer.Option(help="Micrometres per pixel, for scale bars and fields in micrometres.")
+    pixel_size_um: Annotated[
+        float | None,
+        typer.Option("--pixel-size", help="Micrometres per pixel, for scale bars and fields in micrometres."),
     ] = None,
-    tile: Annotated[
-        int | None, typer.Option(help="Side of the tiles of montages in pixels; found from the pixels otherwise.")
+    tile_px: Annotated[
+        int | None,
+        typer.Option("--tile", help="Side of the tiles of montages in pixels; found from the pixels otherwise."),
     ] = None,
     fields: Annotated[
         bool, typer.Option("--fields", help="Every image is a whole field of view; its cells are cut out.")
@@ -88,12 +92,14 @@ def import_(
     ] = None,
     field_min_area: Annotated[int | None, typer.Option(help="Fields: smallest cell in square pixels.")] = None,
     field_max_area: Annotated[int | None, typer.Option(help="Fields: largest cell in square pixels.")] = None,
-    field_background: Annotated[
-        int | None, typer.Option(help="Fields: background radius in pixels; 0 leaves the light as it is.")
+    field_background_radius: Annotated[
+        int | None,
+        typer.Option("--field-background", help="Fields: background radius in pixels; 0 leaves the light as it is."),
     ] = None,
     field_smoothing: Annotated[float | None, typer.Option(help="Fields: blur against grain in pixels.")] = None,
-    field_split: Annotated[
-        float | None, typer.Option(help="Fields: 0 to 1, how readily touching cells are parted; -1 never.")
+    field_split_strength: Annotated[
+        float | None,
+        typer.Option("--field-split", help="Fields: 0 to 1, how readily touching cells are parted; -1 never."),
     ] = None,
     field_margin: Annotated[
         int | None, typer.Option(help="Fields: pixels of surroundings kept around each cell.")
@@ -110,36 +116,36 @@ def import_(
     """Import cell images: a file, a zip, or a folder; folders become samples."""
     with running(as_json) as console:
         console.on_failure = lambda error: refused_as_dict(name, error)
-        if class_from not in (None, "folder"):
-            raise WrongUse(f"--class-from takes only the word folder, not {class_from!r}.")
-        from nscweb.services.study.study import import_study
+        if class_from_folder not in (None, "folder"):
+            raise WrongUse(f"--class-from takes only the word folder, not {class_from_folder!r}.")
+        from nscweb.services.study.import_request import ImportRequest
+        from nscweb.services.study.study_import import import_study
 
-        report = import_study(
-            console.open(data_dir),
-            paths,
-            name,
+        request = ImportRequest(
+            paths=tuple(paths),
+            name=name,
             sheet=sheet,
             channel=channel,
-            channels=[item.strip() for item in keep.split(",") if item.strip()] or None,
-            class_from_folder=class_from == "folder",
-            pixel_size_um=pixel_size,
-            tile_px=tile,
+            channels=listed(channels),
+            class_from_folder=class_from_folder == "folder",
+            pixel_size_um=pixel_size_um,
+            tile_px=tile_px,
             fields=field_settings(
                 fields,
-                pixel_size,
+                pixel_size_um,
                 colonies,
                 threshold=field_threshold,
                 method=field_method,
                 min_area=field_min_area,
                 max_area=field_max_area,
-                background_radius=field_background,
+                background_radius=field_background_radius,
                 smoothing=field_smoothing,
-                split_strength=field_split,
+                split_strength=field_split_strength,
                 margin=field_margin,
                 drop_border=False if field_border else None,
             ),
-            progress=console.progress,
         )
+        report = import_study(console.open(data_dir), request, progress=console.progress)
         if not as_json:
             _tell_findings(console, report.as_dict()["findings"])
         console.result(
@@ -172,7 +178,7 @@ def list_(as_json: AsJson = False, data_dir: DataDir = None) -> None:
 def sheet(
     name: Name,
     out: Annotated[Path | None, typer.Option(help="File to write, .csv or .xlsx.")] = None,
-    apply: Annotated[Path | None, typer.Option(help="Sheet to read into the study, CSV or XLSX.")] = None,
+    apply: Annotated[Path | None, typer.Option(help="Sheet to read into the study: CSV, XLSX, ODS or XLS.")] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from nscweb.cli.console import AsJson, DataDir, Name, running
 from nscweb.core.errors import WrongUse
+from nscweb.core.plain import to_plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ def gates(
         imported, kept = int(table["imported"].sum()), int(table["kept"].sum())
         result = {
             "study": study.name,
-            "gates": wanted.as_dict(),
+            "gates": to_plain(wanted),
             "digest": wanted.digest(),
             "sentence": wanted.sentence(),
             "changed": wanted.digest() != now.digest(),
@@ -70,6 +71,7 @@ def gates(
 def quality(name: Name, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """What each gate leaves of the samples of a study, and how they were lit."""
     with running(as_json) as console:
+        from nscweb.files.outgoing import outgoing
         from nscweb.services.study.gates import flag_columns, funnel, get_gates
         from nscweb.services.study.illumination import illumination_report
         from nscweb.services.study.study import get_study
@@ -81,9 +83,9 @@ def quality(name: Name, as_json: AsJson = False, data_dir: DataDir = None) -> No
         result = {
             "study": study.name,
             "gates": get_gates(opened, study.study_id).sentence(),
-            "funnel": rows_of(table),
+            "funnel": rows_of(outgoing(table, "Funnel")),
             "illumination": {
-                "samples": rows_of(light.samples),
+                "samples": rows_of(outgoing(light.samples, "Light")),
                 "checks": [_finite(item.as_dict()) for item in light.checks],
                 "warnings": list(light.warnings),
             },
@@ -92,7 +94,7 @@ def quality(name: Name, as_json: AsJson = False, data_dir: DataDir = None) -> No
         for row in table.to_dict("records"):
             out = [f"{item.label} {row[item.name]:,}" for item in flag_columns() if row[item.name]]
             lines.append(
-                f"{row['sample']}: {row['kept']:,} of {row['imported']:,} cells kept ({row['kept_percent']} %)"
+                f"{row['sample']}: {row['kept']:,} of {row['imported']:,} cells kept ({row['kept_percent']:.1f} %)"
                 + (f"; left out for this reason first: {', '.join(out)}" if out else "")
             )
         for row in light.samples.to_dict("records"):

@@ -9,8 +9,18 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.assignments import assignments, class_level
-from nscweb.cli.console import AsJson, DataDir, running
+from nscweb.cli.assignments import assignments, level_of, listed
+from nscweb.cli.console import (
+    Architecture,
+    AsJson,
+    Channels,
+    ClassFrom,
+    DataDir,
+    Device,
+    LabelledStudies,
+    Recipe,
+    running,
+)
 from nscweb.core.card import ModelCard
 
 
@@ -21,21 +31,9 @@ def register(app: typer.Typer) -> None:
 
 def train(
     out: Annotated[Path, typer.Option("--out", help="Folder of the new model; its last part names the model.")],
-    studies: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Studies whose samples have true classes, or folders that have one folder of images per class."
-        ),
-    ] = None,
-    architecture: Annotated[
-        str,
-        typer.Option(
-            "--architecture", help="Network, by its name in docs/measured/ARCHITECTURES.md: compact, accurate..."
-        ),
-    ] = "compact",
-    channels: Annotated[
-        str, typer.Option("--channels", help="Channels to learn from, with commas; brightfield otherwise.")
-    ] = "",
+    studies: LabelledStudies = None,
+    architecture: Architecture = "compact",
+    channels: Channels = "",
     split_by: Annotated[
         str,
         typer.Option(
@@ -53,12 +51,7 @@ def train(
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="JSON of training settings, for example what nscweb tune found.")
     ] = None,
-    recipe: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--recipe", help="A step of preprocessing, for example --recipe clahe=[2,8] or --recipe background=none."
-        ),
-    ] = None,
+    recipe: Recipe = None,
     folds: Annotated[
         int | None,
         typer.Option(
@@ -69,12 +62,10 @@ def train(
         bool,
         typer.Option("--compare-splits", help="Also show how much too good a random split by cell would have looked."),
     ] = False,
-    class_from: Annotated[
-        str, typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks.")
-    ] = "auto",
+    class_level: ClassFrom = "auto",
     epochs: Annotated[int | None, typer.Option("--epochs", help="At most; it stops earlier by itself.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed and machine give the same weights.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     simulated: Annotated[
         int, typer.Option("--simulated", min=0, help="Train on that many simulated cells instead of studies.")
     ] = 0,
@@ -99,14 +90,14 @@ def train(
             studies=tuple(studies or ()),
             architecture=architecture,
             out=out,
-            channels=tuple(name.strip() for name in channels.split(",") if name.strip()),
+            channels=listed(channels),
             epochs=epochs,
             settings=assignments(settings or (), settings_file),
             recipe=assignments(recipe or ()),
             split_by=split_by,
             folds=folds,
             compare_splits=compare_splits,
-            class_level=class_level(class_from),
+            class_level=level_of(class_level),
             seed=seed,
             device=device,
             simulated=simulated,

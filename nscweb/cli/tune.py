@@ -7,8 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from nscweb.cli.assignments import assignments, class_level
-from nscweb.cli.console import AsJson, DataDir, running
+from nscweb.cli.assignments import assignments, level_of, listed
+from nscweb.cli.console import (
+    Architecture,
+    AsJson,
+    Channels,
+    ClassFrom,
+    DataDir,
+    Device,
+    LabelledStudies,
+    Recipe,
+    running,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -18,15 +28,8 @@ def register(app: typer.Typer) -> None:
 
 def tune(
     out: Annotated[Path, typer.Option("--out", help="Folder of the search; the same command goes on there.")],
-    studies: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Studies whose samples have true classes, or folders that have one folder of images per class."
-        ),
-    ] = None,
-    architecture: Annotated[
-        str, typer.Option("--architecture", help="Name of a network, such as compact.")
-    ] = "compact",
+    studies: LabelledStudies = None,
+    architecture: Architecture = "compact",
     trials: Annotated[int, typer.Option("--trials", min=1, help="Trainings in all.")] = 20,
     sampler: Annotated[
         str,
@@ -45,14 +48,11 @@ def tune(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A training setting that every trial has, name=value.")
     ] = None,
-    channels: Annotated[
-        str, typer.Option("--channels", help="Channels to learn from, with commas; brightfield otherwise.")
-    ] = "",
-    class_from: Annotated[
-        str, typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks.")
-    ] = "auto",
+    recipe: Recipe = None,
+    channels: Channels = "",
+    class_level: ClassFrom = "auto",
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     simulated: Annotated[
         int, typer.Option("--simulated", min=0, help="Search on that many simulated cells instead.")
     ] = 0,
@@ -67,22 +67,24 @@ def tune(
     with running(as_json) as console:
         from nscweb.core.errors import WrongUse
         from nscweb.services.train import tune as tuning
+        from nscweb.services.train.request import TuneRequest
         from nscweb.services.train.tune_files import BEST
         from nscweb.services.train.tune_space import SPACE, read_space
 
         if sampler not in ("gp", "tpe"):
             raise WrongUse(f"There is no sampler called {sampler!r}.", "Possible are gp and tpe.")
-        request = tuning.TuneRequest(
+        request = TuneRequest(
             studies=tuple(studies or ()),
             architecture=architecture,
             out=out,
             trials=trials,
             sampler="tpe" if sampler == "tpe" else "gp",
-            channels=tuple(name.strip() for name in channels.split(",") if name.strip()),
+            channels=listed(channels),
             epochs=epochs,
             settings=assignments(settings or ()),
+            recipe=assignments(recipe or ()),
             split_by=split_by,
-            class_level=class_level(class_from),
+            class_level=level_of(class_level),
             seed=seed,
             device=device,
             simulated=simulated,

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import CardInvalid
+from nscweb.core.plain import REFUSE_UNKNOWN, YesNo, from_plain, to_plain
 from nscweb.core.recipe import InputRecipe
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
@@ -23,101 +24,26 @@ _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
 def card_to_dict(card: ModelCard) -> dict[str, Any]:
     """Plain JSON-ready dictionary; `card_from_dict` is its inverse."""
-    return {
-        "format": CARD_FORMAT,
-        "name": card.name,
-        "version": card.version,
-        "title": card.title,
-        "summary": card.summary,
-        "architecture": card.architecture,
-        "options": card.options,
-        "classes": {
-            "names": list(card.classes.names),
-            "colours": list(card.classes.colours),
-            "kind": card.classes.kind,
-        },
-        "recipe": card.recipe.as_dict(),
-        "weights": asdict(card.weights),
-        "origin": asdict(card.origin),
-        "performance": {
-            "data": card.performance.data,
-            "metrics": [asdict(metric) for metric in card.performance.metrics],
-            "confusion": [list(row) for row in card.performance.confusion],
-            "confusion_by_time": {
-                key: [list(row) for row in matrix] for key, matrix in card.performance.confusion_by_time.items()
-            },
-            "curves": card.performance.curves,
-            "comparison": list(card.performance.comparison),
-        },
-        "uses": list(card.uses),
-        "limits": list(card.limits),
-        "citation": card.citation,
-        "calibration": card.calibration,
-        "audit": card.audit,
-        "robustness": list(card.robustness),
-        "exports": card.exports,
-        "mark": card.mark,
-        "held_out": card.held_out,
-    }
+    return {"format": CARD_FORMAT, **to_plain(card), "recipe": card.recipe.as_dict()}
 
 
-def card_from_dict(data: Any) -> ModelCard:
+def card_from_dict(data: Any, what: str = "The model card") -> ModelCard:
     """Check a parsed ``card.json`` and make the card.
+
+    Args:
+        what: names the card in an error.
 
     Raises:
         CardInvalid: with one sentence that names the field.
     """
     if not isinstance(data, dict):
-        raise CardInvalid("The model card is not a JSON object.")
+        raise CardInvalid(f"{what} is not a JSON object.")
     if data.get("format") != CARD_FORMAT:
-        raise CardInvalid(f"The model card has format {data.get('format')!r}; this program reads format {CARD_FORMAT}.")
-    try:
-        card = ModelCard(
-            name=str(data["name"]),
-            version=str(data["version"]),
-            title=str(data["title"]),
-            summary=str(data["summary"]),
-            architecture=str(data["architecture"]),
-            options=dict(data.get("options", {})),
-            classes=_classes(data["classes"]),
-            recipe=InputRecipe.from_dict(data["recipe"]),
-            weights=WeightsFile(**data["weights"]),
-            origin=Origin(**data["origin"]),
-            performance=_performance(data["performance"]),
-            uses=tuple(str(line) for line in data["uses"]),
-            limits=tuple(str(line) for line in data["limits"]),
-            citation=str(data.get("citation", "")),
-            calibration=dict(data.get("calibration", {})),
-            audit=dict(data.get("audit", {})),
-            robustness=tuple(dict(row) for row in data.get("robustness", ())),
-            exports={str(kind): dict(value) for kind, value in data.get("exports", {}).items()},
-            mark=str(data.get("mark", "")),
-            held_out=dict(data.get("held_out", {})),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CardInvalid(f"The model card misses or misspells a field: {error}.") from error
+        raise CardInvalid(f"{what} has format {data.get('format')!r}; this program reads format {CARD_FORMAT}.")
+    recipe = InputRecipe.from_dict(data.get("recipe"))
+    card = from_plain(ModelCard, {"options": {}, **data, "recipe": recipe}, what, CardInvalid)
     _check(card)
     return card
-
-
-def _classes(data: dict[str, Any]) -> ClassScheme:
-    names = tuple(str(name) for name in data["names"])
-    return ClassScheme(names, tuple(str(c) for c in data.get("colours", ())), str(data.get("kind", "fate")))
-
-
-def _performance(data: dict[str, Any]) -> Performance:
-    return Performance(
-        data=str(data["data"]),
-        metrics=tuple(Metric(**metric) for metric in data.get("metrics", ())),
-        confusion=_matrix(data.get("confusion", ())),
-        confusion_by_time={str(key): _matrix(value) for key, value in data.get("confusion_by_time", {}).items()},
-        curves=dict(data.get("curves", {})),
-        comparison=tuple(dict(row) for row in data.get("comparison", ())),
-    )
-
-
-def _matrix(rows: Any) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(int(count) for count in row) for row in rows)
 
 
 def _check(card: ModelCard) -> None:
@@ -165,6 +91,7 @@ class WeightsFile:
         example: ``.npz`` beside the card with ``input`` (N, C, H, W) float32 and ``probabilities`` (N, K).
     """
 
+    __pydantic_config__ = REFUSE_UNKNOWN
     file: str
     sha256: str
     example: str
@@ -189,8 +116,9 @@ class Origin:
         settings: optimiser, epochs, augmentation...
     """
 
+    __pydantic_config__ = REFUSE_UNKNOWN
     data: str
-    simulated: bool
+    simulated: YesNo
     cells: int
     split: str
     device: str
@@ -217,6 +145,7 @@ class Metric:
         interval: how the interval was made, e.g. ``bootstrap over samples``.
     """
 
+    __pydantic_config__ = REFUSE_UNKNOWN
     name: str
     value: float
     low: float
@@ -348,4 +277,4 @@ def read_card(folder: Path) -> CardEntry:
         ) from error
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise CardInvalid(f"The model card in {folder.name} cannot be read: {error}.") from error
-    return CardEntry(folder, card_from_dict(data))
+    return CardEntry(folder, card_from_dict(data, f"The model card in {folder.name}"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, cast, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.plain import REFUSE_UNKNOWN, Whole, YesNo
 
 ThresholdMethod = Literal["noise", "otsu", "triangle"]
 METHODS: tuple[ThresholdMethod, ...] = get_args(ThresholdMethod)
@@ -38,16 +38,17 @@ class SegmentationSettings:
         drop_border: leave out cells that the border of the field cuts.
     """
 
-    background_radius: int = 96
+    __pydantic_config__ = REFUSE_UNKNOWN
+    background_radius: Whole = 96
     smoothing: float = 1.0
     method: ThresholdMethod = "noise"
     threshold: float = 3.0
-    min_area: int = 160
-    max_area: int = 8000
-    split: bool = True
+    min_area: Whole = 160
+    max_area: Whole = 8000
+    split: YesNo = True
     split_strength: float = 0.7
-    margin: int = 6
-    drop_border: bool = True
+    margin: Whole = 6
+    drop_border: YesNo = True
 
     def __post_init__(self) -> None:
         for name in ("background_radius", "min_area", "max_area", "margin"):
@@ -94,27 +95,8 @@ class SegmentationSettings:
             margin=min(500, max(2, round((10.0 if colonies else 3.0) / size))),
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """Anything JSON can hold; `from_dict` is the inverse."""
-        return asdict(self)
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SegmentationSettings:
-        """Settings from JSON; what is not named has its default.
-
-        Raises:
-            WrongUse: a name that is not a setting, or a value that makes no sense.
-        """
-        unknown = sorted(set(data) - {field.name for field in fields(cls)})
-        if unknown:
-            raise _wrong(f"There is no setting {unknown[0]!r}.")
-        try:
-            return cls(**{name: _CASTS.get(name, lambda value: value)(value) for name, value in data.items()})
-        except (TypeError, ValueError, OverflowError) as error:
-            raise _wrong("A setting has a value that is not a number.") from error
-
-
-def least_background_radius(max_area: int) -> int:
+def least_background_radius(max_area: Whole) -> int:
     """The window of the background (side 2 radius) must be twice as large as any object, in pixels."""
     return math.ceil(math.sqrt(max_area / 2))
 
@@ -123,30 +105,6 @@ def _wrong(what: str, todo: str = "") -> WrongUse:
     return WrongUse(f"Cells cannot be found with these settings: {what}", todo, "E-FIELD-SETTINGS")
 
 
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or int(value) != float(value):
-        raise ValueError(value)
-    return int(value)
-
-
-def _yes_no(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(value)
-    return value
-
-
-_CASTS: dict[str, Any] = {
-    "background_radius": _whole,
-    "min_area": _whole,
-    "max_area": _whole,
-    "margin": _whole,
-    "smoothing": float,
-    "threshold": float,
-    "split_strength": float,
-    "split": _yes_no,
-    "drop_border": _yes_no,
-    "method": lambda value: cast(ThresholdMethod, str(value)),
-}
 _WORDS = {
     "background_radius": "The background radius",
     "min_area": "The smallest area",

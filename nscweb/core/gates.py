@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
 from math import isfinite
 from typing import Any
 
@@ -83,19 +83,6 @@ class Gates:
         """A copy with one gate switched on or off."""
         off = tuple(name for name in GATE_NAMES if (name in self.off and name != gate) or (name == gate and not on))
         return replace(self, off=off)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {**asdict(self), "populations": list(self.populations), "off": list(self.off)}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Gates:
-        """From `as_dict`; names that this version does not know are passed over."""
-        known = {item.name for item in fields(cls)}
-        values = {name: value for name, value in data.items() if name in known}
-        for name in ("populations", "off"):
-            values[name] = tuple(str(item) for item in values.get(name, ()))
-        return cls(**values)
 
     def digest(self) -> str:
         """Short digest; the same for gates that leave out the same cells."""

@@ -25,11 +25,11 @@ class Limits:
         max_image_side: pixels per side of one image; larger ones are refused from the header.
         field_side: pixels per side above which an image looks like a whole field of view.
         min_side: pixels per side below which an image is too small to be a cell.
-        max_decode_seconds: time that a decoder may take for one image before it is stopped.
-        max_decode_bytes: memory that a decoder may take for one image (where the system can limit it).
+        max_decode_seconds: time that a decoder may take for one image or workbook before it is stopped.
+        max_decode_bytes: memory that a decoder may take for one image or workbook (where the system can limit it).
         max_session_bytes: uploads of one browser session that wait for their import.
         max_uploads_bytes: uploads of all sessions together that wait for their import.
-        max_sheet_bytes: a sample sheet, also after unpacking an XLSX.
+        max_sheet_bytes: a sample sheet, also after unpacking an XLSX or ODS.
         max_sheet_rows: rows of a sample sheet.
         max_sheet_columns: columns of a sample sheet.
     """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nscweb.core.errors import CardInvalid
+from nscweb.core.plain import from_plain, to_plain
 
 Background = Literal["none", "border-median"]
 Contrast = Literal["none", "deviation"]
@@ -80,44 +81,19 @@ class InputRecipe:
 
     def as_dict(self) -> dict[str, Any]:
         # Steps that are off are not written, so cards that were made before there were any stay as they are.
-        further: dict[str, Any] = {}
-        if self.crop_to_object is not None:
-            further["crop_to_object"] = self.crop_to_object
-        if self.clahe is not None:
-            further["clahe"] = list(self.clahe)
-        return {
-            "channels": list(self.channels),
-            **further,
-            "background": self.background,
-            "field_px": list(self.field_px) if self.field_px else None,
-            "field_um": list(self.field_um) if self.field_um else None,
-            "contrast": self.contrast,
-            "resize": list(self.resize),
-            "interpolation": self.interpolation,
-            "divide_by": self.divide_by,
-            "clip": list(self.clip) if self.clip else None,
-        }
+        kept = to_plain(self)
+        return {name: value for name, value in kept.items() if value is not None or name not in _LATER}
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> InputRecipe:
+    def from_dict(cls, data: object) -> InputRecipe:
         """Inverse of `as_dict`; CardInvalid with a sentence when a field is missing or makes no sense."""
-        try:
-            return cls(
-                channels=tuple(str(name) for name in data["channels"]),
-                crop_to_object=None if data.get("crop_to_object") is None else int(data["crop_to_object"]),
-                clahe=None if data.get("clahe") is None else (float(data["clahe"][0]), int(data["clahe"][1])),
-                background=data["background"],
-                field_px=_pair(data.get("field_px"), int),
-                field_um=_pair(data.get("field_um"), float),
-                contrast=data["contrast"],
-                resize=(int(data["resize"][0]), int(data["resize"][1])),
-                interpolation=data.get("interpolation", "area"),
-                divide_by=float(data.get("divide_by", 1.0)),
-                clip=_pair(data.get("clip"), float),
-            )
-        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
-            raise CardInvalid(f"The recipe in the model card cannot be read: {error}.") from error
+        missing = [name for name in _STATED if isinstance(data, dict) and name not in data]
+        if missing:
+            raise CardInvalid(f"{_WHAT} cannot be read: {missing[0]} is missing.")
+        return from_plain(cls, data, _WHAT, CardInvalid)
 
 
-def _pair(value: Any, kind: type[Any]) -> Any:
-    return None if value is None else (kind(value[0]), kind(value[1]))
+_WHAT = "The recipe in the model card"
+# Defaults are for code; a card states these, and later steps only where they are on.
+_STATED = ("channels", "background", "contrast", "resize")
+_LATER = ("crop_to_object", "clahe")

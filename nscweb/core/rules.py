@@ -2,6 +2,52 @@
 
 from __future__ import annotations
 
+# Level of every test, and of every interval (95 %): of a hundred true hypotheses five are rejected. By convention.
+ALPHA = 0.05
+LEVEL = 1 - ALPHA
 # Replicates of a group from which a spread between replicates is believed: two give a variance of one degree of
-# freedom, whose interval says nothing.
+# freedom, whose interval says nothing. Fewer give no p value.
 FEWEST_REPLICATES = 3
+
+# Fast mode is offered where all of these hold, on cells that neither network learnt from.
+FAST_LEAST_AGREEMENT = 0.995  # share of cells that get the label of the exact network
+FAST_LARGEST_RATIO_SHIFT = 0.002  # difference of a fate ratio, 0..1
+FAST_LEAST_SPEEDUP = 1.5  # times the speed of exact mode, on the machine that predicts
+FAST_LEAST_CELLS = 200  # that can vouch for the three above
+# Beyond this share of cells that the exact network sees again, little of the speed is left on any machine.
+FAST_MOST_SECOND_LOOKS = 0.35
+# Pairs of a first and a last ratio from which limits of agreement are given, for the same reason.
+FEWEST_PAIRS = FEWEST_REPLICATES
+# Cells from which a share says anything. Were a quarter of the cells of a sample foreign, which makes a large sample
+# red, the test for single cells (one in a thousand by chance) would miss it more often than not in fewer: it asks for
+# 4 of 5, 5 of 10 or 6 of 20 cells far out, where 1, 3 or 5 are to be expected. So no smaller sample is called fitting,
+# and no claim rests on one.
+FEWEST_CELLS = 20
+# Fewer cells than this are told as few, although claims may rest on them.
+FEW_CELLS = 50
+# An interval of more than this, 0 to 1, says little.
+WIDE = 0.4
+# A correction of more than this, 0 to 1, is told with both numbers.
+FAR = 0.15
+# With fewer samples of a class than this, a reader is told how few there are.
+FEW_SAMPLES = 5
+# Differences of shares, 0 to 1, that are asked about unless somebody says otherwise: one that would not matter, and
+# one that an experiment should be able to show.
+MARGIN, DIFFERENCE = 0.05, 0.10
+# Replicates in one group so many times those of the other are told: no test for unequal spread holds its level there.
+UNEVEN = 2
+
+_SPELLED = (
+    *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
+)
+
+
+def spelled(number: int) -> str:
+    """A number as in a sentence: "three" for 3, up to twenty; in digits above."""
+    return _SPELLED[number] if 0 <= number < len(_SPELLED) else f"{number:,}"
+
+
+def per_cent(share: float) -> str:
+    """ "5 %" for 0.05, for the limits of this file in a sentence."""
+    return f"{100 * share:g} %"

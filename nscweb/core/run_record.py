@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from nscweb.core.plain import REFUSE_UNKNOWN
+
+# How a network is run: as trained, or in its 8-bit form.
+Mode = Literal["exact", "fast"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Provenance:
         warnings: sentences that belong beside every number of this run.
     """
 
+    __pydantic_config__ = REFUSE_UNKNOWN
     study: str
     study_id: str
     cells_sha256: str
@@ -41,13 +47,6 @@ class Provenance:
     simulated_cells: bool
     simulated_training: bool
     warnings: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "warnings": list(self.warnings)}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Provenance:
-        return cls(**{**data, "warnings": tuple(data.get("warnings", ()))})
 
 
 @dataclass(frozen=True)

@@ -252,7 +252,9 @@ def _hover(row: Any, cells: Mapping[Hashable, float], counted: str) -> str:
     known = np.isfinite(row.low) and np.isfinite(row.high)
     between = f" [{100 * row.low:.1f}, {100 * row.high:.1f}]" if known else ""
     seen = f", {int(cells[row.time_h]):,} cells" if row.time_h in cells else ""
-    how = "bootstrap over replicates" if row.n > 1 else "interval of its cells"
+    how = "t interval over replicates" if row.n > 1 else "interval of its cells"
+    if "agree" in getattr(row, "interval", ""):
+        how = "interval of the cells of the replicates, which agree"
     parts = [
         f"{time_label(row.time_h)}: {100 * row.mean:.1f} %{between}",
         f"{row.n} {'replicate' if row.n == 1 else 'replicates'}{seen}",

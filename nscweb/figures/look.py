@@ -31,9 +31,9 @@ def ink_on(place: float, scale: Sequence[tuple[float, str]]) -> str:
     if not np.isfinite(place):
         return BLACK
     stops = [stop for stop, _ in scale]
-    colours = np.stack([_rgb(colour) for _, colour in scale])
+    colours = np.stack([rgb_of(colour) for _, colour in scale])
     behind = np.array([np.interp(place, stops, colours[:, band]) for band in range(3)])
-    return max((WHITE, BLACK), key=lambda colour: contrast(_rgb(colour), behind))
+    return max((WHITE, BLACK), key=lambda colour: contrast(rgb_of(colour), behind))
 
 
 def contrast(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -42,7 +42,8 @@ def contrast(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return (light[1] + 0.05) / (light[0] + 0.05)
 
 
-def _rgb(colour: str) -> NDArray[np.float64]:
+def rgb_of(colour: str) -> NDArray[np.float64]:
+    """(3,) of 0..1, of a colour ``#rrggbb``; raises ValueError for another kind of colour."""
     return np.array([int(colour[start : start + 2], 16) for start in (1, 3, 5)], np.float64) / 255
 
 

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from markupsafe import Markup
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from nscweb.core.findings import FindingLog
-from nscweb.figures.look import FONT, INK, MUTED, figure_config
+from nscweb.figures.look import figure_config
+from nscweb.files.html_document import render
 
 NO_BROWSER = "I-FIGURE-NO-BROWSER"
 NOT_DRAWN = "W-FIGURE-NOT-DRAWN"
 WIDTH_PX = 900
-
-_SAVE = """
-function save(place, name, form) {
-  Plotly.downloadImage(document.getElementById(place), {format: form, filename: name, width: 900,
-    height: document.getElementById(place).layout.height, scale: form === "png" ? 2 : 1});
-}
-"""
-_STYLE = (
-    f"body {{margin: 0 auto; max-width: 1180px; padding: 12px; font-family: {FONT}; color: {INK};}}"
-    f" h1 {{font-size: 1.4rem;}} h2 {{font-size: 1.1rem; margin: 1.4rem 0 0.2rem 0;}} p {{color: {MUTED};}}"
-    " button {font: inherit; font-size: 0.85rem; padding: 0.2rem 0.7rem; margin: 0 0.4rem 0.4rem 0; cursor: pointer;}"
-)
 
 
 def figure_page(figures: Mapping[str, go.Figure], title: str, notes: tuple[str, ...] = ()) -> str:
@@ -39,27 +27,26 @@ def figure_page(figures: Mapping[str, go.Figure], title: str, notes: tuple[str, 
         title: of the page, plain text.
         notes: sentences under the title, such as "Simulated cells.", plain text.
     """
-    parts = [
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style>",
-        f"<script>{get_plotlyjs()}</script><script>{_SAVE}</script></head><body>",
-        f"<h1>{html.escape(title)}</h1>",
-        *(f"<p>{html.escape(note)}</p>" for note in notes),
-    ]
-    for number, (name, figure) in enumerate(figures.items()):
-        place = f"figure-{number}"
-        parts.append(f"<h2>{html.escape(name.replace('_', ' '))}</h2>")
-        parts.append(
-            figure.to_html(
-                full_html=False, include_plotlyjs=False, include_mathjax=False, div_id=place, config=figure_config(name)
-            )
+    drawn = {name: figure_markup(figure, number, name) for number, (name, figure) in enumerate(figures.items())}
+    return render("figures.html", title=title, notes=notes, figures=drawn, plotly=plotly_program())
+
+
+def figure_markup(figure: go.Figure, number: int, name: str) -> Markup:
+    """A figure inside a page that has `plotly_program`, in an element ``figure-<number>``; saved under `name`."""
+    return Markup(
+        figure.to_html(
+            full_html=False,
+            include_plotlyjs=False,
+            include_mathjax=False,
+            div_id=f"figure-{number}",
+            config=figure_config(name),
         )
-        for form in ("svg", "png"):
-            call = html.escape(f"save({json.dumps(place)}, {json.dumps(name)}, {json.dumps(form)})", quote=True)
-            parts.append(f'<button onclick="{call}">Save as {form.upper()}</button>')
-    parts.append("</body></html>")
-    return "".join(parts)
+    )
+
+
+def plotly_program() -> Markup:
+    """What draws figures in a page without a network, about 5 MB."""
+    return Markup(get_plotlyjs())
 
 
 def draw(

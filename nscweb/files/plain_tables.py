@@ -1,9 +1,8 @@
-"""Tables as CSV and XLSX in which text stays text: no cell is ever a formula in a spreadsheet."""
+"""Tables as CSV in which text stays text: no cell is ever a formula in a spreadsheet."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,6 @@ import pandas as pd
 
 # A spreadsheet takes text that begins like this for a formula, also after a tab or a line break.
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
-# Control characters that XLSX cannot hold.
-_FORBIDDEN = {code: None for code in range(32) if code not in (9, 10, 13)}
-_MAX_XLSX_ROWS = 1_048_576
 
 
 def neutral(value: Any) -> Any:
@@ -45,72 +41,8 @@ def neutral_table(table: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
-def csv_bytes(table: pd.DataFrame, provenance: Mapping[str, Any] | None = None) -> bytes:
-    """UTF-8 CSV with a header line, lines end in ``\\n``, numbers with all their digits, missing values empty.
-
-    Args:
-        table: written without its index.
-        provenance: put in front as lines ``# key: value`` (skip them with ``comment="#"`` in pandas).
-    """
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """UTF-8 CSV of a table without its index: one header line, lines end in ``\\n``, missing values empty."""
     stream = io.StringIO()
-    for key, value in (provenance or {}).items():
-        line = f"# {key}: {value}".replace("\r", " ").replace("\n", " ")
-        # A comma or quote would break the line into columns, so the line is one quoted field where needed.
-        stream.write('"' + line.replace('"', '""') + '"\n' if any(mark in line for mark in ',";') else line + "\n")
     neutral_table(table).to_csv(stream, index=False, lineterminator="\n")
     return stream.getvalue().encode("utf-8")
-
-
-def xlsx_bytes(tables: Mapping[str, pd.DataFrame], provenance: Mapping[str, Any] | None = None) -> bytes:
-    """An XLSX workbook with one sheet per table, text as text, first row frozen; provenance on a sheet of its own.
-
-    Args:
-        tables: sheet name -> table; names are cut to 31 characters and freed of characters that Excel refuses.
-        provenance: written to a sheet "provenance" as key and value.
-
-    Raises:
-        ValueError: a table has more rows than a sheet can hold.
-    """
-    from openpyxl import Workbook
-
-    book = Workbook(write_only=True)
-    used: set[str] = set()
-    sheets = dict(tables)
-    if provenance:
-        sheets["provenance"] = pd.DataFrame({"key": list(provenance), "value": [str(v) for v in provenance.values()]})
-    for name, table in sheets.items():
-        if len(table) >= _MAX_XLSX_ROWS:
-            raise ValueError(f"the table {name} has {len(table):,} rows; a spreadsheet holds {_MAX_XLSX_ROWS:,}")
-        sheet = book.create_sheet(_sheet_name(name, used))
-        sheet.freeze_panes = "A2"
-        sheet.append([_xlsx_text(column) for column in table.columns])
-        for row in table.itertuples(index=False, name=None):
-            sheet.append([_xlsx_value(value) for value in row])
-    stream = io.BytesIO()
-    book.save(stream)
-    return stream.getvalue()
-
-
-def _sheet_name(name: str, used: set[str]) -> str:
-    cleaned = "".join("_" if mark in "[]:*?/\\'" else mark for mark in name.translate(_FORBIDDEN))[:31] or "table"
-    candidate, number = cleaned, 2
-    while candidate.casefold() in used:
-        candidate, number = f"{cleaned[:27]} {number}", number + 1
-    used.add(candidate.casefold())
-    return candidate
-
-
-def _xlsx_value(value: Any) -> Any:
-    if isinstance(value, str):
-        return _xlsx_text(value)
-    if value is None or value is pd.NaT or (isinstance(value, float | np.floating) and not np.isfinite(value)):
-        return None
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, bool | int | float):
-        return value
-    return _xlsx_text(str(value))
-
-
-def _xlsx_text(text: object) -> str:
-    return str(neutral(str(text).translate(_FORBIDDEN)))

@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import cast
 
 import pandas as pd
+from markupsafe import Markup, escape
 
 from nscweb.core.classes import ClassScheme
-from nscweb.figures.look import AXIS, FONT, GRID, INK, MUTED, time_label
-from nscweb.files.html_document import Html
+from nscweb.figures.look import AXIS, FONT, GRID, INK, MUTED, WHITE, contrast, rgb_of, time_label
 from nscweb.words.marks import mark_colour, symbol
 
 _TOP, _BOTTOM = 30, 36
@@ -58,7 +57,7 @@ def ratio_svg(
     rows: Sequence[tuple[str, float]],
     *,
     narrow: bool = False,
-) -> Html:
+) -> Markup:
     """Each row a group at a time point, each panel a class: replicates as points, mean and 95 % interval.
 
     Args:
@@ -93,7 +92,7 @@ def ratio_svg(
 
 def stacked_svg(
     groups: pd.DataFrame, classes: ClassScheme, rows: Sequence[tuple[str, float]], *, narrow: bool = False
-) -> Html:
+) -> Markup:
     """Each row a group at a time point, mean shares of all classes side by side, adding to 100 %."""
     paper = _NARROW if narrow else _BROAD
     width = paper.width - paper.label - 20
@@ -196,10 +195,10 @@ def _axis(left: float, width: float, below: float, height: float) -> list[str]:
     return parts
 
 
-def _svg(width: int, height: float, said: str, parts: Sequence[str]) -> Html:
-    return Html(
+def _svg(width: int, height: float, said: str, parts: Sequence[str]) -> Markup:
+    return Markup(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:.0f}" role="img" '
-        f'aria-label="{escape(said, quote=True)}" font-family="{escape(FONT, quote=True)}">{"".join(parts)}</svg>'
+        f'aria-label="{escape(said)}" font-family="{escape(FONT)}">{"".join(parts)}</svg>'
     )
 
 
@@ -221,15 +220,9 @@ def _cut(text: str, most: int) -> str:
 
 
 def _ink(colour: str) -> str:
-    """White or dark, whichever stands out more from a ``#rrggbb`` colour (contrast ratio of WCAG 2.1)."""
+    """White or dark, whichever stands out more from a ``#rrggbb`` colour; dark on any other kind of colour."""
     try:
-        behind = _luminance(colour)
+        behind = rgb_of(colour)
     except ValueError:
         return INK
-    return "#ffffff" if 1.05 / (behind + 0.05) > (behind + 0.05) / (_luminance(INK) + 0.05) else INK
-
-
-def _luminance(colour: str) -> float:
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return max((INK, WHITE), key=lambda ink: contrast(rgb_of(ink), behind))

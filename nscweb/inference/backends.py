@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
+from nscweb.core.run_record import Mode
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.device import choose_device
 from nscweb.inference.export_files import check_fast_offered, has_runtime, read_example, usable_export
 from nscweb.inference.tuning import Choice, Tuning, tuned_choice, usual_choice
 
-Mode = Literal["exact", "fast"]
 MODES: tuple[Mode, ...] = ("exact", "fast")
 
 
@@ -32,6 +32,7 @@ def open_classifier(
         threads: processor threads, None for all cores or as measured.
         batch: cells per pass, None for the usual number or as measured.
         mode: ``fast`` takes the 8-bit form that the card offers; a GPU runs the exact network, which is quick there.
+            Whether it pays on this machine is asked by services (`services.fast_here`).
         tuning: measure, or use what was measured on this machine; None takes the usual choice.
 
     Raises:

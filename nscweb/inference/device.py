@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 
 from nscweb.core.errors import WrongUse
@@ -43,10 +41,3 @@ def describe_device(device: torch.device) -> str:
         return "GPU, Apple"
     threads = torch.get_num_threads()
     return f"CPU, {threads} thread{'s' if threads != 1 else ''}"
-
-
-def usable_cpus() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return max(1, os.cpu_count() or 1)

@@ -2,65 +2,31 @@
 
 A quantised network shifts scores by about a hundredth, which changes the label of a cell only where its two best
 classes are nearly equal. Such cells are few, so they go through the exact network again. How near is near is learned
-from cells, and whether the result is good enough is checked on others: the mode is offered only when 99.5 % of the
-labels and every class share to 0.2 percentage points are those of the exact network.
+from cells, and whether the result is good enough is checked on others (`fast_check`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core import rules
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import ModelError, WeightsInvalid
 from nscweb.inference.export_files import export_record, read_export, write_export
+from nscweb.inference.fast_check import compare, too_few
 from nscweb.inference.onnx_backend import OnnxClassifier, Outputs
 from nscweb.inference.onnx_export import PROBABILITIES
 from nscweb.inference.onnx_session import open_session, run_session
-from nscweb.inference.quantise import quantised_bytes
+from nscweb.inference.quantise import WEIGHT_BITS, quantised_bytes
 
 Floats = NDArray[np.float32]
 FAST_FILE = "model.int8.onnx"
-LEAST_AGREEMENT = 0.995
-LARGEST_SHARE_DIFFERENCE = 0.002
-LEAST_CELLS = 200
-# Beyond this share of second looks little of the speed is left.
-MOST_SECOND_LOOKS = 0.35
 _COVERED = 0.98
 _ROOM = 1.1
-
-
-@dataclass(frozen=True)
-class FastCheck:
-    """How fast mode compares with the exact network on the same cells.
-
-    Attributes:
-        cells: compared.
-        agreement: share of cells with the same label.
-        share_difference: largest difference of a class share, 0..1.
-        second_looks: share of cells that were looked at twice.
-        reason: why the mode is not offered, a sentence; "" when it is.
-    """
-
-    cells: int
-    agreement: float
-    share_difference: float
-    second_looks: float
-    reason: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "passed": not self.reason,
-            "cells": self.cells,
-            "agreement": round(self.agreement, 5),
-            "largest_share_difference": round(self.share_difference, 5),
-            "second_looks": round(self.second_looks, 4),
-            **({"reason": self.reason} if self.reason else {}),
-        }
 
 
 class FastClassifier(OnnxClassifier):
@@ -79,7 +45,9 @@ class FastClassifier(OnnxClassifier):
         batch: int | None = None,
     ) -> None:
         super().__init__(entry, exact, threads=threads, batch=batch)
-        self._quick = open_session(read_export(entry, fast))
+        # Forms of earlier versions have weights of 8 bit, whose sums overflow on processors without VNNI.
+        safe = int(fast.get("weight_bits", 8)) <= WEIGHT_BITS
+        self._quick = open_session(read_export(entry, fast), wide_sums=not safe)
         self._margin = float(fast["margin"])
 
     def _outputs(self, inputs: Floats, names: Sequence[str]) -> Outputs:
@@ -115,23 +83,6 @@ def choose_margin(exact: Floats, quick: Floats) -> float:
     return float(np.quantile(change, _COVERED) * _ROOM)
 
 
-def compare(exact: Floats, fast: Floats, second_looks: float) -> FastCheck:
-    """Judge fast scores (N, K) by the exact ones on the same cells."""
-    labels, others = exact.argmax(axis=1), fast.argmax(axis=1)
-    cells, classes = exact.shape
-    agreement = float(np.mean(labels == others))
-    shares = [np.bincount(found, minlength=classes) / cells for found in (labels, others)]
-    apart = float(np.abs(shares[0] - shares[1]).max())
-    reason = ""
-    if agreement < LEAST_AGREEMENT:
-        reason = f"The fast network gives another label to {1 - agreement:.2%} of {cells:,} cells; 0.5 % is allowed."
-    elif apart > LARGEST_SHARE_DIFFERENCE:
-        reason = f"The fast network shifts the share of a class by {apart * 100:.2f} points; 0.2 points are allowed."
-    elif second_looks > MOST_SECOND_LOOKS:
-        reason = f"The exact network would have to look again at {second_looks:.0%} of the cells, which saves no time."
-    return FastCheck(cells, agreement, apart, second_looks, reason)
-
-
 def export_fast(entry: CardEntry, calibration: Floats, check: Floats) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """Write ``model.int8.onnx`` when it passes its check.
 
@@ -143,10 +94,9 @@ def export_fast(entry: CardEntry, calibration: Floats, check: Floats) -> tuple[d
     Returns:
         What the card should keep of the export, None when it is not offered, and the figures of the check.
     """
-    if min(len(calibration), len(check)) < LEAST_CELLS:
-        count = min(len(calibration), len(check))
-        reason = f"There are {count} cells to check the fast mode with; it takes {LEAST_CELLS}."
-        return None, {"passed": False, "reason": reason}
+    count = min(len(calibration), len(check))
+    if count < rules.FAST_LEAST_CELLS:
+        return None, {"passed": False, "reason": too_few(count)}
     plain = read_export(entry, entry.card.exports["onnx"])
     session = open_session(plain)
     exact_known, exact = _scores(session, calibration), _scores(session, check)
@@ -166,7 +116,8 @@ def export_fast(entry: CardEntry, calibration: Floats, check: Floats) -> tuple[d
         if figures["passed"]:
             write_export(entry.folder / FAST_FILE, data)
             record = export_record(entry, data, FAST_FILE, figures)
-            return {**record, "kind": "int8", "margin": float(f"{margin:.4g}")}, figures
+            record.update(kind="int8", weight_bits=WEIGHT_BITS, margin=float(f"{margin:.4g}"))
+            return record, figures
     return None, figures
 
 

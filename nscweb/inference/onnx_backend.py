@@ -19,8 +19,8 @@ from nscweb.core.errors import WeightsInvalid
 from nscweb.inference.batches import default_batch
 from nscweb.inference.cam import finish_maps
 from nscweb.inference.classifier import Classifier
-from nscweb.inference.device import usable_cpus
 from nscweb.inference.export_files import read_export
+from nscweb.inference.machine import usable_cpus
 from nscweb.inference.onnx_export import EMBEDDINGS, MAPS, PROBABILITIES
 from nscweb.inference.onnx_session import open_session, run_session, runtime_version
 from nscweb.models.loading import weights_sha256

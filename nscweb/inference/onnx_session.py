@@ -15,13 +15,20 @@ from nscweb.core.errors import WeightsInvalid
 Floats = NDArray[np.float32]
 _DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
 _ERRORS_ONLY = 3
+_WIDE_SUMS = "session.x64quantprecision"
 
 
-def open_session(data: bytes, threads: int = 1) -> Any:
+def open_session(data: bytes, threads: int = 1, *, wide_sums: bool = False) -> Any:
     """A session for a model in memory.
 
     One thread per session is the rule here: several batches run beside one another in their own threads, which
     uses the cores better than sharing the small layers of one batch.
+
+    Args:
+        data: the model.
+        threads: of this session.
+        wide_sums: for 8-bit models with weights of full range: on processors without VNNI take slower kernels whose
+            sums cannot overflow.
 
     Raises:
         WeightsInvalid: it is no ONNX model, or one that reaches for other files or unknown operators.
@@ -34,6 +41,8 @@ def open_session(data: bytes, threads: int = 1) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     options.enable_profiling = False
+    if wide_sums:
+        options.add_session_config_entry(_WIDE_SUMS, "1")
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:

@@ -1,4 +1,9 @@
-"""Weights and features as whole numbers of 8 bit, with ranges learned from cells."""
+"""Weights and features as whole numbers of 8 bit, with ranges learned from cells.
+
+Processors without VNNI add two products of a feature (0 to 255) and a weight in 16 bit, where weights of full range
+overflow without a word: 2 x 255 x 127 is more than 32,767. So weights take 7 of the 8 bit (-64 to 64; 2 x 255 x 64
+fits), and the whole numbers are the same on every processor.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +24,7 @@ from nscweb.core.errors import ModelError
 from nscweb.inference.onnx_export import INPUT, MAPS
 
 Floats = NDArray[np.float32]
+WEIGHT_BITS = 7
 _CALIBRATION_CELLS = 512
 _BATCH = 32
 
@@ -56,6 +62,7 @@ def quantised_bytes(data: bytes, calibration: Floats, percentile: float | None =
                     per_channel=True,
                     activation_type=QuantType.QUInt8,
                     weight_type=QuantType.QInt8,
+                    reduce_range=WEIGHT_BITS < 8,
                     nodes_to_exclude=_kept(model),
                     **settings,
                 )

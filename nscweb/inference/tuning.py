@@ -6,30 +6,24 @@ three seconds in all. Deleting the file with the results measures again.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import math
-import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from nscweb import __version__
 from nscweb.core.card import CardEntry
+from nscweb.core.errors import WrongUse
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.inference.batches import default_batch
 from nscweb.inference.classifier import Classifier
-from nscweb.inference.device import usable_cpus
-from nscweb.inference.export_files import write_export
+from nscweb.inference.machine import keep_speed, read_speeds, speed_key, usable_cpus
 
 Backend = Literal["torch", "onnx"]
 SECONDS = 2.5
-MOST_ENTRIES = 200
 # Another choice than the usual one must be this much quicker, because a busy machine measures badly.
 WORTH = 1.1
 
@@ -110,7 +104,7 @@ def tuned_choice(
         return usual
     options = [choice for choice in choices(usual, threads) if mode == "exact" or choice.backend == usual.backend]
     best = measure(options, make, inputs, tuning.timer)
-    _remember(tuning.path, key, best)
+    keep_speed(tuning.path, key, to_plain(best))
     return best
 
 
@@ -145,61 +139,16 @@ def measure(
     return best if best.cells_per_second > WORTH * timed[0].cells_per_second else timed[0]
 
 
-def speed_key(entry: CardEntry, mode: str, threads: int | None) -> str:
-    """The same on the same machine with the same packages, weights and number of threads asked for."""
-    try:
-        import onnxruntime
-
-        runtime = onnxruntime.__version__
-    except ImportError:
-        runtime = "none"
-    exports = {kind: record.get("sha256") for kind, record in sorted(entry.card.exports.items())}
-    parts = (
-        platform.node(),
-        platform.machine(),
-        platform.processor(),
-        platform.system(),
-        usable_cpus(),
-        __version__,
-        torch.__version__,
-        runtime,
-        entry.card.weights.sha256,
-        exports,
-        mode,
-        threads,
-    )
-    return hashlib.sha256(repr(parts).encode("utf-8")).hexdigest()[:24]
-
-
 def read_choices(path: Path) -> dict[str, Choice]:
-    """What was measured before; a missing or damaged file, or a damaged entry, counts as not measured."""
-    try:
-        if path.stat().st_size > 1_000_000:
-            return {}
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    found: dict[str, Choice] = {}
-    for key, value in data.items() if isinstance(data, dict) else ():
-        choice = _choice(value)
-        if choice is not None:
-            found[str(key)] = choice
-    return found
+    """Key -> choice of what was measured before; a damaged entry counts as not measured."""
+    found = {key: _choice(value) for key, value in read_speeds(path).items()}
+    return {key: choice for key, choice in found.items() if choice is not None}
 
 
 def _choice(value: Any) -> Choice | None:
     try:
-        choice = Choice(value["backend"], int(value["threads"]), int(value["batch"]), float(value["cells_per_second"]))
-    except (KeyError, TypeError, ValueError, OverflowError):
+        choice = from_plain(Choice, value, "The measured speed")
+    except WrongUse:
         return None
-    sane = choice.backend in ("torch", "onnx") and 1 <= choice.threads <= 1024 and 1 <= choice.batch <= 4096
+    sane = 1 <= choice.threads <= 1024 and 1 <= choice.batch <= 4096
     return choice if sane and math.isfinite(choice.cells_per_second) else None
-
-
-def _remember(path: Path, key: str, choice: Choice) -> None:
-    """Add to the file; a folder that cannot be written costs another measurement next time, nothing else."""
-    kept = {**read_choices(path), key: choice}
-    newest = dict(list(kept.items())[-MOST_ENTRIES:])
-    data = json.dumps({name: asdict(value) for name, value in newest.items()}, indent=1) + "\n"
-    with contextlib.suppress(OSError):
-        write_export(path, data.encode("utf-8"))

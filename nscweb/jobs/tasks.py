@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from nscweb.core.errors import JobError
+from nscweb.core.plain import from_plain
 from nscweb.core.progress import CancelAsked, Progress
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
+T = TypeVar("T")
 Payload = dict[str, Any]
 # In the payload of a job that an earlier worker began: when it was asked for, ISO 8601 in UTC.
 AGAIN_SINCE = "again_since_utc"
@@ -19,52 +21,37 @@ Task = Callable[["App", Payload, Progress, CancelAsked], dict[str, Any]]
 
 
 def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
-    """Import files into a new study. Payload: paths, name, and the options of `import_study`.
+    """Import files into a new study. Payload: an `ImportRequest`.
 
     `AGAIN_SINCE` is in the payload of a job that is taken up again; what was finished then is not done twice.
     """
-    from nscweb.core.field_settings import SegmentationSettings
+    from nscweb.services.study.import_request import ImportRequest
     from nscweb.services.study.study_import import finished_since, import_study
     from nscweb.services.study.uploads import discard_staged
 
-    paths = [Path(path) for path in payload["paths"]]
-    if payload.get(AGAIN_SINCE):
-        finished = finished_since(app, payload["name"], payload[AGAIN_SINCE])
-        if finished is not None:
-            discard_staged(app, paths)
-            return finished.as_dict()
-    report = import_study(
-        app,
-        paths,
-        payload["name"],
-        sheet=Path(payload["sheet"]) if payload.get("sheet") else None,
-        channel=payload.get("channel") or None,
-        channels=payload.get("channels") or None,
-        class_from_folder=bool(payload.get("class_from_folder")),
-        pixel_size_um=payload.get("pixel_size_um"),
-        fields=SegmentationSettings.from_dict(payload["fields"]) if payload.get("fields") else None,
-        tile_px=payload.get("tile_px"),
-        progress=progress,
-        cancel=cancel,
-    )
-    discard_staged(app, paths)
+    request = _request(ImportRequest, payload)
+    report = finished_since(app, request.name, payload[AGAIN_SINCE]) if payload.get(AGAIN_SINCE) else None
+    if report is None:
+        report = import_study(app, request, progress=progress, cancel=cancel)
+    discard_staged(app, request.paths)
     return report.as_dict()
 
 
 def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
-    """Predict a study. Payload: study (name or id), model, run_key, mode (exact, or fast)."""
+    """Predict a study. Payload: a `PredictRequest`."""
     from nscweb.services.predict.predict import predict_study
+    from nscweb.services.predict.predict_request import PredictRequest
 
-    run = predict_study(
-        app,
-        payload["study"],
-        payload["model"],
-        progress=progress,
-        cancel=cancel,
-        run_key=payload.get("run_key"),
-        mode="fast" if payload.get("mode") == "fast" else "exact",
-    )
+    run = predict_study(app, _request(PredictRequest, payload), progress=progress, cancel=cancel)
     return {"run_id": run.run_id, "study_id": run.study_id, "cells": run.cells}
+
+
+def fast_check_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Measure the fast mode of a model on this machine. Payload: model."""
+    from nscweb.services.predict.fast_here import measure_fast
+
+    found = measure_fast(app, payload["model"], progress=progress, cancel=cancel)
+    return {"offered": found.offered, "sentence": found.sentence}
 
 
 def demo_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
@@ -113,6 +100,13 @@ def fetch_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsk
     return public_data_import.fetch_task(app, payload, progress, cancel)
 
 
+def _request(kind: type[T], payload: Payload) -> T:
+    """The request in a payload; a job that another version queued may hold one that this version cannot do."""
+    return from_plain(
+        kind, payload, "What this job was asked to do", lambda said: JobError(said, "Ask for it again on its page.")
+    )
+
+
 @dataclass(frozen=True)
 class JobKind:
     """A kind of job.
@@ -131,6 +125,7 @@ class JobKind:
 KINDS: dict[str, JobKind] = {
     "import": JobKind(import_task, "Import", "study"),
     "predict": JobKind(predict_task, "Prediction", "predict"),
+    "fast_check": JobKind(fast_check_task, "Measurement of fast mode", "predict"),
     "demo": JobKind(demo_task, "Demo study", "home"),
     "train": JobKind(train_task, "Training", "models"),
     "tune": JobKind(tune_task, "Search for settings", "models"),

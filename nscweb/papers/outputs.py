@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -22,7 +23,7 @@ def make(done: Finished, output: Output) -> Piece:
     Raises:
         InputRefused: this run has nothing for it, told in a sentence.
     """
-    return KINDS[output.kind](done, output)
+    return replace(KINDS[output.kind](done, output), kind=_TABLES.get(output.kind, "Paper"))
 
 
 def figures_table(done: Finished, output: Output) -> Piece:
@@ -170,6 +171,17 @@ def _any(results: list[Any]) -> list[Any]:
     return results
 
 
+# Kind of an output -> table whose columns it has, where they are not those of every paper.
+_TABLES = {
+    "confusion": "Fig confusion",
+    "curves": "ROC",
+    "by_time": "Fig accuracy over time",
+    "cost": "Paper cost",
+    "timing": "Paper timing",
+    "inducers": "Paper inducers",
+    "donors": "Paper donors",
+    "shape_modes": "Paper shape modes",
+}
 KINDS: dict[str, Callable[[Finished, Output], Piece]] = {
     "figures_table": figures_table,
     "figure_by_model": figure_by_model,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
-from plotly.offline import get_plotlyjs
 
-from nscweb.figures.look import FONT, GRID, INK, MUTED, figure_config
+from nscweb.core.columns import heading
+from nscweb.files.figure_files import figure_markup, plotly_program
+from nscweb.files.html_document import render
+from nscweb.files.outgoing import MadeBy, outgoing
 
 SIMULATED = "SIMULATED"
 PLAIN_NAMES: dict[str, str] = {
@@ -37,7 +38,7 @@ class Piece:
 
     Attributes:
         name: of its files, without ending. title, caption: plain text. table: for the CSV, all digits. shown: the
-        same for reading, text; None shows `table`. figure: may be None.
+        same for reading, text; None shows `table`. figure: may be None. kind: key of `core.column_names.INSIDE`.
     """
 
     name: str
@@ -46,6 +47,22 @@ class Piece:
     table: pd.DataFrame
     shown: pd.DataFrame | None = None
     figure: go.Figure | None = None
+    kind: str = "Paper"
+
+    def leaving(self, made: MadeBy | None = None) -> pd.DataFrame:
+        """The table as its file has it, see `files.outgoing`."""
+        return outgoing(self.table.rename(columns=_compared_names(self.table)), self.kind, made)
+
+
+def _compared_names(table: pd.DataFrame) -> dict[str, str]:
+    """What the columns of `compared` are called in a file: ``accuracy low`` -> ``accuracy_ours_low``."""
+    names: dict[str, str] = {}
+    for column in (str(name) for name in table.columns):
+        figure = column.removesuffix(" paper")
+        if figure != column and figure in table:
+            names |= {figure: f"{figure}_ours", column: f"{figure}_paper", f"{column} sd": f"{figure}_paper_sd"}
+            names |= {f"{figure} {end}": f"{figure}_ours_{end}" for end in ("low", "high", "sd")}
+    return names
 
 
 def paper_number(
@@ -154,35 +171,6 @@ def _plus_minus(value: float, spread: float) -> str:
     return f"{value:.{digits}f} ± {spread:.{digits}f}" if np.isfinite(spread) else f"{value:.{digits}f}"
 
 
-def table_html(table: pd.DataFrame) -> str:
-    """A table as HTML, text as text."""
-    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
-    body = "".join(
-        "<tr>" + "".join(_field(number(value)) for value in row) + "</tr>"
-        for row in table.itertuples(index=False, name=None)
-    )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _field(text: str) -> str:
-    # A sentence may take several lines, a number never.
-    kind = ' class="long"' if len(text) > _LONG else ""
-    return f"<td{kind}>{html.escape(text)}</td>"
-
-
-_LONG = 40
-_STYLE = (
-    f"body {{margin: 0 auto; max-width: 1080px; padding: 12px; font-family: {FONT}; color: {INK}; line-height: 1.45;}}"
-    " h1 {font-size: 1.5rem;} h2 {font-size: 1.15rem; margin: 2rem 0 .3rem 0;}"
-    f" p.caption {{color: {MUTED}; margin: .2rem 0 .6rem 0;}} .wide {{overflow-x: auto;}}"
-    " table {border-collapse: collapse; font-size: .88rem;} th, td {padding: .25rem .6rem; text-align: left;"
-    f" border-bottom: 1px solid {GRID};}} th {{vertical-align: bottom;}}"
-    " td {white-space: nowrap;} td.long {white-space: normal; min-width: 16rem;}"
-    " .simulated {background: #fff4d6; border-left: 4px solid #c98a00; padding: .5rem .8rem; font-weight: 600;}"
-    " .card {break-inside: avoid;}"
-)
-
-
 def report_page(title: str, lines: Sequence[str], pieces: Sequence[Piece], warning: str = "") -> str:
     """One HTML page with all tables and figures; nothing is loaded from elsewhere.
 
@@ -190,33 +178,18 @@ def report_page(title: str, lines: Sequence[str], pieces: Sequence[Piece], warni
         title: plain text. lines: paragraphs under it, plain text. warning: shown in colour at the top, such as that
         the cells are simulated.
     """
-    parts = [
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style>",
-        f"<script>{get_plotlyjs()}</script></head><body><h1>{html.escape(title)}</h1>",
-        f'<p class="simulated">{html.escape(warning)}</p>' if warning else "",
-        *(f"<p>{html.escape(line)}</p>" for line in lines),
-    ]
-    for place, piece in enumerate(pieces):
-        parts.append(f'<div class="card"><h2>{html.escape(piece.title)}</h2>')
-        parts.append(f'<p class="caption">{html.escape(piece.caption)}</p>')
-        if piece.figure is not None:
-            parts.append(_figure_html(piece, place))
-        if piece.shown is not None or piece.figure is None:
-            parts.append(table_html(piece.table if piece.shown is None else piece.shown))
-        parts.append("</div>")
-    parts.append("</body></html>")
-    return "".join(parts)
+    drawn = [_drawn(piece, place) for place, piece in enumerate(pieces)]
+    program = plotly_program()
+    return render("reproduced.html", title=title, lines=lines, warning=warning, plotly=program, pieces=drawn)
 
 
-def _figure_html(piece: Piece, place: int) -> str:
-    assert piece.figure is not None
-    drawn: str = piece.figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        include_mathjax=False,
-        div_id=f"figure-{place}",
-        config=figure_config(piece.name),
-    )
+def _drawn(piece: Piece, place: int) -> dict[str, Any]:
+    """A piece as the template takes it: its figure as markup, its table as text; a figure may stand for the table."""
+    table = piece.table if piece.shown is None and piece.figure is None else piece.shown
+    table = None if table is None else outgoing(table, piece.kind).rename(columns=heading)
+    rows = None if table is None else [[number(value) for value in row] for row in table.itertuples(index=False)]
+    columns = [] if table is None else [str(name) for name in table.columns]
+    drawn = {"title": piece.title, "caption": piece.caption, "columns": columns, "rows": rows, "figure": ""}
+    if piece.figure is not None:
+        drawn["figure"] = figure_markup(piece.figure, place, piece.name)
     return drawn

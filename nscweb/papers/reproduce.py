@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nscweb import __version__
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.files.outgoing import MadeBy, columns_table
 from nscweb.papers.printed_tables import SIMULATED, Piece
 from nscweb.papers.protocol import Protocol
 from nscweb.papers.protocol_cells import Cells, cells_of, no_cells
@@ -189,24 +191,23 @@ def write_folder(
     created_utc: str,
     devices: list[str],
 ) -> None:
-    """README.md, one CSV per piece, report.html."""
+    """README.md, one CSV per piece, what their columns mean, what made them, report.html."""
     from nscweb.files.plain_tables import csv_bytes
     from nscweb.papers.printed_tables import report_page
     from nscweb.store.files import atomic_write
 
     warning = WARNING if cells.simulated else ""
     facts = _facts(result, protocol, request, created_utc, devices)
-    for piece in result.pieces:
-        head = {
-            **({SIMULATED: "these cells are drawn by a program"} if cells.simulated else {}),
-            "paper": protocol.citation,
-            "title": piece.title,
-            "note": piece.caption,
-            "data": cells.description,
-            "made": f"nscweb {__version__}, {created_utc}, seed {request.seed}",
-        }
-        with atomic_write(result.folder / f"{piece.name}.csv") as stream:
-            stream.write(csv_bytes(piece.table, head))
+    made = MadeBy("", f"reproduce {request.paper}", cells.simulated)
+    tables = {f"{piece.name}.csv": piece.leaving(made) for piece in result.pieces}
+    explained = {name: list(table.columns) for name, table in tables.items()}
+    contents = {name: csv_bytes(table) for name, table in tables.items()}
+    contents["columns.csv"] = csv_bytes(columns_table(explained))
+    said = _provenance(result, protocol, request, cells, created_utc, facts)
+    contents["provenance.json"] = json.dumps(said, indent=2, ensure_ascii=False).encode("utf-8")
+    for name, content in contents.items():
+        with atomic_write(result.folder / name) as stream:
+            stream.write(content)
     lines = [
         protocol.question,
         f"The paper: {protocol.citation}",
@@ -222,6 +223,30 @@ def write_folder(
         stream.write(report_page(title, lines, result.pieces, warning).encode("utf-8"))
     with atomic_write(result.folder / "README.md") as stream:
         stream.write(_readme(title, warning, lines[:-1], facts, result).encode("utf-8"))
+
+
+def _provenance(
+    result: Reproduced,
+    protocol: Protocol,
+    request: ReproduceRequest,
+    cells: Cells,
+    created_utc: str,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """What made the tables and stands in none of their lines, ready for JSON."""
+    return {
+        "format": "nscweb reproduce 1",
+        "paper": protocol.citation,
+        "simulated_cells": cells.simulated,
+        "data": cells.description,
+        "nscweb": __version__,
+        "created_utc": created_utc,
+        "seed": request.seed,
+        **{name.lower(): value for name, value in facts.items() if name not in ("Made", "Seed")},
+        "differs_from_the_paper": list(protocol.differs),
+        "left_out": list(result.skipped),
+        "files": {f"{piece.name}.csv": {"title": piece.title, "note": piece.caption} for piece in result.pieces},
+    }
 
 
 def _heading(protocol: Protocol, cells: Cells) -> str:
@@ -277,5 +302,6 @@ def _readme(title: str, warning: str, lines: list[str], facts: dict[str, Any], r
     parts += ["", "## Run", "", *(f"- {key}: {value}" for key, value in facts.items())]
     parts += ["", "## Files", "", "- `report.html`: every table and figure on one page, works without a network"]
     parts += [f"- `{piece.name}.csv`: {piece.title}" for piece in result.pieces]
+    parts += ["- `columns.csv`: what every column of these files means", "- `provenance.json`: what made them"]
     parts += ["- `trainings/`: scores, history and settings of each training; with them nothing is trained twice"]
     return "\n".join(parts) + "\n"

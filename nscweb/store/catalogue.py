@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from nscweb.core.errors import StoreError, StudyExists, StudyNotFound
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.run_record import Provenance, Run
 from nscweb.core.samples import Sample, Study
 from nscweb.store import schema as tables
@@ -193,7 +194,7 @@ class Catalogue(JobTable):
             created_utc=run.created_utc,
             cells=run.cells,
             class_names=json.dumps(list(run.class_names)),
-            provenance=json.dumps(run.provenance.as_dict()),
+            provenance=json.dumps(to_plain(run.provenance)),
             extra=json.dumps(run.extra),
         )
         with transaction(self.engine) as connection:
@@ -270,7 +271,7 @@ def _run(row: Row[Any]) -> Run:
         created_utc=row.created_utc,
         cells=row.cells,
         class_names=tuple(json.loads(row.class_names)),
-        provenance=Provenance.from_dict(json.loads(row.provenance)),
+        provenance=from_plain(Provenance, json.loads(row.provenance), f"The run r{row.id:06d}", StoreError),
         extra=json.loads(row.extra),
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nscweb import __version__
 from nscweb.core.errors import StoreError
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.run_record import Provenance
 from nscweb.store.files import atomic_write
 
@@ -46,12 +47,14 @@ def package_versions() -> dict[str, str]:
 def write_provenance(path: Path, provenance: Provenance) -> None:
     """Write ``provenance.json``."""
     with atomic_write(path) as stream:
-        stream.write(json.dumps(provenance.as_dict(), indent=2, ensure_ascii=False).encode("utf-8"))
+        stream.write(json.dumps(to_plain(provenance), indent=2, ensure_ascii=False).encode("utf-8"))
 
 
 def read_provenance(path: Path) -> Provenance:
     """Inverse of `write_provenance`. StoreError when the file is missing or damaged."""
+    what = f"The provenance {path.parent.name}"
     try:
-        return Provenance.from_dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise StoreError(f"The provenance {path.parent.name} is missing or damaged.") from error
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{what} is missing or damaged.") from error
+    return from_plain(Provenance, data, what, StoreError)

@@ -7,15 +7,14 @@ still and closing or reloading the tab changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
-from nscweb.core.card import CardEntry
 from nscweb.core.errors import JobError, JobNotFound, StudyExists
 from nscweb.core.findings import Finding
+from nscweb.core.plain import to_plain
 from nscweb.core.samples import Study
 from nscweb.jobs import queue, supervisor
 from nscweb.jobs.queue import JobView
@@ -23,34 +22,28 @@ from nscweb.jobs.tasks import KINDS
 from nscweb.services.context import App
 from nscweb.services.fetch.downloads import STEP as DOWNLOAD_STEP
 from nscweb.services.predict import demo
+from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.study import study as studies
 from nscweb.services.study.field_reader import FIELD_STEP
+from nscweb.services.study.import_request import ImportRequest
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, duration, html, label
 
 LIVING = ("queued", "running", "interrupted")
 
 
-def start_import(app: App, paths: Sequence[Path], name: str, options: Mapping[str, object]) -> None:
-    """Queue an import and keep its id in the address. StudyExists at once when the name is taken.
-
-    Args:
-        options: further arguments of `import_study`, ready for JSON.
-    """
-    if studies.study_exists(app, name):
+def start_import(app: App, request: ImportRequest) -> None:
+    """Queue an import and keep its id in the address. StudyExists at once when the name is taken."""
+    if studies.study_exists(app, request.name):
         raise StudyExists(
-            f"A study called “{name}” exists already.", "Choose another name, or delete the old one on Home."
+            f"A study called “{request.name}” exists already.", "Choose another name, or delete the old one on Home."
         )
-    payload: dict[str, object] = {"paths": [str(path) for path in paths], "name": name, **options}
-    session.choose("job", _submit(app, "import", payload))
+    start(app, "import", to_plain(request))
 
 
-def start_prediction(app: App, study: Study, model: CardEntry, *, fast: bool = False) -> None:
+def start_prediction(app: App, request: PredictRequest) -> None:
     """Queue a prediction; pressing twice gives the job that is there already."""
-    payload: dict[str, object] = {"study": study.study_id, "model": model.card.name}
-    if fast:
-        payload["mode"] = "fast"
-    session.choose("job", _submit(app, "predict", payload))
+    start(app, "predict", to_plain(request))
 
 
 def start(app: App, kind: str, payload: dict[str, object]) -> str:

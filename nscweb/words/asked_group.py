@@ -8,7 +8,6 @@ from nscweb.words.cautions import UNLIKE, cautions, not_seen
 from nscweb.words.headline import Answer, adjusted_for, framed, missing, no_test, yardstick
 from nscweb.words.numbers import listed, p_value, plural, points, share_with_interval, when
 from nscweb.words.rows import (
-    ALPHA,
     Facts,
     Row,
     after,
@@ -16,6 +15,7 @@ from nscweb.words.rows import (
     enough,
     ranked_of,
     shown_name,
+    side,
     tested,
     tests_of,
     trusted,
@@ -76,29 +76,23 @@ def _beside(rows: list[Row], row: Row, found: dict[str, Row], known: Facts) -> t
     adjusted = ""
     for other in ranked:
         test = found.get(str(other["group"]))
-        kind = "not tested against" if test is None or not tested(test) else _SIDES[_side(test)]
+        shown_side = side(test)
+        kind = "not tested against" if shown_side is None else _SIDES[shown_side]
         adjusted = adjusted if test is None or not tested(test) else f" (p{adjusted_for(test, known)})"
         kinds.setdefault(kind, []).append(shown_name(other["group"]))
-    words = (*(_SIDES[side] for side in (1, -1, 0)), "not tested against")
+    words = (*(_SIDES[key] for key in (1, -1, 0)), "not tested against")
     said = "; ".join(f"{start} {listed(kinds[start])}" for start in words if start in kinds)
     shown = _SIDES[1] in kinds or _SIDES[-1] in kinds
     return f"{said}{adjusted if 'adjusted' in adjusted else ''}", "clear" if shown else "open", ranked
 
 
-def _side(test: Row) -> int:
-    """1 where a test and its interval show that the first group is higher, -1 lower, 0 neither."""
-    if not test["p"] < ALPHA:
-        return 0
-    return int(test["low"] > 0) - int(test["high"] < 0)
-
-
 def _either_way(test: Row, known: Facts) -> tuple[str, bool]:
-    side = _side(test)
+    shown = side(test) or 0
     told = f"{p_value(test['p'])}{adjusted_for(test, known)}"
-    if side < 0:
+    if shown < 0:
         gap = points(-test["difference"], -test["high"], -test["low"])
         return f"lower than {yardstick(known)} by {gap}, {told}", True
     gap = points(test["difference"], test["low"], test["high"])
-    if side > 0:
+    if shown > 0:
         return f"higher than {yardstick(known)} by {gap}, {told}", True
     return f"cannot be told apart from {yardstick(known)} (difference {gap}, {told})", False

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nscweb.core.rules import FAR, FEW_CELLS, FEWEST_CELLS, FEWEST_REPLICATES, WIDE
 from nscweb.words.numbers import listed
-from nscweb.words.rows import LEAST_REPLICATES, TOO_FEW_CELLS, Facts, Row, enough, shown_name, usable
+from nscweb.words.rows import Facts, Row, enough, shown_name, usable
 
-# An interval of more points than this says little; fewer cells than this are called few.
-WIDE, FEW_CELLS = 0.4, 50
-# A correction of more than this is told with both numbers.
-FAR = 0.15
 UNLIKE = "unlike those that the model knows (red trust light)"
 
 
@@ -21,7 +18,7 @@ def cautions(ranked: Sequence[Row], known: Facts) -> list[str]:
     said = []
     if number == 1:
         said.append("One replicate: the interval is about its cells and says nothing about the next culture.")
-    elif number < LEAST_REPLICATES:
+    elif number < FEWEST_REPLICATES:
         said.append(f"Only {number} replicates: no p value is given.")
     if known.unnamed & {str(row["group"]) for row in ranked}:
         said.append(
@@ -35,7 +32,7 @@ def cautions(ranked: Sequence[Row], known: Facts) -> list[str]:
     elif name in known.small:
         few, whole = known.small[name]
         said.append(
-            f"{few} of its {whole} replicates {'has' if few == 1 else 'have'} fewer than {TOO_FEW_CELLS} cells: "
+            f"{few} of its {whole} replicates {'has' if few == 1 else 'have'} fewer than {FEWEST_CELLS} cells: "
             "the number hangs on very few cells."
         )
     return said + _lights(leader, others)

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from nscweb.core.rules import FEWEST_REPLICATES, spelled
 from nscweb.words.cautions import UNLIKE, cautions, left_out, not_seen
 from nscweb.words.numbers import listed, p_value, plural, points, sentence_start, share_with_interval, when
+from nscweb.words.rows import Facts as Facts
 from nscweb.words.rows import (
-    LEAST_REPLICATES,
     Row,
     after,
     apart,
@@ -31,7 +32,6 @@ from nscweb.words.rows import (
     trusted,
     usable,
 )
-from nscweb.words.rows import Facts as Facts
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ def adjusted_for(test: Row, known: Facts) -> str:
 
 def no_test(replicates: int) -> str:
     """Why two groups were not tested."""
-    if replicates < LEAST_REPLICATES:
-        return f"with fewer than {LEAST_REPLICATES} replicates there is no test"
+    if replicates < FEWEST_REPLICATES:
+        return f"with fewer than {spelled(FEWEST_REPLICATES)} replicates there is no test"
     return "there is no test, because it needs replicates that differ a little"
 
 

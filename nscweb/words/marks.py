@@ -23,6 +23,12 @@ def mark(light: str) -> str:
     return f"{symbol} {word}"
 
 
+def light_of(mark_or_light: object) -> str:
+    """ "red" for "■ do not trust" and for "red"; "" for what was not judged."""
+    text = str(mark_or_light)
+    return next((light for light, (sign, _, _) in _MARKS.items() if text.startswith(sign)), text)
+
+
 def warning_mark(light: str) -> str:
     """ "■ do not trust" for red and yellow, "" for the others: what is added to a name in a figure."""
     return mark(light) if light in ("yellow", "red") else ""

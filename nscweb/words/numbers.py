@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nscweb.core.rules import ALPHA
 from nscweb.core.timepoint import TimePoint
 
 _MINUS = "−"
-_ALPHA = 0.05
 
 
 def share_with_interval(mean: float, low: float, high: float) -> str:
@@ -49,7 +49,7 @@ def p_value(p: float) -> str:
         return "p > 0.99"
     for digits in range(2, 9):
         text = f"{p:.{digits}f}"
-        if float(text) > 0 and (float(text) < _ALPHA) == (p < _ALPHA):
+        if float(text) > 0 and (float(text) < ALPHA) == (p < ALPHA):
             return f"p = {text}"
     return f"p = {p:.9f}"
 

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.core.rules import ALPHA, FEWEST_CELLS
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -53,11 +55,7 @@ class Facts:
     unnamed: frozenset[str] = frozenset()
 
 
-ALPHA = 0.05
 NAMELESS = "the group without a name"
-LEAST_REPLICATES = 3
-# Fewer cells than this are too few for any claim (see services.fitness_rules.FEWEST_CELLS).
-TOO_FEW_CELLS = 20
 
 Row = dict[str, Any]
 
@@ -72,9 +70,70 @@ def tied(test: Row | None) -> bool:
     return test is not None and tested(test) and not apart(test)
 
 
+def side(test: Row | None) -> int | None:
+    """1 where the adjusted p value and the interval both show that the first group is higher, -1 lower, 0 neither.
+
+    None where nothing was tested.
+    """
+    if test is None or not np.isfinite(test["p"]):
+        return None
+    return (int(test["low"] > 0) - int(test["high"] < 0)) if test["p"] < ALPHA else 0
+
+
 def apart(test: Row) -> bool:
     """True where both the adjusted p value and the interval show that the first group is higher."""
-    return bool(test["p"] < ALPHA and test["low"] > 0)
+    return side(test) == 1
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What the tests of one time point show of a group beside each of the others, by name.
+
+    Attributes:
+        higher, lower: others that it is shown to be higher or lower than.
+        alike: tested, and no difference shown.
+        untested: they could be compared, but there is no test.
+        aside: they cannot be compared: too few cells, unlike those that the model knows, no ratio.
+    """
+
+    higher: tuple[str, ...] = ()
+    lower: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
+    untested: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        """Those about which the tests say nothing."""
+        return (*self.untested, *self.aside)
+
+    @property
+    def state(self) -> int | None:
+        """1 higher than all that it was tested against, -1 lower than all, 0 neither, None where no test is."""
+        if not (self.higher or self.lower or self.alike):
+            return None
+        return int(not (self.lower or self.alike)) - int(not (self.higher or self.alike))
+
+
+def sides(rows: Sequence[Row], found: Mapping[str, Row], name: str, control: str = "") -> Sides:
+    """How a group stands beside the others at one time point, or beside `control` alone.
+
+    Args:
+        rows: all groups of that fate and time point.
+        found: its tests by the other group (`tests_of`).
+    """
+    ranked = [str(row["group"]) for row in ranked_of(rows) if enough(row)]
+    names = [str(row["group"]) for row in rows if str(row["group"]) != name]
+    order = [*(other for other in ranked if other != name), *sorted(set(names) - set(ranked), key=str.casefold)]
+    kinds: dict[int | str, list[str]] = {}
+    for other in [control] if control else order:
+        test = found.get(other)
+        if name not in ranked or other not in ranked:
+            kinds.setdefault("aside", []).append(other)
+            continue
+        shown = None if test is None or test.get("light", "") == "red" else side(test)
+        kinds.setdefault("untested" if shown is None else shown, []).append(other)
+    return Sides(*(tuple(kinds.get(key, ())) for key in (1, -1, 0, "untested", "aside")))
 
 
 def tests_of(tests: pd.DataFrame, name: str, fate: str, time_h: float) -> dict[str, Row]:
@@ -126,7 +185,7 @@ def trusted(row: Row) -> bool:
 
 def enough(row: Row) -> bool:
     """True where there are cells enough for any claim."""
-    return int(row["cells"]) >= TOO_FEW_CELLS
+    return int(row["cells"]) >= FEWEST_CELLS
 
 
 def ranked_of(rows: Sequence[Row]) -> list[Row]:

@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from app_walk import LABELLED, PLAIN, Walk
+from asked import predict_study
 from random_models import write_random_model
+from ready_folders import ready_copy
 from small_studies import simulated_study
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from nscweb import settings
 from nscweb.jobs import supervisor
 from nscweb.services.context import App, open_app
-from nscweb.services.predict.predict import predict_study
 from nscweb.settings import Settings
 
 
-@pytest.fixture(scope="session")
-def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Model, a labelled study with a run, a study without truth and without a run. Never changed, only copied."""
-    root = tmp_path_factory.mktemp("made")
-    app = open_app(_settings(root))
-    write_random_model(root / "models" / "random-compact")
-    labelled = simulated_study(app, LABELLED, cells=120)
-    simulated_study(app, PLAIN, cells=60, seed=2, truth=False)
-    predict_study(app, labelled.study_id, "random-compact")
-    app.catalogue.close()
-    return root
+@pytest.fixture(scope="session", autouse=True)
+def _components() -> Iterator[None]:
+    """Each AppTest looks through all installed packages for components, half a second of work; here only the first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture
-def data_folder(made_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An own copy of `made_folder` that the pages open."""
-    folder = tmp_path / "data"
-    shutil.copytree(made_folder, folder)
-    return _opened(folder, monkeypatch)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An own copy of a data folder: model, a labelled study with a run, a study without truth and without a run."""
+    return _opened(ready_copy(tmp_path / "data", _make_folder, "data folder of the pages"), monkeypatch)
 
 
 @pytest.fixture
@@ -66,6 +62,15 @@ def walk(project: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
         return test.run()
 
     return open_page
+
+
+def _make_folder(root: Path) -> None:
+    app = open_app(_settings(root))
+    write_random_model(root / "models" / "random-compact")
+    labelled = simulated_study(app, LABELLED, cells=120)
+    simulated_study(app, PLAIN, cells=60, seed=2, truth=False)
+    predict_study(app, labelled.study_id, "random-compact")
+    app.catalogue.close()
 
 
 def _settings(root: Path) -> Settings:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from app_walk import Walk, is_healthy, texts
+from asked import report_data
 from drawn_runs import drawn_run
 
 from nscweb.core.run_record import Run
@@ -15,7 +17,7 @@ from nscweb.figures.group_data import difference_data
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.context import App
 from nscweb.services.report import export
-from nscweb.services.report.content import figure_tables, report_data
+from nscweb.services.report.content import figure_tables
 from nscweb.ui.compare.tabs import TABS
 
 SHARES = {
@@ -56,10 +58,10 @@ def test_the_table_of_the_page_is_the_file(walk: Walk, data_folder: Path, app: A
         assert (own["cells"] == row["Cells"]).all() and (own["replicates"] == row["Replicates"]).all()
         for fate in found.classes.names:
             line = own[own["class"] == fate].iloc[0]
-            expected = f"{100 * line['mean']:.1f} % [{100 * line['low']:.1f}–{100 * line['high']:.1f}]"
-            assert row[fate] == expected
+            wanted = [line["mean_percent"], line["low_percent"], line["high_percent"]]
+            assert [float(text) for text in re.findall(r"[\d.]+", row[fate])] == pytest.approx(wanted, abs=0.0551)
         marked = "■" in row["Does the model fit?"]
-        assert marked == (row["Group"] == "MT" and row["Time"] == "1 d") == (own["light"] == "red").all()
+        assert marked == (row["Group"] == "MT" and row["Time"] == "1 d") == (own["trust_light"] == "red").all()
 
 
 def test_the_sample_table_shows_corrected_and_on_demand_counted(
@@ -126,13 +128,13 @@ def test_every_pair_has_the_same_sign_in_the_overview_in_the_tests_and_in_the_fi
     found = comparisons.comparison(app, run)
     order = comparisons.answer_of(found).order
     assert order[0] == "NGF"
-    here = shown[(shown["Time"] == "3 d") & (shown["Fate"] == "neuron")].set_index("Group")["Difference"]
+    here = shown[(shown["time"] == "3 d") & (shown["class"] == "neuron")].set_index("group")["difference_points"]
     drawn = difference_data(found.tests, order, "neuron", 72.0, "NGF").set_index("group")
-    with_first = shown[(shown["Time"] == "3 d") & (shown["Fate"] == "neuron")]
-    with_first = with_first[with_first["Compared with"] == "NGF"]
-    assert list(with_first["Group"]) == ["MT", "NT4"] and "All comparisons" in texts(test)
+    with_first = shown[(shown["time"] == "3 d") & (shown["class"] == "neuron")]
+    with_first = with_first[with_first["compared_with"] == "NGF"]
+    assert list(with_first["group"]) == ["MT", "NT4"] and "All comparisons" in texts(test)
     for group in ("MT", "NT4"):
-        value = float(with_first.set_index("Group").loc[group, "Difference"])
+        value = float(with_first.set_index("group").loc[group, "difference_points"])
         assert value == pytest.approx(drawn.loc[group, "difference_points"], abs=0.05) and value < 0
     assert len(here) == 3
     written = report_data(app, run, parts=True).tables["All comparisons"]

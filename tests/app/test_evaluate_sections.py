@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app_walk import LABELLED, Walk, is_healthy, texts, work
+from asked import predict_study
 from random_models import write_random_model
 
 from nscweb.services.context import App
@@ -13,7 +14,6 @@ from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.label_audit import decisions, read_label_audit
 from nscweb.services.evaluate.sorting import sorting_of, sorting_sentence
 from nscweb.services.evaluate.two_runs import compare_models
-from nscweb.services.predict.predict import predict_study
 
 
 def page(walk: Walk, app: App, section: str = ""):

@@ -12,6 +12,7 @@ from simulated_field import empty_field, simulated_field
 from streamlit.testing.v1 import AppTest
 
 from nscweb.core.field_settings import SegmentationSettings
+from nscweb.core.plain import from_plain
 from nscweb.services.context import App, open_app
 from nscweb.settings import Settings
 from nscweb.store.cell_files import CellFile
@@ -88,7 +89,7 @@ def test_lengths_are_micrometres_when_the_pixel_size_is_known(walk: Walk, app: A
     assert f"{FIELD.cells} cells found" in texts(test) and " µm, half of them below" in texts(test)
     test = next(item for item in test.button if item.label == "Import").click().run()
     (job,) = app.catalogue.jobs()
-    settings = SegmentationSettings.from_dict(json.loads(json.dumps(job.payload["fields"])))
+    settings = from_plain(SegmentationSettings, json.loads(json.dumps(job.payload["fields"])), "The job")
     usual = SegmentationSettings.suggested(0.5)
     assert settings.split and settings.method == "noise"
     assert settings.min_area == pytest.approx(usual.min_area, rel=0.25)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts, work
 from streamlit.testing.v1 import AppTest
 
 from nscweb.jobs import queue
 from nscweb.services.context import App
+from nscweb.services.predict import fast_here
+from nscweb.services.predict.fast_here import NOT_MEASURED, FastMode
 
 
 def button(test: AppTest, label: str):
@@ -29,6 +32,24 @@ def test_run_prediction_queues_a_job_and_shows_its_result(walk: Walk, data_folde
     assert "Ratios over time in each inducer group" in texts(test)
     assert "job" not in test.query_params
     assert test.query_params["run"] == app.catalogue.last_run(study.study_id).run_id
+
+
+def test_fast_mode_is_offered_once_it_was_measured_to_pay(
+    walk: Walk, data_folder: Path, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = app.catalogue.study(PLAIN)
+    test = walk("pages/predict.py", study=study.study_id)
+    assert is_healthy(test) and "Fast mode is not offered" in texts(test) and not test.toggle
+    answers = [FastMode(False, NOT_MEASURED, True), FastMode(True, "2.0 times as quick as exact mode.")]
+    monkeypatch.setattr("nscweb.ui.models.model_view.fast_mode", lambda app, model: answers[0])
+    monkeypatch.setattr(fast_here, "measure_fast", lambda app, model, **_: answers.pop(0) and answers[0])
+    test = button(test.run(), "Measure fast mode").click().run()
+    assert is_healthy(test), texts(test)
+    assert queue.view(app, test.query_params["job"]).kind == "fast_check"
+    work(app)
+    test = test.run()
+    assert is_healthy(test), texts(test)
+    assert [toggle.label for toggle in test.toggle] == ["Fast mode"] and "not offered" not in texts(test)
 
 
 def test_a_further_run_is_shown_in_place_of_the_one_before(walk: Walk, data_folder: Path, app: App) -> None:

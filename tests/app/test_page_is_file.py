@@ -12,15 +12,17 @@ import pandas as pd
 import pytest
 import streamlit as st
 from app_walk import Walk, is_healthy, texts
+from asked import write_report
+from columns_known import unknown
 from drawn_runs import drawn_run
 
+from nscweb.core.columns import COLUMNS
 from nscweb.core.run_record import Run
 from nscweb.services.compare import staining_counts
 from nscweb.services.context import App
 from nscweb.services.predict.controls import use_controls
 from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.parts import BY_NAME, PARTS
-from nscweb.services.report.report import write_report
 from nscweb.services.report.rerun_compare import _apart, _plain
 from nscweb.ui import figures
 from nscweb.ui.compare.tabs import TABS
@@ -109,6 +111,20 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[Download]:
 
 
 @pytest.fixture
+def heads(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of the columns of every table that a page draws from now on."""
+    found: set[str] = set()
+    real = st.dataframe
+
+    def draw(table: Any = None, *args: Any, **options: Any) -> Any:
+        found.update(str(name) for name in getattr(table, "columns", ()))
+        return real(table, *args, **options)
+
+    monkeypatch.setattr(st, "dataframe", draw)
+    return found
+
+
+@pytest.fixture
 def files(app: App, run: Run, tmp_path: Path) -> dict[str, bytes]:
     path = write_report(app, run, "zip", tmp_path / "all.zip")
     with zipfile.ZipFile(path) as archive:
@@ -142,7 +158,7 @@ def holds(file: pd.DataFrame, page: pd.DataFrame) -> list[str]:
 
 
 def test_every_table_and_figure_of_the_pages_is_in_the_zip_with_the_same_numbers(
-    walk: Walk, data_folder: Path, app: App, run: Run, files: dict[str, bytes], taken: list[Download]
+    walk: Walk, data_folder: Path, app: App, run: Run, files: dict[str, bytes], taken: list[Download], heads: set[str]
 ) -> None:
     visit(walk, run)
     seen = set()
@@ -154,6 +170,10 @@ def test_every_table_and_figure_of_the_pages_is_in_the_zip_with_the_same_numbers
         assert holds(read(files[file]), read(download.data)) == [], (download.key, file)
     assert seen == {*SAME.values(), *BY_KEY.values()}
     says_what_made_it(run, files)
+    # Names of the dictionary, or its labels where a table of a page puts several numbers into one field.
+    labels = {row.label for row in COLUMNS.values()}
+    sets = [name for name in heads if " or " in name or name == "none of these"]
+    assert len(heads) > 40 and not set(unknown(heads, run.class_names)) - labels - {*run.class_names, *sets, " "}
 
 
 def visit(walk: Walk, run: Run) -> None:
@@ -184,22 +204,22 @@ def says_what_made_it(run: Run, files: dict[str, bytes]) -> None:
     assert "Known mixtures: The model of this run" in files["README.txt"].decode("utf-8")
     assert {f"figures/{name}.csv" for name in FIGURES} - set(files) == {"figures/published_counts.csv"}
     for name, content in files.items():
-        # meanings.csv is about columns, not about cells.
-        if name.endswith(".csv") and name not in (BY_NAME["Sample sheet"].file, "meanings.csv"):
+        # columns.csv is about columns, not about cells.
+        if name.endswith(".csv") and name not in (BY_NAME["Sample sheet"].file, "columns.csv"):
             table = read(content)
-            assert {"cells_are", "model", "run", "gates", "filters"} <= set(table.columns), name
+            assert {"model", "run", "simulated"} <= set(table.columns), name
             assert table.empty or set(table["run"]) == {run.run_id}
-            assert table.empty or set(table["cells_are"]) == {"simulated"}
+            assert table.empty or set(table["simulated"]) == {"yes"}
     lit = [part.file for part in PARTS if part.name not in ("Reliability", "Findings", "Sample sheet")]
     for name in [name for name in files if name in lit or name.startswith("figures/")]:
-        assert "light" in read(files[name]).columns, name
+        assert "trust_light" in read(files[name]).columns, name
     # A line is marked by the worst of its samples.
     table = read(files["all_comparisons.csv"])
-    marked = table[table["light"] == "yellow"]
+    marked = table[table["trust_light"] == "yellow"]
     assert set(zip(marked["group"], marked["time_h"], strict=True)) == {("NGF 10", "24.0")}
     course = read(files["time_course.csv"])
-    assert set(course.loc[course["light"] == "yellow", "group"]) == {"NGF 10"}
+    assert set(course.loc[course["trust_light"] == "yellow", "group"]) == {"NGF 10"}
     days = read(files["earliest_day.csv"])
-    assert set(days.loc[days["light"] == "yellow", "group"]) == {"NGF 10"}
+    assert set(days.loc[days["trust_light"] == "yellow", "group"]) == {"NGF 10"}
     samples = read(files["sets_by_sample.csv"])
-    assert set(samples.loc[samples["light"] == "yellow", "sample_id"]) == {"NGF 10_24h_2"}
+    assert set(samples.loc[samples["trust_light"] == "yellow", "sample"]) == {"NGF 10_24h_2"}

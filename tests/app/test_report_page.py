@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from app_walk import LABELLED, Walk, is_healthy, texts
+from asked import write_report
 
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.context import App
-from nscweb.services.report.report import write_report
 from nscweb.services.report.rerun_folder import read_report
 from nscweb.ui.report import report_files
 from nscweb.ui.report.report_files import bar_words

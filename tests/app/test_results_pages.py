@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
+from asked import predict_study
 
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.cells import cells
@@ -14,7 +15,6 @@ from nscweb.services.compare.facts import cells_counted
 from nscweb.services.context import App
 from nscweb.services.evaluate import evaluate
 from nscweb.services.predict.controls import filtered_cells
-from nscweb.services.predict.predict import predict_study
 from nscweb.ui.cells import cell_view
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from app_walk import LABELLED, is_healthy, texts
 from streamlit.testing.v1 import AppTest
@@ -15,11 +16,13 @@ from nscweb.services.compare import staining_counts
 from nscweb.services.compare.staining_counts import Count
 from nscweb.services.context import App
 from nscweb.services.predict.runs import latest_run
-from nscweb.ui.compare.statistics_tables import help_of
+from nscweb.ui.dataframes import help_of
 
 PAGE = """
 from types import SimpleNamespace
 import numpy as np, pandas as pd
+from nscweb.evaluation.groups.means import group_means
+from nscweb.services.compare.headline_tests import group_comparisons
 from nscweb.services.predict.runs import class_scheme, latest_run
 from nscweb.ui import cached
 from nscweb.ui.compare.statistics_view import show_statistics
@@ -40,7 +43,10 @@ for group, start, number in {groups!r}:
 columns = ["group", "time_h", "replicate", "class", "ratio", "cells"]
 table = pd.DataFrame(rows, columns=columns)
 table["light"] = np.where((table["group"] == "NGF") & (table["time_h"] == 24), "red", "green")
-data = SimpleNamespace(replicate_rows=table, classes=classes)
+groups = group_means(table).rename(columns={{"n": "replicates"}}).assign(cells=9000, recovered=True, light="green")
+against = "RA" if len(set(table["group"])) > 1 else ""
+tests = group_comparisons(table, against, "holm")
+data = SimpleNamespace(replicate_rows=table, classes=classes, groups=groups, tests=tests)
 if {doses!r}:
     names = [sample.name for sample in app.catalogue.study({study!r}).samples]
     drawn = [(name, "g", 24.0, "", c, 0.1 + 0.06 * i, 100) for i, name in enumerate(names) for c in classes.names]
@@ -72,14 +78,14 @@ def test_groups_are_compared_with_the_control_and_words_say_how(data_folder: Pat
     said = texts(test)
     assert "18 comparisons" in said and "never on pooled cells" in said
     assert "may not fit" in said and "NGF at 1 d (red)" in said
-    table = frames(test)["p, adjusted"]
+    table = frames(test)["p_adjusted"]
     tests = test.dataframe[0].value
-    ngf = tests[(tests["Group"] == "NGF") & (tests["Fate"] == "neuron") & (tests["Time"] == "1 d")].iloc[0]
-    assert ngf["Compared with"] == "RA" and float(ngf["Difference"]) == pytest.approx(20, abs=6)
-    assert ngf["Replicates"] == "4 and 4" and table is not None
-    verdicts = frames(test)["Verdict"]["Verdict"]
+    ngf = tests[(tests["group"] == "NGF") & (tests["class"] == "neuron") & (tests["time"] == "1 d")].iloc[0]
+    assert ngf["compared_with"] == "RA" and float(ngf["difference_points"]) == pytest.approx(20, abs=6)
+    assert ngf["replicates_group"] == ngf["replicates_compared_with"] == 4 and table is not None
+    verdicts = frames(test)["verdict"]["verdict"]
     assert "no worse than control by more than 5 points" in set(verdicts)
-    assert "Odds ratio" in frames(test)
+    assert "odds_ratio" in frames(test)
     assert "<b>x</b>" not in said
 
 
@@ -108,20 +114,19 @@ def test_every_column_of_every_table_is_explained(data_folder: Path, app: App, v
     columns -= set(Count.__dataclass_fields__)
     assert len(columns) > 8
     assert [name for name in sorted(columns) if not help_of(name)] == []
-    assert help_of("95 % interval", "groups_summary") != help_of("95 % interval")
 
 
 def test_all_pairs_without_a_control(data_folder: Path) -> None:
     test = shown("show_statistics")
     assert is_healthy(test)
     assert "27 comparisons" in texts(test)
-    assert "Games-Howell p" in test.dataframe[0].value.columns
+    assert "p_games_howell" in test.dataframe[0].value.columns
 
 
 def test_two_replicates_give_no_p_and_a_sentence(data_folder: Path) -> None:
     test = shown("show_statistics", groups=(("RA", 0.45, 2), ("NGF", 0.65, 2)))
     assert is_healthy(test)
-    assert set(test.dataframe[0].value["p, adjusted"]) == {""}
+    assert test.dataframe[0].value["p_adjusted"].isna().all()
     assert "three replicates in each group" in texts(test)
     alone = shown("show_statistics", groups=(("RA", 0.45, 2),))
     assert is_healthy(alone) and "one group only" in texts(alone)
@@ -133,10 +138,11 @@ def test_counts_entered_are_kept_and_compared(data_folder: Path, app: App) -> No
     )
     test = shown("show_statistics")
     assert is_healthy(test)
-    table = frames(test)["Counted"]
-    row = table[table["Group"] == "NGF"].iloc[0]
-    assert row["Counted"].startswith("65.0 % [60") and row["Counted n"] == "400 cells" and row["p, this test alone"]
-    assert "Nothing was predicted" in table[table["Group"] == "X"].iloc[0]["Note"]
+    table = frames(test)["hand_percent"]
+    row = table[table["group"] == "NGF"].iloc[0]
+    assert row["hand_percent"] == 65 and 60 < row["hand_low_percent"] < 61
+    assert (row["hand_counted"], row["hand_unit"]) == (400, "cells") and 0 <= row["p_unadjusted"] <= 1
+    assert "Nothing was predicted" in table[table["group"] == "X"].iloc[0]["note"]
 
 
 def test_published_counts_are_not_offered_for_simulated_cells(data_folder: Path, app: App) -> None:
@@ -148,10 +154,10 @@ def test_published_counts_are_not_offered_for_simulated_cells(data_folder: Path,
     staining_counts.set_counts(app, LABELLED, [*staining_counts.published_counts(["NGF"], ["neuron"])[:1], own])
     test = shown("show_statistics")
     assert is_healthy(test) and "These cells are simulated. The simulator was planned" in texts(test)
-    table = frames(test)["Counted"].set_index("Source")
-    assert table.loc["own", "p, adjusted"] != ""
+    table = frames(test)["hand_percent"].set_index("source")
+    assert 0 <= table.loc["own", "p_adjusted"] <= 1
     other = table.drop(index="own").iloc[0]
-    assert other["p, adjusted"] == "" and "agree with them by design" in other["Note"]
+    assert np.isnan(other["p_adjusted"]) and "agree with them by design" in other["note"]
 
 
 def test_a_count_above_100_per_cent_is_refused_with_a_sentence(data_folder: Path, app: App) -> None:
@@ -184,8 +190,10 @@ def test_time_course_tells_the_earliest_day_and_the_agreement(data_folder: Path)
     assert "Told against RA, as chosen at the top of the page" in texts(test)
     assert is_healthy(test)
     table = test.dataframe[0].value
-    ngf = table[(table["Group"] == "NGF") & (table["Fate"] == "neuron")].iloc[0]
-    assert ngf["Reliable from"] == "1 d" and ngf["Direction"] == "more"
+    ngf = table[(table["group"] == "NGF") & (table["class"] == "neuron")].iloc[0]
+    # Its samples have a red light on day 1, so nothing is tested then.
+    assert ngf["earliest_h"] == 72 and ngf["direction"] == "more"
+    assert "the time point before could not be tested" in ngf["sentence"]
     words = "\n".join(item.value for item in test.markdown)
     assert "Limits of agreement" in words and "11 replicates" in words
     assert "The sample sheet has no doses" in texts(test)
@@ -200,9 +208,9 @@ def test_doses_of_the_sheet_become_a_curve_or_a_sentence(data_folder: Path, app:
     app.catalogue.update_samples(study.study_id, changed)
     test = shown("show_time_course", doses=True)
     assert is_healthy(test)
-    table = frames(test)["EC50"]
-    assert table["EC50"].str.endswith("ng/ml").any()
-    assert "two replicates" in table["Note"].iloc[0]
+    table = frames(test)["ec50"]
+    assert set(table["dose_unit"]) == {"ng/ml"}
+    assert "two replicates" in table["note"].iloc[0]
 
 
 def box(test: AppTest, label: str):
@@ -216,24 +224,26 @@ def test_the_boxes_start_from_the_page_and_pairs_can_be_narrowed(data_folder: Pa
     assert is_healthy(test)
     assert [box(test, name).value for name in ("Time", "Fate")] == [72.0, "astrocyte"]
     assert "Every group is compared with NGF." in texts(test)
-    assert set(test.dataframe[0].value["Compared with"]) == {"NGF"}
+    assert set(test.dataframe[0].value["compared_with"]) == {"NGF"}
     test = choose(shown("show_statistics"), "Show only pairs with", "NGF")
     table = test.dataframe[0].value
-    assert len(table) == 18 and set(table["Compared with"]) == {"NGF"} and "NGF" not in set(table["Group"])
+    assert len(table) == 18 and set(table["compared_with"]) == {"NGF"} and "NGF" not in set(table["group"])
     # NGF has the most neurons, so all others lie below it.
-    assert (table.loc[table["Fate"] == "neuron", "Difference"].astype(float) < 0).all()
+    assert (table.loc[table["class"] == "neuron", "difference_points"] < 0).all()
     said = texts(test)
     assert "Comparisons with NGF" in said and "18 of 27 comparisons" in said and "Difference from NGF" in said
     assert "All comparisons" not in said
-    assert "p, this pair alone" in table.columns and "27 comparisons" in texts(test)
+    assert "p_unadjusted" in table.columns and "27 comparisons" in texts(test)
 
 
-def test_the_family_of_the_earliest_day_is_the_fate_chosen(data_folder: Path) -> None:
+def test_the_earliest_day_does_not_depend_on_the_fates_shown(data_folder: Path) -> None:
     test = shown("show_time_course", control="RA")
-    assert set(test.dataframe[0].value["Fate"]) == {"neuron"} and "for 6 comparisons" in texts(test)
+    one = test.dataframe[0].value
+    assert set(one["class"]) == {"neuron"} and "one fate at one time point, 2 at most" in texts(test)
     toggle = next(item for item in test.toggle if item.label == "All fates in this table")
-    test = toggle.set_value(True).run()
-    assert len(set(test.dataframe[0].value["Fate"])) == 3 and "for 18 comparisons" in texts(test)
+    every = toggle.set_value(True).run().dataframe[0].value
+    assert len(set(every["class"])) == 3
+    assert every[every["class"] == "neuron"].reset_index(drop=True).equals(one)
 
 
 def test_one_replicate_is_not_joined_and_no_comparison_is_said(data_folder: Path) -> None:
@@ -252,7 +262,7 @@ def test_groups_over_time_stand_in_the_order_of_the_answer(data_folder: Path) ->
     drawn = [[trace.get("name") for trace in figure["data"] if trace.get("name")] for figure in figures]
     assert [name[:3] for name in drawn[0]][:3] == ["NGF", "RA", "=NT"]
     assert [name[:3] for name in drawn[1]][:3] == ["NGF", "RA", "=NT"]
-    assert test.dataframe[0].value["Group"].tolist() == ["NGF", "=NT4 <b>x</b>"]
+    assert test.dataframe[0].value["group"].tolist() == ["NGF", "=NT4 <b>x</b>"]
 
 
 def test_intervals_without_the_error_of_the_correction_say_so(data_folder: Path, app: App) -> None:

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asked import predict_study, write_report
 from random_models import write_random_model
 from small_studies import add_study
 
 from nscweb.core.samples import Sample
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.context import open_app
-from nscweb.services.predict.predict import predict_study
-from nscweb.services.report.report import write_report
 from nscweb.settings import Settings
 
 GROUPS = ("CNTF", "LDH-NT3", "MT", "NGF", "NT3", "NT4", "RA+SHH", "astrocyte medium", "oligodendrocyte medium")

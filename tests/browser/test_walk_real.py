@@ -66,8 +66,7 @@ def test_a_real_export_reaches_maps_and_csv_with_both_warnings(
     walker.sees(UNLIKE)
     rows = list(csv.DictReader(io.StringIO(walker.download("Cells (CSV)", tmp_path).read_text("utf-8-sig"))))
     assert len(rows) == cells
-    assert {row["cells_are"] for row in rows} == {"measured"}
-    assert {row["model_trained_on"] for row in rows} == {"simulated cells"}
+    assert {row["simulated"] for row in rows} == {"no"}
 
 
 def test_the_box_names_the_study_whose_data_are_shown(walker: Walker, shared: Path) -> None:

@@ -139,7 +139,7 @@ def test_cells_are_shown_with_maps(walker: Walker, tmp_path: Path) -> None:
     walker.shot("09_cells")
     walker.choose("Predicted as", "neuron")
     rows = read(walker.download("These cells (CSV)", tmp_path))
-    assert rows and {row["predicted"] for row in rows} == {"neuron"}
+    assert rows and {row["predicted_class"] for row in rows} == {"neuron"}
 
 
 def test_evaluation_shows_confusion_curves_and_shortcuts(walker: Walker) -> None:
@@ -157,7 +157,7 @@ def test_models_and_report_give_everything_away(walker: Walker, tmp_path: Path) 
     walker.go("Report")
     rows = read(walker.download("Cells (CSV)", tmp_path))
     assert len(rows) == CELLS
-    assert all(row["cells_are"] == "simulated" for row in rows)
+    assert all(row["simulated"] == "yes" for row in rows)
     assert all(
         abs(sum(float(row[f"p_{name}"]) for name in ("astrocyte", "oligodendrocyte", "neuron")) - 1) < 1e-3
         for row in rows

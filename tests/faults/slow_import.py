@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nscweb.services.context import open_app
 from nscweb.services.study import import_chunks, import_pool, import_samples
+from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.study import import_study
 from nscweb.settings import Settings
 
@@ -38,4 +39,4 @@ if __name__ == "__main__":
     import_chunks.CHUNK_CELLS, import_samples.FEW_CELLS = SMALL, 1
     import_pool.ENTRY, import_pool.PATHS = "slow_import:worker_main", (Path(__file__).parent,)
     opened = open_app(Settings.from_environment({**os.environ, "NSCWEB_THREADS": "2"}, Path(sys.argv[1])))
-    import_study(opened, [Path(sys.argv[2])], "Study")
+    import_study(opened, ImportRequest((Path(sys.argv[2]),), "Study"))

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asked import import_study
 
 from nscweb.jobs import queue
 from nscweb.jobs.tasks import TASKS
 from nscweb.jobs.worker import Worker
 from nscweb.services.context import App, open_app
-from nscweb.services.study.study import findings_of, import_study, list_studies
+from nscweb.services.study.study import findings_of, list_studies
 from nscweb.services.study.study_import import finished_since
 from nscweb.settings import Settings
 from nscweb.simulation.small_tiff import tiff_bytes

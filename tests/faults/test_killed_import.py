@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from asked import import_study
 
 from nscweb.services.context import App, open_app
 from nscweb.services.study import import_chunks, import_pool, import_samples
-from nscweb.services.study.study import get_study, import_study, list_studies, quality_table
+from nscweb.services.study.study import get_study, list_studies, quality_table
 from nscweb.settings import Settings
 from nscweb.simulation.small_tiff import tiff_bytes
 from nscweb.store.cell_files import CellFile

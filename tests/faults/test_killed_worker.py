@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from asked import predict_study
 from random_models import write_random_model
 from small_studies import simulated_study
 
 from nscweb.jobs import queue
 from nscweb.jobs.lock import is_locked
 from nscweb.services.context import App, open_app
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table
 from nscweb.settings import Settings
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch.distributed as dist
+from rounding import score_rounding
 
 from nscweb.core.card import read_card
-from nscweb.models.loading import replay_example
+from nscweb.models.loading import load_model, replay_example
 from nscweb.training.__main__ import main
 
 WORDS = ["--simulated", "240", "--epochs", "1", "--seed", "3", "--threads", "1", "--device", "cpu", "--batch", "32"]
@@ -31,7 +32,7 @@ def test_two_processes_come_close_to_one(tmp_path: Path) -> None:
     assert main([*WORDS, *FURTHER, "--out", str(tmp_path / "one")], {}) == 0
     two = read_card(tmp_path / "two")
     assert two.card.origin.device == "CPU, 1 thread, 2 processes"
-    assert replay_example(two).largest_difference < 1e-5
+    assert replay_example(two).largest_difference < score_rounding(load_model(two))
     rows = [json.loads((tmp_path / name / "curves.json").read_text("utf-8"))["history"][0] for name in ("one", "two")]
     assert rows[1]["train_loss"] == pytest.approx(rows[0]["train_loss"], rel=0.1)
     assert rows[1]["validation_loss"] == pytest.approx(rows[0]["validation_loss"], rel=0.1)

@@ -34,11 +34,11 @@ SPARSE, SPARSE_CELLS = "RA+SHH_5d_rep2", 12
 PURE_DAYS = ("1d", "5d")
 # What somebody asks: option of the command line -> its words in a golden file.
 CONTROLS: tuple[tuple[str, ...], ...] = ((), ("--control", ""), ("--control", CHOSEN), ("--control", MARKED))
-SCORES = "p_"  # columns of cells.csv begin with it
+SCORES = "_score"  # columns of cells.csv end with it, and so does the highest of them
 TABLES = (
     *("samples", "groups", "tests", "time_course", "earliest_day", "replicates", "all_comparisons", "means_and_spread"),
     *("anova", "equivalence", "odds", "replicates_needed", "first_against_last", "agreement", "fit", "sets_by_group"),
-    *("quality", "findings", "sample_sheet"),
+    *("quality", "findings", "sample_sheet", "columns"),
 )
 # Long tables, and those of the model alone, are there with every so-manieth line.
 THINNED = {"cells": 60, "fit_numbers": 30, "sets_by_sample": 20, "reliability": 10, "known_mixtures": 15}
@@ -62,8 +62,9 @@ def closest_tie(folder: Path) -> float:
         run(folder, "report", study, "--format", "cells", "--out", str(cells))
         with cells.open(newline="", encoding="utf-8-sig") as handle:
             for row in csv.DictReader(handle):
-                scores = sorted(float(value) for name, value in row.items() if name.startswith(SCORES))
-                nearest = min(nearest, scores[-1] - scores[-2])
+                scores = sorted(float(value) for name, value in row.items() if name.endswith(SCORES))
+                # The last one is the highest score again.
+                nearest = min(nearest, scores[-2] - scores[-3])
     return nearest
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
+from small_workbooks import XLS_ROWS, ods_bytes, xls_bytes
 
 from nscweb.core.limits import Limits
 from nscweb.core.samples import Sample
@@ -121,6 +122,8 @@ def whole_files() -> dict[str, list[tuple[str, bytes]]]:
             ("s.csv", 'sample\ttime\tnote\nRA_1d_r1\t1 d\t"a\nb"\nNT3_3d_r2\t\t=1+1\n'.encode("cp1252")),
         ],
         "xlsx": [("s.xlsx", write_sheet_xlsx(samples))],
+        "ods": [("s.ods", ods_bytes(XLS_ROWS))],
+        "xls": [("s.xls", xls_bytes())],
     }
 
 
@@ -197,7 +200,7 @@ def damaged_file(kind: str, seed: int) -> tuple[str, bytes]:
     """(name, bytes) of one damaged file."""
     rng = np.random.default_rng([seed, sum(kind.encode())])
     name, data = WHOLE[kind][int(rng.integers(0, len(WHOLE[kind])))]
-    if kind in ("xlsx", "npz", "zip") and rng.random() < 0.6:
+    if kind in ("xlsx", "ods", "npz", "zip") and rng.random() < 0.6:
         return name, damage_inside(data, rng)
     changed = damage(data, rng)
     return name, with_good_checksums(changed) if kind == "png" and rng.random() < 0.6 else changed

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nscweb.core.errors import CardInvalid
 from nscweb.core.findings import LEVELS, Finding, FindingLog
 from nscweb.core.flags import FLAG_NAMES, FLAGS, pack, unpack
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.recipe import InputRecipe
 from nscweb.core.run_record import Provenance
 from nscweb.core.samples import Sample, sample_as_dict
@@ -113,4 +114,4 @@ def test_provenance_survives_json(study, warnings):
         True,
         tuple(warnings),
     )
-    assert Provenance.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+    assert from_plain(Provenance, json.loads(json.dumps(to_plain(made))), "x") == made

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from nscweb.core.errors import WrongUse
 from nscweb.evaluation.ratios.cell_filters import filter_predictions
 from nscweb.evaluation.ratios.cell_scores import cell_scores
-from nscweb.evaluation.ratios.counted import cell_ratios
+from nscweb.evaluation.ratios.counted import counted_ratios
+from nscweb.evaluation.ratios.sample_sums import sample_sums
 from nscweb.evaluation.scores.confusion import classification_metrics, confusion
 from nscweb.evaluation.scores.curves import auc, pr, roc
 from nscweb.evaluation.scores.intervals import wilson
@@ -41,7 +42,7 @@ def tables(draw):
 @given(tables())
 @settings(max_examples=50, deadline=None)
 def test_ratios_of_a_sample_add_up_to_one(table):
-    samples = cell_ratios(cell_scores(table, CLASSES))
+    samples = counted_ratios(sample_sums(cell_scores(table, CLASSES)))
     np.testing.assert_allclose(samples.groupby("sample_id")["ratio"].sum(), 1)
     assert samples["count"].sum() == len(table)
 
@@ -52,7 +53,8 @@ def test_the_order_of_cells_does_not_matter(table, random):
     order = list(range(len(table)))
     random.shuffle(order)
     shuffled = cell_scores(table.iloc[order], CLASSES)
-    pd.testing.assert_frame_equal(cell_ratios(shuffled), cell_ratios(cell_scores(table, CLASSES)))
+    first = sample_sums(cell_scores(table, CLASSES))
+    pd.testing.assert_frame_equal(counted_ratios(sample_sums(shuffled)), counted_ratios(first))
 
 
 @given(tables(), st.floats(0, 1), st.lists(st.sampled_from(["empty", "blurred", "several"]), unique=True))

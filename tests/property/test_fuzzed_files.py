@@ -83,7 +83,7 @@ def read_table(name: str, data: bytes, folder: Path) -> None:
 READ: dict[str, Callable[[str, bytes, Path], None]] = {
     **dict.fromkeys(("tiff", "png", "bmp", "jpeg"), read_image),
     **dict.fromkeys(("zip", "npz"), read_cells),
-    **dict.fromkeys(("csv", "xlsx"), read_table),
+    **dict.fromkeys(("csv", "xlsx", "ods", "xls"), read_table),
 }
 
 

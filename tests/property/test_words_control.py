@@ -7,9 +7,9 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nscweb.words.earliest import how_early, over_times
+from nscweb.core.rules import FEWEST_CELLS
 from nscweb.words.headline import Facts, answer
-from nscweb.words.rows import TOO_FEW_CELLS
+from nscweb.words.how_early import how_early, over_times
 
 SHARE = st.floats(0, 1)
 TIMES = (24.0, 72.0)
@@ -66,7 +66,7 @@ def test_only_what_can_be_relied_on_is_called_higher(study: tuple[pd.DataFrame, 
         said = answer(table, tests, "neuron", hours, Facts(control=control))
         here = table[table["time_h"] == hours].set_index("group")
         trusted = here[here["recovered"].astype(bool) & (here["light"] != "red")]
-        enough = trusted[trusted["cells"] >= TOO_FEW_CELLS]
+        enough = trusted[trusted["cells"] >= FEWEST_CELLS]
         assert set(said.order) == set(table["group"])
         assert bool(said.leader) == bool(len(trusted))
         if said.verdict in ("clear", "control"):

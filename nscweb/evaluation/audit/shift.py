@@ -26,6 +26,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core.errors import CardInvalid
+from nscweb.core.plain import from_plain
+
 # Numbers per known sample: a covariance from fewer samples than three per number finds nothing.
 _SAMPLES_PER_NUMBER = 3
 _FEWEST_NUMBERS = 2
@@ -203,9 +206,7 @@ class Known:
 
 def known_of(data: Mapping[str, Any]) -> Known:
     """Read back what `Known.as_dict` wrote."""
-    return Known(
-        tuple(float(value) for value in data["values"]), float(data["within"]), bool(data.get("relative", False))
-    )
+    return from_plain(Known, data, "What the model card says of known samples", CardInvalid)
 
 
 def summarise(values: NDArray[Any], mean: bool = False) -> Summary:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nscweb.core.rules import ALPHA
+
 Float64 = NDArray[np.float64]
 
 FEWEST_DOSES = 4
@@ -86,7 +88,7 @@ def dose_curve(dose: ArrayLike, ratio: ArrayLike) -> DoseCurve:
     weight = np.ones(len(share))
     fitted = _fit(amount, share, weight)
     p = _against_flat(amount, share, fitted)
-    if not p < 0.05:
+    if not p < ALPHA:
         return _none(amount, "The ratio does not change with the dose beyond chance, so there is no EC50.", p)
     middle = np.clip(four_parameters(amount, *fitted), _LEAST_SHARE, 1 - _LEAST_SHARE)
     weight = 1 / (middle * (1 - middle))
@@ -195,7 +197,7 @@ def _interval(amount: Float64, share: Float64, weight: Float64, fitted: Float64)
         return float("nan"), float("nan"), "No interval: it needs two replicates or more at every dose."
     free = len(share) - 4
     least = float((weight * (share - four_parameters(amount, *fitted)) ** 2).sum())
-    limit = np.sqrt(least * float(f.isf(0.05, 1, free)) / free)
+    limit = np.sqrt(least * float(f.isf(ALPHA, 1, free)) / free)
     slopes = np.geomspace(_SHALLOWEST, _STEEPEST, _SLOPES)
     ends = _ends(amount)
     found: list[float] = []

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import ALPHA, FEWEST_REPLICATES, spelled
 from nscweb.evaluation.groups.replicate_rows import (
-    FEWEST,
     all_the_same,
     checked_rows,
     group_words,
@@ -18,7 +18,7 @@ from nscweb.evaluation.groups.replicate_rows import (
     same_words,
     time_words,
 )
-from nscweb.evaluation.groups.shared_error import SharedError, combined
+from nscweb.evaluation.groups.shared_error import SharedError, half_width, tail
 from nscweb.evaluation.groups.spread import adjusted
 
 Float64 = NDArray[np.float64]
@@ -100,16 +100,17 @@ def equivalence_table(
 def _tested(
     first: Float64, second: Float64, margin: float, group: str, control: str, hours: float, common: float
 ) -> dict[str, Any]:
-    from scipy.stats import t
     from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
     nothing = float("nan")
     difference = float(first.mean() - second.mean()) if len(first) and len(second) else nothing
     found: dict[str, Any] = {"difference": difference, "low": nothing, "high": nothing, "note": ""}
     found |= {"p_equivalent": nothing, "p_no_worse": nothing}
-    if min(len(first), len(second)) < FEWEST:
-        few = group if len(first) < FEWEST else control
-        found["note"] = f"No test {time_words(hours)}: {group_words(few)} has fewer than three replicates."
+    if min(len(first), len(second)) < FEWEST_REPLICATES:
+        few = group if len(first) < FEWEST_REPLICATES else control
+        found["note"] = (
+            f"No test {time_words(hours)}: {group_words(few)} has fewer than {spelled(FEWEST_REPLICATES)} replicates."
+        )
         return found
     if all_the_same(first) and all_the_same(second):
         same = [same_words(group_words(name), x) for name, x in ((group, first), (control, second))]
@@ -118,11 +119,8 @@ def _tested(
     means = CompareMeans(DescrStatsW(first), DescrStatsW(second))
     # Two one-sided tests as statsmodels ttost_ind(usevar="unequal") makes them, and the same with the shared error.
     own, degrees = float(means.std_meandiff_separatevar) ** 2, float(means.dof_satt())
-    ways = [combined(own, degrees, part) for part in (0.0, common)]
-    half = max(float(t.ppf(0.95, free) * error) for error, free in ways)
-    no_worse, no_better = (
-        max(float(t.sf((side * difference + margin) / error, free)) for error, free in ways) for side in (1, -1)
-    )
+    half = float(half_width(own, degrees, common, 1 - ALPHA))
+    no_worse, no_better = (float(tail(side * difference + margin, own, degrees, common)) for side in (1, -1))
     found |= {"low": max(-1.0, difference - half), "high": min(1.0, difference + half)}
     found |= {"p_equivalent": max(no_worse, no_better), "p_no_worse": no_worse}
     return found
@@ -132,8 +130,8 @@ def _verdict(no_worse: float, equivalent: float, margin: float) -> str:
     points = f"{100 * margin:g} points"
     if not np.isfinite(no_worse):
         return "not tested"
-    if equivalent < 0.05:
+    if equivalent < ALPHA:
         return f"equal to control within {points}"
-    if no_worse < 0.05:
+    if no_worse < ALPHA:
         return f"no worse than control by more than {points}"
     return f"not shown: it may be worse by more than {points}"

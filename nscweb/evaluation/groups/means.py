@@ -8,17 +8,75 @@ Bull. 2, 110 (1946).
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.evaluation.groups.replicate_join import joined_replicates
+from nscweb.evaluation.groups.replicate_rows import SAME, checked_rows
+from nscweb.evaluation.groups.shared_error import SharedError, half_width
 from nscweb.evaluation.ratios.estimates import GROUP_ESTIMATE_COLUMNS, Estimates
-from nscweb.evaluation.scores.intervals import t_quantile
 
 Float64 = NDArray[np.float64]
 
+MEAN_COLUMNS: tuple[str, ...] = ("group", "time_h", "class", "n", "mean", "sd", "sem", "low", "high")
 REPLICATE_COLUMNS: tuple[str, ...] = ("group", "time_h", "replicate", "class", "ratio", "naive", "cells", "recovered")
+
+
+def mean_interval(
+    values: Float64, common: Float64 | float = 0.0, own: tuple[Float64, Float64] | None = None
+) -> Float64:
+    """Mean of replicates with its spread and 95 % interval: the one place where the interval of a group mean is made.
+
+    Args:
+        values: (R, K) ratios of R replicates, 0..1, none of them NaN.
+        common: variance of the mean from the error of the correction that all samples have in common, (K,) or one
+            number; 0 for counted labels.
+        own: (R, K) ends of the intervals of the replicates themselves. They speak where the spread cannot: with one
+            replicate, and where all agree to the last digit (all 0, or all 1).
+
+    Returns:
+        (K, 5) mean, SD, SEM, low, high. SD and SEM are NaN with one replicate; the interval is cut at 0 and 1, and NaN
+        where neither the spread nor `own` gives one.
+    """
+    number, size = values.shape
+    nothing = np.full(size, np.nan)
+    if number == 0:
+        return np.stack([nothing] * 5, axis=1)
+    mean = values.mean(axis=0)
+    if number == 1:
+        low, high = (nothing, nothing) if own is None else (own[0][0], own[1][0])
+        return np.stack([mean, nothing, nothing, low, high], axis=1)
+    same = np.ptp(values, axis=0) < SAME
+    deviation = np.where(same, 0.0, values.std(axis=0, ddof=1))
+    error = deviation / np.sqrt(number)
+    half = half_width(error**2, number - 1, common)
+    low, high = np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1)
+    least, most = (nothing, nothing) if own is None else (own[0].mean(axis=0), own[1].mean(axis=0))
+    low, high = np.where(same, np.minimum(low, least), low), np.where(same, np.maximum(high, most), high)
+    return np.stack([mean, deviation, error, low, high], axis=1)
+
+
+def group_means(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.DataFrame:
+    """The same of replicate rows, which know nothing of the intervals of single replicates.
+
+    Args:
+        rows: columns `replicate_rows.ROW_COLUMNS`.
+        shared: error of the correction that all samples have in common; None for counted labels.
+
+    Returns:
+        Columns `MEAN_COLUMNS`, sorted by group, class and time; ``n`` counts the replicates that have a ratio.
+    """
+    lines = []
+    for key, part in checked_rows(rows).groupby(["group", "class", "time_h"], sort=True, dropna=False):
+        group, name, hours = cast("tuple[str, str, float]", key)
+        values = part["ratio"].to_numpy(np.float64)
+        values = values[np.isfinite(values)]
+        common = shared.variance_of(hours, name, group) if shared else 0.0
+        lines.append((group, hours, name, len(values), *mean_interval(values[:, None], common)[0].tolist()))
+    return pd.DataFrame(lines, columns=list(MEAN_COLUMNS))
 
 
 def replicate_rows(estimates: Estimates) -> pd.DataFrame:
@@ -64,7 +122,10 @@ def group_estimates(estimates: Estimates) -> pd.DataFrame:
         naive[item] = joined.naive[rows].mean(axis=0)
         rows = rows[usable[rows]]
         good[item] = len(rows)
-        figures[item] = _interval(joined.ratio[rows], joined.low[rows], joined.high[rows], shared[:, rows])
+        # As in `shared_error`, so that both give the same number.
+        drawn = shared[:, rows].mean(axis=1).astype(np.float64) if len(rows) and len(shared) > 1 else None
+        common = 0.0 if drawn is None else drawn.var(axis=0, ddof=1)
+        figures[item] = mean_interval(joined.ratio[rows], common, (joined.low[rows], joined.high[rows]))
         words.append(_words(len(rows), estimates, bool(about["named"].to_numpy()[rows].all())))
     first = about.drop_duplicates(["group", "time_h"]).reset_index(drop=True)
     result = first.loc[first.index.repeat(size), ["group", "time_h"]].reset_index(drop=True)
@@ -78,34 +139,6 @@ def group_estimates(estimates: Estimates) -> pd.DataFrame:
     result["interval"] = np.asarray(words, object).repeat(size)
     result["recovered"] = good.repeat(size) > 0
     return result[list(GROUP_ESTIMATE_COLUMNS)]
-
-
-def _interval(ratio: Float64, low: Float64, high: Float64, shared: NDArray[np.float32]) -> Float64:
-    """(K, 5) mean, SD, SEM, low, high of replicates (R, K) with shared rounds (B, R, K)."""
-    number, size = ratio.shape
-    nothing = np.full(size, np.nan)
-    if number == 0:
-        return np.stack([nothing] * 5, axis=1)
-    mean = ratio.mean(axis=0)
-    if number == 1:
-        return np.stack([mean, nothing, nothing, low[0], high[0]], axis=1)
-    deviation = ratio.std(axis=0, ddof=1)
-    error = deviation / np.sqrt(number)
-    common = shared.mean(axis=1).var(axis=0, ddof=1) if len(shared) > 1 else np.zeros(size)
-    own = error**2
-    both = own + common
-    # The error of the correction is known from many rounds: the smaller the part of the replicates, the more degrees.
-    part = np.maximum(own / np.maximum(both, 1e-300), 1e-3)
-    half = t_quantile((number - 1) / part**2) * np.sqrt(both)
-    # More degrees must not make it narrower than the t interval of the replicates alone: of two replicates, only 87
-    # to 93 % of such intervals would hold the truth.
-    half = np.maximum(half, t_quantile(number - 1) * error)
-    below, above = np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1)
-    # Replicates that agree exactly (all 0, or all 1) have no spread: then the intervals of the samples speak.
-    exact = error < 1e-12
-    below = np.where(exact, np.minimum(below, low.mean(axis=0)), below)
-    above = np.where(exact, np.maximum(above, high.mean(axis=0)), above)
-    return np.stack([mean, deviation, error, below, above], axis=1)
 
 
 def _words(number: int, estimates: Estimates, named: bool) -> str:

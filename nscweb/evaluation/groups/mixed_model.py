@@ -23,8 +23,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import FEWEST_REPLICATES
 from nscweb.evaluation.groups.replicate_rows import (
-    FEWEST,
     SAME,
     all_the_same,
     checked_rows,
@@ -33,7 +33,7 @@ from nscweb.evaluation.groups.replicate_rows import (
     time_words,
     uneven_words,
 )
-from nscweb.evaluation.groups.shared_error import SharedError, combined
+from nscweb.evaluation.groups.shared_error import SharedError, half_width, tail
 from nscweb.evaluation.groups.spread import adjusted
 
 Float64 = NDArray[np.float64]
@@ -136,15 +136,13 @@ def intraclass_correlation(groups: list[Replicates]) -> float:
 def _compared(
     first: Replicates, second: Replicates, rho: float, group: str, control: str, hours: float, common: float
 ) -> dict[str, Any]:
-    from scipy.stats import t
-
     blank = ("share", "share_control", "odds_ratio", "low", "high", "p", "degrees")
     found: dict[str, Any] = dict.fromkeys(blank, float("nan"))
     found |= {"n_group": len(first[0]), "n_control": len(second[0])}
     found |= {"cells_group": int(first[1].sum()), "cells_control": int(second[1].sum()), "note": ""}
     for name, (y, n) in ((group, first), (control, second)):
         share = float(np.average(y, weights=n)) if n.sum() > 0 else float("nan")
-        if len(y) < FEWEST:
+        if len(y) < FEWEST_REPLICATES:
             found["note"] = f"Not computable {time_words(hours)}: {group_words(name)} has {len(y)} replicates."
         elif not SAME < share < 1 - SAME:
             cells = "no cell" if share < 0.5 else "every cell"
@@ -159,13 +157,12 @@ def _compared(
     log_odds = float(np.log(a[0] / (1 - a[0])) - np.log(b[0] / (1 - b[0])))
     variance = a[1] + b[1]
     degrees = variance**2 / (a[1] ** 2 / a[2] + b[1] ** 2 / b[2])
-    ways = [combined(variance, degrees, part) for part in (0.0, common)]
-    half = max(float(t.ppf(0.975, free) * error) for error, free in ways)
+    half = float(half_width(variance, degrees, common))
     # Beyond e^50 a limit only says that it is not known; infinity says the same and can be shown.
     found["odds_ratio"] = float(np.exp(log_odds))
     found["low"] = float(np.exp(log_odds - half)) if half < 50 else 0.0
     found["high"] = float(np.exp(log_odds + half)) if half < 50 else float("inf")
-    p = max(float(2 * t.sf(abs(log_odds) / error, free)) for error, free in ways)
+    p = 2 * float(tail(abs(log_odds), variance, degrees, common))
     found["p"], found["degrees"] = max(p, 1e-300), float(degrees)
     if max(first[1].max() / first[1].sum(), second[1].max() / second[1].sum()) > 0.9 and rho < 0.001:
         found["note"] = "One replicate holds more than nine in ten of the cells of its group."

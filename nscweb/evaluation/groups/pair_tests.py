@@ -18,9 +18,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import ALPHA, FEWEST_REPLICATES, LEVEL, spelled
 from nscweb.evaluation.groups.power import needed_replicates, pooled_spread
 from nscweb.evaluation.groups.replicate_rows import (
-    FEWEST,
     all_the_same,
     checked_rows,
     group_words,
@@ -29,7 +29,7 @@ from nscweb.evaluation.groups.replicate_rows import (
     time_words,
     uneven_words,
 )
-from nscweb.evaluation.groups.shared_error import SharedError, combined
+from nscweb.evaluation.groups.shared_error import SharedError, combined, tail
 from nscweb.evaluation.groups.spread import adjusted
 
 
@@ -68,8 +68,8 @@ def hedges_g(
     t = g[usable] / small / root
     # Beyond |t| = 1000 (identical replicates but for rounding) the limits mean nothing.
     t = np.where(np.abs(t) < 1000, t, np.nan)
-    low[usable] = nctdtrinc(total - 2, 0.975, t) * root * small
-    high[usable] = nctdtrinc(total - 2, 0.025, t) * root * small
+    low[usable] = nctdtrinc(total - 2, _UPPER, t) * root * small
+    high[usable] = nctdtrinc(total - 2, ALPHA / 2, t) * root * small
     return g, low, high
 
 
@@ -102,6 +102,7 @@ NOTHING_TESTED = "no comparison could be tested"
 # Above it replicates differ so little that a difference in units of their spread says nothing.
 _LARGEST_G = 100.0
 _TINY = 1e-300
+_UPPER = 1 - ALPHA / 2  # one-sided chance of the upper end of an interval
 # The studentised range is slow to compute (35 ms a pair); above this the page would not answer.
 MOST_GAMES_HOWELL = 150
 
@@ -147,7 +148,7 @@ def group_tests(
     sizes: list[int] = []
     for hours, name, groups in panels(table):
         pairs = _pairs(list(groups), control)
-        compared = sum(len(values) >= FEWEST for values in groups.values())
+        compared = sum(len(values) >= FEWEST_REPLICATES for values in groups.values())
         sizes += [compared] * len(pairs)
         for first, second in pairs:
             lines.append({"time_h": hours, "class": name, "group": first, "control": second})
@@ -194,7 +195,7 @@ def _welch(samples: Sequence[tuple[Float64, Float64]], common: Float64) -> dict[
     both = np.array([[known[id(x)] for x in pair] for pair in samples], np.float64).reshape(count, 2, 2)
     mean, spread = both[:, :, 0], both[:, :, 1]
     p, degrees, error = (np.full(count, np.nan) for _ in range(3))
-    testable = (n.min(axis=1, initial=FEWEST) >= FEWEST) & (np.nan_to_num(spread).sum(axis=1) > 0)
+    testable = (n.min(axis=1, initial=FEWEST_REPLICATES) >= FEWEST_REPLICATES) & (np.nan_to_num(spread).sum(axis=1) > 0)
     for sizes in sorted(set(map(tuple, n[testable].tolist()))):
         rows = np.flatnonzero(testable & (n == sizes).all(axis=1)).tolist()
         first = np.stack([samples[row][0] for row in rows], axis=1)
@@ -203,7 +204,7 @@ def _welch(samples: Sequence[tuple[Float64, Float64]], common: Float64) -> dict[
         first = np.where(spread[rows, 0] == 0, first[:1], first)
         second = np.where(spread[rows, 1] == 0, second[:1], second)
         found = _quiet_welch(first, second)
-        between = found.confidence_interval(0.95)
+        between = found.confidence_interval(LEVEL)
         p[rows], degrees[rows] = found.pvalue, found.df
         error[rows] = (np.asarray(between.high) - np.asarray(between.low)) / 2
     difference = mean[:, 0] - mean[:, 1]
@@ -241,12 +242,11 @@ def _widened(difference: Float64, degrees: Float64, half: Float64, common: Float
     """p, degrees of freedom and half interval of Welch's test when `common` is added to its squared error."""
     from scipy.stats import t
 
-    own = (half / t.ppf(0.975, degrees)) ** 2
+    own = (half / t.ppf(_UPPER, degrees)) ** 2
     error, free = combined(own, degrees, common)
     # More degrees of freedom must not make an interval narrower, nor a p smaller, than those of the replicates alone.
-    wide = np.maximum(t.ppf(0.975, free) * error, half)
-    alone = 2 * t.sf(np.abs(difference) / np.sqrt(own), degrees)
-    p = np.maximum(2 * t.sf(np.abs(difference) / error, free), alone)
+    wide = np.maximum(t.ppf(_UPPER, free) * error, half)
+    p = 2 * tail(np.abs(difference), own, degrees, common)
     return p, np.where(wide > half, free, degrees), wide
 
 
@@ -266,12 +266,12 @@ def _sd(values: Float64) -> float:
 
 
 def _simultaneous(result: pd.DataFrame, comparisons: int) -> tuple[Float64, Float64]:
-    """Bonferroni: the 95 % interval stretched to the quantile of 1 - 0.05 / comparisons."""
+    """Bonferroni: the 95 % interval stretched to the quantile of 1 - ALPHA / comparisons."""
     from scipy.stats import t
 
     free = result["degrees"].to_numpy(np.float64)
     difference, half = result["difference"].to_numpy(np.float64), result["half"].to_numpy(np.float64)
-    stretch = t.ppf(1 - 0.025 / max(1, comparisons), free) / t.ppf(0.975, free)
+    stretch = t.ppf(1 - ALPHA / 2 / max(1, comparisons), free) / t.ppf(_UPPER, free)
     return np.maximum(difference - half * stretch, -1), np.minimum(difference + half * stretch, 1)
 
 
@@ -286,10 +286,10 @@ def _games_howell(
 
     p = np.full(len(samples), np.nan)
     for row, ((first, second), groups) in enumerate(zip(samples, sizes, strict=True)):
-        if min(len(first), len(second)) < FEWEST or (all_the_same(first) and all_the_same(second)):
+        if min(len(first), len(second)) < FEWEST_REPLICATES or (all_the_same(first) and all_the_same(second)):
             continue
         free = computed["degrees"][row]
-        error = computed["half"][row] / t.ppf(0.975, free)
+        error = computed["half"][row] / t.ppf(_UPPER, free)
         p[row] = studentized_range.sf(abs(computed["difference"][row]) / error * np.sqrt(2), groups, free)
     # Far out the range is integrated to zero; it is never below the p of the pair alone.
     least: Float64 = computed["p"]
@@ -300,11 +300,11 @@ def _note(line: dict[str, Any], first: Float64, second: Float64, comparisons: in
     short = [
         f"{group_words(name)} has {len(values)}"
         for name, values in ((line["group"], first), (line["control"], second))
-        if len(values) < FEWEST
+        if len(values) < FEWEST_REPLICATES
     ]
     if short:
         when, few = time_words(line["time_h"]), " and ".join(short)
-        why = f"No p value {when}: it needs three replicates in each group, {few}."
+        why = f"No p value {when}: it needs {spelled(FEWEST_REPLICATES)} replicates in each group, {few}."
         return f"{why} {needed_sentence([first, second], wanted, comparisons)}"
     pairs = ((line["group"], first), (line["control"], second))
     flat = [same_words(group_words(name), values) for name, values in pairs if all_the_same(values)]
@@ -331,7 +331,7 @@ def needed_sentence(groups: Sequence[Float64], difference: float, comparisons: i
         f"{_number(alone)} in each group would show a difference of {points} four times in five"
     )
     if comparisons > 1:
-        strict = needed_replicates(spread.sd, difference, alpha=0.05 / comparisons)
+        strict = needed_replicates(spread.sd, difference, alpha=ALPHA / comparisons)
         sentence += f", {_number(strict)} when adjusted for {comparisons} comparisons"
     return sentence + "."
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core.rules import ALPHA
 from nscweb.evaluation.groups.replicate_rows import SAME
 
 Float64 = NDArray[np.float64]
@@ -58,7 +59,7 @@ def power_of_t(effect: float, n_first: int, n_second: int, alpha: float) -> floa
     degrees = n_first + n_second - 2
     shift = effect / np.sqrt(1 / n_first + 1 / n_second)
     critical = t.ppf(1 - alpha / 2, degrees)
-    low, high = chi.ppf([1e-12, 1 - 1e-12], degrees)
+    low, high = np.asarray(chi.ppf([1e-12, 1 - 1e-12], degrees), np.float64)
     nodes, weights = _legendre()
     scaled = low + (high - low) * (nodes + 1) / 2
     found = norm.cdf(shift - critical * scaled / np.sqrt(degrees)) + norm.cdf(
@@ -73,7 +74,7 @@ def _legendre() -> tuple[Float64, Float64]:
     return np.polynomial.legendre.leggauss(400)
 
 
-def needed_replicates(sd: float, difference: float, *, alpha: float = 0.05, power: float = POWER) -> int | None:
+def needed_replicates(sd: float, difference: float, *, alpha: float = ALPHA, power: float = POWER) -> int | None:
     """Replicates in each of two groups so that a true `difference` is found with probability `power`.
 
     Two-sided t test with as many replicates and the same spread in both groups, where Welch's test and
@@ -82,7 +83,7 @@ def needed_replicates(sd: float, difference: float, *, alpha: float = 0.05, powe
     Args:
         sd: standard deviation between replicates, 0..1.
         difference: 0..1, above 0.
-        alpha: level of one comparison; 0.05 divided by the comparisons when p values are adjusted.
+        alpha: level of one comparison; `ALPHA` divided by the comparisons when p values are adjusted.
 
     Returns:
         At least 3 (no p value is given below); None when over 1,000 or when `sd` is not known.
@@ -108,7 +109,7 @@ def needed_replicates(sd: float, difference: float, *, alpha: float = 0.05, powe
 
 
 def detectable_difference(
-    sd: float, n_first: int, n_second: int, *, alpha: float = 0.05, power: float = POWER
+    sd: float, n_first: int, n_second: int, *, alpha: float = ALPHA, power: float = POWER
 ) -> float:
     """Smallest true difference that groups of these sizes find with probability `power`; NaN if not known."""
     from scipy.optimize import brentq

@@ -42,13 +42,19 @@ class JoinedReplicates:
         return np.moveaxis(np.tensordot(self.weight.astype(np.float32), known, axes=(1, 1)), 0, 1)
 
 
+def replicate_names(samples: pd.DataFrame) -> pd.Series:
+    """The replicate that each sample counts as: a sample without a replicate name stands for itself."""
+    named: pd.Series = samples["replicate"].astype(str)
+    return named.where(named != "", samples["sample_id"].astype(str))
+
+
 def joined_replicates(estimates: Estimates) -> JoinedReplicates:
     """Replicates of a table that has rows; a sample without a replicate name stands for itself."""
     classes = tuple(str(name) for name in estimates.table["class"].unique())
     size = len(classes)
     samples = estimates.table.iloc[::size].reset_index(drop=True)
     named = (samples["replicate"] != "").to_numpy(np.bool_)
-    samples = samples.assign(replicate=samples["replicate"].where(named, samples["sample_id"]), named=named)
+    samples = samples.assign(replicate=replicate_names(samples), named=named)
     code = samples.groupby(_KEYS, dropna=False, sort=False).ngroup().to_numpy(np.int64)
     number = int(code.max()) + 1
     cells = samples["cells"].to_numpy(np.float64)

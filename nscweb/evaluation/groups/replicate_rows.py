@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import ALPHA, FEWEST_REPLICATES, UNEVEN
 from nscweb.core.timepoint import TimePoint
 
 Float64 = NDArray[np.float64]
@@ -23,7 +24,6 @@ Float64 = NDArray[np.float64]
 ROW_COLUMNS: tuple[str, ...] = ("group", "time_h", "replicate", "class", "ratio", "cells")
 # Ratios that differ by less are the same number: corrected ratios are solved to about 1e-9.
 SAME = 1e-8
-FEWEST = 3  # replicates in a group below which no p value is given
 
 
 def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -112,10 +112,6 @@ def group_words(name: str) -> str:
     return name or "(no group given)"
 
 
-# So many times the replicates of the other.
-_UNEVEN = 2
-
-
 def uneven_words(groups: Mapping[str, Float64], false_positives: int) -> str:
     """A sentence about the most uneven pair of groups that are compared; "" where there is none.
 
@@ -125,10 +121,10 @@ def uneven_words(groups: Mapping[str, Float64], false_positives: int) -> str:
             ``benchmarks/replicates.py`` for 3 against 6 replicates of half the standard deviation.
     """
     found: tuple[float, str] = (0.0, "")
-    known = {name: values for name, values in groups.items() if len(values) >= FEWEST}
+    known = {name: values for name, values in groups.items() if len(values) >= FEWEST_REPLICATES}
     for pair in combinations(known.items(), 2):
         (small, few), (large, many) = sorted(pair, key=lambda item: len(item[1]))
-        if len(many) < _UNEVEN * len(few) or all_the_same(few) or all_the_same(many):
+        if len(many) < UNEVEN * len(few) or all_the_same(few) or all_the_same(many):
             continue
         times = float(few.std(ddof=1) / many.std(ddof=1))
         if times > max(1.0, found[0]):
@@ -136,6 +132,6 @@ def uneven_words(groups: Mapping[str, Float64], false_positives: int) -> str:
                 times,
                 f"{group_words(small)} has {len(few)} replicates that vary more than the {len(many)} of "
                 f"{group_words(large)}. The p value can be too small then: of 100 such comparisons without any "
-                f"difference, about {false_positives} instead of 5 can have p below 0.05.",
+                f"difference, about {false_positives} instead of {100 * ALPHA:g} can have p below {ALPHA:g}.",
             )
     return found[1]

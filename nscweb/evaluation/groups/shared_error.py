@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core.rules import ALPHA
 from nscweb.evaluation.groups.replicate_join import joined_replicates
 from nscweb.evaluation.ratios.estimates import Estimates
 
@@ -72,7 +73,30 @@ def combined(own: Any, degrees: Any, common: Any) -> tuple[Any, Any]:
     """
     both = own + common
     # Satterthwaite: the smaller the part of the replicates, the more degrees of freedom.
-    return np.sqrt(both), degrees / np.maximum(own / both, 1e-3) ** 2
+    return np.sqrt(both), degrees / np.maximum(own / np.maximum(both, 1e-300), 1e-3) ** 2
+
+
+def half_width(own: Any, degrees: Any, common: Any, chance: float = 1 - ALPHA / 2) -> Any:
+    """Half of an interval of Student's t, for numbers or arrays; arguments as for `combined`.
+
+    More degrees of freedom must not make it narrower than by the replicates alone: of two replicates, only 87 to 93 %
+    of such intervals would hold the truth.
+
+    Args:
+        chance: one-sided chance, 0.975 for a 95 % interval, 0.95 for a 90 % one.
+    """
+    from scipy.stats import t
+
+    ways = (combined(own, degrees, part) for part in (0.0, common))
+    return np.maximum(*(t.ppf(chance, free) * error for error, free in ways))
+
+
+def tail(distance: Any, own: Any, degrees: Any, common: Any) -> Any:
+    """One-sided p value of a `distance` from what is tested; never smaller than by the replicates alone."""
+    from scipy.stats import t
+
+    ways = (combined(own, degrees, part) for part in (0.0, common))
+    return np.maximum(*(t.sf(distance / error, free) for error, free in ways))
 
 
 def shared_error(estimates: Estimates) -> SharedError | None:

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.core.rules import FEWEST_REPLICATES, spelled
 from nscweb.evaluation.groups import p_values
+from nscweb.evaluation.groups.means import group_means
 from nscweb.evaluation.groups.replicate_rows import (
-    FEWEST,
     all_the_same,
     checked_rows,
     group_words,
@@ -23,8 +24,7 @@ from nscweb.evaluation.groups.replicate_rows import (
     uneven_words,
     values_of,
 )
-from nscweb.evaluation.groups.shared_error import SharedError, combined
-from nscweb.evaluation.scores.intervals import t_quantile
+from nscweb.evaluation.groups.shared_error import SharedError
 
 Float64 = NDArray[np.float64]
 
@@ -44,6 +44,7 @@ SUMMARY_COLUMNS: tuple[str, ...] = (
     "shapiro_p",
     "note",
 )
+_KEYS = ["time_h", "class", "group"]
 ANOVA_COLUMNS: tuple[str, ...] = (
     "time_h",
     "class",
@@ -66,8 +67,8 @@ def summary_table(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.D
 
     Args:
         rows: replicate rows (`replicate_rows.ROW_COLUMNS`).
-        shared: error of the correction that all samples have in common, part of the interval as in
-            `group_estimates.group_estimates`; None for counted labels.
+        shared: error of the correction that all samples have in common, part of the interval; None for
+            counted labels.
 
     Returns:
         Columns `SUMMARY_COLUMNS`. ``n`` replicates with a ratio, ``lost`` without one; ``cells`` counted in all
@@ -76,21 +77,11 @@ def summary_table(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.D
     """
     table = checked_rows(rows)
     lines = []
-    for key, part in table.groupby(["time_h", "class", "group"], dropna=False, sort=True):
+    for key, part in table.groupby(_KEYS, dropna=False, sort=True):
         hours, name, group = cast("tuple[float, str, str]", key)
         values = values_of(part)
         n = len(values)
         known = part[np.isfinite(part["ratio"].to_numpy())]
-        sd = float(values.std(ddof=1)) if n >= 2 else float("nan")
-        same = all_the_same(values)
-        sd = 0.0 if n >= 2 and same else sd
-        mean = float(values.mean()) if n else float("nan")
-        half = float("nan")
-        if n >= 2 and not same:
-            common = shared.variance_of(hours, name, group) if shared else 0.0
-            error, free = combined(sd**2 / n, n - 1, common)
-            # As in `group_estimates`: never narrower than the t interval of the replicates alone.
-            half = max(float(t_quantile(free)) * float(error), float(t_quantile(n - 1)) * sd / np.sqrt(n))
         lines.append(
             (
                 hours,
@@ -100,16 +91,13 @@ def summary_table(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.D
                 len(part) - n,
                 int(known["cells"].sum()),
                 int(known["cells"].min()) if n else 0,
-                mean,
-                sd,
-                sd / np.sqrt(n) if n >= 2 else float("nan"),
-                max(0.0, mean - half) if np.isfinite(half) else float("nan"),
-                min(1.0, mean + half) if np.isfinite(half) else float("nan"),
                 _shapiro(values),
                 _note(str(group), values, len(part) - n, known["cells"].to_numpy()),
             )
         )
-    return pd.DataFrame(lines, columns=list(SUMMARY_COLUMNS))
+    means = group_means(table, shared).drop(columns="n")
+    own = [name for name in SUMMARY_COLUMNS if name in _KEYS or name not in means]
+    return pd.DataFrame(lines, columns=own).merge(means, how="left", on=_KEYS)[list(SUMMARY_COLUMNS)]
 
 
 def anova_table(rows: pd.DataFrame, adjust: str = "holm", shared: SharedError | None = None) -> pd.DataFrame:
@@ -136,8 +124,8 @@ def anova_table(rows: pd.DataFrame, adjust: str = "holm", shared: SharedError | 
     for hours, name, groups in panels(checked_rows(rows)):
         if sum(len(values) > 0 for values in groups.values()) < 2:
             continue
-        few = [group for group, values in groups.items() if len(values) < FEWEST]
-        flat = [group for group, values in groups.items() if len(values) >= FEWEST and all_the_same(values)]
+        few = [group for group, values in groups.items() if len(values) < FEWEST_REPLICATES]
+        flat = [group for group, values in groups.items() if len(values) >= FEWEST_REPLICATES and all_the_same(values)]
         used = [groups[group] for group in groups if group not in few and group not in flat]
         f = between = within = p = spread_p = float("nan")
         if len(used) >= 2:
@@ -219,7 +207,9 @@ def _note(group: str, values: Float64, lost: int, cells: NDArray[np.float64]) ->
 def _anova_note(few: list[str], flat: list[str], used: int) -> str:
     parts = []
     if few:
-        parts.append(f"Left out with fewer than three replicates: {', '.join(map(group_words, few))}.")
+        parts.append(
+            f"Left out with fewer than {spelled(FEWEST_REPLICATES)} replicates: {', '.join(map(group_words, few))}."
+        )
     if flat:
         parts.append(f"Left out without any spread: {', '.join(map(group_words, flat))}.")
     if used < 2:

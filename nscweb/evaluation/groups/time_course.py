@@ -1,23 +1,22 @@
-"""Fate against time: bands from replicates, the earliest reliable day, and the first day against the last."""
+"""Fate against time: means with their intervals, and the first day against the last."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.timepoint import TimePoint
-from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows, group_words, values_of
+from nscweb.core.rules import FEWEST_PAIRS, spelled
+from nscweb.evaluation.groups.means import group_means
+from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.evaluation.scores.intervals import t_quantile
 
 Float64 = NDArray[np.float64]
 
 COURSE_COLUMNS: tuple[str, ...] = ("group", "class", "time_h", "n", "mean", "low", "high")
-EARLIEST_COLUMNS: tuple[str, ...] = ("group", "class", "control", "time_h", "direction", "sentence")
 ENDS_COLUMNS: tuple[str, ...] = ("class", "group", "first_h", "last_h", "used")
 AGREEMENT_COLUMNS: tuple[str, ...] = (
     "class",
@@ -29,93 +28,19 @@ AGREEMENT_COLUMNS: tuple[str, ...] = (
     "final",
     "difference",
 )
-_ROUNDS = 1000
 
 
-def time_course(
-    rows: pd.DataFrame, *, rounds: int = _ROUNDS, seed: int = 0, shared: SharedError | None = None
-) -> pd.DataFrame:
-    """Mean ratio at each time point with a 95 % band by bootstrap over replicates.
-
-    Replicates are drawn with replacement within each group and time point; the band is the mean and Student's
-    quantile times the standard deviation of the drawn means. A plain bootstrap of three replicates is too narrow (it
-    covers about three in four): the deviation is stretched by sqrt(n / (n - 1)), and Student's quantile stands for how
-    little is known of it. Percentiles of so few different means are coarser and cover a little less.
+def time_course(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.DataFrame:
+    """Mean ratio at each time point with its 95 % interval, the same as in every table of groups.
 
     Args:
         rows: replicate rows.
-        shared: error of the correction that all samples have in common, drawn along; None for counted labels.
+        shared: error of the correction that all samples have in common; None for counted labels.
 
     Returns:
-        Columns `COURSE_COLUMNS`; the band is clipped to 0..1 and NaN with one replicate or without spread.
+        Columns `COURSE_COLUMNS`; the interval is NaN with one replicate or without spread.
     """
-    rng = np.random.default_rng(seed)
-    lines = []
-    grouped = checked_rows(rows).groupby(["group", "class", "time_h"], sort=True, dropna=False)
-    for found, part in grouped:
-        key = cast("tuple[str, str, float]", found)
-        values = values_of(part)
-        n = len(values)
-        mean = float(values.mean()) if n else float("nan")
-        low = high = float("nan")
-        if n >= 2 and not all_the_same(values):
-            drawn = values[rng.integers(0, n, (rounds, n))].mean(axis=1) - mean
-            stretch = np.sqrt(n / (n - 1)) * float(t_quantile(n - 1)) / 1.959963984540054
-            drawn = drawn * stretch
-            common = shared.rounds(key[2], key[1], key[0]) if shared else None
-            if common is not None:
-                drawn = drawn + (common - common.mean())[rng.integers(0, len(common), rounds)]
-            # Not percentiles: those of the few means that three replicates can give are coarse, and hold less.
-            half = 1.959963984540054 * float(np.sqrt((drawn**2).mean()))
-            low, high = max(0.0, mean - half), min(1.0, mean + half)
-        lines.append((*key, n, mean, low, high))
-    return pd.DataFrame(lines, columns=list(COURSE_COLUMNS))
-
-
-def earliest_days(tests: pd.DataFrame, *, level: float = 0.05) -> pd.DataFrame:
-    """First time point at which a group differs from the control and stays so, in the same direction, to the end.
-
-    Args:
-        tests: from `group_tests.group_tests` with a control; ``p_adjusted`` decides.
-
-    Returns:
-        Columns `EARLIEST_COLUMNS`, one row per group and class; ``time_h`` is NaN where there is no such time, and
-        the sentence says whether it differs nowhere, not to the end, or was not tested.
-    """
-    lines = []
-    for key, part in tests.groupby(["group", "class", "control"], sort=True):
-        group, name, control = cast("tuple[str, str, str]", key)
-        part = part[np.isfinite(part["time_h"].to_numpy(np.float64))].sort_values("time_h")
-        lines.append((group, name, control, *_earliest(part, group, name, control, level)))
-    return pd.DataFrame(lines, columns=list(EARLIEST_COLUMNS))
-
-
-def _earliest(part: pd.DataFrame, group: str, name: str, control: str, level: float) -> tuple[float, str, str]:
-    who = f"{group_words(group)}, {name}"
-    against = group_words(control)
-    hours = part["time_h"].to_numpy(np.float64)
-    p, difference = part["p_adjusted"].to_numpy(np.float64), part["difference"].to_numpy(np.float64)
-    if len(hours) < 2:
-        return float("nan"), "", f"{who}: fewer than two time points, so nothing can be said about staying."
-    if not np.isfinite(p[-1]):
-        return float("nan"), "", f"{who}: the last time point could not be tested."
-    differs = np.where(np.isfinite(p), p < level, False)
-    stays = differs & (np.sign(difference) == np.sign(difference[-1]))
-    if not stays[-1]:
-        if differs.any():
-            return float("nan"), "", f"{who}: differs from {against}, but not to the end."
-        # Absence of proof: with few replicates a difference can be there and not be shown.
-        where = "any time point" if np.isfinite(p).all() else "any time point that could be tested"
-        return float("nan"), "", f"{who}: not shown to differ from {against} at {where}."
-    first = len(stays) - int(np.argmin(stays[::-1])) if not stays.all() else 0
-    direction = "more" if difference[-1] > 0 else "less"
-    day = TimePoint(float(hours[first])).label()
-    sentence = f"{who}: {direction} than in {against} from {day} on, at every later time point."
-    if first == len(hours) - 1:
-        sentence = f"{who}: {direction} than in {against} at {day}, the last time point, and not before."
-    if first > 0 and not np.isfinite(p[first - 1]):
-        sentence += " The time point before could not be tested, so it may be earlier."
-    return float(hours[first]), direction, sentence
+    return group_means(rows, shared)[list(COURSE_COLUMNS)]
 
 
 @dataclass(frozen=True)
@@ -145,7 +70,7 @@ class Agreement:
     note: str = ""
 
 
-_NO_AGREEMENT = Agreement(0, *(float("nan"),) * 10, "Limits of agreement need three pairs or more.")
+_NO_AGREEMENT = Agreement(0, *(float("nan"),) * 10, f"Limits of agreement need {spelled(FEWEST_PAIRS)} pairs or more.")
 
 
 def agreement(first: Float64, final: Float64, *, most: float = np.inf) -> Agreement:
@@ -163,7 +88,7 @@ def agreement(first: Float64, final: Float64, *, most: float = np.inf) -> Agreem
     difference = difference[np.isfinite(difference)]
     n = len(difference)
     bias = float(difference.mean()) if n else float("nan")
-    if n < 3:
+    if n < FEWEST_PAIRS:
         return replace(_NO_AGREEMENT, n=n, bias=bias)
     if all_the_same(difference):
         note = "All pairs differ by the same, so nothing is known of how others would differ."

@@ -62,11 +62,10 @@ def filter_predictions(
     if exclude_flags:
         mask = predictions["flags"].to_numpy(np.int64)
         for name in in_order(exclude_flags):
-            item = flag(name)
-            sieve.drop(f"quality: {item.label}", (mask & item.bit) > 0)
+            sieve.drop(flag_reason(name), (mask & flag(name).bit) > 0)
     if min_confidence > 0:
         low = predictions["confidence"].to_numpy(np.float64) < min_confidence
-        sieve.drop(f"confidence below {min_confidence:.0%}".replace("%", " %"), low)
+        sieve.drop(confidence_reason(min_confidence), low)
     kept = predictions if bool(sieve.keep.all()) else predictions[sieve.keep]
     return kept, sieve.counts()
 
@@ -94,13 +93,22 @@ def kept_cells(
             outside = np.array([value not in wanted for value in own], bool)
             sieve.drop(reason, outside[cells.sample])
     for name in in_order(exclude_flags):
-        item = flag(name)
-        sieve.drop(f"quality: {item.label}", (cells.flags & item.bit) > 0)
+        sieve.drop(flag_reason(name), (cells.flags & flag(name).bit) > 0)
     if min_confidence > 0:
         # As the table compares them: a float32 confidence against a double.
         low = cells.scores.max(axis=1, initial=0.0).astype(np.float64) < min_confidence
-        sieve.drop(f"confidence below {min_confidence:.0%}".replace("%", " %"), low)
+        sieve.drop(confidence_reason(min_confidence), low)
     return sieve.keep, sieve.counts()
+
+
+def flag_reason(name: str) -> str:
+    """Why cells with a flag do not count; KeyError for an unknown flag."""
+    return f"quality: {flag(name).label}"
+
+
+def confidence_reason(min_confidence: float) -> str:
+    """Why cells of low confidence do not count."""
+    return f"confidence below {min_confidence:.0%}".replace("%", " %")
 
 
 class _Sieve:

@@ -57,12 +57,16 @@ class CellScores:
         )
 
 
+# Samples of a run stand in the order of these columns.
+SAMPLE_ORDER: tuple[str, ...] = ("group", "time_h", "replicate", "sample_id")
+
+
 def cell_scores(predictions: pd.DataFrame, classes: Sequence[str]) -> CellScores:
     """Arrays of a prediction table; samples in the order group, time, replicate, name."""
     first = predictions.drop_duplicates("sample_id")[["sample_id", "group", "time_h", "replicate"]]
     for column in ("sample_id", "group", "replicate"):
         first[column] = first[column].astype(str)
-    first = first.sort_values(["group", "time_h", "replicate", "sample_id"], kind="stable", ignore_index=True)
+    first = first.sort_values(list(SAMPLE_ORDER), kind="stable", ignore_index=True)
     codes = pd.Categorical(predictions["sample_id"].astype(str), categories=first["sample_id"].tolist()).codes
     order = np.argsort(codes, kind="stable")
     columns = [predictions[f"p_{name}"].to_numpy(np.float32)[order] for name in classes]

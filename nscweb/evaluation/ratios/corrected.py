@@ -17,6 +17,7 @@ from nscweb.core.errors import WrongUse
 from nscweb.evaluation.ratios.cell_scores import CellScores
 from nscweb.evaluation.ratios.estimates import ESTIMATE_COLUMNS, METHODS, ROUNDS, Estimates
 from nscweb.evaluation.ratios.rounds import ALL_TIMES, LEAST_CELLS, Draws, Rounds, em_rounds, linear_rounds, strata_of
+from nscweb.evaluation.ratios.sample_sums import SampleSums, sample_sums
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.evaluation.scores.intervals import wilson
 
@@ -103,7 +104,7 @@ LEAST_OF_ALL = 20
 
 
 def estimate(
-    cells: CellScores,
+    cells: CellScores | SampleSums,
     held_out: HeldOut | None,
     method: str = "pacc",
     rounds: int = ROUNDS,
@@ -114,7 +115,7 @@ def estimate(
     """Share of each class in each sample, corrected for what the model mixes up.
 
     Args:
-        cells: the cells of a run; samples without cells get no rows.
+        cells: the cells of a run, or their sums, with bins for ``em``; samples without cells get no rows.
         held_out: cells of known class scored by the same model; None gives counted labels. Where all their scores
             are 0 or 1 they come from a confusion matrix, and the adjusted count takes the place of mean scores.
         method: key of `METHODS`.
@@ -132,20 +133,21 @@ def estimate(
     """
     if method not in METHODS:
         raise WrongUse(f"There is no way to count ratios called {method!r}.", f"Use one of {', '.join(METHODS)}.")
-    cells = _filled(cells)
-    known = None if held_out is None or method == "naive" else matched(held_out, cells.classes)
+    sums = sample_sums(cells, bins=method == "em") if isinstance(cells, CellScores) else cells
+    sums = _filled(sums)
+    known = None if held_out is None or method == "naive" else matched(held_out, sums.classes)
     if known is None:
-        return _naive(cells, method, held_out)
+        return _naive(sums, method, held_out)
     counts_only = bool(np.isin(known.scores, (0.0, 1.0)).all())
     used = "acc" if counts_only else method
-    stratum, strata = strata_of(known, cells.times_h)
+    stratum, strata = strata_of(known, sums.times_h)
     draw = em_rounds if used == "em" else linear_rounds
-    found = draw(cells, known, strata, stratum, rounds, Draws(seed), by_labels=used == "acc", together=together)
+    found = draw(sums, known, strata, stratum, rounds, Draws(seed), by_labels=used == "acc", together=together)
     # NaN is not equal to itself, so a set would hold it once for each sample.
-    elsewhere = np.unique(cells.times_h[stratum == ALL_TIMES]).tolist()
-    single = bool(len(known)) and len(np.unique(known.samples)) <= len(np.unique(strata)) * len(cells.classes)
+    elsewhere = np.unique(sums.times_h[stratum == ALL_TIMES]).tolist()
+    single = bool(len(known)) and len(np.unique(known.samples)) <= len(np.unique(strata)) * len(sums.classes)
     sentence = correction_sentence(known, used, used != method, elsewhere, single, LEAST_CELLS)
-    return Estimates(_table(cells, found, used), found.shared, used, sentence, tuple(elsewhere))
+    return Estimates(_table(sums, found, used), found.shared, used, sentence, tuple(elsewhere))
 
 
 def matched(held_out: HeldOut, classes: tuple[str, ...]) -> HeldOut | None:
@@ -160,49 +162,33 @@ def matched(held_out: HeldOut, classes: tuple[str, ...]) -> HeldOut | None:
     return replace(held_out, scores=held_out.scores[:, order], labels=labels, classes=tuple(classes)).take(usable)
 
 
-def _filled(cells: CellScores) -> CellScores:
-    """Without samples that have no cells, and without cells whose scores are not numbers."""
-    usable = np.flatnonzero(np.isfinite(cells.scores).all(axis=1))
-    if len(usable) < len(cells):
-        cells = cells.take(usable)
-    present = np.bincount(cells.sample, minlength=len(cells.sample_ids)) > 0
-    if present.all():
-        return cells
-    kept = np.flatnonzero(present)
-    return replace(
-        cells,
-        sample=(np.cumsum(present) - 1)[cells.sample],
-        sample_ids=tuple(cells.sample_ids[i] for i in kept),
-        groups=tuple(cells.groups[i] for i in kept),
-        replicates=tuple(cells.replicates[i] for i in kept),
-        times_h=cells.times_h[kept],
-    )
+def _filled(sums: SampleSums) -> SampleSums:
+    """Without samples that have no usable cells."""
+    there = np.flatnonzero(sums.usable.sum(axis=1))
+    return sums if len(there) == len(sums) else sums.take(there)
 
 
-def _naive(cells: CellScores, method: str, held_out: HeldOut | None) -> Estimates:
-    size, number = len(cells.classes), len(cells.sample_ids)
+def _naive(sums: SampleSums, method: str, held_out: HeldOut | None) -> Estimates:
+    size, number = len(sums.classes), len(sums)
     empty = np.zeros((0, number, size), np.float32)
-    table = _table(cells, None, "naive")
+    table = _table(sums, None, "naive")
     return Estimates(table, empty, "naive", correction_sentence(held_out, "naive", method != "naive", [], False, 0))
 
 
-def _table(cells: CellScores, found: Rounds | None, method: str) -> pd.DataFrame:
-    size, number = len(cells.classes), len(cells.sample_ids)
-    width = size + 1
-    counted = np.bincount(cells.sample * width + cells.predicted + 1, minlength=number * width)
-    counted = counted.reshape(number, width)[:, 1:]
-    total = np.bincount(cells.sample, minlength=number)
+def _table(sums: SampleSums, found: Rounds | None, method: str) -> pd.DataFrame:
+    size, number = len(sums.classes), len(sums)
+    counted, total = sums.usable[:, 1:], sums.usable.sum(axis=1)
     low, high = wilson(counted.ravel(), total.repeat(size))
     rows = np.arange(number).repeat(size)
     naive = counted.ravel() / np.maximum(total, 1).repeat(size)
     table = pd.DataFrame(
         {
-            "sample_id": np.asarray(cells.sample_ids, object)[rows],
-            "group": np.asarray(cells.groups, object)[rows],
-            "time_h": np.asarray(cells.times_h, np.float64)[rows],
-            "replicate": np.asarray(cells.replicates, object)[rows],
+            "sample_id": np.asarray(sums.sample_ids, object)[rows],
+            "group": np.asarray(sums.groups, object)[rows],
+            "time_h": np.asarray(sums.times_h, np.float64)[rows],
+            "replicate": np.asarray(sums.replicates, object)[rows],
             "cells": total[rows],
-            "class": np.tile(np.asarray(cells.classes, object), number),
+            "class": np.tile(np.asarray(sums.classes, object), number),
             "count": counted.ravel(),
             "naive": naive,
             "naive_low": low,
@@ -214,7 +200,7 @@ def _table(cells: CellScores, found: Rounds | None, method: str) -> pd.DataFrame
         return table[list(ESTIMATE_COLUMNS)]
     flat = np.array([item.flat for item in found.flat], bool)
     ratio, below, above = found.ratio, *_percentiles(found)
-    why = [flat_sentence(item.alike, hours) for item, hours in zip(found.flat, cells.times_h, strict=True)]
+    why = [flat_sentence(item.alike, hours) for item, hours in zip(found.flat, sums.times_h, strict=True)]
     table = table.assign(
         ratio=ratio.ravel(),
         low=below.ravel(),

@@ -85,26 +85,43 @@ class Units:
         )
 
 
-def sums(features: NDArray[Any], code: NDArray[np.int64], size: int) -> tuple[Float64, Float64, Float64]:
-    """Number (U,), mean (U, F) and scatter (U, F, F) of `features` (N, F) by `code` 0..U-1. NaN means for no rows."""
+def totals(
+    features: NDArray[Any], code: NDArray[np.int64], size: int, *, outer: bool = True
+) -> tuple[Float64, Float64, Float64]:
+    """Number (U,), sum (U, F) and sum of outer products (U, F, F) of `features` (N, F) by `code` 0..U-1.
+
+    Args:
+        outer: False leaves the products out: (U, 0, 0).
+    """
     columns = [np.ascontiguousarray(column, np.float64) for column in np.asarray(features).T]
     count = np.bincount(code, minlength=size).astype(np.float64)
-    safe = np.maximum(count, 1)
-    mean = np.stack([np.bincount(code, column, size) for column in columns], axis=1) / safe[:, None]
-    scatter = np.empty((size, len(columns), len(columns)))
-    for i, one in enumerate(columns):
-        for j in range(i, len(columns)):
-            product = np.bincount(code, one * columns[j], size) - count * mean[:, i] * mean[:, j]
-            scatter[:, i, j] = scatter[:, j, i] = product
+    total = np.stack([np.bincount(code, column, size) for column in columns], axis=1).astype(np.float64)
+    width = len(columns) if outer else 0
+    product = np.empty((size, width, width))
+    for i in range(width):
+        for j in range(i, width):
+            product[:, i, j] = product[:, j, i] = np.bincount(code, columns[i] * columns[j], size)
+    return count, total, product
+
+
+def moments(count: Float64, total: Float64, outer: Float64) -> tuple[Float64, Float64]:
+    """Mean (U, F) and scatter (U, F, F) from `totals`; NaN means for no rows."""
+    mean = total / np.maximum(count, 1)[:, None]
+    scatter = np.empty(outer.shape)
+    for i in range(mean.shape[1]):
+        for j in range(i, mean.shape[1]):
+            # The same number on both sides of the diagonal, to the last bit.
+            scatter[:, i, j] = scatter[:, j, i] = outer[:, i, j] - count * mean[:, i] * mean[:, j]
     mean[count == 0] = np.nan
-    return count, mean, scatter
+    return mean, scatter
 
 
 def units_of(features: NDArray[Any], labels: NDArray[np.int64], samples: NDArray[np.int64], times: Float64) -> Units:
     """Held-out cells added up by true class and sample."""
     width = int(labels.max()) + 1
     pairs, first, code = np.unique(samples * width + labels, return_index=True, return_inverse=True)
-    count, mean, scatter = sums(features, code.reshape(-1), len(pairs))
+    count, total, outer = totals(features, code.reshape(-1), len(pairs))
+    mean, scatter = moments(count, total, outer)
     return Units(pairs % width, pairs // width, count, times[first], mean, scatter)
 
 

@@ -1,4 +1,4 @@
-"""95 % intervals: of a share of cells (Wilson), of a mean over replicates (t), over samples (bootstrap)."""
+"""95 % intervals: of a share of cells (Wilson), over samples (bootstrap); points of Student's t."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nscweb.core.rules import FEW_SAMPLES, LEVEL
+from nscweb.core.streams import stream
+
 Float64 = NDArray[np.float64]
 
-LEVEL = 0.95
 PERCENTILES = (50 * (1 - LEVEL), 50 * (1 + LEVEL))
-# With fewer samples of a class, a reader is told how few they are.
-FEW_SAMPLES = 5
 _Z = 1.959963984540054  # 97.5 % point of the normal distribution
 
 
@@ -47,29 +47,19 @@ def t_quantile(degrees: ArrayLike) -> Float64:
     return np.where(free >= 1, t.ppf(0.5 + LEVEL / 2, np.maximum(free, 1)), np.inf)
 
 
-def t_interval(values: ArrayLike) -> tuple[float, float, float]:
-    """Mean of replicates and its 95 % t interval: (mean, low, high); NaN with fewer than two values."""
-    array = np.asarray(values, np.float64)
-    if array.size < 2:
-        return (float(array.mean()) if array.size else float("nan")), float("nan"), float("nan")
-    mean = float(array.mean())
-    half = float(t_quantile(array.size - 1)) * float(array.std(ddof=1)) / float(np.sqrt(array.size))
-    return mean, mean - half, mean + half
-
-
 def resampled_counts(strata: NDArray[Any], rounds: int, seed: int) -> NDArray[np.int64]:
     """How often each unit is drawn in each bootstrap round: (rounds, units).
 
-    Units are drawn with replacement within their stratum, so that no round is without a class.
+    Units are drawn with replacement within their stratum, so that no round is without a class; what one stratum holds
+    does not move the draws of another.
 
     Args:
         strata: (units,) labels.
     """
-    rng = np.random.default_rng(seed)
     counts = np.zeros((rounds, len(strata)), np.int64)
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
-        draws = rng.integers(0, len(members), (rounds, len(members)))
+        draws = stream(seed, "stratum", stratum).integers(0, len(members), (rounds, len(members)))
         offsets = np.arange(rounds)[:, None] * len(members)
         flat = np.bincount((draws + offsets).ravel(), minlength=rounds * len(members))
         counts[:, members] = flat.reshape(rounds, len(members))

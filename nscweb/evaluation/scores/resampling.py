@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nscweb.core.streams import stream
 from nscweb.evaluation.scores.intervals import PERCENTILES, percentile_interval, resampled_counts, samples_label
 from nscweb.evaluation.scores.sample_intervals import SampleDraws
 
@@ -138,12 +139,11 @@ class Resampling:
         if self.over_samples:
             flat = self.weights.astype(np.float64) @ per_sample.reshape(len(per_sample), -1).astype(np.float64)
             return np.asarray(flat.reshape(self.rounds, size, width), np.float64)
-        rng = np.random.default_rng(self.seed)
         parts = []
-        for row in per_sample.sum(axis=0):
+        for name, row in zip(self.classes, per_sample.sum(axis=0), strict=True):
             total = int(row.sum())
-            shares = row / max(1, total)
-            parts.append(rng.multinomial(total, shares, self.rounds) if total else np.zeros((self.rounds, width)))
+            rng = stream(self.seed, "cells of", name)
+            parts.append(rng.multinomial(total, row / total, self.rounds) if total else np.zeros((self.rounds, width)))
         return np.stack(parts, axis=1).astype(np.float64)
 
     def matrices(self) -> Float64:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.streams import stream
 from nscweb.evaluation.scores.intervals import wilson
 from nscweb.evaluation.scores.known_cells import Judged
 from nscweb.evaluation.scores.resampling import Resampling
@@ -59,8 +60,8 @@ def score_counts(positive: NDArray[np.bool_], score: Float64, edges: Float64, ho
     rest = np.bincount(how.sample[~positive] * width + bins[~positive], minlength=samples * width)
     inside = hits.reshape(samples, width).astype(np.float64)
     outside = rest.reshape(samples, width).astype(np.float64)
-    rng = np.random.default_rng(how.seed)
-    return ScoreCounts(how.drawn(inside, rng), how.drawn(outside, rng), inside.sum(axis=0), outside.sum(axis=0))
+    drawn = how.drawn(inside, stream(how.seed, "cells of the class")), how.drawn(outside, stream(how.seed, "others"))
+    return ScoreCounts(*drawn, inside.sum(axis=0), outside.sum(axis=0))
 
 
 Float64 = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Sample sheets: one row per sample, from CSV or XLSX and back, joined with the samples of a study by name."""
+"""Sample sheets: one row per sample, read as text and written back, joined with the samples of a study by name."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
 from nscweb.io.sheets.delimited import TextTable, read_text_table
 from nscweb.io.sheets.sheet_columns import KEYS, NO, SHEET_COLUMNS, YES, Column, understand_header
+from nscweb.io.sheets.workbooks import is_workbook, read_workbook_table
 
 _NUMBER = re.compile(r"^[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?$")
 _COMMA = re.compile(r"\d,\d")
@@ -52,10 +53,8 @@ def read_sheet(data: bytes, filename: str, log: FindingLog, limits: Limits | Non
     """
     limits = limits or Limits()
     limits.check("max_sheet_bytes", len(data), f"Bytes of {filename}")
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) or filename.lower().endswith((".xlsx", ".xlsm", ".xls")):
-        from nscweb.io.sheets.excel import read_xlsx_table
-
-        table, escaped = read_xlsx_table(data, filename, log, limits), False
+    if is_workbook(data, filename):
+        table, escaped = read_workbook_table(data, filename, log, limits), False
     else:
         table, escaped = read_text_table(data, filename, log), True
     limits.check("max_sheet_columns", len(table.header), f"Columns of {filename}")

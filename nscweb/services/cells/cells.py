@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from nscweb.core.errors import WrongUse
 from nscweb.core.flags import pack, unpack
 from nscweb.core.run_record import Run
+from nscweb.services.kept import kept
+from nscweb.services.predict.run_cells import run_key
 from nscweb.services.predict.runs import get_run, prediction_table, study_of
 
 if TYPE_CHECKING:
@@ -93,6 +96,13 @@ class GalleryPage:
     left_out: int = 0
 
 
+def page_key(app: App, run: Run | str, *asked: Hashable, **named: Hashable) -> Hashable:
+    """Key of what shows cells of a run: with the size of their pixels, which the scale bar needs."""
+    study = study_of(app, get_run(app, run))
+    return (run_key(app, run, *asked, **named), study and study.pixel_size_um)
+
+
+@kept(24, page_key)
 def gallery(
     app: App, run: Run | str, chosen: CellFilter | None = None, *, limit: int = 48, offset: int = 0
 ) -> GalleryPage:

@@ -6,7 +6,7 @@ Class maps drawn over raw images, on pages and as files.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,8 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.run_record import Run
-from nscweb.services.cells.cells import CellFilter, GalleryCell, gallery_cells, matching_rows
+from nscweb.services.cells.cells import CellFilter, GalleryCell, gallery_cells, matching_rows, page_key
+from nscweb.services.kept import kept
 from nscweb.services.predict.runs import get_run, model_of_run, prediction_table, study_of
 from nscweb.services.study.pixels import images_of
 
@@ -153,6 +154,21 @@ class Explained:
     pixel_size_um: float | None = None
 
 
+def _key(
+    app: App,
+    run: Run | str,
+    cell_ids: Sequence[str],
+    *,
+    class_name: str = PREDICTED,
+    method: Method = "auto",
+    alpha: float = 0.55,
+    classifier: Classifier | None = None,
+) -> Hashable:
+    """None with a loaded model: whoever brings one goes through many cells, each once."""
+    return None if classifier else page_key(app, run, tuple(cell_ids), class_name, method, alpha)
+
+
+@kept(24, _key)
 def explain(
     app: App,
     run: Run | str,

@@ -5,7 +5,8 @@ Images of a quick look: scored, mapped, and warned about.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from nscweb.core.errors import ModelError
 from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.flags import unpack
 from nscweb.services.cells.explain import maps_on_frames, overlay
+from nscweb.services.kept import kept
 from nscweb.services.models import default_model, model_by_name
 from nscweb.services.predict import fitness
 from nscweb.services.predict.quick_read import ReadImage
@@ -137,6 +139,15 @@ class QuickLook:
     model: str
 
 
+def _key(
+    app: App, files: Sequence[tuple[str, bytes]], model: str = "", *, classifier: Classifier | None = None
+) -> Hashable:
+    """By the digests of the files, so that a key does not keep what they hold; None with a loaded model."""
+    content = tuple((name, hashlib.sha256(data).hexdigest()) for name, data in files)
+    return None if classifier else (app.settings.data_dir, content, model)
+
+
+@kept(4, _key)
 def look(
     app: App, files: Sequence[tuple[str, bytes]], model: str = "", *, classifier: Classifier | None = None
 ) -> QuickLook:

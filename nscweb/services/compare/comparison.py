@@ -2,49 +2,68 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import replace
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nscweb.core.classes import ClassScheme
+from nscweb.core.rules import FEWEST_CELLS
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import dashboard
-from nscweb.services.compare.group_lights import with_lights, with_replicates
+from nscweb.services.compare.group_lights import with_lights
 from nscweb.services.compare.headline_tests import group_comparisons
 from nscweb.services.compare.ratios import estimates_of, known_version
 from nscweb.services.compare.result import Comparison
+from nscweb.services.compare.statistics import default_control
+from nscweb.services.kept import kept
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.run_cells import cells_key
 from nscweb.services.predict.runs import get_run, one_look
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.ratios.estimates import Estimates
     from nscweb.services.context import App
     from nscweb.words.headline import Answer
 
 DEFAULT_METHOD = "pacc"
-_KEPT = 24
-_kept: OrderedDict[tuple[object, ...], Comparison] = OrderedDict()
-_lock = Lock()
 
 
+def _key(
+    app: App,
+    run: Run | str,
+    filters: Filters | None = None,
+    method: str = DEFAULT_METHOD,
+    control: str | None = None,
+    adjust: str = "holm",
+) -> Hashable:
+    with one_look():
+        found = get_run(app, run)
+        asked = (filters or Filters(), method, _against(app, found, control), adjust)
+        return (cells_key(app, found), known_version(app, found), tuple(lights_of(found).items()), asked)
+
+
+def _against(app: App, run: Run, control: str | None) -> str:
+    """The group that others are tested against; None takes that of the sample sheet."""
+    return (default_control(app, run) or "") if control is None else control
+
+
+@kept(24, _key)
 def comparison(
     app: App,
     run: Run | str,
     filters: Filters | None = None,
     method: str = DEFAULT_METHOD,
-    control: str = "",
+    control: str | None = None,
     adjust: str = "holm",
 ) -> Comparison:
     """Groups of a run compared; kept in memory, so that the same question is answered at once.
 
     Args:
         method: key of evaluation.estimates.METHODS.
-        control: group that the others are tested against; "" tests every pair.
+        control: group that the others are tested against; "" tests every pair, None takes the group that the sample
+            sheet marks as control (`statistics.default_control`), and every pair where it marks none or several.
         adjust: ``holm`` or ``fdr_bh``.
 
     Raises:
@@ -52,26 +71,13 @@ def comparison(
         WrongUse: an unknown method or way to adjust.
     """
     with one_look():
-        return _kept_or_made(app, get_run(app, run), filters or Filters(), method, control, adjust)
-
-
-def _kept_or_made(app: App, found: Run, chosen: Filters, method: str, control: str, adjust: str) -> Comparison:
-    lights = tuple(lights_of(found).items())
-    key = (cells_key(app, found), known_version(app, found), lights, chosen, method, control, adjust)
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    made = _compare(app, found, chosen, method, control, adjust)
-    with _lock:
-        _kept[key] = made
-        while len(_kept) > _KEPT:
-            _kept.popitem(last=False)
-    return made
+        found = get_run(app, run)
+        return _compare(app, found, filters or Filters(), method, _against(app, found, control), adjust)
 
 
 def _compare(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str) -> Comparison:
     from nscweb.evaluation.groups.means import group_estimates, replicate_rows
+    from nscweb.evaluation.groups.replicate_join import replicate_names
     from nscweb.evaluation.groups.shared_error import shared_error
 
     data = dashboard.dashboard_data(app, run, filters)
@@ -80,8 +86,9 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     rows = replicate_rows(estimates)
     against = control if control in set(rows["group"]) else ""
     groups = with_lights(group_estimates(estimates), estimates.table, lights, ["group", "time_h"])
-    rows = with_lights(rows, with_replicates(estimates.table), lights, ["group", "time_h", "replicate"])
-    every = _of_all_groups(app, run, filters, method) if filters.groups else estimates
+    named = estimates.table.assign(replicate=replicate_names(estimates.table))
+    rows = with_lights(rows, named, lights, ["group", "time_h", "replicate"])
+    every = estimates_of(app, run, replace(filters, groups=()), method) if filters.groups else estimates
     shared = shared_error(every)
     hidden = replicate_rows(every) if filters.groups else rows
     hidden = hidden[~hidden["group"].isin(set(rows["group"])).to_numpy(bool)].assign(light="")
@@ -107,16 +114,6 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     return result
 
 
-def _of_all_groups(app: App, run: Run, filters: Filters, method: str) -> Estimates:
-    """Estimates without the filter by group: those of a comparison that was made already, where there is one."""
-    wanted = (cells_key(app, run), known_version(app, run), replace(filters, groups=()), method)
-    with _lock:
-        for key, made in _kept.items():
-            if (*key[:2], *key[3:5]) == wanted:
-                return made.estimates
-    return estimates_of(app, run, replace(filters, groups=()), method)
-
-
 def default_fate(classes: ClassScheme) -> str:
     """The fate that the page asks about first: neurons where the model knows them, else the first class."""
     return next((name for name in classes.names if name.casefold() in ("neuron", "neurons")), classes.names[0])
@@ -134,13 +131,11 @@ def default_time(found: Comparison) -> float:
 
 def _choice(found: Comparison) -> tuple[float, str]:
     """The default time point, and why."""
-    from nscweb.words.rows import TOO_FEW_CELLS
-
     known = found.groups[found.groups["time_h"].notna()]
     if known.empty:
         return float("nan"), ""
     sure = known["recovered"].astype(bool) & known["mean"].notna() & (known["light"] != "red")
-    sure &= known["cells"] >= TOO_FEW_CELLS
+    sure &= known["cells"] >= FEWEST_CELLS
     with_control = f"the last with {found.control} and another group to compare"
     two = "the last with at least two groups to compare"
     asked = [(known[sure], found.control, with_control)] if found.control else []
@@ -155,7 +150,7 @@ def _choice(found: Comparison) -> tuple[float, str]:
 
 def time_line(found: Comparison, time_h: float | None = None) -> str:
     """Which time points there are and why the answer is about this one; "" with a single time point."""
-    from nscweb.words.earliest import time_choice
+    from nscweb.words.how_early import time_choice
 
     default, why = _choice(found)
     table = found.groups.drop_duplicates(["group", "time_h"])
@@ -193,8 +188,8 @@ def lead_at(found: Comparison, fate: str, time_h: float) -> Answer:
 def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
     from nscweb.services.compare.facts import facts_of
     from nscweb.words.cautions import moved
-    from nscweb.words.earliest import how_early, over_times
     from nscweb.words.headline import answer
+    from nscweb.words.how_early import how_early, over_times
     from nscweb.words.rows import at
 
     facts = facts_of(found, chosen, hours)

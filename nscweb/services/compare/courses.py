@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -11,6 +12,7 @@ import pandas as pd
 from nscweb.core.run_record import Run
 from nscweb.services.compare.doses import doses_of
 from nscweb.services.compare.group_lights import worst_light
+from nscweb.services.kept import kept, table_mark
 
 if TYPE_CHECKING:
     from nscweb.evaluation.groups.dose_response import DoseCurve
@@ -18,6 +20,17 @@ if TYPE_CHECKING:
     from nscweb.evaluation.groups.time_course import Agreement
     from nscweb.services.context import App
 
+EARLIEST_COLUMNS: tuple[str, ...] = (
+    "group",
+    "class",
+    "control",
+    "time_h",
+    "direction",
+    "sentence",
+    "comparisons",
+    "family",
+)
+EARLIEST_FAMILY = "each fate and time point by itself: its groups against the control"
 DOSE_COLUMNS: tuple[str, ...] = (
     "series",
     "time_h",
@@ -74,13 +87,18 @@ class Doses:
     sentence: str
 
 
+def _course_key(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: SharedError | None = None) -> Hashable:
+    return (table_mark(rows), table_mark(groups), shared)
+
+
+@kept(24, _course_key)
 def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: SharedError | None = None) -> Courses:
-    """Bands, and the first day against the last.
+    """Means over time with their intervals, and the first day against the last.
 
     Args:
         rows: replicate rows.
-        groups: columns of `evaluation.estimates.GROUP_ESTIMATE_COLUMNS`; gives the interval where a group has one
-            replicate at a time.
+        groups: columns of `evaluation.estimates.GROUP_ESTIMATE_COLUMNS`; gives the interval where replicates cannot:
+            where a group has one of them at a time, or all agree.
         shared: error of the correction that all samples have in common (`Comparison.shared`).
     """
     from nscweb.evaluation.groups.time_course import agreement, first_against_final, shared_ends, time_course
@@ -90,22 +108,45 @@ def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: S
         str(name): agreement(part["first"].to_numpy(np.float64), part["final"].to_numpy(np.float64), most=1.0)
         for name, part in pairs.groupby("class", sort=True)
     }
-    return Courses(_with_own_intervals(time_course(rows, shared=shared), groups), pairs, shared_ends(rows), found)
+    return Courses(_with_own_intervals(time_course(rows, shared), groups), pairs, shared_ends(rows), found)
 
 
-def earliest_of(tests: pd.DataFrame) -> pd.DataFrame:
-    """The earliest reliable day of each group: columns of `evaluation.time_course.EARLIEST_COLUMNS`.
+def earliest_of(
+    groups: pd.DataFrame, tests: pd.DataFrame, control: str, fates: Sequence[str], order: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The earliest reliable day of each group, by the same rule and tests as the sentence on top.
 
     Args:
-        tests: from `services.statistics.statistics_of`, against a control.
-    """
-    from nscweb.evaluation.groups.time_course import earliest_days
+        groups, tests: those of `Comparison`.
+        control: group that the others are compared with; no rows without one.
+        fates: classes, in the order of the table.
+        order: groups in the order of the table; by name without it.
 
-    return earliest_days(tests)
+    Returns:
+        Columns `EARLIEST_COLUMNS`, one row per group and class. ``time_h`` is NaN where there is no such time, and the
+        sentence says why. ``direction`` is more, less or "". ``comparisons`` is the largest number of comparisons that
+        p values of one fate and time point are adjusted for, and ``family`` says so in words.
+    """
+    from nscweb.words.how_early import earliest_sentence, sides_over, since
+
+    place = {name: number for number, name in enumerate(order)}
+    lines = []
+    for fate in fates:
+        names = sorted(set(groups.loc[groups["class"] == fate, "group"].astype(str)))
+        if control not in names:
+            continue
+        made = int(tests.loc[tests["class"] == fate, "comparisons"].max()) if len(tests) else 0
+        for name in sorted((name for name in names if name != control), key=lambda name: place.get(name, len(place))):
+            here = sides_over(groups, tests, fate, name, control)
+            found = since(here)
+            direction = {1: "more", -1: "less", 0: ""}[found.side]
+            said = earliest_sentence(here, groups, fate, name, control)
+            lines.append((name, fate, control, found.time_h, direction, said, made, EARLIEST_FAMILY))
+    return pd.DataFrame(lines, columns=list(EARLIEST_COLUMNS))
 
 
 def _with_own_intervals(course: pd.DataFrame, groups: pd.DataFrame | None) -> pd.DataFrame:
-    """One replicate has no band over replicates; it gets the interval of its own cells, and ``interval`` says so."""
+    """Where the spread of replicates gives no interval, that of their own cells; ``interval`` says so."""
     course = course.assign(interval=np.where(course["low"].notna(), "replicates", ""))
     if groups is None or groups.empty:
         return course
@@ -115,13 +156,20 @@ def _with_own_intervals(course: pd.DataFrame, groups: pd.DataFrame | None) -> pd
         own[name] = own[name].astype(str)
     own["time_h"] = own["time_h"].astype(np.float64)
     joined = course[keys].merge(own.drop_duplicates(keys), on=keys, how="left")
-    single = (course["n"] == 1).to_numpy() & joined["low"].notna().to_numpy() & joined["high"].notna().to_numpy()
+    lacking = course["low"].isna().to_numpy() & joined["low"].notna().to_numpy() & joined["high"].notna().to_numpy()
     for name in ("low", "high"):
-        course[name] = np.where(single, joined[name].to_numpy(np.float64), course[name].to_numpy(np.float64))
-    course.loc[single, "interval"] = "cells of the one replicate"
+        course[name] = np.where(lacking, joined[name].to_numpy(np.float64), course[name].to_numpy(np.float64))
+    single = (course["n"] == 1).to_numpy()
+    course.loc[lacking & single, "interval"] = "cells of the one replicate"
+    course.loc[lacking & ~single, "interval"] = "cells of the replicates, which agree"
     return course
 
 
+def _dose_key(app: App, run: Run | str, samples: pd.DataFrame) -> Hashable:
+    return (table_mark(samples), repr(doses_of(app, run)))
+
+
+@kept(12, _dose_key)
 def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
     """A curve per fate, time point and series of doses.
 
@@ -133,6 +181,7 @@ def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
             (`Estimates.table`); of ``cells`` the sum and of ``light`` the worst is kept, where there are such columns.
     """
     from nscweb.evaluation.groups.dose_response import dose_curve
+    from nscweb.evaluation.groups.replicate_join import replicate_names
 
     doses, unit, sentence = doses_of(app, run)
     columns = ["series", "time_h", "class", "dose", "replicate", "ratio"]
@@ -146,8 +195,7 @@ def dose_response_of(app: App, run: Run | str, samples: pd.DataFrame) -> Doses:
     table = samples[samples["sample_id"].isin(list(doses))].copy()
     table["dose"] = [doses[str(name)] for name in table["sample_id"]]
     table = _with_shared_zero(table.assign(series=_series(table)))
-    named = table["replicate"].astype(str)
-    table["replicate"] = named.where(named != "", table["sample_id"].astype(str))
+    table["replicate"] = replicate_names(table)
     keys = ["series", "time_h", "class", "dose", "replicate"]
     told = {name: (name, how) for name, how in (("cells", "sum"), ("light", worst_light)) if name in table}
     grouped = table.groupby(keys, dropna=False, sort=True, observed=True)

@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.flags import count_flags
+from nscweb.core.flags import FLAGS
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
 from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
-from nscweb.services.predict.controls import filtered_cells
-from nscweb.services.predict.run_cells import run_cells
+from nscweb.services.kept import kept
+from nscweb.services.predict.run_cells import cells_key
+from nscweb.services.predict.run_sums import counted_sums, run_sums
 from nscweb.services.predict.runs import class_scheme, get_run, sheet_changed, study_of
 from nscweb.services.study.gates import gates_changed
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.ratios.cell_scores import CellScores
+    from nscweb.evaluation.ratios.sample_sums import SampleSums
     from nscweb.services.context import App
 
 GATES_CHANGED = (
@@ -69,21 +70,20 @@ def dashboard_data(app: App, run: Run | str, filters: Filters | None = None) -> 
     Raises:
         StoreError: there is no such run or its table is damaged.
     """
-    from nscweb.evaluation.ratios.counted import cell_ratios
+    from nscweb.evaluation.ratios.counted import counted_ratios
     from nscweb.services.predict.controls import control_names
 
     found = get_run(app, run)
     chosen = filters or Filters()
-    cells = run_cells(app, found)
     classes = class_scheme(found)
-    keep, counts = filtered_cells(app, found, chosen)
+    sums, counts = counted_sums(app, found, chosen)
     study = study_of(app, found)
-    wide = _wide_samples(cells, cell_ratios(cells, keep), classes, chosen)
+    wide = _wide_samples(run_sums(app, found), counted_ratios(sums), classes, chosen)
     return DashboardData(
         run=found,
         classes=classes,
         filters=chosen,
-        options=filter_options(cells),
+        options=options_of(app, found),
         cells=counts.cells,
         kept=counts.kept,
         dropped=dict(counts.dropped),
@@ -118,33 +118,36 @@ def warnings_of(app: App, run: Run | str, names: Collection[str] | None = None) 
     return tuple(sentences)
 
 
-def filter_options(cells: CellScores) -> FilterOptions:
-    """What the cells of a run can be filtered by."""
-    times = np.unique(cells.times_h[np.isfinite(cells.times_h)])
+@kept(16, cells_key)
+def options_of(app: App, run: Run | str) -> FilterOptions:
+    """What a run can be filtered by."""
+    sums = run_sums(app, run)
+    times = np.unique(sums.times_h[np.isfinite(sums.times_h)])
+    flagged = sums.flagged.sum(axis=0).tolist()
     return FilterOptions(
-        groups=tuple(sorted(set(cells.groups))),
+        groups=tuple(sorted(set(sums.groups))),
         times_h=tuple(float(hours) for hours in times),
-        replicates=tuple(sorted(set(cells.replicates))),
-        flag_counts=count_flags(cells.flags).carry,
+        replicates=tuple(sorted(set(sums.replicates))),
+        flag_counts={item.name: number for item, number in zip(FLAGS, flagged, strict=True)},
     )
 
 
-def _wide_samples(cells: CellScores, ratios: pd.DataFrame, classes: ClassScheme, chosen: Filters) -> pd.DataFrame:
+def _wide_samples(sums: SampleSums, ratios: pd.DataFrame, classes: ClassScheme, chosen: Filters) -> pd.DataFrame:
     """Every sample that the filters on group, time and replicate let through, also when no cell of it is left."""
     asked = [
         row
-        for row, (group, hours, replicate) in enumerate(zip(cells.groups, cells.times_h, cells.replicates, strict=True))
+        for row, (group, hours, replicate) in enumerate(zip(sums.groups, sums.times_h, sums.replicates, strict=True))
         if (not chosen.groups or group in chosen.groups)
         and (not chosen.times_h or hours in chosen.times_h)
         and (not chosen.replicates or replicate in chosen.replicates)
     ]
     wide = pd.DataFrame(
         {
-            "sample_id": pd.Series([cells.sample_ids[row] for row in asked], dtype=object),
-            "group": pd.Series([cells.groups[row] for row in asked], dtype=object),
-            "time_h": cells.times_h[asked],
-            "replicate": pd.Series([cells.replicates[row] for row in asked], dtype=object),
-            "cells_in": np.bincount(cells.sample, minlength=len(cells.sample_ids))[asked],
+            "sample_id": pd.Series([sums.sample_ids[row] for row in asked], dtype=object),
+            "group": pd.Series([sums.groups[row] for row in asked], dtype=object),
+            "time_h": sums.times_h[asked],
+            "replicate": pd.Series([sums.replicates[row] for row in asked], dtype=object),
+            "cells_in": sums.cells[asked],
         }
     )
     counted = ratios.drop_duplicates("sample_id").set_index("sample_id")["cells"]

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.core.rules import FEWEST_CELLS
+
 if TYPE_CHECKING:
     from nscweb.services.compare.result import Comparison
     from nscweb.words.headline import Answer, Facts
@@ -87,9 +89,7 @@ def _red(samples: pd.DataFrame, lights: dict[str, str]) -> dict[str, tuple[int, 
 
 def _small(found: Comparison, fate: str, time_h: float) -> dict[str, tuple[int, int]]:
     """Replicates of too few cells in each group that has some, and all of its replicates with a ratio."""
-    from nscweb.words.rows import TOO_FEW_CELLS
-
     rows = found.replicate_rows
     rows = rows[_at(rows, time_h) & ((rows["class"] == fate) & rows["recovered"]).to_numpy(bool)]
-    few = (rows["cells"] < TOO_FEW_CELLS).groupby(rows["group"].astype(str)).agg(["sum", "size"])
+    few = (rows["cells"] < FEWEST_CELLS).groupby(rows["group"].astype(str)).agg(["sum", "size"])
     return {str(row[0]): (int(row[1]), int(row[2])) for row in few.itertuples() if row[1]}

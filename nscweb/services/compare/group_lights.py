@@ -63,11 +63,6 @@ def with_light(frame: pd.DataFrame, found: Comparison) -> pd.DataFrame:
     return frame.assign(light=pd.Series(lights, index=frame.index, dtype=object))
 
 
-def with_replicates(table: pd.DataFrame) -> pd.DataFrame:
-    """Samples with the replicate that they count as: a sample without one stands for itself."""
-    return table.assign(replicate=table["replicate"].where(table["replicate"] != "", table["sample_id"]))
-
-
 def with_lights(table: pd.DataFrame, samples: pd.DataFrame, lights: dict[str, str], keys: list[str]) -> pd.DataFrame:
     """`table` with ``light``, ``lights`` and ``why`` of the samples behind each row."""
     from nscweb.words.marks import counted_lights

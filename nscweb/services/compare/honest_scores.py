@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from nscweb.core.card import CardEntry
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused, ModelNotFound
 from nscweb.core.run_record import Run
 from nscweb.services.compare.honest_scores_words import coverage_sentence
+from nscweb.services.kept import kept
 from nscweb.services.predict.controls import control_names, controls_sentence, held_out_from_controls
+from nscweb.services.predict.run_cells import cells_key
 from nscweb.services.predict.runs import class_scheme, get_run, prediction_table
 
 if TYPE_CHECKING:
@@ -32,11 +32,6 @@ NO_HELD_OUT = (
     "This model came without the scores of its held-out cells, so nothing can be said about how honest its scores are.",
     "Make them with: nscweb models audit NAME, or train the model again; or choose control samples of known class.",
 )
-
-# Reading takes a tenth of a second, and what is made from the cells is kept by them.
-_MOST_KEPT = 4
-_kept: dict[str, HeldOut] = {}
-_lock = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,27 +82,28 @@ def reliability_of_run(app: App, run: Run | str) -> list[Reliability]:
     return [] if held is None else list(_reliabilities(held))
 
 
+# Reading takes a tenth of a second, and what is made from the cells is kept by them.
+@kept(4, lambda entry: f"{entry.folder}|{entry.card.held_out.get('sha256')}|{entry.card.name}")
 def held_out_of_model(entry: CardEntry) -> HeldOut | None:
-    """The held-out cells of a model, kept in memory for the next click.
+    """The held-out cells of a model; None for a model that came without.
 
     Raises:
         ModelError: the file is damaged.
     """
     from nscweb.inference.held_out_file import read_held_out
 
-    if not entry.card.held_out:
-        return None
-    key = f"{entry.folder}|{entry.card.held_out.get('sha256')}|{entry.card.name}"
-    with _lock:
-        if key in _kept:
-            return _kept[key]
-    held = read_held_out(entry)
-    with _lock:
-        while len(_kept) >= _MOST_KEPT:
-            _kept.pop(next(iter(_kept)))
-        if held is not None:
-            _kept[key] = held
-    return held
+    return read_held_out(entry) if entry.card.held_out else None
+
+
+@kept(16)
+def mark_of(held: HeldOut) -> str:
+    """A short text that differs when cells of known class do."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for values in (held.scores, held.labels, held.samples, held.times):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def known_cells(app: App, run: Run | str) -> HeldOut | None:
@@ -131,6 +127,12 @@ def known_cells(app: App, run: Run | str) -> HeldOut | None:
     return held if held is not None and held.classes == found.class_names else None
 
 
+def _sets_key(app: App, run: Run | str, filters: Filters | None = None, alpha: float = DEFAULT_ALPHA) -> Hashable:
+    held = known_cells(app, run)
+    return (cells_key(app, run), "" if held is None else mark_of(held), filters, alpha)
+
+
+@kept(16, _sets_key)
 def sets_of(app: App, run: Run | str, filters: Filters | None = None, alpha: float = DEFAULT_ALPHA) -> RunSets:
     """Sets of classes of all cells of a run that pass the filters, counted per sample and per group.
 
@@ -225,38 +227,35 @@ def _by_group(table: pd.DataFrame) -> pd.DataFrame:
 
     Samples of one replicate are joined by their cells; a sample without a replicate name stands for itself.
     """
-    from nscweb.evaluation.scores.intervals import t_quantile
+    from nscweb.evaluation.groups.means import mean_interval
+    from nscweb.evaluation.groups.replicate_join import replicate_names
 
     keys = ["group", "time_h", "set"]
-    own = table["replicate"].where(table["replicate"] != "", table["sample_id"])
-    joined = table.assign(replicate=own).groupby([*keys, "replicate"], sort=False, dropna=False)
+    joined = table.assign(replicate=replicate_names(table)).groupby([*keys, "replicate"], sort=False, dropna=False)
     each = joined.agg(cells=("cells", "sum"), count=("count", "sum")).reset_index()
     each["share"] = each["count"] / each["cells"]
-    rows = each.groupby(keys, sort=False, dropna=False).agg(
-        replicates=("share", "size"), cells=("cells", "sum"), share=("share", "mean"), sd=("share", "std")
-    )
-    many = rows["replicates"].to_numpy(np.float64)
-    with np.errstate(invalid="ignore"):
-        half: NDArray[np.float64] = t_quantile(many - 1) * rows.pop("sd").to_numpy(np.float64) / np.sqrt(many)
-    low, high = rows["share"] - half, rows["share"] + half
-    return rows.assign(low=low.clip(0, 1), high=high.clip(0, 1)).reset_index()
+    parts = each.groupby(keys, sort=False, dropna=False)
+    rows = parts.agg(replicates=("share", "size"), cells=("cells", "sum"), share=("share", "mean"))
+    figures = [mean_interval(part.to_numpy(np.float64)[:, None])[0] for _, part in parts["share"]]
+    ends = np.array(figures, np.float64).reshape(-1, 5)[:, 3:]
+    return rows.assign(low=ends[:, 0], high=ends[:, 1]).reset_index()
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def _reliabilities(held: HeldOut) -> tuple[Reliability, ...]:
     from nscweb.evaluation.scores.reliability import reliabilities
 
     return tuple(reliabilities(held, rounds=500))
 
 
-@lru_cache(maxsize=16)
+@kept(16)
 def _limits(held: HeldOut, alpha: float) -> Thresholds:
     from nscweb.evaluation.scores.conformal import thresholds
 
     return thresholds(held, alpha)
 
 
-@lru_cache(maxsize=16)
+@kept(16)
 def _coverage(held: HeldOut, alpha: float) -> Coverage | None:
     from nscweb.evaluation.scores.conformal import checked_coverage
 

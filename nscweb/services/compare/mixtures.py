@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.core.streams import stream
 
 if TYPE_CHECKING:
     from nscweb.evaluation.ratios.cell_scores import CellScores
@@ -115,9 +116,10 @@ def run_mixtures(
             f"Possible are {', '.join(f'{hours:g} h' for hours in there) or 'all time points together'}.",
         )
     times: tuple[float | None, ...] = (time_h,) if time_h is not None else there or (None,)
-    generator = np.random.default_rng([seed, 11])
     truth = (
-        generator.dirichlet(np.ones(len(held.classes)), mixtures) if wanted is None else np.tile(wanted, (mixtures, 1))
+        stream(seed, "shares of mixtures").dirichlet(np.ones(len(held.classes)), mixtures)
+        if wanted is None
+        else np.tile(wanted, (mixtures, 1))
     )
     hours = [times[index % len(times)] for index in range(mixtures)]
     found = []
@@ -127,7 +129,7 @@ def run_mixtures(
         progress(half, halves, "Mixing held-out cells")
         apart = sample_parts(held, 2, seed + half // 2) == half % 2
         rows = np.arange(half, mixtures, halves)
-        drawn = _mix(held.take(apart), truth[rows], [hours[row] for row in rows], cells, generator)
+        drawn = _mix(held.take(apart), truth[rows], [hours[row] for row in rows], cells, seed, rows)
         known = held.take(~apart)
         table = estimate(drawn, known, method=method, rounds=rounds, seed=seed + half, together=False).table
         found.append(_compared(table, truth, rows))
@@ -181,13 +183,23 @@ def _shares(classes: tuple[str, ...], ratio: Mapping[str, float]) -> NDArray[np.
 
 
 def _mix(
-    held: HeldOut, truth: NDArray[np.float64], hours: Sequence[float | None], cells: int, generator: np.random.Generator
+    held: HeldOut,
+    truth: NDArray[np.float64],
+    hours: Sequence[float | None],
+    cells: int,
+    seed: int,
+    places: NDArray[np.int64],
 ) -> CellScores:
-    """Mixtures as if they were the samples of a run; the cells of each class are drawn by the true ratio."""
+    """Mixtures as if they were the samples of a run; the cells of each class are drawn by the true ratio.
+
+    Args:
+        places: number of each mixture among all that are asked for: each has its own random stream.
+    """
     from nscweb.evaluation.ratios.cell_scores import CellScores
 
     rows, sample = [], []
     for number, (share, time) in enumerate(zip(truth, hours, strict=True)):
+        generator = stream(seed, "mixture", places[number])
         counts = generator.multinomial(cells, share)
         for label, count in enumerate(counts.tolist()):
             rows.append(_cells_of(held, label, time, count, generator))

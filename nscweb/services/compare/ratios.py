@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import replace
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nscweb.core.errors import ModelError
 from nscweb.core.run_record import Run
-from nscweb.services.compare.honest_scores import known_cells
-from nscweb.services.predict.controls import filtered_cells
-from nscweb.services.predict.run_cells import cells_key, run_cells
+from nscweb.services.compare.honest_scores import known_cells, mark_of
+from nscweb.services.kept import kept
+from nscweb.services.predict.run_cells import cells_key
+from nscweb.services.predict.run_sums import counted_sums
 from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from nscweb.evaluation.ratios.estimates import Estimates
     from nscweb.evaluation.scores.held_out import HeldOut
     from nscweb.services.context import App
-
-_KEPT = 16
-_kept: OrderedDict[tuple[object, ...], Estimates] = OrderedDict()
-_lock = Lock()
 
 
 def held_out_of(app: App, run: Run | str) -> HeldOut | None:
@@ -85,26 +81,12 @@ def estimates_of(app: App, run: Run | str, filters: Filters | None = None, metho
         WrongUse: `method` is not one of `nscweb.evaluation.ratios.estimates.METHODS`.
     """
     from nscweb.evaluation.ratios.cell_filters import Filters
-    from nscweb.evaluation.ratios.corrected import estimate
 
     found = get_run(app, run)
     chosen = filters or Filters()
     known = held_out_of(app, found)
     used = chosen if method == "naive" or known is None else replace(chosen, min_confidence=0.0)
-    # The held-out cells are kept in memory by their own service; a new object stands for new content.
-    key = (cells_key(app, found), used, method, None if known is None else _mark(known))
-    with _lock:
-        made = _kept.get(key)
-        if made is not None:
-            _kept.move_to_end(key)
-    if made is None:
-        keep, _ = filtered_cells(app, found, used)
-        cells = run_cells(app, found)
-        made = estimate(cells if bool(keep.all()) else cells.take(np.flatnonzero(keep)), known, method)
-        with _lock:
-            _kept[key] = made
-            while len(_kept) > _KEPT:
-                _kept.popitem(last=False)
+    made = _estimated(app, found, used, method, known)
     if chosen.min_confidence > 0 and made.method != "naive":
         ignored = (
             f"The filter by confidence ({100 * chosen.min_confidence:.0f} %) is not used for corrected ratios: unsure "
@@ -112,6 +94,18 @@ def estimates_of(app: App, run: Run | str, filters: Filters | None = None, metho
         )
         return replace(made, sentence=f"{made.sentence} {ignored}")
     return made
+
+
+def _key(app: App, run: Run, used: Filters, method: str, known: HeldOut | None) -> Hashable:
+    return (cells_key(app, run), used, method, None if known is None else mark_of(known))
+
+
+@kept(16, _key)
+def _estimated(app: App, run: Run, used: Filters, method: str, known: HeldOut | None) -> Estimates:
+    from nscweb.evaluation.ratios.corrected import estimate
+
+    sums, _ = counted_sums(app, run, used, method == "em")
+    return estimate(sums, known, method)
 
 
 def group_estimates_of(app: App, run: Run | str, filters: Filters | None = None, method: str = "pacc") -> pd.DataFrame:
@@ -124,14 +118,4 @@ def group_estimates_of(app: App, run: Run | str, filters: Filters | None = None,
 def known_version(app: App, run: Run | str) -> str:
     """Changes with the cells of known class, which change every corrected ratio; "" where there are none."""
     known = held_out_of(app, run)
-    return "" if known is None else _mark(known)
-
-
-def _mark(known: HeldOut) -> str:
-    """A short text that differs when the cells of known class do."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    for values in (known.scores, known.labels, known.samples, known.times):
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
+    return "" if known is None else mark_of(known)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from threading import Lock
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,56 +10,43 @@ import pandas as pd
 
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
-from nscweb.services.predict.controls import filtered_cells
-from nscweb.services.predict.run_cells import cells_key, run_cells
+from nscweb.evaluation.ratios.sample_sums import SPREAD_BINS
+from nscweb.services.kept import kept
+from nscweb.services.predict.run_cells import cells_key
+from nscweb.services.predict.run_sums import counted_sums
 from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-BINS = 20
 SCORE_COLUMNS = ("group", "time_h", "class", "low", "high", "cells")
-_KEPT = 12
-_kept: OrderedDict[tuple[object, ...], pd.DataFrame] = OrderedDict()
-_lock = Lock()
 
 
+def _key(app: App, run: Run | str, filters: Filters | None = None) -> Hashable:
+    return (cells_key(app, run), filters or Filters())
+
+
+@kept(12, _key)
 def score_bins(app: App, run: Run | str, filters: Filters | None = None) -> pd.DataFrame:
     """Cells per bin of their score: columns `SCORE_COLUMNS`, for every group, time point and class."""
     found, chosen = get_run(app, run), filters or Filters()
-    key = (cells_key(app, found), chosen)
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    made = _count(app, found, chosen)
-    with _lock:
-        _kept[key] = made
-        while len(_kept) > _KEPT:
-            _kept.popitem(last=False)
-    return made
-
-
-def _count(app: App, run: Run, filters: Filters) -> pd.DataFrame:
-    cells = run_cells(app, run)
-    keep, _ = filtered_cells(app, run, filters)
-    keys = list(zip(cells.groups, np.nan_to_num(cells.times_h, nan=-1.0).tolist(), strict=True))
+    sums, _ = counted_sums(app, found, chosen)
+    keys = list(zip(sums.groups, np.nan_to_num(sums.times_h, nan=-1.0).tolist(), strict=True))
     names = sorted(set(keys))
-    place = np.array([names.index(key) for key in keys], np.int64)[cells.sample[keep]]
-    edges = np.linspace(0, 1, BINS + 1)
+    counted = np.zeros((len(names), *sums.spread.shape[1:]), np.int64)
+    np.add.at(counted, [names.index(key) for key in keys], sums.spread)
+    edges = np.linspace(0, 1, SPREAD_BINS + 1)
     parts = []
-    for number, fate in enumerate(cells.classes):
-        score = np.minimum((cells.scores[keep, number] * BINS).astype(np.int64), BINS - 1)
-        counted = np.bincount(place * BINS + score, minlength=len(names) * BINS).reshape(-1, BINS)
+    for number, fate in enumerate(sums.classes):
         parts.append(
             pd.DataFrame(
                 {
-                    "group": np.repeat(np.array([group for group, _ in names], object), BINS),
-                    "time_h": np.repeat([np.nan if hours < 0 else hours for _, hours in names], BINS),
+                    "group": np.repeat(np.array([group for group, _ in names], object), SPREAD_BINS),
+                    "time_h": np.repeat([np.nan if hours < 0 else hours for _, hours in names], SPREAD_BINS),
                     "class": fate,
                     "low": np.tile(edges[:-1], len(names)),
                     "high": np.tile(edges[1:], len(names)),
-                    "cells": counted.ravel(),
+                    "cells": counted[:, number].ravel(),
                 }
             )
         )

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.errors import StoreError, WrongUse
+from nscweb.core.plain import REFUSE_UNKNOWN, from_plain, to_plain
+from nscweb.core.rules import FEWEST_REPLICATES, spelled
 from nscweb.services.file_lock import file_lock
 from nscweb.store.files import atomic_write
 
@@ -70,6 +72,7 @@ class Count:
         source: where the number is from, e.g. "Zhu et al. 2021, Fig 3b".
     """
 
+    __pydantic_config__ = REFUSE_UNKNOWN
     group: str
     time_h: float
     fate: str
@@ -92,7 +95,7 @@ def counts_of(app: App, study: str) -> tuple[Count, ...]:
         return ()
     try:
         kept = json.loads(path.read_text("utf-8"))
-        return tuple(_checked(Count(**item)) for item in kept["counts"])
+        return tuple(map(_checked, from_plain(tuple[Count, ...], kept["counts"], _FILE)))
     except (OSError, ValueError, TypeError, KeyError, WrongUse) as error:
         raise StoreError(
             f"The counts of the study {study} cannot be read.", f"Enter them again; the file is {_FILE}."
@@ -120,7 +123,7 @@ def set_counts(app: App, study: str, counts: Iterable[Count]) -> tuple[Count, ..
         seen.add(key)
     folder = app.folder.study_dir(app.catalogue.study(study).study_id)
     with file_lock(folder / "counts.lock", while_waiting=lambda: None), atomic_write(folder / _FILE) as stream:
-        text = json.dumps({"version": 1, "counts": [asdict(item) for item in chosen]}, ensure_ascii=False)
+        text = json.dumps({"version": 1, "counts": to_plain(chosen)}, ensure_ascii=False)
         stream.write(text.encode("utf-8"))
     return chosen
 
@@ -200,13 +203,14 @@ def compare_with_counts(
         cut at 0 and 1, ``counted_low`` to ``counted_high`` Wilson's interval of the count, only where cells were
         counted: fields and cultures tell how many, not how they differed.
     """
-    from scipy.stats import t, ttest_1samp
+    from scipy.stats import ttest_1samp
 
-    from nscweb.evaluation.groups.replicate_rows import FEWEST, all_the_same, checked_rows, same_words, values_of
-    from nscweb.evaluation.groups.shared_error import combined
+    from nscweb.evaluation.groups.means import mean_interval
+    from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows, same_words, values_of
+    from nscweb.evaluation.groups.shared_error import tail
     from nscweb.evaluation.groups.spread import adjusted
     from nscweb.evaluation.ratios.published_counts import SOURCE
-    from nscweb.evaluation.scores.intervals import t_interval, wilson
+    from nscweb.evaluation.scores.intervals import wilson
 
     table = checked_rows(rows)
     hours, groups, classes = (table[name].to_numpy() for name in ("time_h", "group", "class"))
@@ -215,26 +219,23 @@ def compare_with_counts(
         here = np.isclose(hours, item.time_h) & (groups == item.group) & (classes == item.fate)
         values = values_of(table[here])
         n, share, p = len(values), item.percent / 100, float("nan")
-        mean, low, high = t_interval(values)
         common = shared.variance_of(item.time_h, item.fate, item.group) if shared else 0.0
+        mean, _, error, low, high = mean_interval(values[:, None], common)[0].tolist()
         note = ""
         if n == 0:
             note = "Nothing was predicted for this group, time and fate."
-        elif n < FEWEST:
-            note = f"No p value: it needs three replicates, there {'is' if n == 1 else 'are'} {n}."
-            low, high = max(0.0, low) if n > 1 else low, min(1.0, high) if n > 1 else high
+        elif n < FEWEST_REPLICATES:
+            note = (
+                f"No p value: it needs {spelled(FEWEST_REPLICATES)} replicates, there {'is' if n == 1 else 'are'} {n}."
+            )
         elif all_the_same(values):
             note = f"No p value. {same_words('this group', values)}"
-            low = high = float("nan")
         else:
             p = float(ttest_1samp(values, share).pvalue)
-            error, free = combined(float(values.var(ddof=1)) / n, n - 1, common)
             # Never more certain than by the replicates alone.
-            p = max(p, float(2 * t.sf(abs(mean - share) / error, free)), 1e-300)
+            p = max(p, 2 * float(tail(abs(mean - share), error**2, n - 1, common)), 1e-300)
             if simulated and item.source == SOURCE:
                 p, note = float("nan"), f"No p value. {CIRCULAR}"
-            half = max(float(t.ppf(0.975, free)) * float(error), high - mean)
-            low, high = max(0.0, mean - half), min(1.0, mean + half)
         counted_low = counted_high = float("nan")
         if item.n and item.unit == "cells":
             counted_low, counted_high = wilson(share * item.n, float(item.n))

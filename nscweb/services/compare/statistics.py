@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import ALPHA, DIFFERENCE, MARGIN
 from nscweb.core.run_record import Run
+from nscweb.services.kept import kept, table_mark
 from nscweb.services.predict.runs import get_run, study_of
 
 if TYPE_CHECKING:
@@ -38,8 +41,8 @@ class TestSettings:
     control: str | None = None
     adjust: str = "holm"
     pairs: bool = False
-    margin: float = 0.05
-    difference: float = 0.10
+    margin: float = MARGIN
+    difference: float = DIFFERENCE
     classes: tuple[str, ...] = ()
     times_h: tuple[float, ...] = ()
 
@@ -93,6 +96,20 @@ def default_control(app: App, run: Run | str) -> str | None:
     return marked.pop() if len(marked) == 1 else None
 
 
+def _key(
+    app: App,
+    run: Run | str,
+    rows: pd.DataFrame,
+    settings: TestSettings,
+    shared: SharedError | None = None,
+    hidden: pd.DataFrame | None = None,
+) -> Hashable:
+    """With the control of the sample sheet where none was chosen."""
+    control = default_control(app, run) if settings.control is None and not settings.pairs else None
+    return (table_mark(rows), settings, control, shared, table_mark(hidden))
+
+
+@kept(24, _key)
 def statistics_of(
     app: App,
     run: Run | str,
@@ -249,7 +266,7 @@ def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int) -> pd.D
     from nscweb.evaluation.groups.replicate_rows import checked_rows, panels
 
     lines = []
-    level = 0.05 / max(1, comparisons)
+    level = ALPHA / max(1, comparisons)
     for hours, name, groups in panels(checked_rows(rows)):
         # Where one group is all there is, there is no difference that more replicates could show.
         if sum(len(values) > 0 for values in groups.values()) < 2:

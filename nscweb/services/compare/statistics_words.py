@@ -7,6 +7,8 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from nscweb.core.rules import ALPHA, per_cent, spelled
+
 
 def tested_sentences(
     rows: pd.DataFrame, shown: Collection[str], tests: pd.DataFrame, control: str | None, adjust: str, corrected: bool
@@ -33,9 +35,10 @@ def tested_sentences(
         f"p values are adjusted together for {made} comparisons "
         f"({groups} groups, time points: {times}, fates: {classes}) by {ADJUSTMENTS[adjust]}: "
         + (
-            "below 0.05, the chance of even one false difference among all of them is at most 5 %."
+            f"below {ALPHA:g}, the chance of even one false difference among all of them is at most {per_cent(ALPHA)}."
             if adjust == "holm"
-            else "below 0.05, at most one in twenty of the differences found is expected to be false."
+            else f"below {ALPHA:g}, at most one in {spelled(round(1 / ALPHA))} of the differences found is expected "
+            "to be false."
         )
     )
     said = [

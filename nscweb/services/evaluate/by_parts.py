@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.card import Metric
+from nscweb.core.columns import label
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.scores.curve_bands import MACRO, CurveBands, bands_table, curve_bands
 from nscweb.services.evaluate.counts_and_curves import Matrix, as_tuple
 from nscweb.services.evaluate.evaluate import Evaluation
+from nscweb.services.kept import kept
+from nscweb.services.predict.run_cells import run_key
 from nscweb.services.predict.runs import study_of
 
 if TYPE_CHECKING:
@@ -82,6 +87,12 @@ class PartEvaluation:
         return None
 
 
+def result_key(app: App, result: Evaluation, *asked: Hashable, **named: Hashable) -> Hashable:
+    """Key of what is made from an evaluation: itself, without keeping its table of cells in memory, and the sheet."""
+    return (ref(result), run_key(app, result.run), asked, tuple(sorted(named.items())))
+
+
+@kept(8, result_key)
 def splits_of(app: App, result: Evaluation) -> dict[str, tuple[str, ...]]:
     """What the evaluated cells can be split by -> names of the parts, where there are two or more."""
     study = study_of(app, result.run)
@@ -90,6 +101,7 @@ def splits_of(app: App, result: Evaluation) -> dict[str, tuple[str, ...]]:
     return {by: names for by, names in found.items() if len(names) > 1}
 
 
+@kept(12, result_key)
 def split_evaluation(app: App, result: Evaluation, by: str, *, seed: int = 0) -> tuple[PartEvaluation, ...]:
     """Figures of every part.
 
@@ -138,6 +150,7 @@ def part_names(app: App, result: Evaluation, by: str) -> NDArray[np.object_]:
     return _names(result.table, by, study_of(app, result.run))
 
 
+@kept(24, result_key)
 def bands_of(app: App, result: Evaluation, by: str = "", part: str = "", *, seed: int = 0) -> CurveBands:
     """ROC and precision-recall curves with bands, of all evaluated cells or of one part."""
     names = part_names(app, result, by) if by else None
@@ -190,14 +203,14 @@ def wide_table(parts: tuple[PartEvaluation, ...], classes: tuple[str, ...]) -> p
             if not held:
                 continue
             row: dict[str, object] = {
-                "Part": part.name,
-                "Class": name or "all classes",
-                "Cells": part.cells if not name else held[-1].cells,
-                "Samples": max(item.samples for item in held),
+                label("part"): part.name,
+                label("class"): name or "all classes",
+                label("cells"): part.cells if not name else held[-1].cells,
+                label("samples"): max(item.samples for item in held),
             }
             recall = part.metric("recall", name)
             if name:
-                row["Cells"] = recall.cells if recall else 0
+                row[label("cells")] = recall.cells if recall else 0
             for figure in _FIGURES:
                 found = part.metric(figure, name)
                 row[figure] = f"{found.value:.3f} [{found.low:.3f}–{found.high:.3f}]" if found else ""

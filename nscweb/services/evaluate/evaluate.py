@@ -25,6 +25,8 @@ from nscweb.services.evaluate.counts_and_curves import (
     shortcuts,
     training_overlap,
 )
+from nscweb.services.kept import kept
+from nscweb.services.predict.run_cells import run_key
 from nscweb.services.predict.runs import class_scheme, get_run, prediction_table
 from nscweb.services.study.gates import gates_of_run
 
@@ -48,7 +50,7 @@ class TimeEvaluation:
     confusion: Matrix
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """Figures of a run against the true classes of its samples.
 
@@ -103,6 +105,7 @@ class Evaluation:
         return None
 
 
+@kept(4, run_key)
 def evaluate_run(
     app: App,
     run: Run | str,

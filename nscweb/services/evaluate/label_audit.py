@@ -24,6 +24,7 @@ from nscweb.services.cells.explain import run_channels
 from nscweb.services.evaluate.evaluate import evaluated_rows
 from nscweb.services.evaluate.label_audit_words import WEAK, agreement_of, audit_sentences
 from nscweb.services.file_lock import file_lock
+from nscweb.services.kept import kept
 from nscweb.services.predict.runs import class_scheme, get_run, model_of_run, prediction_table, study_of, table_version
 from nscweb.services.study.pixels import images_of
 from nscweb.store.files import atomic_write
@@ -226,6 +227,7 @@ def run_label_audit(
     return _result(found, kept, info)
 
 
+@kept(4, lambda app, run: (app.settings.data_dir, audit_version(app, get_run(app, run))))
 def read_label_audit(app: App, run: Run | str) -> AuditResult | None:
     """The kept audit of a run; None when there is none, or when labels were changed after it."""
     found = get_run(app, run)
@@ -278,9 +280,6 @@ def audit_table(found: AuditResult, decided: dict[str, dict[str, Any]]) -> pd.Da
         decision=[WORDS.get(str(item.get("decision", "")), "") for item in said],
         decided_label=[str(item.get("label", "")) for item in said],
         decided_utc=[str(item.get("decided_utc", "")) for item in said],
-        run=found.run.run_id,
-        model=f"{found.run.provenance.model} {found.run.provenance.model_version}",
-        cells_are="simulated" if found.run.provenance.simulated_cells else "measured",
     )
 
 

@@ -13,16 +13,19 @@ import pandas as pd
 
 from nscweb.core.card import Metric
 from nscweb.core.findings import FindingLog
+from nscweb.core.plain import to_plain
 from nscweb.core.timepoint import TimePoint
+from nscweb.files.outgoing import columns_table, outgoing
 from nscweb.services.evaluate.by_parts import CurveBands, PartEvaluation, bands_table, parts_table
 from nscweb.services.evaluate.counts_and_curves import Matrix
 from nscweb.services.evaluate.evaluate import Evaluation
-from nscweb.services.report.export import figure_csv
+from nscweb.services.report.export import DICTIONARY, made_by
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _BROWSERS = ("chromium", "google-chrome", "chromium-browser", "chrome")
+PR_TABLE = "Precision and recall"
 _OVERALL = ("accuracy", "macro_f1")
 _PER_CLASS = ("precision", "recall", "f1", "auc")
 
@@ -81,7 +84,8 @@ def write_evaluation(
     parts: Mapping[str, tuple[PartEvaluation, ...]] | None = None,
     bands: CurveBands | None = None,
 ) -> dict[str, Path]:
-    """Write ``metrics.json``, ``figures.html`` and the data of the figures as CSV; returns file name -> path.
+    """Write ``metrics.json``, ``figures.html``, the data of the figures as CSV, what their columns mean and what made
+    them; returns file name -> path.
 
     Args:
         svg: also one SVG per figure, drawn by Chrome or Chromium; a finding in `log` when there is none.
@@ -89,15 +93,14 @@ def write_evaluation(
         bands: of the curves; ``curve_bands.csv``, and drawn in the figures.
     """
     from nscweb.files.figure_files import draw, figure_page
+    from nscweb.files.plain_tables import csv_bytes
     from nscweb.store.files import atomic_write
 
     out_dir.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(metrics_dict(result), indent=2, ensure_ascii=False, allow_nan=False)
-    contents = {"metrics.json": text.encode("utf-8"), **_data(result)}
-    for by, found in (parts or {}).items():
-        contents[f"metrics_by_{by}.csv"] = figure_csv(parts_table(found).assign(gates=result.gates))
-    if bands is not None:
-        contents["curve_bands.csv"] = figure_csv(bands_table(bands).assign(gates=result.gates_brief))
+    contents = {"metrics.json": _json(metrics_dict(result)), "provenance.json": _json(provenance(result))}
+    tables = evaluation_tables(result, parts, bands)
+    contents |= {name: csv_bytes(table) for name, table in tables.items()}
+    contents[DICTIONARY] = csv_bytes(columns_table({name: list(table.columns) for name, table in tables.items()}))
     drawn = figures(result, bands)
     made = result.run.provenance
     title = f"Evaluation of {made.model} {made.model_version} on {made.study}"
@@ -149,9 +152,9 @@ def figures(result: Evaluation, bands: CurveBands | None = None) -> dict[str, Fi
 
 
 def confusion_table(matrix: Matrix, names: tuple[str, ...]) -> pd.DataFrame:
-    """Counts with true classes as rows."""
+    """Counts with true classes as rows, a column for each class that cells are called."""
     rows = [[name, *row] for name, row in zip(names, matrix, strict=True)]
-    return pd.DataFrame(rows, columns=["true class", *names])
+    return pd.DataFrame(rows, columns=["true_class", *(f"predicted_as_{name}" for name in names)])
 
 
 def metrics_table(result: Evaluation) -> pd.DataFrame:
@@ -166,20 +169,45 @@ def _timed(metrics: tuple[Metric, ...], time_h: float | None) -> list[Metric]:
     return [replace(item, time_h=time_h) for item in metrics]
 
 
-def _data(result: Evaluation) -> dict[str, bytes]:
-    curves = {
-        "roc.csv": [frame.assign(**{"class": name}) for name, frame in result.roc.items()],
-        "precision_recall.csv": [frame.assign(**{"class": name}) for name, frame in result.pr.items()],
+def evaluation_tables(
+    result: Evaluation, parts: Mapping[str, tuple[PartEvaluation, ...]] | None = None, bands: CurveBands | None = None
+) -> dict[str, pd.DataFrame]:
+    """File -> table as it goes out; arguments as in `write_evaluation`."""
+    from nscweb.figures.confusion_and_curves import curves_data
+
+    made = made_by(result.run)
+    tables = {
+        "metrics.csv": outgoing(metrics_table(result), "Metrics", made),
+        "confusion.csv": outgoing(confusion_table(result.confusion, result.classes.names), "Confusion", made),
     }
+    for file, name, curves in (("roc.csv", "ROC", result.roc), ("precision_recall.csv", PR_TABLE, result.pr)):
+        if curves:
+            tables[file] = outgoing(curves_data(curves), name, made)
+    for by, found in (parts or {}).items():
+        tables[f"metrics_by_{by}.csv"] = outgoing(parts_table(found), "Metrics", made)
+    if bands is not None:
+        tables["curve_bands.csv"] = outgoing(bands_table(bands), "Curve bands", made)
+    return tables
+
+
+def provenance(result: Evaluation) -> dict[str, Any]:
+    """What made the figures and stands in no table: hashes, versions, gates, what was left out."""
     return {
-        "metrics.csv": figure_csv(metrics_table(result).assign(gates=result.gates)),
-        "confusion.csv": figure_csv(confusion_table(result.confusion, result.classes.names).assign(gates=result.gates)),
-        **{
-            name: figure_csv(pd.concat(frames).assign(gates=result.gates_brief))
-            for name, frames in curves.items()
-            if frames
-        },
+        "format": "nscweb evaluation 1",
+        "run": result.run.run_id,
+        **to_plain(result.run.provenance),
+        "created_utc": result.run.created_utc,
+        "classes": list(result.classes.names),
+        "gates": result.gates,
+        "left_out": dict(result.left_out),
+        "mark": result.mark,
+        "interval": next((item.interval for item in result.metrics if item.interval), ""),
+        "warnings": list(result.warnings),
     }
+
+
+def _json(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
 def _figures(metrics: tuple[Metric, ...], result: Evaluation) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nscweb.evaluation.scores.thresholds import SortingCurve, sorting_curve, sorting_sentence
-from nscweb.services.evaluate.by_parts import judged_cells, part_names
+from nscweb.services.evaluate.by_parts import judged_cells, part_names, result_key
 from nscweb.services.evaluate.evaluate import Evaluation
+from nscweb.services.kept import kept
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -25,6 +26,7 @@ def sortable(app: App, result: Evaluation, by: str = "", part: str = "") -> tupl
     return tuple(name for name in result.classes.names if name in held) if len(held) > 1 else ()
 
 
+@kept(24, result_key)
 def sorting_of(
     app: App,
     result: Evaluation,

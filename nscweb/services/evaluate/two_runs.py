@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,10 +14,14 @@ import pandas as pd
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.run_record import Run
+from nscweb.files.outgoing import MadeBy, columns_table, outgoing
 from nscweb.services.cells.cells import GalleryCell, gallery_cells
 from nscweb.services.evaluate.counts_and_curves import training_overlap
 from nscweb.services.evaluate.evaluate import evaluated_rows
+from nscweb.services.kept import kept
+from nscweb.services.predict.run_cells import run_key
 from nscweb.services.predict.runs import class_scheme, get_run, list_runs, prediction_table
+from nscweb.services.report.export import made_by
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -70,6 +75,11 @@ def others_of(app: App, run: Run) -> list[Run]:
     return [other for other in runs if set(other.class_names) == wanted]
 
 
+def _key(app: App, first: Run | str, second: Run | str, *, seed: int = 0) -> Hashable:
+    return (run_key(app, first), run_key(app, second), seed)
+
+
+@kept(6, _key)
 def compare_models(app: App, first: Run | str, second: Run | str, *, seed: int = 0) -> ModelComparison:
     """Compare two runs of a study on the cells of known class that both predicted.
 
@@ -161,13 +171,28 @@ def disagreement_page(
     return list(zip(cells, records, strict=True)), len(rows)
 
 
-def named_columns(table: pd.DataFrame, found: ModelComparison) -> pd.DataFrame:
-    """`differences` or `disagreements` for a file: what is first and second is named in columns of its own."""
-    return table.assign(first_model=found.names[0], second_model=found.names[1])
+def compared_tables(found: ModelComparison) -> dict[str, pd.DataFrame]:
+    """``differences``, ``mcnemar`` and ``disagreements`` as they go out; columns of their own name first and second.
+
+    The columns model and run hold both, joined by a semicolon.
+    """
+    runs = (found.first, found.second)
+    both = [made_by(run) for run in runs]
+    made = MadeBy("; ".join(one.model for one in both), "; ".join(one.run for one in both), found.simulated)
+    tables = (
+        ("differences", "Two models", found.differences),
+        ("mcnemar", "McNemar", found.mcnemar),
+        ("disagreements", "Disagreements", found.disagreements),
+    )
+    return {
+        name: outgoing(table.assign(first_model=found.names[0], second_model=found.names[1]), kind, made)
+        for name, kind, table in tables
+    }
 
 
 def comparison_dict(found: ModelComparison) -> dict[str, Any]:
     """The comparison for ``comparison.json``."""
+    tables = compared_tables(found)
     return {
         "study": found.first.provenance.study,
         "first": {"run": found.first.run_id, "model": found.names[0]},
@@ -176,8 +201,8 @@ def comparison_dict(found: ModelComparison) -> dict[str, Any]:
         "samples": found.samples,
         "simulated_cells": found.simulated,
         "sentence": found.sentence,
-        "differences": _records(found.differences),
-        "mcnemar": _records(found.mcnemar),
+        "differences": _records(tables["differences"]),
+        "mcnemar": _records(tables["mcnemar"]),
         "mcnemar_note": MCNEMAR_NOTE,
         "disagreements": len(found.disagreements),
         "warnings": list(found.warnings),
@@ -185,16 +210,21 @@ def comparison_dict(found: ModelComparison) -> dict[str, Any]:
 
 
 def write_comparison(found: ModelComparison, out_dir: Path) -> dict[str, Path]:
-    """Write ``comparison.json``, and differences, McNemar's table and disagreements as CSV; file name -> path."""
-    from nscweb.services.report.export import figure_csv
+    """Write ``comparison.json``, differences, McNemar's table and disagreements as CSV, and what their columns mean.
+
+    Returns:
+        file name -> path.
+    """
+    from nscweb.files.plain_tables import csv_bytes
     from nscweb.store.files import atomic_write
 
     text = json.dumps(comparison_dict(found), indent=2, ensure_ascii=False, allow_nan=False)
+    tables = compared_tables(found)
+    explained = {f"{name}.csv": [str(column) for column in table.columns] for name, table in tables.items()}
     contents = {
         "comparison.json": text.encode("utf-8"),
-        "differences.csv": figure_csv(named_columns(found.differences, found)),
-        "mcnemar.csv": figure_csv(named_columns(found.mcnemar, found)),
-        "disagreements.csv": figure_csv(named_columns(found.disagreements, found)),
+        **{f"{name}.csv": csv_bytes(table) for name, table in tables.items()},
+        "comparison_columns.csv": csv_bytes(columns_table(explained)),
     }
     paths = {name: out_dir / name for name in contents}
     for name, content in contents.items():

@@ -8,7 +8,6 @@ still has the same file (``If-Range`` with its ETag) or a checksum tells afterwa
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import re
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 
 from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
-from nscweb.services.fetch.web_requests import Patience, RangeRefused, TryAgain, cut_off, open_url, with_tries
+from nscweb.services.fetch.web_requests import Answer, Patience, RangeRefused, TryAgain, cut_off, open_url, with_tries
 from nscweb.services.file_lock import file_lock
 from nscweb.store.files import named, need_space
 
@@ -187,7 +186,7 @@ class _Download:
                 raise named(error, self.part) from error
         return start > 0
 
-    def _where(self, answer: http.client.HTTPResponse, have: int) -> tuple[int, int]:
+    def _where(self, answer: Answer, have: int) -> tuple[int, int]:
         """(first byte, size of the whole file, 0 when not known) of an answer."""
         length = answer.headers.get("Content-Length", "")
         if answer.status != 206:
@@ -198,7 +197,7 @@ class _Download:
             raise TryAgain(cut_off(self.host, f"the file {self.name}"))
         return have, int(match[3]) if match[3] != "*" else self.expected.size or 0
 
-    def _write(self, answer: http.client.HTTPResponse, start: int, total: int) -> None:
+    def _write(self, answer: Answer, start: int, total: int) -> None:
         self.note.write_text(json.dumps({"url": self.url, "etag": answer.headers.get("ETag", "")}), "utf-8")
         began, done = self.patience.clock(), start
         with self.part.open("r+b" if start else "wb") as stream:
@@ -208,7 +207,7 @@ class _Download:
                 stop_if_asked(self.cancel)
                 try:
                     piece = answer.read1(_PIECE)
-                except (OSError, http.client.HTTPException) as error:
+                except ConnectionError as error:
                     raise self._cut(done - start) from error
                 if not piece:
                     break

@@ -24,7 +24,7 @@ from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.fetch.public_data import FIGSHARE, fetch_files, public_folder, public_set
 from nscweb.services.fetch.web_requests import Patience
-from nscweb.services.study.import_request import ImportReport, findings_csv
+from nscweb.services.study.import_request import ImportReport, ImportRequest, findings_csv
 from nscweb.services.study.study_import import import_study
 from nscweb.store.files import atomic_write
 
@@ -112,7 +112,7 @@ def import_public(
             "warn", "W-PUBLIC-ARCHIVE", "This archive was not imported: only .zip is read. Unpack it there.", path.name
         )
     _tell(log, samples)
-    report = import_study(app, paths, chosen, sheet=sheet, progress=progress, cancel=cancel)
+    report = import_study(app, ImportRequest(tuple(paths), chosen, sheet), progress=progress, cancel=cancel)
     whole = replace(report, findings=(*log, *report.findings))
     with atomic_write(app.folder.study_dir(report.study_id) / "findings.csv") as stream:
         stream.write(findings_csv(whole.findings))

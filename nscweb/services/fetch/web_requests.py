@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from email.message import Message
-from typing import IO, Any, TypeVar
-from urllib import error as url_errors
-from urllib import request as url_requests
-from urllib.parse import urlsplit
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Self, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
 
 from nscweb import __version__
 from nscweb.core.errors import InputRefused, NscwebError
@@ -54,13 +55,24 @@ class Patience:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
-    def wait(self, failed: int, asked_s: float, cancel: CancelAsked) -> None:
-        """Pause after `failed` failures in a row, at least as long as the server asked for."""
-        left = min(self.longest_pause_s, max(asked_s, self.first_pause_s * 2 ** (failed - 1)))
+    def retry(self) -> urllib3.Retry:
+        """A count of tries, none of them used."""
+        return _Retry(total=self.tries - 1, backoff_factor=self.first_pause_s, backoff_max=self.longest_pause_s)
+
+    def wait(self, seconds: float, cancel: CancelAsked) -> None:
+        """Pause, but never longer than the longest pause, and end at once when somebody asks to stop."""
+        left = min(self.longest_pause_s, seconds)
         while left > 0:
             stop_if_asked(cancel)
             self.sleep(min(left, 0.5))
             left -= 0.5
+
+
+class _Retry(urllib3.Retry):
+    """Pauses from the first failure on; urllib3 itself pauses from the second."""
+
+    def get_backoff_time(self) -> float:
+        return min(self.backoff_max, self.backoff_factor * 2.0 ** (len(self.history) - 1)) if self.history else 0.0
 
 
 class TryAgain(Exception):
@@ -87,19 +99,72 @@ def with_tries(work: Callable[[], T], patience: Patience, cancel: CancelAsked = 
     Raises:
         NscwebError: what the last try said. JobCancelled: somebody asked to stop.
     """
-    failed = 0
+    tries = patience.retry()
     while True:
         stop_if_asked(cancel)
         try:
             return work()
         except TryAgain as again:
-            failed = 1 if again.came_further else failed + 1
-            if failed >= patience.tries:
+            try:
+                tries = (patience.retry() if again.came_further else tries).increment("GET", error=again)
+            except urllib3.exceptions.MaxRetryError:
                 raise again.error from again
-            patience.wait(failed, again.pause_s, cancel)
+            patience.wait(max(again.pause_s, tries.get_backoff_time()), cancel)
 
 
-def open_url(url: str, headers: Mapping[str, str], timeout_s: float) -> http.client.HTTPResponse:
+class Answer:
+    """The answer of a server, headers read, body not yet; a context manager that closes the connection.
+
+    Attributes:
+        status: of HTTP. headers: any case will do.
+    """
+
+    def __init__(self, response: requests.Response, session: requests.Session) -> None:
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self._response, self._session = response, session
+
+    def read(self, most: int) -> bytes:
+        """The next bytes, at most so many, b"" at the end; waits until they are all there.
+
+        Raises:
+            ConnectionError: cut off, or silence for too long.
+        """
+        return self._bytes(self._response.raw.read, most)
+
+    def read1(self, most: int) -> bytes:
+        """As `read`, but gives what has arrived."""
+        return self._bytes(self._response.raw.read1, most)
+
+    def _bytes(self, read: Callable[[int], bytes], most: int) -> bytes:
+        try:
+            return read(most)
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            raise ConnectionError(str(error)) from error
+
+    def close(self) -> None:
+        """End the connection, whatever has not been read."""
+        self._response.close()
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class _OwnCertificates(HTTPAdapter):
+    """Trusts what this computer trusts, such as the certificate of an institute, besides what requests brings."""
+
+    def init_poolmanager(self, *said: Any, **more: Any) -> None:
+        super().init_poolmanager(*said, **more, ssl_context=ssl.create_default_context())
+
+    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
+        return super().proxy_manager_for(proxy, **more, ssl_context=ssl.create_default_context())
+
+
+def open_url(url: str, headers: Mapping[str, str], timeout_s: float) -> Answer:
     """The answer of a server to GET, headers read, body not yet.
 
     Raises:
@@ -107,38 +172,55 @@ def open_url(url: str, headers: Mapping[str, str], timeout_s: float) -> http.cli
         TryAgain: no network, silence, or a fault of the server that may pass.
         RangeRefused: it has no such bytes.
     """
-    loopback = is_loopback(url)
-    _check_address(url, loopback)
-    opener = url_requests.OpenerDirector()
-    # No handler for files or ftp: a redirect cannot lead to one. Loopback never goes through a proxy.
-    handlers: list[url_requests.BaseHandler] = [
-        url_requests.ProxyHandler({} if loopback else None),
-        url_requests.HTTPHandler(),
-        url_requests.HTTPSHandler(context=ssl.create_default_context()),
-        url_requests.HTTPDefaultErrorHandler(),
-        url_requests.HTTPErrorProcessor(),
-        _Redirects(loopback),
-    ]
-    for handler in handlers:
-        opener.add_handler(handler)
-    asked = url_requests.Request(
-        url, headers={"User-Agent": f"nscweb/{__version__}", "Accept-Encoding": "identity", **headers}
-    )
     host = urlsplit(url).hostname or url
+    session = _session(url)
     try:
-        answer: http.client.HTTPResponse = opener.open(asked, timeout=timeout_s)
-    except url_errors.HTTPError as error:
-        with error:
-            raise _status(host, url, error) from error
-    except url_errors.URLError as error:
-        raise _no_answer(host, error.reason) from error
-    except (OSError, http.client.HTTPException) as error:
+        answer = Answer(_follow(session, url, headers, timeout_s), session)
+    except (OSError, urllib3.exceptions.HTTPError) as error:  # those of requests are OSErrors
+        session.close()
         raise _no_answer(host, error) from error
     encoding = answer.headers.get("Content-Encoding", "identity")
+    if answer.status not in (200, 206):
+        answer.close()
+        raise _status(host, url, answer)
     if encoding.lower() not in ("", "identity"):
         answer.close()
         raise InputRefused(f"The server {host} packed the file ({encoding}) although it was asked not to.")
     return answer
+
+
+def _session(url: str) -> requests.Session:
+    """No cookies, no passwords from files, and the proxy of the environment, but never for this computer."""
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    if not is_loopback(url):
+        session.proxies.update(requests.utils.get_environ_proxies(url))
+        session.mount("https://", _OwnCertificates())
+    session.headers.clear()
+    session.headers.update(
+        {"User-Agent": f"nscweb/{__version__}", "Accept-Encoding": "identity", "Connection": "close"}
+    )
+    return session
+
+
+def _follow(session: requests.Session, url: str, headers: Mapping[str, str], timeout_s: float) -> requests.Response:
+    """Ask, and ask where the server sends us: each address is looked at first, and no body on the way is read."""
+    loopback, host = is_loopback(url), urlsplit(url).hostname or url
+    for _ in range(_MOST_REDIRECTS + 1):
+        _check_address(url, loopback)
+        try:
+            response = session.get(url, headers=headers, timeout=timeout_s, stream=True, allow_redirects=False)
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+            raise _not_https(url) from error
+        target = session.get_redirect_target(response)
+        if target is None:
+            return response
+        response.close()
+        # The next question gets a connection of its own: we asked the server to close this one, and it may any moment.
+        session.close()
+        url = urljoin(url, target)
+    raise InputRefused(f"The server {host} sent the request from one address to the next without end.", code=STATUS)
 
 
 def fetch_json(
@@ -157,7 +239,7 @@ def fetch_json(
         with open_url(url, {"Accept": "application/json"}, patience.timeout_s) as answer:
             try:
                 return answer.read(most_bytes + 1)
-            except (OSError, http.client.HTTPException) as error:
+            except ConnectionError as error:
                 raise TryAgain(cut_off(host, "its answer")) from error
 
     data = with_tries(once, patience, cancel)
@@ -194,68 +276,47 @@ def _check_address(url: str, loopback: bool) -> None:
         return
     if loopback and is_loopback(url):
         return
-    raise InputRefused(
+    raise _not_https(url)
+
+
+def _not_https(url: str) -> InputRefused:
+    return InputRefused(
         f"The address {url[:200]} is not an https address, so nothing was downloaded from it.",
         "Nothing can be changed on the way only with https.",
         "E-DOWNLOAD-URL",
     )
 
 
-class _Redirects(url_requests.HTTPRedirectHandler):
-    max_redirections = _MOST_REDIRECTS
-
-    def __init__(self, loopback: bool) -> None:
-        self._loopback = loopback
-
-    def redirect_request(
-        self,
-        req: url_requests.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: Message,  # type: ignore[override,unused-ignore]
-        newurl: str,
-    ) -> url_requests.Request | None:
-        try:
-            _check_address(newurl, self._loopback)
-        except InputRefused:
-            fp.close()
-            raise
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type,unused-ignore]
-
-
-def _status(host: str, url: str, error: url_errors.HTTPError) -> Exception:
-    if error.code == 416:
+def _status(host: str, url: str, answer: Answer) -> Exception:
+    code = answer.status
+    if code == 416:
         return RangeRefused(host)
-    if 300 <= error.code < 400:
-        return InputRefused(
-            f"The server {host} sent the request from one address to the next without end.", code=STATUS
-        )
-    said = _STATUS_WORDS.get(error.code, "a fault of the server" if error.code >= 500 else "it refuses")
+    said = _STATUS_WORDS.get(code, "a fault of the server" if code >= 500 else "it refuses")
     told = InputRefused(
-        f"The server {host} answered {error.code} ({said}) for {url[:200]}.",
+        f"The server {host} answered {code} ({said}) for {url[:200]}.",
         "Try again later; if it stays so, the file was moved: look at the address in a browser."
-        if error.code in _COME_AND_GO
+        if code in _COME_AND_GO
         else "Look at the address in a browser: the file may have been moved.",
         STATUS,
     )
-    if error.code not in _COME_AND_GO:
+    if code not in _COME_AND_GO:
         return told
-    wait = error.headers.get("Retry-After", "") if error.headers else ""
-    return TryAgain(told, float(wait) if wait.isdecimal() and len(wait) < 6 else 0.0)
+    try:
+        return TryAgain(told, urllib3.Retry().parse_retry_after(answer.headers.get("Retry-After", "0")))
+    except (urllib3.exceptions.InvalidHeader, OverflowError, ValueError):
+        return TryAgain(told)
 
 
-def _no_answer(host: str, reason: object) -> Exception:
-    if isinstance(reason, ssl.SSLCertVerificationError):
+def _no_answer(host: str, error: BaseException) -> Exception:
+    causes = list(_causes(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return InputRefused(
             f"The server {host} could not prove who it is, so nothing was downloaded.",
             "Check date and time of this computer, and ask whether your network opens https connections.",
             "E-DOWNLOAD-CERTIFICATE",
         )
-    if isinstance(reason, ssl.SSLError) or not isinstance(reason, OSError | http.client.HTTPException):
-        said = str(reason)[:160]
-    else:
-        said = getattr(reason, "strerror", None) or type(reason).__name__
+    words = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    said = words[-1] if words else type(causes[-1]).__name__
     return TryAgain(
         InputRefused(
             f"The server {host} cannot be reached: there is no network, or it is blocked ({said}).",
@@ -263,3 +324,13 @@ def _no_answer(host: str, reason: object) -> Exception:
             NO_NETWORK,
         )
     )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it came from, the first of all last."""
+    seen: set[int] = set()
+    step: BaseException | None = error
+    while step is not None and id(step) not in seen:
+        seen.add(id(step))
+        yield step
+        step = step.__cause__ or step.__context__

@@ -8,10 +8,8 @@ or compared, and marked in tables.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +20,7 @@ from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import Filters, kept_cells
+from nscweb.services.kept import kept
 from nscweb.services.predict.control_store import chosen_controls, keep_controls
 from nscweb.services.predict.run_cells import cells_key, run_cells
 from nscweb.services.predict.runs import get_run, study_of
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 _NAMED = 6  # control samples that a sentence names
-_KEPT = 4
-_kept: OrderedDict[tuple[object, ...], tuple[HeldOut | None, str]] = OrderedDict()
-_lock = Lock()
 # Cells of each class below which a confusion is not known well enough to correct anything.
 LEAST_CELLS = 50
 
@@ -170,24 +166,13 @@ def controls_sentence(app: App, run: Run | str) -> str:
 
 
 def _controls(app: App, run: Run) -> tuple[HeldOut | None, str]:
-    """Kept in memory: every click asks for it."""
     names = chosen_controls(app, run.study_id)
     study = study_of(app, run) if names else None
-    if study is None:
-        return None, ""
-    key = (cells_key(app, run), names)
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    made = _read(app, run, study, names)
-    with _lock:
-        _kept[key] = made
-        while len(_kept) > _KEPT:
-            _kept.popitem(last=False)
-    return made
+    return (None, "") if study is None else _read(app, run, study, names)
 
 
+# Every click asks for it.
+@kept(4, lambda app, run, study, names: (cells_key(app, run), tuple(names)))
 def _read(app: App, run: Run, study: Study, names: Sequence[str]) -> tuple[HeldOut | None, str]:
     from nscweb.evaluation.ratios.cell_filters import Filters, kept_cells
     from nscweb.evaluation.scores.held_out import HeldOut

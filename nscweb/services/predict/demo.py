@@ -93,6 +93,7 @@ def ensure_demo(
 
 def _study(app: App, name: str, cells: int, seed: int, pure: bool, progress: Progress, cancel: CancelAsked) -> Study:
     """The study of that name: as it is, or written by the simulator and imported like any export."""
+    from nscweb.services.study.import_request import ImportRequest
     from nscweb.services.study.simulate import simulate
     from nscweb.services.study.study_import import import_study
     from nscweb.simulation.camera import PROFILES
@@ -115,17 +116,10 @@ def _study(app: App, name: str, cells: int, seed: int, pure: bool, progress: Pro
             progress=_told(progress, "Drawing simulated cells"),
             cancel=cancel,
         )
-    import_study(
-        app,
-        [out],
-        name,
-        channel="Ch1",
-        simulated=True,
-        progress=progress,
-        cancel=cancel,
-        pixel_size_um=PROFILES["flowsight"].pixel_size_um,
-        describe=_sheet(cells, seed, pure),
-    )
+    size = PROFILES["flowsight"].pixel_size_um
+    described = _sheet(cells, seed, pure)
+    request = ImportRequest((out,), name, channel="Ch1", simulated=True, pixel_size_um=size, describe=described)
+    import_study(app, request, progress=progress, cancel=cancel)
     shutil.rmtree(folder, ignore_errors=True)
     return app.catalogue.study(name)
 
@@ -155,6 +149,7 @@ def _run(app: App, study: Study, progress: Progress, cancel: CancelAsked) -> Run
     """The newest run of a study, made when there is none; None when no model is installed."""
     from nscweb.services.models import default_model
     from nscweb.services.predict.predict import predict_study
+    from nscweb.services.predict.predict_request import PredictRequest
 
     run = app.catalogue.last_run(study.study_id)
     if run is not None:
@@ -163,7 +158,7 @@ def _run(app: App, study: Study, progress: Progress, cancel: CancelAsked) -> Run
         model = default_model(app).card.name
     except ModelNotFound:
         return None
-    return predict_study(app, study.study_id, model, progress=progress, cancel=cancel)
+    return predict_study(app, PredictRequest(study.study_id, model), progress=progress, cancel=cancel)
 
 
 def _told(progress: Progress, words: str) -> Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import ModelError
+from nscweb.core.plain import to_plain
 from nscweb.core.samples import Study
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW, lights_of
 
@@ -75,8 +76,7 @@ class SampleFitness:
         return self.far / self.cells if self.cells else 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        lists = {name: list(getattr(self, name)) for name in ("reasons", "notes", "advice")}
-        return {**asdict(self), **lists, "share": self.share}
+        return {**to_plain(self), "share": self.share}
 
 
 def measure_fitness(distances: Distances, sample_id: str = "") -> SampleFitness | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nscweb.core.card import ModelCard
+from nscweb.core.rules import FEWEST_CELLS
 from nscweb.evaluation.audit.shift import FEWEST_SAMPLES, Known, Shift, Summary
 from nscweb.inference.sample_figures import STORED
 from nscweb.services.predict.light_words import advice_for, decided_words, few_cells_words, shift_words
@@ -41,10 +42,6 @@ STORED_EFFECT = 0.5
 INDIFFERENT_SWAP = 0.03
 # ...and no strength of it that was tried costs more than this.
 INDIFFERENT_COST = 0.02
-# Of fewer cells than this no sample is called fitting: were a quarter of its cells foreign, which makes a large sample
-# red, the test for single cells (one in a thousand by chance) would miss it more often than not: it asks for 4 of 5,
-# 5 of 10 or 6 of 20 cells far out, where 1, 3 or 5 are to be expected.
-FEWEST_CELLS = 20
 # Cells far out by the rule for single cells, where the card knows nothing of whole samples.
 RED_SHARE_ALONE = 0.5
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
+from nscweb.core.errors import StoreError
+from nscweb.core.plain import from_plain
+from nscweb.core.rules import FEWEST_CELLS
 from nscweb.core.run_record import Run
 from nscweb.services.predict.fitness import EXPECTED, SampleFitness, fitness_warnings, measure_fitness, with_sentence
-from nscweb.services.predict.light_rules import FEWEST_CELLS, judge
+from nscweb.services.predict.light_rules import judge
 from nscweb.services.predict.light_words import FEW_CELLS_START
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW, judged
 
@@ -131,21 +134,14 @@ def run_warnings(run: Run, names: Collection[str] | None = None) -> list[str]:
     text, so a run whose sentences were made another way keeps them all.
     """
     said = list(run.provenance.warnings)
-    rows = [_read(item) for item in judged(run)]
+    rows = [
+        from_plain(SampleFitness, item, f"A trust light of the run {run.run_id}", StoreError) for item in judged(run)
+    ]
     if names is None or all(item.sample_id in names for item in rows):
         return said
     shown = [item for item in rows if item.sample_id in names]
     every = {*fitness_warnings(rows), *light_sentences(rows)}
     return [text for text in said if text not in every] + fitness_warnings(shown) + light_sentences(shown)
-
-
-def _read(item: Mapping[str, Any]) -> SampleFitness:
-    known: dict[str, Any] = {}
-    for key in fields(SampleFitness):
-        if key.name in item:
-            value = item[key.name]
-            known[key.name] = tuple(value) if isinstance(value, list) else value
-    return SampleFitness(**known)
 
 
 def _yellow_sentences(yellow: Sequence[SampleFitness], samples: int) -> list[str]:

@@ -57,15 +57,16 @@ def complete_exports(
     progress(2, _STEPS, "Writing the card")
     if record is not None:
         exports["fast"] = record
-    else:
-        _remove_fast(entry)
     done = _rewrite(entry, exports, figures)
     progress(_STEPS, _STEPS, fast_mode_sentence(done)[1])
     return done
 
 
 def fast_mode_sentence(entry: CardEntry) -> tuple[bool, str]:
-    """Whether fast mode is offered, and how good it is or why it is not, as a sentence for pages."""
+    """Whether the card of a model offers fast mode, and how good it is or why it is not, as a sentence for pages.
+
+    Whether it pays on this machine says `services.fast_here`.
+    """
     from nscweb.inference.export_files import fast_offered
 
     offered, reason = fast_offered(entry)
@@ -79,12 +80,32 @@ def fast_mode_sentence(entry: CardEntry) -> tuple[bool, str]:
     )
 
 
+def check_cells(entry: CardEntry) -> NDArray[np.float32] | None:
+    """Prepared cells (N, C, H, W) on which a machine compares fast mode with exact mode.
+
+    Those that lie beside the card, or new simulated ones for a model that was trained on such; None where there are
+    neither.
+    """
+    from nscweb.inference.fast_check import CHECK_CELLS as CELLS_HERE
+    from nscweb.inference.fast_check import read_check_cells
+    from nscweb.preprocess.prepare import apply_recipe
+
+    kept = read_check_cells(entry)
+    if kept is None and _has_simulated_cells(entry):
+        drawn = list(_simulated(_CHECK_SEED, min(CELLS_HERE, CHECK_CELLS)))
+        return apply_recipe(entry.card.recipe, drawn)
+    return kept
+
+
 def _fast(
     entry: CardEntry, calibration: Images | None, check: Images | None, pixel_size_um: float | None
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    from nscweb.inference.fast_check import write_check_cells
     from nscweb.inference.fast_mode import export_fast
     from nscweb.preprocess.prepare import apply_recipe
 
+    _remove_fast(entry)
+    given = calibration is not None and check is not None
     if calibration is None or check is None:
         if not _has_simulated_cells(entry):
             reason = "No cells were given to check the fast mode with."
@@ -98,7 +119,10 @@ def _fast(
         else np.zeros((0, *entry.card.input_shape), np.float32)
         for images in (calibration, check)
     ]
-    return export_fast(entry, inputs[0], inputs[1])
+    record, figures = export_fast(entry, inputs[0], inputs[1])
+    if record is not None and given:
+        write_check_cells(entry, inputs[1])
+    return record, figures
 
 
 def _has_simulated_cells(entry: CardEntry) -> bool:
@@ -117,10 +141,12 @@ def _simulated(seed: int, cells: int) -> Iterator[NDArray[Any]]:
 
 
 def _remove_fast(entry: CardEntry) -> None:
-    """A fast form that an earlier check allowed must not stay when this one does not."""
+    """What an earlier check allowed must not stay when the next one does not."""
+    from nscweb.inference.fast_check import CHECK_FILE
     from nscweb.inference.fast_mode import FAST_FILE
 
-    (entry.folder / FAST_FILE).unlink(missing_ok=True)
+    for name in (FAST_FILE, CHECK_FILE):
+        (entry.folder / name).unlink(missing_ok=True)
 
 
 def _rewrite(entry: CardEntry, exports: dict[str, Any], fast_mode: dict[str, Any]) -> CardEntry:

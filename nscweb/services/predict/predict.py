@@ -2,7 +2,7 @@
 
 What a prediction notices on its way, and how its parts become a finished run with provenance.
 
-The work behind `predict_study`: cells in chunks, parts that survive a kill, one run at the end.
+Cells go in chunks, whose parts survive a kill, and make one run at the end.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from nscweb.core.errors import StoreError, StudyError
 from nscweb.core.gates import Gates
 from nscweb.core.predictions import prediction_columns
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
-from nscweb.core.run_record import Provenance, Run
+from nscweb.core.run_record import Mode, Provenance, Run
 from nscweb.core.samples import Sample, Study
-from nscweb.services.models import model_by_name
+from nscweb.services.models import default_model, model_by_name
 from nscweb.services.predict import fitness, light_samples
+from nscweb.services.predict.fast_here import require_fast, tuning
 from nscweb.services.predict.light_rules import card_of_rules
+from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.predict.regate import gates_as_extra, regate
+from nscweb.services.predict.run_sums import make_sums
 from nscweb.services.predict.runs import list_runs, sheet_digest
 from nscweb.services.study.gates import gates_changed
 from nscweb.services.study.quality import default_flags_of, flags_of, put_in_force
 from nscweb.services.study.study import get_study
 
 if TYPE_CHECKING:
-    from nscweb.inference.backends import Mode
     from nscweb.inference.classifier import Classifier
-    from nscweb.inference.tuning import Tuning
     from nscweb.services.context import App
     from nscweb.store.cell_files import CellFile
     from nscweb.store.prediction_files import PredictionWriter
@@ -135,6 +136,7 @@ def finish(work: PredictionWork, writer: PredictionWriter, started_utc: str, sec
     cells = writer.finish(folder / "predictions.parquet")
     write_provenance(folder / "provenance.json", provenance)
     run = Run(run_id, study.study_id, card.name, app.clock(), cells, card.classes.names, provenance, extra)
+    make_sums(app, run)
     app.catalogue.add_run(run)
     return run
 
@@ -161,28 +163,29 @@ def _check_complete(work: PredictionWork, writer: PredictionWriter) -> None:
 MEASURE_FROM = 20_000
 
 
-def predict(
-    app: App,
-    study_name: str,
-    model: str,
-    progress: Progress,
-    cancel: CancelAsked,
-    run_key: str | None,
-    device: str,
-    mode: Mode = "exact",
+def predict_study(
+    app: App, request: PredictRequest, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> Run:
-    """See `nscweb.services.predict.predict.predict_study`."""
+    """Predict every cell of a study and keep the result as a run.
+
+    Where nothing but the gates of the study differs from an earlier run, its scores are kept and only the flags
+    are made new, which takes seconds (`nscweb.services.predict.regate`).
+
+    Raises:
+        WrongUse: fast mode is not offered by this model or on this machine.
+        StudyNotFound, ModelNotFound, CardInvalid, WeightsInvalid, JobCancelled, DiskFull.
+    """
     from nscweb.inference.backends import open_classifier
-    from nscweb.inference.export_files import check_fast_offered
     from nscweb.store.prediction_files import PredictionWriter
 
     began, started_utc = time.monotonic(), app.clock()
-    study = get_study(app, study_name)
+    study = get_study(app, request.study)
     if not study.cells:
         raise StudyError(f"The study {study.name} has no cells.", "Import images first.", "E-STUDY-EMPTY")
-    entry = model_by_name(app, model)
+    entry = model_by_name(app, request.model) if request.model else default_model(app)
+    mode = request.mode
     if mode == "fast":
-        check_fast_offered(entry)
+        require_fast(app, entry, request.device, progress, cancel)
     channels = fitness.check_channels(study, entry.card)
     gates = put_in_force(app, study, progress)
     scores_key = _content_key(study, entry, mode)
@@ -191,11 +194,16 @@ def predict(
         return copied
     progress(0, study.cells, "Checking and loading the model")
     classifier = open_classifier(
-        entry, device=device, threads=app.settings.threads, mode=mode, tuning=speeds(app, study.cells)
+        entry,
+        device=request.device,
+        threads=app.settings.threads,
+        mode=mode,
+        # A prediction of few cells does not measure; it would take longer so.
+        tuning=tuning(app, measure=study.cells >= MEASURE_FROM),
     )
     work = PredictionWork(app, study, entry, classifier, channels, gates, scores_key, progress, cancel)
     keys = app.catalogue.sample_keys(study.study_id)
-    key = f"{run_key or 'command'}-{scores_key}-{gates.digest()}"
+    key = f"{request.run_key or 'command'}-{scores_key}-{gates.digest()}"
     names = entry.card.classes.names
     with PredictionWriter(app.folder.partial_run_dir(key), prediction_columns(names)) as writer:
         for sample in study.samples:
@@ -320,13 +328,6 @@ def prediction_rows(
     return pd.DataFrame(columns, index=range(len(rows)))[prediction_columns(class_names)]
 
 
-def speeds(app: App, cells: int) -> Tuning:
-    """What was measured on this machine; a prediction of few cells does not measure, it would take longer so."""
-    from nscweb.inference.tuning import Tuning
-
-    return Tuning(app.folder.root / "speeds.json", time.perf_counter, cells >= MEASURE_FROM)
-
-
 def _content_key(study: Study, entry: CardEntry, mode: Mode) -> str:
     """The same for the same study, sheet, weights and mode, so that parts of another run are never taken up.
 
@@ -338,38 +339,6 @@ def _content_key(study: Study, entry: CardEntry, mode: Mode) -> str:
     if mode == "fast":
         text += f" fast {entry.card.exports['fast'].get('sha256')}"
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-
-
-def predict_study(
-    app: App,
-    study: str,
-    model: str,
-    *,
-    progress: Progress = no_progress,
-    cancel: CancelAsked = never_cancelled,
-    run_key: str | None = None,
-    device: str = "auto",
-    mode: Mode = "exact",
-) -> Run:
-    """Predict every cell of a study and keep the result as a run.
-
-    Where nothing but the gates of the study differs from an earlier run, its scores are kept and only the flags
-    are made new, which takes seconds (`services.regate`).
-
-    Args:
-        study: name or id.
-        model: name of a model or path of its folder.
-        run_key: names the unfinished run, so that a job that was killed goes on from its last chunk; None
-            makes one from study, cells and weights, so that the same command goes on too.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        mode: ``exact``, or ``fast`` for the 8-bit form of models whose card offers it (`fast_mode_offered`).
-
-    Raises:
-        WrongUse: fast mode is not offered by this model.
-        StudyNotFound, ModelNotFound, CardInvalid, WeightsInvalid, JobCancelled, DiskFull.
-    """
-
-    return predict(app, study, model, progress, cancel, run_key, device, mode)
 
 
 def run_for(
@@ -393,11 +362,4 @@ def run_for(
         exact = made.settings.get("mode", "exact") == "exact"
         if same and exact and not gates_changed(app, run):
             return run
-    return predict_study(app, study, model, progress=progress, cancel=cancel, device=device)
-
-
-def fast_mode_offered(app: App, model: str) -> tuple[bool, str]:
-    """Whether a model has a fast mode that passed its check, and a sentence: how good it is, or why not."""
-    from nscweb.services.predict.model_exports import fast_mode_sentence
-
-    return fast_mode_sentence(model_by_name(app, model))
+    return predict_study(app, PredictRequest(study, model, device=device), progress=progress, cancel=cancel)

@@ -13,10 +13,12 @@ import pandas as pd
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import StoreError
 from nscweb.core.gates import Gates
+from nscweb.core.plain import to_plain
 from nscweb.core.progress import Progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.predict.light_rules import card_of_rules
+from nscweb.services.predict.run_sums import make_sums
 from nscweb.services.study.quality import flags_of
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def regate(app: App, study: Study, card: ModelCard, gates: Gates, scores_key: st
     write_provenance(folder / "provenance.json", provenance)
     extra = {**found.extra, **gates_as_extra(gates)}
     run = Run(run_id, study.study_id, found.model, app.clock(), len(table), found.class_names, provenance, extra)
+    make_sums(app, run)
     app.catalogue.add_run(run)
     progress(study.cells, study.cells, "Scores kept, flags made new")
     return run
@@ -68,7 +71,7 @@ def regate(app: App, study: Study, card: ModelCard, gates: Gates, scores_key: st
 
 def gates_as_extra(gates: Gates) -> dict[str, object]:
     """What a run keeps about the gates that its flags were made with."""
-    return {"gates": gates.as_dict(), "gates_digest": gates.digest(), "gates_sentence": gates.sentence()}
+    return {"gates": to_plain(gates), "gates_digest": gates.digest(), "gates_sentence": gates.sentence()}
 
 
 def _made_of(run: Run) -> tuple[object, ...]:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import ModelNotFound, StoreError, StudyNotFound
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study, sample_as_dict
+from nscweb.services.kept import kept
 from nscweb.services.models import model_by_name
 from nscweb.services.predict.control_store import chosen_controls
 from nscweb.services.study.populations import populations_digest, true_classes
@@ -68,7 +68,7 @@ def class_scheme(run: Run) -> ClassScheme:
     return ClassScheme(run.class_names, tuple(kept.get("colours", ())), str(kept.get("kind", "fate")))
 
 
-@lru_cache(maxsize=32)
+@kept(32)
 def sheet_digest(samples: tuple[Sample, ...]) -> str:
     """Short digest of what a sample sheet says; changes when somebody edits it."""
     text = json.dumps([sample_as_dict(sample) for sample in samples], sort_keys=True)
@@ -114,6 +114,11 @@ def sheet_changed(app: App, run: Run) -> bool:
     return study is not None and kept is not None and kept != sheet_digest(study.samples)
 
 
+def missing_table(run: Run) -> StoreError:
+    """The error for a run whose prediction table is not there."""
+    return StoreError(f"The prediction table of run {run.run_id} is missing.", "Predict the study again.")
+
+
 def prediction_table(app: App, run: Run | str) -> pd.DataFrame:
     """The prediction table of a run (columns of core.predictions), one row per cell.
 
@@ -129,9 +134,7 @@ def prediction_table(app: App, run: Run | str) -> pd.DataFrame:
     try:
         stamp = path.stat().st_mtime_ns
     except OSError as error:
-        raise StoreError(
-            f"The prediction table of run {found.run_id} is missing.", "Predict the study again."
-        ) from error
+        raise missing_table(found) from error
     table = _read(path, stamp)
     study = study_of(app, found)
     if study is None:
@@ -139,7 +142,7 @@ def prediction_table(app: App, run: Run | str) -> pd.DataFrame:
     return _with_populations(app, study, _with_sheet(table, study.samples))
 
 
-@lru_cache(maxsize=2)
+@kept(2)
 def _read(path: Path, stamp: int) -> pd.DataFrame:
     """Two tables stay in memory, because every click on a dashboard asks for the same one."""
     from nscweb.store.prediction_files import read_predictions

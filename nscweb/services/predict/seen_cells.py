@@ -11,7 +11,6 @@ import hashlib
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import StoreError
 from nscweb.core.progress import CancelAsked, never_cancelled, stop_if_asked
+from nscweb.services.kept import kept
 from nscweb.services.study.pixels import split_id
 from nscweb.store.cell_files import CellFile
 from nscweb.store.files import atomic_write
@@ -134,7 +134,7 @@ def read_seen(folder: Path) -> Prints | None:
     return _read(path, stamp.st_mtime_ns, stamp.st_size)
 
 
-@lru_cache(maxsize=4)
+@kept(4)
 def _read(path: Path, stamp: int, size: int) -> Prints:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
@@ -212,7 +212,7 @@ def trained_cells(app: App, run: Run, folder: Path, cell_ids: Sequence[str]) -> 
     return TrainedCells(len(cell_ids), trained, len(rows), samples, True)
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def _prints_of(path: Path, stamp: int, channels: tuple[str, ...]) -> Prints:
     """Fingerprints of a cell file, kept because every look at an evaluation asks for the same ones."""
     with CellFile(path) as cells:

@@ -14,10 +14,11 @@ import pandas as pd
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import NscwebError
 from nscweb.core.progress import Progress, no_progress
+from nscweb.core.rules import DIFFERENCE, MARGIN
 from nscweb.evaluation.groups.direction import directed
 from nscweb.services.compare import courses, honest_scores, honest_scores_words, mixtures, staining_counts, statistics
 from nscweb.services.compare.result import Comparison
-from nscweb.services.compare.statistics import Statistics, TestSettings, for_file
+from nscweb.services.compare.statistics import TestSettings, for_file
 from nscweb.services.predict.light_tables import fitness_table
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report.parts import Gathered
@@ -102,7 +103,6 @@ def _fit(found: Comparison, kept: Gathered) -> None:
 
 
 ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
-MARGIN, DIFFERENCE = 0.05, 0.10
 NO_CELL = "No cell is left to count."
 ONE_GROUP = "There are no two groups at one time point that could be compared."
 NO_CONTROL = "It needs a control group to compare with, and none was chosen."
@@ -156,7 +156,7 @@ def add_statistics(
     progress(2, 5, "Following groups over time")
     _courses(found, rows, kept)
     progress(3, 5, "Looking for the earliest day")
-    _earliest(app, found, rows, made, kept)
+    _earliest(found, kept)
     progress(4, 5, "Fitting doses")
     _doses(app, found, kept)
     return made.sentences, told
@@ -180,30 +180,22 @@ def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> 
 
 
 def _courses(found: Comparison, rows: pd.DataFrame, kept: Gathered) -> None:
-    # Fate by fate, as the page asks for them: the replicates are then drawn alike.
-    parts = [
-        courses.courses_of(rows[rows["class"] == name], found.groups, found.shared) for name in found.classes.names
-    ]
-    kept.put("Time course", pd.concat([part.course for part in parts], ignore_index=True), "No sample has a time.")
-    pairs = [part.pairs for part in parts if len(part.pairs)]
-    kept.put("First against last", pd.concat(pairs, ignore_index=True) if pairs else pd.DataFrame(), ONE_TIME)
-    agreed = [{"class": name, **asdict(item)} for part in parts for name, item in part.agreements.items()]
+    made = courses.courses_of(rows, found.groups, found.shared)
+    kept.put("Time course", _by_fate(made.course, found), "No sample has a time.")
+    kept.put("First against last", _by_fate(made.pairs, found), ONE_TIME)
+    named = [name for name in found.classes.names if name in made.agreements]
+    agreed = [{"class": name, **asdict(made.agreements[name])} for name in named]
     kept.put("Agreement", pd.DataFrame(agreed), ONE_TIME)
 
 
-def _earliest(app: App, found: Comparison, rows: pd.DataFrame, made: Statistics, kept: Gathered) -> None:
-    parts = []
-    for name in found.classes.names if found.control else ():
-        if found.control not in set(rows.loc[rows["class"] == name, "group"]):
-            continue
-        settings = TestSettings(control=found.control, adjust=found.adjust, classes=(name,))
-        own = statistics.statistics_of(app, found.run, rows, settings, found.shared, found.hidden_rows)
-        table = courses.earliest_of(own.tests)
-        if len(table):
-            many = int(own.tests["comparisons"].max())
-            parts.append(for_file(table.assign(comparisons=many, family=statistics.family_words(rows, own))))
-    why = NO_CONTROL if made.control is None else ONE_GROUP
-    kept.put("Earliest day", pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(), why)
+def _by_fate(table: pd.DataFrame, found: Comparison) -> pd.DataFrame:
+    """The rows in the order of the fates of the model."""
+    return table.sort_values("class", key=lambda names: names.map(found.classes.names.index), kind="stable")
+
+
+def _earliest(found: Comparison, kept: Gathered) -> None:
+    table = courses.earliest_of(found.groups, found.tests, found.control, found.classes.names)
+    kept.put("Earliest day", table, ONE_GROUP if found.control else NO_CONTROL)
 
 
 def _doses(app: App, found: Comparison, kept: Gathered) -> None:

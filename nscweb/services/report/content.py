@@ -15,39 +15,28 @@ import pandas as pd
 
 from nscweb import __version__
 from nscweb.core.card import CardEntry, ModelCard
-from nscweb.core.errors import NscwebError, WrongUse
+from nscweb.core.errors import NscwebError
+from nscweb.core.plain import to_plain
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
-from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.files.outgoing import outgoing
 from nscweb.services.compare import honest_scores
-from nscweb.services.compare.comparison import (
-    DEFAULT_METHOD,
-    answer_of,
-    comparison,
-    default_fate,
-    default_time,
-    sentences,
-)
+from nscweb.services.compare.compare import compare_groups
+from nscweb.services.compare.comparison import answer_of
 from nscweb.services.compare.group_lights import with_light
 from nscweb.services.compare.ratios import known_version
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import TestSettings, default_control
 from nscweb.services.predict.controls import control_names
-from nscweb.services.predict.runs import get_run, study_of, table_version
+from nscweb.services.predict.runs import study_of, table_version
 from nscweb.services.report.comparison_tables import add_statistics, settings_of
-from nscweb.services.report.figure_data import figure_tables
+from nscweb.services.report.export import made_by
+from nscweb.services.report.figure_data import FIGURES, figure_tables
 from nscweb.services.report.origin import entered_counts, notices, provenance_dict
-from nscweb.services.report.parts import COMPARED, Gathered
-from nscweb.services.report.sample_tables import (
-    fit_frame,
-    groups_frame,
-    replicates_frame,
-    samples_frame,
-    tests_frame,
-    yes_no,
-)
-from nscweb.services.report.scope import counted_samples, filtered_away
+from nscweb.services.report.parts import COMPARED, PARTS, Gathered
+from nscweb.services.report.sample_tables import fit_frame, groups_frame, replicates_frame, samples_frame, tests_frame
+from nscweb.services.report.scope import ReportRequest, counted_samples, filtered_away
 from nscweb.services.study.gates import funnel, gates_of_run
 
 if TYPE_CHECKING:
@@ -55,8 +44,13 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 __all__ = ["COMPARED", "ReportData", "figure_tables", "file_place", "report_data"]
+# The sheet can be imported again, so it gets no columns; its SHA-256 stands in provenance.json, as those of all do.
+NOT_STATED = ("Sample sheet",)
 # Tables that say nothing of the samples of the run: of the model, or of the files.
 _NO_LIGHT = ("Findings", "Known mixtures", "Reliability", "Sample sheet", "published_counts")
+
+# Fields of the request that the provenance has in its parts "filters" and "counting", or that change no number.
+_SAID_ELSEWHERE = ("filters", "method", "control", "adjust", "form", "cells")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +61,7 @@ class ReportData:
         found: counts, corrected ratios, groups, tests, lights.
         study: None when it was deleted.
         card: of the model; None when the model is gone.
-        tables: name -> table, see `report_parts.PARTS`; those that could be made.
+        tables: name -> table, see `parts.PARTS`; those that could be made, as the program computes with them.
         figures: name of `report_figures.FIGURES` -> data behind a figure.
         notices: what stands before every number.
         provenance: see `export_provenance.provenance_dict`.
@@ -96,6 +90,13 @@ class ReportData:
     def run(self) -> Run:
         return self.found.run
 
+    def leaving(self) -> dict[str, pd.DataFrame]:
+        """Name -> table as files and sheets have it, then sheet -> data of a figure; see `files.outgoing`."""
+        made = made_by(self.run)
+        there = {part.name: self.tables[part.name] for part in PARTS if part.name in self.tables}
+        there |= {FIGURES[name][0]: table for name, table in self.figures.items()}
+        return {name: outgoing(table, name, None if name in NOT_STATED else made) for name, table in there.items()}
+
     @property
     def title(self) -> str:
         """Of the report, for people."""
@@ -103,26 +104,11 @@ class ReportData:
 
 
 def report_data(
-    app: App,
-    run: Run | str,
-    filters: Filters | None = None,
-    method: str = DEFAULT_METHOD,
-    control: str | None = None,
-    adjust: str = "holm",
-    *,
-    fate: str = "",
-    time_h: float | None = None,
-    margin: float = 0.05,
-    difference: float = 0.10,
-    parts: bool = False,
-    progress: Progress = no_progress,
+    app: App, run: Run | str, request: ReportRequest, *, parts: bool = False, progress: Progress = no_progress
 ) -> ReportData:
-    """Gather a report; arguments as in `comparison`.
+    """Gather a report.
 
     Args:
-        control: None takes the group that the sample sheet marks as control, as the pages do.
-        fate, time_h: what the answer is about; "" and None as the pages open.
-        margin, difference: 0..1, of the tests of equivalence and of the replicates needed.
         parts: also what takes seconds: tests over everything, time course, doses, scores, mixtures.
 
     Raises:
@@ -131,16 +117,8 @@ def report_data(
     """
     from nscweb.services.predict.runs import model_of_run
 
-    against = (default_control(app, run) or "") if control is None else control
-    found = comparison(app, get_run(app, run), filters, method, against, adjust)
-    if control and found.control != control:
-        raise WrongUse(f"No counted cell is of the group {control!r}.", "Name a group of the sample sheet.")
-    if fate and fate not in found.classes.names:
-        raise WrongUse(f"The model of this run has no class {fate!r}.", f"There are: {', '.join(found.classes.names)}.")
-    chosen = fate or default_fate(found.classes)
-    hours = default_time(found) if time_h is None else time_h
-    if (fate or time_h is not None) and not found.groups.empty:
-        found = replace(found, sentences=sentences(found, chosen, hours))
+    compared = compare_groups(app, run, request)
+    found, chosen, hours = compared.found, compared.fate, compared.time_h
     study = study_of(app, found.run)
     entry: CardEntry | None = None
     with contextlib.suppress(NscwebError):  # the model may be gone; provenance still says which one it was
@@ -156,10 +134,11 @@ def report_data(
     }
     drawn = figure_tables(app, found, chosen, hours)
     said: tuple[str, ...] = ()
-    asked = {"fate": chosen, "time_h": _or_none(hours), "margin": margin, "difference": difference}
+    about = to_plain(replace(request, fate=chosen, time_h=_or_none(hours)))
+    asked = {name: value for name, value in about.items() if name not in _SAID_ELSEWHERE}
     if parts:
         order = answer_of(found, chosen, hours).order
-        asked_of = settings_of(found, margin, difference)
+        asked_of = settings_of(found, request.margin, request.difference)
         said = _add_parts(app, found, entry, kept, drawn, asked_of, order, progress)
     return ReportData(
         found=found,
@@ -201,12 +180,9 @@ def _add_parts(
 
 
 def _marked(tables: dict[str, pd.DataFrame], found: Comparison) -> dict[str, pd.DataFrame]:
-    marked = {}
-    for name, table in tables.items():
-        lit = table if name in _NO_LIGHT or table.empty else with_light(table, found)
-        truths = {column: yes_no(lit[column].tolist()) for column in lit.columns if lit[column].dtype == bool}
-        marked[name] = lit.assign(**truths)
-    return marked
+    return {
+        name: table if name in _NO_LIGHT or table.empty else with_light(table, found) for name, table in tables.items()
+    }
 
 
 def _fit(found: Comparison) -> pd.DataFrame:
@@ -231,7 +207,7 @@ def _of_the_study(app: App, found: Comparison, study: Study | None) -> dict[str,
     if study is None:
         return {}
     gates = gates_of_run(found.run)
-    left = funnel(app, study.study_id, gates).assign(gates=gates.sentence())
+    left = funnel(app, study.study_id, gates)
     text = studies.skipped_csv(app, study.study_id)
     sheet = studies.export_sheet(app, study.study_id)
     return {
@@ -246,14 +222,12 @@ def _text_table(data: bytes) -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, encoding="utf-8-sig")
 
 
-def file_place(app: App, run: Run, form: str, said: str) -> Path:
+def file_place(app: App, run: Run, request: ReportRequest) -> Path:
     """Where a page keeps a report file that takes long to make.
 
-    Args:
-        form: of the file; its name begins with it.
-        said: the choices it was made with; together with sheet, gates, controls, counts, held-out cells and run they
-            give another name.
+    Its name begins with the form; another request, sheet, gates, controls, counts, held-out cells or run give another
+    name.
     """
     known = f"{control_names(app, run)} {entered_counts(app, run)} {known_version(app, run)}"
-    text = f"{table_version(app, run)} {said} {known} {__version__}"
-    return app.folder.run_dir(run.run_id) / f"{form}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    text = f"{table_version(app, run)} {request} {known} {__version__}"
+    return app.folder.run_dir(run.run_id) / f"{request.form}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -1,14 +1,14 @@
 """Tables of a run as files: cells, samples, groups, tests and provenance, with the numbers that the page shows.
 
-A CSV is nothing but one header line and rows, so that pandas, R and a double click in Excel all read it. What made the
-numbers stands in columns at the end of every line, where it survives copying a part; the whole story lies beside
-it in ``provenance.json``. `with_header` puts it in front as comment lines for those who want one file.
+A CSV is nothing but one header line and rows, so that pandas, R and a double click in Excel all read it. Model, run and
+whether the cells are simulated are columns of every table; hashes, gates and filters stand in ``provenance.json``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,43 +20,31 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.core.flags import unpack
 from nscweb.core.run_record import Run
+from nscweb.core.samples import Study
 from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.files.outgoing import MadeBy, columns_table, outgoing
+from nscweb.files.plain_tables import csv_bytes
 from nscweb.services.compare.comparison import DEFAULT_METHOD, comparison
 from nscweb.services.compare.honest_scores import set_words
 from nscweb.services.compare.result import Comparison
 from nscweb.services.predict.controls import control_names
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.runs import get_run, prediction_table
-from nscweb.services.report.origin import NOTICE, filters_words, provenance_dict
+from nscweb.services.report.origin import provenance_dict, run_provenance
 from nscweb.services.report.sample_tables import groups_frame, samples_frame, tests_frame, time_labels
-from nscweb.services.study.gates import gates_of_run
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-__all__ = [
-    "NOTICE",
-    "cells_csv",
-    "cells_frame",
-    "counted",
-    "export_run",
-    "figure_csv",
-    "groups_csv",
-    "of_model",
-    "provenance_json",
-    "samples_csv",
-    "stated",
-    "tables",
-    "tests_csv",
-    "with_gates",
-    "with_header",
-]
+DICTIONARY = "columns.csv"
+# One fixed time stamp in every zip, so that the same run gives the same bytes.
+STAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def export_run(
     app: App, run: Run | str, out_dir: Path, filters: Filters | None = None, method: str = DEFAULT_METHOD
 ) -> dict[str, Path]:
-    """Write ``cells.csv``, ``samples.csv``, ``groups.csv``, ``tests.csv`` and ``provenance.json`` into `out_dir`.
+    """Write ``cells.csv``, ``samples.csv``, ``groups.csv``, ``tests.csv``, what their columns mean and what made them.
 
     Args:
         filters: of the dashboard; None takes its defaults, so the numbers are those that the page opens with.
@@ -80,21 +68,50 @@ def export_run(
 def tables(app: App, run: Run | str, filters: Filters | None = None, method: str = DEFAULT_METHOD) -> dict[str, bytes]:
     """The files of `export_run` as bytes."""
     found = comparison(app, run, filters, method)
+    cells = cells_frame(app, found.run, found.filters)
+    return {"cells.csv": csv_bytes(cells), **compared_files(app, found, {"cells.csv": list(cells.columns)})}
+
+
+def compared_files(app: App, found: Comparison, others: Mapping[str, Iterable[str]] | None = None) -> dict[str, bytes]:
+    """``samples.csv``, ``groups.csv``, ``tests.csv``, what their columns mean and what made them; name -> bytes.
+
+    Args:
+        others: further files that the dictionary explains -> their columns.
+    """
+    made = made_by(found.run)
+    frames = {
+        "samples.csv": outgoing(samples_frame(found), "Samples", made),
+        "groups.csv": outgoing(groups_frame(found), "Groups", made),
+        "tests.csv": outgoing(tests_frame(found), "Tests", made),
+    }
+    explained = {**(others or {}), **{name: list(table.columns) for name, table in frames.items()}}
     return {
-        "cells.csv": cells_csv(app, found.run, found.filters),
-        "samples.csv": samples_csv(found),
-        "groups.csv": groups_csv(found),
-        "tests.csv": tests_csv(found),
+        **{name: csv_bytes(table) for name, table in frames.items()},
+        DICTIONARY: csv_bytes(columns_table(explained)),
         "provenance.json": provenance_json(app, found),
     }
+
+
+def add_dictionary(
+    app: App, run: Run, archive: zipfile.ZipFile, filters: Filters | None, tables: Mapping[str, Iterable[str]]
+) -> None:
+    """Put ``columns.csv`` and ``provenance.json`` into a zip of cells: what its tables mean, and what made them.
+
+    Args:
+        tables: file of the zip -> its columns.
+    """
+    made = run_provenance(app, run, filters or Filters())
+    said = json.dumps(made, indent=2, ensure_ascii=False).encode("utf-8")
+    for name, content in ((DICTIONARY, csv_bytes(columns_table(tables))), ("provenance.json", said)):
+        archive.writestr(zipfile.ZipInfo(name, STAMP), content)
 
 
 def cells_frame(app: App, run: Run | str, filters: Filters | None = None) -> pd.DataFrame:
     """One row per cell of the run, whether or not it is in the statistics; ``counted`` says so.
 
-    Columns: cell_id, sample, object_number, group, time_h, time, replicate, p_<class>, predicted, confidence,
-    class_set (which classes it may be, at an error rate of 10 % of each class; "" where that is not known), light of
-    its sample, flags (names), counted (yes or no), true_class, source, then what the cells and the model are.
+    Columns as `core.columns` explains them: cell_id, sample, object_number, group, time_h, time, replicate,
+    <class>_score, predicted_class, highest_score, class_set, trust_light, flags, counted, true_class, source_file, and
+    what made them.
     """
     found = get_run(app, run)
     table = prediction_table(app, found)
@@ -115,18 +132,12 @@ def cells_frame(app: App, run: Run | str, filters: Filters | None = None) -> pd.
     out["counted"] = np.where(counted(table, filters or Filters(), control_names(app, found)), "yes", "no")
     out["true_class"] = table["true_class"]
     out["source"] = table["source"]
-    # The long hash and the sentence would be half of a big file; samples, groups and provenance carry them in full.
-    said = stated(out, found, filters or Filters()).drop(columns="weights_sha256")
-    brief = gates_of_run(found).brief((filters or Filters()).exclude_flags)
-    narrowed = filters_words(filters or Filters())
-    return said.assign(
-        gates=pd.Categorical([brief]).repeat(len(said)), filters=pd.Categorical([narrowed]).repeat(len(said))
-    )
+    return outgoing(out, "Cells", made_by(found))
 
 
 def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes:
     """`cells_frame` as a file."""
-    return figure_csv(cells_frame(app, run, filters))
+    return csv_bytes(cells_frame(app, run, filters))
 
 
 def counted(table: pd.DataFrame, filters: Filters, controls: Sequence[str] = ()) -> NDArray[np.bool_]:
@@ -142,59 +153,52 @@ def counted(table: pd.DataFrame, filters: Filters, controls: Sequence[str] = ())
 
 def samples_csv(found: Comparison) -> bytes:
     """One line per sample: what the sheet says, cells, counts and ratios of each class with intervals."""
-    return figure_csv(stated(samples_frame(found), found.run, found.filters))
+    return run_csv(samples_frame(found), "Samples", found.run)
 
 
 def groups_csv(found: Comparison) -> bytes:
     """One line per group, time point and class: mean, SD, SEM and 95 % interval over replicates."""
-    return figure_csv(stated(groups_frame(found), found.run, found.filters))
+    return run_csv(groups_frame(found), "Groups", found.run)
 
 
 def tests_csv(found: Comparison) -> bytes:
     """One line per comparison of two groups: difference, interval, adjusted p."""
-    return figure_csv(stated(tests_frame(found), found.run, found.filters))
+    return run_csv(tests_frame(found), "Tests", found.run)
 
 
-def with_gates(frame: pd.DataFrame, run: Run, filters: Filters | None = None) -> bytes:
-    """`figure_csv` of what a page shows of a run, with what made it in every line."""
-    return figure_csv(stated(frame, run, filters or Filters()))
-
-
-def of_model(frame: pd.DataFrame, card: ModelCard) -> bytes:
-    """`figure_csv` of what a page shows of a model, with the model in every line."""
-    return figure_csv(
-        frame.assign(
-            model_trained_on="simulated cells" if card.origin.simulated else "measured cells",
-            model=f"{card.name} {card.version}",
-            weights_sha256=card.weights.sha256,
-        )
-    )
-
-
-def figure_csv(frame: pd.DataFrame) -> bytes:
-    """The data behind a figure; text is neutralised so that a spreadsheet runs no formula."""
-    from nscweb.files.plain_tables import csv_bytes
-
-    return csv_bytes(frame)
-
-
-def with_header(csv: bytes, run: Run) -> bytes:
-    """A CSV with lines ``# key: value`` in front (``pandas.read_csv(path, comment="#")`` passes over them)."""
-    from nscweb.files.plain_tables import csv_bytes
-
+def made_by(run: Run) -> MadeBy:
+    """What made the tables of a run."""
     made = run.provenance
-    said = {
-        "notice": NOTICE,
-        "cells are": "SIMULATED" if made.simulated_cells else "measured",
-        "study": made.study,
-        "run": run.run_id,
-        "model": f"{made.model} {made.model_version}",
-        "weights SHA-256": made.weights_sha256,
-        "versions": " ".join(f"{name} {version}" for name, version in made.versions.items()),
-    }
-    header = csv_bytes(pd.DataFrame(), said).decode("utf-8").rstrip("\n") + "\n"
-    # No comma in a comment, or pandas would not pass over its quotation mark.
-    return header.replace('"', "").replace(",", ";").encode("utf-8") + csv
+    return MadeBy(f"{made.model} {made.model_version}", run.run_id, made.simulated_cells)
+
+
+def run_csv(frame: pd.DataFrame, table: str, run: Run) -> bytes:
+    """A table of a run as CSV.
+
+    Args:
+        table: key of `core.column_names.INSIDE`, or any name where the columns mean the same everywhere.
+    """
+    return csv_bytes(outgoing(frame, table, made_by(run)))
+
+
+def trained_csv(frame: pd.DataFrame, table: str, name: str, simulated: bool) -> bytes:
+    """A table about a training or search that has no card yet, as CSV.
+
+    Args:
+        name: of the training. simulated: its cells are.
+    """
+    return csv_bytes(outgoing(frame, table, MadeBy(name, "", simulated)))
+
+
+def model_csv(frame: pd.DataFrame, table: str, card: ModelCard) -> bytes:
+    """A table about a model, measured on its own cells, as CSV."""
+    made = MadeBy(f"{card.name} {card.version}", "", card.origin.simulated)
+    return csv_bytes(outgoing(frame, table, made))
+
+
+def study_csv(frame: pd.DataFrame, table: str, study: Study) -> bytes:
+    """A table about the cells of a study that no model had a part in, as CSV."""
+    return csv_bytes(outgoing(frame, table, MadeBy(simulated=study.simulated)))
 
 
 def provenance_json(app: App, found: Comparison) -> bytes:
@@ -202,15 +206,13 @@ def provenance_json(app: App, found: Comparison) -> bytes:
     return json.dumps(provenance_dict(app, found), indent=2, ensure_ascii=False).encode("utf-8")
 
 
-def stated(frame: pd.DataFrame, run: Run, filters: Filters) -> pd.DataFrame:
-    """What cells, model, gates and filters are stands in every line, so that a copied part still says it."""
-    made = run.provenance
-    out = frame.copy()
-    out["cells_are"] = "simulated" if made.simulated_cells else "measured"
-    out["model_trained_on"] = "simulated cells" if made.simulated_training else "measured cells"
-    out["model"] = f"{made.model} {made.model_version}"
-    out["weights_sha256"] = made.weights_sha256
-    out["gates"] = gates_of_run(run).sentence(filters.exclude_flags)
-    out["filters"] = filters_words(filters)
-    out["run"] = run.run_id
-    return out
+def write_comparison(app: App, found: Comparison, out_dir: Path) -> dict[str, Path]:
+    """Write the tables with what their columns mean and what made them into `out_dir`; file name -> path."""
+    from nscweb.store.files import atomic_write
+
+    out_dir.mkdir(parents=True, exist_ok=True)
+    made = compared_files(app, found)
+    for name, content in made.items():
+        with atomic_write(out_dir / name) as stream:
+            stream.write(content)
+    return {name: out_dir / name for name in made}

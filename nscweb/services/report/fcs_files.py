@@ -16,7 +16,7 @@ from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.predict.controls import control_names
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.runs import get_run, prediction_table
-from nscweb.services.report.export import counted, stated
+from nscweb.services.report.export import STAMP, add_dictionary, counted, run_csv
 from nscweb.services.report.origin import NOTICE, SIMULATED, filters_words
 from nscweb.services.study.gates import gates_of_run
 
@@ -28,7 +28,8 @@ Split = Literal["samples", "one"]
 # Other programs show a number that is not there as 0, which would be a time; no induction began a minus hour ago.
 UNKNOWN_TIME = -1.0
 _LIGHTS = {"green": 1, "yellow": 2, "red": 3}
-_STAMP = (1980, 1, 1, 0, 0, 0)
+INDEX = "samples.csv"
+FCS_COLUMNS = ("sample_number", "sample", "cells", "file", "model", "run", "simulated")
 _UNSAFE = re.compile(r"[^\w.+-]+", re.ASCII)
 
 
@@ -56,6 +57,7 @@ def write_fcs_zip(
     """One FCS file per sample and ``samples.csv`` (number, sample, file) in a zip; returns the cells written."""
     found = get_run(app, run)
     with zipfile.ZipFile(out, "w") as archive:
+        add_dictionary(app, found, archive, filters, {INDEX: FCS_COLUMNS})
         return add_fcs(app, found, archive, filters, progress)
 
 
@@ -69,22 +71,20 @@ def add_fcs(
 ) -> int:
     """Put one FCS file per sample into a zip that is being written."""
     from nscweb.files.fcs import write_fcs
-    from nscweb.files.plain_tables import csv_bytes
 
     table = _table(app, run, filters)
     lines, done = [], 0
     for number, (sample, part) in enumerate(table.groupby("sample_id", sort=False, observed=True), start=1):
         name = f"{file_name(number, str(sample))}.fcs"
-        there = zipfile.ZipInfo(folder + name, _STAMP)
+        there = zipfile.ZipInfo(folder + name, STAMP)
         there.compress_type = zipfile.ZIP_DEFLATED
         with archive.open(there, "w", force_zip64=True) as stream:
             said = {**_keywords(run, filters, name), "$SMNO": str(sample), "$SRC": _source(part)}
             write_fcs(stream, channels_of(part, run), said)  # type: ignore[arg-type]
         done += len(part)
-        lines.append({"SampleNumber": number, "sample": str(sample), "cells": len(part), "file": name})
+        lines.append({"sample_number": number, "sample": str(sample), "cells": len(part), "file": name})
         progress(done, len(table), "Writing FCS files")
-    told = stated(pd.DataFrame(lines), run, filters or Filters())
-    archive.writestr(zipfile.ZipInfo(f"{folder}samples.csv", _STAMP), csv_bytes(told))
+    archive.writestr(zipfile.ZipInfo(folder + INDEX, STAMP), run_csv(pd.DataFrame(lines), "FCS files", run))
     return done
 
 

@@ -9,10 +9,9 @@ import pandas as pd
 
 from nscweb.core.flags import unpack
 from nscweb.core.samples import Sample, Study
-from nscweb.services.study.gates import get_gates
 from nscweb.services.study.quality import quality_table
 from nscweb.store.cell_files import CellFile
-from nscweb.store.columns import POPULATIONS, read_columns
+from nscweb.store.further_columns import POPULATIONS, read_columns
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -36,14 +35,11 @@ def feature_table(app: App, study: str, sample: str | None = None) -> pd.DataFra
 
 
 def features_csv(app: App, study: str) -> bytes:
-    """`feature_table` as CSV, with the gates in force and what the cells are in every line."""
-    from nscweb.services.report.export import figure_csv
+    """`feature_table` as CSV."""
+    from nscweb.services.report.export import study_csv
 
     found = app.catalogue.study(study)
-    table = feature_table(app, found.study_id)
-    table["gates"] = get_gates(app, found.study_id).sentence()
-    table["cells_are"] = "simulated" if found.simulated else "measured"
-    return figure_csv(table)
+    return study_csv(feature_table(app, found.study_id), "Features", found)
 
 
 def _of_sample(app: App, study: Study, sample: Sample, key: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The report of a run as one HTML file for reading, printing and archiving."""
+"""The report of a run as one HTML file for reading, printing and archiving: ``report.html`` with its data."""
 
 from __future__ import annotations
 
@@ -6,74 +6,84 @@ from typing import Any
 
 import pandas as pd
 
+from nscweb.core.card import ModelCard
 from nscweb.core.findings import Finding, FindingLog
-from nscweb.files.html_document import Html, Section, facts, heading, numbered, paragraph, report_page, table
+from nscweb.files.html_document import Table, render
+from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.report.content import COMPARED, ReportData
-from nscweb.services.report.html_answer import (
-    answer_parts,
-    fit_parts,
-    gates_parts,
-    ratio_parts,
-    samples_parts,
-    tests_parts,
-)
-from nscweb.services.report.html_card import card_section
+from nscweb.services.report.html_answer import answer, ratios
+from nscweb.services.report.html_details import fit, funnel, samples, tests
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.scope import counted_words
 from nscweb.services.report.workbook_sheets import about_facts
+from nscweb.words.marks import MARK_HELP, mark
 
 _MOST_FINDINGS = 60
+_FIGURES_OF_A_CARD = ("accuracy", "macro_f1", "recall", "precision", "auc")
 
 
 def html_report(data: ReportData) -> str:
     """The file as text."""
     made = data.run.provenance
-    subtitle = (
-        f"Run {data.run.run_id}, made {data.run.created_utc}, model {made.model} {made.model_version}; "
-        f"{counted_words(data.found)}"
+    methods, references = methods_parts(data)
+    leaving = data.leaving()
+    return render(
+        "report.html",
+        title=data.title,
+        subtitle=f"Run {data.run.run_id}, made {data.run.created_utc}, model {made.model} {made.model_version}; "
+        f"{counted_words(data.found)}",
+        notices=data.notices,
+        data=data,
+        answer=answer(data),
+        ratios=ratios(data),
+        tests=tests(data),
+        fit=fit(data),
+        samples=samples(data),
+        left_out=cells_left_out(data.found),
+        funnel=funnel(data),
+        performance=_performance(data.card),
+        methods=methods,
+        references=references,
+        findings=_findings(data),
+        about=about_facts(data),
+        mark=mark,
+        mark_help=MARK_HELP,
+        machine={"provenance": data.provenance, "tables": {name: _plain(leaving[name]) for name in COMPARED}},
     )
-    sections = [
-        Section("The answer", answer_parts(data)),
-        Section("Ratios with 95 % intervals", ratio_parts(data), new_page=True),
-        Section("Groups compared", tests_parts(data)),
-        Section("Trust lights: does the model fit these samples?", fit_parts(data)),
-        Section("Samples", samples_parts(data)),
-        Section("Cells and quality gates", gates_parts(data)),
-        card_section(data),
-        Section("Methods, ready for a paper", _methods(data)),
-        Section("What was noticed at import", _findings(data)),
-        Section("What made these numbers", _made(data)),
+
+
+def _performance(card: ModelCard | None) -> Table | None:
+    """Figures of a model on its held-out samples, over all time points."""
+    metrics = card.performance.metrics if card is not None else ()
+    rows = [
+        [
+            metric.name.replace("_", " "),
+            metric.class_name or "all",
+            f"{metric.value:.3f}",
+            f"[{metric.low:.3f}, {metric.high:.3f}]",
+            f"{metric.cells:,}",
+            metric.samples,
+        ]
+        for metric in metrics
+        if metric.name in _FIGURES_OF_A_CARD and metric.time_h is None
     ]
-    machine = {"provenance": data.provenance, "tables": {name: _plain(data.tables[name]) for name in COMPARED}}
-    return report_page(data.title, subtitle, data.notices, sections, machine)
+    columns = ["Figure", "Class", "Value", "95 % interval", "Cells", "Samples"]
+    return Table(columns, rows, (2, 3, 4, 5), "Figures on held-out samples", side_by_side=30) if rows else None
 
 
-def _methods(data: ReportData) -> list[Html]:
-    parts, references = methods_parts(data)
-    said = [html for part in parts for html in (heading(part.title), paragraph(part.text))]
-    return [*said, heading("References"), numbered(references)]
-
-
-def _findings(data: ReportData) -> list[Html]:
+def _findings(data: ReportData) -> Table | None:
     rows = data.tables.get("Findings")
     if rows is None or rows.empty:
-        return [paragraph("Nothing: every file could be used.")]
+        return None
     log = FindingLog(
         Finding(row["level"], row["code"], row["message"], row["where"]) for row in rows.to_dict("records")
     )
-    folded = log.by_reason()
     lines = [
         [line.level, f"{line.count:,}", line.message, ", ".join(line.examples), line.code]
-        for line in folded[:_MOST_FINDINGS]
+        for line in log.by_reason()[:_MOST_FINDINGS]
     ]
     columns = ["Level", "How often", "What", "For example", "Code"]
-    return [table(columns, lines, numbers=(1,), caption="Findings of the import, the same ones together")]
-
-
-def _made(data: ReportData) -> list[Html]:
-    said = about_facts(data)
-    wanted = ("Study", "Model", "How it was counted", "Run")
-    return [part for name in wanted if name in said for part in (heading(name), facts(said[name]))]
+    return Table(columns, lines, (1,), "Findings of the import, the same ones together")
 
 
 def _plain(frame: pd.DataFrame) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nscweb.core.rules import ALPHA, FEWEST_REPLICATES, LEVEL, per_cent, spelled
 from nscweb.evaluation.ratios.estimates import ROUNDS
 from nscweb.services.report.content import ReportData
 from nscweb.services.report.references import cite, numbers, plural
@@ -90,7 +91,7 @@ def test_sentences(data: ReportData, used: list[str]) -> list[str]:
         return [
             *control,
             f"Groups were not tested: none of the {without:,} comparisons has the replicates that a p value needs "
-            "(three in each group).",
+            f"({spelled(FEWEST_REPLICATES)} in each group).",
         ]
     tested = tests[tests["p"].notna()]
     said = [
@@ -99,7 +100,8 @@ def test_sentences(data: ReportData, used: list[str]) -> list[str]:
         *control,
         _adjustment(data, sorted({int(number) for number in tested["comparisons"]}), used),
         *[text for text in [family_left_out(found)] if text],
-        "Adjusted p values below 0.05 are taken as evidence of a difference. Intervals of differences are 95 % and "
+        f"Adjusted p values below {ALPHA:g} are taken as evidence of a difference. Intervals of differences are "
+        f"{per_cent(LEVEL)} and "
         f"not adjusted; effect sizes are Hedges g {cite(used, 'hedges')}.",
     ]
     if without:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import NscwebError
+from nscweb.core.plain import to_plain
 from nscweb.core.run_record import Run
 from nscweb.core.samples import sample_as_dict
 from nscweb.core.timepoint import TimePoint
@@ -18,7 +19,9 @@ from nscweb.services.study.gates import gates_changed, gates_of_run
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-FORMAT = "nscweb report 1"
+FORMAT = "nscweb report 2"
+# Of version 0.4.0: names of columns and fractions as inside the program.
+FORMAT_040 = "nscweb report 1"
 NOTICE = "Research use only. Predicted by a computer, not measured by a marker."
 SIMULATED = "THE CELLS OF THIS STUDY ARE SIMULATED. They say nothing about real cultures."
 SIMULATED_TRAINING = "The model was trained on simulated cells only; its accuracy for real cells is not known."
@@ -35,30 +38,8 @@ def notices(found: Comparison) -> tuple[str, ...]:
 
 def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
     """Everything that made the numbers, ready for JSON."""
-    run, filters = found.run, found.filters
-    gates = gates_of_run(run)
     return {
-        "format": FORMAT,
-        "run": run.run_id,
-        **run.provenance.as_dict(),
-        "created_utc": run.created_utc,
-        "cells": run.cells,
-        "not_predicted": run.extra.get("not_predicted", 0),
-        "classes": list(run.class_names),
-        "warnings": list(warnings_of(app, run)),
-        "limits": list(run.extra.get("limits", ())),
-        "fitness": list(run.extra.get("fitness", ())),
-        "brightfield": run.extra.get("channel", ""),
-        "pixel_size_um": run.extra.get("pixel_size_um"),
-        "filters": filters_as_dict(filters),
-        "filters_in_words": filters_words(filters),
-        "entered_counts": entered_counts(app, run),
-        "gates": {
-            "limits": gates.as_dict(),
-            "digest": gates.digest(),
-            "sentence": gates.sentence(filters.exclude_flags),
-            "changed_after_run": gates_changed(app, run),
-        },
+        **run_provenance(app, found.run, found.filters),
         "counting": {
             "asked": found.method,
             "method": found.estimates.method,
@@ -68,6 +49,34 @@ def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
             "adjust": found.adjust,
         },
         "sheet": [sample_as_dict(sample) for sample in found.data.sheet],
+    }
+
+
+def run_provenance(app: App, run: Run, filters: Filters) -> dict[str, Any]:
+    """What made the cells of a run, ready for JSON: model, hashes, versions, gates, filters; not how it was counted."""
+    gates = gates_of_run(run)
+    return {
+        "format": FORMAT,
+        "run": run.run_id,
+        **to_plain(run.provenance),
+        "created_utc": run.created_utc,
+        "cells": run.cells,
+        "not_predicted": run.extra.get("not_predicted", 0),
+        "classes": list(run.class_names),
+        "warnings": list(warnings_of(app, run)),
+        "limits": list(run.extra.get("limits", ())),
+        "fitness": list(run.extra.get("fitness", ())),
+        "brightfield": run.extra.get("channel", ""),
+        "pixel_size_um": run.extra.get("pixel_size_um"),
+        "filters": to_plain(filters),
+        "filters_in_words": filters_words(filters),
+        "entered_counts": entered_counts(app, run),
+        "gates": {
+            "limits": to_plain(gates),
+            "digest": gates.digest(),
+            "sentence": gates.sentence(filters.exclude_flags),
+            "changed_after_run": gates_changed(app, run),
+        },
         "sample_sheet_edited_after_run": sheet_changed(app, run),
         "notice": NOTICE,
     }
@@ -96,25 +105,3 @@ def filters_words(filters: Filters) -> str:
     if filters.min_confidence > 0:
         said.append(f"cells with a confidence of at least {filters.min_confidence:g} (counted labels only)")
     return f"only {'; '.join(said)}" if said else "none: all groups, times and replicates"
-
-
-def filters_as_dict(filters: Filters) -> dict[str, Any]:
-    """Ready for JSON."""
-    return {
-        "groups": list(filters.groups),
-        "times_h": list(filters.times_h),
-        "replicates": list(filters.replicates),
-        "min_confidence": filters.min_confidence,
-        "exclude_flags": list(filters.exclude_flags),
-    }
-
-
-def filters_from_dict(data: dict[str, Any]) -> Filters:
-    """Inverse of `filters_as_dict`."""
-    return Filters(
-        groups=tuple(str(name) for name in data.get("groups", ())),
-        times_h=tuple(float(hours) for hours in data.get("times_h", ())),
-        replicates=tuple(str(name) for name in data.get("replicates", ())),
-        min_confidence=float(data.get("min_confidence", 0.0)),
-        exclude_flags=tuple(str(name) for name in data.get("exclude_flags", ())),
-    )

@@ -15,7 +15,7 @@ class Part:
         name: of the table and of its sheet, at most 31 characters.
         file: in the zip.
         holds: what it is, for people.
-        keys: columns that name a row; `nscweb rerun` compares by them. () is not compared.
+        keys: columns that name a row, as files have them; `nscweb rerun` compares by them. () is not compared.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Part:
 
 
 _PLACE = ("time_h", "class")
-_PAIR = (*_PLACE, "group", "control")
+_PAIR = (*_PLACE, "group", "compared_with")
 PARTS: tuple[Part, ...] = (
     Part(
         "Samples",
@@ -36,12 +36,7 @@ PARTS: tuple[Part, ...] = (
     Part(
         "Groups", "groups.csv", "one line per inducer group, time point and class, over replicates", ("group", *_PLACE)
     ),
-    Part(
-        "Tests",
-        "tests.csv",
-        "one line per comparison of two groups, adjusted within its fate and time point",
-        (*_PLACE, "group", "other"),
-    ),
+    Part("Tests", "tests.csv", "one line per comparison of two groups, adjusted within its fate and time point", _PAIR),
     Part(
         "Replicates",
         "replicates.csv",
@@ -100,15 +95,15 @@ PARTS: tuple[Part, ...] = (
         "Fit numbers",
         "fit_numbers.csv",
         "how far each sample lies from samples that the model knows",
-        ("sample", "what"),
+        ("sample", "measure"),
     ),
     Part(
         "Sets by group",
         "sets_by_group.csv",
         "which classes a cell may be: share of each set by group and time",
-        ("group", "time_h", "set"),
+        ("group", "time_h", "class_set"),
     ),
-    Part("Sets by sample", "sets_by_sample.csv", "the same by sample", ("sample_id", "set")),
+    Part("Sets by sample", "sets_by_sample.csv", "the same by sample", ("sample", "class_set")),
     Part(
         "Reliability",
         "reliability.csv",

@@ -12,14 +12,25 @@ from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.predict.controls import control_names
 from nscweb.services.predict.runs import get_run, prediction_table
-from nscweb.services.report.export import counted, stated
+from nscweb.services.report.export import STAMP, add_dictionary, counted, run_csv
 from nscweb.services.report.fcs_files import file_name
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-_STAMP = (1980, 1, 1, 0, 0, 0)
 LEFT_OUT = "left_out"
+LISTS = "populations.csv"
+POPULATION_COLUMNS = (
+    "sample",
+    "population",
+    "cells",
+    "object_numbers",
+    "numbers_twice_in_sample",
+    "file",
+    "model",
+    "run",
+    "simulated",
+)
 
 
 def write_pop_zip(
@@ -28,6 +39,7 @@ def write_pop_zip(
     """A zip with a folder per sample; returns the lists written."""
     found = get_run(app, run)
     with zipfile.ZipFile(out, "w") as archive:
+        add_dictionary(app, found, archive, filters, {LISTS: POPULATION_COLUMNS})
         return add_populations(app, found, archive, filters, progress)
 
 
@@ -45,8 +57,6 @@ def add_populations(
     ``populations.csv`` says how many cells each list has, and where one number stands for several cells of a
     sample, because then the list names more cells than were meant.
     """
-    from nscweb.files.plain_tables import csv_bytes
-
     table = prediction_table(app, run)
     made = table[["sample_id", "object_number", "predicted"]].assign(
         counted=counted(table, filters or Filters(), control_names(app, run))
@@ -59,7 +69,7 @@ def add_populations(
         for position, (name, cells) in enumerate([*parts, (LEFT_OUT, part[~part["counted"]])], start=1):
             path = f"{place}/{LEFT_OUT if name == LEFT_OUT else file_name(position, name)}.pop"
             numbers = sorted(set(cells["object_number"].tolist()))
-            info = zipfile.ZipInfo(path, _STAMP)
+            info = zipfile.ZipInfo(path, STAMP)
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, "".join(f"{value}\r\n" for value in numbers))
             lists += 1
@@ -75,6 +85,5 @@ def add_populations(
             )
         done += len(part)
         progress(done, len(table), "Writing populations")
-    told = stated(pd.DataFrame(lines), run, filters or Filters())
-    archive.writestr(zipfile.ZipInfo(f"{folder}populations.csv", _STAMP), csv_bytes(told))
+    archive.writestr(zipfile.ZipInfo(folder + LISTS, STAMP), run_csv(pd.DataFrame(lines), "Populations", run))
     return lists

@@ -6,7 +6,7 @@ import hashlib
 import json
 import zipfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal, get_args
+from typing import IO, TYPE_CHECKING
 
 import pandas as pd
 
@@ -15,25 +15,22 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
-from nscweb.evaluation.ratios.cell_filters import Filters
-from nscweb.services.compare.comparison import DEFAULT_METHOD
+from nscweb.files.outgoing import columns_table
+from nscweb.files.plain_tables import csv_bytes
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.predict.runs import get_run
-from nscweb.services.report.column_notes import UNITS, family_notes, meanings_frame
+from nscweb.services.report.column_notes import UNITS, family_notes
 from nscweb.services.report.content import ReportData, report_data
-from nscweb.services.report.export import cells_frame, figure_csv, stated
+from nscweb.services.report.export import DICTIONARY, STAMP, cells_frame
 from nscweb.services.report.figure_data import DRAWN_FROM, FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.parts import BY_NAME, PARTS
-from nscweb.services.report.sample_tables import meanings
-from nscweb.services.report.scope import analysed, counted_words
+from nscweb.services.report.scope import FORMS, ReportRequest, analysed, counted_words
 from nscweb.services.report.workbook_sheets import choices
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-ReportForm = Literal["html", "xlsx", "fcs", "fcs-one", "pop", "cells", "zip"]
-FORMS: tuple[str, ...] = get_args(ReportForm)
 ENDINGS: dict[str, str] = {
     "html": "_report.html",
     "xlsx": "_report.xlsx",
@@ -43,38 +40,16 @@ ENDINGS: dict[str, str] = {
     "cells": "_cells.csv",
     "zip": ".zip",
 }
-# One fixed time stamp in the zip, so that the same run gives the same bytes.
-_STAMP = (1980, 1, 1, 0, 0, 0)
 _LINES_AT_ONCE = 50_000
-# Tables of the run carry what made them in every line. The sheet can be imported again, so it gets no columns; its
-# SHA-256 stands in provenance.json, as those of all tables do.
-_NOT_STATED = ("Sample sheet",)
 
 
 def write_report(
-    app: App,
-    run: Run | str,
-    form: str,
-    out: Path,
-    *,
-    filters: Filters | None = None,
-    method: str = DEFAULT_METHOD,
-    control: str | None = None,
-    adjust: str = "holm",
-    fate: str = "",
-    time_h: float | None = None,
-    margin: float = 0.05,
-    difference: float = 0.10,
-    cells: bool = True,
-    progress: Progress = no_progress,
+    app: App, run: Run | str, request: ReportRequest, out: Path, *, progress: Progress = no_progress
 ) -> Path:
-    """Write the report of a run in one form; arguments as in `report_data`.
+    """Write the report of a run in one form.
 
     Args:
-        form: one of `FORMS`: ``html``, ``xlsx``, ``fcs`` (a zip with a file per sample), ``fcs-one`` (one file),
-            ``pop`` (a zip), ``cells`` (CSV) or ``zip`` (everything).
         out: path of the file; its folder is made.
-        cells: the workbook gets one row per cell.
 
     Raises:
         WrongUse: there is no such form, method or adjustment.
@@ -86,6 +61,7 @@ def write_report(
     from nscweb.services.report.workbook_sheets import write_xlsx
     from nscweb.store.files import atomic_write
 
+    form, filters = request.form, request.filters
     if form not in FORMS:
         raise WrongUse(f"There is no report in the form {form!r}.", f"There are: {', '.join(FORMS)}.")
     found = get_run(app, run)
@@ -102,50 +78,24 @@ def write_report(
             _write_cells(cells_frame(app, found, filters), stream, progress)
         else:
             progress(0, 2, "Counting and comparing")
-            data = report_data(
-                app,
-                found,
-                filters,
-                method,
-                control,
-                adjust,
-                fate=fate,
-                time_h=time_h,
-                margin=margin,
-                difference=difference,
-                parts=form != "html",
-                progress=progress,
-            )
+            data = report_data(app, found, request, parts=form != "html", progress=progress)
             if form == "html":
                 progress(1, 2, "Writing the page")
                 stream.write(html_report(data).encode("utf-8"))
             elif form == "xlsx":
-                write_xlsx(app, data, stream, cells=cells, progress=progress)
+                write_xlsx(app, data, stream, cells=request.cells, progress=progress)
             else:
                 with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
                     _fill(app, data, archive, progress)
     return out
 
 
-def run_zip(
-    app: App, run: Run | str, out: Path | None = None, filters: Filters | None = None, progress: Progress = no_progress
-) -> Path:
-    """Write everything of a run into one zip and return its path.
-
-    Args:
-        out: path of the zip; None puts it into the folder of the run.
-    """
-    found = get_run(app, run)
-    path = out or app.folder.run_dir(found.run_id) / f"{found.run_id}.zip"
-    return write_report(app, found, "zip", path, filters=filters, progress=progress)
-
-
 def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progress) -> None:
     import io
 
-    from nscweb.services.report.fcs_files import add_fcs
+    from nscweb.services.report.fcs_files import FCS_COLUMNS, INDEX, add_fcs
     from nscweb.services.report.html_report import html_report
-    from nscweb.services.report.pop_files import add_populations
+    from nscweb.services.report.pop_files import LISTS, POPULATION_COLUMNS, add_populations
     from nscweb.services.report.workbook_sheets import write_xlsx
 
     run, filters = data.run, data.found.filters
@@ -153,10 +103,7 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
 
     def add(name: str, content: bytes) -> None:
         digests[name] = hashlib.sha256(content).hexdigest()
-        archive.writestr(zipfile.ZipInfo(name, _STAMP), content, zipfile.ZIP_DEFLATED)
-
-    def said(table: pd.DataFrame) -> bytes:
-        return figure_csv(stated(table, run, filters))
+        archive.writestr(zipfile.ZipInfo(name, STAMP), content, zipfile.ZIP_DEFLATED)
 
     progress(0, 3, "Writing the report")
     add("README.txt", readme(data).encode("utf-8"))
@@ -165,20 +112,20 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
     book = io.BytesIO()
     write_xlsx(app, data, book, cells=False)
     add("report.xlsx", book.getvalue())
-    for part in PARTS:
-        if part.name in data.tables:
-            table = data.tables[part.name]
-            add(part.file, figure_csv(table) if part.name in _NOT_STATED else said(table))
     cells = cells_frame(app, run, filters)
-    add("meanings.csv", figure_csv(meanings_frame(data, [str(column) for column in cells.columns])))
-    for name, table in data.figures.items():
-        add(f"figures/{name}.csv", said(table))
+    columns = {"cells.csv": list(cells.columns)}
+    files = {part.name: part.file for part in PARTS} | {FIGURES[name][0]: f"figures/{name}.csv" for name in FIGURES}
+    for name, table in data.leaving().items():
+        add(files[name], csv_bytes(table))
+        columns[files[name]] = list(table.columns)
+    columns |= {f"pop/{LISTS}": list(POPULATION_COLUMNS), f"fcs/{INDEX}": list(FCS_COLUMNS)}
+    add(DICTIONARY, csv_bytes(columns_table(columns)))
     if data.card is not None:
         add("card.json", json.dumps(card_to_dict(data.card), indent=2, ensure_ascii=False).encode("utf-8"))
     made = {**data.provenance, "not_made": data.missing, "sha256_of_files": dict(digests)}
     add("provenance.json", json.dumps(made, indent=2, ensure_ascii=False).encode("utf-8"))
     progress(0, run.cells, "Gathering the cells")
-    there = zipfile.ZipInfo("cells.csv", _STAMP)
+    there = zipfile.ZipInfo("cells.csv", STAMP)
     there.compress_type = zipfile.ZIP_DEFLATED
     with archive.open(there, "w", force_zip64=True) as stream:
         _write_cells(cells, stream, progress)
@@ -188,7 +135,7 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
 
 def _write_cells(table: pd.DataFrame, stream: IO[bytes], progress: Progress) -> None:
     for start in range(0, max(1, len(table)), _LINES_AT_ONCE):
-        lines = figure_csv(table.iloc[start : start + _LINES_AT_ONCE])
+        lines = csv_bytes(table.iloc[start : start + _LINES_AT_ONCE])
         stream.write(lines.partition(b"\n")[2] if start else lines)
         progress(min(start + _LINES_AT_ONCE, len(table)), len(table), "Writing the cells")
 
@@ -197,7 +144,6 @@ def readme(data: ReportData) -> str:
     """The page in plain words: what this is, what the files hold, how numbers were made, what limits are."""
     run, made, found = data.run, data.run.provenance, data.found
     methods, references = methods_parts(data)
-    columns = [f"  {name}: {said}" for name, said in meanings(list(data.tables["Samples"].columns)) if said]
     lines = [
         data.title,
         "",
@@ -222,7 +168,7 @@ def readme(data: ReportData) -> str:
         *(f"  {part.file}: {part.holds}" for part in PARTS if part.name in data.tables),
         *(f"  figures/{name}.csv: data of {FIGURES[name][1]}" for name in data.figures),
         *(f"  data of the figure {figure}: {tables}" for figure, tables in DRAWN_FROM.items()),
-        "  meanings.csv: what every column of these tables means, with its unit",
+        "  columns.csv: what every column of these tables means, with its unit",
         "  pop/: object numbers of each class by sample, as populations for IDEAS",
         "  fcs/: scores, class and gates of each cell for flow cytometry software",
         "  provenance.json: everything needed to repeat the run: nscweb rerun and the name of this ZIP file",
@@ -240,9 +186,6 @@ def readme(data: ReportData) -> str:
         *(f"  {sentence}" for sentence in data.said),
         f"  Time points: {_times(data)}.",
         *(f"  {name}: {value}" for name, value in choices(found, data.fate, data.time_h)),
-        "",
-        "Columns of samples.csv; those of the other tables are explained in meanings.csv",
-        *columns,
         "",
         "Limits of the model",
         *_bullets(tuple(run.extra.get("limits", ()))),

@@ -11,19 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.card import CardEntry
-from nscweb.core.errors import ModelNotFound, StudyNotFound
+from nscweb.core.errors import InputRefused, ModelNotFound, StudyNotFound, WrongUse
+from nscweb.core.plain import from_plain
 from nscweb.core.progress import Progress, no_progress
-from nscweb.core.run_record import Run
+from nscweb.core.run_record import Mode, Run
 from nscweb.core.samples import Study
 from nscweb.services.models import list_models
+from nscweb.services.predict.fast_here import require_fast
 from nscweb.services.report.content import report_data
-from nscweb.services.report.origin import filters_from_dict
 from nscweb.services.report.parts import ALSO_COMPARED, COMPARED
 from nscweb.services.report.rerun_compare import EXACT, TableCheck, compare_tables
 from nscweb.services.report.rerun_folder import Statement, read_report, same_inputs
+from nscweb.services.report.scope import ReportRequest
 
 if TYPE_CHECKING:
-    from nscweb.inference.backends import Mode
     from nscweb.services.context import App
 
 
@@ -102,6 +103,7 @@ def rerun(
         ModelNotFound: neither its weights nor another version of its model are installed.
     """
     from nscweb.services.predict.predict import predict_study
+    from nscweb.services.predict.predict_request import PredictRequest
     from nscweb.services.report.report import write_report
 
     stated = read_report(report)
@@ -109,27 +111,38 @@ def rerun(
     study = _study(app, made)
     entry = _model(app, made)
     counting = made["counting"]
-    chosen = (filters_from_dict(made["filters"]), counting["asked"], counting["control"], counting["adjust"])
+    chosen = {"filters": made["filters"], "method": counting["asked"]}
+    chosen |= {name: counting[name] for name in ("control", "adjust")} | made.get("asked", {}) | {"form": "zip"}
+    request = from_plain(ReportRequest, chosen, f"The report {report.name}", InputRefused)
+    mode, not_fast = _mode(app, entry, made, device, progress)
     with same_inputs(app, study, made) as (beside, its_study):
-        mode: Mode = "fast" if made["settings"].get("mode") == "fast" else "exact"
-        run = predict_study(beside, its_study, str(entry.folder), progress=progress, device=device, mode=mode)
+        run = predict_study(beside, PredictRequest(its_study, str(entry.folder), mode, device), progress=progress)
         more = [name for name in ALSO_COMPARED if name in stated.tables]
-        asked = made.get("asked", {})
-        about = {key: asked[key] for key in ("fate", "time_h", "margin", "difference") if key in asked}
-        data = report_data(beside, run, *chosen, **about, parts=bool(more), progress=progress)
+        data = report_data(beside, run, request, parts=bool(more), progress=progress)
+        now = data.leaving()
         checks = tuple(
-            compare_tables(name, stated.tables[name], data.tables.get(name, stated.tables[name].iloc[:0]))
+            compare_tables(name, stated.tables[name], now.get(name, stated.tables[name].iloc[:0]))
             for name in (*COMPARED, *more)
         )
         if out is not None:
-            filters, method, control, adjust = chosen
-            write_report(
-                beside, run, "zip", out, filters=filters, method=method, control=control, adjust=adjust, **about
-            )
-    reasons = _reasons(stated, run, study)
+            write_report(beside, run, request, out)
+    reasons = (*not_fast, *_reasons(stated, run, study))
     return RerunResult(
         made["study"], f"{run.model} {run.provenance.model_version}", made["run"], checks, reasons, run.cells
     )
+
+
+def _mode(
+    app: App, entry: CardEntry, made: dict[str, Any], device: str, progress: Progress
+) -> tuple[Mode, tuple[str, ...]]:
+    """The mode of a report, and why it is another one here: fast mode is not offered on every machine."""
+    if made["settings"].get("mode") != "fast":
+        return "exact", ()
+    try:
+        require_fast(app, entry, device, progress)
+    except WrongUse as error:
+        return "exact", (f"The report was made in fast mode, this one in exact mode. {error.what}",)
+    return "fast", ()
 
 
 def _study(app: App, made: dict[str, Any]) -> Study:

@@ -23,8 +23,10 @@ from nscweb.core.errors import InputRefused
 from nscweb.core.samples import Sample, Study
 from nscweb.services.compare.staining_counts import Count, set_counts
 from nscweb.services.context import App, open_app
-from nscweb.services.report.origin import FORMAT
+from nscweb.services.predict.fast_here import speeds_path
+from nscweb.services.report.origin import FORMAT, FORMAT_040
 from nscweb.services.report.parts import ALSO_COMPARED, BY_NAME, COMPARED
+from nscweb.services.report.report_040 import table_of_040
 
 if TYPE_CHECKING:
     from nscweb.store.files import DataFolder
@@ -82,6 +84,9 @@ def _copy(app: App, beside: App, study: Study, made: dict[str, Any]) -> str:
     entered = made.get("entered_counts") or []
     if entered:
         set_counts(beside, study_id, [Count(**item) for item in entered])
+    measured = speeds_path(app)
+    if measured.exists():
+        shutil.copyfile(measured, speeds_path(beside))
     for name in ("findings.csv",):
         path = app.folder.study_dir(study.study_id) / name
         if path.exists():
@@ -164,8 +169,10 @@ def read_report(path: Path) -> Statement:
         provenance, tables = _from_zip(path) if head == b"PK\x03\x04" else _from_html(path)
     except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile, RecursionError) as error:
         raise _refused(path, "it is damaged, or was not written by this program") from error
-    if provenance.get("format") != FORMAT:
+    if provenance.get("format") not in (FORMAT, FORMAT_040):
         raise _refused(path, "it does not say what made it, as reports of earlier versions do not")
+    if provenance["format"] == FORMAT_040:
+        tables = {name: table_of_040(name, table) for name, table in tables.items()}
     return Statement(provenance, tables)
 
 

@@ -12,6 +12,7 @@ from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import USED_FOR_CALIBRATION
+from nscweb.files.outgoing import yes_no
 
 if TYPE_CHECKING:
     from nscweb.services.compare.result import Comparison
@@ -27,90 +28,6 @@ _BY_CLASS = {
     "naive_high": "naive_high",
 }
 CONTROL = f"{USED_FOR_CALIBRATION.capitalize()}; no result is taken from it."
-_MEANINGS: dict[str, str] = {
-    "cell_id": "key of the cell in this program: sample key and row",
-    "sample": "name of the sample",
-    "object_number": "number of the object as the instrument's software exported it",
-    "group": "inducer group",
-    "time_h": "hours since induction",
-    "time": "the same as text",
-    "replicate": "biological replicate",
-    "cells_in": "cells predicted",
-    "cells": "cells counted, behind the ratios",
-    "predicted": "class with the highest score",
-    "confidence": "highest score, 0 to 1",
-    "flags": "quality flags that the cell carries",
-    "counted": "yes when the cell passes gates and filters; corrected ratios also use cells below the filter by score",
-    "true_class": "class known from the sample sheet or a population, if any",
-    "source": "file that the image came from",
-    "class": "class that the line is about",
-    "replicates": "replicates behind the line; the unit of all statistics",
-    "mean": "mean share over replicates, 0 to 1",
-    "sd": "standard deviation over replicates, 0 to 1 (0.05 is 5 percentage points)",
-    "sem": "standard error of the mean over replicates, 0 to 1",
-    "low": "lower end of the 95 % interval, as a fraction, 0 to 1 (0.05 is 5 per cent or points)",
-    "high": "upper end of the 95 % interval, as a fraction, 0 to 1 (0.05 is 5 per cent or points)",
-    "naive_mean": "mean share of counted labels, not corrected, 0 to 1",
-    "method": "way of counting (pacc, acc, em: corrected; naive: counted labels), or name of the test",
-    "interval": "how the interval was made",
-    "recovered": "yes when the ratio could be recovered from the scores; where not, no ratio is given",
-    "why": "why there is no ratio: not recovered, no cell counted, or a control sample used for calibration",
-    "light": "does the model fit: green fits, yellow look closer, red do not trust, empty not judged",
-    "lights": "the lights of the samples behind the line, counted",
-    "reasons": "what the light rests on",
-    "other": "group that is compared with",
-    "difference": "mean of group minus mean of other, as a share (0.05 is 5 percentage points)",
-    "p": "p value, adjusted for the comparisons of this fate and time point (see method); empty with fewer than three "
-    "replicates, or none that differ",
-    "p_single": "p value before the adjustment",
-    "comparisons": "comparisons that p is adjusted for",
-    "n_group": "replicates of group",
-    "n_other": "replicates of other",
-    "g": "Hedges g, difference in units of the spread between replicates",
-    "note": "what must be known of this comparison",
-    "donor": "donor or animal",
-    "instrument": "instrument",
-    "control": "yes for a control sample",
-    "unlike_training_data": "yes when the cells are unlike those that the model learnt from",
-    "cells_are": "simulated or measured",
-    "model_trained_on": "simulated or measured cells",
-    "model": "name and version of the model",
-    "weights_sha256": "SHA-256 of its weights",
-    "gates": "which cells are left out for their quality",
-    "run": "id of the run",
-    "imported": "cells imported",
-    "kept": "cells left after all gates",
-    "kept_percent": "the same in per cent of the imported",
-    "far": "cells farther from the training cells than 95 % of known cells are",
-    "share": "far cells as a share of those looked at, 0 to 1",
-    "level": "how grave a finding is",
-    "code": "stable code of a finding",
-    "message": "what was found",
-    "where": "file and place",
-}
-_BEGINNINGS: tuple[tuple[str, str], ...] = (
-    ("p_", "calibrated score of {}, 0 to 1"),
-    ("n_", "counted cells predicted as {}"),
-    ("ratio_", "share of {}, 0 to 1, by the method of the column method; empty where it cannot be recovered"),
-    ("naive_low_", "lower end of the 95 % interval of naive_{}, over cells, 0 to 1"),
-    ("naive_high_", "upper end of the 95 % interval of naive_{}, over cells, 0 to 1"),
-    ("naive_", "share of {} among counted labels, not corrected, 0 to 1"),
-    ("low_", "lower end of the 95 % interval of ratio_{}, 0 to 1"),
-    ("high_", "upper end of the 95 % interval of ratio_{}, 0 to 1"),
-)
-
-
-def meanings(columns: Sequence[str]) -> list[tuple[str, str]]:
-    """(column, meaning with its unit), in order; "" for a column of the user's own."""
-    found = []
-    for column in columns:
-        said = _MEANINGS.get(column, "")
-        if not said:
-            said = next(
-                (text.format(column[len(start) :]) for start, text in _BEGINNINGS if column.startswith(start)), ""
-            )
-        found.append((column, said))
-    return found
 
 
 def samples_frame(found: Comparison) -> pd.DataFrame:
@@ -177,11 +94,6 @@ def time_labels(hours: pd.Series) -> pd.Series:
     """ "12 h", "3 d"; "" where no time is known."""
     labels = {value: TimePoint(float(value)).label() for value in hours.dropna().unique()}
     return pd.Series([labels.get(value, "") for value in hours.tolist()], index=hours.index, dtype=object)
-
-
-def yes_no(values: Sequence[bool]) -> list[str]:
-    """Truth as words, because a spreadsheet translates TRUE."""
-    return ["yes" if value else "no" for value in values]
 
 
 def _unlike(run: Run, names: Sequence[str]) -> list[str]:

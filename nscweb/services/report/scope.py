@@ -1,10 +1,13 @@
-"""What a report is about: which samples its filters let through, how many of their cells are behind the ratios."""
+"""What a report is asked to say, which samples its filters let through, how many cells are behind the ratios."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
 
+from nscweb.core.rules import DIFFERENCE, MARGIN
 from nscweb.core.timepoint import TimePoint
+from nscweb.services.compare.compare import CompareRequest
 from nscweb.services.compare.facts import cells_counted
 from nscweb.words.numbers import listed
 
@@ -14,6 +17,26 @@ if TYPE_CHECKING:
     from nscweb.services.compare.result import Comparison
 
 _MOST_NAMED = 6
+ReportForm = Literal["html", "xlsx", "fcs", "fcs-one", "pop", "cells", "zip"]
+FORMS: tuple[str, ...] = get_args(ReportForm)
+
+
+@dataclass(frozen=True)
+class ReportRequest(CompareRequest):
+    """A report: what page and command line fill in, what `write_report` and `report_data` take.
+
+    Attributes:
+        form: one of `FORMS`: ``html``, ``xlsx``, ``fcs`` (a zip with a file per sample), ``fcs-one`` (one file),
+            ``pop`` (a zip), ``cells`` (CSV) or ``zip`` (everything).
+        margin: 0..1, largest difference that would not matter, of the tests of equivalence.
+        difference: 0..1, what should be found, of the replicates needed.
+        cells: the workbook gets one row per cell.
+    """
+
+    form: str = "html"
+    margin: float = MARGIN
+    difference: float = DIFFERENCE
+    cells: bool = True
 
 
 def analysed(found: Comparison) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
+from nscweb.files.outgoing import columns_table
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.compare.result import Comparison
 from nscweb.services.report.column_notes import UNITS, family_notes, sheet_notes
@@ -16,7 +17,7 @@ from nscweb.services.report.export import cells_frame
 from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.origin import filters_words
-from nscweb.services.report.parts import BY_NAME, PARTS
+from nscweb.services.report.parts import BY_NAME
 from nscweb.services.report.references import ADJUSTED
 from nscweb.services.report.scope import counted_words
 
@@ -34,12 +35,12 @@ def write_xlsx(
     """
     from nscweb.files.workbook import About, write_workbook
 
-    sheets = {part.name: data.tables[part.name] for part in PARTS if part.name in data.tables}
-    sheets |= {FIGURES[name][0]: table for name, table in data.figures.items()}
+    tables = data.leaving()
     if cells:
         progress(0, data.run.cells, "Gathering the cells")
-        # What is the same in every line stands on the first sheet; here it would be a quarter of the file.
-        sheets["Cells"] = cells_frame(app, data.run, data.found.filters).drop(columns=list(_SAME))
+        tables["Cells"] = cells_frame(app, data.run, data.found.filters)
+    # What explains the others comes first, after About.
+    sheets = {COLUMNS: columns_table({name: list(table.columns) for name, table in tables.items()}), **tables}
     families = family_notes(data)
     about = About(
         title=data.title,
@@ -52,12 +53,14 @@ def write_xlsx(
     return write_workbook(out, about, sheets, machine=machine, progress=progress)
 
 
-_SAME = ("cells_are", "model_trained_on", "model", "gates", "filters", "run")
+COLUMNS = "Columns"
 _CELLS = "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
 _NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
 
 
 def _holds(name: str) -> str:
+    if name == COLUMNS:
+        return "what every column of these sheets means, with its unit"
     if name in BY_NAME:
         return BY_NAME[name].holds
     return next((f"data of {holds}" for sheet, holds in FIGURES.values() if sheet == name), _CELLS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import FindingLog
+from nscweb.services.kept import kept
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -75,6 +76,14 @@ def preview(
     return preview_field(read_field(app, paths, channel, index), settings)
 
 
+def _key(app: App, paths: Sequence[Path], channel: str | None = None, index: int = 0) -> Hashable:
+    """With the times of change, so that a file that was replaced is read again."""
+    if not all(path.exists() for path in paths):
+        return None
+    return (tuple((path, path.stat().st_mtime_ns) for path in paths), channel, index)
+
+
+@kept(4, _key)
 def read_field(app: App, paths: Sequence[Path], channel: str | None = None, index: int = 0) -> Field:
     """The first readable image of the files, from the one at position `index` on.
 

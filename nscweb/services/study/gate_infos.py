@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 
 from nscweb.core.errors import StudyError
 from nscweb.core.samples import Sample, Study
+from nscweb.services.kept import kept
 from nscweb.services.study.quality import populations_of
 
 if TYPE_CHECKING:
@@ -208,8 +208,8 @@ def tables_of(app: App, study: Study, sample: str | None) -> list[tuple[str, str
     return [(name, keys[name], _read(path, path.stat().st_mtime_ns)) for name, path in paths if path.exists()]
 
 
-# A slider asks for the same numbers again and again; 512 samples of 1,000 cells are 45 MB.
-@lru_cache(maxsize=512)
+# A slider asks for the same numbers again and again; 1,000 cells take 90 kB.
+@kept(512, most_bytes=200_000_000, size=lambda table: int(table.memory_usage().sum()))
 def _read(path: Path, stamp: int) -> pd.DataFrame:
     from nscweb.preprocess.cell_quality import complete
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nscweb.core.errors import StudyNotFound
+from nscweb.core.errors import StoreError, StudyNotFound
 from nscweb.core.flags import LEFT_OUT, QualityFlag, count_flags, flag
 from nscweb.core.gates import DEFAULT_GATES, Gates
+from nscweb.core.plain import from_plain
 from nscweb.core.run_record import Run
 from nscweb.services.study.gate_infos import GateInfo, gate_list
 from nscweb.services.study.gate_preview import ExampleCell, GatePreview, preview
@@ -73,7 +74,7 @@ def funnel(app: App, study: str, gates: Gates | None = None) -> pd.DataFrame:
             members = members_of(app, found.study_id, keys[sample.name], sample.cells, gates)
             flags = flags_by(read_quality(path), gates, members)
         counted = count_flags(flags)
-        percent = round(100.0 * counted.kept / counted.cells, 1) if counted.cells else 0.0
+        percent = round(100.0 * counted.kept / counted.cells, 2) if counted.cells else 0.0
         carry = {f"{name}_alone": counted.carry[name] for name in counted.first}
         row = {"sample": sample.name, "imported": counted.cells, **counted.first, "kept": counted.kept}
         rows.append({**row, "kept_percent": percent, **carry})
@@ -85,7 +86,7 @@ def funnel(app: App, study: str, gates: Gates | None = None) -> pd.DataFrame:
 def gates_of_run(run: Run) -> Gates:
     """The gates that the flags of a run were made with; runs of versions without gates had the defaults."""
     kept = run.extra.get("gates")
-    return Gates.from_dict(kept) if kept else DEFAULT_GATES
+    return from_plain(Gates, kept, f"The gates of the run {run.run_id}", StoreError) if kept else DEFAULT_GATES
 
 
 def gates_changed(app: App, run: Run) -> bool:

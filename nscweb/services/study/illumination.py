@@ -6,6 +6,7 @@ others. Whoever trains or judges on such cells may be looking at the lamp.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from nscweb.core.errors import NscwebError
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
+from nscweb.services.kept import kept
 from nscweb.services.study.quality import read_quality
 
 if TYPE_CHECKING:
@@ -93,6 +95,12 @@ class IlluminationReport:
     warnings: tuple[str, ...]
 
 
+def _key(app: App, study: str, seed: int = 0) -> Hashable:
+    found = app.catalogue.study(study)
+    return (app.settings.data_dir, found.study_id, found.channel, found.samples, seed)
+
+
+@kept(8, _key)
 def illumination_report(app: App, study: str, seed: int = 0) -> IlluminationReport:
     """Background level, slope, stripes and noise of every sample, and what they tell about the groups.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from nscweb.core.cells import CellImage
 from nscweb.core.findings import Finding, FindingLog
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.services.study.field_reader import FieldCut
 from nscweb.services.study.quality import Quality
 from nscweb.store.cell_files import BATCH, CellWriter
-from nscweb.store.columns import FurtherColumns, write_columns
 from nscweb.store.files import atomic_write
+from nscweb.store.further_columns import FurtherColumns, write_columns
 
 if TYPE_CHECKING:
     from nscweb.io.survey.cell_reader import CellReader
@@ -90,10 +91,6 @@ class ChunkMark:
     columns: bool
     checksum: int
     findings: tuple[Finding, ...]
-
-    def as_json(self) -> bytes:
-        data = {**asdict(self), "findings": [list(asdict(finding).values()) for finding in self.findings]}
-        return json.dumps(data).encode("ascii")
 
 
 def plan_chunks(
@@ -187,7 +184,7 @@ def read_chunk(part: Survey, plan: ChunkPlan, cancel: CancelAsked, report: Calla
         tuple(log),
     )
     with atomic_write(plan.path("json"), durable=False) as stream:
-        stream.write(mark.as_json())
+        stream.write(json.dumps(to_plain(mark)).encode("ascii"))
     return mark
 
 
@@ -203,8 +200,7 @@ def kept_mark(plan: ChunkPlan) -> ChunkMark | None:
     from nscweb.io.archives.archive import checksum_of
 
     try:
-        data = json.loads(plan.path("json").read_bytes())
-        mark = ChunkMark(**{**data, "findings": tuple(Finding(*values) for values in data["findings"])})
+        mark = from_plain(ChunkMark, json.loads(plan.path("json").read_bytes()), "The mark")
         if (mark.start, mark.stop) != (plan.start, plan.stop) or checksum_of(plan.path("arrow")) != mark.checksum:
             return None
         if mark.cells and len(np.load(plan.path("npy"), mmap_mode="r")) != mark.cells:

@@ -151,12 +151,12 @@ MOST_TILE = 1024
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """What to import and how.
+    """What to import and how: what form and command line fill in, what a job keeps, what `import_study` takes.
 
     Attributes:
         paths: files, zips or folders.
         name: name of the new study.
-        sheet: sample sheet (CSV or XLSX), None without.
+        sheet: sample sheet (CSV, XLSX, ODS or XLS), None without.
         channel: brightfield channel; None takes the guess.
         channels: channels to keep; None keeps all.
         class_from_folder: fill the true class from the name of the innermost folder.
@@ -179,6 +179,12 @@ class ImportRequest:
     describe: Mapping[str, Sample] | None = None
     tile_px: int | None = None
     fields: SegmentationSettings | None = None
+
+    def __post_init__(self) -> None:
+        # Forms and commands hand over what was typed: spaces around a name, an empty text for "not given".
+        object.__setattr__(self, "name", self.name.strip())
+        for field in ("sheet", "channel", "channels"):
+            object.__setattr__(self, field, getattr(self, field) or None)
 
 
 def check_request(app: App, request: ImportRequest) -> None:

@@ -34,7 +34,7 @@ from nscweb.services.study.import_staging import SampleMark, Staging
 from nscweb.services.study.quality import judged, write_quality
 from nscweb.settings import environment
 from nscweb.store.cell_file_join import join_cell_files
-from nscweb.store.columns import join_columns, write_columns
+from nscweb.store.further_columns import join_columns, write_columns
 
 if TYPE_CHECKING:
     from nscweb.io.survey.survey import Survey, SurveySample

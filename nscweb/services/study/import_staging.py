@@ -9,12 +9,13 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nscweb.core.errors import StudyExists, StudyNotFound
+from nscweb.core.errors import StudyExists, StudyNotFound, WrongUse
 from nscweb.core.findings import Finding
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.samples import Sample
 from nscweb.services.file_lock import file_lock
 from nscweb.store.files import atomic_write
@@ -60,20 +61,17 @@ class Staging:
     def mark(self, index: int) -> SampleMark | None:
         """The mark of the sample at a position of the survey, or None when it is still to be read."""
         try:
-            data = json.loads(self._mark_path(index).read_text("utf-8"))
-            findings = tuple(Finding(**finding) for finding in data.pop("findings"))
-            return SampleMark(**data, findings=findings)
-        except (OSError, ValueError, TypeError, KeyError):
+            return from_plain(SampleMark, json.loads(self._mark_path(index).read_text("utf-8")), "The mark")
+        except (OSError, ValueError, WrongUse):
             return None
 
     def set_mark(self, index: int, mark: SampleMark) -> None:
         """Keep a finished sample. Its cell and quality files are complete by then."""
-        data = {**asdict(mark), "findings": [asdict(finding) for finding in mark.findings]}
         path = self._mark_path(index)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not forced to the disk: a mark that a power cut tears is no mark, and the sample is read again.
         part = path.with_suffix(".part")
-        part.write_bytes(json.dumps(data).encode("utf-8", "surrogatepass"))
+        part.write_bytes(json.dumps(to_plain(mark)).encode("utf-8", "surrogatepass"))
         part.replace(path)
 
     def publish(self, samples: Sequence[Sample], findings_csv: bytes, **about: Any) -> None:

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.store.columns import POPULATIONS, read_columns
+from nscweb.store.further_columns import POPULATIONS, read_columns
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

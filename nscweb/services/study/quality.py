@@ -15,14 +15,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from nscweb.core.errors import StudyError, WrongUse
+from nscweb.core.errors import StoreError, StudyError, WrongUse
 from nscweb.core.gates import DEFAULT_GATES, Gates
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
 from nscweb.services.file_lock import file_lock
 from nscweb.store.cell_files import CellFile
-from nscweb.store.columns import POPULATIONS
 from nscweb.store.files import atomic_write
+from nscweb.store.further_columns import POPULATIONS
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -38,7 +39,7 @@ def get_gates(app: App, study: str) -> Gates:
         StudyNotFound: no such study.
     """
     kept = app.catalogue.study_info(app.catalogue.study(study).study_id).get(_GATES)
-    return Gates.from_dict(kept) if kept else DEFAULT_GATES
+    return from_plain(Gates, kept, "The gates of the study", StoreError) if kept else DEFAULT_GATES
 
 
 def set_gates(app: App, study: str, gates: Gates, progress: Progress = no_progress) -> None:
@@ -56,7 +57,7 @@ def set_gates(app: App, study: str, gates: Gates, progress: Progress = no_progre
     _check_populations(app, found, gates)
     lock = app.folder.study_dir(found.study_id) / "gates.lock"
     with file_lock(lock, while_waiting=lambda: None):
-        app.catalogue.change_info(found.study_id, **{_GATES: gates.as_dict()})
+        app.catalogue.change_info(found.study_id, **{_GATES: to_plain(gates)})
         _flag_anew(app, found, gates, progress)
 
 

@@ -107,7 +107,7 @@ def update_sheet(app: App, study: str, table: pd.DataFrame) -> SheetUpdate:
 
 
 def import_sheet(app: App, study: str, data: bytes, filename: str) -> SheetUpdate:
-    """Apply an uploaded CSV or XLSX sheet to a study; rows are matched by the column ``sample``.
+    """Apply an uploaded sheet (CSV, XLSX, ODS or XLS) to a study; rows are matched by the column ``sample``.
 
     Raises:
         StudyNotFound: no such study.

@@ -5,13 +5,11 @@ An import that was finished when its worker died before it could say so: asked a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyNotFound, WrongUse
-from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample
@@ -65,23 +63,9 @@ def finished_since(app: App, name: str, since_utc: str) -> ImportReport | None:
 
 
 def import_study(
-    app: App,
-    paths: Sequence[Path],
-    name: str,
-    *,
-    sheet: Path | None = None,
-    channel: str | None = None,
-    channels: Sequence[str] | None = None,
-    class_from_folder: bool = False,
-    pixel_size_um: float | None = None,
-    simulated: bool | None = None,
-    describe: Mapping[str, Sample] | None = None,
-    tile_px: int | None = None,
-    fields: SegmentationSettings | None = None,
-    progress: Progress = no_progress,
-    cancel: CancelAsked = never_cancelled,
+    app: App, request: ImportRequest, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> ImportReport:
-    """Read every cell image of the paths into a new study; see `ImportRequest` for the arguments.
+    """Read every cell image of the paths into a new study.
 
     The study appears in the catalogue only when everything is written. An import that was killed or
     cancelled leaves finished samples in a hidden folder, and the same call goes on from there.
@@ -93,19 +77,6 @@ def import_study(
         JobCancelled: somebody asked to stop.
         DiskFull: there is no room for the cells.
     """
-    request = ImportRequest(
-        tuple(Path(path) for path in paths),
-        name.strip(),
-        sheet,
-        channel or None,
-        tuple(channels) if channels else None,
-        class_from_folder,
-        pixel_size_um,
-        simulated,
-        describe,
-        tile_px,
-        fields,
-    )
     check_request(app, request)
     log = FindingLog()
     with staged(app, request.name, _key(request)) as staging:

@@ -46,6 +46,7 @@ def labelled_study(
         InputRefused: fewer than two classes in the folders.
         ImportRefused, JobCancelled, DiskFull: see `import_study`.
     """
+    from nscweb.services.study.import_request import ImportRequest
     from nscweb.services.study.import_staging import request_key
     from nscweb.services.study.study_import import import_study
 
@@ -65,9 +66,8 @@ def labelled_study(
             return study, ""
     hints, sentence = _hints(app, path, class_level, progress, cancel)
     name = _free_name(app, path.stem if path.is_file() else path.resolve().name)
-    report = import_study(
-        app, [path], name, channel=channel, class_from_folder=True, describe=hints, progress=progress, cancel=cancel
-    )
+    request = ImportRequest((path,), name, channel=channel, class_from_folder=True, describe=hints)
+    report = import_study(app, request, progress=progress, cancel=cancel)
     study = app.catalogue.study(name)
     app.catalogue.change_info(study.study_id, **{_FROM_FILES: key})
     said = f"Imported {report.imported:,} cells into the study {name}. {sentence}"

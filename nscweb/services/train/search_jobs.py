@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.services.train.job_folders import NAME, NAME_RULE, Orders, any_simulated, job_standing
-from nscweb.services.train.tune import TuneRequest, tune
+from nscweb.services.train.request import TuneRequest
+from nscweb.services.train.tune import tune
 from nscweb.services.train.tune_files import BEST, FACTS, TuneResult, read_trials
 from nscweb.services.train.tune_space import SPACE
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
+from nscweb.core.plain import from_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.services.train.finished_model import write_card
-from nscweb.services.train.request import TrainRequest
+from nscweb.services.train.request import LearnRequest, TrainRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,7 +148,7 @@ def train_model(
     )
 
 
-def config_of(request: TrainRequest, threads: int | None) -> TrainConfig:
+def config_of(request: LearnRequest, threads: int | None) -> TrainConfig:
     """The settings of the training room for a request.
 
     Raises:
@@ -170,14 +171,11 @@ def config_of(request: TrainRequest, threads: int | None) -> TrainConfig:
     if request.epochs is not None:
         given["epochs"] = request.epochs
     if changes:
-        given["augment"] = AugmentSettings(**changes)
-    try:
-        return TrainConfig(**given)
-    except (TypeError, ValueError) as error:
-        raise WrongUse(f"A training setting has a value that makes no sense: {error}.") from error
+        given["augment"] = changes
+    return from_plain(TrainConfig, given, "The training settings")
 
 
-def check_request(request: TrainRequest) -> None:
+def check_request(request: LearnRequest) -> None:
     """Refuse what cannot work before any cell is read.
 
     Raises:

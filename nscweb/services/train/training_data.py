@@ -17,7 +17,7 @@ from nscweb.store.cell_files import CellFile
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-    from nscweb.services.train.request import TrainRequest
+    from nscweb.services.train.request import LearnRequest, TrainRequest
     from nscweb.training.card_writer import CardText
     from nscweb.training.data.dataset import CellFileSource, TrainingData
 
@@ -46,7 +46,7 @@ class Collected:
     sources: tuple[CellFileSource, ...] = ()
 
 
-def collect_data(app: App, request: TrainRequest, progress: Progress, cancel: CancelAsked) -> Collected:
+def collect_data(app: App, request: LearnRequest, progress: Progress, cancel: CancelAsked) -> Collected:
     """Labelled cells of the studies, or simulated ones, made ready for training.
 
     Raises:
@@ -176,7 +176,7 @@ def changed_recipe(recipe: InputRecipe, changes: dict[str, Any]) -> InputRecipe:
     return InputRecipe.from_dict({**fields, **changes})
 
 
-def _simulated(request: TrainRequest, progress: Progress, cancel: CancelAsked) -> Collected:
+def _simulated(request: LearnRequest, progress: Progress, cancel: CancelAsked) -> Collected:
     from nscweb.training.data.simulated import RECIPE, simulated_data
     from nscweb.training.data.sizes import input_size_for
 

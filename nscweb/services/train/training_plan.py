@@ -10,13 +10,14 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
+from nscweb.core.columns import label
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
+from nscweb.services.kept import kept
 from nscweb.services.train.split_preview import PartRow, preview_split, split_choices
 from nscweb.store.files import atomic_write
 
@@ -283,7 +284,7 @@ def architecture_title(name: str) -> str:
     return ARCHITECTURES[name].title
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def architecture_facts(name: str) -> ArchitectureFacts:
     """Work and abilities of a network, counted without its weights.
 
@@ -367,4 +368,5 @@ def impossible_splits(app: App, studies: Sequence[str]) -> dict[str, str]:
 
 def plan_table(plan: TrainingPlan) -> Sequence[dict[str, Any]]:
     """The split as rows for a page: part, samples, cells, cells of each class."""
-    return [{"Part": row.part, "Samples": row.samples, "Cells": row.cells, **row.classes} for row in plan.parts]
+    heads = [label(name) for name in ("part", "samples", "cells")]
+    return [{**dict(zip(heads, (row.part, row.samples, row.cells), strict=True)), **row.classes} for row in plan.parts]

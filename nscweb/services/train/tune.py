@@ -12,18 +12,19 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from nscweb.core.errors import InputRefused, ModelError, WrongUse
+from nscweb.core.plain import to_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.services.train import tune_optuna
-from nscweb.services.train.labelled_folders import ClassLevel
+from nscweb.services.train.request import TuneRequest
 from nscweb.services.train.tune_files import TrialRow, TuneResult, best_of, write_search
-from nscweb.services.train.tune_space import SPACE, Space, defaults_in, settings_of, space_as_dict, with_settings
+from nscweb.services.train.tune_space import SPACE, defaults_in, settings_of, with_settings
 
 if TYPE_CHECKING:
     import optuna
@@ -33,36 +34,6 @@ if TYPE_CHECKING:
     from nscweb.training.data.dataset import TrainingData
     from nscweb.training.splits.grouping import By
     from nscweb.training.splits.plan import Split
-
-
-@dataclass(frozen=True)
-class TuneRequest:
-    """What to search.
-
-    Attributes:
-        studies, architecture, channels, epochs, settings, recipe, split_by, class_level, seed, device, simulated:
-            as in `nscweb.services.train.request.TrainRequest`; `epochs` are those of each trial.
-        out: folder of the search; the same request on the same folder goes on.
-        trials: in all, over all parts of an interrupted search.
-        sampler: ``gp`` (Gaussian process, as in Kim et al. 2023) or ``tpe``.
-        space: what may change.
-    """
-
-    studies: tuple[str, ...]
-    architecture: str
-    out: Path
-    trials: int = 20
-    sampler: Literal["gp", "tpe"] = "gp"
-    channels: tuple[str, ...] = ()
-    epochs: int | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-    recipe: dict[str, Any] = field(default_factory=dict)
-    split_by: str = ""
-    class_level: ClassLevel = "auto"
-    seed: int = 0
-    device: str = "auto"
-    simulated: int = 0
-    space: Space = field(default_factory=lambda: dict(SPACE))
 
 
 class _EndEarly(Exception):
@@ -81,29 +52,14 @@ def tune(
         InputRefused: too few labelled cells.
         JobCancelled: somebody asked to stop; the same request goes on.
     """
-    from nscweb.services.train.request import TrainRequest
     from nscweb.services.train.train import check_request, config_of
     from nscweb.services.train.training_data import collect_data
     from nscweb.training.splits.plan import SplitPlan, make_split
 
     _check(request)
-    wanted = TrainRequest(
-        request.studies,
-        request.architecture,
-        request.out,
-        channels=request.channels,
-        epochs=request.epochs,
-        settings=request.settings,
-        recipe=request.recipe,
-        split_by=request.split_by,
-        class_level=request.class_level,
-        seed=request.seed,
-        device=request.device,
-        simulated=request.simulated,
-    )
-    check_request(wanted)
-    collected = collect_data(app, wanted, progress, cancel)
-    config = config_of(wanted, app.settings.threads)
+    check_request(request)
+    collected = collect_data(app, request, progress, cancel)
+    config = config_of(request, app.settings.threads)
     by = request.split_by or ("sample" if collected.can_split_by_sample else "cell")
     # The split that `train_model` makes with the same seed, so that its held-out cells stay unseen.
     split = make_split(collected.data, SplitPlan(cast("By", by)), request.seed)
@@ -219,7 +175,7 @@ def _same_search(
 ) -> None:
     """Remember what is searched; raise `WrongUse` when the folder holds another search."""
     settings = {k: v for k, v in config.as_dict().items() if k not in ("device", "threads")}
-    parts = (settings, space_as_dict(request.space), request.sampler, data.digest(), split.sentence)
+    parts = (settings, to_plain(request.space), request.sampler, data.digest(), split.sentence)
     mark = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     known = study.user_attrs.get("mark")
     if known is None:
@@ -244,7 +200,7 @@ def _write(request: TuneRequest, config: TrainConfig, study: optuna.Study) -> Tu
         "split": study.user_attrs["split"],
         "split_by": request.split_by,
         "studies": list(request.studies),
-        "searched": space_as_dict(request.space),
+        "searched": to_plain(request.space),
     }
     write_search(request.out, request.architecture, rows, settings, told)
     return TuneResult(rows, best, settings, request.out)

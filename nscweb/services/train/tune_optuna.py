@@ -85,7 +85,7 @@ def _distributions(space: Space) -> dict[str, BaseDistribution]:
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     return {
-        name: CategoricalDistribution(part.values)
+        name: CategoricalDistribution(part.choices)
         if isinstance(part, Choices)
         else FloatDistribution(part.low, part.high, log=part.log)
         for name, part in space.items()

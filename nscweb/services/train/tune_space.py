@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nscweb.core.errors import InputRefused
+from nscweb.core.errors import InputRefused, NscwebError
+from nscweb.core.plain import from_plain
 
 if TYPE_CHECKING:
     from nscweb.training.config import TrainConfig
@@ -31,7 +32,7 @@ class Range:
 class Choices:
     """One of a few whole numbers."""
 
-    values: tuple[int, ...]
+    choices: tuple[int, ...]
 
 
 Space = Mapping[str, Range | Choices]
@@ -64,7 +65,7 @@ def read_space(path: Path) -> dict[str, Range | Choices]:
     try:
         table = json.loads(path.read_text("utf-8"))
         return {name: _part(name, line) for name, line in table.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, NscwebError) as error:
         raise InputRefused(
             f"The file {path.name} does not say what to search ({error}).",
             'Write for example {"learning_rate": {"low": 0.0001, "high": 0.01, "log": true}}.',
@@ -75,23 +76,14 @@ def read_space(path: Path) -> dict[str, Range | Choices]:
 def _part(name: str, line: Mapping[str, Any]) -> Range | Choices:
     if name not in SPACE:
         raise ValueError(f"{name!r} cannot be searched; possible are {', '.join(SPACE)}")
-    if "choices" in line:
-        values = tuple(int(value) for value in line["choices"])
-        if not values:
+    kind: type[Range] | type[Choices] = Choices if "choices" in line else Range
+    found = from_plain(kind, line, repr(name), lambda said: NscwebError(said.removesuffix(".")))
+    if isinstance(found, Choices):
+        if not found.choices:
             raise ValueError(f"{name!r} has no choices")
-        return Choices(values)
-    found = Range(float(line["low"]), float(line["high"]), bool(line.get("log", False)))
-    if not found.low < found.high or (found.log and found.low <= 0):
+    elif not found.low < found.high or (found.log and found.low <= 0):
         raise ValueError(f"the range of {name!r} is empty, or a logarithmic one does not begin above 0")
     return found
-
-
-def space_as_dict(space: Space) -> dict[str, Any]:
-    """JSON-ready; the same form that `read_space` reads."""
-    return {
-        name: {"choices": list(part.values)} if isinstance(part, Choices) else asdict(part)
-        for name, part in space.items()
-    }
 
 
 def defaults_in(space: Space, config: TrainConfig) -> dict[str, float | int]:
@@ -100,7 +92,7 @@ def defaults_in(space: Space, config: TrainConfig) -> dict[str, float | int]:
     for name, part in space.items():
         value = 1.0 if name == "augmentation" else getattr(config, name)
         if isinstance(part, Choices):
-            point[name] = min(part.values, key=lambda choice: abs(choice - value))
+            point[name] = min(part.choices, key=lambda choice: abs(choice - value))
         else:
             point[name] = min(max(float(value), part.low), part.high)
     return point

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from nscweb.core.errors import InputRefused
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.training.checkpoint import write_atomically
 from nscweb.training.data.dataset import CellFileSource, SampleLabel
 
@@ -25,7 +25,7 @@ def write_cell_list(path: Path, sources: Sequence[CellFileSource], *, simulated:
             "file": _relative(source.path, path.parent),
             "channels": list(source.channels),
             "class": source.true_class,
-            **asdict(source.sample),
+            **to_plain(source.sample),
         }
         for source in sources
     ]
@@ -47,12 +47,7 @@ def read_cell_list(path: Path) -> tuple[list[CellFileSource], bool, str]:
             CellFileSource(
                 path.parent / row["file"],
                 tuple(str(name) for name in row["channels"]),
-                SampleLabel(
-                    str(row["name"]),
-                    str(row.get("group", "")),
-                    None if row.get("time_h") is None else float(row["time_h"]),
-                    str(row.get("replicate", "")),
-                ),
+                from_plain(SampleLabel, row, f"The list {path.name} of training cells", InputRefused),
                 str(row["class"]),
             )
             for row in content["samples"]

@@ -79,7 +79,7 @@ def downloads(app: App, run: Run, page: GalleryPage, chosen: CellFilter) -> None
     """The cells shown, as CSV."""
     st.download_button(
         "These cells (CSV)",
-        export.with_gates(cells_table(page.cells), run),
+        export.run_csv(cells_table(page.cells), "Cells", run),
         file_name=f"{run.run_id}_cells_shown.csv",
         mime="text/csv",
         icon=":material/table:",

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.classes import ClassScheme
+from nscweb.core.columns import heading
 from nscweb.core.errors import NscwebError
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.services.compare import staining_counts
@@ -44,7 +45,7 @@ def show_counts(
         if origin.simulated:
             show.warnings([f"These cells are simulated. {staining_counts.CIRCULAR}"])
         table = staining_counts.compare_with_counts(rows, kept, adjust, shared, simulated=origin.simulated)
-        tables.show_table(tables.compared_counts_for_people(table), "counts", table, origin, key="counts_csv")
+        tables.show_table("Counted cells", table, "counts", origin, key="counts_csv")
         st.caption(
             "A large p does not show that prediction and count agree: with few replicates it only says that they "
             "could not be told apart. Fields of one culture are not independent cultures."
@@ -73,7 +74,7 @@ def _edit(
             "group": st.column_config.SelectboxColumn(
                 "Group", options=sorted({*groups, *(item.group for item in start)}), help="Inducer group."
             ),
-            "time_h": st.column_config.NumberColumn("Time (h)", help="Hours since induction; 1 day is 24."),
+            "time_h": st.column_config.NumberColumn(heading("time_h"), help="Hours since induction; 1 day is 24."),
             "fate": st.column_config.SelectboxColumn(
                 "Fate",
                 options=sorted({*classes.names, *(item.fate for item in start)}),

@@ -56,7 +56,7 @@ def show_first_day(
     figures.show_figure(
         bland_altman(origin.lit(pairs), agreed, simulated=origin.simulated, fate=fate, counted=origin.counted),
         origin.file("first_against_last"),
-        origin.csv(pairs),
+        origin.csv(pairs, "First against last"),
         key="course_agreement",
         alt="Bland-Altman plot: ratio at the first time point minus that at the last, against their mean",
     )

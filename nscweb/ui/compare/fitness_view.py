@@ -57,7 +57,7 @@ def show_lights(app: App, run: Run, names: Sequence[str] | None = None) -> None:
             figures.show_figure(
                 fitness_dots(figures_of, simulated=run.provenance.simulated_cells),
                 f"{run.run_id}_fitness",
-                export.with_gates(fitness_data(figures_of), run),
+                export.run_csv(fitness_data(figures_of), "Fit numbers", run),
                 key=f"fitness_{run.run_id}",
                 alt="Dots: deviation of each sample from known samples, one row per number",
             )

@@ -90,7 +90,7 @@ def _result(entry: CardEntry, found: mixtures.MixtureTest, key: str) -> None:
     figures.show_figure(
         mixtures_figure(found.table, entry.card.classes, naive=naive, simulated=found.simulated),
         f"{entry.card.name}_mixtures" + ("_simulated" if found.simulated else ""),
-        export.of_model(mixtures_data(found.table), entry.card),
+        export.model_csv(mixtures_data(found.table), "Known mixtures", entry.card),
         key=f"{key}_figure",
         alt="Recovered against true shares of known mixtures, with 95 % intervals",
     )

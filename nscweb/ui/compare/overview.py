@@ -139,7 +139,17 @@ def over_time(app: App, asked: Asked) -> None:
     _draw(asked, figure, table, "over_time", "One panel per group: mean over time with interval and replicates")
 
 
+# Figure of the overview -> table that its data are.
+_DATA = {
+    "differences": "Fig differences",
+    "heat_map": "Fig means",
+    "over_time": "Fig replicates",
+    "replicates": "Fig replicates",
+}
+
+
 def _draw(asked: Asked, figure: Any, table: pd.DataFrame, what: str, alt: str) -> None:
     found = asked.found
     name = f"{found.run.run_id}_{what}" + ("_simulated" if found.data.simulated else "")
-    figures.show_figure(figure, name, export.with_gates(table, found.run, found.filters), key=what, alt=alt)
+    data = export.run_csv(table, _DATA[what], found.run)
+    figures.show_figure(figure, name, data, key=what, alt=alt)

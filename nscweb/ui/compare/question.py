@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from nscweb.core.rules import ALPHA, per_cent
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
 from nscweb.evaluation.ratios.estimates import METHODS
@@ -22,8 +23,8 @@ from nscweb.ui.text import plain
 
 EVERY_PAIR = ""
 _ADJUST = {
-    "holm": "Holm: at most 5 % chance of even one false difference",
-    "fdr_bh": "Benjamini-Hochberg: at most 5 % of the differences are false",
+    "holm": f"Holm: at most {per_cent(ALPHA)} chance of even one false difference",
+    "fdr_bh": f"Benjamini-Hochberg: at most {per_cent(ALPHA)} of the differences are false",
 }
 METHOD_HELP = (
     "Counting predicted labels is biased, because the model takes some cells of one class for another, and more so "

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
 from nscweb.core.card import CardEntry
+from nscweb.core.columns import label
 from nscweb.core.errors import NscwebError
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
@@ -18,9 +19,8 @@ from nscweb.services.compare import honest_scores, honest_scores_words
 from nscweb.services.compare.group_lights import with_light
 from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
-from nscweb.services.predict import runs
 from nscweb.services.report import export
-from nscweb.ui import figures, show
+from nscweb.ui import cached, figures, show
 from nscweb.ui.compare import controls_view
 from nscweb.ui.text import count, plain
 
@@ -63,7 +63,10 @@ def show_scores(app: App, run: Run, data: object = None, order: Sequence[str] = 
         return
     _sets(app, run, filters if isinstance(filters, Filters) else Filters(), data, order)
     draw_reliability(
-        found, f"run_{run.run_id}", run.provenance.simulated_training, lambda table: export.with_gates(table, run)
+        found,
+        f"run_{run.run_id}",
+        run.provenance.simulated_training,
+        lambda table: export.run_csv(table, "Reliability", run),
     )
 
 
@@ -79,7 +82,10 @@ def show_reliability(entry: CardEntry) -> None:
         st.caption("Not measured for this model. Measure it with the command nscweb models audit.")
         return
     draw_reliability(
-        found, f"model_{entry.card.name}", entry.card.origin.simulated, lambda table: export.of_model(table, entry.card)
+        found,
+        f"model_{entry.card.name}",
+        entry.card.origin.simulated,
+        lambda table: export.model_csv(table, "Reliability", entry.card),
     )
 
 
@@ -137,7 +143,7 @@ def _sets(app: App, run: Run, filters: Filters, data: object, order: Sequence[st
         help="10 means: of all neurons, at most one in ten may have a set without neuron in it.",
     )
     try:
-        found = _kept_sets(app, run, f"{app.settings.data_dir}|{runs.table_version(app, run)}", filters, percent)
+        found = honest_scores.sets_of.announced(cached.spinner("Counting …"), app, run, filters, percent / 100)
     except NscwebError as error:
         show.problem(error)
         return
@@ -155,7 +161,7 @@ def _sets(app: App, run: Run, filters: Filters, data: object, order: Sequence[st
             method=f"mean over replicates; conformal sets, error rate {percent} %",
         ),
         name,
-        export.with_gates(_lit(sets_data(found.groups, found.sets, order), data), run, filters),
+        export.run_csv(_lit(sets_data(found.groups, found.sets, order), data), "Sets by group", run),
         key=f"sets_{run.run_id}",
         alt="Share of cells with each set of classes, one panel per inducer group over time",
     )
@@ -167,7 +173,7 @@ def _sets(app: App, run: Run, filters: Filters, data: object, order: Sequence[st
         st.dataframe(_table(found), hide_index=True)
         st.download_button(
             "Sets of every sample (CSV)",
-            export.with_gates(_lit(found.shares, data), run, filters),
+            export.run_csv(_lit(found.shares, data), "Sets by sample", run),
             file_name=f"{name}_samples.csv",
             mime="text/csv",
             key=f"sets_samples_{run.run_id}",
@@ -181,16 +187,6 @@ def _lit(table: pd.DataFrame, data: object) -> pd.DataFrame:
     return with_light(table, data) if isinstance(data, Comparison) else table
 
 
-def _made_sets(_app: App, _run: Run, key: str, filters: Filters, percent: int) -> honest_scores.RunSets:
-    return honest_scores.sets_of(_app, _run, filters, percent / 100)
-
-
-_kept_sets = cast(
-    Callable[[App, Run, str, Filters, int], honest_scores.RunSets],
-    st.cache_resource(max_entries=16, show_spinner="Counting …")(_made_sets),
-)
-
-
 def _table(found: honest_scores.RunSets) -> pd.DataFrame:
     """A row per sample, a column per set, in per cent."""
     shares = found.shares
@@ -199,11 +195,11 @@ def _table(found: honest_scores.RunSets) -> pd.DataFrame:
     wide = (100 * wide).map(lambda value: f"{value:.1f} %").reindex(first.index)
     known = pd.DataFrame(
         {
-            "Sample": [plain(name) for name in first.index],
-            "Group": [plain(name) for name in first["group"]],
-            "Time": ["" if pd.isna(hours) else TimePoint(float(hours)).label() for hours in first["time_h"]],
-            "Replicate": [plain(name) for name in first["replicate"]],
-            "Cells": first["cells"].to_numpy(),
+            label("sample"): [plain(name) for name in first.index],
+            label("group"): [plain(name) for name in first["group"]],
+            label("time"): ["" if pd.isna(hours) else TimePoint(float(hours)).label() for hours in first["time_h"]],
+            label("replicate"): [plain(name) for name in first["replicate"]],
+            label("cells"): first["cells"].to_numpy(),
         },
         index=first.index,
     )

@@ -38,6 +38,18 @@ class HasReplicates(Protocol):
         """Ordered classes with colours."""
 
 
+class HasTests(HasReplicates, Protocol):
+    """What the view of time needs of a comparison: also its groups and tests."""
+
+    @property
+    def groups(self) -> pd.DataFrame:
+        """As in `Comparison`."""
+
+    @property
+    def tests(self) -> pd.DataFrame:
+        """As in `Comparison`."""
+
+
 def control_of(app: App, run: Run, data: HasReplicates, asked: str | None) -> str | None:
     """The group that the page compares with; None for every pair, also where it has no cells here."""
     wanted = statistics.default_control(app, run) if asked is None else asked

@@ -15,7 +15,7 @@ from nscweb.services.compare.comparison import answer_of
 from nscweb.services.compare.statistics import Statistics, TestSettings
 from nscweb.services.compare.statistics_words import needed_sentence
 from nscweb.services.context import App
-from nscweb.ui import figures, show
+from nscweb.ui import cached, figures, show
 from nscweb.ui.compare import counts_view
 from nscweb.ui.compare import statistics_tables as tables
 from nscweb.ui.compare.statistics_ask import PAIRS, ROWS, HasReplicates, ask, hidden_of
@@ -47,7 +47,7 @@ def show_statistics(
         return
     rows = rows[ROWS]
     settings, origin = ask(app, run, data, control), tables.origin_of(run, data)
-    found = compared(app, run.run_id, rows, settings, getattr(data, "shared", None), hidden_of(data))
+    found = compared(app, run, rows, settings, getattr(data, "shared", None), hidden_of(data))
     show.warnings(tables.minded(data.replicate_rows))
     show.bullets(found.sentences)
     if found.tests.empty:
@@ -67,8 +67,7 @@ def show_statistics(
             f"{len(tests)} of {len(found.tests)} comparisons, all that have {tables.named(one)} on one side. Choose "
             "“any group” under “Show only pairs with” to see the others."
         )
-    shown = tables.tests_for_people(tests)
-    tables.show_table(shown, "tests", tests, origin, key="statistics_tests_csv", family=family)
+    tables.show_table("All comparisons", tests, "tests", origin, key="statistics_tests_csv", family=family)
     _summary(origin, found)
     _equivalence(origin, rows, found)
     _power(origin, found, fate, time_h)
@@ -76,17 +75,17 @@ def show_statistics(
     counts_view.show_counts(app, origin, rows, data.classes, settings.adjust, found.shared)
 
 
-@st.cache_resource(max_entries=24, show_spinner="Comparing groups …")  # type: ignore[untyped-decorator,unused-ignore]
 def compared(
-    _app: App,
-    run_id: str,
+    app: App,
+    run: Run,
     rows: pd.DataFrame,
     settings: TestSettings,
-    _shared: SharedError | None,
+    shared: SharedError | None,
     hidden: pd.DataFrame | None = None,
 ) -> Statistics:
-    """`services.statistics.statistics_of`, kept; `_shared` goes with the rows."""
-    return statistics.statistics_of(_app, run_id, rows, settings, _shared, hidden)
+    """`services.compare.statistics.statistics_of` with a spinner."""
+    sign = cached.spinner("Comparing groups …")
+    return statistics.statistics_of.announced(sign, app, run, rows, settings, shared, hidden)
 
 
 def _pairs_with(origin: Origin, found: Statistics, fate: str, time_h: float) -> tuple[pd.DataFrame, str | None]:
@@ -144,7 +143,7 @@ def _differences(
             origin.lit(here), cells=_cells(found, fate, time), counted=origin.counted, simulated=origin.simulated
         ),
         origin.file("differences"),
-        origin.csv(statistics.for_file(differences_data(here), family)),
+        origin.csv(statistics.for_file(differences_data(here), family), "Fig all differences"),
         key="statistics_differences",
         alt="Estimation plot: difference of the two groups of each comparison with its 95 % interval",
     )
@@ -174,13 +173,7 @@ def _first_time(tests: pd.DataFrame, time_h: float) -> float:
 
 def _summary(origin: Origin, found: Statistics) -> None:
     with st.expander("Means, spread, normality; ANOVA over all groups", icon=":material/table_rows:"):
-        tables.show_table(
-            tables.summary_for_people(found.summary),
-            "groups_summary",
-            found.summary,
-            origin,
-            key="statistics_summary_csv",
-        )
+        tables.show_table("Means and spread", found.summary, "groups_summary", origin, key="statistics_summary_csv")
         st.markdown(
             "**Welch's ANOVA**: do the groups differ at all?",
             help="One test over all groups of a time point and fate, which does not need equal spread.",
@@ -190,9 +183,7 @@ def _summary(origin: Origin, found: Statistics) -> None:
             show.note(f"There is one group only at {alone}, so there is nothing to compare.")
         if found.anova.empty:
             return
-        tables.show_table(
-            tables.anova_for_people(found.anova), "anova", found.anova, origin, key="statistics_anova_csv"
-        )
+        tables.show_table("ANOVA", found.anova, "anova", origin, key="statistics_anova_csv")
 
 
 def _one_group(found: Statistics) -> str:
@@ -214,9 +205,7 @@ def _equivalence(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
             "“Worse” means a lower ratio of the fate."
         )
         table = statistics.equivalence_of(rows, found)
-        tables.show_table(
-            tables.equivalence_for_people(table), "equivalence", table, origin, key="statistics_equivalence_csv"
-        )
+        tables.show_table("Equivalence", table, "equivalence", origin, key="statistics_equivalence_csv")
 
 
 def _power(origin: Origin, found: Statistics, fate: str, time_h: float) -> None:
@@ -229,9 +218,7 @@ def _power(origin: Origin, found: Statistics, fate: str, time_h: float) -> None:
             "that was seen here. Two-sided Welch t test, power 80 %. Time points with one group are left out."
             + (" More replicates do not lessen what the held-out cells leave uncertain." if found.shared else "")
         )
-        tables.show_table(
-            tables.power_for_people(found.power), "power", found.power, origin, key="statistics_power_csv"
-        )
+        tables.show_table("Replicates needed", found.power, "power", origin, key="statistics_power_csv")
 
 
 def _odds(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
@@ -247,4 +234,4 @@ def _odds(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
             "Show the model", value=differ and len(found.tests) <= 60, key=f"statistics_odds_{origin.run.run_id}"
         ):
             table = statistics.odds_of(rows, found)
-            tables.show_table(tables.odds_for_people(table), "odds", table, origin, key="statistics_odds_csv")
+            tables.show_table("Odds", table, "odds", origin, key="statistics_odds_csv")

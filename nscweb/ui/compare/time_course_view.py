@@ -8,35 +8,31 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from nscweb.core.rules import FEWEST_REPLICATES, spelled
 from nscweb.core.run_record import Run
-from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.figures import differences as drawn
 from nscweb.figures import fate_over_time
-from nscweb.services.compare import courses, statistics
-from nscweb.services.compare.courses import Courses, Doses
-from nscweb.services.compare.doses import doses_of
-from nscweb.services.compare.statistics import TestSettings
+from nscweb.services.compare import courses
+from nscweb.services.compare.courses import Courses
 from nscweb.services.context import App
-from nscweb.ui import figures, show
+from nscweb.ui import cached, figures, show
 from nscweb.ui.compare import first_day_view
 from nscweb.ui.compare import statistics_tables as tables
-from nscweb.ui.compare.statistics_ask import ROWS, HasReplicates, adjust_of, control_of, hidden_of
+from nscweb.ui.compare.statistics_ask import ROWS, HasReplicates, HasTests, control_of
 from nscweb.ui.compare.statistics_tables import Origin
-from nscweb.ui.compare.statistics_view import compared
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain
 
 _MOST_LINES = 6
 BAND_HELP = (
-    "The band is a 95 % interval of the mean at each time, by drawing the replicates again and again (bootstrap), "
-    "stretched because few replicates understate their spread, with what the held-out cells leave uncertain. Points "
-    "are replicates. An open marker is a single replicate; its whisker is the 95 % interval from its own cells, which "
-    "says nothing of another replicate."
+    "The band is the 95 % interval of the mean at each time, the same as in the table of groups: Student's t over "
+    "replicates, with what the held-out cells leave uncertain. Points are replicates. An open marker is a single "
+    "replicate; its whisker is the 95 % interval from its own cells, which says nothing of another replicate."
 )
 EARLIEST_HELP = (
-    "The first time point at which a group differs from the control (p below 0.05, adjusted for all comparisons of the "
-    "table) and keeps differing in the same direction at every later one. A later day can also mean that there were "
-    "too few replicates to see it earlier."
+    "The first time point at which a group differs from the control, with the tests of the sentence at the top of the "
+    "page, and keeps differing in the same direction at every later one that could be tested. A later day can also "
+    "mean that there were too few replicates to see it earlier."
 )
 DOSE_HELP = (
     "Four-parameter logistic curve on replicates. EC50 is the dose of half the effect; its 95 % interval (thick bar) "
@@ -45,13 +41,13 @@ DOSE_HELP = (
 
 
 def show_time_course(
-    app: App, run: Run, data: HasReplicates, control: str | None = None, fate: str = "", order: Sequence[str] = ()
+    app: App, run: Run, data: HasTests, control: str | None = None, fate: str = "", order: Sequence[str] = ()
 ) -> None:
     """Fates against time and against dose.
 
     Args:
-        data: replicate rows and classes of the run, under the filters of the page; ``estimates`` where it has one
-            gives the single samples for the doses, ``groups`` the interval of a group with one replicate.
+        data: replicate rows, groups, tests and classes of the run, under the filters of the page; ``estimates`` where
+            it has one gives the single samples for the doses.
         control: group that the page compares with, "" for every pair, None takes the one that the sheet marks.
         order: groups in the order of the answer; by name without it.
         fate: class that the page asks about; the box of fates here starts from it and follows.
@@ -75,22 +71,13 @@ def show_time_course(
     )
     against = control_of(app, run, data, control) or ""
     shared = getattr(data, "shared", None)
-    found = _courses(run.run_id, rows[rows["class"] == chosen], getattr(data, "groups", None), shared)
+    sign = cached.spinner("Following groups over time …")
+    found = courses.courses_of.announced(sign, rows[rows["class"] == chosen], data.groups, shared)
     show.warnings(tables.minded(data.replicate_rows))
     _bands(origin, found, rows, groups, chosen)
-    _earliest(app, origin, rows, chosen, against, adjust_of(data), shared, hidden_of(data), groups)
+    _earliest(origin, data, chosen, against, groups)
     first_day_view.show_first_day(origin, found, chosen, corrected=shared is not None, order=groups)
     _doses(app, origin, data)
-
-
-@st.cache_resource(max_entries=24, show_spinner="Drawing replicates again …")  # type: ignore[untyped-decorator,unused-ignore]
-def _courses(run_id: str, rows: pd.DataFrame, groups: pd.DataFrame | None, _shared: SharedError | None) -> Courses:
-    return courses.courses_of(rows, groups, _shared)
-
-
-@st.cache_resource(max_entries=12, show_spinner="Fitting dose curves …")  # type: ignore[untyped-decorator,unused-ignore]
-def _dose_curves(_app: App, run_id: str, samples: pd.DataFrame, doses: str) -> Doses:
-    return courses.dose_response_of(_app, run_id, samples)
 
 
 def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str], fate: str) -> None:
@@ -117,7 +104,7 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
     figures.show_figure(
         figure,
         origin.file("time_course"),
-        origin.csv(course),
+        origin.csv(course, "Time course"),
         key="course_bands",
         alt="Lines: mean ratio of the fate against time, one line per group, with bands over replicates",
     )
@@ -128,62 +115,31 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
         )
 
 
-def _earliest(
-    app: App,
-    origin: Origin,
-    rows: pd.DataFrame,
-    fate: str,
-    control: str,
-    adjust: str,
-    shared: SharedError | None,
-    hidden: pd.DataFrame | None,
-    order: list[str],
-) -> None:
+def _earliest(origin: Origin, data: HasTests, fate: str, control: str, order: list[str]) -> None:
     st.subheader("Earliest reliable day", anchor=False, help=EARLIEST_HELP)
     if not control:
         show.note("Choose one group under “Compared with” at the top of the page: the day is told against it.")
         return
     st.caption(f"Told against {plain(control)}, as chosen at the top of the page.")
-    every = st.toggle(
-        "All fates in this table",
-        key=f"course_every_{origin.run.run_id}",
-        help="Otherwise the fate chosen above only. More fates are more questions, so p values are adjusted for more "
-        "comparisons and a difference is harder to show.",
-    )
-    settings = TestSettings(control=control, adjust=adjust, classes=() if every else (fate,))
-    if control not in set(rows.loc[rows["class"] == fate, "group"]):
+    every = st.toggle("All fates in this table", key=f"course_every_{origin.run.run_id}")
+    groups, tests = data.groups, data.tests
+    fates = list(data.classes.names) if every else [fate]
+    if control not in set(groups.loc[groups["class"] == fate, "group"]):
         show.note("The control group has no ratio of this fate.")
         return
-    found = compared(app, origin.run.run_id, rows, settings, shared, hidden)
-    table = courses.earliest_of(found.tests).sort_values(
-        "group", key=lambda names: names.map(order.index), kind="stable"
-    )
+    table = courses.earliest_of(groups, tests, control, fates, order)
     if table.empty:
         show.note("There is no other group to compare with the control.")
         return
-    made = int(found.tests["comparisons"].max())
-    which = "all fates" if every else f"the fate {plain(fate)}"
-    adjusted = (
-        f"p values are adjusted together for {made} {'comparison' if made == 1 else 'comparisons'}: "
-        f"{which}, every group and every time point shown here."
-        if made
-        else "No comparison could be tested: it needs three replicates in a group and in the control."
-    )
+    made = int(table["comparisons"].max())
     st.caption(
-        f"{adjusted} The sentence at the top of the page asks about one fate and one time point only, which is fewer "
-        "comparisons, so it can find a difference that this table does not show."
+        f"These are the tests of the sentence at the top of the page: p values are adjusted for the comparisons of one "
+        f"fate at one time point, {made} at most."
+        if made
+        else f"No comparison could be tested: it needs {spelled(FEWEST_REPLICATES)} replicates in a group and in the "
+        "control."
     )
-    shown = pd.DataFrame(
-        {
-            "Group": [plain(name) or "(no group given)" for name in table["group"]],
-            "Fate": [plain(name) for name in table["class"]],
-            "Reliable from": ["not shown" if np.isnan(hours) else time_word(hours) for hours in table["time_h"]],
-            "Direction": table["direction"],
-            "In words": [plain(text, 300) for text in table["sentence"]],
-        }
-    )
-    told = table.assign(comparisons=made, family=statistics.family_words(rows, found))
-    tables.show_table(shown, "earliest_day", told, origin, key="course_earliest_csv")
+    tables.show_table("Earliest day", table, "earliest_day", origin, key="course_earliest_csv")
 
 
 def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
@@ -198,7 +154,7 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
     known = getattr(data, "lights", None)
     if known is not None:
         samples = samples.assign(light=[known.get(str(name), "") for name in samples["sample_id"]])
-    found = _dose_curves(app, run.run_id, samples, repr(doses_of(app, run)))
+    found = courses.dose_response_of.announced(cached.spinner("Fitting dose curves …"), app, run, samples)
     if found.sentence:
         show.note(found.sentence)
     if found.points.empty:
@@ -222,24 +178,11 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
             points[mine], fits, data.classes, unit=found.unit, counted=origin.counted, simulated=origin.simulated
         ),
         origin.file("dose_response"),
-        origin.csv(points[mine]),
+        origin.csv(points[mine].assign(unit=found.unit), "Doses"),
         key="dose_curve",
         alt="Ratio of each replicate against dose with the fitted curve of each fate",
     )
     table = curves[(curves["series"] == series) & np.isclose(curves["time_h"], hours, equal_nan=True)]
-    unit = f" {found.unit}" if found.unit else ""
-    shown = pd.DataFrame(
-        {
-            "Fate": [plain(name) for name in table["class"]],
-            "EC50": [f"{value:.3g}{unit}" if np.isfinite(value) else "" for value in table["ec50"]],
-            "95 % interval": tables.between(table["low"], table["high"], 1.0, ".3g"),
-            "At dose 0 (%)": [tables.points(value) for value in table["bottom"]],
-            "At high dose (%)": [tables.points(value) for value in table["top"]],
-            "p of the curve": [tables.p_word(value) for value in table["p"]],
-            "n": table["n"],
-            "Note": table["note"],
-        }
-    )
     if getattr(data, "shared", None) is not None:
         st.caption(f"The interval of EC50 and the p of the curve are {first_day_view.REPLICATES_ALONE}.")
-    tables.show_table(shown, "dose_curves", table, origin, key="dose_curves_csv")
+    tables.show_table("Dose curves", table, "dose_curves", origin, key="dose_curves_csv")

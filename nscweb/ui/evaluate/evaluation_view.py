@@ -23,10 +23,11 @@ from nscweb.services.evaluate.by_parts import (
     PartEvaluation,
     curves_with_bands,
     parts_table,
+    splits_of,
     wide_table,
 )
 from nscweb.services.evaluate.evaluate import Evaluation
-from nscweb.services.evaluate.metrics_files import metrics_table
+from nscweb.services.evaluate.metrics_files import PR_TABLE, metrics_table
 from nscweb.services.report import export
 from nscweb.services.study.populations import known_classes
 from nscweb.ui import figures, frame, show
@@ -43,7 +44,7 @@ SPLIT_HELP = (
 
 def choose(app: App, result: Evaluation, key: str) -> tuple[str, str]:
     """What is looked at: (split by, name of the part); ("", "") for all cells, (by, "") when no part is chosen."""
-    offered = cached_parts.splits(app, result)
+    offered = splits_of(app, result)
     if not offered:
         return "", ""
     left, right = st.columns([1, 1], vertical_alignment="bottom")
@@ -88,7 +89,7 @@ def table(app: App, result: Evaluation, by: str) -> None:
     simulated = "_simulated" if result.run.provenance.simulated_cells else ""
     st.download_button(
         f"Figures by {SPLITS[by]} (CSV)",
-        export.figure_csv(parts_table(parts).assign(gates=result.gates, mark=result.mark)),
+        export.run_csv(parts_table(parts).assign(mark=result.mark), "Metrics", result.run),
         file_name=f"{result.run.run_id}_metrics_by_{by}{simulated}.csv",
         mime="text/csv",
         icon=":material/table:",
@@ -202,7 +203,7 @@ def confusion(result: Evaluation, part: PartEvaluation | None) -> None:
     figures.show_figure(
         confusion_figure(matrix, result.classes, simulated=_simulated(result)),
         _file(result, "confusion", part),
-        export.figure_csv(confusion_data(matrix, result.classes)),
+        export.run_csv(confusion_data(matrix, result.classes), "Fig confusion", result.run),
         key="confusion",
         alt="Confusion matrix: rows true classes, columns predictions, counts and per cent of the row",
     )
@@ -226,7 +227,7 @@ def per_class(result: Evaluation, part: PartEvaluation | None, bands: CurveBands
     st.dataframe(pd.DataFrame(rows), hide_index=True)
     st.download_button(
         "Figures (CSV)",
-        export.figure_csv(metrics_table(result)),
+        export.run_csv(metrics_table(result), "Metrics", result.run),
         file_name=f"{_file(result, 'metrics', None)}.csv",
         mime="text/csv",
         icon=":material/table:",
@@ -249,7 +250,7 @@ def curves(result: Evaluation, part: PartEvaluation | None, bands: CurveBands) -
         figures.show_figure(
             roc_figure(bands.roc, areas, result.classes, simulated=_simulated(result), bands=bands.roc_band),
             _file(result, "roc", part),
-            export.figure_csv(curves_with_bands(bands, "roc")),
+            export.run_csv(curves_with_bands(bands, "roc"), "ROC", result.run),
             key="roc",
             alt="ROC curve of each class with its 95 % band",
         )
@@ -259,7 +260,7 @@ def curves(result: Evaluation, part: PartEvaluation | None, bands: CurveBands) -
                 bands.pr, bands.average_precision, result.classes, simulated=_simulated(result), bands=bands.pr_band
             ),
             _file(result, "precision_recall", part),
-            export.figure_csv(curves_with_bands(bands, "precision_recall")),
+            export.run_csv(curves_with_bands(bands, "precision_recall"), PR_TABLE, result.run),
             key="pr",
             alt="Precision-recall curve of each class with its 95 % band",
         )
@@ -276,7 +277,7 @@ def over_time(result: Evaluation) -> None:
     figures.show_figure(
         accuracy_by_time(metrics, result.classes, simulated=_simulated(result)),
         _file(result, "accuracy_by_time", None),
-        export.figure_csv(accuracy_by_time_data(metrics, result.classes)),
+        export.run_csv(accuracy_by_time_data(metrics, result.classes), "Fig accuracy over time", result.run),
         key="by_time",
         alt="Lines: accuracy and recall of each class at each time point with 95 % intervals",
     )
@@ -292,7 +293,7 @@ def shortcuts(result: Evaluation) -> None:
     figures.show_figure(
         shortcut_bars(result.shortcuts, simulated=_simulated(result)),
         _file(result, "shortcuts", None),
-        export.figure_csv(shortcut_bars_data(result.shortcuts)),
+        export.run_csv(shortcut_bars_data(result.shortcuts), "Fig shortcuts", result.run),
         key="shortcuts",
         alt="Bars: share of cells whose class is named right from background, frame size and intensity alone",
     )

@@ -5,16 +5,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.services.cells.cells import GalleryCell
 from nscweb.services.context import App
-from nscweb.services.evaluate.label_audit import WORDS, AuditResult, audit_table, contradicted_cells, decide, decisions
+from nscweb.services.evaluate.label_audit import (
+    WORDS,
+    AuditResult,
+    audit_table,
+    audit_version,
+    contradicted_cells,
+    decide,
+    decisions,
+)
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report import export
-from nscweb.ui import jobs, show
+from nscweb.ui import dataframes, jobs, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.evaluate import cached_parts
 from nscweb.ui.text import count, percent, when
@@ -42,7 +49,7 @@ def draw(app: App, run: Run) -> None:
             "prediction.",
         )
         if st.button("Check the labels", type="primary", icon=":material/fact_check:", key="audit_start"):
-            jobs.start(app, "label_audit", {"run": run.run_id, "labels": cached_parts.audit_key(app, run)})
+            jobs.start(app, "label_audit", {"run": run.run_id, "labels": audit_version(app, run)})
             st.rerun()
         return
     if found.weak:
@@ -65,29 +72,24 @@ def _noise(found: AuditResult) -> None:
         "fit count here too.",
     )
     table = found.audit.noise
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "Label": table["label"],
-                "Fits better": table["better_fits"],
-                "Cells": [
-                    f"{cells:,} of {sure:,} sure ({held:,} labelled so)"
-                    for cells, sure, held in zip(
-                        table["cells"], table["sure_cells_of_label"], table["cells_of_label"], strict=True
-                    )
-                ],
-                "Share of the sure cells": [
-                    f"{100 * value:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
-                    for value, low, high in zip(table["share_of_label"], table["low"], table["high"], strict=True)
-                ],
-            }
+    dataframes.show_frame(
+        table,
+        "Contradicted labels",
+        (
+            "label",
+            "suggested_class",
+            "cells",
+            "sure_cells_of_label",
+            "cells_of_label",
+            "share_of_sure_percent",
+            "low_percent",
+            "high_percent",
         ),
-        hide_index=True,
     )
-    st.caption(f"Brackets: 95 %, {found.audit.label}.")
+    st.caption(f"Low and high: 95 %, {found.audit.label}.")
     st.download_button(
         "Contradicted labels by class (CSV)",
-        export.figure_csv(table),
+        export.run_csv(table, "Contradicted labels", found.run),
         file_name=f"{_file(found)}_noise.csv",
         mime="text/csv",
         icon=":material/table:",
@@ -134,7 +136,7 @@ def _gallery(app: App, found: AuditResult) -> None:
     )
     st.download_button(
         f"{count(found.contradicted, 'contradicted cell')} with decisions (CSV)",
-        export.figure_csv(audit_table(found, decided)),
+        export.run_csv(audit_table(found, decided), "Labels", found.run),
         file_name=f"{_file(found)}.csv",
         mime="text/csv",
         icon=":material/table:",

@@ -7,6 +7,7 @@ import streamlit as st
 from nscweb.figures.sorting_threshold import enrichment_figure, sorting_figure
 from nscweb.services.compare.comparison import default_fate
 from nscweb.services.context import App
+from nscweb.services.evaluate.by_parts import splits_of
 from nscweb.services.evaluate.evaluate import Evaluation
 from nscweb.services.evaluate.sorting import sortable, sorting_sentence, sorting_table
 from nscweb.services.report import export
@@ -74,7 +75,7 @@ def draw(app: App, result: Evaluation) -> None:
     prevalence = float(share) / 100 if other else None
     curve = cached_parts.sorting(app, result, str(wanted), prevalence, by, part)
     show.note(sorting_sentence(curve.at(float(threshold)), curve))
-    times = cached_parts.splits(app, result).get("time", ())
+    times = splits_of(app, result).get("time", ())
     if times and by != "time":
         st.caption(
             f"Cells of {len(times)} time points are judged together here ({', '.join(times)}), and scores are surer at "
@@ -86,7 +87,7 @@ def draw(app: App, result: Evaluation) -> None:
     )
     simulated = result.run.provenance.simulated_cells
     name = f"{result.run.run_id}_sorting" + ("_simulated" if simulated else "")
-    data = export.figure_csv(sorting_table(curve).assign(mark=result.mark))
+    data = export.run_csv(sorting_table(curve).assign(mark=result.mark), "Sorting", result.run)
     left, right = st.columns(2)
     with left:
         figures.show_figure(

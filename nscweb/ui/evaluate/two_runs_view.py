@@ -5,25 +5,24 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.figures.two_models import difference_by_time_figure, difference_figure
+from nscweb.files.plain_tables import csv_bytes
 from nscweb.services.cells.cells import GalleryCell
 from nscweb.services.context import App
 from nscweb.services.evaluate.two_runs import (
     KINDS,
     MCNEMAR_NOTE,
     ModelComparison,
+    compared_tables,
     disagreement_page,
-    named_columns,
     others_of,
 )
 from nscweb.services.predict.runs import study_of
-from nscweb.services.report import export
-from nscweb.ui import figures, frame, picker, show
+from nscweb.ui import dataframes, figures, frame, picker, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.evaluate import cached_parts
 from nscweb.ui.models.cards import metric_word
@@ -69,7 +68,7 @@ def draw(app: App, run: Run) -> None:
 
 def _differences(found: ModelComparison) -> None:
     name = _file(found, "differences")
-    data = export.figure_csv(named_columns(found.differences, found))
+    data = csv_bytes(compared_tables(found)["differences"])
     several = found.differences["time_h"].notna().any()
     left, right = st.columns(2) if several else (st.container(), None)
     with left:
@@ -90,44 +89,29 @@ def _differences(found: ModelComparison) -> None:
                 alt="Difference in accuracy at each time point with 95 % intervals",
             )
     with st.expander("All differences, also by time", icon=":material/table_rows:"):
-        table = found.differences
-        st.dataframe(
-            pd.DataFrame(
-                {
-                    "Figure": [metric_word(figure) for figure in table["figure"]],
-                    "Class": [name or "all" for name in table["class"]],
-                    "Time": [_time(hours) for hours in table["time_h"]],
-                    "First": [f"{value:.3f}" for value in table["first"]],
-                    "Second": [f"{value:.3f}" for value in table["second"]],
-                    "Difference, points": [
-                        f"{100 * value:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
-                        for value, low, high in zip(table["difference"], table["low"], table["high"], strict=True)
-                    ],
-                    "Cells": table["cells"],
-                }
+        dataframes.show_frame(
+            compared_tables(found)["differences"].assign(
+                figure=lambda table: table["figure"].map(metric_word),
+                **{"class": lambda table: table["class"].replace("", "all")},
             ),
-            hide_index=True,
+            columns=(
+                "figure",
+                "class",
+                "time",
+                "first_value",
+                "second_value",
+                "second_minus_first",
+                "difference_low",
+                "difference_high",
+                "cells",
+            ),
         )
 
 
 def _mcnemar(found: ModelComparison) -> None:
     st.subheader("McNemar's test", anchor=False, help=MCNEMAR_NOTE)
-    table = found.mcnemar
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "Time": [_time(hours) for hours in table["time_h"]],
-                "Cells": table["cells"],
-                "Both right": table["both_right"],
-                "Only first right": table["only_first"],
-                "Only second right": table["only_second"],
-                "Both wrong": table["both_wrong"],
-                "p": ["below 0.001" if p < 0.001 else f"{p:.3f}" for p in table["p"]],
-                "Method": table["method"],
-            }
-        ),
-        hide_index=True,
-    )
+    counts = ("both_right", "only_first_right", "only_second_right", "both_wrong")
+    dataframes.show_frame(compared_tables(found)["mcnemar"], columns=("time", "cells", *counts, "p_unadjusted", "test"))
     st.caption(MCNEMAR_NOTE)
 
 
@@ -163,7 +147,7 @@ def _disagreements(app: App, found: ModelComparison) -> None:
     )
     st.download_button(
         f"All {count(len(rows), 'cell')} where they differ (CSV)",
-        export.figure_csv(named_columns(rows, found)),
+        csv_bytes(compared_tables(found)["disagreements"]),
         file_name=f"{_file(found, 'disagreements')}.csv",
         mime="text/csv",
         icon=":material/table:",

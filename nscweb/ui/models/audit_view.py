@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.card import ModelCard
+from nscweb.core.columns import label
 from nscweb.figures.shortcut_checks import audit_figures, robustness_data, swap_data
 from nscweb.services.report import export
 from nscweb.ui import figures, show
@@ -45,7 +46,7 @@ def draw_checks(card: ModelCard) -> None:
             figures.show_figure(
                 made["swaps"],
                 f"{card.name}_swaps",
-                export.figure_csv(swap_data(card.audit)),
+                export.model_csv(swap_data(card.audit), "Swaps", card),
                 key=f"audit_{card.name}_swaps",
                 alt="Accuracy when illumination or frame are swapped between cells",
             )
@@ -57,7 +58,7 @@ def draw_checks(card: ModelCard) -> None:
         figures.show_figure(
             made["robustness"],
             f"{card.name}_robustness",
-            export.figure_csv(robustness_data(card.robustness)),
+            export.model_csv(robustness_data(card.robustness), "Robustness", card),
             key=f"audit_{card.name}_robustness",
             alt="Accuracy under changes of the recording",
         )
@@ -70,9 +71,9 @@ def alone_table(audit: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Figure": _FIGURES.get(row["figure"], row["figure"]),
-                "Recording alone": _with_interval(row["recording"]),
-                "Model": _with_interval(row["network"]),
+                label("figure"): _FIGURES.get(row["figure"], row["figure"]),
+                label("recording_alone"): _with_interval(row["recording"]),
+                label("network_alone"): _with_interval(row["network"]),
             }
             for row in audit.get("alone", {}).get("figures", ())
         ]
@@ -84,15 +85,21 @@ def swap_table(audit: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Swapped": str(row["what"]).capitalize(),
-                "Own class": f"{100 * row['control']:.1f} %",
-                "Another class": f"{100 * row['accuracy']:.1f} %",
-                "Loss": _points(row, "cost"),
-                "Allowed": f"{100 * row['limit']:.0f} points" if row.get("decides") else "does not decide",
+                label("swapped"): str(row["what"]).capitalize(),
+                label("own_class_percent"): f"{100 * row['control']:.1f} %",
+                label("other_class_percent"): f"{100 * row['accuracy']:.1f} %",
+                label("cost_points"): _points(row, "cost"),
+                label("allowed_points"): f"{100 * row['limit']:.0f} points"
+                if row.get("decides")
+                else "does not decide",
             }
             for row in audit.get("swaps", ())
         ]
     )
+
+
+def _allowed(row: Mapping[str, Any]) -> str:
+    return f"{100 * row['limit']:.0f} points" if row.get("decides") else "does not decide"
 
 
 def robustness_table(card: ModelCard) -> pd.DataFrame:
@@ -100,11 +107,13 @@ def robustness_table(card: ModelCard) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Change": str(row.get("change", "")).capitalize(),
-                "Strength": row.get("strength", ""),
-                "Accuracy": f"{100 * row['accuracy']:.1f} % ({100 * row['low']:.1f} to {100 * row['high']:.1f})",
-                "Loss": _points(row, "cost") if "cost" in row else "",
-                "Shift of shares": f"{100 * row['share_shift']:.1f} points" if "share_shift" in row else "",
+                label("change"): str(row.get("change", "")).capitalize(),
+                label("strength"): row.get("strength", ""),
+                label(
+                    "accuracy_percent"
+                ): f"{100 * row['accuracy']:.1f} % ({100 * row['low']:.1f} to {100 * row['high']:.1f})",
+                label("cost_points"): _points(row, "cost") if "cost" in row else "",
+                label("ratio_shift_points"): f"{100 * row['share_shift']:.1f} points" if "share_shift" in row else "",
             }
             for row in card.robustness
         ]

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.card import Metric, ModelCard
+from nscweb.core.columns import label as label_of
 from nscweb.core.timepoint import TimePoint
 from nscweb.ui import show
 from nscweb.ui.models.audit_view import draw_checks
@@ -94,13 +95,13 @@ def metrics_table(metrics: Sequence[Metric]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Figure": metric_word(metric.name),
-                "Class": metric.class_name or "all",
-                "Time": "all" if metric.time_h is None else TimePoint(metric.time_h).label(),
-                "Value": f"{metric.value:.3f}",
-                "95 % interval": f"{metric.low:.3f} to {metric.high:.3f}",
-                "Cells": f"{metric.cells:,}",
-                "Samples": metric.samples,
+                label_of("figure"): metric_word(metric.name),
+                label_of("class"): metric.class_name or "all",
+                label_of("time"): "all" if metric.time_h is None else TimePoint(metric.time_h).label(),
+                label_of("value"): f"{metric.value:.3f}",
+                label_of("interval"): f"{metric.low:.3f} to {metric.high:.3f}",
+                label_of("cells"): f"{metric.cells:,}",
+                label_of("samples"): metric.samples,
             }
             for metric in metrics
         ]

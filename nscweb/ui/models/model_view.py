@@ -12,9 +12,9 @@ from nscweb.figures.confusion_and_curves import confusion_data, curves_data
 from nscweb.figures.model_history import card_curves, card_figures, training_curves_data
 from nscweb.services import models
 from nscweb.services.context import App
-from nscweb.services.predict import predict
+from nscweb.services.predict.fast_here import fast_mode
 from nscweb.services.report import export
-from nscweb.ui import figures, show
+from nscweb.ui import figures, jobs, show
 from nscweb.ui.compare import mixtures_view, scores_view
 from nscweb.ui.models.cards import METRIC_HELP, draw_details, draw_intro, headline, origin_sentence
 from nscweb.ui.text import plain
@@ -68,11 +68,20 @@ def pick_model(app: App, key: str) -> CardEntry | None:
 
 
 def choose_speed(app: App, entry: CardEntry) -> bool:
-    """Whether to predict in fast mode; the choice is there only where the card of the model offers it."""
-    offered, sentence = predict.fast_mode_offered(app, entry.card.name)
-    if not offered:
-        return False
-    return bool(st.toggle("Fast mode", key=f"fast_{entry.card.name}", help=sentence))
+    """Whether to predict in fast mode: the choice where it is offered on this machine, else a line that says why not.
+
+    Where only the measurement on this machine is missing, it can be started here.
+    """
+    jobs.follow_current(app, "fast_check")
+    found = fast_mode(app, entry.card.name)
+    if found.offered:
+        return bool(st.toggle("Fast mode", key=f"fast_{entry.card.name}", help=found.sentence))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(found.sentence if found.to_measure else f"Fast mode is not offered. {found.sentence}")
+        if found.to_measure and st.button("Measure fast mode", icon=":material/speed:"):
+            jobs.start(app, "fast_check", {"model": entry.card.name})
+            st.rerun()
+    return False
 
 
 def model_drawer(entry: CardEntry) -> None:
@@ -111,7 +120,7 @@ def draw_figures(card: ModelCard) -> None:
                 figures.show_figure(
                     made[name],
                     f"{card.name}_{name}",
-                    export.figure_csv(data[name]),
+                    export.model_csv(data[name], _TABLES[name], card),
                     key=f"model_{card.name}_{name}",
                     alt=_FIGURES[name],
                 )
@@ -121,6 +130,16 @@ def draw_scores(app: App, entry: CardEntry) -> None:
     """Whether its scores are honest, and whether it recovers known mixtures."""
     scores_view.show_reliability(entry)
     mixtures_view.show_mixtures(app, entry)
+
+
+# Figure of a card -> table that its data are.
+_TABLES = {
+    "confusion": "Fig confusion",
+    "by_time": "Fig accuracy over time",
+    "roc": "ROC",
+    "precision_recall": "Precision and recall",
+    "training": "Training curves",
+}
 
 
 def _figure_data(card: ModelCard) -> dict[str, pd.DataFrame]:

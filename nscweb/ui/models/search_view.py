@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Literal, cast
 
-import pandas as pd
 import streamlit as st
 
 from nscweb.core.errors import NscwebError
@@ -16,7 +15,7 @@ from nscweb.services.report import export
 from nscweb.services.train import search_jobs, tune_space
 from nscweb.services.train.request import TrainRequest
 from nscweb.services.train.search_jobs import Search
-from nscweb.ui import figures, jobs, show
+from nscweb.ui import dataframes, figures, jobs, show
 from nscweb.ui.models import training_setup
 from nscweb.ui.text import duration, html, label, plain
 
@@ -204,7 +203,7 @@ def _result(item: Search, left: str) -> None:
     figures.show_figure(
         search_progress(item.trials, simulated=item.simulated),
         f"{item.order.name}_search",
-        export.figure_csv(trials_data(item.trials)),
+        export.trained_csv(trials_data(item.trials), "Trials", item.order.name, item.simulated),
         key=f"search_figure_{item.order.name}",
         alt="Validation loss of each trial",
     )
@@ -220,28 +219,18 @@ def _result(item: Search, left: str) -> None:
     figures.show_figure(
         search_setting(item.trials, str(name), tune_space.WORDS.get(str(name), str(name)), simulated=item.simulated),
         f"{item.order.name}_{name}",
-        export.figure_csv(trials_data(item.trials)),
+        export.trained_csv(trials_data(item.trials), "Trials", item.order.name, item.simulated),
         key=f"search_setting_figure_{item.order.name}",
         alt="Validation loss against one setting",
     )
-    st.dataframe(_table(item), hide_index=True)
+    measured = ("validation_loss", "validation_accuracy", "epochs", "seconds")
+    dataframes.show_frame(trials_data(item.trials), "Trials", ("trial", "state", *item.order.searched, *measured))
     if item.state in ("finished", "stopped"):
         st.caption("To train with the best settings, choose this search under Options on the tab Train a model.")
-
-
-def _table(item: Search) -> pd.DataFrame:
-    words = {**tune_space.WORDS, "validation_loss": "validation loss", "validation_accuracy": "validation accuracy"}
-    columns = ["trial", "state", *item.order.searched, "validation_loss", "validation_accuracy", "epochs", "seconds"]
-    table = trials_data(item.trials)
-    for name in ("learning_rate", "weight_decay"):
-        if name in table:
-            # As text, because a table of a page shows four decimals and no more.
-            table[name] = [f"{value:.2g}" for value in table[name]]
-    return table[[name for name in columns if name in table]].rename(columns=words)
 
 
 def _range_words(name: str) -> str:
     part = tune_space.SPACE[name]
     if isinstance(part, tune_space.Choices):
-        return f"{tune_space.WORDS[name]}: {', '.join(str(value) for value in part.values)}"
+        return f"{tune_space.WORDS[name]}: {', '.join(str(value) for value in part.choices)}"
     return plain(f"{tune_space.WORDS[name]}: {part.low:g} to {part.high:g}")

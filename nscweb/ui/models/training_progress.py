@@ -158,7 +158,7 @@ def _curves(item: Training) -> None:
     figures.show_figure(
         live_curves(item.live.history, simulated=item.simulated),
         f"{name}_training",
-        export.figure_csv(data),
+        export.trained_csv(data, "Training curves", name, item.simulated),
         key=f"curves_{name}",
         alt="Loss and accuracy after each epoch",
     )

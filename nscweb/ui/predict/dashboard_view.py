@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from nscweb.core.columns import label
 from nscweb.evaluation.ratios.cell_filters import USED_FOR_CALIBRATION
 from nscweb.figures.ratio_stacks import stacked_ratios, stacked_ratios_data
 from nscweb.services.compare.dashboard import DashboardData
@@ -16,6 +17,7 @@ from nscweb.services.report import export
 from nscweb.ui import figures, show
 from nscweb.ui.compare import overview
 from nscweb.ui.compare.question import Asked
+from nscweb.ui.dataframes import help_of
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import count, percent
 from nscweb.words.marks import MARK_HELP, mark
@@ -25,8 +27,12 @@ RATIO_HELP = (
     "The replicate is the unit: mean and 95 % interval are taken over replicates, never over pooled cells. "
     "In sentences numbers are whole and the ends of intervals are rounded outwards."
 )
-_SIGN, _LIGHT = " ", "Does the model fit?"
-_COLUMNS = {_SIGN: st.column_config.TextColumn(width=36, help=MARK_HELP)}
+_SIGN, _LIGHT = " ", label("trust_light")
+_HEADS = ("sample", "group", "time", "replicate", "replicates", "cells", "note")
+_COLUMNS = {
+    _SIGN: st.column_config.TextColumn(width=36, help=MARK_HELP),
+    **{label(name): st.column_config.Column(help=help_of(name)) for name in _HEADS},
+}
 
 
 def numbers(found: Comparison) -> None:
@@ -58,7 +64,7 @@ def stacked(asked: Asked) -> None:
     figures.show_figure(
         figure,
         _file(found.data, "ratios_stacked"),
-        export.with_gates(stacked_ratios_data(found.groups, found.classes, order), found.run, found.filters),
+        export.run_csv(stacked_ratios_data(found.groups, found.classes, order), "Fig ratios over time", found.run),
         key="stacked",
         alt="Stacked bars: mean share of each predicted class over time, one panel per inducer group",
     )
@@ -99,20 +105,20 @@ def samples_table(found: Comparison, order: Sequence[str], naive: bool = False, 
     shown = pd.DataFrame(
         {
             _SIGN: [word[:1] for word in words],
-            "Sample": names,
-            "Group": table["group"].astype(str).tolist(),
-            "Time": [_time(hours) for hours in table["time_h"]],
-            "Replicate": table["replicate"].astype(str).tolist(),
+            label("sample"): names,
+            label("group"): table["group"].astype(str).tolist(),
+            label("time"): [_time(hours) for hours in table["time_h"]],
+            label("replicate"): table["replicate"].astype(str).tolist(),
         }
     )
     estimates = found.estimates.table
     for name in _fates(found, fate):
         rows = estimates[estimates["class"] == name].set_index("sample_id").reindex(names)
         shown[name] = _ratios(rows, "ratio", "naive", [""] * len(rows), naive)
-    shown[_LIGHT], shown["Cells"] = words, table["cells"].tolist()
+    shown[_LIGHT], shown[label("cells")] = words, table["cells"].tolist()
     if data.controls:
         note = [USED_FOR_CALIBRATION if name in data.controls else "" for name in names]
-        shown.insert(list(shown.columns).index("Replicate") + 1, "Note", note)
+        shown.insert(list(shown.columns).index(label("replicate")) + 1, label("note"), note)
     return shown
 
 
@@ -126,8 +132,8 @@ def groups_table(found: Comparison, order: Sequence[str], naive: bool = False, f
     shown = pd.DataFrame(
         {
             _SIGN: [word[:1] for word in words],
-            "Group": first["group"].astype(str).tolist(),
-            "Time": [_time(hours) for hours in first["time_h"]],
+            label("group"): first["group"].astype(str).tolist(),
+            label("time"): [_time(hours) for hours in first["time_h"]],
         }
     )
     for name in _fates(found, fate):
@@ -135,7 +141,7 @@ def groups_table(found: Comparison, order: Sequence[str], naive: bool = False, f
         star = ["*" if count == 1 else "" for count in own["replicates"]]
         shown[name] = _ratios(own, "mean", "naive_mean", star, naive)
     shown[_LIGHT] = words
-    shown["Replicates"], shown["Cells"] = first["replicates"].tolist(), first["cells"].tolist()
+    shown[label("replicates")], shown[label("cells")] = first["replicates"].tolist(), first["cells"].tolist()
     return shown
 
 

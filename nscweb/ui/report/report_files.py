@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from nscweb.core.run_record import Run
 from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
 from nscweb.services.report import content, export, report, workbook_sheets
+from nscweb.services.report.scope import ReportRequest
 from nscweb.services.study.gates import gates_of_run
 from nscweb.ui import cached, filters, show
 from nscweb.ui.compare import question
@@ -183,29 +184,13 @@ class Choices:
 
     Attributes:
         found: the comparison under these choices.
-        fate, time_h: what the first sentence is about.
-        margin, difference: 0..1, of the tests of equivalence and of the replicates needed.
+        time_h: what the first sentence is about; NaN for cells without a time.
+        request: the choices.
     """
 
     found: Comparison
-    fate: str
     time_h: float
-    margin: float
-    difference: float
-
-    def options(self) -> dict[str, Any]:
-        """Arguments of `services.report.write_report`."""
-        found = self.found
-        return {
-            "filters": found.filters,
-            "method": found.method,
-            "control": found.control,
-            "adjust": found.adjust,
-            "fate": self.fate,
-            "time_h": None if math.isnan(self.time_h) else self.time_h,
-            "margin": self.margin,
-            "difference": self.difference,
-        }
+    request: ReportRequest
 
 
 def choose(app: App, run: Run) -> Choices:
@@ -235,12 +220,23 @@ def choose(app: App, run: Run) -> Choices:
             persist_state="session",
             help="What your experiment should be able to show; for the table Replicates needed.",
         )
-    return Choices(asked.found, asked.fate, asked.time_h, margin / 100, difference / 100)
+    found = asked.found
+    request = ReportRequest(
+        filters=found.filters,
+        method=found.method,
+        control=found.control,
+        adjust=found.adjust,
+        fate=asked.fate,
+        time_h=None if math.isnan(asked.time_h) else asked.time_h,
+        margin=margin / 100,
+        difference=difference / 100,
+    )
+    return Choices(found, asked.time_h, request)
 
 
 def what_applies(chosen: Choices) -> None:
     """Filters, method, control, fate and time that hold for every file, in words."""
-    said = workbook_sheets.choices(chosen.found, chosen.fate, chosen.time_h)
+    said = workbook_sheets.choices(chosen.found, chosen.request.fate, chosen.time_h)
     gates = gates_of_run(chosen.found.run).sentence(chosen.found.filters.exclude_flags)
     show.key_values({_begun(name): value for name, value in [*said, ("quality gates", gates)]})
 
@@ -324,12 +320,12 @@ def _make(app: App, run: Run, form: str, chosen: Choices, progress: Progress = n
     for old in place.parent.glob(f"{form}-????????????????") if place.parent.exists() else ():
         # Of another version of the sheet, or other choices: big files would pile up.
         old.unlink(missing_ok=True)
-    return report.write_report(app, run, form, place, progress=progress, **chosen.options())
+    return report.write_report(app, run, replace(chosen.request, form=form), place, progress=progress)
 
 
 def _place_of(app: App, run: Run, form: str, chosen: Choices) -> Path:
     """Where the file of these choices lies; another place once the sheet or the gates are changed."""
-    return content.file_place(app, run, form, repr(chosen.options()))
+    return content.file_place(app, run, replace(chosen.request, form=form))
 
 
 def _expected(item: _File, found: Comparison) -> float:

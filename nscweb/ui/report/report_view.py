@@ -10,6 +10,7 @@ from nscweb.core.samples import Study
 from nscweb.services.context import App
 from nscweb.services.predict import runs
 from nscweb.ui import show
+from nscweb.ui.dataframes import show_frame
 from nscweb.ui.report import report_files
 from nscweb.ui.text import duration, when
 
@@ -50,15 +51,15 @@ def provenance(run: Run) -> None:
     made = run.provenance
     show.key_values(
         {
-            "Run": run.run_id,
+            "run": run.run_id,
             "Study": f"{made.study} ({made.study_id})",
-            "Cells": f"{run.cells:,}" + (" (simulated)" if made.simulated_cells else ""),
-            "Channel": made.channel,
-            "Model": f"{made.model} {made.model_version}"
+            "cells_predicted": f"{run.cells:,}" + (" (simulated)" if made.simulated_cells else ""),
+            "channel": made.channel,
+            "model": f"{made.model} {made.model_version}"
             + (" (trained on simulated cells)" if made.simulated_training else ""),
             "Classes": ", ".join(run.class_names),
-            "Started": when(made.started_utc),
-            "Took": duration(made.seconds),
+            "started": when(made.started_utc),
+            "took": duration(made.seconds),
             "SHA-256 of the weights": made.weights_sha256,
             "SHA-256 of the cells": made.cells_sha256,
             "Settings": ", ".join(f"{_SETTING_WORDS.get(key, key)} {value}" for key, value in made.settings.items()),
@@ -71,14 +72,14 @@ def runs_table(app: App, study: Study) -> None:
     """Every run of a study, newest first."""
     rows = [
         {
-            "Run": run.run_id,
-            "Model": f"{run.model} {run.provenance.model_version}",
-            "Cells": run.cells,
-            "Channel": run.provenance.channel,
-            "Started": when(run.provenance.started_utc),
-            "Took": duration(run.provenance.seconds),
-            "Weights": run.provenance.weights_sha256[:12],
+            "run": run.run_id,
+            "model": f"{run.model} {run.provenance.model_version}",
+            "cells_predicted": run.cells,
+            "channel": run.provenance.channel,
+            "started": when(run.provenance.started_utc),
+            "took": duration(run.provenance.seconds),
+            "weights": run.provenance.weights_sha256[:12],
         }
         for run in runs.list_runs(app, study.study_id)
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    show_frame(pd.DataFrame(rows))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
 
 import numpy as np
 import streamlit as st
@@ -14,7 +13,7 @@ import streamlit as st
 from nscweb.core.field_settings import SegmentationSettings, ThresholdMethod, least_background_radius
 from nscweb.services.context import App
 from nscweb.services.study import fields
-from nscweb.ui import show
+from nscweb.ui import cached, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.text import count, html
 
@@ -24,7 +23,6 @@ _METHODS: dict[ThresholdMethod, str] = {
     "otsu": "two groups of pixels (Otsu)",
     "triangle": "the tail of the histogram (triangle)",
 }
-_Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 @dataclass(frozen=True)
@@ -199,8 +197,8 @@ def _preview(
     app: App, paths: Sequence[Path], channel: str | None, settings: SegmentationSettings, pixel_size_um: float | None
 ) -> None:
     index = st.session_state.get("new_field_index") or 1
-    files = tuple((str(path), path.stat().st_mtime_ns if path.exists() else 0) for path in paths)
-    field = _field(app, files, channel, int(index) - 1)
+    sign = cached.spinner("Reading a field of view …")
+    field = fields.read_field.announced(sign, app, paths, channel, int(index) - 1)
     seen = fields.preview_field(field, settings)
     picture, facts = st.columns([3, 2])
     with picture:
@@ -232,14 +230,3 @@ def _sizes(seen: fields.FieldPreview, pixel_size_um: float | None) -> str:
     unit, size = ("µm", pixel_size_um) if pixel_size_um else ("px", 1.0)
     low, middle, high = np.percentile(2 * np.sqrt(np.asarray(seen.areas) / np.pi) * size, (0, 50, 100))
     return f"diameters {low:.0f} to {high:.0f} {unit}, half of them below {middle:.0f} {unit}"
-
-
-def _kept(function: _Function) -> _Function:
-    kept = st.cache_resource(max_entries=4, show_spinner="Reading a field of view …")(function)
-    return cast(_Function, kept)
-
-
-@_kept
-def _field(_app: App, files: tuple[tuple[str, int], ...], channel: str | None, index: int) -> fields.Field:
-    """A field as read; its time of change is in the key, so a file that was replaced is read again."""
-    return fields.read_field(_app, [Path(path) for path, _ in files], channel, index)

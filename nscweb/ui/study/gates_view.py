@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from nscweb.core.columns import heading
 from nscweb.core.gates import DEFAULT_GATES, GATE_NAMES, Gates
 from nscweb.core.samples import Study
 from nscweb.figures.gate_histogram import gate_histogram, gate_histogram_data
@@ -15,7 +16,7 @@ from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.study import gates as services
 from nscweb.services.study.gates import ExampleCell, GateInfo
-from nscweb.ui import figures, show
+from nscweb.ui import dataframes, figures, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.text import count, label, plain
 
@@ -174,7 +175,7 @@ def _effect(app: App, study: Study, sample: str | None, info: GateInfo, draft: G
     )
     st.download_button(
         "Data of this figure (CSV)",
-        export.figure_csv(gate_histogram_data(shown.edges, shown.kept, shown.left_out, shown.names)),
+        export.study_csv(gate_histogram_data(shown.edges, shown.kept, shown.left_out, shown.names), "Gate", study),
         file_name=f"{study.study_id}_gate_{info.name}.csv",
         mime="text/csv",
         icon=":material/table:",
@@ -239,23 +240,28 @@ def _funnel(app: App, study: Study, draft: Gates) -> None:
         "of a row add up.",
     )
     table = services.funnel(app, study.study_id, draft)
-    names = {item.name: item.label.capitalize() for item in services.flag_columns()}
     off = {item.name for item in services.flag_columns() if item.name in GATE_NAMES and not draft.on(item.name)}
-    shown = table[[name for name in table.columns if not name.endswith("_alone") and name not in off]].rename(
-        columns={"sample": "Sample", "imported": "Imported", "kept": "Counted", "kept_percent": "Counted %", **names}
-    )
-    st.dataframe(
-        shown,
-        hide_index=True,
-        height=min(460, 38 + 35 * max(len(shown), 1)),
+    reasons = [item.name for item in services.flag_columns() if item.name not in off]
+    dataframes.show_frame(
+        table,
+        "Funnel",
+        ("sample", "cells_imported", *(f"left_out_{name}" for name in reasons), "cells_kept", "kept_percent"),
+        height=min(460, 38 + 35 * max(len(table), 1)),
         column_config={
-            "Counted %": st.column_config.ProgressColumn("Counted %", format="%.1f %%", min_value=0, max_value=100)
+            **{f"left_out_{item.name}": item.label.capitalize() for item in services.flag_columns()},
+            "kept_percent": st.column_config.ProgressColumn(
+                heading("kept_percent"),
+                help=dataframes.help_of("kept_percent"),
+                format="%.1f %%",
+                min_value=0,
+                max_value=100,
+            ),
         },
         key="gates_funnel",
     )
     st.download_button(
         "This table (CSV)",
-        export.figure_csv(table),
+        export.study_csv(table, "Funnel", study),
         file_name=f"{study.study_id}_funnel.csv",
         mime="text/csv",
         icon=":material/table:",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -11,6 +11,7 @@ import streamlit as st
 from nscweb.core.errors import NscwebError
 from nscweb.services.context import App
 from nscweb.services.study import uploads
+from nscweb.services.study.import_request import ImportRequest
 from nscweb.ui import jobs, show
 from nscweb.ui.study.field_view import field_options
 from nscweb.ui.text import count, html, plain
@@ -52,14 +53,11 @@ def new_study(app: App, *, expanded: bool) -> None:
             max_chars=120,
         )
         with st.expander("Options", icon=":material/tune:"):
-            options = _options()
-            options["fields"] = _fields(app, paths, options)
+            request = _request(app, [Path(item.path) for item in paths], name.strip() or suggestion or "Study")
         ready = bool(paths)
         if st.button("Import", type="primary", disabled=not ready, icon=":material/input:", key="new_import"):
             with show.caught("import"):
-                jobs.start_import(
-                    app, [Path(item.path) for item in paths], name.strip() or suggestion or "Study", options
-                )
+                jobs.start_import(app, request)
                 _forget()
                 st.session_state[_DONE] = done + 1
                 st.rerun()
@@ -71,8 +69,8 @@ def new_study(app: App, *, expanded: bool) -> None:
             )
 
 
-def _options() -> dict[str, object]:
-    """Options of `import_study` as the page asks for them."""
+def _request(app: App, paths: Sequence[Path], name: str) -> ImportRequest:
+    """The import with the options that the page asks for."""
     left, middle, right = st.columns(3)
     channel = left.text_input(
         "Brightfield channel",
@@ -112,24 +110,15 @@ def _options() -> dict[str, object]:
         help="Only for montages such as Ch3_CP0001.tif, which hold many cells in a grid. Enter it when the import says "
         "that it cannot find the tiles.",
     )
-    return {
-        "channel": channel.strip() or None,
-        "class_from_folder": class_from_folder,
-        "pixel_size_um": pixel_size,
-        "tile_px": tile,
-    }
-
-
-def _fields(app: App, paths: Sequence[Staged], options: Mapping[str, object]) -> dict[str, object] | None:
-    """How cells are found in fields of view, ready for JSON; None when images are single cells."""
-    channel, pixel_size = options["channel"], options["pixel_size_um"]
-    settings = field_options(
-        app,
-        [Path(item.path) for item in paths],
-        channel if isinstance(channel, str) else None,
-        pixel_size if isinstance(pixel_size, float) else None,
+    return ImportRequest(
+        tuple(paths),
+        name,
+        channel=channel.strip() or None,
+        class_from_folder=class_from_folder,
+        pixel_size_um=pixel_size,
+        tile_px=tile,
+        fields=field_options(app, paths, channel.strip() or None, pixel_size),
     )
-    return settings.as_dict() if settings is not None else None
 
 
 def _uploaded(app: App) -> Sequence[Staged]:

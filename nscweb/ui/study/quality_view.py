@@ -11,8 +11,7 @@ from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.report.features import features_csv
 from nscweb.services.study import gates
-from nscweb.ui import cached, figures, filters, show
-from nscweb.ui.text import plain
+from nscweb.ui import cached, dataframes, figures, filters, show
 
 _LIGHT_HELP = (
     "Measured where no cell is. Background level: how bright the empty image is. Slope: how much it differs from "
@@ -51,7 +50,7 @@ def quality(app: App, study: Study) -> None:
     figures.show_figure(
         quality_funnel(table, simulated=study.simulated),
         f"{study.study_id}_quality",
-        export.figure_csv(quality_funnel_data(table)),
+        export.study_csv(quality_funnel_data(table), "Funnel of flags", study),
         key="quality",
         alt="Bars: all cells, cells left out for each reason first and cells that carry its flag, cells counted",
     )
@@ -100,25 +99,15 @@ def _illumination(app: App, study: Study) -> None:
     figures.show_figure(
         illumination_dots(report.samples, name, simulated=study.simulated),
         f"{study.study_id}_{name}",
-        export.figure_csv(illumination_data(report.samples, name)),
+        export.study_csv(illumination_data(report.samples, name), "Light", study),
         key="illumination",
         alt=f"Dots: {FEATURES[name]} of each sample, by inducer group",
     )
-    shown = report.samples[["sample", "group", "cells", *FEATURES]].assign(
-        sample=report.samples["sample"].map(plain), group=report.samples["group"].map(plain)
-    )
-    st.dataframe(
+    shown = report.samples
+    dataframes.show_frame(
         shown,
-        hide_index=True,
+        "Light",
+        ("sample", "group", "cells", "background", "noise", "slope_percent", "stripes_percent"),
         height=min(390, 38 + 35 * max(len(shown), 1)),
-        column_config={
-            "sample": "Sample",
-            "group": "Inducer group",
-            "cells": st.column_config.NumberColumn("Cells", format="localized"),
-            "background": st.column_config.NumberColumn("Background (grey values)", format="%.4g"),
-            "noise": st.column_config.NumberColumn("Noise (grey values)", format="%.3g"),
-            "gradient": st.column_config.NumberColumn("Slope (%)", format="%.2f"),
-            "stripes": st.column_config.NumberColumn("Stripes (%)", format="%.2f"),
-        },
         key="illumination_table",
     )

@@ -75,8 +75,8 @@ def _files(app: App, study: Study) -> None:
                 key="sheet_template",
             )
         file = st.file_uploader(
-            "Upload a filled sheet (CSV or XLSX)",
-            type=["csv", "tsv", "txt", "xlsx"],
+            "Upload a filled sheet (CSV, XLSX, ODS or XLS)",
+            type=["csv", "tsv", "txt", "xlsx", "ods", "xls"],
             max_upload_size=20,
             key=f"sheet_file_{_round(study)}",
             help="Rows are matched by the column “sample”. Rows that match nothing and samples without a "

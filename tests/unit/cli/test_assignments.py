@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nscweb.cli.assignments import assignments, class_level
+from nscweb.cli.assignments import assignments, level_of
 from nscweb.core.errors import WrongUse
 
 
@@ -32,4 +32,4 @@ def test_unreadable_settings_files_and_levels_are_refused(tmp_path):
         with pytest.raises(WrongUse, match=r"best\.json"):
             assignments([], file)
     with pytest.raises(WrongUse):
-        class_level("middle")
+        level_of("middle")

@@ -28,8 +28,9 @@ def test_the_answer_and_the_tables_are_those_of_the_page(tmp_path: Path) -> None
     found = comparison(app, run, control="NT3")
     assert said["answer"] == answer_of(found, "neuron", 24.0).headline and said["control"] == "NT3"
     assert (out / "groups.csv").read_bytes() == export.groups_csv(found)
+    assert {"columns.csv", "provenance.json"} <= {path.name for path in out.iterdir()}
     tests = pd.read_csv(io.BytesIO((out / "tests.csv").read_bytes()))
-    assert set(tests["other"]) == {"NT3"} and len(tests) == 12
+    assert set(tests["compared_with"]) == {"NT3"} and len(tests) == 12
 
 
 def test_wrong_words_are_refused_in_plain_sentences(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from nscweb.cli.main import app
 from nscweb.core.gates import DEFAULT_GATES
+from nscweb.core.plain import to_plain
 from nscweb.services.context import open_app
 from nscweb.services.study.gates import get_gates
 from nscweb.settings import Settings
@@ -37,7 +38,7 @@ def answer(result: Result) -> dict[str, Any]:
 
 def test_gates_are_shown_set_and_reset(folder: Path) -> None:
     shown = answer(nscweb(folder, "gates", "small", "--json"))
-    assert shown["gates"] == DEFAULT_GATES.as_dict()
+    assert shown["gates"] == to_plain(DEFAULT_GATES)
     assert shown["changed"] is False
     said = ("--set", "focus=0.9", "--set", "area_low=300", "--set", "off=border")
     changed = answer(nscweb(folder, "gates", "small", *said, "--json"))
@@ -50,7 +51,7 @@ def test_gates_are_shown_set_and_reset(folder: Path) -> None:
     plain = nscweb(folder, "gates", "small", "--set", "area_low=none")
     assert "cells are kept" in plain.stdout
     assert "area" not in plain.stdout
-    assert answer(nscweb(folder, "gates", "small", "--reset", "--json"))["gates"] == DEFAULT_GATES.as_dict()
+    assert answer(nscweb(folder, "gates", "small", "--reset", "--json"))["gates"] == to_plain(DEFAULT_GATES)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from nscweb.core.errors import WrongUse
 from nscweb.core.flags import FLAG_NAMES, flag
 from nscweb.core.gates import DEFAULT_GATES, GATE_NAMES, Gates
+from nscweb.core.plain import from_plain, to_plain
 
 
 def test_the_defaults_are_the_limits_of_the_first_version():
@@ -26,9 +27,9 @@ def test_every_gate_sets_the_flag_of_its_name():
 
 def test_gates_survive_json():
     made = Gates(area_low=20, aspect_high=0.9, populations=("live", "<b>"), off=("border",), pixel_size_um=0.33)
-    assert Gates.from_dict(json.loads(json.dumps(made.as_dict()))) == made
-    assert Gates.from_dict({}) == DEFAULT_GATES
-    assert Gates.from_dict({"unknown": 1, "focus": 0.3}).focus == 0.3
+    assert from_plain(Gates, json.loads(json.dumps(to_plain(made))), "x") == made
+    assert from_plain(Gates, {}, "x") == DEFAULT_GATES
+    assert from_plain(Gates, {"unknown": 1, "focus": 0.3}, "x").focus == 0.3
 
 
 @pytest.mark.parametrize(

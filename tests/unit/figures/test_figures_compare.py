@@ -13,7 +13,7 @@ from plotly import graph_objects as go
 from nscweb.figures import group_data, group_times, ratio_stacks
 from nscweb.figures import groups as figures_compare
 from nscweb.figures.group_marks import add_signs, group_label
-from nscweb.figures.look import _rgb, contrast, ink_on
+from nscweb.figures.look import contrast, ink_on, rgb_of
 from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.score_spread import score_bins
@@ -217,7 +217,7 @@ def test_every_number_of_a_heat_map_can_be_read() -> None:
         place = percent / 100
         ink = ink_on(place, scale)
         stops = [stop for stop, _ in scale]
-        colours = np.stack([_rgb(colour) for _, colour in scale])
+        colours = np.stack([rgb_of(colour) for _, colour in scale])
         behind = np.array([np.interp(place, stops, colours[:, band]) for band in range(3)])
-        assert contrast(_rgb(ink), behind) >= 4.5
+        assert contrast(rgb_of(ink), behind) >= 4.5
     assert ink_on(float("nan"), scale) == ink_on(0.0, scale) != ink_on(1.0, scale)

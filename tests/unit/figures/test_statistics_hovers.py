@@ -46,7 +46,7 @@ def test_points_over_time_and_pairs_tell_replicates_cells_and_method() -> None:
     found = courses_of(rows)
     figure = course_bands(found.course, rows, ["NGF", "RA"], fate="neuron", counted="corrected by PACC")
     told = next(trace for trace in figure.data if trace.name == "NGF").customdata[0]
-    assert "3 replicates, 300 cells" in told and "bootstrap over replicates" in told and "PACC" in told
+    assert "3 replicates, 300 cells" in told and "t interval over replicates" in told and "PACC" in told
     agreed = agreement(found.pairs["first"].to_numpy(np.float64), found.pairs["final"].to_numpy(np.float64))
     pair = bland_altman(found.pairs, agreed, counted="corrected by PACC").data[0].customdata[0]
     assert "replicate 0" in pair and "1 d: " in pair and "PACC" in pair

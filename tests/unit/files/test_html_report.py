@@ -7,17 +7,32 @@ import math
 import pandas as pd
 
 from nscweb.core.classes import ClassScheme
-from nscweb.files.html_document import Section, bullets, facts, machine_part, paragraph, report_page, table
+from nscweb.files.html_document import Table, environment, machine_part
 from nscweb.files.svg import ratio_rows, ratio_svg, stacked_svg
 
 EVIL = "</script><script>alert(1)</script><b>&\"'"
+PAGE = """{% extends "page.html" %}
+{% from "parts.html" import bullets, facts, section, small, table %}
+{% block main %}
+{% call section(titles, 1) %}
+{{ small(evil) }}{{ bullets([evil], "warn") }}{{ facts([(evil, evil)]) }}{{ table(drawn) }}
+{% endcall %}
+{% endblock %}"""
+
+
+def table(*said: object, **more: object) -> str:
+    """A table as HTML; arguments as of `Table`."""
+    parts = environment().get_template("parts.html").module
+    return str(parts.table(Table(*said, **more)))
 
 
 def test_text_stays_text_wherever_it_stands():
-    parts = [paragraph(EVIL), bullets([EVIL]), facts([(EVIL, EVIL)]), table([EVIL], [[EVIL]], numbers=[0])]
-    page = report_page(EVIL, EVIL, [EVIL], [Section(EVIL, parts)], {EVIL: EVIL})
+    drawn = Table([EVIL, EVIL], [[EVIL, EVIL]], [0], EVIL, over=[(EVIL, 2)], cards=True)
+    words = {"title": EVIL, "subtitle": EVIL, "notices": [EVIL], "titles": [EVIL], "evil": EVIL, "drawn": drawn}
+    page = environment().from_string(PAGE).render(machine={EVIL: EVIL}, machine_id="nscweb-report", **words)
     assert "<b>" not in page and "alert(1)</script>" not in page
-    assert page.count("</script>") == 1
+    assert page.count("</script>") == 1 and page.count("&lt;b&gt;") >= 13
+    assert "&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;b&gt;&amp;&#34;&#39;" in page
     assert machine_part(page) == {EVIL: EVIL}
 
 
@@ -39,17 +54,15 @@ def test_drawings_mark_samples_that_do_not_fit_and_ratios_that_are_lost():
     points = groups.rename(columns={"mean": "ratio"})
     order = ratio_rows(groups)
     assert order == [("<g>", 24.0), ("h", -1.0)]
-    drawn = ratio_svg(groups, points, classes, order).text
+    drawn = ratio_svg(groups, points, classes, order)
     assert "&lt;g&gt;, 1 d" in drawn and "<g>" not in drawn
     assert "■" in drawn and drawn.count("cannot be recovered") == 2
-    stacked = stacked_svg(groups, classes, order).text
+    stacked = stacked_svg(groups, classes, order)
     assert stacked.count("cannot be recovered") == 1 and ">75<" in stacked
 
 
 def test_tables_name_their_heads_and_break_only_the_longest_words():
-    drawn = table(
-        ["Class", "n"], [["oligodendrocyte", 1], ["oligodendrocyte-medium_2d_rep1", 2]], [1], caption="c"
-    ).text
+    drawn = table(["Class", "n"], [["oligodendrocyte", 1], ["oligodendrocyte-medium_2d_rep1", 2]], [1], caption="c")
     assert '<th scope="row">oligodendrocyte</th>' in drawn
     assert "oligodendrocyte-medium_<wbr>2d_<wbr>rep1" in drawn
     assert drawn.count('scope="col"') == 2 and "<caption>c</caption>" in drawn and 'aria-label="c"' in drawn
@@ -57,7 +70,7 @@ def test_tables_name_their_heads_and_break_only_the_longest_words():
 
 def test_long_tables_stand_beside_each_other_and_lose_no_line():
     rows = [[f"s{number}", number] for number in range(25)]
-    drawn = table(["Sample", "n"], rows, [1], caption="c", side_by_side=10).text
+    drawn = table(["Sample", "n"], rows, [1], caption="c", side_by_side=10)
     assert drawn.count("<table") == 3 and drawn.count('class="pair') == 2
     assert all(f'>s{number}</th><td class="n">{number}</td>' in drawn for number in range(25))
 
@@ -67,10 +80,10 @@ def test_a_telephone_gets_drawings_of_its_own_with_the_same_rows():
     values = [("g", 24.0, name, 0.5, 0.4, 0.6, "green") for name in ("a", "b")]
     groups = pd.DataFrame(values, columns=["group", "time_h", "class", "mean", "low", "high", "light"])
     points, order = groups.rename(columns={"mean": "ratio"}), ratio_rows(groups)
-    broad, narrow = (ratio_svg(groups, points, classes, order, narrow=kind).text for kind in (False, True))
+    broad, narrow = (ratio_svg(groups, points, classes, order, narrow=kind) for kind in (False, True))
     assert 'viewBox="0 0 960 ' in broad and 'viewBox="0 0 380 ' in narrow
     assert broad.count("g, 1 d") == 1 and narrow.count("g, 1 d") == 2
-    assert 'viewBox="0 0 380 ' in stacked_svg(groups, classes, order, narrow=True).text
+    assert 'viewBox="0 0 380 ' in stacked_svg(groups, classes, order, narrow=True)
     assert 'role="img"' in narrow and "aria-label=" in narrow
 
 
@@ -80,7 +93,7 @@ def test_groups_are_drawn_in_the_order_of_the_answer():
 
 
 def test_cards_carry_the_head_of_each_column_with_its_value():
-    drawn = table(["Group", 'p, "Holm"'], [["NT3", "0.03"]], [1], caption="c", cards=True).text
+    drawn = table(["Group", 'p, "Holm"'], [["NT3", "0.03"]], [1], caption="c", cards=True)
     assert 'class="wide cards"' in drawn and '<th scope="row">NT3</th>' in drawn
-    assert '<td class="n" data-label="p, &quot;Holm&quot;">0.03</td>' in drawn
-    assert "data-label" not in table(["Group", "p"], [["NT3", "0.03"]], caption="c").text
+    assert '<td class="n" data-label="p, &#34;Holm&#34;">0.03</td>' in drawn
+    assert "data-label" not in table(["Group", "p"], [["NT3", "0.03"]], caption="c")

@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 import re
 import shutil
-from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 import pytest
-from openpyxl import load_workbook
 
 from nscweb.core.findings import FindingLog
 from nscweb.figures.look import nothing_to_draw
 from nscweb.files.figure_files import NO_BROWSER, draw, figure_page
-from nscweb.files.plain_tables import csv_bytes, neutral, neutral_table, xlsx_bytes
+from nscweb.files.plain_tables import csv_bytes, neutral, neutral_table
 
 EVIL = ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1", "＝1"]
 
@@ -54,30 +52,6 @@ def test_a_table_is_not_changed_by_writing_it():
     csv_bytes(table)
     pd.testing.assert_frame_equal(table, copy)
     assert neutral_table(table)["a"].dropna().tolist() == ["'=1", "x"]
-
-
-def test_provenance_stands_in_front_as_comment_lines():
-    text = csv_bytes(pd.DataFrame({"a": [1]}), {"model": "compact 1", "study": "x\ny", "note": "a, b"}).decode()
-    assert text == '# model: compact 1\n# study: x y\n"# note: a, b"\na\n1\n'
-
-
-def test_xlsx_holds_text_as_text_and_numbers_as_numbers():
-    table = pd.DataFrame({"=head": ["=1+1", "a\x07b", None], "n": [1, -2, 3], "x": [0.5, float("nan"), -1.25]})
-    table["when"] = datetime(2026, 1, 2, tzinfo=UTC)
-    book = load_workbook(io.BytesIO(xlsx_bytes({"cells": table, "a/b:c": table.iloc[:1]}, {"model": "=evil"})))
-    assert book.sheetnames == ["cells", "a_b_c", "provenance"]
-    sheet = book["cells"]
-    rows = list(sheet.iter_rows(values_only=True))
-    assert rows[0][:3] == ("'=head", "n", "x")
-    assert rows[1][:3] == ("'=1+1", 1, 0.5) and rows[2][:3] == ("ab", -2, None)
-    assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
-    assert book["provenance"]["B2"].value == "'=evil"
-
-
-def test_sheet_names_are_valid_and_different():
-    table = pd.DataFrame({"a": [1]})
-    book = load_workbook(io.BytesIO(xlsx_bytes({"x" * 40: table, "x" * 41: table, "": table})))
-    assert len(set(book.sheetnames)) == 3 and all(len(name) <= 31 for name in book.sheetnames)
 
 
 def test_a_figure_page_loads_nothing_from_elsewhere():

@@ -63,7 +63,6 @@ def test_about_stands_first_and_says_what_must_be_read_first():
     lines = [tuple(value for value in row if value) for row in sheet.iter_rows(values_only=True)]
     assert lines[:2] == [("'=Title",), ("Simulated.",)]
     assert ("name", "'=x") in lines
-    assert ("share", "0 to 1") in lines
 
 
 def test_a_table_longer_than_a_sheet_is_told_and_left_out(monkeypatch):
@@ -88,5 +87,5 @@ def test_small_p_values_are_not_shown_as_zero():
     write_workbook(stream, About("t", columns={"T": [("percent", "of cells, per cent")]}), {"T": table})
     sheet = openpyxl.load_workbook(stream)["T"]
     assert sheet["A2"].value == 1e-7 and sheet["A2"].number_format == "[<0.0001]0.0E+00;0.0000"
-    assert sheet["B2"].number_format == "0.0" and sheet["B1"].comment.text == "of cells, per cent"
+    assert sheet["B2"].number_format == "0.00" and sheet["B1"].comment.text == "of cells, per cent"
     assert sheet["C2"].value is None and sheet.auto_filter.ref == "A1:C2"

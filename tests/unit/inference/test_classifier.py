@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from random_models import write_random_model
+from rounding import map_sizes, network_rounding, rounding, score_rounding
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.recipe import InputRecipe
@@ -17,6 +18,9 @@ from nscweb.inference.folding import fold_batch_norm
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.loading import load_model
 from nscweb.simulation.labelled_cells import iter_labelled_cells
+
+# Maps whose rounding may reach this share of their range are too faint to compare.
+FAINT = 0.02
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,8 @@ def plain(classifier: Classifier, cells: list[np.ndarray]) -> torch.Tensor:
 
 def test_folded_batch_norm_gives_the_logits_of_the_plain_network(classifier, cells):
     _, logits = classifier.run_prepared(classifier.prepare(cells))
-    assert float((logits - plain(classifier, cells)).abs().max()) < 1e-4
+    expected = plain(classifier, cells)
+    assert float((logits - expected).abs().max()) < network_rounding(classifier.network, float(expected.abs().max()))
 
 
 def test_no_batch_norm_is_left_after_folding_and_the_original_keeps_its_own(classifier):
@@ -55,17 +60,20 @@ def test_folding_is_exact_for_statistics_far_from_one():
     network.eval()
     x = torch.randn(8, 1, 32, 32)
     with torch.inference_mode():
-        assert torch.allclose(fold_batch_norm(network)(x)[1], network(x), atol=1e-4)
+        # Channels of a mean far from zero are subtracted from one another: the terms are larger than what is left.
+        near = network_rounding(network, 10 * float(network(x).abs().max()))
+        assert torch.allclose(fold_batch_norm(network)(x)[1], network(x), rtol=0, atol=near)
 
 
 def test_probabilities_do_not_depend_on_the_batch_or_the_company(classifier, cells):
     together = classifier.predict(cells)
     assert together.shape == (len(cells), 3)
-    assert np.allclose(together.sum(axis=1), 1, atol=1e-5)
+    assert np.allclose(together.sum(axis=1), 1, rtol=0, atol=rounding(3))
     alone = np.concatenate([classifier.predict([cell]) for cell in cells[:5]])
-    assert np.allclose(together[:5], alone, atol=1e-5)
-    expected = torch.softmax(plain(classifier, cells), dim=1).numpy()
-    assert np.allclose(together, expected, atol=1e-4)
+    logits = plain(classifier, cells)
+    near = score_rounding(classifier.network, float(logits.abs().max()))
+    assert np.allclose(together[:5], alone, rtol=0, atol=near)
+    assert np.allclose(together, torch.softmax(logits, dim=1).numpy(), rtol=0, atol=near)
 
 
 def test_no_cells_give_empty_tables(classifier):
@@ -80,21 +88,31 @@ def test_no_cells_give_empty_tables(classifier):
 def test_closed_form_maps_equal_those_of_the_grad_cam_package(classifier, cells, class_index):
     assert classifier.closed_form_cam
     batch, wanted = classifier.prepare(cells), np.full(len(cells), class_index)
-    gradients = gradient_maps(classifier.network, batch, wanted)
+    network, weight = classifier.network, classifier.network.classifier.weight
+    gradients = gradient_maps(network, batch, wanted)
     with torch.inference_mode():
-        features = classifier.network.forward_features(torch.from_numpy(batch))
-    weight = classifier.network.classifier.weight
+        features = network.forward_features(torch.from_numpy(batch))
     closed = closed_form_maps(features, weight, torch.from_numpy(wanted), classifier.card.recipe.resize)
     assert closed.shape == (len(cells), *classifier.card.recipe.resize)
-    assert np.abs(closed - gradients).max() < 1e-5
+    # The features of both went through the network in batches of other sizes.
+    near = network_rounding(network) * map_sizes(features, weight[class_index])
+    apart, clear = np.abs(closed - gradients).max(axis=(1, 2)), near < FAINT
+    assert clear.sum() >= 20
+    assert (apart[clear] < near[clear]).all()
     assert closed.min() >= 0
     assert 0.9 < closed.max() <= 1
 
 
 def test_maps_of_the_folded_network_are_those_maps(classifier, cells):
     # A faint map is stretched to 0..1, and with it the rounding of folding.
-    closed = class_maps(classifier, cells[:20], None, "closed-form")
-    assert np.abs(closed - class_maps(classifier, cells[:20], None, "grad-cam")).max() < 1e-3
+    network, some = classifier.network, cells[:20]
+    closed, gradients = (class_maps(classifier, some, 2, way) for way in ("closed-form", "grad-cam"))
+    with torch.inference_mode():
+        features = network.forward_features(torch.from_numpy(classifier.prepare(some)))
+    near = network_rounding(network) * map_sizes(features, network.classifier.weight[2])
+    apart, clear = np.abs(closed - gradients).max(axis=(1, 2)), near < FAINT
+    assert clear.sum() >= 10
+    assert (apart[clear] < near[clear]).all()
 
 
 def test_grad_cam_leaves_no_hooks_and_no_gradients_behind(classifier, cells):
@@ -114,7 +132,8 @@ def test_maps_come_with_the_prediction_and_embeddings_are_the_pooled_features(cl
     with torch.inference_mode():
         features = load_model(classifier.entry).forward_features(torch.from_numpy(classifier.prepare(cells)))
     expected = features.mean(dim=(2, 3)).numpy()
-    assert np.allclose(both[1], expected, atol=1e-4 * max(1.0, float(np.abs(expected).max())))
+    near = network_rounding(classifier.network, float(np.abs(expected).max()))
+    assert np.allclose(both[1], expected, rtol=0, atol=near)
 
 
 def test_bfloat16_changes_scores_only_a_little(classifier, cells):

@@ -176,11 +176,17 @@ def test_a_run_writes_tables_and_a_page_beside_the_paper(run: Reproduced) -> Non
     assert run.skipped == () and run.trainings == 4
     assert all(piece.name.startswith("simulated_") for piece in run.pieces)
     assert all(piece.title.startswith("SIMULATED: ") and piece.caption.startswith("SIMULATED") for piece in run.pieces)
+    explained = set()
     for piece in run.pieces:
         text = (run.folder / f"{piece.name}.csv").read_text("utf-8")
-        assert text.startswith("# SIMULATED")
+        table = pd.read_csv(io.StringIO(text))
+        assert set(table["simulated"]) == {"yes"} and set(table["run"]) == {"reproduce zhu2021"}
+        explained |= set(table.columns)
         if piece.figure is not None:
             assert "SIMULATED" in piece.figure.layout.title.text
+    assert explained == set(pd.read_csv(run.folder / "columns.csv")["column"])
+    made = json.loads((run.folder / "provenance.json").read_text("utf-8"))
+    assert made["simulated_cells"] and made["seed"] == 0 and len(made["files"]) == len(run.pieces)
     page = run.report.read_text("utf-8")
     assert page.count("SIMULATED") > len(run.pieces) and "<script src" not in page
     readme = (run.folder / "README.md").read_text("utf-8")
@@ -254,11 +260,10 @@ def test_the_command_prints_where_the_result_is(tmp_path: Path) -> None:
     assert told["trainings"] == 0 and not told["simulated"] and told["tables"] == ["table_3_cost"]
     folder = Path(told["folder"])
     assert folder.is_relative_to(tmp_path)
-    lines = (folder / "table_3_cost.csv").read_text("utf-8").splitlines(keepends=True)
-    table = pd.read_csv(io.StringIO("".join(line for line in lines if not line.lstrip('"').startswith("#"))))
-    ours = table.set_index("model")["parameters, M"]
+    table = pd.read_csv(folder / "table_3_cost.csv")
+    ours = table.set_index("model")["parameters_millions"]
     assert ours["CG-RecNet (both)"] == pytest.approx(28.02, abs=0.05)
-    assert table["parameters, M, paper"].tolist()[:4] == [28.02, 27.69, 25.89, 25.51]
+    assert table["parameters_millions_paper"].tolist()[:4] == [28.02, 27.69, 25.89, 25.51]
     assert CliRunner().invoke(app, ["reproduce", "nobody", "--data-dir", str(tmp_path)]).exit_code == 2
 
 

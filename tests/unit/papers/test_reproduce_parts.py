@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from nscweb.core.progress import never_cancelled, no_progress
-from nscweb.papers.printed_tables import compared, paper_number, shown, table_html
+from nscweb.papers.printed_tables import Piece, compared, paper_number, report_page, shown
 from nscweb.papers.protocol_cells import simulated_cells
 from nscweb.papers.protocol_files import read_protocol
 from nscweb.papers.special import expected_improvement
@@ -79,4 +79,5 @@ def test_numbers_of_the_paper_go_by_variant_and_split() -> None:
     read = shown(table, ["accuracy"], {"paper": "by cell"})
     assert read["accuracy, ours"].tolist() == ["0.850 ± 0.071", "0.700 (0.60 to 0.75)"]
     assert read["accuracy, paper"].tolist() == ["0.900 ± 0.010", ""]
-    assert "&lt;Net&gt;" in table_html(read)
+    page = report_page("<b>", ["<i>"], [Piece("n", "<u>", "c", table, read)], "<s>")
+    assert "<td>&lt;Net&gt;</td>" in page and not [tag for tag in ("<b>", "<i>", "<u>", "<s>") if tag in page]

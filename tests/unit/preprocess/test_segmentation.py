@@ -8,6 +8,7 @@ from simulated_field import SimulatedField, empty_field, simulated_field
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.field_settings import METHODS, SegmentationSettings, least_background_radius
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.preprocess.field_background import background_of, curved_surface
 from nscweb.preprocess.segmentation import MOST_PIXELS, cells_of_field, segment_field
 
@@ -159,7 +160,7 @@ def test_crops_are_the_pixels_of_the_field() -> None:
 
 def test_settings_survive_json_and_suit_the_pixel_size() -> None:
     for settings in (SETTINGS, SegmentationSettings.suggested(0.3), SegmentationSettings.suggested(8.0)):
-        assert SegmentationSettings.from_dict(settings.as_dict()) == settings
+        assert from_plain(SegmentationSettings, to_plain(settings), "x") == settings
     fine, coarse = SegmentationSettings.suggested(0.25), SegmentationSettings.suggested(1.0)
     assert fine.min_area == 16 * coarse.min_area and fine.margin == 4 * coarse.margin
     assert not SegmentationSettings.suggested(0.5, colonies=True).split
@@ -175,15 +176,15 @@ def test_settings_survive_json_and_suit_the_pixel_size() -> None:
         ({"threshold": float("nan")}, "must be a number"),
         ({"method": "guess"}, "noise, otsu, triangle"),
         ({"margin": -1}, "margin around a cell"),
-        ({"min_area": 2.5}, "not a number"),
-        ({"split": "yes"}, "not a number"),
+        ({"min_area": 2.5}, "min_area is 2.5, where a whole number"),
+        ({"split": "yes"}, "split is 'yes', where true or false"),
         ({"split_strength": 2}, "strength of splitting"),
-        ({"colour": "red"}, "There is no setting 'colour'"),
+        ({"colour": "red"}, "colour is not a name"),
     ],
 )
 def test_settings_that_make_no_sense_are_told_in_words(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(WrongUse, match=said):
-        SegmentationSettings.from_dict(wrong)
+        from_plain(SegmentationSettings, wrong, "The request")
 
 
 def test_the_least_background_radius_is_accepted() -> None:

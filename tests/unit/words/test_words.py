@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from nscweb.words.cautions import moved
-from nscweb.words.earliest import how_early, over_times
 from nscweb.words.headline import Facts, answer, group_order
+from nscweb.words.how_early import earliest_sentence, how_early, over_times, sides_over
 from nscweb.words.numbers import points
 
 DAY = 24.0
@@ -30,6 +30,7 @@ def rows_of(*rows: dict[str, object]) -> pd.DataFrame:
 
 
 NGF, NT4 = group("NGF", 0.74, 0.70, 0.78), group("NT4", 0.68, 0.64, 0.72)
+RA = group("RA", 0.44, 0.40, 0.48, replicates=2)
 
 
 def test_the_sentence_of_the_issue() -> None:
@@ -53,7 +54,7 @@ def test_few_replicates_get_no_p_and_no_higher_than() -> None:
     none = compared("NGF", "NT4", 0.06, 0.01, 0.11, np.nan)
     for table in (rows_of(none), rows_of()):
         said = answer(few, table, "neuron", DAY).headline
-        assert "not shown to be higher than NT4" in said and "fewer than 3 replicates" in said
+        assert "not shown to be higher than NT4" in said and "fewer than three replicates" in said
         assert "p =" not in said and "; higher" not in said and "no p value" in said
 
 
@@ -161,8 +162,7 @@ def test_how_early_asks_for_a_difference_that_stays() -> None:
     assert "from day 3 on" in how_early(table, rows, "neuron", "NGF")
     gone = rows.assign(p=[0.01, 0.01, 0.5], low=[0.01, 0.1, -0.1])
     assert how_early(table, gone, "neuron", "NGF") == (
-        "NGF is shown to be higher than every other group that can be trusted and tested at day 1 and day 3; by day 5 "
-        "this is no longer shown."
+        "NGF is shown to be higher than NT4 at day 1 and day 3; by day 5 this is no longer shown."
     )
     every = over_times(table, gone, "neuron")
     assert "day 3: NGF 74 %, higher than NT4; day 5: NGF 74 %, not shown to be higher than NT4." in every
@@ -179,6 +179,62 @@ def test_how_early_asks_for_a_difference_that_stays() -> None:
         "NGF is shown to be higher than NT4 at day 3, and not tested at day 5 against NT4, which has no cells then."
     )
     assert how_early(table, rows.assign(light="red"), "neuron", "NGF") == ""
+
+
+def test_whom_it_beat_and_against_whom_there_is_no_test_are_named() -> None:
+    """A group with two replicates has no test; it is none of those that were beaten."""
+    table = pd.DataFrame([{**row, "time_h": hours} for row in (NGF, NT4, RA) for hours in (24.0, 120.0)])
+    rows = rows_of(
+        compared("NGF", "NT4", 0.2, 0.1, 0.3, 0.01),
+        compared("NGF", "RA", 0.3, np.nan, np.nan, np.nan),
+        compared("NGF", "NT4", 0.02, -0.1, 0.1, 0.6, time_h=120.0),
+        compared("NGF", "RA", 0.3, 0.1, 0.4, 0.01, time_h=120.0),
+    )
+    assert how_early(table, rows, "neuron", "NGF") == (
+        "NGF is shown to be higher than NT4, not tested against RA, at day 1; by day 5 this is no longer shown."
+    )
+    every = over_times(table, rows, "neuron")
+    assert "day 1: NGF 74 %, shown higher than NT4, not tested against RA; day 5: NGF" in every
+    # Where different groups were tested at different times, each time is told by itself.
+    kept = rows.assign(p=[0.01, np.nan, 0.01, 0.01], low=[0.1, np.nan, 0.1, 0.1])
+    assert how_early(table, kept, "neuron", "NGF") == (
+        "NGF is higher than the groups that it was tested against from day 1 on (at day 1: NT4, not tested against "
+        "RA; at day 5: every other group), the first time point."
+    )
+    # A group that cannot be compared at all is named too.
+    strange = table.assign(light=["red" if name == "RA" else "green" for name in table["group"]])
+    told = how_early(strange, rows.assign(p=0.01, low=0.1), "neuron", "NGF")
+    assert told == "NGF is higher than NT4, not tested against RA, from day 1 on, the first time point."
+
+
+def test_the_sentence_of_the_table_tells_both_directions_and_what_is_missing() -> None:
+    table = pd.DataFrame([{**row, "time_h": hours} for row in (NGF, NT4) for hours in (24.0, 72.0, 120.0)])
+    rows = rows_of(
+        compared("NGF", "NT4", 0.02, -0.05, 0.09, 0.4),
+        compared("NGF", "NT4", 0.2, 0.1, 0.3, 0.01, time_h=72.0),
+        compared("NGF", "NT4", 0.2, 0.1, 0.3, 0.01, time_h=120.0),
+    )
+
+    def told(tests: pd.DataFrame, name: str = "NGF", control: str = "NT4") -> str:
+        here = sides_over(table, tests, "neuron", name, control)
+        return earliest_sentence(here, table, "neuron", name, control)
+
+    assert told(rows) == ("NGF, neuron: higher than NT4 from day 3 on; earlier this is not shown.")
+    assert told(rows, "NT4", "NGF") == ("NT4, neuron: lower than NGF from day 3 on; earlier this is not shown.")
+    gap = rows.assign(p=[0.4, np.nan, 0.01])
+    assert told(gap) == (
+        "NGF, neuron: higher than NT4 from day 5 on; the time point before could not be tested, so it may be earlier."
+    )
+    for p, words in (
+        ([0.01, 0.01, 0.4], "differs from NT4 at day 1 and day 3, but not to the end."),
+        ([0.4, np.nan, 0.4], "not shown to differ from NT4 at any time point that could be tested."),
+        ([0.4, 0.4, 0.4], "not shown to differ from NT4 at any time point."),
+        ([np.nan] * 3, "could not be tested against NT4 at any time point."),
+        ([0.4, 0.01, np.nan], "higher than NT4 at day 3, and not tested at day 5."),
+        ([0.01, np.nan, 0.01], "higher than NT4 from day 1 on, the first time point; not tested at day 3."),
+    ):
+        changed = rows.assign(p=p, low=[0.1, 0.1, 0.1])
+        assert told(changed) == f"NGF, neuron: {words}"
 
 
 def test_the_order_is_trusted_then_red_then_absent_then_lost() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from nscweb.evaluation.ratios.cell_filters import filter_predictions
 from nscweb.evaluation.ratios.cell_scores import cell_scores
-from nscweb.evaluation.ratios.counted import SAMPLE_COLUMNS, cell_ratios
+from nscweb.evaluation.ratios.counted import SAMPLE_COLUMNS, counted_ratios
+from nscweb.evaluation.ratios.sample_sums import sample_sums
 
 CLASSES = ("astrocyte", "neuron")
 
@@ -26,8 +27,9 @@ THREE = [("a", "NT3", 24.0, "1", 10, 90), ("b", "NT3", 24.0, "2", 20, 80), ("c",
 
 
 def counted(table, keep=None):
-    """`cell_ratios` of a table without scores."""
-    return cell_ratios(cell_scores(table.assign(flags=0, true_class="", p_astrocyte=0.5, p_neuron=0.5), CLASSES), keep)
+    """`counted_ratios` of a table without scores."""
+    cells = cell_scores(table.assign(flags=0, true_class="", p_astrocyte=0.5, p_neuron=0.5), CLASSES)
+    return counted_ratios(sample_sums(cells if keep is None else cells.take(keep)))
 
 
 def test_ratios_are_counts_over_cells():

@@ -10,7 +10,7 @@ from sklearn import metrics as reference
 from nscweb.core.errors import WrongUse
 from nscweb.evaluation.scores.confusion import classification_metrics, confusion
 from nscweb.evaluation.scores.curves import auc, pr, roc
-from nscweb.evaluation.scores.intervals import resampled_counts, t_interval, wilson
+from nscweb.evaluation.scores.intervals import resampled_counts, wilson
 
 CLASSES = ("astrocyte", "oligodendrocyte", "neuron")
 
@@ -140,12 +140,6 @@ def test_wilson_gives_the_published_example():
     assert wilson(0, 0) == (0.0, 1.0)
     low, high = wilson(np.array([0, 5]), np.array([10, 10]))
     assert low[0] == 0 and high[0] == pytest.approx(0.2775, abs=1e-3) and low[1] + high[1] == pytest.approx(1)
-
-
-def test_the_t_interval_is_students():
-    mean, low, high = t_interval([1.0, 2.0, 3.0])
-    assert mean == 2 and high - mean == pytest.approx(4.30265 / np.sqrt(3), rel=1e-4) and low == pytest.approx(4 - high)
-    assert np.isnan(t_interval([1.0])[1])
 
 
 def test_resampling_keeps_the_size_of_each_stratum():

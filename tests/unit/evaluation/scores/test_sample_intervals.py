@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import t
+from simulated_rates import chance_band
 
 from nscweb.evaluation.scores.confusion import judged_metrics
 from nscweb.evaluation.scores.intervals import resampled_counts
@@ -60,11 +61,11 @@ def test_rounds_without_a_figure_are_left_out():
 
 
 @pytest.mark.parametrize("samples", [2, 3, 6])
-def test_nineteen_of_twenty_intervals_over_few_samples_hold_the_truth(samples):
+def test_nineteen_of_twenty_intervals_over_few_samples_hold_the_truth(samples, simulations):
     # Recall of class a in a sample is uniform between 0.5 and 0.9: its mean is 0.7.
     rng = np.random.default_rng(samples)
     held = []
-    for number in range(200):
+    for number in range(simulations.of(200)):
         shares = rng.uniform(0.5, 0.9, 2 * samples)
         sample = np.repeat(np.arange(2 * samples), 100)
         true = sample // samples
@@ -74,4 +75,6 @@ def test_nineteen_of_twenty_intervals_over_few_samples_hold_the_truth(samples):
         found = {(m.name, m.class_name): m for m in judged_metrics(cells, seed=number, rounds=200)}
         held += [found["recall", "a"].low <= 0.7 <= found["recall", "a"].high]
         held += [found["accuracy", ""].low <= 0.7 <= found["accuracy", ""].high]
-    assert 0.92 <= np.mean(held) <= 0.99
+    # Of 1,600 other rounds 94.1 to 94.8 % held the recall and 95.7 to 97.4 % the accuracy, nearly independently.
+    low, high = chance_band(len(held), 0.945, 0.965)
+    assert low <= np.mean(held) <= high

@@ -210,7 +210,7 @@ def test_a_hanging_image_is_skipped_and_the_rest_imported(
 
 
 def test_no_pickle_comes_out_of_the_child() -> None:
-    for name in ("sandbox.py", "sandbox_child.py", "child_process.py"):
+    for name in ("sandbox.py", "sandbox_child.py", "guarded_child.py", "guarded_server.py", "child_process.py"):
         source = (Path(sandbox.__file__).parent / name).read_text("utf-8")
         assert "import pickle" not in source
 

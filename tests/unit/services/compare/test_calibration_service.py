@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from known_model import drawn_cells, with_held_out
-from predicted import fresh_app
+from predicted import predicted_app
 from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, ModelError, WrongUse
@@ -16,16 +16,13 @@ from nscweb.evaluation.scores.reliability import reliabilities
 from nscweb.services.compare import honest_scores, honest_scores_words
 from nscweb.services.models import model_by_name
 from nscweb.services.predict import controls
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table, table_version
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A data folder with a predicted study of 420 cells and a model with held-out cells."""
-    app = fresh_app(tmp_path_factory.mktemp("data"))
-    study = simulated_study(app, cells=420)
-    run = predict_study(app, study.name, "random")
+    app, study, run = predicted_app(tmp_path_factory.mktemp("data"), cells=420)
     entry = model_by_name(app, "random")
     held = replace(drawn_cells(6000), classes=entry.card.classes.names)
     return app, study, run, with_held_out(entry, held)

@@ -7,8 +7,8 @@ import zipfile
 
 import pandas as pd
 import pytest
-from predicted import fresh_app
-from small_studies import simulated_study
+from asked import run_zip
+from predicted import predicted_app
 
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare.comparison import comparison
@@ -18,8 +18,7 @@ from nscweb.services.compare.honest_scores import sets_of
 from nscweb.services.compare.score_spread import score_bins
 from nscweb.services.compare.statistics import TestSettings, statistics_of
 from nscweb.services.predict import controls
-from nscweb.services.predict.predict import predict_study
-from nscweb.services.report import export, report
+from nscweb.services.report import export
 from nscweb.services.report.rerun import rerun
 from nscweb.services.report.sample_tables import samples_frame
 from nscweb.ui.predict.dashboard_view import samples_table
@@ -30,9 +29,7 @@ SAID = "ontrol sample, used for calibration"
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A predicted study of 12 samples, six of which are the controls."""
-    app = fresh_app(tmp_path_factory.mktemp("data"))
-    study = simulated_study(app, cells=480)
-    run = predict_study(app, study.name, "random")
+    app, study, run = predicted_app(tmp_path_factory.mktemp("data"), cells=480)
     names = tuple(item.name for item in controls.control_choice(app, study.name).samples if item.replicate == "1")
     before = comparison(app, run, method="naive")
     controls.use_controls(app, study.study_id, names)
@@ -89,12 +86,12 @@ def test_tables_and_files_mark_them(made):
 
 def test_the_report_says_it_and_can_be_made_again(made, tmp_path):
     app, study, run, names, _ = made
-    path = report.run_zip(app, run, tmp_path / "report.zip")
+    path = run_zip(app, run, tmp_path / "report.zip")
     with zipfile.ZipFile(path) as archive:
         samples = pd.read_csv(io.BytesIO(archive.read("samples.csv")))
         said = archive.read("README.txt").decode("utf-8")
         page = archive.read("report.html").decode("utf-8")
-    assert samples.loc[samples["sample"].isin(names), "why"].str.contains(SAID).all()
+    assert samples.loc[samples["sample"].isin(names), "why_no_ratio"].str.contains(SAID).all()
     assert "control samples are left out" in said and "control samples are left out" in page
     # Also when the controls were changed since.
     controls.use_controls(app, study.study_id, None)

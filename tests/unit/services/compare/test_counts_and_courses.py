@@ -12,6 +12,7 @@ from nscweb.core.errors import StoreError, WrongUse
 from nscweb.core.samples import Sample
 from nscweb.figures.differences import dose_figure
 from nscweb.services.compare import courses, staining_counts
+from nscweb.services.compare import doses as sheet_doses
 from nscweb.services.compare.staining_counts import Count
 
 
@@ -88,7 +89,7 @@ def test_published_counts_come_with_three_fields():
 
 
 @pytest.mark.parametrize(
-    ("extras", "doses", "unit", "words"),
+    ("extras", "read", "unit", "words"),
     [
         ([{"dose (ng/ml)": "0"}, {"dose (ng/ml)": "2,5"}], [0.0, 2.5], "ng/ml", ""),
         ([{"Concentration": "10 nM"}, {"Concentration": "0"}], [10.0, 0.0], "nM", ""),
@@ -98,16 +99,16 @@ def test_published_counts_come_with_three_fields():
         ([{"note": "x"}, {}], [], "", ""),
     ],
 )
-def test_doses_are_read_with_their_unit(study, monkeypatch, extras, doses, unit, words):
+def test_doses_are_read_with_their_unit(study, monkeypatch, extras, read, unit, words):
     app, made = study
     app.catalogue.add_samples(
         made, [Sample(f"s{number}", group="g", extra=tuple(extra.items())) for number, extra in enumerate(extras)]
     )
     found = app.catalogue.study(made)
-    monkeypatch.setattr(doses, "get_run", lambda *_: None)
-    monkeypatch.setattr(doses, "study_of", lambda *_: found)
-    read, said, sentence = doses.doses_of(app, "run")
-    assert (list(read.values()), said) == (doses, unit)
+    monkeypatch.setattr(sheet_doses, "get_run", lambda *_: None)
+    monkeypatch.setattr(sheet_doses, "study_of", lambda *_: found)
+    found, said, sentence = sheet_doses.doses_of(app, "run")
+    assert (list(found.values()), said) == (read, unit)
     assert words in sentence
 
 
@@ -119,12 +120,12 @@ def test_several_doses_in_one_group_are_told(study, monkeypatch):
         [Sample(name, group=group, time_h=24.0, extra=(("dose (nM)", dose),)) for name, (group, dose) in doses.items()],
     )
     found = app.catalogue.study(made)
-    monkeypatch.setattr(doses, "get_run", lambda *_: None)
-    monkeypatch.setattr(doses, "study_of", lambda *_: found)
-    said = doses.mixed_doses(app, "run")
+    monkeypatch.setattr(sheet_doses, "get_run", lambda *_: None)
+    monkeypatch.setattr(sheet_doses, "study_of", lambda *_: found)
+    said = sheet_doses.mixed_doses(app, "run")
     assert "(NGF)" in said and "averages over its doses" in said
-    monkeypatch.setattr(doses, "study_of", lambda *_: None)
-    assert doses.mixed_doses(app, "run") == ""
+    monkeypatch.setattr(sheet_doses, "study_of", lambda *_: None)
+    assert sheet_doses.mixed_doses(app, "run") == ""
 
 
 def test_an_untreated_group_is_the_zero_of_every_series(study, monkeypatch):

@@ -18,6 +18,7 @@ from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.services.compare import ratios
 from nscweb.services.context import App
 from nscweb.services.report.content import file_place
+from nscweb.services.report.scope import ReportRequest
 
 SHARE = [0.1, 0.15, 0.75]
 
@@ -115,8 +116,8 @@ def test_without_a_model_labels_are_counted(opened: App, run: Run, monkeypatch: 
 def test_a_kept_report_is_made_anew_when_the_held_out_cells_change(
     opened: App, run: Run, known: HeldOut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = file_place(opened, run, "report", "")
-    assert file_place(opened, run, "report", "") == first
+    first = file_place(opened, run, ReportRequest())
+    assert file_place(opened, run, ReportRequest()) == first
     other = drawn_held_out((24.0,), cells=1200, sharpness=1.4, seed=5)
     monkeypatch.setattr(ratios, "known_cells", lambda app, run: other)
-    assert file_place(opened, run, "report", "") != first
+    assert file_place(opened, run, ReportRequest()) != first

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
+from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.figures.group_data import difference_data, group_data, point_data
 from nscweb.services.compare import ratios
 from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import TestSettings, statistics_of
-from nscweb.services.context import open_app
+from nscweb.services.context import App, open_app
 from nscweb.services.report import export
 from nscweb.settings import Settings
 from nscweb.words.numbers import p_value, points, share_with_interval
@@ -24,14 +25,20 @@ from nscweb.words.numbers import p_value, points, share_with_interval
 FATE, DAY = "neuron", 24.0
 
 
-@pytest.fixture(params=["pacc", "acc", "em", "naive", "filtered"])
-def found(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, Run]]:
+    """One run that all methods count, and its held-out cells."""
     known = drawn_held_out([24.0, 72.0])
-    monkeypatch.setattr(ratios, "known_cells", lambda app, run: known)
-    app = open_app(Settings.from_environment({}, tmp_path))
-    run = drawn_run(app, "Same", grid(4, (24.0, 72.0), 3), cells=120)
+    app = open_app(Settings.from_environment({}, tmp_path_factory.mktemp("same")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ratios, "known_cells", lambda app, run: known)
+        yield app, drawn_run(app, "Same", grid(4, (24.0, 72.0), 3), cells=120)
+
+
+@pytest.fixture(scope="module", params=["pacc", "acc", "em", "naive", "filtered"])
+def found(request: pytest.FixtureRequest, drawn: tuple[App, Run]) -> Comparison:
     filters = Filters(groups=("NT3", "NT4", "LDH-NT3"), min_confidence=0.6) if request.param == "filtered" else None
-    return comparison(app, run, filters, "pacc" if request.param == "filtered" else request.param)
+    return comparison(*drawn, filters, "pacc" if request.param == "filtered" else request.param)
 
 
 def read(data: bytes) -> pd.DataFrame:
@@ -47,7 +54,7 @@ def test_sentence_table_figure_and_file_hold_the_same_share(found: Comparison) -
         place = (name, DAY, FATE)
         for column, shown in (("mean", "percent"), ("low", "low"), ("high", "high")):
             assert drawn.loc[place, shown] == 100 * row[column]
-            assert file.loc[place, column] == pytest.approx(row[column], abs=1e-9)
+            assert file.loc[place, f"{column}_percent"] == pytest.approx(100 * row[column], abs=0.005001)
     leader = table.loc[said.leader]
     text = share_with_interval(leader["mean"], leader["low"], leader["high"])
     assert text.replace(" %", " % neurons at day 1", 1) in said.headline
@@ -67,8 +74,8 @@ def test_sentence_table_figure_and_file_hold_the_same_difference(found: Comparis
     hidden = 3 if found.filters.groups else 0
     assert len(file) == len(tests) == int(tests["comparisons"].iloc[0]) - hidden
     for (_, row), (_, line) in zip(tests.iterrows(), file.iterrows(), strict=True):
-        assert (line["group"], line["other"]) == (row["group"], row["other"])
-        assert line["difference"] == pytest.approx(row["difference"], abs=1e-9)
+        assert (line["group"], line["compared_with"]) == (row["group"], row["other"])
+        assert line["difference_points"] == pytest.approx(100 * row["difference"], abs=0.005001)
         if said.leader not in (row["group"], row["other"]):
             continue
         sign = 1 if row["group"] == said.leader else -1

@@ -63,7 +63,7 @@ def test_everything_that_compares_is_wider_with_it(found):
         (alone.tests, full.tests),
         (equivalence_of(rows, alone), equivalence_of(rows, full)),
         (odds_of(rows, alone), odds_of(rows, full)),
-        (time_course(rows), time_course(rows, shared=made.shared)),
+        (time_course(rows), time_course(rows, made.shared)),
     ]
     for before, after in pairs:
         width = (after["high"] - after["low"]) / (before["high"] - before["low"])

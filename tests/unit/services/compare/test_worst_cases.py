@@ -78,7 +78,7 @@ def test_few_replicates_have_no_p(ask: Ask, replicates: int) -> None:
     said = ask(groups(NGF=HIGH, NT4=LOW, replicates=replicates))
     no_claim(said)
     assert "p =" not in said.headline and "p <" not in said.headline
-    assert "not shown to be higher than NT4" in said.headline and "fewer than 3 replicates" in said.headline
+    assert "not shown to be higher than NT4" in said.headline and "fewer than three replicates" in said.headline
     assert ("nothing about the next culture" in said.headline) == (replicates == 1)
 
 

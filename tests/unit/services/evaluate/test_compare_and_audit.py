@@ -7,7 +7,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from predicted import fresh_app, predicted
+from asked import predict_study
+from columns_known import MADE, heads, unknown
+from predicted import fresh_app, predicted, predicted_app
 from random_models import write_random_model
 from small_studies import simulated_study
 
@@ -41,7 +43,7 @@ from nscweb.services.evaluate.two_runs import (
     run_or_model,
     write_comparison,
 )
-from nscweb.services.predict.predict import predict_study
+from nscweb.services.report.export import run_csv
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +125,7 @@ def test_files_hold_what_the_page_shows(two, tmp_path):
     assert {"metrics_by_time.csv", "metrics_by_instrument.csv", "curve_bands.csv"} <= set(files)
     table = pd.read_csv(files["metrics_by_instrument.csv"], encoding="utf-8-sig")
     accuracy = table[(table["figure"] == "accuracy") & (table["part"] == "A")].iloc[0]
-    assert accuracy["value"] == pytest.approx(parts["instrument"][0].metric("accuracy").value)
+    assert accuracy["value"] == round(parts["instrument"][0].metric("accuracy").value, 4)
     written = write_comparison(found, tmp_path)
     rows = pd.read_csv(written["disagreements.csv"], encoding="utf-8-sig")
     assert len(rows) == len(found.disagreements) and set(rows["second_model"]) == {"second"}
@@ -146,9 +148,7 @@ def test_what_cannot_be_compared_is_refused(two):
 
 
 def test_a_label_audit_is_kept_and_forgotten_when_labels_change(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=120)
-    run = predict_study(app, study.name, "random")
+    app, study, run = predicted_app(tmp_path, cells=120)
     assert read_label_audit(app, run) is None
     steps = []
     made = run_label_audit(app, run, progress=lambda done, total, step="": steps.append((done, total, step)))
@@ -171,17 +171,15 @@ def test_a_label_audit_is_kept_and_forgotten_when_labels_change(tmp_path):
 
 
 def test_features_that_tell_nothing_are_said_to_tell_nothing(tmp_path):
-    app = fresh_app(tmp_path)
-    found = run_label_audit(app, predict_study(app, simulated_study(app, cells=60).name, "random"))
+    app, _, run = predicted_app(tmp_path, cells=60)
+    found = run_label_audit(app, run)
     assert found.weak and found.agreement < 0.6
     assert "too badly apart" in found.sentence and "too little for an audit" in found.caveats[0]
     assert "never erred" not in found.sentence
 
 
 def test_decisions_are_kept_taken_back_and_exported(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=60)
-    run = predict_study(app, study.name, "random")
+    app, study, run = predicted_app(tmp_path, cells=60)
     found = run_label_audit(app, run)
     cells = found.table.iloc[found.audit.order[:2]]["cell_id"].tolist()
     said = {"label": "neuron", "suggested": "astrocyte", "run_id": run.run_id}
@@ -195,7 +193,8 @@ def test_decisions_are_kept_taken_back_and_exported(tmp_path):
     }
     table = audit_table(found, decisions(app, study.study_id))
     assert table["decision"].tolist()[:2] == ["label is wrong", "label is right"]
-    assert set(table["cells_are"]) == {"simulated"}
+    columns = heads(run_csv(table, "Labels", found.run))
+    assert unknown(columns, found.run.class_names) == [] and columns[-3:] == MADE
     decide(app, study.study_id, cells[0], None, **said)
     assert cells[0] not in decisions(app, study.study_id)
     with pytest.raises(WrongUse):
@@ -206,13 +205,32 @@ def test_decisions_are_kept_taken_back_and_exported(tmp_path):
 
 
 def test_one_class_only_cannot_be_audited(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=36)
+    app, study, run = predicted_app(tmp_path, cells=36)
     app.catalogue.update_samples(study.study_id, [sample.with_changes(true_class="neuron") for sample in study.samples])
     with pytest.raises(InputRefused, match="two classes"):
-        run_label_audit(app, predict_study(app, study.name, "random"))
+        run_label_audit(app, run)
 
 
 def test_the_shared_study_has_parts():
     found = predicted()
     assert "replicate" in splits_of(found.app, evaluate_run(found.app, found.run))
+
+
+def test_every_file_of_an_evaluation_is_explained_and_says_what_made_it(two, tmp_path):
+    app, run, other = two
+    result = evaluate_run(app, run)
+    parts = {by: split_evaluation(app, result, by) for by in splits_of(app, result)}
+    paths = write_evaluation(result, tmp_path, parts=parts, bands=bands_of(app, result))
+    paths |= write_comparison(compare_models(app, run, other), tmp_path)
+    files = {name: path.read_bytes() for name, path in paths.items() if name.endswith(".csv")}
+    assert {"metrics.csv", "confusion.csv", "roc.csv", "curve_bands.csv", "differences.csv"} <= set(files)
+    tables = {name: content for name, content in files.items() if not name.endswith("columns.csv")}
+    for name, content in tables.items():
+        columns = heads(content)
+        assert unknown(columns, run.class_names) == [], name
+        assert columns[-3:] == MADE, name
+        assert set(pd.read_csv(paths[name])["simulated"].dropna()) <= {"yes"}, name
+    explained = {name for file in set(files) - set(tables) for name in pd.read_csv(paths[file])["column"]}
+    assert {column for content in tables.values() for column in heads(content)} == explained
+    made = json.loads(paths["provenance.json"].read_text("utf-8"))
+    assert made["weights_sha256"] == run.provenance.weights_sha256 and made["simulated_cells"] and made["gates"]

@@ -6,7 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from predicted import fresh_app, predicted
+from asked import predict_study
+from predicted import fresh_app, predicted, predicted_app
 from random_models import write_random_model
 from small_studies import add_study, simulated_study
 
@@ -15,7 +16,6 @@ from nscweb.core.flags import FLAG_NAMES
 from nscweb.core.samples import Sample
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import metrics_dict
-from nscweb.services.predict.predict import predict_study
 from nscweb.store.cell_files import CellFile
 
 
@@ -95,18 +95,14 @@ def test_cells_without_a_class_that_the_model_knows_are_listed_and_counted(tmp_p
 
 
 def test_a_study_without_true_classes_is_refused_with_what_to_do(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=36, truth=False)
-    run = predict_study(app, study.name, "random")
+    app, _, run = predicted_app(tmp_path, cells=36, truth=False)
     with pytest.raises(StudyError, match="true class") as caught:
         evaluate_run(app, run)
     assert "astrocyte" in caught.value.todo
 
 
 def test_true_classes_entered_after_the_run_are_used(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=36, truth=False)
-    run = predict_study(app, study.name, "random")
+    app, study, run = predicted_app(tmp_path, cells=36, truth=False)
     named = [s.with_changes(true_class=s.name.split("_")[0]) for s in study.samples]
     app.catalogue.update_samples(study.study_id, named)
     assert evaluate_run(app, run, exclude_flags=()).cells == 36

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from asked import predict_study
 from loopback import Clock, Loopback, Served, loopback
 from small_studies import add_study
 
@@ -22,7 +23,6 @@ from nscweb.services.context import App
 from nscweb.services.fetch import published_models
 from nscweb.services.fetch.downloads import git_blob_id
 from nscweb.services.models import list_models
-from nscweb.services.predict.predict import predict_study
 
 
 @pytest.fixture(scope="module")

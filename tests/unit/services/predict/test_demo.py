@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from predicted import fresh_app
+from predicted import fresh_app, open_folder
+from ready_folders import ready_copy
 
 from nscweb.core.errors import JobCancelled
 from nscweb.services.context import App
@@ -25,6 +26,22 @@ def app(tmp_path: Path) -> App:
     return fresh_app(tmp_path / "data")
 
 
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[App, demo.Demo]:
+    """An own copy of a data folder with the demo in it."""
+    ready_copy(tmp_path / "made", _make, "demo")
+    app = open_folder(tmp_path / "made")
+    found = demo.find_demo(app)
+    assert found is not None
+    return app, found
+
+
+def _make(folder: Path) -> None:
+    app = fresh_app(folder)
+    small(app)
+    app.catalogue.close()
+
+
 def test_the_demo_has_every_group_and_is_predicted(app: App) -> None:
     made = small(app, cells=81)
     assert made.run is not None and made.labelled_run is not None
@@ -39,8 +56,8 @@ def test_the_demo_has_every_group_and_is_predicted(app: App) -> None:
     assert demo.find_demo(app) == made
 
 
-def test_a_second_call_changes_nothing(app: App) -> None:
-    first = small(app)
+def test_a_second_call_changes_nothing(made: tuple[App, demo.Demo]) -> None:
+    app, first = made
     assert small(app) == first
     assert len(list_studies(app)) == 2 and len(app.catalogue.runs(first.study.study_id)) == 1
     assert not list(app.folder.uploads_dir.iterdir())
@@ -53,8 +70,8 @@ def test_two_starts_at_once_make_one_demo(app: App) -> None:
     assert len(list_studies(app)) == 2
 
 
-def test_what_is_missing_is_made_and_the_rest_is_kept(app: App) -> None:
-    first = small(app)
+def test_what_is_missing_is_made_and_the_rest_is_kept(made: tuple[App, demo.Demo]) -> None:
+    app, first = made
     app.catalogue.delete_study(first.labelled.study_id)
     assert demo.find_demo(app) is None
     again = small(app)
@@ -76,16 +93,16 @@ def test_a_cancelled_demo_goes_on(app: App) -> None:
     assert small(app).study.cells == 27
 
 
-def test_a_page_without_a_choice_opens_the_screen_and_not_the_check(app: App) -> None:
-    assert demo.study_to_open(app) is None
-    made = small(app)
-    assert demo.study_to_open(app) == made.study
+def test_a_page_without_a_choice_opens_the_screen_and_not_the_check(opened: App, made: tuple[App, demo.Demo]) -> None:
+    assert demo.study_to_open(opened) is None
+    app, found = made
+    assert demo.study_to_open(app) == found.study
     assert not demo.LABELLED_NAME.startswith(demo.DEMO_NAME.split(" ")[0])
     later = "2099-01-01T00:00:00Z"
     number = app.catalogue.create_study("Mine", later, channel="Ch1", channels=["Ch1"], simulated=False)
-    opened = demo.study_to_open(app)
-    assert opened is not None and opened.study_id == number
+    latest = demo.study_to_open(app)
+    assert latest is not None and latest.study_id == number
     # A study that is alone is opened, whatever it is called.
-    for study in (number, made.study.study_id):
+    for study in (number, found.study.study_id):
         app.catalogue.delete_study(study)
-    assert demo.study_to_open(app) == made.labelled
+    assert demo.study_to_open(app) == found.labelled

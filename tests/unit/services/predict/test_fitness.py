@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from asked import predict_study
 from predicted import fresh_app
 from random_models import write_random_model
 from small_studies import add_study, simulated_study
@@ -17,7 +18,6 @@ from nscweb.services.predict.fitness import (
     spread_rows,
     study_fitness,
 )
-from nscweb.services.predict.predict import predict_study
 from nscweb.simulation.labelled_cells import iter_labelled_cells
 
 

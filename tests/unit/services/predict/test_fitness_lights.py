@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from asked import predict_study
 from predicted import fresh_app
 from random_models import write_random_model
 from small_studies import add_study
@@ -16,7 +17,6 @@ from nscweb.services.predict.light_rules import indifferent, judge
 from nscweb.services.predict.light_samples import light_sentences, together
 from nscweb.services.predict.light_tables import fitness_table, lights_table
 from nscweb.services.predict.lights import judged, lights_of
-from nscweb.services.predict.predict import predict_study
 from nscweb.training.checks.known_samples import with_known_samples
 from nscweb.training.splits.plan import Split
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from predicted import fresh_app, predicted
+from asked import predict_study
+from predicted import fresh_app, predicted, predicted_app
 from random_models import write_random_model
 from small_studies import add_study, simulated_study
 
@@ -14,7 +15,7 @@ from nscweb.core.predictions import prediction_columns
 from nscweb.core.recipe import InputRecipe
 from nscweb.core.samples import Sample
 from nscweb.services.predict import predict
-from nscweb.services.predict.predict import predict_study, run_for
+from nscweb.services.predict.predict import run_for
 from nscweb.services.predict.runs import latest_run, list_runs, prediction_table, table_version
 
 
@@ -123,9 +124,7 @@ def test_the_model_may_be_given_by_the_path_of_its_folder(tmp_path):
 
 
 def test_editing_the_sheet_changes_groups_without_a_new_run(tmp_path):
-    app = fresh_app(tmp_path)
-    study = simulated_study(app, cells=36)
-    run = predict_study(app, study.name, "random")
+    app, study, run = predicted_app(tmp_path, cells=36)
     before = table_version(app, run)
     changed = [sample.with_changes(group="X", time_h=None, true_class="") for sample in study.samples]
     app.catalogue.update_samples(study.study_id, changed)

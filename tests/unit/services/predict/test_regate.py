@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
-from predicted import fresh_app, predicted
+from asked import predict_study, run_zip
+from predicted import fresh_app, predicted, predicted_app
 from random_models import write_random_model
 from small_studies import simulated_study
 
-from nscweb.core.flags import flag
+from nscweb.core.flags import LEFT_OUT, flag
 from nscweb.core.gates import DEFAULT_GATES
+from nscweb.core.plain import to_plain
 from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.evaluation.ratios.sample_sums import sample_sums
 from nscweb.inference.classifier import Classifier
 from nscweb.services.compare.dashboard import GATES_CHANGED, dashboard_data, warnings_of
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import metrics_dict, write_evaluation
-from nscweb.services.predict import predict
-from nscweb.services.predict.predict import predict_study, run_for
+from nscweb.services.predict import predict, run_sums
+from nscweb.services.predict.predict import run_for
+from nscweb.services.predict.run_cells import run_cells
 from nscweb.services.predict.runs import list_runs, prediction_table, table_version
 from nscweb.services.report.export import tables
-from nscweb.services.report.report import run_zip
 from nscweb.services.study.gates import gates_changed, gates_of_run, set_gates
 
 CHOSEN = DEFAULT_GATES.changed(area_low=150.0, focus=0.9)
+
+
+@pytest.fixture
+def predicted_study(tmp_path):
+    """A study of one's own with a run under the default gates."""
+    return predicted_app(tmp_path / "one", cells=60)
 
 
 @pytest.fixture
@@ -35,9 +44,8 @@ def studied(tmp_path):
     return app, simulated_study(app, cells=60)
 
 
-def test_scores_are_kept_and_the_result_equals_a_fresh_run(studied, tmp_path, monkeypatch):
-    app, study = studied
-    first = predict_study(app, study.name, "random")
+def test_scores_are_kept_and_the_result_equals_a_fresh_run(predicted_study, tmp_path, monkeypatch):
+    app, study, first = predicted_study
     set_gates(app, study.name, CHOSEN)
     with monkeypatch.context() as patch:
         patch.setattr(Classifier, "__init__", lambda *_, **__: pytest.fail("the network was loaded"))
@@ -59,6 +67,24 @@ def test_scores_are_kept_and_the_result_equals_a_fresh_run(studied, tmp_path, mo
     assert not (prediction_table(app, first)["flags"].to_numpy() & flag("size").bit).any()
 
 
+def test_sums_are_those_of_the_gates_of_their_run(studied, monkeypatch):
+    """They are written by either way to a run, are never made again, and other gates touch no finished run."""
+    app, study = studied
+    first = predict_study(app, study.name, "random")
+    before = run_sums.run_sums(app, first)
+    set_gates(app, study.name, CHOSEN)
+    second = predict_study(app, study.name, "random")
+    monkeypatch.setattr(run_sums, "make_sums", lambda *_: pytest.fail("sums were made again"))
+    for run in (first, second):
+        stored = run_sums.run_sums(app, run)
+        again = sample_sums(run_cells(app, run), LEFT_OUT)
+        np.testing.assert_array_equal(stored.labels, again.labels)
+        np.testing.assert_array_equal(stored.outer, again.outer)
+        np.testing.assert_array_equal(stored.dropped, again.dropped)
+    np.testing.assert_array_equal(run_sums.run_sums(app, first).labels, before.labels)
+    assert run_sums.run_sums(app, second).labels.sum() < before.labels.sum()
+
+
 def test_the_same_gates_again_mean_a_real_prediction(studied, monkeypatch):
     app, study = studied
     predict_study(app, study.name, "random")
@@ -73,9 +99,8 @@ def test_the_same_gates_again_mean_a_real_prediction(studied, monkeypatch):
 
 
 @pytest.mark.parametrize("change", ["sheet", "weights", "cells", "table"])
-def test_anything_else_that_differs_means_a_real_prediction(studied, change):
-    app, study = studied
-    first = predict_study(app, study.name, "random")
+def test_anything_else_that_differs_means_a_real_prediction(predicted_study, change):
+    app, study, first = predicted_study
     set_gates(app, study.name, CHOSEN)
     model = "random"
     if change == "sheet":
@@ -112,9 +137,8 @@ def test_a_prediction_that_was_killed_is_not_resumed_under_other_gates(studied, 
     assert (prediction_table(app, run)["flags"].to_numpy() & flag("size").bit).any()
 
 
-def test_run_for_follows_the_gates_of_the_study(studied):
-    app, study = studied
-    first = run_for(app, study.name, "random")
+def test_run_for_follows_the_gates_of_the_study(predicted_study):
+    app, study, first = predicted_study
     assert run_for(app, study.name, "random").run_id == first.run_id
     set_gates(app, study.name, CHOSEN)
     second = run_for(app, study.name, "random")
@@ -124,9 +148,8 @@ def test_run_for_follows_the_gates_of_the_study(studied):
     assert len(list_runs(app, study.name)) == 2
 
 
-def test_dashboard_and_evaluation_warn_when_the_gates_changed_after_the_run(studied):
-    app, study = studied
-    run = predict_study(app, study.name, "random")
+def test_dashboard_and_evaluation_warn_when_the_gates_changed_after_the_run(predicted_study):
+    app, study, run = predicted_study
     before = table_version(app, run)
     assert GATES_CHANGED not in warnings_of(app, run)
     set_gates(app, study.name, CHOSEN)
@@ -139,9 +162,9 @@ def test_dashboard_and_evaluation_warn_when_the_gates_changed_after_the_run(stud
     assert GATES_CHANGED in warnings_of(app, run)
 
 
-def test_cells_outside_the_gates_are_behind_no_number(studied):
-    app, study = studied
-    before = dashboard_data(app, predict_study(app, study.name, "random"))
+def test_cells_outside_the_gates_are_behind_no_number(predicted_study):
+    app, study, run = predicted_study
+    before = dashboard_data(app, run)
     judged = evaluate_run(app, before.run)
     set_gates(app, study.name, DEFAULT_GATES.changed(area_low=150.0))
     after = dashboard_data(app, predict_study(app, study.name, "random"))
@@ -157,32 +180,27 @@ def test_every_export_names_the_gates(studied, tmp_path):
     run = predict_study(app, study.name, "random")
     said = "area below 150 pixels"
     files = {name: content.decode("utf-8") for name, content in tables(app, run).items()}
-    for name in ("samples.csv", "groups.csv", "provenance.json"):
-        assert said in files[name], name
-    cells = pd.read_csv(io.StringIO(files["cells.csv"]))
-    assert cells["gates"].unique().tolist() == [CHOSEN.brief()]
-    assert "area >= 150 px" in CHOSEN.brief()
+    assert said in files["provenance.json"]
     made = json.loads(files["provenance.json"])["gates"]
-    assert made["limits"] == CHOSEN.as_dict()
+    assert made["limits"] == to_plain(CHOSEN)
     assert made["changed_after_run"] is False
     with zipfile.ZipFile(run_zip(app, run, tmp_path / "run.zip")) as archive:
-        for name in ("README.txt", "samples.csv", "quality.csv"):
+        for name in ("README.txt", "provenance.json"):
             assert said in archive.read(name).decode("utf-8"), name
     result = evaluate_run(app, run)
     assert said in metrics_dict(result)["gates"]
     assert "out of focus" not in result.gates
-    for name, path in write_evaluation(result, tmp_path / "evaluation").items():
-        text = path.read_text("utf-8")
-        assert said in text or "area &gt;= 150 px" in text or "area >= 150 px" in text, name
+    paths = write_evaluation(result, tmp_path / "evaluation")
+    for name in ("metrics.json", "provenance.json", "figures.html"):
+        assert said in paths[name].read_text("utf-8"), name
 
 
-def test_the_sentence_of_an_export_follows_its_filters(studied):
-    app, study = studied
-    run = predict_study(app, study.name, "random")
+def test_the_sentence_of_an_export_follows_its_filters(predicted_study):
+    app, _, run = predicted_study
     files = tables(app, run, Filters(exclude_flags=("blurred",)))
-    assert "cut by the frame (more" not in files["samples.csv"].decode("utf-8")
-    assert "out of focus (below" in files["samples.csv"].decode("utf-8")
-    nothing = tables(app, run, Filters(exclude_flags=()))["samples.csv"].decode("utf-8")
+    assert "cut by the frame (more" not in files["provenance.json"].decode("utf-8")
+    assert "out of focus (below" in files["provenance.json"].decode("utf-8")
+    nothing = tables(app, run, Filters(exclude_flags=()))["provenance.json"].decode("utf-8")
     assert "No cell is left out for its quality." in nothing
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from asked import predict_study
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from predicted import fresh_app
@@ -14,7 +15,6 @@ from nscweb.core.errors import StoreError, StudyError
 from nscweb.core.samples import Sample
 from nscweb.services.evaluate.counts_and_curves import refuse_if_trained, trained_on, training_overlap
 from nscweb.services.evaluate.evaluate import evaluate_run
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.seen_cells import (
     SEEN,
     fingerprint,

@@ -5,22 +5,24 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
 import openpyxl
 import pytest
+from asked import report_data, write_report
 from drawn_runs import drawn_held_out, drawn_run
+from predicted import fresh_app
 
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import ratios
 from nscweb.services.context import App
-from nscweb.services.report.content import ReportData, report_data
+from nscweb.services.report.content import ReportData
 from nscweb.services.report.html_numbers import interval
 from nscweb.services.report.html_report import html_report
 from nscweb.services.report.methods import methods_parts
-from nscweb.services.report.report import write_report
 
 DAY = 24.0
 # (group, time, replicate) -> astrocyte, oligodendrocyte, neuron
@@ -38,11 +40,18 @@ SHARES = {
 }
 
 
-@pytest.fixture
-def run(opened: App, monkeypatch: pytest.MonkeyPatch) -> Run:
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> App:
+    return fresh_app(tmp_path_factory.mktemp("agrees"))
+
+
+@pytest.fixture(scope="module")
+def run(app: App) -> Iterator[Run]:
+    """One run that the tests only read, and its held-out cells."""
     held = drawn_held_out((DAY, 5 * DAY), cells=3000)
-    monkeypatch.setattr(ratios, "known_cells", lambda app, run: held)
-    return drawn_run(opened, "Agrees", SHARES, cells=400, lights={"MT_120h_3": "red"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ratios, "known_cells", lambda app, run: held)
+        yield drawn_run(app, "Agrees", SHARES, cells=400, lights={"MT_120h_3": "red"})
 
 
 def text_of(part: str) -> str:
@@ -63,10 +72,8 @@ def first_table(part: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("control", ["", "NGF"])
 @pytest.mark.parametrize(("fate", "hours"), [("astrocyte", DAY), ("neuron", 5 * DAY), ("neuron", DAY)])
-def test_sentence_and_tables_name_one_fate_and_time(
-    opened: App, run: Run, control: str, fate: str, hours: float
-) -> None:
-    data = report_data(opened, run, control=control, fate=fate, time_h=hours)
+def test_sentence_and_tables_name_one_fate_and_time(app: App, run: Run, control: str, fate: str, hours: float) -> None:
+    data = report_data(app, run, control=control, fate=fate, time_h=hours)
     lead, part = data.found.sentences[0], section(data, 1)
     assert f"{fate}s at day {hours / DAY:g}" in lead and lead in text_of(part)
     captions = re.findall(r"<caption>(.*?)</caption>", part)
@@ -100,8 +107,8 @@ def methods(data: ReportData) -> dict[str, str]:
     return {part.title: part.text for part in methods_parts(data)[0]}
 
 
-def test_methods_count_within_the_samples_that_were_analysed(opened: App, run: Run) -> None:
-    data = report_data(opened, run, Filters(groups=("NT4", "NGF")))
+def test_methods_count_within_the_samples_that_were_analysed(app: App, run: Run) -> None:
+    data = report_data(app, run, filters=Filters(groups=("NT4", "NGF")))
     said = methods(data)
     assert "images of 4,800 cells (12 samples; 2 inducer groups; time points 1 d, 5 d; " in said["Images and cells"]
     assert "Of 3 inducer groups, 2 were analysed (chosen by filter: NT4 and NGF)." in said["Images and cells"]
@@ -109,19 +116,19 @@ def test_methods_count_within_the_samples_that_were_analysed(opened: App, run: R
     assert "no sample differed" in said["Quality and limits"]
     assert "1 of 3 inducer groups were left out" in said["Statistics"]
     assert "4,608 of 4,800 cells counted in 12 samples" in html_report(data)
-    open_ = methods(report_data(opened, run))
+    open_ = methods(report_data(app, run))
     assert "1 of 18 samples differs" in open_["Quality and limits"]
     assert "chosen by filter" not in open_["Images and cells"] and "left out" not in open_["Statistics"]
 
 
-def test_nobody_is_warned_of_a_sample_that_the_filter_took_away(opened: App, run: Run, tmp_path: Path) -> None:
-    data = report_data(opened, run, Filters(groups=("NT4", "NGF")))
+def test_nobody_is_warned_of_a_sample_that_the_filter_took_away(app: App, run: Run, tmp_path: Path) -> None:
+    data = report_data(app, run, filters=Filters(groups=("NT4", "NGF")))
     assert "12 of 12 samples ● fits" in " ".join(data.found.sentences)
     assert len(data.tables["Fit"]) == len(data.tables["Funnel"]) == 12
     visible = html_report(data).partition("<script")[0]
     assert "MT_120h_3" not in visible.replace("<wbr>", "")
-    assert "MT_120h_3" in html_report(report_data(opened, run)).partition("<script")[0].replace("<wbr>", "")
-    path = write_report(opened, run, "zip", tmp_path / "r.zip", filters=Filters(groups=("NT4", "NGF")))
+    assert "MT_120h_3" in html_report(report_data(app, run)).partition("<script")[0].replace("<wbr>", "")
+    path = write_report(app, run, "zip", tmp_path / "r.zip", filters=Filters(groups=("NT4", "NGF")))
     with zipfile.ZipFile(path) as archive:
         readme = archive.read("README.txt").decode()
         assert "MT_120h_3" not in readme and "Time points: 1 d, 5 d." in readme
@@ -131,8 +138,8 @@ def test_nobody_is_warned_of_a_sample_that_the_filter_took_away(opened: App, run
     assert not [text for text in about if "MT_120h_3" in text]
 
 
-def test_a_filter_by_confidence_leaves_the_cells_behind_corrected_ratios(opened: App, run: Run) -> None:
-    data = report_data(opened, run, Filters(min_confidence=0.9))
+def test_a_filter_by_confidence_leaves_the_cells_behind_corrected_ratios(app: App, run: Run) -> None:
+    data = report_data(app, run, filters=Filters(min_confidence=0.9))
     assert data.found.estimates.method == "pacc" and data.found.data.kept < 6912
     page = text_of(html_report(data))
     assert "6,912 of 7,200 cells counted in 18 samples" in page
@@ -140,7 +147,7 @@ def test_a_filter_by_confidence_leaves_the_cells_behind_corrected_ratios(opened:
     assert said in text_of(section(data, 1)) and said in methods(data)["Ratios"]
     assert "6,912 (96.0 %) entered the ratios" in methods(data)["Images and cells"]
     assert data.tables["Samples"]["cells"].sum() == 6912
-    naive = report_data(opened, run, Filters(min_confidence=0.9), "naive")
+    naive = report_data(app, run, filters=Filters(min_confidence=0.9), method="naive")
     kept = naive.found.data.kept
     assert f"{kept:,} of 7,200 cells counted" in html_report(naive) and kept < 6912
     assert naive.tables["Samples"]["cells"].sum() == kept
@@ -153,15 +160,15 @@ def test_ends_of_intervals_have_no_sign_without_a_number() -> None:
     assert interval(-0.1002, float("nan")) == ""
 
 
-def test_the_adjustment_and_who_chose_the_control_are_named(opened: App, run: Run) -> None:
+def test_the_adjustment_and_who_chose_the_control_are_named(app: App, run: Run) -> None:
     for adjust, name in (("holm", "Holm"), ("fdr_bh", "Benjamini-Hochberg")):
-        data = report_data(opened, run, control="NGF", adjust=adjust, fate="neuron", time_h=5 * DAY)
+        data = report_data(app, run, control="NGF", adjust=adjust, fate="neuron", time_h=5 * DAY)
         part = text_of(section(data, 1))
         assert f"p values are adjusted by {name} for the 2 comparisons of neuron at day 5" in part
         assert f"p, {name}" in part
         assert "NGF was chosen as the control for this report, out of 3 groups" in part
         assert "the sample sheet names none" in methods(data)["Statistics"]
         assert "before the results were seen" in methods(data)["Statistics"]
-    hidden = report_data(opened, run, Filters(groups=("NT4", "NGF")), fate="neuron", time_h=5 * DAY)
+    hidden = report_data(app, run, filters=Filters(groups=("NT4", "NGF")), fate="neuron", time_h=5 * DAY)
     assert "for the 3 comparisons of neuron at day 5" in text_of(section(hidden, 1))
     assert "the adjustment of p values still counts" in text_of(section(hidden, 1))

@@ -13,6 +13,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from asked import predict_study, report_data, write_report
 from predicted import fresh_app, predicted
 from small_studies import add_study
 
@@ -23,14 +24,9 @@ from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.html_document import machine_part
 from nscweb.io.sheets.feature_tables import read_population
 from nscweb.services.predict.lights import lights_of
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table
-from nscweb.services.report.content import report_data
-from nscweb.services.report.export import cells_csv, with_header
-from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.origin import NOTICE, SIMULATED
 from nscweb.services.report.parts import ALSO_COMPARED, COMPARED, PARTS
-from nscweb.services.report.report import write_report
 from nscweb.services.report.rerun_compare import compare_tables
 from nscweb.services.report.rerun_folder import read_report
 
@@ -60,7 +56,7 @@ def test_the_file_says_what_the_page_shows(data, written, form):
     assert stated.provenance["weights_sha256"] == data.run.provenance.weights_sha256
     assert len(stated.provenance["sheet"]) == 12
     for name in stated.tables:
-        check = compare_tables(name, stated.tables[name], data.tables[name])
+        check = compare_tables(name, stated.tables[name], data.leaving()[name])
         assert check.different == (), check.different
         assert check.largest == 0.0
         assert check.rows == len(data.tables[name]) > 0
@@ -88,7 +84,7 @@ def test_the_page_is_complete_in_itself_and_says_first_what_must_be_read_first(d
     assert not re.search(r"(src|href)\s*=\s*[\"'](?!#)", page)
     assert not re.search(r"url\(|@import", page)
     assert re.findall(r"<script[^>]*>", page) == ['<script type="application/json" id="nscweb-report">']
-    assert "default-src &#x27;none&#x27;" in page
+    assert "default-src 'none'" in page
     body = page[page.index("<body>") :]
     assert body.index("<thead>") < body.index(SIMULATED) < body.index(NOTICE) < body.index("<h1>")
     for title in ("The answer", "Groups compared", "does the model fit", "quality gates", "Model card", "Methods"):
@@ -116,19 +112,19 @@ def test_names_of_users_stay_text(tmp_path):
 
 def test_the_workbook_begins_with_what_made_it(data, written):
     book = openpyxl.load_workbook(written["xlsx"])
-    assert book.sheetnames[:4] == ["About", "Samples", "Groups", "Tests"]
+    assert book.sheetnames[:4] == ["About", "Columns", "Samples", "Groups"]
     assert len(list(book["Cells"].iter_rows())) == data.run.cells + 1
     text = [str(value) for row in book["About"].iter_rows(values_only=True) for value in row if value]
     assert text[1] == SIMULATED
-    for wanted in (data.run.provenance.weights_sha256, data.run.provenance.cells_sha256, "naive_neuron"):
+    for wanted in (data.run.provenance.weights_sha256, data.run.provenance.cells_sha256):
         assert wanted in text
     assert book["provenance"].sheet_state == "hidden"
 
 
 def test_every_sheet_can_be_opened_and_read(data, written):
     book = openpyxl.load_workbook(written["xlsx"])
-    shown = [name for name in book.sheetnames if name not in ("About", "Cells", "provenance")]
-    tables = {**data.tables, **{FIGURES[name][0]: table for name, table in data.figures.items()}}
+    shown = [name for name in book.sheetnames if name not in ("About", "Columns", "Cells", "provenance")]
+    tables = data.leaving()
     assert set(shown) == set(tables)
     assert all(len(name) <= 31 for name in book.sheetnames)
     about = {str(row[0]): str(row[1]) for row in book["About"].iter_rows(max_col=2, values_only=True)}
@@ -139,15 +135,17 @@ def test_every_sheet_can_be_opened_and_read(data, written):
         for head in sheet[1]:
             assert head.font.bold
             assert name == "Sample sheet" or (head.comment and head.comment.text), (name, head.value)
-        # No cell is a formula; numbers are numbers with a format, and those of the service to the last digit.
+        # No cell is a formula; numbers are numbers with a format, and those of the CSV to the last digit.
         for number, column in enumerate(table.columns, start=1):
             cells = [sheet.cell(row, number) for row in range(2, sheet.max_row + 1)]
             assert all(cell.data_type != "f" for cell in cells)
             if table[column].dtype.kind == "f":
                 values = [np.nan if cell.value is None else cell.value for cell in cells]
                 np.testing.assert_array_equal(values, table[column].to_numpy(float))
-    assert book["Groups"]["G2"].number_format == "0.000"
-    assert book["Fig means"]["E2"].number_format == "0.0"
+    assert book["Groups"]["G2"].number_format == book["Fig means"]["E2"].number_format == "0.00"
+    explained = {row[0].value for row in book["Columns"].iter_rows(min_row=2)}
+    heads = {head.value for name in (*shown, "Cells") for head in book[name][1]}
+    assert explained == heads
 
 
 def test_what_is_missing_is_told_with_its_reason(data, written):
@@ -212,15 +210,6 @@ def test_the_zip_holds_populations_and_fcs_files_of_each_sample(written):
         assert any(name.startswith("figures/") for name in archive.namelist())
         assert len(pd.read_csv(io.BytesIO(archive.read("cells.csv")))) == found.run.cells
         assert json.loads(archive.read("provenance.json"))["counting"]["asked"] == "pacc"
-
-
-def test_a_header_of_comments_can_be_passed_over():
-    found = predicted()
-    plain = cells_csv(found.app, found.run)
-    text = with_header(plain, found.run)
-    assert text.startswith(b"# notice: Research use only.")
-    again = pd.read_csv(io.BytesIO(text), comment="#")
-    pd.testing.assert_frame_equal(again, pd.read_csv(io.BytesIO(plain)))
 
 
 def test_an_unknown_form_is_refused(tmp_path):

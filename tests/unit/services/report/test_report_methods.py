@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from asked import report_data
 from drawn_runs import drawn_held_out, drawn_run, grid
 from predicted import predicted
 
@@ -12,7 +13,7 @@ from nscweb.core.samples import Sample
 from nscweb.evaluation.scores.reliability import reliabilities
 from nscweb.services.compare import ratios
 from nscweb.services.context import App
-from nscweb.services.report.content import ReportData, report_data
+from nscweb.services.report.content import ReportData
 from nscweb.services.report.html_report import html_report
 from nscweb.services.report.methods import methods_parts
 

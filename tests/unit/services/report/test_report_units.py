@@ -9,12 +9,12 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+from asked import write_report
 from drawn_runs import drawn_held_out, drawn_run, grid
 from predicted import predicted
 
 from nscweb.services.compare import ratios
 from nscweb.services.context import App
-from nscweb.services.report.report import write_report
 
 
 @pytest.fixture(scope="module")
@@ -29,30 +29,17 @@ def table(archive: dict[str, bytes], name: str) -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(archive[name]))
 
 
-def test_every_column_of_every_table_has_a_meaning_and_ratios_a_unit(archive: dict[str, bytes]) -> None:
-    told = table(archive, "meanings.csv").set_index(["file", "column"])["meaning"]
-    assert told.notna().all() and told.index.is_unique
-    for file in {file for file, _ in told.index}:
-        there = set(table(archive, file).columns)
-        assert {column for name, column in told.index if name == file} <= there
-    assert "calibrated score" in told["cells.csv", "p_neuron"] and "counted" in told["cells.csv"]
-    for column in ("mean", "low", "high", "sd", "sem", "naive_mean"):
-        assert "0 to 1" in told["groups.csv", column], column
-    for column in ("ratio_neuron", "low_neuron", "high_neuron", "naive_low_neuron"):
-        assert "0 to 1" in told["samples.csv", column], column
-    for column in ("difference", "low", "high"):
-        said = told["tests.csv", column]
-        assert "points" in said and ("share" in said or "fraction" in said), column
-    for column in ("low", "high"):
-        assert "per cent" in told["figures/means_over_time.csv", column]
-        assert "points" in told["figures/differences.csv", column]
-
-
-def test_the_rule_holds_in_the_files(archive: dict[str, bytes]) -> None:
+def test_files_hold_per_cent_points_and_few_digits(archive: dict[str, bytes]) -> None:
+    told = table(archive, "columns.csv").set_index("column")
+    assert told.loc["neuron_score", "meaning"] == "calibrated score of neuron, 0 to 1"
     groups, drawn = table(archive, "groups.csv"), table(archive, "figures/means_over_time.csv")
-    assert groups["mean"].max() <= 1 < drawn["percent"].max()
+    assert groups["mean_percent"].max() > 1 and sorted(groups["mean_percent"]) == sorted(drawn["percent"])
+    for column in ("mean_percent", "low_percent", "high_percent", "counted_percent"):
+        assert told.loc[column, "unit"] == "%" and (groups[column].round(2) == groups[column]).all(), column
+    assert told.loc["difference_points", "unit"] == "points"
+    assert table(archive, "cells.csv")["highest_score"].between(0, 1).all()
     readme = archive["README.txt"].decode()
-    assert "fractions, 0 to 1" in readme and "meanings.csv" in readme
+    assert "per cent with two decimals" in readme and "columns.csv" in readme
 
 
 def test_sheets_with_the_same_pairs_say_which_family_their_p_values_are_of(
@@ -74,8 +61,8 @@ def test_sheets_with_the_same_pairs_say_which_family_their_p_values_are_of(
         note = book[name]["A1"].comment
         assert note is not None and note.text.split(" This column: ")[0] in said[name]
     one, all_ = book["Tests"]["A1"].comment.text, book["All comparisons"]["A1"].comment.text
-    assert one.startswith("p is adjusted by Holm within one class at one time point (")
+    assert one.startswith("p_adjusted is adjusted by Holm within one class at one time point (")
     assert "(3 comparisons)" in one and number == 18
-    assert f"({number:,} comparisons: {every['family'].iloc[0]})" in all_
+    assert f"({number:,} comparisons: {every['adjusted_over'].iloc[0]})" in all_
     readme = archive["README.txt"].decode()
     assert f"tests.csv: {one.split(' This column: ')[0]}" in readme

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
+from asked import predict_study, report_data, write_report
 from predicted import fresh_app, predicted
 from random_models import write_random_model
 from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, StudyNotFound
 from nscweb.services.compare.staining_counts import Count, set_counts
-from nscweb.services.predict.predict import predict_study
-from nscweb.services.report.parts import COMPARED
-from nscweb.services.report.report import write_report
+from nscweb.services.report.parts import BY_NAME, COMPARED
+from nscweb.services.report.report_040 import table_of_040
 from nscweb.services.report.rerun import rerun
 from nscweb.services.report.rerun_compare import compare_tables
+from nscweb.services.report.rerun_folder import read_report
 from nscweb.services.study.quality import get_gates, set_gates
 
 
@@ -98,3 +101,44 @@ def test_rounding_is_told_from_another_number():
     )
     missing = compare_tables("Samples", was.iloc[:1], was)
     assert missing.different == ("Samples: sample 'b' is not in the report.",)
+
+
+# Heads of the files of version 0.4.0, as it wrote them.
+OLD = {
+    "samples.csv": "sample,group,time_h,time,replicate,cells_in,cells,"
+    + ",".join(
+        f"n_{name},ratio_{name},low_{name},high_{name},naive_{name},naive_low_{name},naive_high_{name}"
+        for name in ("astrocyte", "oligodendrocyte", "neuron")
+    )
+    + ",method,recovered,why,light,unlike_training_data,donor,instrument,control,true_class",
+    "groups.csv": "group,time_h,time,class,replicates,cells,mean,sd,sem,low,high,naive_mean,method,interval,recovered,"
+    "light,lights,why",
+    "tests.csv": "time_h,time,class,group,other,difference,low,high,p,p_single,comparisons,n_group,n_other,g,method,"
+    "note,light",
+}
+
+
+def test_a_report_of_version_040_is_read_and_made_again(tmp_path):
+    app = fresh_app(tmp_path / "data")
+    run = predict_study(app, simulated_study(app, cells=48).name, "random")
+    data = report_data(app, run, parts=True)
+    made = {"cells_are": "simulated", "model_trained_on": "simulated cells", "model": "random 0.0.1"}
+    made |= {"weights_sha256": "0" * 64, "gates": "Left out: ...", "filters": "none", "run": run.run_id}
+    old = tmp_path / "old.zip"
+    with zipfile.ZipFile(old, "w") as archive:
+        archive.writestr("provenance.json", json.dumps({**data.provenance, "format": "nscweb report 1"}))
+        for name, table in data.tables.items():
+            file = BY_NAME[name].file
+            if file in OLD:
+                assert ",".join(table.columns) == OLD[file], file
+            words = table.replace({True: "yes", False: "no"}) if name == "Known mixtures" else table
+            archive.writestr(file, words.assign(**made).to_csv(index=False))
+    stated = read_report(old)
+    assert {"neuron_percent", "ratio_known", "simulated"} - set(stated.tables["Samples"]) == {"simulated"}
+    assert not {"cells_are", "gates", "weights_sha256"} & set(stated.tables["Groups"])
+    result = rerun(app, old)
+    assert result.same, [check.different for check in result.checks]
+    assert {check.name for check in result.checks} >= {*COMPARED, "Time course", "Replicates"}
+    groups = data.tables["Groups"]
+    stated.tables["Groups"] = table_of_040("Groups", groups.assign(mean=groups["mean"] + 0.001, **made))
+    assert not compare_tables("Groups", stated.tables["Groups"], data.leaving()["Groups"]).same

@@ -11,15 +11,14 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
+from asked import import_study, predict_study, run_zip
 from predicted import fresh_app
 from random_models import FATES
 
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.evaluate.metrics_files import write_evaluation
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.report.features import features_csv
-from nscweb.services.report.report import run_zip
-from nscweb.services.study.study import export_sheet, get_study, import_sheet, import_study, skipped_csv
+from nscweb.services.study.study import export_sheet, get_study, import_sheet, skipped_csv
 from nscweb.simulation.small_tiff import tiff_bytes
 
 EVIL = ['=HYPERLINK("http://example.org","x")', "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)"]

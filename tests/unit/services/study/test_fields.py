@@ -7,21 +7,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from asked import import_study
 from simulated_field import SimulatedField, empty_field, simulated_field, write_field
 from typer.testing import CliRunner
 
 from nscweb.cli.main import app as cli
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.field_settings import SegmentationSettings
+from nscweb.core.plain import to_plain
 from nscweb.jobs import queue
 from nscweb.jobs.worker import Worker
 from nscweb.preprocess.segmentation import segment_field
 from nscweb.services.context import App
 from nscweb.services.study import fields, import_samples
 from nscweb.services.study.import_request import ImportRefused, ImportReport
-from nscweb.services.study.study import get_study, import_study, quality_table
+from nscweb.services.study.study import get_study, quality_table
 from nscweb.store.cell_files import CellFile
-from nscweb.store.columns import read_columns
+from nscweb.store.further_columns import read_columns
 
 SETTINGS = SegmentationSettings(min_area=120)
 
@@ -170,7 +172,7 @@ def test_a_large_image_taken_for_one_cell_says_what_to_do(opened: App, tmp_path:
 
 
 def test_a_job_and_the_command_line_find_the_same_cells(opened: App, plate: Path) -> None:
-    payload = {"paths": [str(plate)], "name": "job", "fields": SETTINGS.as_dict(), "pixel_size_um": 0.5}
+    payload = {"paths": [str(plate)], "name": "job", "fields": to_plain(SETTINGS), "pixel_size_um": 0.5}
     job = queue.submit(opened, "import", payload)
     Worker(opened).run(once=True)
     assert queue.view(opened, job.job_id).state == "done"

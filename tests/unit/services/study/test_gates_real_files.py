@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from asked import import_study
 
 from nscweb.services.study.gates import funnel, gate_list, preview
 from nscweb.services.study.illumination import illumination_report
 from nscweb.services.study.quality import get_gates
-from nscweb.services.study.study import import_study, quality_table
+from nscweb.services.study.study import quality_table
 from nscweb.store.cell_files import CellFile
 
 

@@ -15,7 +15,7 @@ from nscweb.preprocess.cell_quality import FEATURE_NAMES
 from nscweb.services.study import gates, quality
 from nscweb.services.study import quality as gate_store
 from nscweb.services.study.study import change_study, quality_table
-from nscweb.store.columns import FurtherColumns, write_columns
+from nscweb.store.further_columns import FurtherColumns, write_columns
 
 NAMES = ("empty", "constant", "several", "border", "blurred", "saturated", "size", "shape", "population")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asked import import_study, predict_study
 from random_models import write_random_model
 
 from nscweb.core.card import card_to_dict
@@ -19,10 +20,9 @@ from nscweb.core.errors import CardInvalid, InputRefused, LimitExceeded, ModelEr
 from nscweb.core.findings import LEVELS
 from nscweb.services.context import App
 from nscweb.services.models import list_models
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import list_runs
 from nscweb.services.study.import_request import ImportRefused, ImportReport, findings_csv, read_findings_csv
-from nscweb.services.study.study import findings_of, get_study, import_study, list_studies, skipped_csv
+from nscweb.services.study.study import findings_of, get_study, list_studies, skipped_csv
 from nscweb.simulation.small_tiff import tiff_bytes
 from nscweb.store.cell_files import CellFile
 

@@ -10,14 +10,16 @@ from pathlib import Path
 import import_in_parts as parts
 import numpy as np
 import pytest
+from asked import import_study
 
 from nscweb.core.errors import DiskFull, JobCancelled, NscwebError
 from nscweb.io.decode import process_objects
-from nscweb.services.context import App
+from nscweb.services.context import App, open_app
 from nscweb.services.study import import_chunks, import_pool, import_samples
-from nscweb.services.study.study import findings_of, get_study, import_study, list_studies
+from nscweb.services.study.study import findings_of, get_study, list_studies
+from nscweb.settings import Settings
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -38,6 +40,15 @@ def with_workers(app: App, threads: int) -> App:
 def marks(app: App) -> list[Path]:
     """Marks of finished chunks of an import that is not finished."""
     return sorted((app.folder.root / "studies").glob("*/import/*-*.json"))
+
+
+@pytest.fixture(scope="module")
+def expected(images: Path, tmp_path_factory: pytest.TempPathFactory) -> list:
+    """What one process stores of `images`."""
+    settings = Settings.from_environment({"NSCWEB_THREADS": "1"}, tmp_path_factory.mktemp("one"))
+    app = open_app(settings)
+    with pytest.MonkeyPatch.context() as patch:
+        return in_one_process(app, [images], patch)
 
 
 def in_one_process(app: App, paths: list[Path], monkeypatch: pytest.MonkeyPatch, **options: object) -> list:
@@ -95,15 +106,14 @@ def test_tables_are_read_by_processes_too(
 
 
 def test_a_cancelled_import_goes_on_at_its_last_finished_chunk(
-    opened: App, images: Path, small_chunks: None, monkeypatch: pytest.MonkeyPatch
+    opened: App, images: Path, expected: list, small_chunks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = in_one_process(opened, [images], monkeypatch)
     with pytest.raises(JobCancelled):
         import_study(opened, [images], "again", cancel=lambda: bool(marks(opened)))
     ((study_id, _, _),) = opened.catalogue.unfinished_studies()
     kept = {path.name for path in marks(opened)}
     assert (opened.folder.study_dir(study_id) / "import").exists()
-    assert kept and not list_studies(opened)[1:]
+    assert kept and not list_studies(opened)
     read: list[str] = []
     usual = import_pool._Driver._read
     monkeypatch.setattr(
@@ -139,9 +149,8 @@ def test_cells_that_end_their_process_are_left_out(
 
 
 def test_a_process_that_dies_once_costs_nothing(
-    opened: App, images: Path, tmp_path: Path, small_chunks: None, monkeypatch: pytest.MonkeyPatch
+    opened: App, images: Path, expected: list, tmp_path: Path, small_chunks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = in_one_process(opened, [images], monkeypatch)
     monkeypatch.setattr(import_pool, "ENTRY", "import_in_parts:once_main")
     monkeypatch.setattr(import_pool, "PATHS", (HERE,))
     monkeypatch.setenv("ONCE_FLAG", str(tmp_path / "flag"))
@@ -151,9 +160,8 @@ def test_a_process_that_dies_once_costs_nothing(
 
 
 def test_without_processes_the_import_works_in_this_one(
-    opened: App, images: Path, small_chunks: None, monkeypatch: pytest.MonkeyPatch
+    opened: App, images: Path, expected: list, small_chunks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = in_one_process(opened, [images], monkeypatch)
     monkeypatch.setattr(import_pool, "ENTRY", "import_in_parts:stillborn_main")
     monkeypatch.setattr(import_pool, "PATHS", (HERE,))
     import_study(opened, [images], "here")
@@ -161,9 +169,8 @@ def test_without_processes_the_import_works_in_this_one(
 
 
 def test_what_cannot_be_sent_is_read_here(
-    opened: App, images: Path, small_chunks: None, monkeypatch: pytest.MonkeyPatch
+    opened: App, images: Path, expected: list, small_chunks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = in_one_process(opened, [images], monkeypatch)
     monkeypatch.setattr(import_pool, "pack", lambda value: process_objects.pack([value, threading.Lock()]))
     import_study(opened, [images], "here")
     assert parts.same(parts.everything_of(opened, "here"), expected)
@@ -193,9 +200,8 @@ def test_a_full_disk_in_a_process_is_told_here(
 
 
 def test_a_torn_part_is_read_again(
-    opened: App, images: Path, small_chunks: None, monkeypatch: pytest.MonkeyPatch
+    opened: App, images: Path, expected: list, small_chunks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = in_one_process(opened, [images], monkeypatch)
     with pytest.raises(JobCancelled):
         import_study(opened, [images], "torn", cancel=lambda: bool(marks(opened)))
     ((study_id, _, _),) = opened.catalogue.unfinished_studies()

@@ -11,13 +11,14 @@ import cv2
 import h5py
 import numpy as np
 import pytest
+from asked import import_study
 
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.services.context import App
 from nscweb.services.study import import_chunks, import_samples
-from nscweb.services.study.study import ImportRequest, findings_of, import_study
+from nscweb.services.study.study import ImportRequest, findings_of
 from nscweb.store.cell_files import CellFile
-from nscweb.store.columns import read_columns
+from nscweb.store.further_columns import read_columns
 
 
 def cell(seed: int, tile: int = 30) -> np.ndarray:

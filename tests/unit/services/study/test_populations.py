@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from asked import predict_study
 from predicted import fresh_app
 from small_studies import simulated_study
 
 from nscweb.core.errors import WrongUse
 from nscweb.services.evaluate.evaluate import evaluate_run
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table, table_version
 from nscweb.services.study import populations
-from nscweb.store.columns import FurtherColumns, write_columns
+from nscweb.store.further_columns import FurtherColumns, write_columns
 
 
 @pytest.fixture

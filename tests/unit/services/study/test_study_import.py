@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from asked import import_study
 
 from nscweb.core.errors import JobCancelled, StudyExists, StudyNotFound, WrongUse
 from nscweb.core.findings import Finding
@@ -16,7 +17,7 @@ from nscweb.services.context import App
 from nscweb.services.study import import_samples, import_staging
 from nscweb.services.study.import_request import ImportRefused, ImportReport
 from nscweb.services.study.simulate import simulate
-from nscweb.services.study.study import findings_of, get_study, import_study, list_studies, quality_table
+from nscweb.services.study.study import findings_of, get_study, list_studies, quality_table
 from nscweb.store.cell_files import CellFile
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from predicted import fresh_app
+from ready_folders import ready_copy
 from small_studies import simulated_study
 
-from nscweb.core.card import read_card
+from nscweb.core.card import CardEntry, read_card
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.inference.held_out_file import held_out_names, read_held_out
 from nscweb.services.train.model_audit import audit_model, figures_again
@@ -31,9 +33,21 @@ SMALL = TrainConfig(
 )
 
 
-def simulated_model(folder: Path, command: str):
-    text = CardText("Small", "Small.", command, "2026-01-02T03:04:05Z")
-    return train(SMALL, simulated_data(900, 5), folder, text, checks=False)
+def simulated_model(folder: Path, command: str) -> CardEntry:
+    """Trained once; a copy with that command in its card."""
+    ready_copy(folder, _train, "audited model")
+    card = json.loads((folder / "card.json").read_text("utf-8"))
+    card["origin"]["command"] = command
+    (folder / "card.json").write_text(json.dumps(card), "utf-8")
+    return read_card(folder)
+
+
+def _train(folder: Path) -> None:
+    text = CardText("Small", "Small.", "replaced", "2026-01-02T03:04:05Z")
+    made = train(SMALL, simulated_data(900, 5), folder / "small", text, checks=False)
+    for file in made.folder.iterdir():
+        file.rename(folder / file.name)
+    made.folder.rmdir()
 
 
 def test_a_model_of_simulated_cells_is_asked_again_from_its_command(tmp_path):

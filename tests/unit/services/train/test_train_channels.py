@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from asked import predict_study
 from predicted import fresh_app
 from small_studies import add_study
 
 from nscweb.core.cells import CellImage
 from nscweb.core.errors import CardInvalid, ModelError, WrongUse
 from nscweb.core.samples import Sample
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.predict.runs import prediction_table
 from nscweb.services.train.request import TrainRequest
 from nscweb.services.train.train import train_model
@@ -72,5 +72,5 @@ def test_a_channel_setting_or_step_that_does_not_exist_is_refused(tmp_path):
         train_model(app, TrainRequest(("markers",), "compact", out, settings={"speed": 2}))
     with pytest.raises(WrongUse, match="no step of preprocessing called sharpen"):
         train_model(app, TrainRequest(("markers",), "compact", out, recipe={"sharpen": 2}))
-    with pytest.raises(CardInvalid, match="background or contrast step"):
+    with pytest.raises(CardInvalid, match="background is 'magic', where one of none, border-median"):
         train_model(app, TrainRequest(("markers",), "compact", out, recipe={"background": "magic"}))

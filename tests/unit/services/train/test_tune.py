@@ -16,10 +16,10 @@ import pytest
 from nscweb.core.errors import InputRefused, JobCancelled, ModelError, WrongUse
 from nscweb.core.progress import stop_if_asked
 from nscweb.services.context import App
-from nscweb.services.train.request import TrainRequest
+from nscweb.services.train.request import TrainRequest, TuneRequest
 from nscweb.services.train.train import config_of
 from nscweb.services.train.training_data import collect_data
-from nscweb.services.train.tune import TuneRequest, search, tune, without_held_out
+from nscweb.services.train.tune import search, tune, without_held_out
 from nscweb.services.train.tune_files import BEST, FACTS, TRIALS, read_trials
 from nscweb.services.train.tune_space import SPACE, Choices, Range, defaults_in, read_space, settings_of, with_settings
 from nscweb.training import loop

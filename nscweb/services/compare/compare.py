@@ -1,0 +1,69 @@
+"""Compare: a request answered, for page, command line and report alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from nscweb.core.errors import WrongUse
+from nscweb.core.run_record import Run
+from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.services.compare.comparison import DEFAULT_METHOD, comparison, default_fate, default_time, sentences
+from nscweb.services.compare.result import Comparison
+from nscweb.services.compare.statistics import default_control
+from nscweb.services.predict.runs import get_run
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """How groups are counted and tested, and what the answer is about.
+
+    Attributes:
+        filters: what the comparison is narrowed to.
+        method: key of `nscweb.evaluation.ratios.estimates.METHODS`.
+        control: group that the others are tested against; "" tests every pair, None takes the group that the sample
+            sheet marks as control, as the pages do.
+        adjust: ``holm`` or ``fdr_bh``.
+        fate: class that the answer is about; "" as the pages open.
+        time_h: hours that the answer is about; None as the pages open.
+    """
+
+    filters: Filters = field(default_factory=Filters)
+    method: str = DEFAULT_METHOD
+    control: str | None = None
+    adjust: str = "holm"
+    fate: str = ""
+    time_h: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A comparison, whose sentences are about `fate` at `time_h` (NaN for cells without a time)."""
+
+    found: Comparison
+    fate: str
+    time_h: float
+
+
+def compare_groups(app: App, run: Run | str, request: CompareRequest) -> Compared:
+    """Groups of a run compared as asked.
+
+    Raises:
+        StoreError: there is no such run or its table is damaged.
+        WrongUse: an unknown method, way to adjust, class or control.
+    """
+    against = (default_control(app, run) or "") if request.control is None else request.control
+    found = comparison(app, get_run(app, run), request.filters, request.method, against, request.adjust)
+    if request.control and found.control != request.control:
+        raise WrongUse(f"No counted cell is of the group {request.control!r}.", "Name a group of the sample sheet.")
+    names = found.classes.names
+    if request.fate and request.fate not in names:
+        raise WrongUse(f"The model of this run has no class {request.fate!r}.", f"There are: {', '.join(names)}.")
+    fate = request.fate or default_fate(found.classes)
+    hours = default_time(found) if request.time_h is None else request.time_h
+    if (request.fate or request.time_h is not None) and not found.groups.empty:
+        found = replace(found, sentences=sentences(found, fate, hours))
+    return Compared(found, fate, hours)
