@@ -223,7 +223,15 @@ INSIDE: dict[str, Inside] = {
         {"saturated_share": "saturated_percent", "border_contact": "border_percent", **_SLOPES},
     ),
     "Light": Inside(_LIGHT),
-    "Funnel of flags": Inside({"what": "reason"}),
+    "Funnel of flags": Inside(
+        {
+            "what": "reason",
+            "cells": "cells_counted_once",
+            "percent": "counted_once_percent",
+            "carry": "cells_with_flag",
+            "carry_percent": "with_flag_percent",
+        }
+    ),
     "Gate": Inside(
         {
             "from": "value_from",
