@@ -224,7 +224,13 @@ INSIDE: dict[str, Inside] = {
     ),
     "Light": Inside(_LIGHT),
     "Funnel of flags": Inside(
-        {"what": "reason", "percent": "of_all_percent", "carry": "cells_carrying", "carry_percent": "carrying_percent"}
+        {
+            "what": "reason",
+            "cells": "cells_counted_once",
+            "percent": "counted_once_percent",
+            "carry": "cells_with_flag",
+            "carry_percent": "with_flag_percent",
+        }
     ),
     "Gate": Inside(
         {

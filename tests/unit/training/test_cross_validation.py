@@ -67,7 +67,7 @@ def test_every_cell_has_a_score_of_its_own_fold_and_the_summary_fits(data, tmp_p
     assert sum(map(sum, result.confusion)) == len(data)
     pooled = {(item.name, item.class_name): item for item in result.pooled}
     assert pooled["accuracy", ""].value == pytest.approx(hits.mean(), abs=1e-4)
-    assert "over samples" in pooled["accuracy", ""].interval
+    assert "bootstrap over 20 samples" in pooled["accuracy", ""].interval
     assert ("f1", "long") in pooled
     values = [row["accuracy"] for row in result.rows]
     assert result.summary["accuracy"] == {
