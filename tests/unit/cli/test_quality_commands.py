@@ -67,10 +67,10 @@ def test_limits_that_make_no_sense_are_refused_with_one_line(folder: Path, said:
 
 def test_quality_prints_the_funnel_and_the_light(folder: Path) -> None:
     found = answer(nscweb(folder, "quality", "small", "--json"))
-    assert sum(row["imported"] for row in found["funnel"]) == 36
-    assert {"sample", "imported", "kept", "blurred", "blurred_alone"} <= set(found["funnel"][0])
+    assert sum(row["cells_imported"] for row in found["funnel"]) == 36
+    assert {"sample", "cells_imported", "cells_kept", "left_out_blurred", "carry_blurred"} <= set(found["funnel"][0])
     light = found["illumination"]
-    assert {"background", "gradient", "stripes", "noise", "focus"} <= set(light["samples"][0])
+    assert {"background", "slope_percent", "stripes_percent", "noise", "focus"} <= set(light["samples"][0])
     assert isinstance(light["warnings"], list)
     text = nscweb(folder, "quality", "small").stdout
     assert "cells kept" in text

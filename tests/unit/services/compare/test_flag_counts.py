@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from asked import predict_study
 from predicted import fresh_app
 from small_studies import simulated_study
 
@@ -13,7 +14,6 @@ from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.figures.flag_counts import KEPT, quality_funnel_data
 from nscweb.services.compare.dashboard import dashboard_data
 from nscweb.services.context import App
-from nscweb.services.predict.predict import predict_study
 from nscweb.services.study import gates
 from nscweb.services.study.quality import quality_table
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from asked import predict_study
 from predicted import fresh_app
 from ready_folders import ready_copy
 from small_studies import simulated_study
@@ -106,7 +107,6 @@ def test_a_model_of_studies_finds_its_cells_by_their_digests(tmp_path):
 
 def test_a_card_shows_the_figures_that_evaluate_shows_for_the_same_cells(tmp_path):
     from nscweb.services.evaluate.evaluate import evaluate_run
-    from nscweb.services.predict.predict import predict_study
     from nscweb.services.train.request import TrainRequest
     from nscweb.services.train.train import train_model
 
