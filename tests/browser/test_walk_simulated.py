@@ -159,7 +159,7 @@ def test_models_and_report_give_everything_away(walker: Walker, tmp_path: Path) 
     assert len(rows) == CELLS
     assert all(row["simulated"] == "yes" for row in rows)
     assert all(
-        abs(sum(float(row[f"p_{name}"]) for name in ("astrocyte", "oligodendrocyte", "neuron")) - 1) < 1e-3
+        abs(sum(float(row[f"{name}_score"]) for name in ("astrocyte", "oligodendrocyte", "neuron")) - 1) < 1e-3
         for row in rows
     )
     walker.press("Make: Everything (ZIP)")

@@ -25,7 +25,7 @@ def test_filters_and_what_the_answer_is_about_are_in_the_file(tmp_path: Path) ->
     assert stated.provenance["filters_in_words"] == "only groups NT3, RA+SHH"
     assert stated.provenance["asked"]["fate"] == "astrocyte" and stated.provenance["asked"]["time_h"] == 24.0
     assert set(stated.tables["Groups"]["group"]) == {"NT3", "RA+SHH"}
-    assert set(stated.tables["All comparisons"]["control"]) == {"NT3"}
+    assert set(stated.tables["All comparisons"]["compared_with"]) == {"NT3"}
     for extra, words in (
         (["--fate", "glia"], "has no class 'glia'"),
         (["--control", "nobody"], "No counted cell is of the group"),

@@ -15,6 +15,7 @@ from nscweb.core.run_record import Run
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.context import App, open_app
 from nscweb.services.report.content import report_data
+from nscweb.services.report.scope import ReportRequest
 from nscweb.settings import Settings
 
 _PAGE = """
@@ -49,7 +50,7 @@ def _everywhere(app: App, run: Run, folder: Path, *options: str) -> list[str]:
     return [
         comparison(app, run).control,
         json.loads(said.stdout)["control"],
-        report_data(app, run).found.control,
+        report_data(app, run, ReportRequest()).found.control,
         str(box.value),
     ]
 

@@ -93,7 +93,8 @@ _WORDS = {
     "formula cells": ("formulas",),
     "damaged workbook": ("damaged", "entities"),
     "workbook too large": ("Unpacked bytes", "Columns of", "unpacks to"),
-    ".xls is not supported, save as .xlsx": (".xls file",),
+    # .xls is read by now; this one is cut short.
+    ".xls is not supported, save as .xlsx": ("damaged",),
     ".xlsm is not supported": ("macros",),
     "merged / hidden cells": ("merged", "hidden"),
 }
