@@ -21,9 +21,13 @@ def cell_text(value: object) -> str:
     return str(value)
 
 
+# What to do about a workbook that cannot be read.
+SAVE_AGAIN = "Save it again, or as CSV."
+
+
 def damaged(name: str) -> InputRefused:
     """The error for a workbook that no reader understands."""
-    return InputRefused(f"The workbook {name} is damaged.", "Save it again, or as CSV.", "E-SHEET-DAMAGED")
+    return InputRefused(f"The workbook {name} is damaged.", SAVE_AGAIN, "E-SHEET-DAMAGED")
 
 
 def merged_note(name: str, log: FindingLog) -> None:

@@ -14,7 +14,7 @@ from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.archives.archive import Archive
-from nscweb.io.sheets.sheet_cells import damaged, merged_note
+from nscweb.io.sheets.sheet_cells import SAVE_AGAIN, damaged, merged_note
 
 _CELL = re.compile(rb"<(?:\w+:)?(?:c|row)\b[^>]*?\br=\"([A-Z]{0,6})(\d{1,12})\"")
 
@@ -134,13 +134,11 @@ def _content(archive: Archive, index: int, part: str, name: str, limits: Limits)
     rejected = archive.rejection(index, part)
     if rejected is not None:
         kind = LimitExceeded if rejected.code.startswith("E-LIMIT") else InputRefused
-        raise kind(f"{name}: {rejected.message}", "Save it again, or as CSV.", rejected.code)
+        raise kind(f"{name}: {rejected.message}", SAVE_AGAIN, rejected.code)
     content = archive.read(index)
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise InputRefused(
-            f"{name} defines XML entities, which no spreadsheet program writes.",
-            "Save it again, or as CSV.",
-            "E-SHEET-ENTITY",
+            f"{name} defines XML entities, which no spreadsheet program writes.", SAVE_AGAIN, "E-SHEET-ENTITY"
         )
     return content
 

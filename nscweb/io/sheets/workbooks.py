@@ -16,7 +16,7 @@ from nscweb.core.limits import Limits
 from nscweb.io.decode.guarded_child import GuardedChild, tell
 from nscweb.io.names.file_names import suffix_of
 from nscweb.io.sheets.delimited import TextTable
-from nscweb.io.sheets.sheet_cells import first_sheet_note, merged_note, table_of
+from nscweb.io.sheets.sheet_cells import SAVE_AGAIN, first_sheet_note, merged_note, table_of
 from nscweb.io.sheets.workbook_copy import ODS, XLSX, clean_copy, parts_of
 
 ZIPPED, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
@@ -32,7 +32,7 @@ _READER = GuardedChild(
     (),
     "The workbook could not be read",
     "the reader",
-    "Save it again, or as CSV.",
+    SAVE_AGAIN,
     "E-SHEET-READER",
 )
 atexit.register(_READER.close)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.errors import StoreError
-from nscweb.core.flags import LEFT_OUT
+from nscweb.core.flags import LEFT_OUT, in_order
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
 from nscweb.evaluation.ratios.cell_filters import FilterCounts, Filters
@@ -135,7 +135,7 @@ def counted_sums(app: App, run: Run | str, filters: Filters, bins: bool = False)
     from nscweb.evaluation.ratios.sample_sums import counted_samples, sample_sums
 
     least = filters.min_confidence
-    if filters.exclude_flags == LEFT_OUT and least <= 0:
+    if in_order(filters.exclude_flags) == LEFT_OUT and least <= 0:
         sums = run_sums(app, run, bins)
     else:
         sums = sample_sums(run_cells(app, run), filters.exclude_flags, least, bins=bins)
