@@ -75,6 +75,21 @@ class Walker:
         waiting.value.save_as(path)
         return path
 
+    def unfold(self, title: str, button: str) -> None:
+        """Open a fold, until the button in it is there."""
+        inside = self.page.get_by_role("button", name=button, exact=True).first
+        for _ in range(3):
+            self.settle()
+            if not inside.is_visible():
+                self.page.get_by_text(title).click()
+            try:
+                expect(inside).to_be_visible(timeout=8_000)
+            except AssertionError:
+                # A page that was still being drawn closes the fold again.
+                continue
+            return
+        raise AssertionError(f"the fold {title!r} does not open")
+
     def choose(self, label: str, option: str) -> None:
         """Take an option of a select box."""
         box = self.page.get_by_test_id("stSelectbox").filter(has_text=label).get_by_role("combobox")
