@@ -1,6 +1,7 @@
 """What a report says about itself: read back from HTML, ZIP or XLSX, whichever somebody has kept.
 
-A data folder beside the real one that holds a study as a report knew it; gone when the work is done.
+A data folder beside the real one holds a study as a report knew it; gone when the work is done. Tables of a report of
+version 0.4.0 are read as this version writes them: new names, per cent, digits, yes and no.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ import pandas as pd
 
 from nscweb.core.errors import InputRefused
 from nscweb.core.samples import Sample, Study
+from nscweb.files.outgoing import outgoing
 from nscweb.services.compare.staining_counts import Count, set_counts
 from nscweb.services.context import App, open_app
 from nscweb.services.predict.fast_here import speeds_path
 from nscweb.services.report.origin import FORMAT, FORMAT_040
 from nscweb.services.report.parts import ALSO_COMPARED, BY_NAME, COMPARED
-from nscweb.services.report.report_040 import table_of_040
 
 if TYPE_CHECKING:
     from nscweb.store.files import DataFolder
@@ -219,3 +220,33 @@ def _refused(path: Path, why: str) -> InputRefused:
         "Give the HTML, ZIP or XLSX file of a report, unchanged.",
         "E-REPORT",
     )
+
+
+# Said in every line then; in provenance.json now.
+_SAID_ELSEWHERE = ("cells_are", "model_trained_on", "weights_sha256", "gates", "filters")
+
+
+def table_of_040(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """A table as read from an old report.
+
+    Its names and fractions are those that the program still computes with, so the table of names at the exit,
+    `core.column_names`, is the one that reads them.
+
+    Args:
+        name: of the table, as in `parts.PARTS`.
+        table: values as text or numbers, whichever the file had.
+    """
+    plain = table.drop(columns=[column for column in _SAID_ELSEWHERE if column in table])
+    numbers = {column: _numbers(plain[column]) for column in plain.columns}
+    return outgoing(pd.DataFrame(numbers, columns=plain.columns, index=plain.index), name)
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Numbers where every value that is there is one, so that they can be scaled; else the values as they are."""
+    there = values[values.notna() & (values != "")]
+    if there.map(lambda value: isinstance(value, bool)).any():
+        return values
+    found = pd.to_numeric(there, errors="coerce")
+    if there.empty or found.isna().any():
+        return values
+    return found.reindex(values.index).astype(float)

@@ -17,10 +17,9 @@ from small_studies import simulated_study
 from nscweb.core.errors import InputRefused, StudyNotFound
 from nscweb.services.compare.staining_counts import Count, set_counts
 from nscweb.services.report.parts import BY_NAME, COMPARED
-from nscweb.services.report.report_040 import table_of_040
 from nscweb.services.report.rerun import rerun
 from nscweb.services.report.rerun_compare import compare_tables
-from nscweb.services.report.rerun_folder import read_report
+from nscweb.services.report.rerun_folder import read_report, table_of_040
 from nscweb.services.study.quality import get_gates, set_gates
 
 
