@@ -17,6 +17,34 @@ _CONSTANT = "constant"
 
 
 @dataclass(frozen=True)
+class Range:
+    """A gate that is a lower and an upper limit of one measured number, both off unless they are set.
+
+    Attributes:
+        gate: its name. feature: column of `FEATURE_NAMES` that it looks at. low, high: fields of `Gates`.
+        word: the number in a sentence. unit: of the limits in a short text, with a blank before it; "" for none.
+        area: the limits are areas in pixels, which sentences give in square micrometres where the size is known.
+    """
+
+    gate: str
+    feature: str
+    low: str
+    high: str
+    word: str
+    unit: str = ""
+    area: bool = False
+
+
+RANGES: dict[str, Range] = {
+    item.gate: item
+    for item in (
+        Range("size", "area_px", "area_low", "area_high", "area", " px", area=True),
+        Range("shape", "aspect_ratio", "aspect_low", "aspect_high", "aspect ratio"),
+    )
+}
+
+
+@dataclass(frozen=True)
 class Gates:
     """Limits of one study. Hashable; a limit of None is not set.
 
@@ -51,25 +79,28 @@ class Gates:
     def __post_init__(self) -> None:
         for name in ("focus", "focus_floor", "border", "saturated", "signal", "objects"):
             _check_number(name, getattr(self, name))
-        for name in ("area_low", "area_high", "aspect_low", "aspect_high"):
-            if getattr(self, name) is not None:
-                _check_number(name, getattr(self, name))
-        for low, high in (("area_low", "area_high"), ("aspect_low", "aspect_high")):
-            bottom, top = getattr(self, low), getattr(self, high)
+        for item in RANGES.values():
+            bottom, top = self.limits_of(item)
+            for name, value in ((item.low, bottom), (item.high, top)):
+                if value is not None:
+                    _check_number(name, value)
             if bottom is not None and top is not None and bottom > top:
-                raise WrongUse(f"{low} ({bottom:g}) is above {high} ({top:g}), so no cell could be kept.")
+                raise WrongUse(f"{item.low} ({bottom:g}) is above {item.high} ({top:g}), so no cell could be kept.")
         for name in self.off:
             if name not in GATE_NAMES:
                 raise WrongUse(f"There is no gate {name!r}.", f"There are: {', '.join(GATE_NAMES)}.")
 
+    def limits_of(self, item: Range) -> tuple[float | None, float | None]:
+        """Lower and upper limit of a gate that has both; None where it is not set."""
+        return getattr(self, item.low), getattr(self, item.high)
+
     def on(self, gate: str) -> bool:
         """True when a gate leaves cells out: it is not switched off and has a limit."""
-        limited = {
-            "size": self.area_low is not None or self.area_high is not None,
-            "shape": self.aspect_low is not None or self.aspect_high is not None,
-            "population": bool(self.populations),
-        }
-        return gate not in self.off and limited.get(gate, True)
+        if gate in self.off:
+            return False
+        if gate in RANGES:
+            return self.limits_of(RANGES[gate]) != (None, None)
+        return gate != "population" or bool(self.populations)
 
     def changed(self, **values: Any) -> Gates:
         """A copy with other limits. WrongUse for a limit that does not exist or makes no sense."""
@@ -111,8 +142,7 @@ class Gates:
             "border": f"border <= {_percent(self.border)}",
             "blurred": f"focus >= {_percent(self.focus)}",
             "saturated": f"saturated <= {_percent(self.saturated)}",
-            "size": f"area {_between(self.area_low, self.area_high)} px",
-            "shape": f"aspect ratio {_between(self.aspect_low, self.aspect_high)}",
+            **{name: f"{item.word} {_between(*self.limits_of(item))}{item.unit}" for name, item in RANGES.items()},
             "population": f"in {', '.join(self.populations)}",
         }
         return "; ".join(said[name] for name in GATE_NAMES if self.on(name) and name in asked) or "none"
@@ -124,8 +154,7 @@ class Gates:
             "border": [float(self.border)],
             "blurred": [float(self.focus), float(self.focus_floor)],
             "saturated": [float(self.saturated)],
-            "size": [_float(self.area_low), _float(self.area_high)],
-            "shape": [_float(self.aspect_low), _float(self.aspect_high)],
+            **{name: [_float(limit) for limit in self.limits_of(item)] for name, item in RANGES.items()},
             "population": sorted(set(self.populations)),
         }
 
@@ -143,11 +172,10 @@ class Gates:
             )
         if gate == "saturated":
             return f"saturated (more than {_percent(self.saturated)} of the pixels)"
-        if gate == "size":
-            return f"area {_outside(self._area(self.area_low), self._area(self.area_high))}"
-        if gate == "shape":
-            low, high = (f"{value:g}" if value is not None else "" for value in (self.aspect_low, self.aspect_high))
-            return f"aspect ratio {_outside(low, high)}"
+        if gate in RANGES:
+            item = RANGES[gate]
+            low, high = (self._area(limit) if item.area else _number(limit) for limit in self.limits_of(item))
+            return f"{item.word} {_outside(low, high)}"
         return f"in none of the populations {', '.join(self.populations)}"
 
     def _area(self, area: float | None) -> str:
@@ -165,6 +193,10 @@ _PLAIN = {
     "blurred": "out of focus",
     "saturated": "saturated",
 }
+
+
+def _number(limit: float | None) -> str:
+    return "" if limit is None else f"{limit:g}"
 
 
 def _outside(low: str, high: str) -> str:

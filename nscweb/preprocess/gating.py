@@ -8,22 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.flags import flag
-from nscweb.core.gates import DEFAULT_GATES, Gates
+from nscweb.core.gates import DEFAULT_GATES, RANGES, Gates
 
 if TYPE_CHECKING:
     import pandas as pd  # training, which measures images as well, runs on machines without it
 
-_NEEDED = (
-    "background",
-    "noise",
-    "contrast",
-    "focus",
-    "area_px",
-    "n_objects",
-    "border_contact",
-    "saturated_share",
+# Numbers of a cell that the gates look at.
+GATED = (
+    *("background", "noise", "contrast", "focus", "area_px", "n_objects", "border_contact", "saturated_share"),
     "mean_intensity",
-    "aspect_ratio",
+    *(item.feature for item in RANGES.values() if item.feature != "area_px"),
 )
 
 
@@ -41,7 +35,7 @@ def quality_flags(
         gates: limits.
         members: (N,) whether a cell is in one of the populations of the gates; None: no cell is in any.
     """
-    table = {name: features[name].to_numpy(dtype=np.float64) for name in _NEEDED if name in features}
+    table = {name: features[name].to_numpy(dtype=np.float64) for name in GATED if name in features}
     constant, empty = _constant_and_empty(table, gates)
     seen = ~constant & ~empty
     mask = np.zeros(len(features), np.int64)
@@ -52,8 +46,10 @@ def quality_flags(
         ("border", seen & (table["border_contact"] > gates.border)),
         ("several", seen & (table["n_objects"] > gates.objects)),
         ("saturated", table["saturated_share"] > gates.saturated),
-        ("size", seen & _outside(table.get("area_px"), gates.area_low, gates.area_high, len(mask))),
-        ("shape", seen & _outside(table.get("aspect_ratio"), gates.aspect_low, gates.aspect_high, len(mask))),
+        *(
+            (name, seen & _outside(table.get(item.feature), *gates.limits_of(item), len(mask)))
+            for name, item in RANGES.items()
+        ),
         ("population", np.ones(len(mask), bool) if members is None else ~members),
     ):
         if gates.on(name):
@@ -71,7 +67,7 @@ def focus_limit(focus: NDArray[np.float64], gates: Gates = DEFAULT_GATES) -> flo
 
 def has_object(features: pd.DataFrame, gates: Gates = DEFAULT_GATES) -> NDArray[np.bool_]:
     """(N,) cells that are neither constant nor empty: those that all other gates look at."""
-    table = {name: features[name].to_numpy(dtype=np.float64) for name in _NEEDED if name in features}
+    table = {name: features[name].to_numpy(dtype=np.float64) for name in GATED if name in features}
     constant, empty = _constant_and_empty(table, gates)
     return np.asarray(~constant & ~empty & ~np.isnan(table["area_px"]), bool)
 

@@ -12,26 +12,15 @@ import pyarrow.parquet as pq
 
 from nscweb.core.errors import StudyError
 from nscweb.core.samples import Sample, Study
+from nscweb.preprocess.gating import GATED
 from nscweb.services.kept import kept
 from nscweb.services.study.quality import populations_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-# Numbers that the gates look at; the rest of a quality table is not read for a preview.
-_COLUMNS = (
-    "background",
-    "noise",
-    "contrast",
-    "focus",
-    "area_px",
-    "n_objects",
-    "border_contact",
-    "saturated_share",
-    "mean_intensity",
-    "aspect_ratio",
-    "width",
-)
+# The rest of a quality table is not read for a preview.
+_COLUMNS = (*GATED, "width")
 
 
 @dataclass(frozen=True)
