@@ -1,12 +1,9 @@
-"""Tables of a report that the tabs "Replicates and tests" and "Time course" of the page Compare show.
-
-Tables of a report on the scores of the model: sets of classes, reliability, known mixtures, and how well it fits.
-"""
+"""Tables of a report that take seconds: group statistics, time course, doses, and the scores of the model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,8 +14,10 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.rules import DIFFERENCE, MARGIN
 from nscweb.evaluation.groups.direction import directed
 from nscweb.services.compare import courses, honest_scores, honest_scores_words, mixtures, staining_counts, statistics
+from nscweb.services.compare.group_tables import GROUP_TABLES, NO_CELL, NO_CONTROL, ONE_GROUP
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import TestSettings, for_file
+from nscweb.services.kept import kept as remembered
 from nscweb.services.predict.light_tables import fitness_table
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report.parts import Gathered
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 
 NOT_JUDGED = "It was not judged whether the model fits; predict again for a trust light per sample."
-_kept: dict[str, mixtures.MixtureTest] = {}
 
 
 def add_scores(
@@ -81,18 +79,19 @@ def _mixtures(entry: CardEntry | None, kept: Gathered) -> tuple[str, ...]:
     if entry is None:
         kept.missing["Known mixtures"] = "The model of this run is not installed any more."
         return ()
-    # What the page Models does when nobody moved its sliders; the same for every report of a model.
-    key = f"{entry.folder}|{entry.card.weights.sha256}|{(entry.card.held_out or {}).get('sha256')}"
     try:
-        made = _kept[key] if key in _kept else mixtures.run_mixtures(entry)
+        made = _mixed(entry)
     except NscwebError as error:
         kept.missing["Known mixtures"] = str(error)
         return ()
-    if len(_kept) > 4:
-        _kept.clear()
-    _kept[key] = made
     kept.put("Known mixtures", mixtures_data(made.table), made.sentence)
     return (made.sentence,)
+
+
+@remembered(4, lambda entry: (entry.folder, entry.card.weights.sha256, (entry.card.held_out or {}).get("sha256")))
+def _mixed(entry: CardEntry) -> mixtures.MixtureTest:
+    """What the page Models does when nobody moved its sliders; the same for every report of a model."""
+    return mixtures.run_mixtures(entry)
 
 
 def _fit(found: Comparison, kept: Gathered) -> None:
@@ -103,9 +102,8 @@ def _fit(found: Comparison, kept: Gathered) -> None:
 
 
 ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
-NO_CELL = "No cell is left to count."
-ONE_GROUP = "There are no two groups at one time point that could be compared."
-NO_CONTROL = "It needs a control group to compare with, and none was chosen."
+# Made here as well, and missing where no cell is left.
+_FURTHER = ("Counted cells", "Time course", "Earliest day", "First against last", "Agreement", "Doses", "Dose curves")
 ONE_TIME = "Every group has one time point only, so first and last cannot be compared."
 
 
@@ -133,25 +131,19 @@ def add_statistics(
         order: groups in the order of the answer; pairs are told against the first of the two, as on the pages.
     """
     rows = found.replicate_rows[ROWS]
-    names = ("All comparisons", "Means and spread", "ANOVA", "Replicates needed", "Equivalence", "Odds")
     if rows.empty:
-        for name in (*names, "Counted cells", "Time course", "Earliest day", "First against last", "Agreement"):
-            kept.missing[name] = NO_CELL
-        for name in ("Doses", "Dose curves"):
+        for name in (*(table.name for table in GROUP_TABLES), *_FURTHER):
             kept.missing[name] = NO_CELL
         return (), pd.DataFrame()
     progress(0, 5, "Comparing groups")
     made = statistics.statistics_of(app, found.run, rows, settings, found.shared, found.hidden_rows)
     family = statistics.family_words(rows, made)
-    told = made.tests if made.control is not None else directed(made.tests, order)
-    kept.put("All comparisons", for_file(told, family), ONE_GROUP)
-    kept.put("Means and spread", for_file(made.summary), NO_CELL)
-    kept.put("ANOVA", for_file(made.anova), ONE_GROUP)
-    kept.put("Replicates needed", for_file(made.power), ONE_GROUP)
+    if made.control is None:
+        made = replace(made, tests=directed(made.tests, order))
     progress(1, 5, "Fitting cells within replicates")
-    lacking = NO_CONTROL if made.control is None else ONE_GROUP
-    kept.put("Equivalence", for_file(statistics.equivalence_of(rows, made)), lacking)
-    kept.put("Odds", for_file(statistics.odds_of(rows, made)), lacking)
+    for table in GROUP_TABLES:
+        lines = for_file(table.made(rows, made), family if table.together else "")
+        kept.put(table.name, lines, table.why_nothing(made))
     _counts(app, found, rows, kept)
     progress(2, 5, "Following groups over time")
     _courses(found, rows, kept)
@@ -159,7 +151,7 @@ def add_statistics(
     _earliest(found, kept)
     progress(4, 5, "Fitting doses")
     _doses(app, found, kept)
-    return made.sentences, told
+    return made.sentences, made.tests
 
 
 def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from nscweb.services.compare.group_tables import GROUP_TABLES
+
 
 @dataclass(frozen=True)
 class Part:
@@ -43,22 +45,7 @@ PARTS: tuple[Part, ...] = (
         "one line per replicate and class: the points of the figures",
         ("group", *_PLACE, "replicate"),
     ),
-    Part(
-        "All comparisons",
-        "all_comparisons.csv",
-        "the same comparisons, adjusted together over all fates and times",
-        _PAIR,
-    ),
-    Part("Means and spread", "means_and_spread.csv", "mean, SD, SEM and normality of each group", ("group", *_PLACE)),
-    Part("ANOVA", "anova.csv", "Welch's ANOVA over all groups of a time point", _PLACE),
-    Part("Equivalence", "equivalence.csv", "no worse than the control by more than a margin?", _PAIR),
-    Part("Odds", "odds.csv", "odds ratios of a model of cells within replicates", _PAIR),
-    Part(
-        "Replicates needed",
-        "replicates_needed.csv",
-        "replicates that would show a difference, from the spread seen",
-        _PLACE,
-    ),
+    *(Part(table.name, table.file, table.holds, table.keys) for table in GROUP_TABLES),
     Part(
         "Counted cells",
         "counted_cells.csv",

@@ -45,7 +45,7 @@ def show_counts(
         if origin.simulated:
             show.warnings([f"These cells are simulated. {staining_counts.CIRCULAR}"])
         table = staining_counts.compare_with_counts(rows, kept, adjust, shared, simulated=origin.simulated)
-        tables.show_table("Counted cells", table, "counts", origin, key="counts_csv")
+        tables.show_table("Counted cells", table, origin)
         st.caption(
             "A large p does not show that prediction and count agree: with few replicates it only says that they "
             "could not be told apart. Fields of one culture are not independent cultures."

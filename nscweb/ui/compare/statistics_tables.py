@@ -11,87 +11,18 @@ from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.figures.group_marks import counted_how
 from nscweb.services.compare.group_lights import with_light
+from nscweb.services.compare.group_tables import GROUP_TABLES
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import for_file
 from nscweb.services.report import export
+from nscweb.services.report.parts import BY_NAME
 from nscweb.ui import dataframes
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain
 
-_PAIR = ("time", "class", "group", "compared_with")
 # Table of the report -> its columns that a page shows.
 SHOWN: dict[str, tuple[str, ...]] = {
-    "All comparisons": (
-        *_PAIR,
-        "difference_points",
-        "low_points",
-        "high_points",
-        "p_adjusted",
-        "p_unadjusted",
-        "p_games_howell",
-        "hedges_g",
-        "hedges_g_low",
-        "hedges_g_high",
-        "replicates_group",
-        "replicates_compared_with",
-        "note",
-    ),
-    "Means and spread": (
-        "time",
-        "class",
-        "group",
-        "replicates",
-        "mean_percent",
-        "low_percent",
-        "high_percent",
-        "sd_points",
-        "sem_points",
-        "cells",
-        "p_shapiro",
-        "note",
-    ),
-    "ANOVA": (
-        "time",
-        "class",
-        "groups",
-        "replicates",
-        "welch_f",
-        "degrees_between",
-        "degrees_within",
-        "p_adjusted",
-        "p_unadjusted",
-        "p_levene",
-        "note",
-    ),
-    "Equivalence": (
-        *_PAIR,
-        "verdict",
-        "difference_points",
-        "low_90_points",
-        "high_90_points",
-        "p_no_worse_adjusted",
-        "p_equivalent_adjusted",
-        "note",
-    ),
-    "Odds": (
-        *_PAIR,
-        "odds_ratio",
-        "odds_ratio_low",
-        "odds_ratio_high",
-        "p_adjusted",
-        "p_unadjusted",
-        "intraclass_correlation",
-        "note",
-    ),
-    "Replicates needed": (
-        "time",
-        "class",
-        "sd_points",
-        "replicates_needed",
-        "replicates_needed_adjusted",
-        "replicates_needed_larger_sd",
-        "detectable_points",
-    ),
+    **{table.name: table.shown for table in GROUP_TABLES},
     "Counted cells": (
         "time",
         "class",
@@ -186,23 +117,22 @@ def minded(rows: pd.DataFrame) -> list[str]:
     return said
 
 
-def show_table(table: str, data: pd.DataFrame, what: str, origin: Origin, *, key: str, family: str = "") -> None:
-    """A table of the report, its main columns on the page and all of it as CSV below.
+def show_table(table: str, data: pd.DataFrame, origin: Origin, *, family: str = "") -> None:
+    """A table of the report, its main columns on the page and all of it as CSV below, named as in the report.
 
     Args:
         table: its name in the report, key of `SHOWN`.
-        what: for the name of the file.
         family: over what its p values were adjusted together, see `services.statistics.for_file`.
     """
-    full = for_file(data, family)
+    full, name = for_file(data, family), BY_NAME[table].file.removesuffix(".csv")
     dataframes.show_frame(full, table, SHOWN[table])
     st.download_button(
         "This table (CSV)",
         origin.csv(full, table),
-        file_name=f"{origin.file(what)}.csv",
+        file_name=f"{origin.file(name)}.csv",
         mime="text/csv",
         icon=":material/table:",
-        key=key,
+        key=f"table_{name}_csv",
         on_click="ignore",
         type="tertiary",
     )

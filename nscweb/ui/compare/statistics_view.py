@@ -12,8 +12,8 @@ from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.figures.differences import differences, differences_data
 from nscweb.services.compare import statistics
 from nscweb.services.compare.comparison import answer_of
+from nscweb.services.compare.group_tables import GROUP_TABLES, GroupTable
 from nscweb.services.compare.statistics import Statistics, TestSettings
-from nscweb.services.compare.statistics_words import needed_sentence
 from nscweb.services.context import App
 from nscweb.ui import cached, figures, show
 from nscweb.ui.compare import counts_view
@@ -67,11 +67,11 @@ def show_statistics(
             f"{len(tests)} of {len(found.tests)} comparisons, all that have {tables.named(one)} on one side. Choose "
             "“any group” under “Show only pairs with” to see the others."
         )
-    tables.show_table("All comparisons", tests, "tests", origin, key="statistics_tests_csv", family=family)
+    tables.show_table("All comparisons", tests, origin, family=family)
     _summary(origin, found)
-    _equivalence(origin, rows, found)
-    _power(origin, found, fate, time_h)
-    _odds(origin, rows, found)
+    for table in GROUP_TABLES:
+        if table.title and not (table.against_control and found.control is None):
+            _fold(table, origin, rows, found, fate, time_h)
     counts_view.show_counts(app, origin, rows, data.classes, settings.adjust, found.shared)
 
 
@@ -173,7 +173,7 @@ def _first_time(tests: pd.DataFrame, time_h: float) -> float:
 
 def _summary(origin: Origin, found: Statistics) -> None:
     with st.expander("Means, spread, normality; ANOVA over all groups", icon=":material/table_rows:"):
-        tables.show_table("Means and spread", found.summary, "groups_summary", origin, key="statistics_summary_csv")
+        tables.show_table("Means and spread", found.summary, origin)
         st.markdown(
             "**Welch's ANOVA**: do the groups differ at all?",
             help="One test over all groups of a time point and fate, which does not need equal spread.",
@@ -183,7 +183,7 @@ def _summary(origin: Origin, found: Statistics) -> None:
             show.note(f"There is one group only at {alone}, so there is nothing to compare.")
         if found.anova.empty:
             return
-        tables.show_table("ANOVA", found.anova, "anova", origin, key="statistics_anova_csv")
+        tables.show_table("ANOVA", found.anova, origin)
 
 
 def _one_group(found: Statistics) -> str:
@@ -195,43 +195,12 @@ def _one_group(found: Statistics) -> str:
     )
 
 
-def _equivalence(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
-    if found.control is None:
-        return
-    with st.expander("No worse than the control?", icon=":material/balance:"):
-        st.caption(
-            "That no difference was found does not show that there is none. Here the question is turned round: "
-            f"is the group shown to be no worse than {100 * found.settings.margin:g} points below the control? "
-            "“Worse” means a lower ratio of the fate."
-        )
-        table = statistics.equivalence_of(rows, found)
-        tables.show_table("Equivalence", table, "equivalence", origin, key="statistics_equivalence_csv")
-
-
-def _power(origin: Origin, found: Statistics, fate: str, time_h: float) -> None:
-    with st.expander("How many replicates would be needed?", icon=":material/groups:"):
-        if fate:
-            settings, made = found.settings, int(found.tests["comparisons"].max())
-            show.note(needed_sentence(found.power, fate, time_h, settings.difference, made))
-        st.caption(
-            f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates "
-            "that was seen here. Two-sided Welch t test, power 80 %. Time points with one group are left out."
-            + (" More replicates do not lessen what the held-out cells leave uncertain." if found.shared else "")
-        )
-        tables.show_table("Replicates needed", found.power, "power", origin, key="statistics_power_csv")
-
-
-def _odds(origin: Origin, rows: pd.DataFrame, found: Statistics) -> None:
-    if found.control is None:
-        return
-    differ = statistics.sizes_differ(rows)
-    with st.expander("Replicates of different size: cells within replicates", icon=":material/scatter_plot:"):
-        st.caption(
-            ("Replicates differ more than threefold in cells here. " if differ else "")
-            + "This model weighs each replicate by what its cells can tell, given how alike cells of one replicate are."
-        )
-        if st.toggle(
-            "Show the model", value=differ and len(found.tests) <= 60, key=f"statistics_odds_{origin.run.run_id}"
+def _fold(table: GroupTable, origin: Origin, rows: pd.DataFrame, found: Statistics, fate: str, time_h: float) -> None:
+    with st.expander(table.title, icon=table.icon):
+        if said := table.note(found, fate, time_h):
+            show.note(said)
+        st.caption(table.caption(rows, found))
+        if table.waits is None or st.toggle(
+            "Show the model", value=not table.waits(rows, found), key=f"statistics_{table.name}_{origin.run.run_id}"
         ):
-            table = statistics.odds_of(rows, found)
-            tables.show_table("Odds", table, "odds", origin, key="statistics_odds_csv")
+            tables.show_table(table.name, table.made(rows, found), origin)

@@ -139,7 +139,7 @@ def _earliest(origin: Origin, data: HasTests, fate: str, control: str, order: li
         else f"No comparison could be tested: it needs {spelled(FEWEST_REPLICATES)} replicates in a group and in the "
         "control."
     )
-    tables.show_table("Earliest day", table, "earliest_day", origin, key="course_earliest_csv")
+    tables.show_table("Earliest day", table, origin)
 
 
 def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
@@ -185,4 +185,4 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
     table = curves[(curves["series"] == series) & np.isclose(curves["time_h"], hours, equal_nan=True)]
     if getattr(data, "shared", None) is not None:
         st.caption(f"The interval of EC50 and the p of the curve are {first_day_view.REPLICATES_ALONE}.")
-    tables.show_table("Dose curves", table, "dose_curves", origin, key="dose_curves_csv")
+    tables.show_table("Dose curves", table, origin)
