@@ -18,7 +18,10 @@ _ORDER = (
     "commands",
     "troubleshooting",
     "administrators",
+    "developers",
 )
+# Beside the folder: for developers too.
+_AT_THE_ROOT = ("CONTRIBUTING", "ARCHITECTURE", "CHANGELOG")
 _PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?:\.\./)?(?:docs/)?(?:measured/)?([A-Za-z_]+)\.md\)")
 
@@ -58,6 +61,7 @@ def documents(folder: Path = PROJECT / "docs") -> tuple[Document, ...]:
     found = {path.stem: path for path in sorted(folder.glob("*.md"))}
     measured = sorted((folder / "measured").glob("*.md"))
     ordered = [found[key] for key in _ORDER if key in found] + [p for key, p in found.items() if key not in _ORDER]
+    ordered += [path for name in _AT_THE_ROOT if (path := folder.parent / f"{name}.md").is_file() and ordered]
     return tuple(
         [Document(path.stem, _title(path), path, False) for path in ordered]
         + [Document(path.stem, _title(path), path, True) for path in measured]
