@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,9 @@ from plotly.subplots import make_subplots
 
 from nscweb.core.classes import ClassScheme
 from nscweb.figures.group_data import group_data, outline, point_data
-from nscweb.figures.group_marks import LEFT, add_mark_legend, counted_how, group_label, methods_by_group, point_style
-from nscweb.figures.groups import NOTHING
+from nscweb.figures.group_marks import LEFT, add_mark_legend, counted_how, group_label, methods_by_group
+from nscweb.figures.group_traces import COLUMNS, Places, cell_shapes, counted_labels, mean_marks, replicate_points
 from nscweb.figures.look import (
-    INK,
-    MUTED,
     NO_GROUP,
     finish,
     ink_on,
@@ -24,13 +22,13 @@ from nscweb.figures.look import (
     ordered_times,
     panel_title,
     plain,
+    shared_axis_title,
     tick,
     time_unit,
     wrapped,
 )
 from nscweb.words.marks import mark_colour, symbol
 
-_SHADE = "rgba(91,103,117,0.18)"
 REFERENCE = "published immunofluorescence"
 # Light to dark of one hue, so that the order survives a black and white print.
 _SCALE = [(0.0, "#f3f7fb"), (0.5, "#6aa6d1"), (1.0, "#08306b")]
@@ -58,7 +56,7 @@ def over_time(
     """
     data, points = group_data(groups, order, [fate]), point_data(rows, order, [fate])
     if data.empty:
-        return nothing_to_draw(NOTHING)
+        return nothing_to_draw()
     names = [name for name in order if name in set(data["group"])]
     times = ordered_times(data["time_h"])
     unit, axis_title = time_unit(times)
@@ -83,17 +81,16 @@ def over_time(
         axes = figure.get_subplot(index // columns + 1, index % columns + 1)
         where = {side: axis.plotly_name.replace("axis", "") for side, axis in (("x", axes.xaxis), ("y", axes.yaxis))}
         means, own = data[data["group"] == name], points[points["group"] == name]
-        first = index == 0
-        panel_traces = [
-            _shapes(bins, name, times, fate, first),
-            _replicates(own, place, classes.colour(fate), methods_by_group(means), first),
-        ]
+        at, own_at = _columns(means, place), _columns(own, place)
+        colour, counted = classes.colour(fate), methods_by_group(means)
+        shapes = [_column_shape(place[_key(hours)], *outline(bins, name, hours, fate)) for hours in times]
+        panel_traces = [cell_shapes(COLUMNS, shapes), replicate_points(COLUMNS, own, own_at, colour, counted)]
         if naive:
-            panel_traces.append(_naive(means, place, first))
+            panel_traces.append(counted_labels(COLUMNS, means, at + 0.3))
         if reference is not None:
-            panel_traces.append(_landmark(reference[reference["group"] == name], place, first))
-        panel_traces.append(_means(means, place, first))
-        traces += [trace.update(xaxis=where["x"], yaxis=where["y"]) for trace in panel_traces]
+            panel_traces.append(_landmark(reference[reference["group"] == name], place))
+        panel_traces.append(mean_marks(COLUMNS, means, at))
+        traces += [trace.update(xaxis=where["x"], yaxis=where["y"], showlegend=index == 0) for trace in panel_traces]
         for row in means.to_dict("records"):
             light = lights.get((name, _key(row["time_h"])), "")
             text = symbol(light) + ("" if np.isfinite(row["percent"]) else "?")
@@ -111,18 +108,7 @@ def over_time(
                     }
                 )
         notes.append(panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=13))
-    notes.append(
-        {
-            "text": axis_title,
-            "x": 0.5,
-            "y": 0,
-            "xref": "paper",
-            "yref": "paper",
-            "showarrow": False,
-            "yanchor": "top",
-            "yshift": -24,
-        }
-    )
+    notes.append(shared_axis_title(axis_title))
     figure.add_traces(traces)
     figure.update_layout(annotations=notes)
     legend = ["replicate", "mean, 95 % interval", "scores of the cells"]
@@ -153,7 +139,7 @@ def heat_map(
     """Mean per cent of one fate, groups down in the order of the answer, times across, values in the fields."""
     data = group_data(groups, order, [fate])
     if data.empty:
-        return nothing_to_draw(NOTHING)
+        return nothing_to_draw()
     names = [name for name in order if name in set(data["group"])]
     times = ordered_times(data["time_h"])
     unit, axis_title = time_unit(times)
@@ -218,108 +204,7 @@ def heat_map(
     )
 
 
-def _shapes(bins: pd.DataFrame, name: str, times: Sequence[float], fate: str, first: bool) -> go.Scatter:
-    x: list[float | None] = []
-    y: list[float | None] = []
-    for index, hours in enumerate(times):
-        places, heights = outline(bins, name, hours, fate)
-        x += [*(index + 0.42 * heights).tolist(), *(index - 0.42 * heights[::-1]).tolist(), None]
-        y += [*places.tolist(), *places[::-1].tolist(), None]
-    return go.Scatter(
-        x=x,
-        y=y,
-        mode="lines",
-        fill="toself",
-        fillcolor=_SHADE,
-        line={"width": 0},
-        hoverinfo="skip",
-        name="scores of the cells",
-        legendgroup="cells",
-        legendrank=3,
-        showlegend=first,
-    )
-
-
-def _replicates(
-    own: pd.DataFrame, place: dict[float, int], colour: str, counted: Mapping[tuple[str, str], str], first: bool
-) -> go.Scatter:
-    number = own.groupby("time_h", sort=False, dropna=False).cumcount().to_numpy(float)
-    most = own.groupby("time_h", sort=False, dropna=False)["group"].transform("size").to_numpy(float)
-    beside = np.where(most > 1, (number / np.maximum(most - 1, 1) - 0.5) * 0.4, 0.0)
-    said = [
-        f"{row['time']}, replicate {plain(row['replicate'], 30)}: {row['percent']:.1f} %<br>{row['cells']:,} cells, "
-        f"{counted.get((row['group'], row['time']), '')}<br>trust light: {row['light']}"
-        for row in own.to_dict("records")
-    ]
-    return go.Scatter(
-        x=np.array([place[_key(hours)] for hours in own["time_h"]], float) + beside,
-        y=own["percent"],
-        mode="markers",
-        marker=point_style(own["light"], colour, 6),
-        text=said,
-        hovertemplate="%{text}<extra></extra>",
-        name="replicate",
-        legendgroup="replicate",
-        legendrank=1,
-        showlegend=first,
-    )
-
-
-def _means(means: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
-    value = means["percent"].to_numpy(float)
-    return go.Scatter(
-        x=[place[_key(hours)] for hours in means["time_h"]],
-        y=value,
-        mode="lines+markers",
-        line={"color": INK, "width": 1.4},
-        marker={"size": 10, "color": INK, "symbol": "line-ew", "line": {"color": INK, "width": 2.5}},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "thickness": 1.5,
-            "width": 4,
-            "color": INK,
-            "array": means["high"].to_numpy(float) - value,
-            "arrayminus": value - means["low"].to_numpy(float),
-        },
-        customdata=np.stack(
-            [
-                means["time"],
-                means["low"].round(1),
-                means["high"].round(1),
-                means["replicates"],
-                means["cells"],
-                means["interval"],
-                means["light"],
-                [counted_how(method) for method in means["method"]],
-            ],
-            axis=1,
-        ),
-        hovertemplate="%{customdata[0]}: %{y:.1f} %, 95 % interval %{customdata[1]} to %{customdata[2]}<br>"
-        "%{customdata[3]} replicates, %{customdata[4]:,} cells<br>%{customdata[7]}<br>%{customdata[5]}<br>"
-        "trust light: %{customdata[6]}<extra></extra>",
-        name="mean, 95 % interval",
-        legendgroup="mean",
-        legendrank=2,
-        showlegend=first,
-    )
-
-
-def _naive(means: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
-    return go.Scatter(
-        x=[place[_key(hours)] + 0.3 for hours in means["time_h"]],
-        y=means["naive_percent"],
-        mode="markers",
-        marker={"size": 8, "color": MUTED, "symbol": "diamond-open", "line": {"width": 1.5}},
-        hovertemplate="counted labels, not corrected: %{y:.1f} %<extra></extra>",
-        name="counted labels",
-        legendgroup="naive",
-        legendrank=4,
-        showlegend=first,
-    )
-
-
-def _landmark(rows: pd.DataFrame, place: dict[float, int], first: bool) -> go.Scatter:
+def _landmark(rows: pd.DataFrame, place: dict[float, int]) -> go.Scatter:
     # As an array: an empty list would choose no columns instead of no rows.
     known = rows[np.array([_key(hours) in place for hours in rows["time_h"]], bool)]
     return go.Scatter(
@@ -332,9 +217,16 @@ def _landmark(rows: pd.DataFrame, place: dict[float, int], first: bool) -> go.Sc
         name=REFERENCE,
         legendgroup="reference",
         legendrank=5,
-        showlegend=first,
     )
 
 
 def _key(hours: float) -> float:
     return float(hours) if np.isfinite(hours) else -1.0
+
+
+def _columns(table: pd.DataFrame, place: dict[float, int]) -> Places:
+    return np.array([place[_key(hours)] for hours in table["time_h"]], np.float64)
+
+
+def _column_shape(middle: int, percent: Places, height: Places) -> tuple[Places, Places, Places]:
+    return percent, middle + 0.42 * height, middle - 0.42 * height

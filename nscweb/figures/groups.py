@@ -11,13 +11,12 @@ from plotly.subplots import make_subplots
 
 from nscweb.core.classes import ClassScheme
 from nscweb.figures.group_data import at_time, difference_data, group_data, outline, point_data
-from nscweb.figures.group_marks import LEFT, add_mark_legend, counted_how, group_label, methods_by_group, point_style
+from nscweb.figures.group_marks import LEFT, add_mark_legend, group_label, methods_by_group
+from nscweb.figures.group_traces import ROWS, Places, cell_shapes, counted_labels, mean_marks, replicate_points
 from nscweb.figures.look import AXIS, INK, MUTED, NO_GROUP, finish, nothing_to_draw, panel_title, plain, time_label
 from nscweb.words.numbers import p_value
 
-NOTHING = "No cell is left to count. Loosen the filters."
 _ROW = 30
-_SHADE = "rgba(91,103,117,0.18)"
 LOST = "cannot be told"
 
 
@@ -47,7 +46,7 @@ def superplot(
     here = at_time(groups, time_h)
     data = group_data(here, order, classes.names)
     if data.empty:
-        return nothing_to_draw(NOTHING)
+        return nothing_to_draw()
     points = point_data(at_time(rows, time_h), order, classes.names)
     names = [name for name in order if name in set(data["group"])]
     lights = dict(zip(here["group"], here["light"], strict=True))
@@ -59,10 +58,10 @@ def superplot(
     for row, fate in enumerate(fates, start=1):
         means = data[data["class"] == fate]
         own = points[points["class"] == fate]
-        traces = [_shapes(bins, names, line, time_h, fate)]
-        traces += [_replicates(own, line, classes.colour(fate), methods_by_group(means))]
-        traces += [_naive(means, line)] if naive else []
-        for trace in (*traces, _means(means, line)):
+        traces = [cell_shapes(ROWS, [_row_shape(line[name], *outline(bins, name, time_h, fate)) for name in names])]
+        traces += [replicate_points(ROWS, own, _rows(own, line), classes.colour(fate), methods_by_group(means))]
+        traces += [counted_labels(ROWS, means, _rows(means, line) - 0.3)] if naive else []
+        for trace in (*traces, mean_marks(ROWS, means, _rows(means, line))):
             figure.add_trace(trace.update(showlegend=row == 1), row=row, col=1)
         for name in means.loc[means["percent"].isna(), "group"]:
             figure.add_annotation(text=LOST, x=50, y=line[name], showarrow=False, font={"color": MUTED}, row=row, col=1)
@@ -163,99 +162,10 @@ def differences(
     )
 
 
-def _shapes(bins: pd.DataFrame, names: Sequence[str], line: dict[str, int], time_h: float, fate: str) -> go.Scatter:
-    x: list[float | None] = []
-    y: list[float | None] = []
-    for name in names:
-        places, heights = outline(bins, name, time_h, fate)
-        base = line[name] - 0.38
-        x += [*places.tolist(), *places[::-1].tolist(), None]
-        y += [*(base + 0.76 * heights).tolist(), *([base] * len(places)), None]
-    return go.Scatter(
-        x=x,
-        y=y,
-        mode="lines",
-        fill="toself",
-        fillcolor=_SHADE,
-        line={"width": 0},
-        hoverinfo="skip",
-        name="scores of the cells",
-        legendgroup="cells",
-        legendrank=3,
-    )
+def _rows(table: pd.DataFrame, line: Mapping[str, int]) -> Places:
+    return np.array([line[name] for name in table["group"]], np.float64)
 
 
-def _replicates(
-    own: pd.DataFrame, line: dict[str, int], colour: str, counted: Mapping[tuple[str, str], str]
-) -> go.Scatter:
-    # Replicates of equal value stand side by side instead of on one another.
-    order = own.groupby("group", sort=False).cumcount().to_numpy(float)
-    most = own.groupby("group", sort=False)["group"].transform("size").to_numpy(float)
-    beside = np.where(most > 1, (order / np.maximum(most - 1, 1) - 0.5) * 0.4, 0.0)
-    said = [
-        f"{plain(row['group'] or NO_GROUP)}, replicate {plain(row['replicate'], 30)}: {row['percent']:.1f} %<br>"
-        f"{row['cells']:,} cells, {counted.get((row['group'], row['time']), '')}<br>"
-        f"trust light: {row['light']}"
-        for row in own.to_dict("records")
-    ]
-    return go.Scatter(
-        x=own["percent"],
-        y=[line[name] for name in own["group"]] - beside,
-        mode="markers",
-        marker=point_style(own["light"], colour, 8),
-        text=said,
-        hovertemplate="%{text}<extra></extra>",
-        name="replicate",
-        legendgroup="replicate",
-        legendrank=1,
-    )
-
-
-def _means(means: pd.DataFrame, line: dict[str, int]) -> go.Scatter:
-    value = means["percent"].to_numpy(float)
-    return go.Scatter(
-        x=value,
-        y=[line[name] for name in means["group"]],
-        mode="markers",
-        marker={"size": 12, "color": INK, "symbol": "line-ns", "line": {"color": INK, "width": 3}},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "thickness": 1.6,
-            "width": 4,
-            "color": INK,
-            "array": means["high"].to_numpy(float) - value,
-            "arrayminus": value - means["low"].to_numpy(float),
-        },
-        customdata=np.stack(
-            [
-                means["low"].round(1),
-                means["high"].round(1),
-                means["replicates"],
-                means["cells"],
-                means["interval"],
-                means["light"],
-                [counted_how(method) for method in means["method"]],
-            ],
-            axis=1,
-        ),
-        hovertemplate="mean %{x:.1f} %, 95 % interval %{customdata[0]} to %{customdata[1]}<br>%{customdata[2]} "
-        "replicates, %{customdata[3]:,} cells<br>%{customdata[6]}<br>%{customdata[4]}<br>trust light: "
-        "%{customdata[5]}<extra></extra>",
-        name="mean, 95 % interval",
-        legendgroup="mean",
-        legendrank=2,
-    )
-
-
-def _naive(means: pd.DataFrame, line: dict[str, int]) -> go.Scatter:
-    return go.Scatter(
-        x=means["naive_percent"],
-        y=[line[name] - 0.3 for name in means["group"]],
-        mode="markers",
-        marker={"size": 8, "color": MUTED, "symbol": "diamond-open", "line": {"width": 1.5}},
-        hovertemplate="counted labels, not corrected: %{x:.1f} %<extra></extra>",
-        name="counted labels",
-        legendgroup="naive",
-        legendrank=4,
-    )
+def _row_shape(middle: int, percent: Places, height: Places) -> tuple[Places, Places, Places]:
+    base = np.full(len(percent), middle - 0.38)
+    return percent, base + 0.76 * height, base

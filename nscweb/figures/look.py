@@ -76,6 +76,7 @@ SERIES: tuple[str, ...] = (
 SYMBOLS: tuple[str, ...] = ("circle", "square", "triangle-up", "diamond", "cross", "x", "star", "triangle-down")
 DASHES: tuple[str, ...] = ("solid", "dash", "dot", "dashdot")
 NO_TIME = "no time given"
+NOTHING = "No cell is left to count. Loosen the filters."
 NO_GROUP = "no group given"
 
 # Marks that turn the direction of the text around them.
@@ -283,7 +284,21 @@ def panel_title(text: str, *, x: float, y: float, size: int = 13) -> dict[str, A
     }
 
 
-def nothing_to_draw(text: str) -> go.Figure:
+def shared_axis_title(text: str) -> dict[str, Any]:
+    """Annotation below all panels of a figure."""
+    return {
+        "text": text,
+        "x": 0.5,
+        "y": 0,
+        "xref": "paper",
+        "yref": "paper",
+        "showarrow": False,
+        "yanchor": "top",
+        "yshift": -24,
+    }
+
+
+def nothing_to_draw(text: str = NOTHING) -> go.Figure:
     """A figure that says in words why it is empty."""
     figure = go.Figure()
     figure.add_annotation(text=plain(text, 120), x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)

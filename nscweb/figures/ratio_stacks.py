@@ -19,14 +19,13 @@ from nscweb.figures.look import (
     ordered_times,
     panel_title,
     plain,
+    shared_axis_title,
     tick,
     time_label,
     time_unit,
     wrapped,
 )
 from nscweb.words.marks import mark, mark_colour, symbol
-
-NOTHING = "No cell is left to count. Loosen the filters."
 
 
 def stacked_ratios_data(means: pd.DataFrame, classes: ClassScheme, order: Sequence[str] = ()) -> pd.DataFrame:
@@ -78,7 +77,7 @@ def stacked_ratios(
     """
     data = stacked_ratios_data(means, classes, order)
     if data.empty:
-        return nothing_to_draw(NOTHING)
+        return nothing_to_draw()
     groups = list(dict.fromkeys(data["group"]))
     times = ordered_times(data["time_h"])
     unit, axis_title = time_unit(times)
@@ -103,18 +102,7 @@ def stacked_ratios(
             where = {"x": tick(hours, unit), "y": 101, "xref": x, "yref": y, "yanchor": "bottom"}
             notes.append({"text": text, "showarrow": False, "font": font, **where})
         notes.append(panel_title(titles[index], x=axes.xaxis.domain[0], y=axes.yaxis.domain[1], size=12))
-    notes.append(
-        {
-            "text": axis_title,
-            "x": 0.5,
-            "y": 0,
-            "xref": "paper",
-            "yref": "paper",
-            "showarrow": False,
-            "yanchor": "top",
-            "yshift": -24,
-        }
-    )
+    notes.append(shared_axis_title(axis_title))
     figure.add_traces(bars)
     marks = add_mark_legend(figure, data) if "light" in data else []
     figure.update_layout(annotations=notes)

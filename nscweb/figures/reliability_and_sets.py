@@ -148,7 +148,7 @@ def sets_figure(
     """
     data = sets_data(groups, sets, order)
     if data.empty:
-        return nothing_to_draw("No cell is left to count. Loosen the filters.")
+        return nothing_to_draw()
     data["shown"] = [name if _members(name, classes) is not None else MANY for name in data["set"]]
     keys = ["group", "time_h", "time", "shown", "replicates", "cells"]
     data = data.groupby(keys, sort=False, dropna=False).agg(percent=("percent", "sum")).reset_index()

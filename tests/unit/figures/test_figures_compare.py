@@ -95,11 +95,11 @@ def test_hover_tells_cells_replicates_method_and_light(large: tuple[Comparison, 
     args = (found.groups, found.replicate_rows, bins, found.classes, order)
     side = figures_compare.superplot(*args, 24.0)
     small = group_times.over_time(*args, "neuron")
-    for figure in (side, small):
-        mean = next(trace for trace in figure.data if trace.name == "mean, 95 % interval")
-        for word in ("replicates", "cells", "trust light:"):
-            assert word in mean.hovertemplate
-        assert "counted labels, not corrected" in mean.customdata[0]
+    for figure, time in ((side, "1 d"), (small, "12 h")):
+        mean = next(trace for trace in figure.data if trace.name == "mean, 95 % interval").text[0]
+        for word in (f"{order[0]}, {time}: mean ", "95 % interval", "5 replicates", "cells", "trust light:"):
+            assert word in mean
+        assert "counted labels, not corrected" in mean
         point = next(trace for trace in figure.data if trace.name == "replicate").text[0]
         for word in ("one of 5 replicates", "cells", "counted labels, not corrected", "trust light: "):
             assert word in point
