@@ -214,13 +214,33 @@ def linear_rounds(
         if judged.flat or not len(rows):
             continue
         share = adjusted_shares(known.mean, mean[rows])
-        centre, error = smoothed(count[rows], mean[rows], scatter[rows], known)
-        between = deviation(known, share, together)
-        result.ratio[rows] = share
         own = draws.of_samples([sums.sample_ids[row] for row in rows])
-        result.all[:, rows] = free_shares(drawn[:, None], draw_samples(centre, error, between, wide, own))
-        result.shared[:, rows] = free_shares(drawn[:, None], mean[rows][None])
+        spread = (count[rows], mean[rows], scatter[rows])
+        result.ratio[rows] = share
+        result.all[:, rows], result.shared[:, rows] = _drawn_shares(known, share, spread, drawn, wide, own, together)
     return result
+
+
+def _drawn_shares(
+    known: Known,
+    share: Float64,
+    spread: tuple[Float64, Float64, Float64],
+    drawn: Float64,
+    wide: Float64,
+    own: list[np.random.Generator],
+    together: bool,
+) -> tuple[Float64, Float64]:
+    """(B, n, K) shares of samples with all that is uncertain, and with what all samples share.
+
+    Args:
+        share: (n, K) estimates.
+        spread: number of cells, mean and scatter of their features, of each sample.
+        drawn, wide: of `draw_means` and `widening`.
+        own: a source of random numbers for each sample.
+    """
+    centre, error = smoothed(*spread, known)
+    seen = draw_samples(centre, error, deviation(known, share, together), wide, own)
+    return free_shares(drawn[:, None], seen), free_shares(drawn[:, None], spread[1][None])
 
 
 # No class is ruled out when posteriors are made, or a class without cells could not get any in a round.
@@ -289,13 +309,11 @@ def em_rounds(
             posterior /= posterior.sum(axis=1, keepdims=True)
             known = _known(units, posterior)[key]
             drawn = draw_means(known, wide, draws.of(f"stratum {key}"))
-            count, mean, scatter = _moments(seen[row][None].astype(np.float64), posterior)
-            centre, error = smoothed(count, mean, scatter, known)
-            between = deviation(known, ratio[row][None], together)
+            spread = _moments(seen[row][None].astype(np.float64), posterior)
             own = draws.of_samples([sums.sample_ids[row]])
+            found = _drawn_shares(known, ratio[row][None], spread, drawn, wide, own, together)
             result.ratio[row] = ratio[row]
-            result.all[:, row] = free_shares(drawn, draw_samples(centre, error, between, wide, own)[:, 0])
-            result.shared[:, row] = free_shares(drawn, mean[0])
+            result.all[:, row], result.shared[:, row] = (shares[:, 0] for shares in found)
     return result
 
 
