@@ -53,11 +53,6 @@ def start(app: App, kind: str, payload: dict[str, object]) -> str:
     return job_id
 
 
-def ensure_worker(app: App) -> None:
-    """Start a worker where none is at work."""
-    _ensure_worker(app)
-
-
 def open_demo(app: App) -> Study | None:
     """The demo study when it is ready; otherwise its making is queued and None comes back."""
     ready = demo.find_demo(app)
@@ -77,7 +72,7 @@ def follow_current(app: App, kind: str, then: str = "") -> None:
     if view is None:
         return
     if view.state in LIVING:
-        _ensure_worker(app)
+        ensure_worker(app)
         st.fragment(run_every=1.0)(_live)(app, view.job_id)
         return
     session.choose("job", "")
@@ -115,14 +110,14 @@ def _told_import(result: Mapping[str, Any]) -> None:
     show.note(said + (f" {', '.join(parts)}: see “What was noticed”." if parts else ""))
 
 
-def _ensure_worker(app: App) -> None:
+def ensure_worker(app: App) -> None:
     """Start a worker where none is at work. It ends with this server; one that runs already is used as it is."""
     with st.spinner("Starting the worker …"):
         supervisor.ensure_worker(app.settings, parent=os.getpid())
 
 
 def _submit(app: App, kind: str, payload: dict[str, object]) -> str:
-    _ensure_worker(app)
+    ensure_worker(app)
     return queue.submit(app, kind, payload).job_id
 
 
@@ -139,22 +134,37 @@ def _current(app: App, kind: str) -> JobView | None:
     return view if view.kind == kind else None
 
 
+def watched(app: App, job_id: str) -> JobView:
+    """A living job as it stands, for a fragment: a lost worker is replaced, and the page is drawn again at its end."""
+    view = queue.view(app, job_id)
+    if view.state not in LIVING:
+        st.rerun(scope="app")
+    if view.state == "interrupted":
+        ensure_worker(app)
+    return view
+
+
+def bar(view: JobView, text: str) -> None:
+    """How far a job is."""
+    st.progress(min(view.done / view.total, 1.0) if view.total else 0.0, text=label(text, 300))
+
+
+def stop_button(app: App, job_id: str, words: str, key: str, icon: str = ":material/stop_circle:") -> None:
+    """A button in a fragment that asks a job to stop."""
+    if st.button(words, key=key, icon=icon):
+        queue.cancel(app, job_id)
+        st.rerun(scope="fragment")
+
+
 def _live(app: App, job_id: str) -> None:
     with show.caught("job"):
-        view = queue.view(app, job_id)
-        if view.state not in LIVING:
-            st.rerun(scope="app")
-        if view.state == "interrupted":
-            _ensure_worker(app)
+        view = watched(app, job_id)
         with st.container(border=True):
-            share = min(view.done / view.total, 1.0) if view.total else 0.0
-            st.progress(share, text=label(headline(view), 300))
+            bar(view, headline(view))
             facts = [text for text in (_speed(view), _left(view), f"job {view.job_id}") if text]
             st.html(f'<div class="nsc-side-note" style="padding:0">{html(" · ".join(facts), 400)}</div>')
             st.caption("You can close this tab; the work goes on and this address finds it again.")
-            if st.button("Cancel", key=f"cancel_{job_id}", icon=":material/cancel:"):
-                queue.cancel(app, job_id)
-                st.rerun(scope="fragment")
+            stop_button(app, job_id, "Cancel", f"cancel_{job_id}", ":material/cancel:")
 
 
 def going_on(app: App) -> None:

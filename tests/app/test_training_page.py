@@ -14,6 +14,8 @@ from nscweb.jobs import queue
 from nscweb.services.context import App
 from nscweb.services.models import list_models
 from nscweb.services.train import search_jobs, training_jobs, training_plan
+from nscweb.services.train.request import TrainRequest, TuneRequest
+from nscweb.services.train.tune_space import SPACE
 from nscweb.ui.models.training_view import TABS
 
 QUICK = {"options": {"width": 8, "depth": 1}, "precision": "float32", "batch": 32}
@@ -38,7 +40,9 @@ def button(test: AppTest, label: str):
 
 def order(app: App, name: str = "mine", epochs: int = 1) -> training_jobs.TrainingOrder:
     study = app.catalogue.study(LABELLED).study_id
-    return training_jobs.TrainingOrder(name, (study,), "compact", epochs=epochs, settings=QUICK)
+    return training_jobs.TrainingOrder(
+        name, TrainRequest((study,), "compact", Path(name), epochs=epochs, settings=QUICK, split_by="sample")
+    )
 
 
 def queued(app: App, wanted: training_jobs.TrainingOrder) -> str:
@@ -116,7 +120,8 @@ def test_a_finished_model_is_thrown_away_when_asked(walk: Walk, data_folder: Pat
 
 
 def test_a_failed_training_says_why(walk: Walk, data_folder: Path, app: App) -> None:
-    queued(app, replace(order(app), settings={"no_such_setting": 1}))
+    wanted = order(app)
+    queued(app, replace(wanted, request=replace(wanted.request, settings={"no_such_setting": 1})))
     work(app)
     said = texts(opened(walk, TABS[1]))
     assert "no_such_setting" in said and "Traceback" not in said
@@ -131,7 +136,10 @@ def test_a_search_shows_its_trials_and_its_settings_can_be_trained_with(
     walk: Walk, data_folder: Path, app: App
 ) -> None:
     study = app.catalogue.study(LABELLED).study_id
-    wanted = search_jobs.SearchOrder("s", (study,), "compact", epochs=1, trials=2, searched=("learning_rate", "batch"))
+    space = {name: SPACE[name] for name in ("learning_rate", "batch")}
+    wanted = search_jobs.SearchOrder(
+        "s", TuneRequest((study,), "compact", Path("s"), epochs=1, trials=2, space=space, split_by="sample")
+    )
     search_jobs.new_search(app, wanted)
     search_jobs.search_started(app, "s", queue.submit(app, "tune", {"name": "s"}).job_id)
     work(app)
@@ -144,7 +152,7 @@ def test_a_search_shows_its_trials_and_its_settings_can_be_trained_with(
     button(train, "Start training").click().run()
     (item,) = training_jobs.trainings(app)
     best = json.loads((app.folder.root / "searches" / "s" / "best.json").read_text("utf-8"))
-    assert item.order.settings == best
+    assert item.order.request.settings == best
 
 
 def test_a_search_is_started_from_its_form(walk: Walk, data_folder: Path, app: App) -> None:
@@ -153,7 +161,7 @@ def test_a_search_is_started_from_its_form(walk: Walk, data_folder: Path, app: A
     test = button(test, "Start search").click().run()
     assert is_healthy(test), texts(test)
     (item,) = search_jobs.searches(app)
-    assert (item.order.trials, item.order.epochs, item.state) == (3, 20, "queued")
+    assert (item.order.request.trials, item.order.request.epochs, item.state) == (3, 20, "queued")
 
 
 def test_a_backbone_with_weights_on_this_computer_can_start_from_them(walk: Walk, data_folder: Path, app: App) -> None:
@@ -165,8 +173,7 @@ def test_a_backbone_with_weights_on_this_computer_can_start_from_them(walk: Walk
     test = button(test, "Start training").click().run()
     assert is_healthy(test), texts(test)
     (item,) = training_jobs.trainings(app)
-    assert item.order.settings["pretrained"] == "imagenet"
-    assert training_jobs.request_of(item.order, data_folder).settings["pretrained"] == "imagenet"
+    assert item.order.request.settings["pretrained"] == "imagenet"
     test = opened(walk, TABS[1])
     test = test.selectbox(key="train_architecture").set_value("zamani2023-resnet18").run()
     assert "can be downloaded on the tab" in texts(test)

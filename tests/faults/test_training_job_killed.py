@@ -15,6 +15,7 @@ from small_studies import simulated_study
 from nscweb.jobs import queue
 from nscweb.services.context import App, open_app
 from nscweb.services.train import training_jobs
+from nscweb.services.train.request import TrainRequest
 from nscweb.settings import Settings
 
 PATIENCE = 120.0
@@ -31,7 +32,9 @@ def app(tmp_path: Path) -> App:
 
 def order(app: App, name: str) -> training_jobs.TrainingOrder:
     study = app.catalogue.study("Study").study_id
-    return training_jobs.TrainingOrder(name, (study,), "compact", epochs=EPOCHS, settings=SMALL)
+    return training_jobs.TrainingOrder(
+        name, TrainRequest((study,), "compact", Path(name), epochs=EPOCHS, settings=SMALL, split_by="sample")
+    )
 
 
 def start_worker(app: App, *options: str) -> subprocess.Popen[bytes]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
-from nscweb.core.errors import JobNotFound, StoreError, WrongUse
+from nscweb.core.errors import JobNotFound, NscwebError, StoreError, WrongUse
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
     from nscweb.services.context import App
 
 # Names become folders, on Windows too.
@@ -45,13 +44,13 @@ class Orders(Generic[Kind]):
         kind: the dataclass of an order.
         place: folder in the data folder.
         what: the kind in words, as in "There is no search called ...".
-        lists: fields that are tuples in the dataclass and lists in the file.
+        adapted: an order of 0.4.0, which named each setting by itself, as a request.
     """
 
     kind: type[Kind]
     place: str
     what: str
-    lists: tuple[str, ...]
+    adapted: Callable[[dict[str, Any]], dict[str, Any]]
 
     def folder(self, app: App, name: str) -> Path:
         """Folder of one order, which need not exist.
@@ -78,17 +77,16 @@ class Orders(Generic[Kind]):
         """
         try:
             content = json.loads((self.folder(app, name) / "order.json").read_text("utf-8"))
-            return self.kind(**{**content, **{field: tuple(content.get(field, ())) for field in self.lists}})
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+            return from_plain(self.kind, content if "request" in content else self.adapted(content), "order.json")
+        except (OSError, ValueError, TypeError, KeyError, NscwebError) as error:
             raise StoreError(
                 f"There is no {self.what} called {name!r} any more.", "Start it again on the page Models."
             ) from error
 
     def write(self, app: App, order: Kind) -> None:
         """Remember an order."""
-        content = asdict(cast("DataclassInstance", order))
         with atomic_write(self.folder(app, order.name) / "order.json") as stream:
-            stream.write((json.dumps(content, indent=1) + "\n").encode())
+            stream.write((json.dumps(to_plain(order), indent=1) + "\n").encode())
 
     def started(self, app: App, name: str, job_id: str) -> None:
         """Remember the job that does the work of an order."""

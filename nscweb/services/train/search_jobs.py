@@ -7,9 +7,9 @@ A search has the folder ``searches/<name>/`` of the data folder: ``order.json`` 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
@@ -31,25 +31,21 @@ class SearchOrder:
 
     Attributes:
         name: of the search.
-        studies: ids.
-        architecture, split_by, epochs, seed, trials, sampler: as in `TuneRequest`.
-        searched: names in `SPACE`.
+        request: what to search; `run_search` says where.
         job_id: of its last job.
     """
 
     name: str
-    studies: tuple[str, ...]
-    architecture: str
-    split_by: str = "sample"
-    epochs: int | None = None
-    seed: int = 0
-    trials: int = 20
-    sampler: Literal["gp", "tpe"] = "gp"
-    searched: tuple[str, ...] = tuple(SPACE)
+    request: TuneRequest
     job_id: str = ""
 
 
-_ORDERS = Orders(SearchOrder, "searches", "search", lists=("studies", "searched"))
+def _adapted(content: dict[str, Any]) -> dict[str, Any]:
+    space = {name: SPACE[name] for name in content.get("searched", SPACE)}
+    return {**content, "request": {**content, "space": space, "out": content["name"]}}
+
+
+_ORDERS = Orders(SearchOrder, "searches", "search", _adapted)
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,7 @@ def new_search(app: App, order: SearchOrder) -> None:
         raise WrongUse(f"{order.name!r} cannot be the name of a search.", NAME_RULE)
     if _ORDERS.exists(app, order.name):
         raise WrongUse(f"A search called {order.name} is there already.", "Choose another name.")
-    if not order.searched:
+    if not order.request.space:
         raise WrongUse("Nothing is to be searched.", "Choose at least one setting.")
     _ORDERS.write(app, order)
 
@@ -109,8 +105,8 @@ def search(app: App, name: str) -> Search:
     order, folder = _ORDERS.read(app, name), _ORDERS.folder(app, name)
     trials = read_trials(folder)
     state, message = job_standing(app, order.job_id)
-    state = state or ("finished" if len(trials) >= order.trials else "stopped")
-    simulated = any_simulated(app, order.studies)
+    state = state or ("finished" if len(trials) >= order.request.trials else "stopped")
+    simulated = any_simulated(app, order.request.studies)
     return Search(order, state, message, trials, _json(folder / BEST), _json(folder / FACTS), simulated)
 
 
@@ -118,18 +114,7 @@ def run_search(
     app: App, name: str, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> TuneResult:
     """Do the work of an order, or what is left of it; see `tune`."""
-    order = _ORDERS.read(app, name)
-    request = TuneRequest(
-        studies=order.studies,
-        architecture=order.architecture,
-        out=_ORDERS.folder(app, name),
-        trials=order.trials,
-        sampler=order.sampler,
-        epochs=order.epochs,
-        split_by=order.split_by,
-        seed=order.seed,
-        space={key: part for key, part in SPACE.items() if key in order.searched},
-    )
+    request = replace(_ORDERS.read(app, name).request, out=_ORDERS.folder(app, name))
     return tune(app, request, progress=progress, cancel=cancel)
 
 

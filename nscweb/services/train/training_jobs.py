@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.card import CardEntry, card_to_dict, read_card
 from nscweb.core.errors import WrongUse
+from nscweb.core.plain import to_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.services.train.job_folders import NAME, NAME_RULE, Orders, any_simulated, job_standing
 from nscweb.services.train.request import TrainRequest
@@ -38,26 +38,23 @@ class TrainingOrder:
 
     Attributes:
         name: of the model to be.
-        studies: ids.
-        architecture, channels, split_by, epochs, seed, settings: as in `TrainRequest`.
+        request: what to train; `run_training` says where.
         planned_epochs, planned_cells: from the plan, for the curves of the page.
         job_id: of its last job, "" before the first.
     """
 
     name: str
-    studies: tuple[str, ...]
-    architecture: str
-    split_by: str = "sample"
-    epochs: int | None = None
-    seed: int = 0
-    settings: dict[str, Any] = field(default_factory=dict)
-    channels: tuple[str, ...] = ()
+    request: TrainRequest
     planned_epochs: int = 0
     planned_cells: int = 0
     job_id: str = ""
 
 
-_ORDERS = Orders(TrainingOrder, "training", "training", lists=("studies", "channels"))
+def _adapted(content: dict[str, Any]) -> dict[str, Any]:
+    return {**content, "request": {**content, "out": content["name"]}}
+
+
+_ORDERS = Orders(TrainingOrder, "training", "training", _adapted)
 
 
 @dataclass(frozen=True)
@@ -80,21 +77,6 @@ class Training:
     live: Live
     model: CardEntry | None
     simulated: bool = False
-
-
-def request_of(order: TrainingOrder, out: Path) -> TrainRequest:
-    """An order in the words of the training service."""
-    return TrainRequest(
-        studies=order.studies,
-        architecture=order.architecture,
-        out=out,
-        channels=order.channels,
-        epochs=order.epochs,
-        settings=order.settings,
-        split_by=order.split_by,
-        seed=order.seed,
-        command=f"page Models, Train a model: {json.dumps(_told(order), sort_keys=True)}",
-    )
 
 
 def new_training(app: App, order: TrainingOrder) -> None:
@@ -143,7 +125,7 @@ def training(app: App, name: str) -> Training:
     model = None
     if (folder / "finished").exists():
         state, message, model = "finished", "", read_card(folder / name)
-    simulated = any_simulated(app, order.studies)
+    simulated = any_simulated(app, order.request.studies)
     return Training(order, state, message, read_live(folder), model, simulated)
 
 
@@ -164,10 +146,13 @@ def run_training(
     # A card without the mark beside the folder was written by a worker that died in its last step.
     (out / "card.json").unlink(missing_ok=True)
     live = LiveWriter(folder, order.planned_epochs, order.planned_cells)
-    entry = train_model(app, request_of(order, out), progress=progress, cancel=cancel, after_epoch=live)
+    asked = {key: value for key, value in to_plain(order.request).items() if key not in ("out", "command")}
+    command = f"page Models, Train a model: {json.dumps({'name': name, **asked}, sort_keys=True)}"
+    request = replace(order.request, out=out, command=command)
+    entry = train_model(app, request, progress=progress, cancel=cancel, after_epoch=live)
     rate = mean_speed(read_live(folder).history, order.planned_cells)
     if rate:
-        keep_speed(app, order.architecture, rate, "trained")
+        keep_speed(app, request.architecture, rate, "trained")
     with atomic_write(folder / "finished"):
         pass
     return entry
@@ -205,9 +190,3 @@ def discard(app: App, name: str) -> None:
         WrongUse: it is running; stop it first.
     """
     _ORDERS.discard(app, name, training(app, name).state)
-
-
-def _told(order: TrainingOrder) -> dict[str, Any]:
-    return {
-        key: value for key, value in asdict(order).items() if key not in ("planned_epochs", "planned_cells", "job_id")
-    }

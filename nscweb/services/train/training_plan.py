@@ -23,7 +23,7 @@ from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-    from nscweb.services.train.request import TrainRequest
+    from nscweb.services.train.request import LearnRequest
     from nscweb.training.splits.grouping import By
 
 
@@ -331,7 +331,7 @@ def common_channels(studies: Sequence[Study]) -> tuple[str, ...]:
     return tuple(name for name in first.channels if all(name in item.channels for item in others))
 
 
-def plan_training(app: App, request: TrainRequest) -> TrainingPlan:
+def plan_training(app: App, request: LearnRequest) -> TrainingPlan:
     """The split that training will make and what it may cost, from the catalogue alone: no cell is read.
 
     Raises:

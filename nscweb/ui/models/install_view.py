@@ -6,17 +6,14 @@ closed while it downloads.
 
 from __future__ import annotations
 
-import os
-
 import streamlit as st
 
-from nscweb.jobs import queue, supervisor
 from nscweb.services.context import App
 from nscweb.services.fetch import public_data, public_data_import
 from nscweb.services.fetch import published_models as published
 from nscweb.services.fetch.published_models import Installable
 from nscweb.services.study import uploads
-from nscweb.ui import jobs, session, show
+from nscweb.ui import jobs, show
 from nscweb.ui.text import count, html, plain
 
 INSTALL, FETCH = "install", "fetch"
@@ -112,13 +109,12 @@ def _busy() -> bool:
     return jobs.is_following()
 
 
-def _start(app: App, kind: str, payload: dict[str, object]) -> None:
-    supervisor.ensure_worker(app.settings, parent=os.getpid())
-    session.choose("job", queue.submit(app, kind, payload).job_id)
-    st.rerun()
-
-
 def _facts(title: str, what: str, facts: list[str], source: str) -> str:
     told = " · ".join(html(fact, 200) for fact in facts)
     link = f'<a href="{html(source, 300)}" target="_blank" rel="noopener noreferrer">{html(source, 300)}</a>'
     return f"<b>{html(title)}</b><br>{html(what, 400)}<br><small>{told}<br>{link}</small>"
+
+
+def _start(app: App, kind: str, payload: dict[str, object]) -> None:
+    jobs.start(app, kind, payload)
+    st.rerun()

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal, cast
 
 import streamlit as st
 
 from nscweb.core.errors import NscwebError
 from nscweb.figures.training_curves import search_progress, search_setting, trials_data
-from nscweb.jobs import queue
 from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.train import search_jobs, tune_space
-from nscweb.services.train.request import TrainRequest
+from nscweb.services.train.request import TuneRequest
 from nscweb.services.train.search_jobs import Search
 from nscweb.ui import dataframes, figures, jobs, show
 from nscweb.ui.models import training_setup
-from nscweb.ui.text import duration, html, label, plain
+from nscweb.ui.text import duration, html, plain
 
 _SECONDS = 3.0
 _EPOCHS = 20
@@ -100,35 +98,22 @@ def _form(app: App) -> None:
         key="search_space",
         help=_SETTINGS_HELP,
     )
-    suggestion = re.sub(r"[^A-Za-z0-9]+", "-", data.studies[0].study.name).strip("-").lower() or "study"
-    name = st.text_input(
-        "Name of the search",
-        value=f"{suggestion[:40]}-{data.architecture}",
-        max_chars=80,
-        width=420,
-        key=f"search_name_{suggestion}_{data.architecture}",
-    )
-    request = TrainRequest(
+    name = training_setup.chosen_name(data, "search", "Name of the search")
+    request = TuneRequest(
         data.ids,
         data.architecture,
-        app.folder.models_dir / "planned",
+        training_setup.planned(app),
         epochs=int(epochs) if epochs else None,
         split_by=data.split_by,
+        trials=int(trials or 2),
+        sampler=cast(Literal["gp", "tpe"], sampler),
+        space={key: tune_space.SPACE[key] for key in searched},
     )
-    plan = training_setup.draw_plan(app, request, int(trials or 2))
+    plan = training_setup.draw_plan(app, request, request.trials)
     if st.button(
         "Start search", type="primary", icon=":material/play_arrow:", disabled=plan is None, key="search_start"
     ):
-        order = search_jobs.SearchOrder(
-            name=name.strip(),
-            studies=data.ids,
-            architecture=data.architecture,
-            split_by=data.split_by,
-            epochs=request.epochs,
-            trials=int(trials or 2),
-            sampler=cast(Literal["gp", "tpe"], sampler),
-            searched=tuple(searched),
-        )
+        order = search_jobs.SearchOrder(name, request)
         search_jobs.new_search(app, order)
         _begin(app, order.name)
         st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
@@ -144,18 +129,13 @@ def _live(app: App, name: str) -> None:
         item = search_jobs.search(app, name)
         if item.state not in jobs.LIVING:
             st.rerun(scope="app")
-        view = queue.view(app, item.order.job_id)
-        if view.state == "interrupted":
-            jobs.ensure_worker(app)
+        view = jobs.watched(app, item.order.job_id)
         with st.container(border=True):
             _heading(item)
-            share = min(view.done / view.total, 1.0) if view.total else 0.0
-            st.progress(share, text=label(view.step if view.state == "running" else jobs.headline(view), 200))
+            jobs.bar(view, view.step if view.state == "running" else jobs.headline(view))
             left = duration(view.seconds_left)
             _result(item, left if view.state == "running" else "")
-            if st.button("Stop search", key=f"stop_search_{name}", icon=":material/stop_circle:"):
-                queue.cancel(app, view.job_id)
-                st.rerun(scope="fragment")
+            jobs.stop_button(app, view.job_id, "Stop search", f"stop_search_{name}")
 
 
 def _ended(app: App, item: Search) -> None:
@@ -179,12 +159,12 @@ def _ended(app: App, item: Search) -> None:
 
 
 def _heading(item: Search) -> None:
-    order = item.order
+    asked = item.order.request
     tag = "warn" if item.state in ("stopped", "interrupted") else "refuse" if item.state == "failed" else ""
     st.html(
-        f"<b>{html(order.name)}</b> <span class='nsc-tag {tag}'>{html(item.state)}</span> "
-        f"<span class='nsc-side-note' style='padding:0'>{html(order.architecture)} · "
-        f"{len(item.trials)} of {order.trials} trials · {html(_SAMPLERS[order.sampler])}</span>"
+        f"<b>{html(item.order.name)}</b> <span class='nsc-tag {tag}'>{html(item.state)}</span> "
+        f"<span class='nsc-side-note' style='padding:0'>{html(asked.architecture)} · "
+        f"{len(item.trials)} of {asked.trials} trials · {html(_SAMPLERS[asked.sampler])}</span>"
     )
 
 
@@ -207,7 +187,7 @@ def _result(item: Search, left: str) -> None:
         key=f"search_figure_{item.order.name}",
         alt="Validation loss of each trial",
     )
-    names = [name for name in item.order.searched if name in item.trials[0]]
+    names = [name for name in item.order.request.space if name in item.trials[0]]
     name = st.segmented_control(
         "Against one setting",
         names,
@@ -224,7 +204,7 @@ def _result(item: Search, left: str) -> None:
         alt="Validation loss against one setting",
     )
     measured = ("validation_loss", "validation_accuracy", "epochs", "seconds")
-    dataframes.show_frame(trials_data(item.trials), "Trials", ("trial", "state", *item.order.searched, *measured))
+    dataframes.show_frame(trials_data(item.trials), "Trials", ("trial", "state", *item.order.request.space, *measured))
     if item.state in ("finished", "stopped"):
         st.caption("To train with the best settings, choose this search under Options on the tab Train a model.")
 

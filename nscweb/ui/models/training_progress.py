@@ -7,7 +7,6 @@ import streamlit as st
 from nscweb.core.errors import NscwebError
 from nscweb.figures.model_history import training_curves_data
 from nscweb.figures.training_curves import live_curves
-from nscweb.jobs import queue
 from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.train import training_jobs
@@ -55,19 +54,14 @@ def _live(app: App, name: str) -> None:
         item = training_jobs.training(app, name)
         if item.state not in jobs.LIVING:
             st.rerun(scope="app")
-        view = queue.view(app, item.order.job_id)
-        if view.state == "interrupted":
-            jobs.ensure_worker(app)
+        view = jobs.watched(app, item.order.job_id)
         with st.container(border=True):
             _heading(item)
-            share = min(view.done / view.total, 1.0) if view.total else 0.0
-            st.progress(share, text=label(jobs.headline(view) if view.state != "running" else view.step, 200))
+            jobs.bar(view, view.step if view.state == "running" else jobs.headline(view))
             show.facts(_numbers(item, view.cells_per_second, view.seconds_left))
             _curves(item)
             with st.container(horizontal=True, vertical_alignment="center"):
-                if st.button("Stop training", key=f"stop_{name}", icon=":material/stop_circle:"):
-                    queue.cancel(app, view.job_id)
-                    st.rerun(scope="fragment")
+                jobs.stop_button(app, view.job_id, "Stop training", f"stop_{name}")
                 st.caption("You can close this tab; the training goes on. What it has learnt is kept when you stop it.")
 
 
@@ -125,11 +119,11 @@ def _discard(app: App, name: str, word: str, question: str) -> None:
 
 def _heading(item: Training) -> None:
     tag, words = _STATES.get(item.state, ("", item.state))
-    order = item.order
+    asked = item.order.request
     st.html(
-        f"<b>{html(order.name)}</b> <span class='nsc-tag {tag}'>{html(words)}</span> "
-        f"<span class='nsc-side-note' style='padding:0'>{html(order.architecture)} · kept together: "
-        f"{html(order.split_by)} · seed {order.seed}</span>"
+        f"<b>{html(item.order.name)}</b> <span class='nsc-tag {tag}'>{html(words)}</span> "
+        f"<span class='nsc-side-note' style='padding:0'>{html(asked.architecture)} · kept together: "
+        f"{html(asked.split_by)} · seed {asked.seed}</span>"
     )
 
 

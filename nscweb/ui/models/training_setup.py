@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -13,7 +13,7 @@ from nscweb.core.errors import NscwebError
 from nscweb.services.context import App
 from nscweb.services.train import search_jobs, training_jobs, training_plan
 from nscweb.services.train import training_plan as training_live
-from nscweb.services.train.request import TrainRequest
+from nscweb.services.train.request import LearnRequest, TrainRequest
 from nscweb.services.train.training_plan import ArchitectureFacts, LabelledStudy, TrainingPlan
 from nscweb.ui import frame, session, show
 from nscweb.ui.text import count, duration, label, plain
@@ -32,6 +32,7 @@ _EPOCHS_HELP = (
     "earlier by itself when the validation loss (how far the scores of set-aside samples are from the truth) no "
     "longer falls."
 )
+_NAME_HELP = "Letters without accents, digits and . _ - only. It becomes a folder in the models of the data folder."
 
 
 @dataclass(frozen=True)
@@ -114,22 +115,18 @@ def new_training(app: App) -> training_jobs.TrainingOrder | None:
         return None
     if data.simulated:
         show.simulated_banner("The model will know simulated cells only, and its card will say so.")
-    chosen = _options(app, data)
-    order = training_jobs.TrainingOrder(
-        name=_name(data), studies=data.ids, architecture=data.architecture, split_by=data.split_by, **chosen
-    )
-    plan = draw_plan(app, training_jobs.request_of(order, app.folder.models_dir / "planned"))
+    request = _request(app, data)
+    name = chosen_name(data, "train", "Name of the model", _NAME_HELP)
+    plan = draw_plan(app, request)
     pressed = st.button(
         "Start training", type="primary", icon=":material/play_arrow:", disabled=plan is None, key="train_start"
     )
     if not pressed or plan is None:
         return None
-    return training_jobs.TrainingOrder(
-        **{**vars(order), "planned_epochs": plan.epochs, "planned_cells": plan.train_cells}
-    )
+    return training_jobs.TrainingOrder(name, request, plan.epochs, plan.train_cells)
 
 
-def draw_plan(app: App, request: TrainRequest, trials: int = 1) -> TrainingPlan | None:
+def draw_plan(app: App, request: LearnRequest, trials: int = 1) -> TrainingPlan | None:
     """The split as a table and what the work may cost; None when the split cannot be made, with the reason."""
     try:
         plan = training_plan.plan_training(app, request)
@@ -174,12 +171,12 @@ def facts_sentence(facts: ArchitectureFacts) -> str:
     )
 
 
-def _options(app: App, data: Data) -> dict[str, Any]:
-    """Epochs, seed, settings and channels of an order, from the folded part of the form."""
+def _request(app: App, data: Data) -> TrainRequest:
+    """What to train, with epochs, seed, settings and channels from the folded part of the form."""
     found = {
         item.order.name: item
         for item in search_jobs.searches(app)
-        if item.settings and item.order.architecture == data.architecture
+        if item.settings and item.order.request.architecture == data.architecture
     }
     with st.expander("Options", icon=":material/tune:"):
         left, middle, right = st.columns(3)
@@ -213,12 +210,16 @@ def _options(app: App, data: Data) -> dict[str, Any]:
         channels = _channels(data)
         imagenet = _start_from_imagenet(app, data.architecture)
     settings = dict(found[choice].settings) if choice in found else {}
-    return {
-        "settings": {**settings, "pretrained": "imagenet"} if imagenet else settings,
-        "epochs": int(epochs) if epochs else None,
-        "seed": int(seed or 0),
-        "channels": channels,
-    }
+    return TrainRequest(
+        data.ids,
+        data.architecture,
+        planned(app),
+        channels=channels,
+        epochs=int(epochs) if epochs else None,
+        settings={**settings, "pretrained": "imagenet"} if imagenet else settings,
+        split_by=data.split_by,
+        seed=int(seed or 0),
+    )
 
 
 def _channels(data: Data) -> tuple[str, ...]:
@@ -258,18 +259,18 @@ def _start_from_imagenet(app: App, architecture: str) -> bool:
     return False
 
 
-def _name(data: Data) -> str:
+def chosen_name(data: Data, prefix: str, caption: str, help_text: str | None = None) -> str:
+    """A name, by default made of study and network."""
     study = re.sub(r"[^A-Za-z0-9]+", "-", data.studies[0].study.name).strip("-").lower() or "study"
     suggestion = f"{study[:40]}-{data.architecture}"
-    name: str = st.text_input(
-        "Name of the model",
-        value=suggestion,
-        key=f"train_name_{suggestion}",
-        max_chars=80,
-        width=420,
-        help="Letters without accents, digits and . _ - only. It becomes a folder in the models of the data folder.",
-    )
+    key = f"{prefix}_name_{suggestion}"
+    name: str = st.text_input(caption, value=suggestion, key=key, max_chars=80, width=420, help=help_text)
     return name.strip()
+
+
+def planned(app: App) -> Path:
+    """Where a model would be that is not asked for yet; an order knows its own folder."""
+    return app.folder.models_dir / "planned"
 
 
 def _cost(plan: TrainingPlan, trials: int) -> list[tuple[str, str, str]]:

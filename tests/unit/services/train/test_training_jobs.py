@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from small_studies import simulated_study
@@ -13,6 +14,7 @@ from nscweb.jobs import queue
 from nscweb.jobs.worker import Worker
 from nscweb.services.context import App
 from nscweb.services.models import list_models
+from nscweb.services.train import search_jobs
 from nscweb.services.train import training_jobs as jobs
 from nscweb.services.train.request import TrainRequest
 from nscweb.services.train.training_plan import (
@@ -28,6 +30,7 @@ from nscweb.services.train.training_plan import (
     plan_training,
     read_live,
 )
+from nscweb.services.train.tune_space import SPACE
 
 SMALL = {"options": {"width": 8, "depth": 1}, "precision": "float32", "batch": 32}
 
@@ -40,10 +43,12 @@ def app(opened: App) -> App:
 
 
 def order(app: App, name: str = "mine", epochs: int = 2) -> jobs.TrainingOrder:
-    study = app.catalogue.study("Labelled")
-    return jobs.TrainingOrder(
-        name, (study.study_id,), "compact", epochs=epochs, settings=SMALL, planned_epochs=epochs, planned_cells=100
-    )
+    return wanted(name, app.catalogue.study("Labelled").study_id, epochs)
+
+
+def wanted(name: str, study: str = "s000001", epochs: int = 2) -> jobs.TrainingOrder:
+    request = TrainRequest((study,), "compact", Path(name), epochs=epochs, settings=SMALL, split_by="sample")
+    return jobs.TrainingOrder(name, request, planned_epochs=epochs, planned_cells=100)
 
 
 def test_only_labelled_studies_are_offered_and_a_plan_costs_no_cell(app: App) -> None:
@@ -64,7 +69,7 @@ def test_only_labelled_studies_are_offered_and_a_plan_costs_no_cell(app: App) ->
 
 
 def test_the_plan_is_the_split_that_training_makes(app: App) -> None:
-    plan = plan_training(app, jobs.request_of(order(app), app.folder.models_dir / "x"))
+    plan = plan_training(app, order(app).request)
     jobs.new_training(app, order(app, epochs=1))
     entry = jobs.run_training(app, "mine")
     assert entry.card.origin.split == plan.sentence and entry.card.origin.cells == plan.train_cells
@@ -137,7 +142,8 @@ def test_a_stopped_training_goes_on_to_the_end_of_an_unbroken_one(app: App) -> N
 
 
 def test_a_failed_training_says_why_and_can_be_discarded(app: App) -> None:
-    jobs.new_training(app, replace(order(app), architecture="nothing"))
+    first = order(app)
+    jobs.new_training(app, replace(first, request=replace(first.request, architecture="nothing")))
     job = queue.submit(app, "train", {"name": "mine"})
     jobs.started(app, "mine", job.job_id)
     Worker(app).run(once=True)
@@ -151,7 +157,7 @@ def test_a_failed_training_says_why_and_can_be_discarded(app: App) -> None:
 @pytest.mark.parametrize("name", ["", "a b", "../x", "-x", "ü", "a/b", "x" * 81])
 def test_names_that_cannot_be_folders_are_refused(opened: App, name: str) -> None:
     with pytest.raises(WrongUse):
-        jobs.new_training(opened, jobs.TrainingOrder(name, ("s000001",), "compact"))
+        jobs.new_training(opened, wanted(name))
     with pytest.raises(StoreError):
         jobs.training(opened, name)
 
@@ -159,7 +165,7 @@ def test_names_that_cannot_be_folders_are_refused(opened: App, name: str) -> Non
 def test_a_name_that_a_model_has_is_refused(opened: App) -> None:
     (opened.folder.models_dir / "mine").mkdir()
     with pytest.raises(WrongUse, match="installed already"):
-        jobs.new_training(opened, jobs.TrainingOrder("mine", ("s000001",), "compact"))
+        jobs.new_training(opened, wanted("mine"))
 
 
 def test_curves_of_an_interrupted_part_stay_until_the_epoch_comes_again(opened: App) -> None:
@@ -174,3 +180,24 @@ def test_curves_of_an_interrupted_part_stay_until_the_epoch_comes_again(opened: 
     assert live.epochs == 5 and live.cells_per_second == 5.0
     assert mean_speed(live.history, 10) == 5.0 and mean_speed(live.history[:1], 10) is None
     assert Live().best is None and Live().cells_per_second is None
+
+
+def test_orders_of_an_earlier_version_go_on(opened: App) -> None:
+    """Version 0.4.0 wrote each setting by itself, without the request that holds them."""
+    shared = {"name": "mine", "studies": ["s1"], "architecture": "compact", "split_by": "donor", "epochs": 3, "seed": 4}
+    training = {**shared, "settings": {"batch": 32}, "channels": ["Ch1"], "planned_epochs": 3, "job_id": "j1"}
+    searching = {**shared, "trials": 5, "sampler": "tpe", "searched": ["batch", "mixup"], "job_id": "j2"}
+    for place, content in (("training", training), ("searches", searching)):
+        (opened.folder.root / place / "mine").mkdir(parents=True)
+        (opened.folder.root / place / "mine" / "order.json").write_text(json.dumps(content), "utf-8")
+    found, search = jobs.training(opened, "mine").order, search_jobs.search(opened, "mine").order
+    for order in (found, search):
+        asked = order.request
+        assert (asked.studies, asked.architecture, asked.split_by) == (("s1",), "compact", "donor")
+        assert (asked.epochs, asked.seed) == (3, 4)
+    assert (found.request.settings, found.request.channels) == ({"batch": 32}, ("Ch1",))
+    assert (found.planned_epochs, found.job_id, search.job_id) == (3, "j1", "j2")
+    assert (search.request.trials, search.request.sampler) == (5, "tpe")
+    assert search.request.space == {name: SPACE[name] for name in ("batch", "mixup")}
+    search_jobs.search_started(opened, "mine", "j3")
+    assert search_jobs.search(opened, "mine").order == replace(search, job_id="j3")
