@@ -23,6 +23,7 @@ import pandas as pd
 from nscweb.core.columns import column as known_column
 from nscweb.core.progress import Progress, no_progress
 from nscweb.files.plain_tables import neutral
+from nscweb.files.zips import entry
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -34,7 +35,6 @@ FORBIDDEN = {code: None for code in range(32) if code not in (9, 10, 13)}
 _ROWS_AT_ONCE = 20_000
 _END = b"</sheetData>"
 _TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_STAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def sheet_text(text: str) -> str:
@@ -62,9 +62,7 @@ def fill_sheets(
             if info.filename == "docProps/core.xml":
                 # The same report gives the same bytes.
                 content = _TIME.sub(b"1980-01-01T00:00:00Z", content)
-            there = zipfile.ZipInfo(info.filename, _STAMP)
-            there.compress_type = zipfile.ZIP_DEFLATED
-            with target.open(there, "w", force_zip64=True) as member:
+            with target.open(entry(info.filename), "w", force_zip64=True) as member:
                 if info.filename not in tables:
                     member.write(content)
                     continue

@@ -24,6 +24,7 @@ from nscweb.core.samples import Study
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.outgoing import MadeBy, columns_table, outgoing
 from nscweb.files.plain_tables import csv_bytes
+from nscweb.files.zips import entry
 from nscweb.services.compare.comparison import DEFAULT_METHOD, comparison
 from nscweb.services.compare.honest_scores import set_words
 from nscweb.services.compare.result import Comparison
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 DICTIONARY = "columns.csv"
-# One fixed time stamp in every zip, so that the same run gives the same bytes.
-STAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def export_run(
@@ -103,7 +102,7 @@ def add_dictionary(
     made = run_provenance(app, run, filters or Filters())
     said = json.dumps(made, indent=2, ensure_ascii=False).encode("utf-8")
     for name, content in ((DICTIONARY, csv_bytes(columns_table(tables))), ("provenance.json", said)):
-        archive.writestr(zipfile.ZipInfo(name, STAMP), content)
+        archive.writestr(entry(name), content)
 
 
 def cells_frame(app: App, run: Run | str, filters: Filters | None = None) -> pd.DataFrame:

@@ -13,10 +13,11 @@ from nscweb.core.flags import FLAGS
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.files.zips import entry
 from nscweb.services.predict.controls import control_names
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.runs import get_run, prediction_table
-from nscweb.services.report.export import STAMP, add_dictionary, counted, run_csv
+from nscweb.services.report.export import counted, run_csv
 from nscweb.services.report.origin import NOTICE, SIMULATED, filters_words
 from nscweb.services.study.gates import gates_of_run
 
@@ -51,16 +52,6 @@ def write_fcs_file(
     return len(table)
 
 
-def write_fcs_zip(
-    app: App, run: Run | str, out: BinaryIO, filters: Filters | None = None, progress: Progress = no_progress
-) -> int:
-    """One FCS file per sample and ``samples.csv`` (number, sample, file) in a zip; returns the cells written."""
-    found = get_run(app, run)
-    with zipfile.ZipFile(out, "w") as archive:
-        add_dictionary(app, found, archive, filters, {INDEX: FCS_COLUMNS})
-        return add_fcs(app, found, archive, filters, progress)
-
-
 def add_fcs(
     app: App,
     run: Run,
@@ -69,22 +60,20 @@ def add_fcs(
     progress: Progress = no_progress,
     folder: str = "",
 ) -> int:
-    """Put one FCS file per sample into a zip that is being written."""
+    """Put one FCS file per sample and `INDEX` (number, sample, file) into a zip; returns the cells written."""
     from nscweb.files.fcs import write_fcs
 
     table = _table(app, run, filters)
     lines, done = [], 0
     for number, (sample, part) in enumerate(table.groupby("sample_id", sort=False, observed=True), start=1):
         name = f"{file_name(number, str(sample))}.fcs"
-        there = zipfile.ZipInfo(folder + name, STAMP)
-        there.compress_type = zipfile.ZIP_DEFLATED
-        with archive.open(there, "w", force_zip64=True) as stream:
+        with archive.open(entry(folder + name), "w", force_zip64=True) as stream:
             said = {**_keywords(run, filters, name), "$SMNO": str(sample), "$SRC": _source(part)}
             write_fcs(stream, channels_of(part, run), said)  # type: ignore[arg-type]
         done += len(part)
         lines.append({"sample_number": number, "sample": str(sample), "cells": len(part), "file": name})
         progress(done, len(table), "Writing FCS files")
-    archive.writestr(zipfile.ZipInfo(folder + INDEX, STAMP), run_csv(pd.DataFrame(lines), "FCS files", run))
+    archive.writestr(entry(folder + INDEX), run_csv(pd.DataFrame(lines), "FCS files", run))
     return done
 
 

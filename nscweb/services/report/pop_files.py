@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import zipfile
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.files.zips import entry
 from nscweb.services.predict.controls import control_names
-from nscweb.services.predict.runs import get_run, prediction_table
-from nscweb.services.report.export import STAMP, add_dictionary, counted, run_csv
+from nscweb.services.predict.runs import prediction_table
+from nscweb.services.report.export import counted, run_csv
 from nscweb.services.report.fcs_files import file_name
 
 if TYPE_CHECKING:
@@ -31,16 +32,6 @@ POPULATION_COLUMNS = (
     "run",
     "simulated",
 )
-
-
-def write_pop_zip(
-    app: App, run: Run | str, out: BinaryIO, filters: Filters | None = None, progress: Progress = no_progress
-) -> int:
-    """A zip with a folder per sample; returns the lists written."""
-    found = get_run(app, run)
-    with zipfile.ZipFile(out, "w") as archive:
-        add_dictionary(app, found, archive, filters, {LISTS: POPULATION_COLUMNS})
-        return add_populations(app, found, archive, filters, progress)
 
 
 def add_populations(
@@ -69,9 +60,7 @@ def add_populations(
         for position, (name, cells) in enumerate([*parts, (LEFT_OUT, part[~part["counted"]])], start=1):
             path = f"{place}/{LEFT_OUT if name == LEFT_OUT else file_name(position, name)}.pop"
             numbers = sorted(set(cells["object_number"].tolist()))
-            info = zipfile.ZipInfo(path, STAMP)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, "".join(f"{value}\r\n" for value in numbers))
+            archive.writestr(entry(path), "".join(f"{value}\r\n" for value in numbers))
             lists += 1
             lines.append(
                 {
@@ -85,5 +74,5 @@ def add_populations(
             )
         done += len(part)
         progress(done, len(table), "Writing populations")
-    archive.writestr(zipfile.ZipInfo(folder + LISTS, STAMP), run_csv(pd.DataFrame(lines), "Populations", run))
+    archive.writestr(entry(folder + LISTS), run_csv(pd.DataFrame(lines), "Populations", run))
     return lists

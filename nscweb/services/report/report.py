@@ -17,11 +17,12 @@ from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.files.outgoing import columns_table
 from nscweb.files.plain_tables import csv_bytes
+from nscweb.files.zips import entry
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.predict.runs import get_run
 from nscweb.services.report.column_notes import UNITS, family_notes
 from nscweb.services.report.content import ReportData, report_data
-from nscweb.services.report.export import DICTIONARY, STAMP, cells_frame
+from nscweb.services.report.export import DICTIONARY, add_dictionary, cells_frame
 from nscweb.services.report.figure_data import DRAWN_FROM, FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.parts import BY_NAME, PARTS
@@ -55,9 +56,9 @@ def write_report(
         WrongUse: there is no such form, method or adjustment.
         StoreError: there is no such run or its table is damaged.
     """
-    from nscweb.services.report.fcs_files import write_fcs_file, write_fcs_zip
+    from nscweb.services.report.fcs_files import FCS_COLUMNS, INDEX, add_fcs, write_fcs_file
     from nscweb.services.report.html_report import html_report
-    from nscweb.services.report.pop_files import write_pop_zip
+    from nscweb.services.report.pop_files import LISTS, POPULATION_COLUMNS, add_populations
     from nscweb.services.report.workbook_sheets import write_xlsx
     from nscweb.store.files import atomic_write
 
@@ -65,14 +66,16 @@ def write_report(
     if form not in FORMS:
         raise WrongUse(f"There is no report in the form {form!r}.", f"There are: {', '.join(FORMS)}.")
     found = get_run(app, run)
+    cell_zips = {"fcs": (INDEX, FCS_COLUMNS, add_fcs), "pop": (LISTS, POPULATION_COLUMNS, add_populations)}
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(out) as stream:
-        if form == "fcs":
-            write_fcs_zip(app, found, stream, filters, progress)
+        if form in cell_zips:
+            name, columns, add = cell_zips[form]
+            with zipfile.ZipFile(stream, "w") as archive:
+                add_dictionary(app, found, archive, filters, {name: columns})
+                add(app, found, archive, filters, progress)
         elif form == "fcs-one":
             write_fcs_file(app, found, stream, filters, progress)
-        elif form == "pop":
-            write_pop_zip(app, found, stream, filters, progress)
         elif form == "cells":
             progress(0, found.cells, "Gathering the cells")
             _write_cells(cells_frame(app, found, filters), stream, progress)
@@ -103,7 +106,7 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
 
     def add(name: str, content: bytes) -> None:
         digests[name] = hashlib.sha256(content).hexdigest()
-        archive.writestr(zipfile.ZipInfo(name, STAMP), content, zipfile.ZIP_DEFLATED)
+        archive.writestr(entry(name), content)
 
     progress(0, 3, "Writing the report")
     add("README.txt", readme(data).encode("utf-8"))
@@ -125,9 +128,7 @@ def _fill(app: App, data: ReportData, archive: zipfile.ZipFile, progress: Progre
     made = {**data.provenance, "not_made": data.missing, "sha256_of_files": dict(digests)}
     add("provenance.json", json.dumps(made, indent=2, ensure_ascii=False).encode("utf-8"))
     progress(0, run.cells, "Gathering the cells")
-    there = zipfile.ZipInfo("cells.csv", STAMP)
-    there.compress_type = zipfile.ZIP_DEFLATED
-    with archive.open(there, "w", force_zip64=True) as stream:
+    with archive.open(entry("cells.csv"), "w", force_zip64=True) as stream:
         _write_cells(cells, stream, progress)
     add_populations(app, run, archive, filters, folder="pop/")
     add_fcs(app, run, archive, filters, progress, folder="fcs/")
