@@ -19,9 +19,10 @@ from nscweb.core.samples import Study
 from nscweb.services.models import list_models
 from nscweb.services.predict.fast_here import require_fast
 from nscweb.services.report.content import report_data
+from nscweb.services.report.origin import FORMAT_040
 from nscweb.services.report.parts import ALSO_COMPARED, COMPARED
 from nscweb.services.report.rerun_compare import EXACT, TableCheck, compare_tables
-from nscweb.services.report.rerun_folder import Statement, read_report, same_inputs
+from nscweb.services.report.rerun_folder import CHANGED_SINCE_040, Statement, read_report, same_inputs
 from nscweb.services.report.scope import ReportRequest
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def rerun(
         )
         if out is not None:
             write_report(beside, run, request, out)
-    reasons = (*not_fast, *_reasons(stated, run, study))
+    reasons = (*not_fast, *_reasons(stated, run, study), *_other_rules(stated, checks))
     return RerunResult(
         made["study"], f"{run.model} {run.provenance.model_version}", made["run"], checks, reasons, run.cells
     )
@@ -196,3 +197,11 @@ def _reasons(stated: Statement, run: Run, study: Study) -> tuple[str, ...]:
     if versions:
         found.append(f"Other versions: {'; '.join(versions)}.")
     return tuple(found)
+
+
+def _other_rules(stated: Statement, checks: tuple[TableCheck, ...]) -> tuple[str, ...]:
+    """Why tables of an earlier version differ although nothing else does."""
+    if stated.provenance["format"] != FORMAT_040:
+        return ()
+    differ = [check.name for check in checks if not check.same and check.name in CHANGED_SINCE_040]
+    return tuple(f"Another rule for {name}: {CHANGED_SINCE_040[name]}" for name in differ)

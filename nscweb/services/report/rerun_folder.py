@@ -226,6 +226,15 @@ def _refused(path: Path, why: str) -> InputRefused:
 _SAID_ELSEWHERE = ("cells_are", "model_trained_on", "weights_sha256", "gates", "filters")
 
 
+# Tables that follow another rule since then -> what is different.
+CHANGED_SINCE_040 = {
+    "Time course": "since 0.5.0 an interval over time is the one of the table Groups (Student's t over replicates); "
+    "before, it was drawn by chance.",
+    "Earliest day": "since 0.5.0 a day is told by the tests of the sentence on top, adjusted within a fate and time "
+    "point; before, by tests of its own, adjusted over all time points.",
+}
+
+
 def table_of_040(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """A table as read from an old report.
 
@@ -242,11 +251,15 @@ def table_of_040(name: str, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _numbers(values: pd.Series) -> pd.Series:
-    """Numbers where every value that is there is one, so that they can be scaled; else the values as they are."""
+    """Numbers where every value that is there is one, so that they can be scaled; else the values as they are.
+
+    An empty field of a workbook is None, one of a CSV is empty text; both are the second here.
+    """
     there = values[values.notna() & (values != "")]
+    words = values.astype(object).where(values.notna(), "")
     if there.map(lambda value: isinstance(value, bool)).any():
-        return values
+        return words
     found = pd.to_numeric(there, errors="coerce")
     if there.empty or found.isna().any():
-        return values
+        return words
     return found.reindex(values.index).astype(float)
