@@ -22,7 +22,8 @@ _MERGED = re.compile(r"^(?:(.*\D))??(\d+)_(\d+)_colou?rs?$", re.IGNORECASE | re.
 _MONTAGE = re.compile(
     r"^(?:(.+?)[_ .-]+)?Ch0*(\d{1,4})[_ .-]*CP[_ .-]?0*(\d{1,9})$", re.IGNORECASE | re.DOTALL | re.ASCII
 )
-_SUFFIX = re.compile(r"(?:\.ome)?\.(?:tiff?|png|jpe?g|bmp)\s*$", re.IGNORECASE)
+# Twice where a program added its own behind the one that was there.
+_SUFFIX = re.compile(r"(?:(?:\.ome)?\.(?:tiff?|png|jpe?g|bmp)){1,2}\s*$", re.IGNORECASE)
 _CHANNEL_FOLDER = re.compile(r"^(?:ch|channel)[ _-]?\d+$", re.IGNORECASE)
 
 _MAX_NAME = 1024
@@ -92,6 +93,11 @@ def sample_folder(folder: str) -> str:
     """The folder that stands for a sample: a last level that only says "Ch3" belongs to the channel."""
     head, _, last = folder.rpartition("/")
     return head if _CHANNEL_FOLDER.match(last) else folder
+
+
+def stem_of(path: str) -> str:
+    """File name without folders and without the suffix of an image, ``.ome.tif`` as a whole."""
+    return _SUFFIX.sub("", path.rpartition("/")[2])
 
 
 def suffix_of(path: str) -> str:

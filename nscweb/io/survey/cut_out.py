@@ -71,7 +71,7 @@ def excerpt(found: Survey, sample: SurveySample, start: int, stop: int, *, apart
         else:
             new = FoundFiles(files, way.stacked)
     part.samples = (replace(sample, key=0, cells=cells),)
-    part._settled = replace(found._settled, samples=list(part.samples), ways=[new], peek=Peek())
+    part._settled = replace(found._settled, samples=list(part.samples), ways=[new], peek=Peek(), names=[])
     part._table_paths = {}
     if found._joins.of(sample.key) is not None:
         numbers = object_numbers(way, start, stop) if isinstance(way, FoundTable) else object_numbers(new)

@@ -28,6 +28,7 @@ from nscweb.io.names.file_names import (
 from nscweb.io.names.other_files import HEAD, KnownOther, known_by_name
 from nscweb.io.sheets.feature_tables import HEAD_BYTES, JOIN_SUFFIXES, JoinFile, kind_of
 from nscweb.io.survey.cell_index import IndexBuilder
+from nscweb.io.survey.name_sets import NameSets
 
 
 def why_nothing(log: FindingLog, names: Sequence[str]) -> InputRefused:
@@ -68,6 +69,7 @@ class Listing:
 
     builder: IndexBuilder = field(default_factory=IndexBuilder)
     montages: IndexBuilder = field(default_factory=IndexBuilder)
+    sets: NameSets = field(default_factory=NameSets)
     joins: list[JoinFile] = field(default_factory=list)
     members: int = 0
     skipped: int = 0
@@ -84,7 +86,9 @@ def list_files(
             lister.zip(position, source)
         else:
             lister.files(position, source)
-    return lister.finish()
+    listing = lister.finish()
+    listing.ignored += listing.sets.finish(listing.builder, sources, log)
+    return listing
 
 
 class _Lister:
@@ -181,7 +185,10 @@ class _Lister:
         folder = parsed.folder
         if not folder and self._class_from_folder and not archived and not chosen:
             folder = source.label  # the folder that the user pointed at names a class too
-        prefix = parsed.prefix if parsed.object_number is not None else ""
+        if parsed.object_number is None:
+            self.listing.sets.add(position, number, folder, name)
+            return True
+        prefix = parsed.prefix
         place = (position, folder or prefix or source.label, bool(folder))
         builder = self.listing.builder if montage is None else self.listing.montages
         builder.add(place, parsed.prefix, parsed.object_number, parsed.channel, number)

@@ -23,13 +23,11 @@ from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.io.archives.sources import Source
 from nscweb.io.decode.sandbox import decode_apart
-from nscweb.io.names.sheet_hints import SampleHints, parse_sample_hints
 from nscweb.io.pixels.image_pages import Pixels
 from nscweb.io.pixels.pixel_policy import check_size, note_look
 from nscweb.io.survey.cell_index import FileRows, IndexBuilder
 from nscweb.io.survey.cell_reader import CellReader, chosen_plane
-from nscweb.io.survey.opening import LOOSE_LABEL
-from nscweb.io.survey.samples_found import FoundMontages, Settled
+from nscweb.io.survey.samples_found import FoundMontages, NameToRead, Settled
 
 # A tile size is believed when the pattern of one tile explains this share of the variance of the whole (adjusted
 # R2). Real brightfield cells, 4 by 4 and more, reach 0.68 to 0.98; a wrong size stays below 0.25.
@@ -336,11 +334,10 @@ def settle_montages(
         true_class = ""
         if class_from_folder and position in builder.in_folder:
             true_class = name.rpartition("/")[2]
-        hints = SampleHints() if name == LOOSE_LABEL else parse_sample_hints(name, prefixes.get(position, ""))
         cells = rows.cells * stride
         names = tuple(channels[i] for i in sorted(set(rows.channel.tolist())))
         way = FoundMontages(rows, channels, tile, stride, 0, cells)
-        settled.add(name, cells, names, hints, true_class, way)
+        settled.add(NameToRead(name, prefixes.get(position, "")), cells, names, true_class, way)
     return skipped
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nscweb.core.findings import FindingLog
@@ -12,7 +12,7 @@ from nscweb.core.samples import Sample
 from nscweb.io.archives.sources import Source
 from nscweb.io.names.brightfield import guess_brightfield
 from nscweb.io.names.file_names import natural_key
-from nscweb.io.names.sheet_hints import SampleHints, parse_sample_hints
+from nscweb.io.names.sample_names import ReadNames, SampleHints, read_names
 from nscweb.io.pixels.cell_table import CellTable
 from nscweb.io.survey.cell_index import UNNAMED_CHANNEL, FileRows, IndexBuilder
 from nscweb.io.survey.first_look import Peek, peek_at, peek_at_table
@@ -92,6 +92,23 @@ class FoundMontages:
 Way = FoundFiles | FoundTable | FoundMontages
 
 
+@dataclass(frozen=True)
+class NameToRead:
+    """The name of a sample, and what helps to read it.
+
+    Attributes:
+        name: as found; `LOOSE_LABEL` is our own word and says nothing.
+        prefix: of its files, where all have the same.
+        well: of a plate, "" where it is none.
+        group: where it is known without reading: the class of labelled cells.
+    """
+
+    name: str
+    prefix: str = ""
+    well: str = ""
+    group: str = ""
+
+
 @dataclass
 class Settled:
     """Samples with the way to read each (by its key), and what was seen on the way.
@@ -106,6 +123,8 @@ class Settled:
     index_channels: tuple[str, ...] = ()
     peek: Peek = field(default_factory=Peek)
     table_cells: int = 0
+    names: list[NameToRead] = field(default_factory=list)
+    read: ReadNames = field(default_factory=lambda: ReadNames(()))
     _taken: set[str] = field(default_factory=set)
 
     @property
@@ -125,23 +144,33 @@ class Settled:
         sizes = self.peek.pixel_sizes_um
         return next(iter(sizes)) if len(sizes) == 1 else None
 
-    def add(
-        self, name: str, cells: int, channels: tuple[str, ...], hints: SampleHints, true_class: str, way: Way
-    ) -> None:
+    def add(self, name: NameToRead, cells: int, channels: tuple[str, ...], true_class: str, way: Way) -> None:
         """One more sample; a name that is taken already gets a number behind it."""
-        unique, copy = name or "sample", 2
+        unique, copy = name.name or "sample", 2
         while unique.casefold() in self._taken:
-            unique, copy = f"{name} ({copy})", copy + 1
+            unique, copy = f"{name.name} ({copy})", copy + 1
         self._taken.add(unique.casefold())
-        hint = hints.sample(unique, true_class, cells)
+        self.names.append(name)
+        hint = Sample(unique, true_class=true_class, cells=cells)
         masks = isinstance(way, FoundTable) and way.table.has_masks
         self.samples.append(SurveySample(unique, cells, hint, channels, len(self.ways), masks))
         self.ways.append(way)
+
+    def read_names(self, pattern: str = "") -> None:
+        """Fill the rows of the sheet from all names together; see `sample_names.read_names`."""
+        known = [name for name in self.names if not name.group and name.name != LOOSE_LABEL]
+        self.read = read_names([(name.name, name.prefix, name.well) for name in known], pattern)
+        hints = dict(zip(map(id, known), self.read.hints, strict=True))
+        for place, (sample, name) in enumerate(zip(self.samples, self.names, strict=True)):
+            found = hints.get(id(name), SampleHints(group=name.group))
+            hint = found.sample(sample.name, sample.hint.true_class, sample.cells)
+            self.samples[place] = replace(sample, hint=hint)
 
 
 def settle_files(
     settled: Settled,
     builder: IndexBuilder,
+    wells: Mapping[tuple[int, str], str],
     sources: Sequence[Source],
     class_from_folder: bool,
     limits: Limits,
@@ -176,10 +205,8 @@ def settle_files(
         elif class_from_folder:
             message = "These images lie in no folder, so their class is not known."
             log.add("warn", "W-CLASS-NO-FOLDER", message, shown)
-        hints = parse_sample_hints(shown, prefixes.get(position, ""))
-        if shown == LOOSE_LABEL:
-            hints = SampleHints()  # our own word, not the user's
-        settled.add(shown, rows.cells, names, hints, true_class, FoundFiles(rows, planes is not None))
+        to_read = NameToRead(shown, prefixes.get(position, ""), wells.get((source, name), ""))
+        settled.add(to_read, rows.cells, names, true_class, FoundFiles(rows, planes is not None))
 
 
 def settle_tables(settled: Settled, tables: Sequence[tuple[CellTable, str]], limits: Limits) -> None:
@@ -188,10 +215,9 @@ def settle_tables(settled: Settled, tables: Sequence[tuple[CellTable, str]], lim
         peek_at_table(settled.peek, table, limits)
         for group, chosen in table.groups.items():
             settled.table_cells += len(chosen)
-            hints = SampleHints(group=group) if group and table.labelled else parse_sample_hints(group or label)
             true_class = group if table.labelled else ""
-            way = FoundTable(table, group)
-            settled.add(group or label, len(chosen), table.channels, hints, true_class, way)
+            name = NameToRead(group or label, group=true_class)
+            settled.add(name, len(chosen), table.channels, true_class, FoundTable(table, group))
 
 
 def _tell_names(builder: IndexBuilder, twice: int, log: FindingLog) -> None:

@@ -39,6 +39,9 @@ class Survey:
         images, skipped, ignored: files so far; complete when every sample has been read once.
         simulated: the files say that nscweb simulated them.
         pixel_size_um: micrometres per pixel when the files say so and agree, else None.
+        rules: how names were read, in words, each on an example.
+        left_off: what names have in common and that says nothing.
+        strange_names: samples whose names the pattern of the user does not fit.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -58,6 +61,9 @@ class Survey:
         self.members = 0
         self.simulated = False
         self.pixel_size_um: float | None = None
+        self.rules: tuple[str, ...] = ()
+        self.left_off: tuple[str, ...] = ()
+        self.strange_names: tuple[str, ...] = ()
 
     @property
     def images(self) -> int:
@@ -145,6 +151,7 @@ def survey(
     *,
     class_from_folder: bool = False,
     tile_px: int | None = None,
+    name_pattern: str = "",
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
 ) -> Survey:
@@ -153,8 +160,10 @@ def survey(
     Args:
         class_from_folder: the innermost folder names the true class, and every folder is a sample.
         tile_px: side of the tiles of montages in pixels; None finds it from the pixels.
+        name_pattern: how the user reads names of samples, see `io.names.sample_names.NameForm`.
 
     Raises:
+        WrongUse: a name pattern that makes no sense.
         InputRefused: nothing can be read; the message gives the commonest reason.
         LimitExceeded: an archive is over a limit.
         JobCancelled: somebody asked to stop.
@@ -169,9 +178,14 @@ def survey(
         found._table_paths = opened.table_paths
         listing = list_files(opened.sources, log, class_from_folder, progress, cancel)
         found._settled = settled = Settled()
-        settle_files(settled, listing.builder, opened.sources, class_from_folder, limits, log)
+        wells = listing.sets.wells
+        settle_files(settled, listing.builder, wells, opened.sources, class_from_folder, limits, log)
         lost = settle_montages(settled, listing.montages, opened.sources, class_from_folder, tile_px, limits, log)
         settle_tables(settled, opened.tables, limits)
+        settled.read_names(name_pattern)
+        found.left_off = tuple(dict.fromkeys([*settled.read.left_off, *listing.sets.left_off]))
+        found.rules = tuple(rule for rule in (settled.read.rule, *listing.sets.rules) if rule)
+        found.strange_names = settled.read.strange
         found._joins = find_joins(listing.joins, opened.sources, settled, log)
         found.members = listing.members + len(opened.broken) + opened.paired + settled.table_cells
         found._listed_skipped = listing.skipped + len(opened.broken) + found._joins.skipped + lost

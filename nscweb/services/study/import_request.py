@@ -166,6 +166,7 @@ class ImportRequest:
         tile_px: side of the tiles of montages in pixels; None finds it from the pixels.
         fields: every image is a whole field of view, and its cells are found like this; None takes every image
             for one cell.
+        name_pattern: how names of samples are read, such as ``{group}_{day}d_{rep}``; "" reads them by their words.
     """
 
     paths: tuple[Path, ...]
@@ -179,6 +180,7 @@ class ImportRequest:
     describe: Mapping[str, Sample] | None = None
     tile_px: int | None = None
     fields: SegmentationSettings | None = None
+    name_pattern: str = ""
 
     def __post_init__(self) -> None:
         # Forms and commands hand over what was typed: spaces around a name, an empty text for "not given".

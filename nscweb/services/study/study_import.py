@@ -104,6 +104,7 @@ def _import(
         log,
         class_from_folder=request.class_from_folder,
         tile_px=request.tile_px,
+        name_pattern=request.name_pattern,
         progress=lambda done, total, step="": progress(done, total, "Looking through the files"),
         cancel=cancel,
     ) as found:

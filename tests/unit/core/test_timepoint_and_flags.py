@@ -25,13 +25,51 @@ from nscweb.core.timepoint import TimePoint
         (" 2 Hours ", 2),
         ("hour 6", 6),
         ("0h", 0),
+        ("DIV7", 168),
+        ("7 DIV", 168),
+        ("2 weeks", 336),
+        ("2wk", 336),
+        ("week 2", 336),
+        ("30 min", 0.5),
+        ("3 dpi", 72),
+        ("72hpi", 72),
+        ("D+3", 72),
+        ("3 d.", 72),
+        ("24-h", 24),
+        ("day_3", 72),
+        ("Day-3", 72),
+        ("T=24h", 24),
+        ("t_24h", 24),
+        ("24h post induction", 24),
+        ("3days in vitro", 72),
+        ("½ d", 12),
+        ("3 Tage", 72),
+        ("Tag 0,5", 12),
+        ("24 Std", 24),
+        ("3 Tage nach Induktion", 72),
+        ("3 jours", 72),
+        ("J2", 48),
+        ("2 semaines", 336),
+        ("3 días", 72),
+        ("24 小时", 24),
+        ("3天", 72),
+        ("２４ｈ", 24),
+        ("PT24H", 24),
+        ("P1DT12H", 36),
+        ("24:00:00", 24),
+        ("00d06h00m", 6),
+        ("01d00h00m", 24),
+        ("3 d 2 h", 74),
     ],
 )
 def test_times_as_people_write_them_are_read(text, hours):
     assert TimePoint.parse(text) == TimePoint(hours)
 
 
-@pytest.mark.parametrize("text", ["3", "", "three days", "3 weeks", "-1 d", "d", "1e3 h", "3 d 2 h", "nan h"])
+_NO_TIMES = ("3", "", "three days", "-1 d", "day -1", "D-1", "d", "h", "1e3 h", "2 h 3 d", "3 d 4 d", "nan h", "t24")
+
+
+@pytest.mark.parametrize("text", [*_NO_TIMES, "24:00", "RA", "NT3", "A1", "12 m", "12 h x", "1.5.2 d", "p", "pt"])
 def test_a_time_without_a_unit_or_sense_is_refused_with_an_example(text):
     with pytest.raises(ValueError, match="write for example 12 h"):
         TimePoint.parse(text)

@@ -6,7 +6,7 @@ import pytest
 
 from nscweb.core.samples import Sample
 from nscweb.io.names.file_names import PLAIN_NAME, ParsedName, is_junk, natural_key, parse_name, suffix_of, unsafe_name
-from nscweb.io.names.sheet_hints import parse_sample_hints
+from nscweb.io.names.sample_names import parse_sample_hints
 
 
 @pytest.mark.parametrize(

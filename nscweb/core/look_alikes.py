@@ -1,0 +1,36 @@
+"""Text that looks the same and is not: invisible characters, kinds of spaces and dashes, composed letters, µ and μ.
+
+`plain_text` makes of a value what a person sees; `look` makes equal what a person would take for equal, so that two
+groups that differ in nothing one can see are found.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'", "`": "'"})
+# Letters of other alphabets that are drawn like Latin ones.
+_DRAWN_ALIKE = str.maketrans(
+    "АВЕКМНОРСТХаеорсухіјΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "\u03bc\u2126\u212b",
+    "ABEKMHOPCTXaeopcyxijABEZHIKMNOPTYX" + "\u00b5\u03a9\u00c5",
+)
+
+
+def plain_text(text: str) -> str:
+    """A value as it is seen: letters composed, no invisible characters, each run of spaces one space, none at the ends.
+
+    The micro sign and the Greek letter become one; everything else that can be seen stays.
+    """
+    if text.isascii() and "  " not in text and text == text.strip() and not ({"\t", "\n", "\r"} & set(text)):
+        return text
+    composed = unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).replace("\u03bc", "\u00b5")
+    return " ".join(composed.split())
+
+
+def look(text: str) -> str:
+    """A key that is equal for texts that look alike: also without regard to capitals, kinds of dashes and alphabets."""
+    seen = unicodedata.normalize("NFKC", plain_text(text)).translate(_DRAWN_ALIKE).translate(_QUOTES)
+    return re.sub(r"\s*[-_\s]\s*", " ", _DASHES.sub("-", seen)).casefold().strip()

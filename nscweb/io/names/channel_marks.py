@@ -1,0 +1,156 @@
+"""Channels that names say otherwise than by ``_Ch1``: ``cell_3_BF``, ``cell_3_c0``, ``C1-cell_3``, folders BF and GFP.
+
+A mark alone proves nothing: "NT3_c1" may be a cell. So marks are believed where the same names come with several of
+them, or where one of them is a word for brightfield.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+BRIGHTFIELD_WORDS = frozenset(
+    {
+        "bf",
+        "brightfield",
+        "bright field",
+        "bright-field",
+        "phase",
+        "phasecontrast",
+        "phase contrast",
+        "ph",
+        "ph1",
+        "ph2",
+    }
+    | {"dic", "trans", "transmitted", "transmission", "tl", "td", "hellfeld", "durchlicht", "pc"}
+)
+_STAINS = frozenset(
+    {
+        "gfp",
+        "egfp",
+        "rfp",
+        "yfp",
+        "cfp",
+        "mcherry",
+        "tdtomato",
+        "dsred",
+        "dapi",
+        "hoechst",
+        "draq5",
+        "pi",
+        "7aad",
+        "sytox",
+    }
+    | {"fitc", "tritc", "cy3", "cy5", "cy7", "pe", "apc", "txred", "texas red", "texasred", "alexa488", "alexa568"}
+    | {"alexa594", "alexa647", "af488", "af568", "af594", "af647", "488", "561", "568", "594", "640", "647", "405"}
+    | {
+        "gfap",
+        "s100b",
+        "aldh1l1",
+        "tuj1",
+        "tubb3",
+        "map2",
+        "neun",
+        "dcx",
+        "olig2",
+        "o4",
+        "mbp",
+        "nestin",
+        "sox2",
+        "ki67",
+    }
+    | {
+        "edu",
+        "brdu",
+        "calcein",
+        "actin",
+        "phalloidin",
+        "sidescatter",
+        "ssc",
+        "fluo",
+        "fluorescence",
+        "red",
+        "green",
+        "blue",
+    }
+)
+_WORDS = "|".join(sorted(map(re.escape, BRIGHTFIELD_WORDS | _STAINS), key=len, reverse=True))
+_AT_END = re.compile(rf"^(.*?\w)[ _.\-]+({_WORDS}|(?:ch|channel|c|w)[ _\-]?0*\d{{1,3}})$", re.IGNORECASE)
+_AT_START = re.compile(rf"^({_WORDS}|(?:ch|channel|c|w)[ _\-]?0*\d{{1,3}})[ _.\-]+(\w.*)$", re.IGNORECASE)
+_NUMBERED = re.compile(r"^(ch|channel|c|w)[ _\-]?0*(\d{1,3})$", re.IGNORECASE)
+_CELL_NUMBER = re.compile(r"^(.*?)[ _.\-#]*(\d{1,15})$")
+# Of the names of a sample, so many may come in one channel alone; and numbers are channels up to this many.
+_MOST_ALONE = 0.5
+_MOST_CHANNELS = 16
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A name without its channel: what it is the image of, and the channel."""
+
+    core: str
+    channel: str
+
+
+def channel_name(mark: str) -> str:
+    """A mark as the name of a channel: "Ch1" for ch1 and channel001, "C0" for c0, others as they are written."""
+    match = _NUMBERED.match(mark.strip())
+    if match is None:
+        return mark.strip()
+    letters = match[1].casefold()
+    return f"{'Ch' if letters in ('ch', 'channel') else letters.upper()}{int(match[2])}"
+
+
+def is_channel_word(text: str) -> bool:
+    """Whether a folder may be a channel by its name."""
+    plain = text.strip().casefold()
+    return plain in BRIGHTFIELD_WORDS or plain in _STAINS or _NUMBERED.match(plain) is not None
+
+
+def says_brightfield(channel: str) -> bool:
+    """Whether a channel is called brightfield."""
+    return channel.strip().casefold() in BRIGHTFIELD_WORDS
+
+
+def marked_names(stems: Iterable[str]) -> dict[str, Marked]:
+    """Names of one sample with their channels; empty where the names do not come in channels.
+
+    Args:
+        stems: file names without suffix.
+    """
+    best: dict[str, Marked] = {}
+    for pattern, core_first in ((_AT_END, True), (_AT_START, False)):
+        found = {}
+        for stem in stems:
+            match = pattern.match(stem)
+            if match is not None:
+                core, mark = (match[1], match[2]) if core_first else (match[2], match[1])
+                found[stem] = Marked(core, channel_name(mark))
+        if len(found) > len(best) and _believed(found):
+            best = found
+    return best
+
+
+def _believed(found: Mapping[str, Marked]) -> bool:
+    by_core: dict[str, set[str]] = defaultdict(set)
+    for item in found.values():
+        by_core[item.core.casefold()].add(item.channel)
+    if any(says_brightfield(item.channel) for item in found.values()):
+        return True
+    alone = sum(len(channels) == 1 for channels in by_core.values())
+    channels = len({item.channel for item in found.values()})
+    # "NT3_c1" to "NT3_c50" are cells of one sample.
+    return len(by_core) > 1 and alone <= _MOST_ALONE * len(by_core) and 1 < channels <= _MOST_CHANNELS
+
+
+def cell_numbers(cores: Iterable[str]) -> dict[str, tuple[str, int]] | None:
+    """Prefix and object number of each name, where all end with a number; None else."""
+    numbers = {}
+    for core in cores:
+        match = _CELL_NUMBER.match(core)
+        if match is None:
+            return None
+        numbers[core] = (match[1].rstrip("_- ."), int(match[2]))
+    return numbers

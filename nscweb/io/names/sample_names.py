@@ -1,0 +1,376 @@
+"""Sample names to rows of the sample sheet: by the table of words, by all names together, or by a pattern of the user.
+
+Folders are read from the innermost outwards, each filling what is still open, so that the name of a study around all
+folders ("Experiment 7/RA_1d_rep2") does not get into the group.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from nscweb.core.errors import WrongUse
+from nscweb.core.look_alikes import plain_text
+from nscweb.core.samples import Sample
+from nscweb.core.timepoint import TimePoint
+from nscweb.io.names.name_words import is_control, longest_known, words_of
+
+WELL = re.compile(r"^([A-Pa-p])-?(0?[1-9]|1\d|2[0-4])$")
+_LETTER = re.compile(r"^[A-Ha-h]$")
+# Further columns of the sheet that a name may fill. "t": a time whose unit is not said.
+FURTHER = ("dose", "date", "experiment", "t", "well")
+# Fewer names do not show what all names share.
+_LEAST_SHARED = 3
+
+
+@dataclass(frozen=True)
+class SampleHints:
+    """What a name says; empty where it says nothing.
+
+    Attributes:
+        extra: further columns of the sheet: dose, date, experiment.
+        said: rows of `WORD_ROWS` that knew something of it.
+    """
+
+    group: str = ""
+    time_h: float | None = None
+    replicate: str = ""
+    donor: str = ""
+    instrument: str = ""
+    control: bool = False
+    extra: tuple[tuple[str, str], ...] = ()
+    said: tuple[str, ...] = ()
+
+    def sample(self, name: str, true_class: str = "", cells: int = 0) -> Sample:
+        """A sample with these values filled in."""
+        return Sample(
+            name,
+            group=self.group,
+            time_h=self.time_h,
+            replicate=self.replicate,
+            donor=self.donor,
+            instrument=self.instrument,
+            control=self.control,
+            true_class=true_class,
+            cells=cells,
+            extra=self.extra,
+        )
+
+
+@dataclass(frozen=True)
+class ReadNames:
+    """All names of a study, read.
+
+    Attributes:
+        hints: of each name.
+        example: the name that says most.
+        rule: how names were read, in words, on the example.
+        left_off: what all names, or the program that wrote them, have in common and that says nothing.
+        strange: names that the pattern of the user does not fit.
+    """
+
+    hints: tuple[SampleHints, ...]
+    example: str = ""
+    rule: str = ""
+    left_off: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
+
+
+@dataclass
+class _Name:
+    """One name while all are looked at: words of the group are still apart."""
+
+    hints: SampleHints
+    words: list[str]
+    left: list[str] = field(default_factory=list)
+
+
+def parse_sample_hints(name: str, prefix: str = "") -> SampleHints:
+    """Read one name: "RA_1d_rep2", "NT3/3d/r1", "Astrozytenmedium Tag 0,5 Wdh 1", "CNTF 50 ng-ml jour 5 n°2", "a_1d1".
+
+    Args:
+        name: of the sample, usually its folder.
+        prefix: of its file names, asked where the folder says neither time nor replicate.
+    """
+    read = _parse_name(name, prefix)
+    return replace(read.hints, group=_group_name(read.words))
+
+
+def read_names(names: Sequence[tuple[str, str, str]], pattern: str = "") -> ReadNames:
+    """Read the names of all samples of a study.
+
+    What one name cannot say alone: the first words that all names share are left off; a letter at the end is a
+    replicate where the same group and time has several; a number of an experiment is a replicate where it changes and
+    nothing else is one.
+
+    Args:
+        names: (name, prefix of its files, well of a plate or "") of each sample.
+        pattern: of the user, see `NameForm`; names that it does not fit are read by the table.
+
+    Raises:
+        WrongUse: a pattern that makes no sense.
+    """
+    form = NameForm(pattern) if pattern else None
+    wells = _wells([name for name, _, _ in names])
+    read = [_parse_name(name, prefix, well or own) for (name, prefix, well), own in zip(names, wells, strict=True)]
+    _experiments(read)
+    left = Counter(word for item in read for word in item.left)
+    shared = _shared_words(read)
+    for item in read:
+        item.words = item.words[len(shared) :]
+    _letters(read)
+    hints, strange = [], []
+    for (name, _, _), item in zip(names, read, strict=True):
+        own = form.read(name) if form is not None else None
+        if form is not None and own is None:
+            strange.append(name)
+        hints.append(own or replace(item.hints, group=_group_name(item.words)))
+    left_off = tuple(dict.fromkeys([*([" ".join(shared)] if shared else []), *_common_folders(names), *left]))
+    example, rule = _rule([name for name, _, _ in names], hints, form)
+    return ReadNames(tuple(hints), example, rule, left_off, tuple(strange))
+
+
+def _parse_name(name: str, prefix: str, well: str = "") -> _Name:
+    found = _Name(SampleHints(extra=(("well", _well_name(well)),) if well else ()), [])
+    for part in reversed(plain_text(name).split("/")):
+        found = _merged(found, _parse_part(part, well))
+    if prefix and found.hints.time_h is None and not found.hints.replicate:
+        named = _parse_part(plain_text(prefix))
+        if named.hints.time_h is not None or named.hints.replicate:
+            return _merged(named, found)
+    return found
+
+
+def _merged(first: _Name, second: _Name) -> _Name:
+    a, b = first.hints, second.hints
+    known = dict(a.extra)
+    hints = SampleHints(
+        "",
+        b.time_h if a.time_h is None else a.time_h,
+        a.replicate or b.replicate,
+        a.donor or b.donor,
+        a.instrument or b.instrument,
+        a.control or b.control,
+        (*a.extra, *((title, value) for title, value in b.extra if title not in known)),
+        tuple(dict.fromkeys((*a.said, *b.said))),
+    )
+    return _Name(hints, first.words or second.words, [*first.left, *second.left])
+
+
+def _parse_part(part: str, well: str = "") -> _Name:
+    """One folder or prefix; what says a thing twice is believed the first time, the rest names the group."""
+    words, left = words_of(part)
+    words = [word for word in words if not well or _well_name(word) != _well_name(well)]
+    values: dict[str, str | float] = {}
+    said: list[str] = []
+    group: list[str] = []
+    position = 0
+    while position < len(words):
+        size, row, found = longest_known(words[position:])
+        if found:
+            for item in found:
+                values.setdefault(item.field, item.value)
+            said.append(row)
+            position += size
+            continue
+        word = words[position]
+        last = position == len(words) - 1
+        if word.isdecimal() and "time_h" in values and "replicate" not in values and last:
+            values["replicate"] = word  # NT3_3d_1
+            said.append("replicate")
+        elif word not in group:
+            group.append(word)
+        position += 1
+    extra = tuple((title, str(values[title])) for title in FURTHER if title in values)
+    time_h = values.get("time_h")
+    hints = SampleHints(
+        "",
+        None if time_h is None else float(time_h),
+        str(values.get("replicate", "")),
+        str(values.get("donor", "")),
+        str(values.get("instrument", "")),
+        any(is_control(word) for word in group),
+        extra,
+        tuple(dict.fromkeys(said)),
+    )
+    if not group and "instrument" in values:
+        # A name that is nothing but an instrument names a group by it.
+        group, hints = [word for word in words if word not in values.values()][:1], replace(hints, instrument="")
+    return _Name(hints, group, [left] if left else [])
+
+
+def _wells(names: Sequence[str]) -> list[str]:
+    """The word of each name that is a well of a plate, "" for all where not every name has one.
+
+    One row of a plate looks like days ("D1", "D2"); so wells of two rows or more are asked for.
+    """
+    found = [[word for word in words_of(plain_text(name).rpartition("/")[2])[0] if WELL.match(word)] for name in names]
+    if not all(found) or len(names) < 2 or len({words[-1][0].upper() for words in found}) < 2:
+        return [""] * len(names)
+    return [words[-1] for words in found]
+
+
+def _well_name(word: str) -> str:
+    match = WELL.match(word)
+    return f"{match[1].upper()}{int(match[2]):02d}" if match else word
+
+
+def _shared_words(read: Sequence[_Name]) -> list[str]:
+    """The first words that all names share, where something is left of each that tells groups apart."""
+    if len(read) < _LEAST_SHARED:
+        return []
+    shared: list[str] = []
+    for words in zip(*(item.words for item in read), strict=False):
+        if len({word.casefold() for word in words}) > 1:
+            break
+        shared.append(words[0])
+    rest = {" ".join(item.words[len(shared) :]).casefold() for item in read}
+    return shared if len(rest) > 1 and "" not in rest else []
+
+
+def _letters(read: Sequence[_Name]) -> None:
+    """A last letter A to H that tells samples of one group and time apart is their replicate."""
+    alike: dict[tuple[str, float | None, str], list[_Name]] = defaultdict(list)
+    for item in read:
+        if len(item.words) > 1 and _LETTER.match(item.words[-1]) and not item.hints.replicate:
+            key = (" ".join(item.words[:-1]).casefold(), item.hints.time_h, dict(item.hints.extra).get("dose", ""))
+            alike[key].append(item)
+    if max((len({item.words[-1].upper() for item in items}) for items in alike.values()), default=0) < 2:
+        return
+    for item in (item for items in alike.values() for item in items):
+        letter = item.words.pop().upper()
+        item.hints = replace(item.hints, replicate=letter, said=(*item.hints.said, "replicate"))
+
+
+def _experiments(read: Sequence[_Name]) -> None:
+    """The number of an experiment is the replicate where it changes and no name has another one."""
+    numbers = {dict(item.hints.extra).get("experiment", "") for item in read}
+    if len(numbers) == 1 and "" not in numbers and len(read) > 1:
+        for item in read:
+            item.left.append(f"experiment {dict(item.hints.extra)['experiment']}")
+            item.hints = replace(item.hints, extra=tuple(pair for pair in item.hints.extra if pair[0] != "experiment"))
+    if len(numbers - {""}) < 2 or any(item.hints.replicate for item in read):
+        return
+    for item in read:
+        extra = dict(item.hints.extra)
+        number = extra.pop("experiment", "")
+        item.hints = replace(item.hints, replicate=number.upper(), extra=tuple(extra.items()))
+
+
+def _common_folders(names: Sequence[tuple[str, str, str]]) -> list[str]:
+    """The folders around all samples, where they add nothing."""
+    if len(names) < 2:
+        return []
+    parts = [name.split("/")[:-1] for name, _, _ in names]
+    common: list[str] = []
+    for level in zip(*parts, strict=False):
+        if len(set(level)) > 1:
+            break
+        common.append(level[0])
+    return ["/".join(common)] if common else []
+
+
+def _group_name(words: Sequence[str]) -> str:
+    text = " ".join(words)
+    # "astrocyte-medium" is written with a space everywhere else; "LDH-NT3" is a name of its own.
+    return re.sub(r"-(?=medium\b)", " ", text, flags=re.IGNORECASE)
+
+
+def _rule(names: Sequence[str], hints: Sequence[SampleHints], form: NameForm | None) -> tuple[str, str]:
+    if not names:
+        return "", ""
+    best = max(range(len(names)), key=lambda place: (len(hints[place].said), -place))
+    found = hints[best]
+    parts = [f"group {found.group}"] if found.group else []
+    if found.time_h is not None:
+        parts.append(f"time {TimePoint(found.time_h).label()}")
+    for title, value in (("replicate", found.replicate), ("donor", found.donor), *found.extra):
+        parts += [f"{title} {value}"] if value else []
+    how = f"by the pattern {form.pattern}" if form is not None else "by their words"
+    said = ", ".join(parts) if parts else "nothing"
+    return names[best], f"Names were read {how}: {names[best].rpartition('/')[2]!r} says {said}."
+
+
+_FIELDS = {
+    "group": r".+?",
+    "hours": r"\d+(?:[.,]\d+)?",
+    "day": r"\d+(?:[.,]\d+)?",
+    "days": r"\d+(?:[.,]\d+)?",
+    "time": r".+?",
+    "rep": r"\w+?",
+    "replicate": r"\w+?",
+    "donor": r".+?",
+    "dose": r".+?",
+    "date": r".+?",
+    "instrument": r".+?",
+    "class": r".+?",
+    "*": r".*?",
+}
+
+
+class NameForm:
+    """A pattern of the user such as ``{group}_{day}d_{rep}``, for the folder or prefix of a sample.
+
+    Names in braces are fields: group, time (with its unit), hours, day, rep, donor, dose, date, instrument; ``{*}``
+    is anything that says nothing. All else stands as it is; capitals and spaces do not matter.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern.strip()
+        places = re.findall(r"\{([^{}]*)\}", self.pattern)
+        unknown = [place for place in places if place.strip().casefold() not in _FIELDS]
+        named = [place.strip().casefold() for place in places if place != "*"]
+        if unknown or not named or len(set(named)) < len(named):
+            what = f"{{{unknown[0]}}} is no field" if unknown else "it names no field, or one of them twice"
+            fields = ", ".join(f"{{{name}}}" for name in _FIELDS if name not in ("days", "replicate", "class"))
+            raise WrongUse(
+                f"The name pattern {pattern!r} cannot be used: {what}.",
+                f"Write for example {{group}}_{{day}}d_{{rep}}; fields are {fields}.",
+                "E-NAME-PATTERN",
+            )
+        self._levels = self.pattern.count("/") + 1
+        self._fields: list[str] = []
+        self._regex = re.compile(self._compiled(), re.IGNORECASE)
+
+    def _compiled(self) -> str:
+        parts = []
+        for literal, place in re.findall(r"([^{}]*)(?:\{([^{}]*)\})?", self.pattern):
+            parts.append(re.sub(r"(?:\\?\s)+", r"\\s+", re.escape(literal)))
+            name = place.strip().casefold()
+            if name:
+                self._fields.append(name)
+                parts.append(f"({_FIELDS[name]})")
+        return f"^{''.join(parts)}$"
+
+    def read(self, name: str) -> SampleHints | None:
+        """What a name says by this pattern; None where it does not fit, or its time cannot be understood."""
+        tail = "/".join(plain_text(name).split("/")[-self._levels :])
+        match = self._regex.match(tail)
+        if match is None:
+            return None
+        values = dict(zip(self._fields, (value.strip() for value in match.groups()), strict=True))
+        try:
+            time_h = _time_of(values)
+        except ValueError:
+            return None
+        extra = tuple((title, values[title]) for title in ("dose", "date") if values.get(title))
+        group = values.get("group", "")
+        return SampleHints(
+            group,
+            time_h,
+            values.get("rep", values.get("replicate", "")),
+            values.get("donor", ""),
+            values.get("instrument", ""),
+            any(is_control(word) for word in group.split()),
+            extra,
+            tuple(values),
+        )
+
+
+def _time_of(values: dict[str, str]) -> float | None:
+    for title, unit in (("hours", "h"), ("day", "d"), ("days", "d")):
+        if title in values:
+            return TimePoint.parse(f"{values[title]} {unit}").hours
+    return TimePoint.parse(values["time"]).hours if "time" in values else None

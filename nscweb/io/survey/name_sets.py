@@ -1,0 +1,171 @@
+"""Files whose names have no ``_Ch1``: plates, channels by other marks and by folder; what is left is numbered.
+
+One name cannot say whether "cell_3_c1" is a cell or a channel of one, so these names are looked at together, when all
+are listed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from nscweb.core.findings import FindingLog
+from nscweb.io.archives.sources import Source
+from nscweb.io.names.channel_marks import (
+    Marked,
+    cell_numbers,
+    channel_name,
+    is_channel_word,
+    marked_names,
+    says_brightfield,
+)
+from nscweb.io.names.file_names import natural_key, stem_of
+from nscweb.io.names.plate_names import PlateName, parse_plate_name
+from nscweb.io.survey.cell_index import IndexBuilder
+
+# Of two folders that may be channels, as many names must be in both.
+_LEAST_SHARED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """A file: where it is, the folder that stands for its sample, its name without suffix."""
+
+    source: int
+    member: int
+    folder: str
+    stem: str
+
+
+@dataclass
+class NameSets:
+    """Collects such files, and puts them into the index at the end.
+
+    Attributes:
+        wells: (source, sample) -> well, for samples that are wells of a plate.
+        left_off: what names of plates have in common.
+        rules: how names were read, in words.
+    """
+
+    files: list[Unnamed] = field(default_factory=list)
+    wells: dict[tuple[int, str], str] = field(default_factory=dict)
+    left_off: list[str] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
+
+    def add(self, source: int, member: int, folder: str, name: str) -> None:
+        """One file; `folder` is "" for a file that lies loose."""
+        self.files.append(Unnamed(source, member, folder, stem_of(name)))
+
+    def finish(self, builder: IndexBuilder, sources: Sequence[Source], log: FindingLog) -> int:
+        """Put every file into the index; returns how many are left out as further planes."""
+        plates: list[tuple[Unnamed, PlateName]] = []
+        rest: list[Unnamed] = []
+        for file in self.files:
+            plate = parse_plate_name(file.stem)
+            if plate is None:
+                rest.append(file)
+            else:
+                plates.append((file, plate))
+        ignored = self._plates(plates, builder, sources, log) if plates else 0
+        by_folder: dict[tuple[int, str], list[Unnamed]] = defaultdict(list)
+        for file in rest:
+            by_folder[file.source, file.folder].append(file)
+        for place, channels in self._channel_folders(by_folder).items():
+            found = {file: Marked(file.stem, name) for name, files in channels.items() for file in files}
+            self._channels(place, found, builder, sources, f"the folders {', '.join(channels)} are channels")
+            for name in channels:
+                by_folder.pop((place[0], name if not place[1] else f"{place[1]}/{name}"), None)
+        for place, files in by_folder.items():
+            marks = marked_names({file.stem for file in files})
+            marked = {file: marks[file.stem] for file in files if file.stem in marks}
+            if marked:
+                first = next(iter(marked))
+                self._channels(place, marked, builder, sources, f"{first.stem!r} is channel {marked[first].channel}")
+            for file in files:
+                if file not in marked:
+                    builder.add(_place(file.source, file.folder, sources), file.stem, None, "", file.member)
+        return ignored
+
+    def _plates(
+        self,
+        plates: Sequence[tuple[Unnamed, PlateName]],
+        builder: IndexBuilder,
+        sources: Sequence[Source],
+        log: FindingLog,
+    ) -> int:
+        befores = {plate.before for _, plate in plates}
+        if len(befores) == 1:
+            self.left_off += [text for text in befores if text]
+        planes: dict[tuple[int, str, int, str], set[int]] = defaultdict(set)
+        keyed = []
+        timed = len({plate.time for _, plate in plates}) > 1
+        for file, plate in plates:
+            parts = [plate.before if len(befores) > 1 else "", plate.well, plate.time if timed else ""]
+            name = " ".join(part for part in parts if part)
+            sample = "/".join(part for part in (file.folder, name) if part) or sources[file.source].label
+            key = (file.source, sample, plate.site, plate.channel)
+            planes[key].add(plate.plane)
+            keyed.append((key, file, plate))
+            if plate.well:
+                self.wells[file.source, sample] = plate.well
+        # The plane in the middle of a focus stack; cells are flat beside it.
+        middle = {key: sorted(found)[len(found) // 2] for key, found in planes.items()}
+        ignored = 0
+        for key, file, plate in keyed:
+            if plate.plane != middle[key]:
+                ignored += 1
+                continue
+            builder.add((key[0], key[1], True), plate.before, plate.site, plate.channel or "Ch1", file.member)
+        first, plate = plates[0]
+        said = [f"well {plate.well}" if plate.well else "", f"site {plate.site}", f"channel {plate.channel}"]
+        said = [text for text in said if text and not text.endswith(" ")]
+        self.rules.append(f"Names of {plate.program}: {first.stem!r} is {', '.join(said)}.")
+        log.add("note", "N-NAME-PLATE", self.rules[-1], f"{len(plates):,} files")
+        if ignored:
+            message = "Of each focus stack the plane in the middle was taken; the others were ignored."
+            log.add("ignored", "N-NAME-PLANES", message, f"{ignored:,} files")
+        return ignored
+
+    def _channel_folders(
+        self, by_folder: Mapping[tuple[int, str], Sequence[Unnamed]]
+    ) -> dict[tuple[int, str], dict[str, Sequence[Unnamed]]]:
+        """Parent folder -> channel folder -> files, where folders of one parent hold the same names."""
+        children: dict[tuple[int, str], dict[str, Sequence[Unnamed]]] = defaultdict(dict)
+        for (source, folder), files in by_folder.items():
+            parent, _, last = folder.rpartition("/")
+            if is_channel_word(last):
+                children[source, parent][last] = files
+        return {place: found for place, found in children.items() if len(found) > 1 and _same_names(found)}
+
+    def _channels(
+        self,
+        place: tuple[int, str],
+        marked: Mapping[Unnamed, Marked],
+        builder: IndexBuilder,
+        sources: Sequence[Source],
+        rule: str,
+    ) -> None:
+        cores = sorted({item.core for item in marked.values()}, key=natural_key)
+        numbers = cell_numbers(cores) or {core: ("", number) for number, core in enumerate(cores, start=1)}
+        for file, item in marked.items():
+            prefix, number = numbers[item.core]
+            sample = (
+                _place(place[0], place[1] or prefix, sources)
+                if place[1]
+                else (place[0], prefix or sources[place[0]].label, False)
+            )
+            builder.add(sample, prefix, number, channel_name(item.channel), file.member)
+        if len(self.rules) < 5:
+            self.rules.append(f"Channels were read from names: {rule}.")
+
+
+def _place(source: int, folder: str, sources: Sequence[Source]) -> tuple[int, str, bool]:
+    return source, folder or sources[source].label, bool(folder)
+
+
+def _same_names(found: Mapping[str, Sequence[Unnamed]]) -> bool:
+    """Whether folders hold images of the same cells: names without what differs by channel."""
+    names = [{file.stem.casefold() for file in files} for files in found.values()]
+    shared = set.intersection(*names)
+    return len(shared) >= _LEAST_SHARED * min(map(len, names)) or any(says_brightfield(name) for name in found)
