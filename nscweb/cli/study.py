@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,9 @@ from nscweb.cli.console import AsJson, Console, DataDir, Name, running
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.field_settings import SegmentationSettings, least_background_radius
 from nscweb.core.samples import Study
+
+if TYPE_CHECKING:
+    from nscweb.services.study.understanding import Understanding
 
 
 def field_settings(
@@ -81,6 +84,14 @@ def import_(
         int | None,
         typer.Option("--tile", help="Side of the tiles of montages in pixels; found from the pixels otherwise."),
     ] = None,
+    name_pattern: Annotated[
+        str,
+        typer.Option(
+            "--pattern",
+            help='How names of samples are read, for example "{group}_{day}d_{rep}"; by their words otherwise.',
+            show_default=False,
+        ),
+    ] = "",
     fields: Annotated[
         bool, typer.Option("--fields", help="Every image is a whole field of view; its cells are cut out.")
     ] = False,
@@ -118,6 +129,7 @@ def import_(
         console.on_failure = lambda error: refused_as_dict(name, error)
         if class_from_folder not in (None, "folder"):
             raise WrongUse(f"--class-from takes only the word folder, not {class_from_folder!r}.")
+        from nscweb.services.study import understanding
         from nscweb.services.study.import_request import ImportRequest
         from nscweb.services.study.study_import import import_study
 
@@ -130,6 +142,7 @@ def import_(
             class_from_folder=class_from_folder == "folder",
             pixel_size_um=pixel_size_um,
             tile_px=tile_px,
+            name_pattern=name_pattern,
             fields=field_settings(
                 fields,
                 pixel_size_um,
@@ -145,14 +158,53 @@ def import_(
                 drop_border=False if field_border else None,
             ),
         )
-        report = import_study(console.open(data_dir), request, progress=console.progress)
+        opened = console.open(data_dir)
+        report = import_study(opened, request, progress=console.progress)
         if not as_json:
             _tell_findings(console, report.as_dict()["findings"])
-        console.result(
-            report.as_dict(),
+        card = understanding.understand(opened, report.study_id)
+        done = (
             f"Imported {report.imported:,} cells of {report.samples} samples into {report.study}; "
-            f"{report.skipped:,} images skipped, {report.ignored:,} files ignored.",
+            f"{report.skipped:,} images skipped, {report.ignored:,} files ignored."
         )
+        console.result({**report.as_dict(), "understood": card.as_dict()}, "\n".join([done, *_card_lines(card)]))
+
+
+@studies.command("understand")
+def understand(
+    name: Name,
+    accept: Annotated[
+        list[int] | None, typer.Option("--accept", help="Take the offer with this number; may be given again.")
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show how the names and images of a study were understood and what is doubtful, and take what is offered."""
+    with running(as_json) as console:
+        from nscweb.services.study import understanding
+
+        opened = console.open(data_dir)
+        card = understanding.understand(opened, name)
+        # By what they are about: numbers move when an offer before them was taken.
+        for doubt in [understanding.offer(card, number) for number in accept or ()]:
+            understanding.take(opened, understanding.understand(opened, name).study, doubt)
+        card = understanding.understand(opened, name)
+        console.result(card.as_dict(), "\n".join(_card_lines(card)))
+
+
+def _card_lines(card: Understanding) -> list[str]:
+    """The understanding card as text."""
+    lines = [card.sentence, *card.rules]
+    if card.left_off:
+        lines.append(f"Left off, because it says nothing: {', '.join(card.left_off)}.")
+    for number, doubt in enumerate(card.doubts, start=1):
+        lines.append(f"Doubt {number}: {doubt.sentence}")
+        if doubt.offer:
+            first = ", ".join(f"{c.sample}: {c.column} {c.before or 'empty'} -> {c.after}" for c in doubt.changes[:3])
+            lines.append(f"  Offer: {doubt.offer} ({first}). Take it: nscweb study understand NAME --accept {number}")
+        elif doubt.way:
+            lines.append(f"  {doubt.way}")
+    return lines
 
 
 @studies.command("list")

@@ -12,7 +12,8 @@ from nscweb.services.study import study as studies
 from nscweb.ui import frame, jobs, session, show
 from nscweb.ui.cells import cell_view
 from nscweb.ui.models import cards
-from nscweb.ui.text import count, html, label, plain, when
+from nscweb.ui.text import html, label, plain, when
+from nscweb.words.numbers import count
 
 IMAGE_TYPES = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "npz"]
 QUICK_LIMIT = 12

@@ -27,7 +27,8 @@ from nscweb.services.study import study as studies
 from nscweb.services.study.field_reader import FIELD_STEP
 from nscweb.services.study.import_request import ImportRequest
 from nscweb.ui import frame, session, show
-from nscweb.ui.text import count, duration, html, label
+from nscweb.ui.text import duration, html, label
+from nscweb.words.numbers import count
 
 LIVING = ("queued", "running", "interrupted")
 

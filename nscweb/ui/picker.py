@@ -11,7 +11,8 @@ from nscweb.services.predict.demo import study_to_open
 from nscweb.services.predict.runs import list_runs
 from nscweb.services.study import study as studies
 from nscweb.ui import frame, session, show
-from nscweb.ui.text import count, plain, when
+from nscweb.ui.text import plain, when
+from nscweb.words.numbers import count
 
 
 def pick_study(app: App, *, quiet: bool = False) -> Study | None:

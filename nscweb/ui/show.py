@@ -12,7 +12,8 @@ import streamlit as st
 from nscweb.core.advice import what_to_do
 from nscweb.core.errors import NscwebError
 from nscweb.core.findings import Finding, FindingLog
-from nscweb.ui.text import count, html
+from nscweb.ui.text import html
+from nscweb.words.numbers import count
 
 LOGGER = logging.getLogger("nscweb.ui")
 _LEVEL_WORDS = {

@@ -44,11 +44,6 @@ def label(text: object, longest: int = _LONGEST) -> str:
     return _MARKDOWN.sub(r"\\\1", plain(text, longest))
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """ "1 cell", "12,000 cells": numbers with thousands separators and the right word."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def duration(seconds: float | None) -> str:
     """ "12 s", "3 min 20 s", "1 h 5 min"; an empty text when not known."""
     if seconds is None or seconds < 0:

@@ -14,6 +14,11 @@ from nscweb.core.timepoint import TimePoint
 _MINUS = "−"
 
 
+def count(number: int, one: str, many: str = "") -> str:
+    """ "1 cell", "12,000 cells": numbers with thousands separators and the right word."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def share_with_interval(mean: float, low: float, high: float) -> str:
     """ "74 % [70, 78]": per cent, the interval rounded outwards, so that it never looks narrower than it is."""
     shown = _percent(mean)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nscweb.ui.cells import gallery
-from nscweb.ui.text import count, duration, html, label, plain
+from nscweb.ui.text import duration, html, label, plain
+from nscweb.words.numbers import count
 
 
 @pytest.mark.parametrize(

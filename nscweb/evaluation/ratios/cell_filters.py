@@ -14,6 +14,8 @@ from nscweb.evaluation.ratios.cell_scores import CellScores
 
 # Said of cells, and of samples in tables, that measure the model and so are no results.
 USED_FOR_CALIBRATION = "control sample, used for calibration"
+# Why cells of whole samples are not counted.
+NO_RESULT = "control sample used for calibration, or copy of another sample"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def filter_predictions(
     """
     sieve = _Sieve(len(predictions))
     if controls:
-        sieve.drop(USED_FOR_CALIBRATION, predictions["sample_id"].astype(str).isin(list(controls)).to_numpy())
+        sieve.drop(NO_RESULT, predictions["sample_id"].astype(str).isin(list(controls)).to_numpy())
     if groups:
         sieve.drop("other inducer group", ~predictions["group"].isin(list(groups)).to_numpy())
     if times_h:
@@ -83,7 +85,7 @@ def kept_cells(
     sieve = _Sieve(len(cells))
     if controls:
         measures = np.array([name in controls for name in cells.sample_ids], bool)
-        sieve.drop(USED_FOR_CALIBRATION, measures[cells.sample])
+        sieve.drop(NO_RESULT, measures[cells.sample])
     for reason, wanted, own in (
         ("other inducer group", groups, cells.groups),
         ("other time point", times_h, cells.times_h),

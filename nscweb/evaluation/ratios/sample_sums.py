@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.flags import FLAGS, flag, in_order
-from nscweb.evaluation.ratios.cell_filters import USED_FOR_CALIBRATION, FilterCounts, confidence_reason, flag_reason
+from nscweb.evaluation.ratios.cell_filters import NO_RESULT, FilterCounts, confidence_reason, flag_reason
 from nscweb.evaluation.ratios.cell_scores import CellScores
 from nscweb.evaluation.ratios.held_out_rounds import totals
 
@@ -224,7 +224,7 @@ def counted_samples(
             left[reason] = left.get(reason, 0) + number
 
     outside = {
-        USED_FOR_CALIBRATION: [name in controls for name in sums.sample_ids],
+        NO_RESULT: [name in controls for name in sums.sample_ids],
         "other inducer group": [bool(groups) and group not in groups for group in sums.groups],
         "other time point": [bool(times_h) and hours not in times_h for hours in sums.times_h.tolist()],
         "other replicate": [bool(replicates) and name not in replicates for name in sums.replicates],

@@ -122,10 +122,10 @@ def gallery(
 
 def _left_out(app: App, run: Run, rows: pd.DataFrame) -> NDArray[np.bool_]:
     from nscweb.core.flags import LEFT_OUT
-    from nscweb.services.predict.controls import control_names
+    from nscweb.services.predict.controls import no_results
 
     flagged = (rows["flags"].to_numpy(np.int64) & pack(LEFT_OUT)) > 0
-    measures: NDArray[np.bool_] = rows["sample_id"].astype(str).isin(control_names(app, run)).to_numpy(bool)
+    measures: NDArray[np.bool_] = rows["sample_id"].astype(str).isin(no_results(app, run)).to_numpy(bool)
     return np.asarray(flagged | measures, bool)
 
 

@@ -102,7 +102,7 @@ def warnings_of(app: App, run: Run | str, names: Collection[str] | None = None) 
         names: samples that are shown; sentences about samples speak of these. None means all.
     """
     from nscweb.services.compare.doses import mixed_doses
-    from nscweb.services.predict.controls import left_out_sentence
+    from nscweb.services.predict.controls import left_out_sentences
     from nscweb.services.predict.light_samples import run_warnings
 
     found = get_run(app, run)
@@ -114,7 +114,7 @@ def warnings_of(app: App, run: Run | str, names: Collection[str] | None = None) 
         )
     if gates_changed(app, found):
         sentences.append(GATES_CHANGED)
-    sentences += [said for said in (left_out_sentence(app, found), mixed_doses(app, found)) if said]
+    sentences += [said for said in (*left_out_sentences(app, found), mixed_doses(app, found)) if said]
     return tuple(sentences)
 
 

@@ -24,6 +24,7 @@ from nscweb.services.kept import kept
 from nscweb.services.predict.control_store import chosen_controls, keep_controls
 from nscweb.services.predict.run_cells import cells_key, run_cells
 from nscweb.services.predict.runs import get_run, study_of
+from nscweb.services.study.import_request import COPIES
 from nscweb.services.study.populations import classes_of_populations, known_classes
 
 if TYPE_CHECKING:
@@ -134,12 +135,31 @@ def control_names(app: App, run: Run | str) -> tuple[str, ...]:
     return names if names and held_out_from_controls(app, found) is not None else ()
 
 
-def left_out_sentence(app: App, run: Run | str) -> str:
-    """How many samples are left out of ratios and comparisons because they are the controls, and why; "" for none."""
-    names = control_names(app, run)
+def copy_names(app: App, run: Run | str) -> tuple[str, ...]:
+    """Samples of a run that hold the cells of another sample, pixel by pixel, as the import found: never results."""
+    return tuple(app.catalogue.study_info(get_run(app, run).study_id).get(COPIES, {}))
+
+
+def no_results(app: App, run: Run | str) -> tuple[str, ...]:
+    """Samples of a run that are left out of everything that is counted: its controls, and copies."""
+    return tuple(dict.fromkeys((*control_names(app, run), *copy_names(app, run))))
+
+
+def left_out_sentences(app: App, run: Run | str) -> tuple[str, ...]:
+    """Which samples are left out of ratios and comparisons because they are controls or copies, and why."""
+    copies = copy_names(app, run)
+    said = f"{_listed(copies)}: the cells of another sample, pixel by pixel. Copies are no replicates and not counted."
+    return tuple(text for text in (_controls_left_out(control_names(app, run)), said if copies else "") if text)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+def _controls_left_out(names: Sequence[str]) -> str:
     if not names:
         return ""
-    listed = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    listed = _listed(names)
     one = len(names) == 1
     return (
         f"{len(names)} control {'sample is' if one else 'samples are'} left out of ratios, comparisons and tests "
@@ -232,5 +252,6 @@ def filtered_cells(app: App, run: Run | str, filters: Filters) -> tuple[NDArray[
     """Which of `run_cells` are counted, and why the others are not.
 
     Samples that the ratios are calibrated on are never counted: a result that is also its own measure says nothing.
+    Nor are copies of other samples.
     """
-    return kept_cells(run_cells(app, run), **asdict(filters), controls=control_names(app, run))
+    return kept_cells(run_cells(app, run), **asdict(filters), controls=no_results(app, run))

@@ -22,7 +22,7 @@ from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
 from nscweb.evaluation.ratios.cell_filters import FilterCounts, Filters
 from nscweb.services.kept import kept
-from nscweb.services.predict.controls import control_names
+from nscweb.services.predict.controls import no_results
 from nscweb.services.predict.run_cells import cells_key, run_cells
 from nscweb.services.predict.runs import class_scheme, get_run, missing_table, study_of
 
@@ -140,4 +140,4 @@ def counted_sums(app: App, run: Run | str, filters: Filters, bins: bool = False)
     else:
         sums = sample_sums(run_cells(app, run), filters.exclude_flags, least, bins=bins)
     chosen = (filters.groups, filters.times_h, filters.replicates)
-    return counted_samples(sums, *chosen, min_confidence=least, controls=control_names(app, run))
+    return counted_samples(sums, *chosen, min_confidence=least, controls=no_results(app, run))

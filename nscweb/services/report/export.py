@@ -28,7 +28,7 @@ from nscweb.files.zips import entry
 from nscweb.services.compare.comparison import DEFAULT_METHOD, comparison
 from nscweb.services.compare.honest_scores import set_words
 from nscweb.services.compare.result import Comparison
-from nscweb.services.predict.controls import control_names
+from nscweb.services.predict.controls import no_results
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.runs import get_run, prediction_table
 from nscweb.services.report.origin import provenance_dict, run_provenance
@@ -128,7 +128,7 @@ def cells_frame(app: App, run: Run | str, filters: Filters | None = None) -> pd.
     out["light"] = table["sample_id"].map(by_sample).astype("category")
     names = {int(mask): " ".join(unpack(int(mask))) for mask in table["flags"].unique()}
     out["flags"] = table["flags"].map(names)
-    out["counted"] = np.where(counted(table, filters or Filters(), control_names(app, found)), "yes", "no")
+    out["counted"] = np.where(counted(table, filters or Filters(), no_results(app, found)), "yes", "no")
     out["true_class"] = table["true_class"]
     out["source"] = table["source"]
     return outgoing(out, "Cells", made_by(found))

@@ -14,7 +14,7 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.zips import entry
-from nscweb.services.predict.controls import control_names
+from nscweb.services.predict.controls import no_results
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.runs import get_run, prediction_table
 from nscweb.services.report.export import counted, run_csv
@@ -110,7 +110,7 @@ def file_name(number: int, name: str) -> str:
 
 def _table(app: App, run: Run, filters: Filters | None) -> pd.DataFrame:
     table = prediction_table(app, run)
-    made = table.assign(counted=counted(table, filters or Filters(), control_names(app, run)))
+    made = table.assign(counted=counted(table, filters or Filters(), no_results(app, run)))
     codes, _ = pd.factorize(made["sample_id"])
     return made.assign(sample_number=codes + 1)
 

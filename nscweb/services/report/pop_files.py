@@ -11,7 +11,7 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.zips import entry
-from nscweb.services.predict.controls import control_names
+from nscweb.services.predict.controls import no_results
 from nscweb.services.predict.runs import prediction_table
 from nscweb.services.report.export import counted, run_csv
 from nscweb.services.report.fcs_files import file_name
@@ -50,7 +50,7 @@ def add_populations(
     """
     table = prediction_table(app, run)
     made = table[["sample_id", "object_number", "predicted"]].assign(
-        counted=counted(table, filters or Filters(), control_names(app, run))
+        counted=counted(table, filters or Filters(), no_results(app, run))
     )
     lines, lists, done = [], 0, 0
     for number, (sample, part) in enumerate(made.groupby("sample_id", sort=False, observed=True), start=1):

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 # Above this many, findings of one reason become one line with their number; the CSV keeps all of them.
 FOLD_ABOVE = 200
+# Where the catalogue keeps how the names of a study were read.
+NAMES = "names_read"
+# And which samples are copies: name -> the sample whose cells it holds.
+COPIES = "copies"
 COLUMNS = ("level", "code", "message", "where", "what_to_do")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -13,8 +13,11 @@ from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyNot
 from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample
+from nscweb.services.study.copies import copied_samples
 from nscweb.services.study.field_reader import FieldCut, nothing_found
 from nscweb.services.study.import_request import (
+    COPIES,
+    NAMES,
     ImportRefused,
     ImportReport,
     ImportRequest,
@@ -191,6 +194,7 @@ def _finish(
             f"The files say that a pixel is {pixel_size:.4g} µm wide; it was taken from them. Change it on the "
             "page Study if that is wrong.",
         )
+    copies = _copies(staging, marks, brightfield, log)
     samples = [replace(known[mark.name], name=mark.name, cells=mark.cells) for mark in marks if mark.cells]
     simulated = found.simulated if request.simulated is None else request.simulated
     report = ImportReport(
@@ -203,9 +207,38 @@ def _finish(
         channels=kept,
         simulated=simulated,
         pixel_size_um=pixel_size,
-        info={"skipped": skipped, "ignored": ignored, "images": images, "members": found.members},
+        info={
+            "skipped": skipped,
+            "ignored": ignored,
+            "images": images,
+            "members": found.members,
+            "fields": request.fields is not None,
+            COPIES: copies,
+            NAMES: {"rules": found.rules, "left_off": found.left_off, "strange": found.strange_names},
+        },
     )
     return report
+
+
+def _copies(staging: Staging, marks: list[SampleMark], brightfield: str, log: FindingLog) -> dict[str, str]:
+    """Samples that hold the cells of another sample and nothing else -> that sample; those and overlaps are said."""
+    keys = {mark.name: mark.key for mark in marks}
+    whole = {}
+    for copy in copied_samples(staging.app, staging.study_id, keys, brightfield):
+        if copy.whole:
+            whole[copy.sample] = copy.of
+            message = (
+                f"The sample holds the cells of {copy.of}, pixel by pixel ({copy.cells:,} cells). A copy is no "
+                "replicate, so it is not counted."
+            )
+            log.add("warn", "W-SAMPLE-COPY", message, copy.sample)
+        else:
+            message = (
+                f"{copy.cells:,} cells of the sample ({100 * copy.share:.0f} %) are cells of {copy.of}, pixel by "
+                "pixel. They count in both."
+            )
+            log.add("warn", "W-SAMPLE-OVERLAP", message, copy.sample)
+    return whole
 
 
 def described(app: App, request: ImportRequest, found: Survey, log: FindingLog) -> dict[str, Sample]:

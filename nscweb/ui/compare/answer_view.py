@@ -9,7 +9,8 @@ from nscweb.services.compare import comparison as comparisons
 from nscweb.services.compare.facts import about_group
 from nscweb.ui.compare.question import Asked
 from nscweb.ui.filters import time_word
-from nscweb.ui.text import count, html, percent
+from nscweb.ui.text import html, percent
+from nscweb.words.numbers import count
 
 # Colour, sign and words of a verdict; colour is not the only sign.
 _VERDICTS = {

@@ -14,8 +14,9 @@ from nscweb.services.predict.light_tables import fitness_table, lights_table
 from nscweb.services.predict.lights import GREEN, LIGHTS, NOT_JUDGED
 from nscweb.services.report import export
 from nscweb.ui import figures, show
-from nscweb.ui.text import count, html
+from nscweb.ui.text import html
 from nscweb.words.marks import MARK_HELP, mark, mark_colour
+from nscweb.words.numbers import count
 
 # Cards that stand open; the rest is folded, reds first.
 OPEN_CARDS = 4

@@ -22,7 +22,8 @@ from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.ui import cached, figures, show
 from nscweb.ui.compare import controls_view
-from nscweb.ui.text import count, plain
+from nscweb.ui.text import plain
+from nscweb.words.numbers import count
 
 if TYPE_CHECKING:
     from nscweb.evaluation.scores.reliability import Reliability

@@ -33,7 +33,8 @@ from nscweb.services.study.populations import known_classes
 from nscweb.ui import figures, frame, show
 from nscweb.ui.evaluate import cached_parts
 from nscweb.ui.models.cards import METRIC_HELP, metric_word
-from nscweb.ui.text import count, plain
+from nscweb.ui.text import plain
+from nscweb.words.numbers import count
 
 _ALL = "all"
 SPLIT_HELP = (

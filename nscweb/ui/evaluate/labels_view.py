@@ -24,7 +24,8 @@ from nscweb.services.report import export
 from nscweb.ui import dataframes, jobs, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.evaluate import cached_parts
-from nscweb.ui.text import count, percent, when
+from nscweb.ui.text import percent, when
+from nscweb.words.numbers import count
 
 PER_PAGE = 12
 LABELS_HELP = (

@@ -13,7 +13,8 @@ from nscweb.services.evaluate.sorting import sortable, sorting_sentence, sorting
 from nscweb.services.report import export
 from nscweb.ui import figures, show
 from nscweb.ui.evaluate import cached_parts, evaluation_view
-from nscweb.ui.text import count, plain
+from nscweb.ui.text import plain
+from nscweb.words.numbers import count
 
 SORTING_HELP = (
     "A sorter keeps a cell when its score for the wanted class is at least the threshold. Precision: how many of the "

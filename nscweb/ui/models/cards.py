@@ -12,7 +12,8 @@ from nscweb.core.columns import label as label_of
 from nscweb.core.timepoint import TimePoint
 from nscweb.ui import show
 from nscweb.ui.models.audit_view import draw_checks
-from nscweb.ui.text import count, duration, html, label, when
+from nscweb.ui.text import duration, html, label, when
+from nscweb.words.numbers import count
 
 _METRIC_WORDS = {
     "accuracy": "Accuracy",

@@ -14,7 +14,8 @@ from nscweb.services.fetch import published_models as published
 from nscweb.services.fetch.published_models import Installable
 from nscweb.services.study import uploads
 from nscweb.ui import jobs, show
-from nscweb.ui.text import count, html, plain
+from nscweb.ui.text import html, plain
+from nscweb.words.numbers import count
 
 INSTALL, FETCH = "install", "fetch"
 _HELP = (

@@ -16,7 +16,8 @@ from nscweb.services.train import training_plan as training_live
 from nscweb.services.train.request import LearnRequest, TrainRequest
 from nscweb.services.train.training_plan import ArchitectureFacts, LabelledStudy, TrainingPlan
 from nscweb.ui import frame, session, show
-from nscweb.ui.text import count, duration, label, plain
+from nscweb.ui.text import duration, label, plain
+from nscweb.words.numbers import count
 
 DEFAULTS = "the usual ones"
 NOT_YET = " (not possible yet)"

@@ -19,8 +19,9 @@ from nscweb.ui.compare import overview
 from nscweb.ui.compare.question import Asked
 from nscweb.ui.dataframes import help_of
 from nscweb.ui.filters import time_word
-from nscweb.ui.text import count, percent
+from nscweb.ui.text import percent
 from nscweb.words.marks import MARK_HELP, mark
+from nscweb.words.numbers import count
 
 RATIO_HELP = (
     "A ratio is the share of the counted cells that are of this class, corrected for what the model mixes up. "

@@ -15,7 +15,8 @@ from nscweb.services.context import App
 from nscweb.services.study import fields
 from nscweb.ui import cached, show
 from nscweb.ui.cells import gallery
-from nscweb.ui.text import count, html
+from nscweb.ui.text import html
+from nscweb.words.numbers import count
 
 CELLS, COLONIES = "Single cells", "Whole colonies"
 _METHODS: dict[ThresholdMethod, str] = {

@@ -18,7 +18,8 @@ from nscweb.services.study import gates as services
 from nscweb.services.study.gates import ExampleCell, GateInfo
 from nscweb.ui import dataframes, figures, show
 from nscweb.ui.cells import gallery
-from nscweb.ui.text import count, label, plain
+from nscweb.ui.text import label, plain
+from nscweb.words.numbers import count
 
 _ALL = ""
 _HELP = (

@@ -14,7 +14,8 @@ from nscweb.services.study import uploads
 from nscweb.services.study.import_request import ImportRequest
 from nscweb.ui import jobs, show
 from nscweb.ui.study.field_view import field_options
-from nscweb.ui.text import count, html, plain
+from nscweb.ui.text import html, plain
+from nscweb.words.numbers import count
 
 _STAGED = "nsc_staged"
 _ROUND = "nsc_upload_round"

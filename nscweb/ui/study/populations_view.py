@@ -8,7 +8,8 @@ from nscweb.core.samples import Study
 from nscweb.services.context import App
 from nscweb.services.study import populations
 from nscweb.ui import show
-from nscweb.ui.text import count, plain
+from nscweb.ui.text import plain
+from nscweb.words.numbers import count
 
 _HELP = (
     "Populations were made by hand in the instrument's software and came with a .daf or .pop file. If one of them "

@@ -9,7 +9,7 @@ from nscweb.services.context import App
 from nscweb.services.study import study as studies
 from nscweb.services.study.sheet import SheetUpdate
 from nscweb.ui import show
-from nscweb.ui.text import count
+from nscweb.words.numbers import count
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _TOLD = "nsc_sheet_told"

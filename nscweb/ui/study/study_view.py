@@ -11,7 +11,8 @@ from nscweb.services.study import study as studies
 from nscweb.ui import show
 from nscweb.ui.cells import gallery
 from nscweb.ui.study import populations_view
-from nscweb.ui.text import count, plain
+from nscweb.ui.text import plain
+from nscweb.words.numbers import count
 
 _SCALING_HELP = (
     "Cameras of imaging cytometers give 12 bits (0 to 4,095) in 16-bit files, so most of the range is empty. "
