@@ -5,7 +5,7 @@ import streamlit as st
 from nscweb.services.study.study import list_studies
 from nscweb.ui import jobs, picker
 from nscweb.ui.frame import open_page, page_link
-from nscweb.ui.study import gates_view, new_study, quality_view, sheet_view, study_view
+from nscweb.ui.study import gates_view, new_study, quality_view, sheet_view, study_view, understanding_view
 
 with open_page("study") as app:
     new_study.new_study(app, expanded=not list_studies(app))
@@ -13,6 +13,7 @@ with open_page("study") as app:
     study = picker.pick_study(app, quiet=True)
     if study:
         study_view.facts(study)
+        understanding_view.card(app, study)
         sheet, pictures, gates, quality, found, settings = st.tabs(
             ["Sample sheet", "Pictures", "Gates", "Quality", "What was noticed", "Settings"],
             key=f"study_tabs_{study.study_id}",

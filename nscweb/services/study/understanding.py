@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import WrongUse
@@ -29,6 +30,7 @@ _SHOWN = ("refuse", "skip", "warn")
 # Of the cells, so many with several objects make whole fields likely.
 _FIELDS_FROM = 0.5
 _LEAST_SAMPLES = 4
+_MOST_PREVIEWED = 50
 _ZHU = {"a": "astrocyte", "o": "oligodendrocyte", "n": "neuron"}
 _LAST = re.compile(r"^(.*\S)[\s_.#-]*?(\d{1,3}|[A-Ha-h])$")
 
@@ -159,6 +161,30 @@ def understand(app: App, study: str) -> Understanding:
         tuple(doubts),
         findings,
     )
+
+
+def names_read(app: App, paths: Sequence[Path], pattern: str) -> list[tuple[str, str, str, str, str]]:
+    """(name, group, time, replicate, whether the pattern fits) of the first samples in some files, before an import.
+
+    Raises:
+        WrongUse: a pattern that makes no sense.
+        InputRefused: no image can be read.
+    """
+    from nscweb.core.findings import FindingLog
+    from nscweb.io.survey.survey import survey
+
+    with survey(paths, app.settings.limits, FindingLog(), name_pattern=pattern) as found:
+        strange = set(found.strange_names)
+        return [
+            (
+                sample.name,
+                sample.hint.group,
+                _time(sample.hint),
+                sample.hint.replicate,
+                "no" if sample.name in strange else "yes",
+            )
+            for sample in found.samples[:_MOST_PREVIEWED]
+        ]
 
 
 def offer(card: Understanding, number: int) -> Doubt:

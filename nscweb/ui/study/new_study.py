@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+import pandas as pd
 import streamlit as st
 
 from nscweb.core.errors import NscwebError
 from nscweb.services.context import App
 from nscweb.services.study import uploads
 from nscweb.services.study.import_request import ImportRequest
+from nscweb.services.study.understanding import names_read
 from nscweb.ui import jobs, show
 from nscweb.ui.study.field_view import field_options
 from nscweb.ui.text import html, plain
@@ -111,15 +113,37 @@ def _request(app: App, paths: Sequence[Path], name: str) -> ImportRequest:
         help="Only for montages such as Ch3_CP0001.tif, which hold many cells in a grid. Enter it when the import says "
         "that it cannot find the tiles.",
     )
+    pattern = middle.text_input(
+        "Pattern of sample names",
+        key="new_pattern",
+        placeholder="{group}_{day}d_{rep}",
+        max_chars=200,
+        help="How the names of your folders say group, time and replicate. Leave it empty and names are read by their "
+        "words; what was understood is shown after the import. Fields: {group}, {time} with its unit, {hours}, {day}, "
+        "{rep}, {donor}, {dose}, {date}, {instrument}; {*} is anything that says nothing.",
+    )
+    _preview(app, pattern, paths)
     return ImportRequest(
         tuple(paths),
         name,
+        name_pattern=pattern.strip(),
         channel=channel.strip() or None,
         class_from_folder=class_from_folder,
         pixel_size_um=pixel_size,
         tile_px=tile,
         fields=field_options(app, paths, channel.strip() or None, pixel_size),
     )
+
+
+def _preview(app: App, pattern: str, paths: Sequence[Path]) -> None:
+    """What the pattern reads in the names of the files that wait, while it is written."""
+    if not pattern.strip() or not paths:
+        return
+    with show.caught("pattern"):
+        read = [
+            (plain(name), *(plain(text) for text in said)) for name, *said in names_read(app, paths, pattern.strip())
+        ]
+        st.dataframe(pd.DataFrame(read, columns=["Name", "Group", "Time", "Replicate", "Fits"]), hide_index=True)
 
 
 def _uploaded(app: App) -> Sequence[Staged]:

@@ -1,0 +1,99 @@
+"""The understanding card: what an import made of names and images, what is doubtful, and the likely reading by a button."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from nscweb.core.samples import Study
+from nscweb.services.context import App
+from nscweb.services.study import study as studies
+from nscweb.services.study import understanding
+from nscweb.services.study.understanding import Doubt, Understanding
+from nscweb.ui import show
+from nscweb.ui.cells import gallery
+from nscweb.ui.text import html, label, plain
+from nscweb.words.numbers import count
+
+_MOST_CHANNELS = 8
+_MOST_CHANGES = 200
+_COLUMNS = {"true_class": "true class"}
+
+
+def card(app: App, study: Study) -> None:
+    """Draw the card; open where something is doubtful."""
+    found = understanding.understand(app, study.study_id)
+    doubts = len(found.doubts)
+    title = "What was understood" + (f": {count(doubts, 'doubt')}" if doubts else "")
+    icon = ":material/help:" if doubts else ":material/task_alt:"
+    with st.expander(title, expanded=bool(doubts), icon=icon, key=f"understood_{study.study_id}_{doubts}"):
+        st.html(f"<b>{html(found.sentence, 300)}</b>")
+        for number, doubt in enumerate(found.doubts):
+            _doubt(app, found, number, doubt)
+        _names(found)
+        table, pictures = st.columns([3, 2])
+        with table:
+            _table(found)
+        with pictures, show.caught("understood"):
+            _channels(app, found)
+        if found.findings:
+            st.caption("What was noticed at the import:")
+            show.findings(found.findings)
+
+
+def _doubt(app: App, found: Understanding, number: int, doubt: Doubt) -> None:
+    with st.container(border=True, key=f"doubt_{found.study.study_id}_{doubt.kind}_{number}"):
+        show.note(doubt.sentence)
+        if not doubt.changes:
+            st.caption(label(doubt.way, 300))
+            return
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button(label(doubt.offer, 120), key=f"accept_{doubt.kind}_{number}", icon=":material/check:"):
+                with show.caught("understood"):
+                    understanding.take(app, found.study, doubt)
+                    st.rerun()
+            with st.popover(f"Show {count(len(doubt.changes), 'change')}", key=f"preview_{doubt.kind}_{number}"):
+                rows = [
+                    (
+                        plain(c.sample),
+                        _COLUMNS.get(c.column, c.column),
+                        plain(c.before) or "empty",
+                        plain(c.after) or "empty",
+                    )
+                    for c in doubt.changes[:_MOST_CHANGES]
+                ]
+                st.dataframe(pd.DataFrame(rows, columns=["Sample", "Column", "Now", "Then"]), hide_index=True)
+
+
+def _names(found: Understanding) -> None:
+    for rule in found.rules:
+        st.caption(label(rule, 400))
+    if found.left_off:
+        left = ", ".join(f"“{text}”" for text in found.left_off[:8])
+        st.caption(label(f"Left off, because it says nothing about a sample: {left}.", 400))
+
+
+def _table(found: Understanding) -> None:
+    rows = [
+        (plain(group) or "no group", time or "no time", samples, replicates, cells)
+        for group, time, samples, replicates, cells in found.rows
+    ]
+    columns = ["Group", "Time", "Samples", "Replicates", "Cells"]
+    st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True, height="content" if len(rows) < 12 else 420)
+
+
+def _channels(app: App, found: Understanding) -> None:
+    study = found.study
+    sample = next((item.name for item in study.samples if item.cells), "")
+    if not sample:
+        return
+    tiles = []
+    for channel in study.channels[:_MOST_CHANNELS]:
+        shown = studies.contact_sheet(app, study.study_id, sample, 1, "percentile", channel=channel)
+        if shown.images:
+            said = f"{channel}, brightfield" if channel == study.channel else channel
+            tiles.append(gallery.Tile([(said, shown.images[0])], "", "", [said]))
+    gallery.grid(tiles, width=104, pixel_size_um=study.pixel_size_um)
+    size = f"A pixel is {study.pixel_size_um:g} µm wide." if study.pixel_size_um else "The pixel size is not known."
+    kind = "Cells were cut out of whole fields of view." if found.as_fields else "Each image is taken for one cell."
+    st.caption(f"First cell of {label(sample, 60)}. {kind} {size}")
