@@ -305,9 +305,10 @@ def _single_samples(seen: _Seen) -> list[Doubt]:
 
 
 def _replicates(seen: _Seen) -> list[Doubt]:
-    alike: dict[tuple[str, float | None, str], list[Sample]] = defaultdict(list)
+    alike: dict[tuple[str | float | None, ...], list[Sample]] = defaultdict(list)
     for sample in seen.samples:
-        alike[sample.group, sample.time_h, dict(sample.extra).get("dose", "")].append(sample)
+        extra = dict(sample.extra)
+        alike[sample.group, sample.time_h, extra.get("dose", ""), extra.get("t", "")].append(sample)
     changes = []
     for own in alike.values():
         open_ = [sample for sample in own if not sample.replicate]

@@ -1,4 +1,4 @@
-"""The understanding card: what an import made of names and images, what is doubtful, and the likely reading by a button."""
+"""The understanding card: what an import made of names and images, what is doubtful, and the likely reading."""
 
 from __future__ import annotations
 
