@@ -1,0 +1,147 @@
+"""The understanding card: what names and images say, what is doubtful, and offers that are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from asked import import_study
+
+from nscweb.core.errors import WrongUse
+from nscweb.core.samples import Sample
+from nscweb.services.context import App
+from nscweb.services.study.understanding import Understanding, names_read, offer, take, understand
+
+
+def image(seed: int, objects: int = 1, side: int = 40) -> bytes:
+    """A PNG of some discs on grey noise."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.normal(128, 3, (side, side))
+    for number in range(objects):
+        middle = (
+            int(side * (0.5 if objects == 1 else (0.25 + 0.5 * (number % 2)))),
+            int(side * (0.5 if objects == 1 else (0.25 + 0.5 * (number // 2)))),
+        )
+        cv2.circle(pixels, middle, side // (4 if objects == 1 else 9), 190 + 3 * (seed % 7), -1)
+    return cv2.imencode(".png", np.clip(pixels, 0, 255).astype(np.uint8))[1].tobytes()
+
+
+def studied(app: App, folder: Path, samples: Mapping[str, Sequence[bytes]], **options: object) -> Understanding:
+    for name, images in samples.items():
+        (folder / name).mkdir(parents=True)
+        for number, data in enumerate(images, start=1):
+            (folder / name / f"{number}_Ch1.png").write_bytes(data)
+    import_study(app, [folder], "S", **options)
+    return understand(app, "S")
+
+
+def cells(seed: int, number: int = 4) -> list[bytes]:
+    return [image(100 * seed + place) for place in range(number)]
+
+
+def kinds(found: Understanding) -> list[str]:
+    return [doubt.kind for doubt in found.doubts]
+
+
+def taken(app: App, found: Understanding, kind: str) -> list[Sample]:
+    take(app, found.study, offer(found, kinds(found).index(kind) + 1))
+    return list(understand(app, "S").study.samples)
+
+
+def test_a_clear_study_has_a_card_without_doubts(opened: App, tmp_path: Path) -> None:
+    names = [f"{group}_{day}d_r{number}" for group in ("NT3", "RA") for day in (1, 3) for number in (1, 2)]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert found.doubts == () and found.sentence == "32 cells in 8 samples, 2 groups, 2 time points."
+    assert found.rows[0] == ("NT3", "1 d", 2, "1, 2", 8) and "says group NT3" in found.rules[0]
+    said = found.as_dict()
+    assert (said["brightfield"], said["images_are"], said["doubts"]) == ("Ch1", "cells", [])
+
+
+@pytest.mark.parametrize("other", ["nt3", "NT3 ", "NТ3", "NT\u200b3", "NT-3 x"])
+def test_groups_that_look_alike_are_offered_as_one(opened: App, tmp_path: Path, other: str) -> None:
+    names = {"NT3_1d_r1": "NT3", "NT3_1d_r2": "NT3", "b_1d_r3": other}
+    found = studied(
+        opened,
+        tmp_path / "in",
+        {name: cells(seed) for seed, name in enumerate(names)},
+        describe={name: Sample(name, group, 24.0, name[-1]) for name, group in names.items()},
+    )
+    if other == "NT-3 x":
+        assert found.doubts == ()
+        return
+    (doubt,) = found.doubts
+    assert doubt.kind == "look_alike_groups" and doubt.offer == "They are one group: NT3"
+    assert {sample.group for sample in taken(opened, found, doubt.kind)} == {"NT3"}
+    assert understand(opened, "S").doubts == ()
+
+
+def test_every_group_with_one_sample_is_read_by_its_last_letter(opened: App, tmp_path: Path) -> None:
+    names = ["NT3-x1", "NT3-x2", "RA-y1", "RA-y2"]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    samples = taken(opened, found, "single_samples")
+    assert [(sample.group, sample.replicate) for sample in samples] == [
+        ("NT3-x", "1"),
+        ("NT3-x", "2"),
+        ("RA-y", "1"),
+        ("RA-y", "2"),
+    ]
+
+
+def test_missing_replicates_are_numbered(opened: App, tmp_path: Path) -> None:
+    names = ["a/NT3_1d", "b/NT3_1d", "c/NT3_1d_r1"]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert kinds(found) == ["replicates"]
+    assert [sample.replicate for sample in taken(opened, found, "replicates")] == ["2", "3", "1"]
+
+
+def test_a_time_without_a_unit_is_asked_for(opened: App, tmp_path: Path) -> None:
+    names = ["NT3_t24_r1", "NT3_t72_r1"]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert kinds(found) == ["time_in_hours", "time_in_days"]
+    assert [(s.time_h, s.extra) for s in taken(opened, found, "time_in_hours")] == [(24.0, ()), (72.0, ())]
+    assert understand(opened, "S").doubts == ()
+
+
+def test_whole_fields_are_noticed_at_any_size(opened: App, tmp_path: Path) -> None:
+    names = ["NT3_1d_r1", "NT3_1d_r2"]
+    images = {name: [image(9 * seed + place, 4, 96) for place in range(3)] for seed, name in enumerate(names)}
+    found = studied(opened, tmp_path / "in", images)
+    assert kinds(found) == ["fields"] and "--fields" in found.doubts[0].way
+    with pytest.raises(WrongUse, match="makes no offer"):
+        offer(found, 1)
+    with pytest.raises(WrongUse, match="no doubt number 2"):
+        offer(found, 2)
+
+
+def test_a_copied_folder_is_said_and_is_no_replicate(opened: App, tmp_path: Path) -> None:
+    once, other = cells(1), cells(2)
+    samples = {"NT3_1d_r1": once, "NT3_1d_r2": once, "NT3_1d_r3": other, "RA_1d_r1": [*other[:2], *cells(3), other[3]]}
+    found = studied(opened, tmp_path / "in", samples)
+    assert kinds(found) == ["copies"] and "NT3_1d_r2 of NT3_1d_r1" in found.doubts[0].sentence
+    codes = {item.code: item.where for item in found.findings}
+    assert codes == {"W-SAMPLE-COPY": "NT3_1d_r2", "W-SAMPLE-OVERLAP": "RA_1d_r1"}
+
+
+def test_the_letters_of_the_set_of_zhu_may_be_classes(opened: App, tmp_path: Path) -> None:
+    found = studied(
+        opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(["a_1d1", "o_1d1", "n_1d1"])}
+    )
+    classes = {sample.group: sample.true_class for sample in taken(opened, found, "classes_of_zhu")}
+    assert classes == {"a": "astrocyte", "o": "oligodendrocyte", "n": "neuron"}
+
+
+def test_a_pattern_is_shown_before_the_import_and_names_what_it_does_not_fit(opened: App, tmp_path: Path) -> None:
+    names = ["NT3_1_1", "NT3_3_2", "other"]
+    found = studied(
+        opened,
+        tmp_path / "in",
+        {name: cells(seed) for seed, name in enumerate(names)},
+        name_pattern="{group}_{day}_{rep}",
+    )
+    assert [(s.group, s.time_h, s.replicate) for s in found.study.samples][:2] == [("NT3", 24, "1"), ("NT3", 72, "2")]
+    assert kinds(found)[0] == "pattern" and "other" in found.doubts[0].sentence
+    shown = names_read(opened, [tmp_path / "in"], "{group}_{day}_{rep}")
+    assert shown[0] == ("NT3_1_1", "NT3", "1 d", "1", "yes") and shown[2][-1] == "no"
