@@ -1,0 +1,32 @@
+"""The understanding card on the page Study: doubts with their offers, before the tabs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from app_walk import PLAIN, Walk, is_healthy, texts
+
+from nscweb.services.context import App
+
+
+def test_a_doubt_is_shown_and_its_offer_changes_the_sheet(walk: Walk, data_folder: Path, app: App) -> None:
+    study = app.catalogue.study(PLAIN)
+    first = next(sample for sample in study.samples if sample.group == study.samples[0].group)
+    app.catalogue.update_samples(study.study_id, [replace(first, group=f" {first.group.upper()}\u00a0")])
+    test = walk("pages/study.py", study=study.study_id)
+    assert is_healthy(test), texts(test)
+    assert "differ only in capitals" in texts(test)
+    button = next(item for item in test.button if item.label.startswith("They are one group"))
+    test = button.click().run()
+    assert is_healthy(test), texts(test)
+    assert "differ only in capitals" not in texts(test)
+    groups = {sample.group for sample in app.catalogue.study(PLAIN).samples}
+    assert first.group in groups and not any("\u00a0" in group for group in groups)
+
+
+def test_a_clear_study_shows_what_was_understood(walk: Walk, data_folder: Path, app: App) -> None:
+    test = walk("pages/study.py", study=app.catalogue.study(PLAIN).study_id)
+    assert is_healthy(test), texts(test)
+    said = texts(test)
+    assert "60 cells in 12 samples" in said and "Each image is taken for one cell." in said.replace("\\", "")
