@@ -23,13 +23,20 @@ _COLUMNS = {"true_class": "true class"}
 def card(app: App, study: Study) -> None:
     """Draw the card; open where something is doubtful."""
     found = understanding.understand(app, study.study_id)
-    doubts = len(found.doubts)
+    # One sentence may come with two readings: hours, or days.
+    asked: dict[str, list[Doubt]] = {}
+    for doubt in found.doubts:
+        asked.setdefault(doubt.sentence, []).append(doubt)
+    doubts = len(asked)
     title = "What was understood" + (f": {count(doubts, 'doubt')}" if doubts else "")
     icon = ":material/help:" if doubts else ":material/task_alt:"
     with st.expander(title, expanded=bool(doubts), icon=icon, key=f"understood_{study.study_id}_{doubts}"):
         st.html(f"<b>{html(found.sentence, 300)}</b>")
-        for number, doubt in enumerate(found.doubts):
-            _doubt(app, found, number, doubt)
+        for sentence, readings in asked.items():
+            with st.container(border=True, key=f"doubt_{study.study_id}_{readings[0].kind}"):
+                show.note(sentence)
+                for doubt in readings:
+                    _reading(app, found, doubt)
         _names(found)
         table, pictures = st.columns([3, 2])
         with table:
@@ -41,28 +48,28 @@ def card(app: App, study: Study) -> None:
             show.findings(found.findings)
 
 
-def _doubt(app: App, found: Understanding, number: int, doubt: Doubt) -> None:
-    with st.container(border=True, key=f"doubt_{found.study.study_id}_{doubt.kind}_{number}"):
-        show.note(doubt.sentence)
-        if not doubt.changes:
-            st.caption(label(doubt.way, 300))
-            return
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button(label(doubt.offer, 120), key=f"accept_{doubt.kind}_{number}", icon=":material/check:"):
-                with show.caught("understood"):
-                    understanding.take(app, found.study, doubt)
-                    st.rerun()
-            with st.popover(f"Show {count(len(doubt.changes), 'change')}", key=f"preview_{doubt.kind}_{number}"):
-                rows = [
-                    (
-                        plain(c.sample),
-                        _COLUMNS.get(c.column, c.column),
-                        plain(c.before) or "empty",
-                        plain(c.after) or "empty",
-                    )
-                    for c in doubt.changes[:_MOST_CHANGES]
-                ]
-                st.dataframe(pd.DataFrame(rows, columns=["Sample", "Column", "Now", "Then"]), hide_index=True)
+def _reading(app: App, found: Understanding, doubt: Doubt) -> None:
+    """The likely reading as a button, with what it would change."""
+    if not doubt.changes:
+        st.caption(label(doubt.way, 300))
+        return
+    key = f"{found.study.study_id}_{doubt.kind}_{doubt.changes[0].sample}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(label(doubt.offer, 120), key=f"accept_{key}", icon=":material/check:"):
+            with show.caught("understood"):
+                understanding.take(app, found.study, doubt)
+                st.rerun()
+        with st.popover(f"Show {count(len(doubt.changes), 'change')}", key=f"preview_{key}"):
+            rows = [
+                (
+                    plain(change.sample),
+                    _COLUMNS.get(change.column, change.column),
+                    plain(change.before) or "empty",
+                    plain(change.after) or "empty",
+                )
+                for change in doubt.changes[:_MOST_CHANGES]
+            ]
+            st.dataframe(pd.DataFrame(rows, columns=["Sample", "Column", "Now", "Then"]), hide_index=True)
 
 
 def _names(found: Understanding) -> None:
