@@ -63,7 +63,7 @@ PLATE_ROWS: tuple[PlateRow, ...] = (
     _row(
         "Micro-Manager",
         "img_channel000_position001_time000000000_z000",
-        r"(?:(?P<before>.+)_)?channel(?P<channel>\d+)_position(?P<site>\d+)_time(?P<time>\d+)_z(?P<plane>\d+)",
+        r"(?:img_)?channel(?P<channel>\d+)_position(?P<site>\d+)_time(?P<time>\d+)_z(?P<plane>\d+)",
     ),
     _row(
         "Vitra", "Channel 2-01-A-01-00", r"Channel (?P<channel>\d+)-\d+-(?P<row>[A-P])-(?P<column>\d{2})-(?P<site>\d+)"

@@ -101,7 +101,7 @@ class NameSets:
         keyed = []
         timed = len({plate.time for _, plate in plates}) > 1
         for file, plate in plates:
-            named = len(befores) > 1 or not plate.well
+            named = len(befores) > 1 or not (plate.well or file.folder)
             parts = [plate.before if named else "", plate.well, plate.time if timed else ""]
             name = " ".join(part for part in parts if part)
             sample = "/".join(part for part in (file.folder, name) if part) or sources[file.source].label
