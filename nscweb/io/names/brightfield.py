@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.io.names.channel_marks import is_stain, says_brightfield
 from nscweb.io.names.file_names import natural_key
 
 _NAMES = re.compile(r"bright|\bbf\b|^bf|transmi|phase|\bdic\b", re.IGNORECASE)
@@ -16,11 +17,31 @@ _NAMES = re.compile(r"bright|\bbf\b|^bf|transmi|phase|\bdic\b", re.IGNORECASE)
 MERGED = "_colour"
 # Brightfield light fills the frame: its border is bright and even. A stained cell lies on a dark one.
 _MOST_DEVIATION = 0.25
+_DARK = 0.25
 
 
 def called_brightfield(channels: Sequence[str]) -> str:
     """The first channel whose name says brightfield, "" when none does."""
-    return next((name for name in channels if _NAMES.search(name)), "")
+    return next((name for name in channels if _NAMES.search(name) or says_brightfield(name)), "")
+
+
+def looks_stained(name: str, images: Sequence[NDArray[Any]]) -> bool:
+    """Whether a channel is likely fluorescence: called by a stain, or dark around its cells.
+
+    Around a cell in brightfield the light is about half of the brightest pixel; around a stained one it is dark.
+    """
+    if called_brightfield([name]):
+        return False
+    shares = []
+    for image in images:
+        pixels = np.asarray(image, np.float64)
+        low, high = float(pixels.min()), float(np.percentile(pixels, 99.8))
+        level, _ = _border([image])
+        if high - low > 0:
+            # Counted from 0 where pixels are not negative, so that a bright and even image stays bright.
+            base = min(low, 0.0)
+            shares.append((level - base) / (high - base))
+    return is_stain(name) or (bool(shares) and float(np.median(shares)) < _DARK)
 
 
 def guess_brightfield(channels: Sequence[str], images: Mapping[str, Sequence[NDArray[Any]]]) -> str:

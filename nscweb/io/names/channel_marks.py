@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 BRIGHTFIELD_WORDS = frozenset(
@@ -79,11 +79,15 @@ _STAINS = frozenset(
 _WORDS = "|".join(sorted(map(re.escape, BRIGHTFIELD_WORDS | _STAINS), key=len, reverse=True))
 _AT_END = re.compile(rf"^(.*?\w)[ _.\-]+({_WORDS}|(?:ch|channel|c|w)[ _\-]?0*\d{{1,3}})$", re.IGNORECASE)
 _AT_START = re.compile(rf"^({_WORDS}|(?:ch|channel|c|w)[ _\-]?0*\d{{1,3}})[ _.\-]+(\w.*)$", re.IGNORECASE)
+# A last word that is no known channel; believed where all names come with the same set of such words.
+_ANY_WORD = re.compile(r"^(.*\w)[ _.\-]+([^\W\d_]{1,15})$")
 _NUMBERED = re.compile(r"^(ch|channel|c|w)[ _\-]?0*(\d{1,3})$", re.IGNORECASE)
 _CELL_NUMBER = re.compile(r"^(.*?)[ _.\-#]*(\d{1,15})$")
 # Of the names of a sample, so many may come in one channel alone; and numbers are channels up to this many.
 _MOST_ALONE = 0.5
 _MOST_CHANNELS = 16
+# Fewer names may differ in a word by chance.
+_LEAST_SETS = 3
 
 
 @dataclass(frozen=True)
@@ -109,12 +113,17 @@ def is_channel_word(text: str) -> bool:
     return plain in BRIGHTFIELD_WORDS or plain in _STAINS or _NUMBERED.match(plain) is not None
 
 
+def is_stain(channel: str) -> bool:
+    """Whether a channel is called by a stain or marker."""
+    return channel.strip().casefold() in _STAINS
+
+
 def says_brightfield(channel: str) -> bool:
     """Whether a channel is called brightfield."""
     return channel.strip().casefold() in BRIGHTFIELD_WORDS
 
 
-def marked_names(stems: Iterable[str]) -> dict[str, Marked]:
+def marked_names(stems: Collection[str]) -> dict[str, Marked]:
     """Names of one sample with their channels; empty where the names do not come in channels.
 
     Args:
@@ -130,7 +139,18 @@ def marked_names(stems: Iterable[str]) -> dict[str, Marked]:
                 found[stem] = Marked(core, channel_name(mark))
         if len(found) > len(best) and _believed(found):
             best = found
-    return best
+    return best or _sets_of_words(stems)
+
+
+def _sets_of_words(stems: Collection[str]) -> dict[str, Marked]:
+    """Names that differ in a last word, the same words for every one of them: "cell_3_stain", "cell_3_light"."""
+    found = {stem: Marked(match[1], match[2]) for stem in stems if (match := _ANY_WORD.match(stem))}
+    words: dict[str, set[str]] = defaultdict(set)
+    for item in found.values():
+        words[item.core.casefold()].add(item.channel.casefold())
+    sets = {frozenset(own) for own in words.values()}
+    full = len(sets) == 1 and len(found) == len(stems) and len(words) >= _LEAST_SETS
+    return found if full and 1 < len(next(iter(sets))) <= _MOST_CHANNELS else {}
 
 
 def _believed(found: Mapping[str, Marked]) -> bool:

@@ -82,6 +82,13 @@ class NameSets:
             if marked:
                 first = next(iter(marked))
                 self._channels(place, marked, builder, sources, f"{first.stem!r} is channel {marked[first].channel}")
+                words = sorted({item.channel for item in marked.values()}, key=natural_key)
+                if not any(map(is_channel_word, words)):
+                    message = (
+                        f"Names come in sets that differ in one word ({', '.join(words)}); each set was taken as the "
+                        "channels of one cell. If they are different cells, rename the files."
+                    )
+                    log.add("warn", "W-NAME-SETS", message, place[1] or sources[place[0]].label)
             for file in files:
                 if file not in marked:
                     builder.add(_place(file.source, file.folder, sources), file.stem, None, "", file.member)

@@ -10,7 +10,7 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.core.samples import Sample
 from nscweb.io.archives.sources import Source
-from nscweb.io.names.brightfield import guess_brightfield
+from nscweb.io.names.brightfield import guess_brightfield, looks_stained
 from nscweb.io.names.file_names import natural_key
 from nscweb.io.names.sample_names import ReadNames, SampleHints, read_names
 from nscweb.io.pixels.cell_table import CellTable
@@ -137,6 +137,14 @@ class Settled:
         if self.peek.named_brightfield in self.channels:
             return self.peek.named_brightfield
         return guess_brightfield(self.channels, self.peek.images)
+
+    @property
+    def stained(self) -> bool:
+        """The channel that would be taken as brightfield is likely fluorescence."""
+        name = self.brightfield
+        return (
+            bool(name) and name != self.peek.named_brightfield and looks_stained(name, self.peek.images.get(name, ()))
+        )
 
     @property
     def pixel_size_um(self) -> float | None:

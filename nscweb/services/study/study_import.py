@@ -142,6 +142,13 @@ def chosen_channels(found: Survey, request: ImportRequest, log: FindingLog) -> t
             f"the images have {', '.join(found.channels)}. Change it on the page Study, or import with "
             "--channel, if that is wrong.",
         )
+    if not request.channel and found.stained:
+        log.add(
+            "warn",
+            "W-CHANNEL-STAINED",
+            f"{brightfield} looks like fluorescence, not like brightfield, and no other channel does better "
+            f"({', '.join(found.channels)}). A model of brightfield cells says nothing about it.",
+        )
     if not request.channels:
         return brightfield, tuple(found.channels)
     wanted = {_channel(found, name) for name in request.channels} | {brightfield}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from nscweb.core.errors import WrongUse
@@ -123,6 +125,35 @@ def test_channels_are_believed_where_names_come_in_sets() -> None:
     ):
         assert marked_names(cells) == {}, cells
     assert [channel_name(mark) for mark in ("channel001", "ch02", "c0", "GFP")] == ["Ch1", "Ch2", "C0", "GFP"]
+
+
+def test_names_that_differ_in_one_word_each_time_are_channels_and_it_is_said(tmp_path: Path) -> None:
+    shown = marked_names([f"cell_{number}_{word}" for number in range(3) for word in ("stain", "light")])
+    assert {item.channel for item in shown.values()} == {"stain", "light"}
+    assert marked_names(["cell_1_left", "cell_1_right", "cell_2_left"]) == {}
+    for number in range(3):
+        for word in ("stain", "light"):
+            cv2.imwrite(str(tmp_path / f"cell_{number}_{word}.png"), np.full((20, 20), 100 + number, np.uint8))
+    log = FindingLog()
+    with survey([tmp_path], Limits(), log) as found:
+        assert found.channels == ("light", "stain") and found.cells == 3
+    assert "W-NAME-SETS" in {item.code for item in log}
+
+
+def test_fluorescence_is_not_taken_for_brightfield_without_a_word(tmp_path: Path) -> None:
+    dark, bright = np.full((40, 40), 8, np.uint8), np.full((40, 40), 120, np.uint8)
+    cv2.circle(dark, (20, 20), 8, 220, -1)
+    cv2.circle(bright, (20, 20), 8, 170, 2)
+    for name, image, stained in (("a", dark, True), ("b", bright, False), ("c_DAPI", bright, True)):
+        folder = tmp_path / name
+        folder.mkdir()
+        for number in range(3):
+            mark = "_GFP" if name == "c_DAPI" else ""
+            cv2.imwrite(str(folder / f"x_{number}{mark}.png"), image)
+            if mark:
+                cv2.imwrite(str(folder / f"x_{number}_DAPI.png"), image)
+        with survey([folder], Limits(), FindingLog()) as found:
+            assert found.stained == stained, name
 
 
 def samples_of(path: Path) -> tuple[tuple[str, ...], str, list[tuple[str, int, str, float | None, str]]]:
