@@ -64,7 +64,10 @@ def register(app: typer.Typer) -> None:
 @studies.command("import")
 def import_(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", show_default=False)],
-    name: Annotated[str, typer.Option(help="Name of the new study.", show_default=False)],
+    name: Annotated[str, typer.Option(help="Name of the new study.", show_default=False)] = "",
+    add_to: Annotated[
+        str, typer.Option("--add-to", help="Add the samples to this study instead; name or id.", show_default=False)
+    ] = "",
     sheet: Annotated[Path | None, typer.Option(help="Sample sheet: CSV, XLSX, ODS or XLS.")] = None,
     channel: Annotated[
         str | None, typer.Option(help="Brightfield channel, for example Ch1; guessed otherwise.")
@@ -131,7 +134,7 @@ def import_(
             raise WrongUse(f"--class-from takes only the word folder, not {class_from_folder!r}.")
         from nscweb.services.study import understanding
         from nscweb.services.study.import_request import ImportRequest
-        from nscweb.services.study.study_import import import_study
+        from nscweb.services.study.join_studies import bring_in
 
         request = ImportRequest(
             paths=tuple(paths),
@@ -143,6 +146,7 @@ def import_(
             pixel_size_um=pixel_size_um,
             tile_px=tile_px,
             name_pattern=name_pattern,
+            add_to=add_to,
             fields=field_settings(
                 fields,
                 pixel_size_um,
@@ -159,7 +163,7 @@ def import_(
             ),
         )
         opened = console.open(data_dir)
-        report = import_study(opened, request, progress=console.progress)
+        report = bring_in(opened, request, progress=console.progress)
         if not as_json:
             _tell_findings(console, report.as_dict()["findings"])
         card = understanding.understand(opened, report.study_id)
@@ -258,6 +262,21 @@ def sheet(
             result["out"] = str(out)
             lines.append(f"Wrote {out}.")
         console.result(result, " ".join(lines))
+
+
+@studies.command("merge")
+def merge(
+    into: Name,
+    other: Annotated[str, typer.Argument(help="Name or id of the study whose samples go into the first.")],
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Put the samples of a second study into the first; the second is deleted, with its runs."""
+    with running(as_json) as console:
+        from nscweb.services.study.join_studies import merge_studies
+
+        study = merge_studies(console.open(data_dir), into, other)
+        console.result(study_as_dict(study), f"{study.name} has {study.cells:,} cells in {len(study.samples)} samples.")
 
 
 @studies.command("delete")

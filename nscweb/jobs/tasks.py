@@ -21,18 +21,20 @@ Task = Callable[["App", Payload, Progress, CancelAsked], dict[str, Any]]
 
 
 def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
-    """Import files into a new study. Payload: an `ImportRequest`.
+    """Import files into a new study, or one that is there. Payload: an `ImportRequest`.
 
     `AGAIN_SINCE` is in the payload of a job that is taken up again; what was finished then is not done twice.
     """
     from nscweb.services.study.import_request import ImportRequest
-    from nscweb.services.study.study_import import finished_since, import_study
+    from nscweb.services.study.join_studies import bring_in
+    from nscweb.services.study.study_import import finished_since
     from nscweb.services.study.uploads import discard_staged
 
     request = _request(ImportRequest, payload)
-    report = finished_since(app, request.name, payload[AGAIN_SINCE]) if payload.get(AGAIN_SINCE) else None
+    again = payload.get(AGAIN_SINCE) and not request.add_to
+    report = finished_since(app, request.name, payload[AGAIN_SINCE]) if again else None
     if report is None:
-        report = import_study(app, request, progress=progress, cancel=cancel)
+        report = bring_in(app, request, progress=progress, cancel=cancel)
     discard_staged(app, request.paths)
     return report.as_dict()
 

@@ -170,6 +170,7 @@ class ImportRequest:
         tile_px: side of the tiles of montages in pixels; None finds it from the pixels.
         fields: every image is a whole field of view, and its cells are found like this; None takes every image
             for one cell.
+        add_to: name or id of a study that the samples are added to; "" makes a new one. `name` is not used then.
         name_pattern: how names of samples are read, such as ``{group}_{day}d_{rep}``; "" reads them by their words.
     """
 
@@ -185,6 +186,7 @@ class ImportRequest:
     tile_px: int | None = None
     fields: SegmentationSettings | None = None
     name_pattern: str = ""
+    add_to: str = ""
 
     def __post_init__(self) -> None:
         # Forms and commands hand over what was typed: spaces around a name, an empty text for "not given".

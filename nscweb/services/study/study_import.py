@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyNotFound, WrongUse
 from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.core.samples import Sample
+from nscweb.core.samples import Sample, Study
 from nscweb.services.study.copies import copied_samples
 from nscweb.services.study.field_reader import FieldCut, nothing_found
 from nscweb.services.study.import_request import (
@@ -47,6 +47,11 @@ def finished_since(app: App, name: str, since_utc: str) -> ImportReport | None:
         return None
     if study.name != name.strip() or study.created_utc < since_utc:
         return None
+    return report_of(app, study)
+
+
+def report_of(app: App, study: Study) -> ImportReport | None:
+    """The report of the import that made a study; None for studies that no import made."""
     info = app.catalogue.study_info(study.study_id)
     if not {"skipped", "ignored", "images", "members"} <= set(info):
         return None

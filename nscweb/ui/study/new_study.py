@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import pandas as pd
@@ -13,6 +13,7 @@ from nscweb.core.errors import NscwebError
 from nscweb.services.context import App
 from nscweb.services.study import uploads
 from nscweb.services.study.import_request import ImportRequest
+from nscweb.services.study.study import list_studies
 from nscweb.services.study.understanding import names_read
 from nscweb.ui import jobs, show
 from nscweb.ui.study.field_view import field_options
@@ -24,6 +25,7 @@ _ROUND = "nsc_upload_round"
 _UPLOAD_ID = "nsc_upload_id"
 _PROBLEM = "nsc_upload_problem"
 _DONE = "nsc_imports_started"
+NEW = "a new study"
 UPLOAD = "Upload from this computer"
 INBOX = "Inbox folder of the server"
 _LISTED = 6
@@ -48,15 +50,26 @@ def new_study(app: App, *, expanded: bool) -> None:
             "Where are the images?", [UPLOAD, INBOX], default=UPLOAD, required=True, key="new_where"
         )
         paths = _uploaded(app) if where == UPLOAD else _from_inbox(app)
+        there = [study.name for study in list_studies(app)]
+        add_to = st.selectbox(
+            "Add to",
+            [NEW, *there],
+            format_func=lambda text: text if text == NEW else plain(text),
+            key=f"new_add_to_{done}",
+            help="Samples that come later can be put into a study that is there; predict it again afterwards.",
+        )
         suggestion = PurePath(paths[0].name).name.split(".")[0] if paths else ""
         name = st.text_input(
             "Name of the study",
             key=f"new_name_{done}",
             placeholder=plain(suggestion) or "for example Screen 1",
             max_chars=120,
+            disabled=add_to != NEW,
         )
         with st.expander("Options", icon=":material/tune:"):
             request = _request(app, [Path(item.path) for item in paths], name.strip() or suggestion or "Study")
+        if add_to != NEW:
+            request = replace(request, name="", add_to=add_to)
         ready = bool(paths)
         if st.button("Import", type="primary", disabled=not ready, icon=":material/input:", key="new_import"):
             with show.caught("import"):

@@ -1,0 +1,150 @@
+"""Samples that come later: an import into a study that is there, and two studies made one.
+
+Cells are copied into the study that stays; nothing of it changes until they are all there, and a kill in between is
+made good when the same is asked again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from nscweb.core.errors import StudyError, WrongUse
+from nscweb.core.gates import DEFAULT_GATES
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.core.samples import Sample, Study
+from nscweb.services.study.copies import copied_samples
+from nscweb.services.study.import_request import COPIES, NAMES, ImportReport, ImportRequest, findings_csv
+from nscweb.services.study.import_staging import request_key
+from nscweb.services.study.quality import get_gates, set_gates
+from nscweb.services.study.study import delete_study, findings_of, get_study
+from nscweb.services.study.study_import import import_study, report_of
+from nscweb.store.files import atomic_write
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+_JOINING = "joining"
+# Of an import: what is counted, so that two add up.
+_COUNTS = ("skipped", "ignored", "images", "members")
+
+
+def bring_in(
+    app: App, request: ImportRequest, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
+) -> ImportReport:
+    """Import into a new study, or into the one that the request names; see `study_import.import_study`.
+
+    Raises:
+        StudyNotFound: there is no study of the name to add to.
+        StudyError: the new cells do not fit the study: other channels, another pixel size, simulated and measured.
+    """
+    if not request.add_to:
+        return import_study(app, request, progress=progress, cancel=cancel)
+    target = get_study(app, request.add_to)
+    apart = replace(request, add_to="", name=_name_apart(target, request))
+    # An earlier try may have been killed between the import and the joining.
+    there = next((study for study in app.catalogue.studies() if study.name == apart.name), None)
+    report = report_of(app, there) if there is not None else None
+    if report is None:
+        report = import_study(app, apart, progress=progress, cancel=cancel)
+    merge_studies(app, target.study_id, report.study_id)
+    return replace(report, study=target.name, study_id=target.study_id)
+
+
+def merge_studies(app: App, into: str, other: str) -> Study:
+    """Put the samples of a study into another one, and delete the first with its runs.
+
+    A sample whose name is taken gets a number behind it. Runs of the study that stays keep their numbers; predict it
+    again to have the new samples in a run.
+
+    Args:
+        into, other: name or id of the study that stays, and of the one that goes.
+
+    Raises:
+        StudyNotFound: no such study.
+        WrongUse: both are the same.
+        StudyError: they do not fit: other channels, another pixel size, simulated and measured cells.
+    """
+    target, source = get_study(app, into), get_study(app, other)
+    if target.study_id == source.study_id:
+        raise WrongUse(f"{target.name} cannot be joined to itself.", "Name two studies.")
+    _check_fit(target, source)
+    # Where an earlier try began, so that samples that it put in are not put in twice.
+    joining = app.catalogue.study_info(target.study_id).get(_JOINING, {})
+    start = joining["from"] if joining.get("study") == source.study_id else len(target.samples)
+    app.catalogue.change_info(target.study_id, **{_JOINING: {"study": source.study_id, "from": start}})
+    if len(target.samples) < start + len(source.samples):
+        _copy_files(app, target, source, start)
+        app.catalogue.add_samples(target.study_id, _free_names(target, source))
+    _join_facts(app, target, source)
+    if get_gates(app, target.study_id).digest() != DEFAULT_GATES.digest():
+        set_gates(app, target.study_id, get_gates(app, target.study_id))
+    delete_study(app, source.study_id)
+    app.catalogue.change_info(target.study_id, **{_JOINING: {}})
+    return app.catalogue.study(target.study_id)
+
+
+def _name_apart(target: Study, request: ImportRequest) -> str:
+    parts = {name: value for name, value in vars(request).items() if name not in ("paths", "describe")}
+    return f"{target.name[:120]} (adding {request_key(parts, request.paths)[:12]})"
+
+
+def _check_fit(target: Study, source: Study) -> None:
+    what = ""
+    if target.channels != source.channels:
+        what = f"its channels are {', '.join(source.channels)}, and not {', '.join(target.channels)}"
+    elif target.simulated != source.simulated:
+        kinds = ("measured", "simulated")
+        what = f"its cells are {kinds[source.simulated]}, and those of {target.name} are {kinds[target.simulated]}"
+    elif source.pixel_size_um and target.pixel_size_um and source.pixel_size_um != target.pixel_size_um:
+        what = f"its pixels are {source.pixel_size_um:g} µm wide, and not {target.pixel_size_um:g} µm"
+    if what:
+        raise StudyError(
+            f"The new cells cannot be put into {target.name}: {what}.",
+            "Import them as a study of their own; two studies can be predicted with the same model.",
+            "E-STUDY-FIT",
+        )
+
+
+def _free_names(target: Study, source: Study) -> list[Sample]:
+    taken = {sample.name.casefold() for sample in target.samples}
+    renamed = []
+    for sample in source.samples:
+        name, number = sample.name, 2
+        while name.casefold() in taken:
+            name, number = f"{sample.name} ({number})", number + 1
+        taken.add(name.casefold())
+        renamed.append(sample.with_changes(name=name))
+    return renamed
+
+
+def _copy_files(app: App, target: Study, source: Study, start: int) -> None:
+    """Files of each sample under the key that its row will get; rows come after, so nobody sees half a study."""
+    keys = app.catalogue.sample_keys(source.study_id)
+    for place, sample in enumerate(source.samples, start=start + 1):
+        for path in (app.folder.cells_path, app.folder.quality_path, app.folder.columns_path):
+            was, will = path(source.study_id, keys[sample.name]), path(target.study_id, f"c{place:06d}")
+            if was.exists():
+                will.parent.mkdir(parents=True, exist_ok=True)
+                part = will.with_name(f".{will.name}.joining.part")
+                shutil.copyfile(was, part)
+                part.replace(will)
+
+
+def _join_facts(app: App, target: Study, source: Study) -> None:
+    """What is known of both imports: counts, findings, rules of names, and copies across them."""
+    one, two = (app.catalogue.study_info(study.study_id) for study in (target, source))
+    counts: dict[str, Any] = {name: one.get(name, 0) + two.get(name, 0) for name in _COUNTS}
+    names = {
+        key: list(dict.fromkeys([*one.get(NAMES, {}).get(key, ()), *two.get(NAMES, {}).get(key, ())]))
+        for key in ("rules", "left_off", "strange")
+    }
+    keys = app.catalogue.sample_keys(target.study_id)
+    copies = {copy.sample: copy.of for copy in copied_samples(app, target.study_id, keys, target.channel) if copy.whole}
+    findings = [*findings_of(app, target.study_id), *findings_of(app, source.study_id)]
+    with atomic_write(app.folder.study_dir(target.study_id) / "findings.csv") as stream:
+        stream.write(findings_csv(findings))
+    app.catalogue.change_info(target.study_id, **counts, **{NAMES: names, COPIES: copies})
+    if target.pixel_size_um is None and source.pixel_size_um:
+        app.catalogue.update_study(target.study_id, pixel_size_um=source.pixel_size_um)

@@ -1,0 +1,84 @@
+"""Samples that come later: added to a study, two studies made one, and what does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import pytest
+
+from nscweb.core.errors import StudyError, StudyNotFound, WrongUse
+from nscweb.core.gates import Gates
+from nscweb.services.context import App
+from nscweb.services.study import join_studies
+from nscweb.services.study.import_request import ImportRequest
+from nscweb.services.study.quality import quality_table, set_gates
+from nscweb.services.study.study import get_study
+from nscweb.services.study.understanding import understand
+
+
+def export(folder: Path, samples: dict[str, int], channel: str = "Ch1") -> Path:
+    for name, seed in samples.items():
+        (folder / name).mkdir(parents=True)
+        rng = np.random.default_rng(seed)
+        for number in range(1, 5):
+            pixels = rng.normal(128, 4, (40, 40))
+            cv2.circle(pixels, (20, 20), 9, 190, -1)
+            cv2.imwrite(str(folder / name / f"x_{number}_{channel}.png"), np.clip(pixels, 0, 255).astype(np.uint8))
+    return folder
+
+
+def brought(app: App, folder: Path, name: str = "", **options: object) -> str:
+    return join_studies.bring_in(app, ImportRequest((folder,), name, **options)).study_id
+
+
+def test_samples_are_added_to_a_study_with_their_quality(opened: App, tmp_path: Path) -> None:
+    first = brought(opened, export(tmp_path / "one", {"NT3_1d_r1": 1, "RA_1d_r1": 2}), "S")
+    set_gates(opened, first, Gates(focus=0.5))
+    again = brought(opened, export(tmp_path / "two", {"NT3_1d_r1": 3, "NT3_1d_r2": 4}), add_to="S")
+    study = get_study(opened, "S")
+    assert again == first and [sample.name for sample in study.samples] == [
+        "NT3_1d_r1",
+        "RA_1d_r1",
+        "NT3_1d_r1 (2)",
+        "NT3_1d_r2",
+    ]
+    assert study.cells == 16 and len(opened.catalogue.studies()) == 1
+    assert all(len(quality_table(opened, "S", sample.name)) == 4 for sample in study.samples)
+    info = opened.catalogue.study_info(first)
+    assert (info["images"], info["members"], info["joining"]) == (16, 16, {})
+    assert not list(opened.folder.study_dir(first).rglob("*.part"))
+
+
+def test_a_copy_is_found_across_what_is_added(opened: App, tmp_path: Path) -> None:
+    brought(opened, export(tmp_path / "one", {"NT3_1d_r1": 1}), "S")
+    brought(opened, export(tmp_path / "two", {"NT3_1d_r2": 1}), add_to="S")
+    assert [doubt.kind for doubt in understand(opened, "S").doubts] == ["copies"]
+
+
+@pytest.mark.parametrize("breaks", ["_copy_files", "_join_facts", "delete_study"])
+def test_what_was_killed_goes_on_without_doubling(opened: App, tmp_path: Path, breaks: str) -> None:
+    brought(opened, export(tmp_path / "one", {"NT3_1d_r1": 1}), "S")
+    folder = export(tmp_path / "two", {"NT3_1d_r2": 2})
+    with patch.object(join_studies, breaks, side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        brought(opened, folder, add_to="S")
+    brought(opened, folder, add_to="S")
+    study = get_study(opened, "S")
+    assert [sample.name for sample in study.samples] == ["NT3_1d_r1", "NT3_1d_r2"] and study.cells == 8
+    assert [found.name for found in opened.catalogue.studies()] == ["S"]
+
+
+def test_two_studies_become_one_and_what_does_not_fit_is_refused(opened: App, tmp_path: Path) -> None:
+    brought(opened, export(tmp_path / "one", {"NT3_1d_r1": 1}), "S")
+    brought(opened, export(tmp_path / "two", {"RA_1d_r1": 2}), "T")
+    brought(opened, export(tmp_path / "three", {"RA_1d_r1": 3}, "Ch2"), "U")
+    with pytest.raises(StudyError, match="channels are Ch2"):
+        join_studies.merge_studies(opened, "S", "U")
+    with pytest.raises(WrongUse, match="itself"):
+        join_studies.merge_studies(opened, "S", "S")
+    with pytest.raises(StudyNotFound):
+        join_studies.merge_studies(opened, "S", "V")
+    assert join_studies.merge_studies(opened, "S", "T").cells == 8
+    assert sorted(study.name for study in opened.catalogue.studies()) == ["S", "U"]
