@@ -117,6 +117,14 @@ OLD = {
 }
 
 
+def _as_then(column: str) -> str:
+    """What version 0.4.0 called the counted shares of a class."""
+    for now, then in (("least_counted_", "naive_low_"), ("most_counted_", "naive_high_"), ("counted_", "naive_")):
+        if column.startswith(now):
+            return then + column.removeprefix(now)
+    return column
+
+
 def test_a_report_of_version_040_is_read_and_made_again(tmp_path):
     app = fresh_app(tmp_path / "data")
     run = predict_study(app, simulated_study(app, cells=48).name, "random")
@@ -128,6 +136,7 @@ def test_a_report_of_version_040_is_read_and_made_again(tmp_path):
         archive.writestr("provenance.json", json.dumps({**data.provenance, "format": "nscweb report 1"}))
         for name, table in data.tables.items():
             file = BY_NAME[name].file
+            table = table.rename(columns=_as_then)
             if file in OLD:
                 assert ",".join(table.columns) == OLD[file], file
             words = table.replace({True: "yes", False: "no"}) if name == "Known mixtures" else table
