@@ -85,9 +85,17 @@ LabelledStudies = Annotated[
 
 def hours_of(text: str) -> float | None:
     """Hours of a `Time` option; None where it was not given. WrongUse for anything that is no time point."""
+    return point_of(text) if text else None
+
+
+def point_of(text: str) -> float:
+    """Hours of a time point. WrongUse for anything else."""
     from nscweb.core.timepoint import TimePoint
 
-    return TimePoint.parse(text).hours if text else None
+    try:
+        return TimePoint.parse(text).hours
+    except ValueError as error:
+        raise WrongUse(f"The time point cannot be read: {error}.", "Give it as the study has it, such as 1d.") from None
 
 
 class Console:

@@ -133,7 +133,7 @@ def how_early(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, leader: str,
     control = (facts or Facts()).control
     here = sides_over(groups, tests, fate, leader, control)
     found = since(here)
-    if len(found.times) < 2 or leader == control or not found.tested:
+    if len(found.times) < 2 or (control and leader == control) or not found.tested:
         return ""
     name = shown_name(leader)
     if found.side > 0:

@@ -188,7 +188,7 @@ def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
 
     facts = facts_of(found, chosen, hours)
     said = answer(found.groups, found.tests, chosen, hours, facts)
-    early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.leader else ""
+    early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.verdict != "none" else ""
     every = over_times(found.groups, found.tests, chosen, found.control)
     far = moved(at(found.groups, chosen, hours), found.estimates.method)
     details = tuple(text for text in (early, far, every, time_line(found, hours)) if text)

@@ -118,7 +118,7 @@ def earliest_of(
 
     Args:
         groups, tests: those of `Comparison`.
-        control: group that the others are compared with; no rows without one.
+        control: group that the others are compared with; no rows without one ("").
         fates: classes, in the order of the table.
         order: groups in the order of the table; by name without it.
 
@@ -133,7 +133,8 @@ def earliest_of(
     lines = []
     for fate in fates:
         names = sorted(set(groups.loc[groups["class"] == fate, "group"].astype(str)))
-        if control not in names:
+        # Without a control: a group without a name is none.
+        if not control or control not in names:
             continue
         made = int(tests.loc[tests["class"] == fate, "comparisons"].max()) if len(tests) else 0
         for name in sorted((name for name in names if name != control), key=lambda name: place.get(name, len(place))):

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nscweb.core.rules import ALPHA
 from nscweb.words.marks import mark
+from nscweb.words.numbers import p_value
 
 
 def percent(value: float, *, sign: bool = False) -> str:
@@ -40,7 +42,11 @@ def p_text(value: float) -> str:
         return "–"
     if value > 0.99:
         return "> 0.99"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    if value < 0.001:
+        return "< 0.001"
+    text = f"{value:.3f}"
+    # No p value is rounded over the line that decides: 0.0496 is not 0.050.
+    return text if (float(text) < ALPHA) == (value < ALPHA) else p_value(value).removeprefix("p = ")
 
 
 def light(value: object) -> str:

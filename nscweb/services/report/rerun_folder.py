@@ -13,7 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from nscweb.core.errors import InputRefused
+from nscweb.core.gates import Gates
+from nscweb.core.plain import from_plain
 from nscweb.core.samples import Sample, Study
+from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.outgoing import outgoing
 from nscweb.services.compare.staining_counts import Count, set_counts
 from nscweb.services.context import App, open_app
@@ -150,6 +154,62 @@ class Statement:
     tables: dict[str, pd.DataFrame]
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A line of the sample sheet."""
+
+    name: str
+    group: str = ""
+    time_h: float | None = None
+    replicate: str = ""
+    donor: str = ""
+    instrument: str = ""
+    control: bool = False
+    true_class: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.time_h is not None:
+            TimePoint(self.time_h)
+
+
+@dataclass(frozen=True)
+class _Counting:
+    asked: str
+    control: str
+    adjust: str
+    calibrated_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Left:
+    limits: Gates
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """What a rerun reads of the provenance of a report, so that one that somebody changed is refused by its field."""
+
+    run: str
+    study: str
+    study_id: str
+    cells: int
+    cells_sha256: str
+    model: str
+    model_version: str
+    weights_sha256: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    gates: _Left
+    counting: _Counting
+    filters: Filters
+    brightfield: str | None = None
+    pixel_size_um: float | None = None
+    sheet: tuple[_Line, ...] = ()
+    entered_counts: tuple[Count, ...] | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
+
+
 def read_report(path: Path) -> Statement:
     """Read a report that this program wrote.
 
@@ -172,6 +232,7 @@ def read_report(path: Path) -> Statement:
         raise _refused(path, "it is damaged, or was not written by this program") from error
     if provenance.get("format") not in (FORMAT, FORMAT_040):
         raise _refused(path, "it does not say what made it, as reports of earlier versions do not")
+    from_plain(_Stated, provenance, f"The report {path.name}", lambda said: _refused(path, said.removesuffix(".")))
     if provenance["format"] == FORMAT_040:
         tables = {name: table_of_040(name, table) for name, table in tables.items()}
     return Statement(provenance, tables)

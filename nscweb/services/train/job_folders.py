@@ -73,12 +73,17 @@ class Orders(Generic[Kind]):
         """One order.
 
         Raises:
-            StoreError: there is no such order, or its file is damaged.
+            StoreError: there is no such order, or its file is damaged; it says which.
         """
         try:
             content = json.loads((self.folder(app, name) / "order.json").read_text("utf-8"))
             return from_plain(self.kind, content if "request" in content else self.adapted(content), "order.json")
-        except (OSError, ValueError, TypeError, KeyError, NscwebError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, NscwebError) as error:
+            raise StoreError(
+                f"The {self.what} {name!r} cannot be opened, its order.json is damaged ({error}).",
+                "Start it again on the page Models.",
+            ) from error
+        except OSError as error:
             raise StoreError(
                 f"There is no {self.what} called {name!r} any more.", "Start it again on the page Models."
             ) from error

@@ -20,7 +20,7 @@ from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import ratios
 from nscweb.services.context import App
 from nscweb.services.report.content import ReportData
-from nscweb.services.report.html_numbers import interval
+from nscweb.services.report.html_numbers import interval, p_text
 from nscweb.services.report.html_report import html_report
 from nscweb.services.report.methods import methods_parts
 
@@ -158,6 +158,16 @@ def test_ends_of_intervals_have_no_sign_without_a_number() -> None:
     assert interval(-0.0001, 0.475) == "[0.0, 47.5]"
     assert interval(-0.1, -0.0002) == "[-10.0, 0.0]"
     assert interval(-0.1002, float("nan")) == ""
+
+
+def test_no_p_value_is_rounded_over_the_line_that_decides() -> None:
+    assert [p_text(p) for p in (0.0496, 0.04999, 0.05, 0.0504, 0.0312)] == [
+        "0.0496",
+        "0.04999",
+        "0.050",
+        "0.050",
+        "0.031",
+    ]
 
 
 def test_the_adjustment_and_who_chose_the_control_are_named(app: App, run: Run) -> None:
