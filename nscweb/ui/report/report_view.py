@@ -10,20 +10,11 @@ from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.context import App
 from nscweb.services.predict import runs
+from nscweb.services.report.workbook_sheets import settings_words
 from nscweb.ui import show
 from nscweb.ui.dataframes import show_frame
 from nscweb.ui.report import report_files
 from nscweb.ui.text import duration, when
-
-# What made a run, in words; the file provenance.json keeps the short names.
-_SETTING_WORDS = {
-    "batch": "cells at once",
-    "precision": "numbers as",
-    "backend": "computed by",
-    "mode": "speed mode",
-    "chunk": "cells per part",
-    "parts_kept_from_before": "parts kept from an interrupted run",
-}
 
 
 def downloads(app: App, run: Run) -> None:
@@ -62,7 +53,7 @@ def provenance(run: Run) -> None:
         "took": duration(made.seconds),
         "SHA-256 of the weights": made.weights_sha256,
         "SHA-256 of the cells": made.cells_sha256,
-        "Settings": ", ".join(f"{_SETTING_WORDS.get(key, key)} {value}" for key, value in made.settings.items()),
+        "Settings": settings_words(made.settings),
         "Versions": ", ".join(f"{key} {value}" for key, value in made.versions.items()),
     }
     show.key_values({label(name): value for name, value in facts.items()})
