@@ -209,9 +209,7 @@ def _hover(row: Mapping[Hashable, Any], method: str, cells: Mapping[str, int], c
     if np.isfinite(row["low_points"]):
         text += f"<br>95 % interval {row['low_points']:.1f} to {row['high_points']:.1f}"
     p = float(row["p_adjusted"])
-    text += (
-        f"<br>p, adjusted {p_value(p).removeprefix('p ').removeprefix('= ')}" if np.isfinite(p) else "<br>no p value"
-    )
+    text += f"<br>{p_value(p)}, adjusted for {row['comparisons']} comparisons" if np.isfinite(p) else "<br>no p value"
     text += f"<br>{row['n_group']} and {row['n_control']} replicates"
     if group in cells and control in cells:
         text += f", {cells[group]:,} and {cells[control]:,} cells"

@@ -244,7 +244,9 @@ def answer(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, time_h: float, 
     if known.control and not known.control_marked and stands.verdict != "open":
         chosen = shown_name(known.control)
         parts.append(f"p holds only if {chosen} was chosen to compare with before the results were seen.")
-    parts += cautions(ranked, known) + left_out(rows, ranked, known)
+    # What is compared with nothing needs no words on the others.
+    beside = ranked if enough(leader) else ranked[:1]
+    parts += cautions(beside, known) + left_out(rows, ranked, known)
     return Answer(framed(parts, known), (), stands.verdict, str(leader["group"]), order, stands.untested)
 
 

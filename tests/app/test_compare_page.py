@@ -114,7 +114,7 @@ def test_one_choice_of_control_and_adjustment_holds_in_every_tab(walk: Walk, dat
             said = texts(test)
             assert "Every group is compared with NT4." in said and "Benjamini-Hochberg (milder)" in said
         if name == "Time course":
-            assert "Told against NT4" in texts(test)
+            assert "Compared with NT4, as chosen" in texts(test)
 
 
 def test_every_pair_has_the_same_sign_in_the_overview_in_the_tests_and_in_the_file(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
@@ -55,6 +56,14 @@ def write_xlsx(
 
 COLUMNS = "Columns"
 _CELLS = "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
+_SETTINGS = {
+    "batch": "cells at once",
+    "precision": "numbers as",
+    "backend": "computed by",
+    "mode": "speed mode",
+    "chunk": "cells per part",
+    "parts_kept_from_before": "parts kept from an interrupted run",
+}
 _NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
 
 
@@ -76,6 +85,11 @@ def choices(found: Comparison, fate: str, time_h: float) -> list[tuple[str, str]
         ("compared with", found.control or "every pair of groups"),
         ("p values adjusted by", ADJUSTED[found.adjust]),
     ]
+
+
+def settings_words(settings: Mapping[str, Any]) -> str:
+    """How a run was computed, for people; provenance.json keeps the short names."""
+    return "; ".join(f"{_SETTINGS.get(name, name)} {value}" for name, value in settings.items())
 
 
 def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
@@ -115,7 +129,7 @@ def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
         "Run": [
             ("run", data.run.run_id),
             ("made", data.run.created_utc),
-            ("settings", "; ".join(f"{key} {value}" for key, value in made.settings.items())),
+            ("settings", settings_words(made.settings)),
             ("versions", "; ".join(f"{key} {value}" for key, value in made.versions.items())),
             ("make it again", "nscweb rerun and the name of this file"),
         ],

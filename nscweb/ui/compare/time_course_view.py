@@ -118,9 +118,9 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
 def _earliest(origin: Origin, data: HasTests, fate: str, control: str, order: list[str]) -> None:
     st.subheader("Earliest reliable day", anchor=False, help=EARLIEST_HELP)
     if not control:
-        show.note("Choose one group under “Compared with” at the top of the page: the day is told against it.")
+        show.note("Choose one group under “Compared with” at the top of the page: each group is compared with it.")
         return
-    st.caption(f"Told against {plain(control)}, as chosen at the top of the page.")
+    st.caption(f"Compared with {plain(control)}, as chosen at the top of the page.")
     every = st.toggle("All fates in this table", key=f"course_every_{origin.run.run_id}")
     groups, tests = data.groups, data.tests
     fates = list(data.classes.names) if every else [fate]

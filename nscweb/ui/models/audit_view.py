@@ -109,7 +109,7 @@ def robustness_table(card: ModelCard) -> pd.DataFrame:
                     "accuracy_percent"
                 ): f"{100 * row['accuracy']:.1f} % ({100 * row['low']:.1f} to {100 * row['high']:.1f})",
                 label("cost_points"): _points(row, "cost") if "cost" in row else "",
-                label("ratio_shift_points"): f"{100 * row['share_shift']:.1f} points" if "share_shift" in row else "",
+                label("ratio_shift_points"): f"{100 * row['share_shift']:z.1f} points" if "share_shift" in row else "",
             }
             for row in card.robustness
         ]
@@ -131,7 +131,7 @@ def _verdict(audit: Mapping[str, Any]) -> None:
         ]
     worst = max((r for r in audit.get("swaps", ()) if r.get("decides")), key=lambda r: float(r["cost"]), default=None)
     if worst is not None:
-        tiles.append(("Largest loss by a swap", f"{100 * worst['cost']:.1f} points", str(worst["what"])))
+        tiles.append(("Largest loss by a swap", f"{100 * worst['cost']:z.1f} points", str(worst["what"])))
     show.facts(tiles)
     sentence = str(audit.get("sentence", ""))
     if level == "failed":
@@ -149,4 +149,4 @@ def _with_interval(figure: Mapping[str, float]) -> str:
 
 
 def _points(row: Mapping[str, Any], name: str) -> str:
-    return f"{100 * row[name]:.1f} points ({100 * row[f'{name}_low']:.1f} to {100 * row[f'{name}_high']:.1f})"
+    return f"{100 * row[name]:z.1f} points ({100 * row[f'{name}_low']:z.1f} to {100 * row[f'{name}_high']:z.1f})"

@@ -172,7 +172,7 @@ _FILES = (
         "One .pop file per sample and class: object numbers, to open the cells of a class in IDEAS.",
         1_000,
         2.5,
-        2_600,
+        900,
         True,
     ),
 )

@@ -21,6 +21,7 @@ _ROUND = "nsc_upload_round"
 _UPLOAD_ID = "nsc_upload_id"
 _PROBLEM = "nsc_upload_problem"
 _DONE = "nsc_imports_started"
+_WANTED = "nsc_new_study_wanted"
 UPLOAD = "Upload from this computer"
 INBOX = "Inbox folder of the server"
 _LISTED = 6
@@ -35,8 +36,14 @@ class Staged:
     size_bytes: int
 
 
+def unfold() -> None:
+    """Let the form stand open on the page Study until cells are brought in."""
+    st.session_state[_WANTED] = True
+
+
 def new_study(app: App, *, expanded: bool) -> None:
-    """The form for a new study, folded away when the user already works on one."""
+    """The form for a new study, folded away when the user already works on one and has not asked for it."""
+    expanded = expanded or bool(st.session_state.get(_WANTED))
     # After an import the form folds and starts empty again.
     done = st.session_state.get(_DONE, 0)
     fold = f"new_study_{expanded}_{done}"
@@ -60,6 +67,7 @@ def new_study(app: App, *, expanded: bool) -> None:
                 jobs.start_import(app, request)
                 _forget()
                 st.session_state[_DONE] = done + 1
+                st.session_state.pop(_WANTED, None)
                 st.rerun()
         if not ready:
             st.caption(
