@@ -45,7 +45,7 @@ def course_bands(
 
     Args:
         course: rows of `time_course` of one class, with the interval of a single replicate filled in
-            (`services.courses.courses_of`); rows: replicate rows of the same class.
+            (`services.compare.courses.courses_of`); rows: replicate rows of the same class.
         counted: how ratios were counted, in words, for the hover.
         groups: those to draw, in order. Lights in the column ``light`` of `course`, where it has one, are marked.
     """

@@ -53,7 +53,7 @@ def group_data(groups: pd.DataFrame, order: Sequence[str], classes: Sequence[str
     """Means of groups in per cent: columns `GROUP_DATA`; NaN where a ratio cannot be recovered.
 
     Args:
-        groups: of services.comparison, one row per group, time and class.
+        groups: of services.compare.result.Comparison, one row per group, time and class.
         order: groups in the order of the answer.
         classes: those wanted, in order.
     """

@@ -49,8 +49,8 @@ def over_time(
     """One small panel per group in the order of the answer: mean with interval, replicates, cells behind.
 
     Args:
-        groups, rows: of services.comparison.
-        bins: of services.comparison_scores.
+        groups, rows: of services.compare.result.Comparison.
+        bins: of services.compare.score_spread.
         reference: group, time_h, percent of this fate by immunofluorescence, to lay over as open diamonds.
         naive: lay the uncorrected means beside.
     """

@@ -40,7 +40,7 @@ class Standing:
 
     Attributes:
         said: the part of the sentence after the number.
-        verdict: as `words.Answer.verdict`.
+        verdict: as `words.headline.Answer.verdict`.
         untested: why no test was possible against the control; "" where one was, or where there is no control.
         opening: a sentence before the name, where no group is shown to be the highest; "" else.
         named: the first group is only the highest that was measured, not one shown to be.

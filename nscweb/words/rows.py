@@ -21,7 +21,7 @@ class Facts:
     """What stands behind the numbers and belongs into the sentence; all of one fate and time point.
 
     Attributes:
-        method: key of evaluation.estimates.METHODS.
+        method: key of evaluation.ratios.estimates.METHODS.
         control: group that the others were tested against; "" when every pair was tested.
         control_marked: the sample sheet says that this group is a control.
         adjust: ``holm`` or ``fdr_bh``.
@@ -192,7 +192,7 @@ def ranked_of(rows: Sequence[Row]) -> list[Row]:
     """Groups that may be ranked, highest first: those of too few cells only where there are no others."""
     known = [row for row in rows if trusted(row)]
     many = [row for row in known if enough(row)]
-    # Equal means in the order of their names, as `words.group_order` has them.
+    # Equal means in the order of their names, as `words.headline.group_order` has them.
     return sorted(many or known, key=lambda row: (-float(row["mean"]), str(row["group"]).casefold(), str(row["group"])))
 
 

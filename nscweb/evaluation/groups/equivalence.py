@@ -54,7 +54,7 @@ def equivalence_table(
         control: group to be equal to, e.g. "RA+SHH".
         margin: 0..1, the largest difference that would not matter; to be chosen before looking at the numbers.
         adjust: ``holm`` or ``fdr_bh``.
-        shared: as for `group_tests.group_tests`.
+        shared: as for `pair_tests.group_tests`.
 
     Returns:
         Columns `EQUIVALENCE_COLUMNS`. ``low`` to ``high`` is the 90 % Welch interval, cut at -1 and 1: two

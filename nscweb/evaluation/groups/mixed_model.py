@@ -73,7 +73,7 @@ def odds_ratios(
         rows: replicate rows; ``cells`` are the cells that a ratio was counted on.
         control: group that the others are compared with.
         adjust: ``holm`` or ``fdr_bh``.
-        shared: as for `group_tests.group_tests`; its variance is that of the difference in log odds.
+        shared: as for `pair_tests.group_tests`; its variance is that of the difference in log odds.
 
     Returns:
         Columns `MODEL_COLUMNS`. ``odds_ratio`` with its 95 % interval; 1 means no difference. ``share`` are the

@@ -122,7 +122,7 @@ def estimate(
         rounds: bootstrap rounds of the 95 % intervals.
         seed: of the draws.
         together: True for real samples; False for mixtures put together from pure samples, whose differences
-            partly average out (`ratio_draws.deviation`).
+            partly average out (`rounds.deviation`).
 
     Returns:
         The table and the shared rounds; ``shared`` may lie a little outside 0..1, so that its spread is right at

@@ -6,7 +6,7 @@ Ratios by maximum likelihood (EM) for all samples, and their bootstrap rounds, o
 
 At its solution EM says of every cell how likely it is of each class, and the mean of these over the sample is the
 ratio itself. So the ratio is also what mean scores would give, were those posteriors the scores: the rounds are
-those of `ratio_rounds` with the posteriors as features. EM believes the calibration of the scores; the held-out
+those of `linear_rounds` with the posteriors as features. EM believes the calibration of the scores; the held-out
 cells show how far their posteriors are from that, and the interval reaches from there to the estimate.
 """
 
@@ -189,7 +189,7 @@ def linear_rounds(
         rounds: B.
         draws: where random numbers come from.
         by_labels: mean labels (ACC) instead of mean scores (PACC).
-        together: see `ratio_draws.deviation`.
+        together: see `rounds.deviation`.
     """
     size, number = len(sums.classes), len(sums)
     count = sums.usable.sum(axis=1).astype(np.float64)
@@ -280,7 +280,7 @@ def em_rounds(
     by_labels: bool = False,
     together: bool = True,
 ) -> Rounds:
-    """Most likely shares of each sample with their rounds; arguments as in `ratio_rounds.linear_rounds`.
+    """Most likely shares of each sample with their rounds; arguments as in `linear_rounds`.
 
     Scores are taken to be calibrated for equal shares of the classes, as they are when held-out cells are.
     """

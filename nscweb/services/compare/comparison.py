@@ -61,7 +61,7 @@ def comparison(
     """Groups of a run compared; kept in memory, so that the same question is answered at once.
 
     Args:
-        method: key of evaluation.estimates.METHODS.
+        method: key of evaluation.ratios.estimates.METHODS.
         control: group that the others are tested against; "" tests every pair, None takes the group that the sample
             sheet marks as control (`statistics.default_control`), and every pair where it marks none or several.
         adjust: ``holm`` or ``fdr_bh``.

@@ -42,7 +42,7 @@ COMPARED_COLUMNS: tuple[str, ...] = (
 def group_comparisons(
     rows: pd.DataFrame, control: str, adjust: str, shared: SharedError | None = None, hidden: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Welch's t tests on replicates (evaluation.group_tests), adjusted within each fate and time point.
+    """Welch's t tests on replicates (evaluation.groups.pair_tests), adjusted within each fate and time point.
 
     Args:
         rows: group, time_h, replicate, class, ratio, cells, light.

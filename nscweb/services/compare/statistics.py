@@ -54,9 +54,9 @@ class Statistics:
     Attributes:
         settings: as asked.
         control: group that was the control, None for all pairs.
-        summary: columns of `evaluation.group_summary.SUMMARY_COLUMNS`.
-        tests: columns of `evaluation.group_tests.TEST_COLUMNS`.
-        anova: columns of `evaluation.group_summary.ANOVA_COLUMNS`.
+        summary: columns of `evaluation.groups.spread.SUMMARY_COLUMNS`.
+        tests: columns of `evaluation.groups.pair_tests.TEST_COLUMNS`.
+        anova: columns of `evaluation.groups.spread.ANOVA_COLUMNS`.
         power: time_h, class, sd, sd_upper, degrees, difference, needed, needed_adjusted, needed_upper,
             detectable: what experiments of this spread can show; time points with two groups or more.
         sentences: how it was tested and what to mind, for the page and the methods paragraph.
@@ -154,7 +154,7 @@ def statistics_of(
 
 
 def equivalence_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
-    """ "No worse than the control by more than the margin": evaluation.equivalence; empty without a control.
+    """ "No worse than the control by more than the margin": evaluation.groups.equivalence; empty without a control.
 
     Args:
         rows: the same replicate rows as for `statistics_of`.
@@ -175,7 +175,7 @@ def equivalence_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
 
 
 def odds_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
-    """Logit model of cells within replicates: evaluation.mixed_model; empty without a control."""
+    """Logit model of cells within replicates: evaluation.groups.mixed_model; empty without a control."""
     from nscweb.evaluation.groups.mixed_model import MODEL_COLUMNS, odds_ratios
 
     if found.control is None:

@@ -269,7 +269,7 @@ def contradicted_cells(
 def audit_table(found: AuditResult, decided: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Contradicted cells, and all others that somebody decided about, with the decision: what the CSV holds.
 
-    Decisions about cells whose label was changed since are kept and marked in `label_now`.
+    Decisions about cells whose label was changed since are kept; ``decided_label`` is the label that they had then.
     """
     order = found.audit.order
     asked = found.table["cell_id"].isin(list(decided)).to_numpy() & ~found.audit.contradicted

@@ -43,8 +43,8 @@ class ModelComparison:
         names: what the two are called: model and version, with the run where that is the same.
         classes: ordered classes of the first.
         cells, samples: judged by both.
-        differences: see `evaluation.compare_models.differences`.
-        mcnemar: see `evaluation.compare_models.mcnemar_table`.
+        differences: see `evaluation.scores.model_pairs.differences`.
+        mcnemar: see `evaluation.scores.model_pairs.mcnemar_table`.
         disagreements: cells where the answers differ, the surest contradictions first: cell_id, sample_id,
             object_number, group, time_h, replicate, true_class, first, first_score, second, second_score, kind.
         sentence: which model is better, or that this is not shown.
@@ -134,7 +134,7 @@ def run_or_model(app: App, study_id: str, text: str, **options: Any) -> Run:
 
     Args:
         text: id of a run, or name of a model or path of its folder.
-        options: of `services.predict.run_for`.
+        options: of `services.predict.predict.run_for`.
     """
     from nscweb.services.predict.predict import run_for
 

@@ -28,7 +28,7 @@ P_VALUE = 0.001
 EXPECTED = 0.05
 # Cells per sample that are looked at; enough to see a difference, cheap beside the prediction.
 LOOKED_AT = 400
-# The red trust light alone forbids; everything else asks for a look, as the words of the lights do (reports.marks).
+# The red trust light alone forbids; everything else asks for a look, as the words of the lights do (words.marks).
 _END = {
     True: "Do not trust {} predictions (red trust light).",
     False: "Look closer before you rely on {} predictions: compare them with a count of your own.",
@@ -50,9 +50,9 @@ class SampleFitness:
         expected: share of such cells among known cells.
         unlike: True when the sample is unlike the training data.
         sentence: plain words with the numbers, "" when there is nothing to say.
-        light: ``green``, ``yellow`` or ``red`` by `services.fitness_rules`, "" when not judged as a sample.
+        light: ``green``, ``yellow`` or ``red`` by `services.predict.light_rules`, "" when not judged as a sample.
         reasons, notes, advice: sentences of that judgement.
-        figures: its numbers, see `evaluation.shift.Shift`.
+        figures: its numbers, see `evaluation.audit.shift.Shift`.
         shares: share of far cells in each kind of distance.
     """
 

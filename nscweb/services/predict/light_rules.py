@@ -91,7 +91,7 @@ def judge(
         found: numbers of this sample.
         shares: kind (``embedding``, ``input``) -> share of cells farther out than 95 % of known cells.
         chances: kind -> chance that a known sample differs as much in the pattern of many numbers.
-        unlike: kind in which the rule for single cells (`services.fitness`) finds the sample unlike, "" for none.
+        unlike: kind in which the rule for single cells (`predict.fitness`) finds the sample unlike, "" for none.
         cells: that were looked at.
     """
     shifts = {name: known[name].shift(found[name]) for name in found if name in known and found[name].cells}

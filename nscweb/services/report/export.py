@@ -47,7 +47,7 @@ def export_run(
 
     Args:
         filters: of the dashboard; None takes its defaults, so the numbers are those that the page opens with.
-        method: way of counting, key of evaluation.estimates.METHODS.
+        method: way of counting, key of evaluation.ratios.estimates.METHODS.
 
     Returns:
         file name -> path.
@@ -142,7 +142,7 @@ def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes
 def counted(table: pd.DataFrame, filters: Filters, controls: Sequence[str] = ()) -> NDArray[np.bool_]:
     """(N,) whether a cell passes gates and filters; `controls`: samples used for calibration.
 
-    Corrected ratios also use cells below the filter by score (`services.ratios.estimates_of`).
+    Corrected ratios also use cells below the filter by score (`services.compare.ratios.estimates_of`).
     """
     from nscweb.evaluation.ratios.cell_filters import filter_predictions
 

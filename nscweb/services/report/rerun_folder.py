@@ -141,7 +141,7 @@ class Statement:
     """A report as it was: what made it, and its tables.
 
     Attributes:
-        provenance: see `export_provenance.provenance_dict`.
+        provenance: see `services.report.origin.provenance_dict`.
         tables: Samples, Groups, Tests, and the others that a workbook or zip has and that can be compared; values as
             text or numbers, whichever the file had.
     """

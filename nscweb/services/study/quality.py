@@ -45,8 +45,8 @@ def get_gates(app: App, study: str) -> Gates:
 def set_gates(app: App, study: str, gates: Gates, progress: Progress = no_progress) -> None:
     """Store the gates with a study and flag all its cells anew.
 
-    Finished runs stay as they are; predicting again takes their scores over (services.regate). A kill in between
-    is made good by the next prediction (`put_in_force`).
+    Finished runs stay as they are; predicting again takes their scores over (services.predict.regate). A kill in
+    between is made good by the next prediction (`put_in_force`).
 
     Raises:
         StudyNotFound: no such study.
@@ -145,7 +145,7 @@ CHUNK = 512
 
 
 def quality_table(app: App, study: str, sample: str) -> pd.DataFrame:
-    """Features and flags of every cell of a sample, rows as in its cell file (see preprocess.quality).
+    """Features and flags of every cell of a sample, rows as in its cell file (see preprocess.cell_quality).
 
     Raises:
         StudyNotFound: no such study.

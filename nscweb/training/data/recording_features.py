@@ -42,7 +42,7 @@ def nuisance_batch(images: Sequence[NDArray[Any]]) -> Float32:
     """(N, 5 C + 2) numbers of images (C, h, w) of any depth and size.
 
     For each channel the level and the spread of the border in grey values, the slope of the light to the right and
-    downwards as a share of its level (`preprocess.illumination`), and the mean of the frame in grey values; then
+    downwards as a share of its level (`preprocess.frame_light`), and the mean of the frame in grey values; then
     height and width of the frame in pixels. All images have the same number of channels.
     """
     if not images:
