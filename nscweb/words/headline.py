@@ -171,9 +171,6 @@ def _against_control(rows: Sequence[Row], ranked: Sequence[Row], found: dict[str
     return Standing(f"higher than {named} by {difference(test, known)}{also}", "control" if also else "clear")
 
 
-# What `answer` reads; more columns may stand beside them.
-GROUPS_READ = ("group", "time_h", "class", "replicates", "cells", "mean", "low", "high", "recovered", "light")
-TESTS_READ = ("time_h", "class", "group", "other", "difference", "low", "high", "p", "comparisons")
 _LOST = "The ratio cannot be recovered: "
 
 
@@ -204,8 +201,10 @@ def answer(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, time_h: float, 
     """The answer for one fate at one time point.
 
     Args:
-        groups: columns `GROUPS_READ`, shares 0..1; ``light`` is the worst of the group's samples.
-        tests: columns `TESTS_READ`; ``difference`` is group minus other, ``p`` is adjusted for ``comparisons``.
+        groups: columns group, time_h, class, replicates, cells, mean, low, high, recovered, light; shares 0..1,
+            ``light`` is the worst of the group's samples. More columns do no harm.
+        tests: columns time_h, class, group, other, difference, low, high, p, comparisons; ``difference`` is group
+            minus other, ``p`` is adjusted for ``comparisons``.
         fate: class name.
         time_h: hours; NaN for cells without a time.
     """

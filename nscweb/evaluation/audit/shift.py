@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import CardInvalid
 from nscweb.core.plain import from_plain
+from nscweb.core.rules import FEWEST_HELD_OUT_SAMPLES
 
 # Numbers per known sample: a covariance from fewer samples than three per number finds nothing.
 _SAMPLES_PER_NUMBER = 3
@@ -116,8 +117,6 @@ def _rounded(values: Floats) -> list[float]:
 
 Floats = NDArray[np.float64]
 
-# Below that many held-out samples their spread is not known well enough to call another sample far.
-FEWEST_SAMPLES = 5
 # The deviation of a median of normal numbers, per that of a mean.
 _MEDIAN_ERROR = 1.2533
 _MAD_OF_NORMAL = 1.4826
@@ -179,7 +178,7 @@ class Known:
         values = np.asarray(self.values, np.float64)
         typical = float(np.median(values)) if len(values) else float("nan")
         low, high = (float(values.min()), float(values.max())) if len(values) else (typical, typical)
-        if len(values) < FEWEST_SAMPLES or not np.isfinite(found.value):
+        if len(values) < FEWEST_HELD_OUT_SAMPLES or not np.isfinite(found.value):
             return Shift(found.value, typical, low, high, 0.0, 0.0, 1.0, len(values))
         known, value, within = values, found.value, self.within
         if self.relative:

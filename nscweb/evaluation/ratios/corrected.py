@@ -14,9 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import FEWEST_KNOWN, FEWEST_KNOWN_OF_ALL, TAILS
 from nscweb.evaluation.ratios.cell_scores import CellScores
 from nscweb.evaluation.ratios.estimates import ESTIMATE_COLUMNS, METHODS, ROUNDS, Estimates
-from nscweb.evaluation.ratios.rounds import ALL_TIMES, LEAST_CELLS, Draws, Rounds, em_rounds, linear_rounds, strata_of
+from nscweb.evaluation.ratios.rounds import ALL_TIMES, Draws, Rounds, em_rounds, linear_rounds, strata_of
 from nscweb.evaluation.ratios.sample_sums import SampleSums, sample_sums
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.evaluation.scores.intervals import wilson
@@ -99,9 +100,6 @@ def correction_sentence(
 
 Float64 = NDArray[np.float64]
 
-# Cells of each class, at all times together, under which nothing is corrected.
-LEAST_OF_ALL = 20
-
 
 def estimate(
     cells: CellScores | SampleSums,
@@ -126,7 +124,7 @@ def estimate(
 
     Returns:
         The table and the shared rounds; ``shared`` may lie a little outside 0..1, so that its spread is right at
-        the edges. Held-out cells of the time point of a sample are used where each class has `LEAST_CELLS`.
+        the edges. Held-out cells of the time point of a sample are used where each class has `FEWEST_KNOWN`.
 
     Raises:
         WrongUse: `method` is not one of `METHODS`.
@@ -146,7 +144,7 @@ def estimate(
     # NaN is not equal to itself, so a set would hold it once for each sample.
     elsewhere = np.unique(sums.times_h[stratum == ALL_TIMES]).tolist()
     single = bool(len(known)) and len(np.unique(known.samples)) <= len(np.unique(strata)) * len(sums.classes)
-    sentence = correction_sentence(known, used, used != method, elsewhere, single, LEAST_CELLS)
+    sentence = correction_sentence(known, used, used != method, elsewhere, single, FEWEST_KNOWN)
     return Estimates(_table(sums, found, used), found.shared, used, sentence, tuple(elsewhere))
 
 
@@ -156,7 +154,7 @@ def matched(held_out: HeldOut, classes: tuple[str, ...]) -> HeldOut | None:
         return None
     order = np.array([held_out.classes.index(name) for name in classes])
     labels = np.argsort(order)[held_out.labels]
-    if np.bincount(labels, minlength=len(classes)).min() < LEAST_OF_ALL:
+    if np.bincount(labels, minlength=len(classes)).min() < FEWEST_KNOWN_OF_ALL:
         return None
     usable = np.flatnonzero(np.isfinite(held_out.scores).all(axis=1))
     return replace(held_out, scores=held_out.scores[:, order], labels=labels, classes=tuple(classes)).take(usable)
@@ -216,5 +214,5 @@ def _percentiles(found: Rounds) -> tuple[Float64, Float64]:
     """95 % interval from free rounds, cut at 0 and 1, and never without the estimate itself."""
     if not len(found.all):
         return found.ratio, found.ratio
-    low, high = np.quantile(found.all, [0.025, 0.975], axis=0)
+    low, high = np.quantile(found.all, TAILS, axis=0)
     return np.minimum(np.clip(low, 0, 1), found.ratio), np.maximum(np.clip(high, 0, 1), found.ratio)

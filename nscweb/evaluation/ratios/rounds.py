@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core.rules import FEWEST_KNOWN
 from nscweb.core.streams import stream
 from nscweb.evaluation.ratios.held_out_rounds import Known, Units, known_of, moments, root_of, units_of
 from nscweb.evaluation.ratios.quantification import Flatness, adjusted_shares, em_shares, flatness, free_shares, one_hot
@@ -107,8 +108,6 @@ def draw_samples(
 
 Float64 = NDArray[np.float64]
 
-# Held-out cells that each class must have at a time point, or else those of all time points are used.
-LEAST_CELLS = 50
 ALL_TIMES = -1
 
 
@@ -139,14 +138,14 @@ def strata_of(held_out: HeldOut, times_h: Float64) -> tuple[NDArray[np.int64], N
 
     Returns:
         (S,) stratum of each sample and (N,) stratum of each held-out cell: the number of its time point, or
-        `ALL_TIMES` where a class has fewer than `LEAST_CELLS` held-out cells there.
+        `ALL_TIMES` where a class has fewer than `FEWEST_KNOWN` held-out cells there.
     """
     classes = len(held_out.classes)
     sample = np.full(len(times_h), ALL_TIMES, np.int64)
     cell = np.full(len(held_out), ALL_TIMES, np.int64)
     for number, hours in enumerate(np.unique(held_out.times[~np.isnan(held_out.times)])):
         here = np.abs(held_out.times - hours) < 1e-6
-        if np.bincount(held_out.labels[here], minlength=classes).min() >= LEAST_CELLS:
+        if np.bincount(held_out.labels[here], minlength=classes).min() >= FEWEST_KNOWN:
             sample[np.abs(times_h - hours) < 1e-6] = number
             cell[here] = number
     return sample, cell
