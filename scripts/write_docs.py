@@ -52,7 +52,7 @@ def columns() -> str:
         "# What every column means",
         "",
         "Every table has these names: files, sheets of the workbook, JSON and the tables of the pages, where the label",
-        "stands in the head and the meaning behind its question mark. Each ZIP file and workbook carries the part of",
+        "is the heading and the meaning is behind its question mark. Each ZIP file and workbook carries the part of",
         "this list that it needs (`columns.csv`, sheet `Columns`). Made by `python scripts/write_docs.py`.",
         "",
         "- Shares and rates are per cent with two decimals, differences of shares are percentage points.",

@@ -156,7 +156,7 @@ def _yellow_sentences(yellow: Sequence[SampleFitness], samples: int) -> list[str
         ]
     return [
         f"{len(yellow)} of {samples} samples have a yellow trust light ({names}): they differ from the samples that "
-        "the model knows. The reasons stand beside each of them."
+        "the model knows. The reasons are given with each of them."
     ]
 
 

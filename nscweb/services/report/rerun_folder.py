@@ -230,7 +230,7 @@ _SAID_ELSEWHERE = ("cells_are", "model_trained_on", "weights_sha256", "gates", "
 CHANGED_SINCE_040 = {
     "Time course": "since 0.5.0 an interval over time is the one of the table Groups (Student's t over replicates); "
     "before, it was drawn by chance.",
-    "Earliest day": "since 0.5.0 a day is told by the tests of the sentence on top, adjusted within a fate and time "
+    "Earliest day": "since 0.5.0 a day comes from the tests of the sentence on top, adjusted within a fate and time "
     "point; before, by tests of its own, adjusted over all time points.",
 }
 

@@ -36,7 +36,7 @@ EARLIEST_HELP = (
 )
 DOSE_HELP = (
     "Four-parameter logistic curve on replicates. EC50 is the dose of half the effect; its 95 % interval (thick bar) "
-    "holds every EC50 whose best curve fits the replicates not much worse. Dose 0 stands left of the smallest dose."
+    "holds every EC50 whose best curve fits the replicates not much worse. Dose 0 is drawn left of the smallest dose."
 )
 
 
@@ -118,7 +118,9 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
 def _earliest(origin: Origin, data: HasTests, fate: str, control: str, order: list[str]) -> None:
     st.subheader("Earliest reliable day", anchor=False, help=EARLIEST_HELP)
     if not control:
-        show.note("Choose one group under “Compared with” at the top of the page: the day is told against it.")
+        show.note(
+            "Choose one group under “Compared with” at the top of the page: the day is found by comparing with it."
+        )
         return
     st.caption(f"Told against {plain(control)}, as chosen at the top of the page.")
     every = st.toggle("All fates in this table", key=f"course_every_{origin.run.run_id}")
