@@ -35,6 +35,9 @@ FORBIDDEN = {code: None for code in range(32) if code not in (9, 10, 13)}
 _ROWS_AT_ONCE = 20_000
 _END = b"</sheetData>"
 _TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+# One row of a sheet is the header.
+MOST_ROWS = 1_048_575
+_WIDEST = 60
 
 
 def sheet_text(text: str) -> str:
@@ -118,11 +121,6 @@ def _value(value: Any) -> Any:
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     return sheet_text(str(value))
-
-
-# One row of a sheet is the header.
-MOST_ROWS = 1_048_575
-_WIDEST = 60
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.training.data.dataset import LabelledCell, TrainingData
 
+BRIGHTFIELD = "brightfield"
+
 
 def cells_of_study(app: App, protocol: Protocol, study: Study, progress: Progress, cancel: CancelAsked) -> Cells:
     """Cells of a study; at the quick size every k-th of them.
@@ -114,9 +116,6 @@ def _read(
             if number % step == 0:
                 yield replace(cell, pixels=np.ascontiguousarray(cell.pixels))
             number += 1
-
-
-BRIGHTFIELD = "brightfield"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from nscweb.training.data.dataset import TrainingData
     from nscweb.training.splits.plan import Split
 
+# Prepared sets that are held in memory at once; a protocol has few recipes, and large ones fill gigabytes.
+_HELD = 2
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -146,10 +149,6 @@ def read_result(folder: Path, mark: str, unit: Unit) -> Result | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-# Prepared sets that are held in memory at once; a protocol has few recipes, and large ones fill gigabytes.
-_HELD = 2
 
 
 @dataclass

@@ -33,6 +33,8 @@ from nscweb.words.rows import (
     usable,
 )
 
+_LOST = "The ratio cannot be recovered: "
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -169,9 +171,6 @@ def _against_control(rows: Sequence[Row], ranked: Sequence[Row], found: dict[str
         said = f"cannot be told apart from {named} ({difference(test, known, False)}){also}"
         return Standing(said, named=True)
     return Standing(f"higher than {named} by {difference(test, known)}{also}", "control" if also else "clear")
-
-
-_LOST = "The ratio cannot be recovered: "
 
 
 @dataclass(frozen=True)

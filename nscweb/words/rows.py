@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from nscweb.core.rules import ALPHA, FEWEST_CELLS
 
+NAMELESS = "the group without a name"
+Row = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -53,11 +56,6 @@ class Facts:
     red: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     small: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     unnamed: frozenset[str] = frozenset()
-
-
-NAMELESS = "the group without a name"
-
-Row = dict[str, Any]
 
 
 def tested(test: Row | None) -> bool:

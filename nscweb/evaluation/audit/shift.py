@@ -35,6 +35,12 @@ _SAMPLES_PER_NUMBER = 3
 _FEWEST_NUMBERS = 2
 # Standardised numbers of a cell beyond this are only "very far", so that one odd cell does not make a sample.
 _FARTHEST_TOGETHER = 6.0
+Floats = NDArray[np.float64]
+# The deviation of a median of normal numbers, per that of a mean.
+_MEDIAN_ERROR = 1.2533
+_MAD_OF_NORMAL = 1.4826
+# Beyond that many deviations the number itself means nothing.
+_FARTHEST = 99.0
 
 
 @dataclass(frozen=True)
@@ -113,15 +119,6 @@ def _kept(cells: NDArray[Any], count: int) -> Floats:
 
 def _rounded(values: Floats) -> list[float]:
     return [float(f"{value:.6g}") for value in values]
-
-
-Floats = NDArray[np.float64]
-
-# The deviation of a median of normal numbers, per that of a mean.
-_MEDIAN_ERROR = 1.2533
-_MAD_OF_NORMAL = 1.4826
-# Beyond that many deviations the number itself means nothing.
-_FARTHEST = 99.0
 
 
 @dataclass(frozen=True)

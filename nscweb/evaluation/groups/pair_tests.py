@@ -32,6 +32,37 @@ from nscweb.evaluation.groups.replicate_rows import (
 from nscweb.evaluation.groups.shared_error import SharedError, combined, tail
 from nscweb.evaluation.groups.spread import adjusted
 
+Float64 = NDArray[np.float64]
+ADJUSTMENTS: dict[str, str] = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg"}
+TEST_COLUMNS: tuple[str, ...] = (
+    "time_h",
+    "class",
+    "group",
+    "control",
+    "difference",
+    "low",
+    "high",
+    "low_all",
+    "high_all",
+    "g",
+    "g_low",
+    "g_high",
+    "p",
+    "p_adjusted",
+    "comparisons",
+    "n_group",
+    "n_control",
+    "method",
+    "note",
+    "p_games_howell",
+)
+NOTHING_TESTED = "no comparison could be tested"
+# Above it replicates differ so little that a difference in units of their spread says nothing.
+_LARGEST_G = 100.0
+_TINY = 1e-300
+# The studentised range is slow to compute (35 ms a pair); above this the page would not answer.
+MOST_GAMES_HOWELL = 150
+
 
 def hedges_g(
     mean_first: ArrayLike,
@@ -71,39 +102,6 @@ def hedges_g(
     low[usable] = nctdtrinc(total - 2, TAILS[1], t) * root * small
     high[usable] = nctdtrinc(total - 2, ALPHA / 2, t) * root * small
     return g, low, high
-
-
-Float64 = NDArray[np.float64]
-
-ADJUSTMENTS: dict[str, str] = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg"}
-TEST_COLUMNS: tuple[str, ...] = (
-    "time_h",
-    "class",
-    "group",
-    "control",
-    "difference",
-    "low",
-    "high",
-    "low_all",
-    "high_all",
-    "g",
-    "g_low",
-    "g_high",
-    "p",
-    "p_adjusted",
-    "comparisons",
-    "n_group",
-    "n_control",
-    "method",
-    "note",
-    "p_games_howell",
-)
-NOTHING_TESTED = "no comparison could be tested"
-# Above it replicates differ so little that a difference in units of their spread says nothing.
-_LARGEST_G = 100.0
-_TINY = 1e-300
-# The studentised range is slow to compute (35 ms a pair); above this the page would not answer.
-MOST_GAMES_HOWELL = 150
 
 
 def group_tests(

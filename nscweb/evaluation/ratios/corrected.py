@@ -22,6 +22,8 @@ from nscweb.evaluation.ratios.sample_sums import SampleSums, sample_sums
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.evaluation.scores.intervals import wilson
 
+Float64 = NDArray[np.float64]
+
 
 def hours_text(hours: float) -> str:
     """``12 h``, or ``an unknown time``."""
@@ -96,9 +98,6 @@ def correction_sentence(
             "in the intervals."
         )
     return " ".join(text)
-
-
-Float64 = NDArray[np.float64]
 
 
 def estimate(

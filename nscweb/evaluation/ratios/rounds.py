@@ -1,13 +1,12 @@
-"""Corrected ratios by mean scores (PACC) or mean labels (ACC), and their bootstrap rounds, for all samples at once.
+"""Bootstrap rounds of corrected ratios, for all samples at once: by mean scores (PACC), mean labels (ACC), or EM.
 
-Random draws behind the interval of a corrected ratio: (a), (b) and (c) of `nscweb.evaluation.ratios.held_out_rounds`.
+What is drawn, and why in three ways, is said in `evaluation.ratios.held_out_rounds` under (a), (b) and (c).
 
-Ratios by maximum likelihood (EM) for all samples, and their bootstrap rounds, on binned scores.
-
-At its solution EM says of every cell how likely it is of each class, and the mean of these over the sample is the
-ratio itself. So the ratio is also what mean scores would give, were those posteriors the scores: the rounds are
-those of `linear_rounds` with the posteriors as features. EM believes the calibration of the scores; the held-out
-cells show how far their posteriors are from that, and the interval reaches from there to the estimate.
+Maximum likelihood (EM) works on binned scores. At its solution it says of every cell how likely it is of each class,
+and the mean of these over the sample is the ratio itself. So the ratio is also what mean scores would give, were those
+posteriors the scores: its rounds are those of `linear_rounds` with the posteriors as features. EM believes the
+calibration of the scores; the held-out cells show how far their posteriors are from that, and the interval reaches from
+there to the estimate.
 """
 
 from __future__ import annotations
@@ -28,6 +27,10 @@ from nscweb.evaluation.scores.held_out import HeldOut
 # A few cells of no particular class are added to each sample when its spread is drawn, as Agresti and Coull do
 # (Am. Stat. 52, 119 (1998)): three cells that all look alike do not prove that no other is there.
 PSEUDO_CELLS = 4.0
+Float64 = NDArray[np.float64]
+ALL_TIMES = -1
+# No class is ruled out when posteriors are made, or a class without cells could not get any in a round.
+_FLOOR = 0.05
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,6 @@ def draw_samples(
     own = np.einsum("bsf,sfg->bsg", normal[1], root_of(between))
     result: Float64 = centre + cells + wide[:, None, None] * own
     return result
-
-
-Float64 = NDArray[np.float64]
-
-ALL_TIMES = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,10 +238,6 @@ def _drawn_shares(
     centre, error = smoothed(*spread, known)
     seen = draw_samples(centre, error, deviation(known, share, together), wide, own)
     return free_shares(drawn[:, None], seen), free_shares(drawn[:, None], spread[1][None])
-
-
-# No class is ruled out when posteriors are made, or a class without cells could not get any in a round.
-_FLOOR = 0.05
 
 
 def binned(scores: NDArray[np.float32], bins: ScoreBins) -> tuple[NDArray[np.int64], NDArray[np.int64], Float64]:

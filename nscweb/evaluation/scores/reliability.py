@@ -21,6 +21,7 @@ from nscweb.evaluation.scores.intervals import percentile_interval, resampled_co
 Float64 = NDArray[np.float64]
 BINS = 10
 BY_SAMPLES, BY_CELLS = ("bootstrap over samples within their class", "bootstrap over cells: a class has one sample")
+_Binned = tuple[Float64, NDArray[np.bool_], NDArray[np.int64], int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,9 +153,6 @@ def reliability(
         np.minimum([end[0] for end in ends], wilson_low),
         np.maximum([end[1] for end in ends], wilson_high),
     )
-
-
-_Binned = tuple[Float64, NDArray[np.bool_], NDArray[np.int64], int]
 
 
 def _equal_mass(said: Float64, bins: int) -> tuple[NDArray[np.int64], int]:

@@ -25,6 +25,8 @@ from nscweb.io.sheets.feature_tables import FeatureTable, JoinFile, read_populat
 from nscweb.io.survey.cell_reader import CellReader
 from nscweb.io.survey.samples_found import FoundMontages, FoundTable, Settled, SurveySample, Way
 
+_BETWEEN = "_- ."
+
 
 @dataclass(frozen=True)
 class SampleJoin:
@@ -113,9 +115,6 @@ class JoinedReader(CellReader):
             values |= found
         tags = tuple(dict.fromkeys((*cell.tags, *self._join.tags.get(number, ()))))
         return replace(cell, tags=tags, values=values)
-
-
-_BETWEEN = "_- ."
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from nscweb.inference.classifier import Classifier
     from nscweb.services.context import App
 
+# A quick look is for a few images; more belong into a study, which also keeps them.
+MAX_FILES = 50
+
 
 def check_one_channel(card: ModelCard) -> None:
     """A dropped image is one channel; a model that needs more cannot look at it.
@@ -92,10 +95,6 @@ def _warnings(classifier: Classifier, planes: Sequence[NDArray[Any]]) -> list[st
             "known cells do. Check the scores before you rely on them; a trust light needs the many cells of a sample."
         )
     return sentences
-
-
-# A quick look is for a few images; more belong into a study, which also keeps them.
-MAX_FILES = 50
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from nscweb.evaluation.groups.shared_error import SharedError
     from nscweb.services.context import App
 
+POWER_COLUMNS: tuple[str, ...] = (
+    "time_h",
+    "class",
+    "sd",
+    "sd_upper",
+    "degrees",
+    "difference",
+    "needed",
+    "needed_adjusted",
+    "needed_upper",
+    "detectable",
+)
+
 
 @dataclass(frozen=True)
 class TestSettings:
@@ -73,20 +86,6 @@ class Statistics:
     sentences: tuple[str, ...]
     shared: SharedError | None = None
     hidden: pd.DataFrame | None = None
-
-
-POWER_COLUMNS: tuple[str, ...] = (
-    "time_h",
-    "class",
-    "sd",
-    "sd_upper",
-    "degrees",
-    "difference",
-    "needed",
-    "needed_adjusted",
-    "needed_upper",
-    "detectable",
-)
 
 
 def default_control(app: App, run: Run | str) -> str | None:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 
 WORDS: dict[str, str] = {"wrong": "label is wrong", "right": "label is right"}
+# More cells than these are drawn from, evenly over the samples.
+MOST_CELLS = 60_000
+_CHUNK = 512
+_FORMAT = 1
 
 
 def audit_folder(app: App, study_id: str) -> Path:
@@ -102,12 +106,6 @@ def decide(
 
 def _path(app: App, study_id: str) -> Path:
     return audit_folder(app, study_id) / "decisions.json"
-
-
-# More cells than these are drawn from, evenly over the samples.
-MOST_CELLS = 60_000
-_CHUNK = 512
-_FORMAT = 1
 
 
 @dataclass(frozen=True)

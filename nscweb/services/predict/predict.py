@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 # Cells per part file: about a second of work, the most that a kill can lose.
 CHUNK = 2048
+# Cells from which a measurement of threads and batch on a new machine pays.
+MEASURE_FROM = 20_000
 
 
 @dataclass
@@ -157,10 +159,6 @@ def _check_complete(work: PredictionWork, writer: PredictionWriter) -> None:
             "Choose another brightfield channel on the Study page, or import the study again.",
             "E-NO-CELLS",
         )
-
-
-# Cells from which a measurement of threads and batch on a new machine pays.
-MEASURE_FROM = 20_000
 
 
 def predict_study(

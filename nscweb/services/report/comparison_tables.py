@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 
 NOT_JUDGED = "It was not judged whether the model fits; predict again for a trust light per sample."
+ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
+# Made here as well, and missing where no cell is left.
+_FURTHER = ("Counted cells", "Time course", "Earliest day", "First against last", "Agreement", "Doses", "Dose curves")
+ONE_TIME = "Every group has one time point only, so first and last cannot be compared."
 
 
 def add_scores(
@@ -99,12 +103,6 @@ def _fit(found: Comparison, kept: Gathered) -> None:
 
     names = list(dict.fromkeys(found.estimates.table["sample_id"].astype(str)))
     kept.put("Fit numbers", fitness_data(fitness_table(found.run, names)), NOT_JUDGED)
-
-
-ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
-# Made here as well, and missing where no cell is left.
-_FURTHER = ("Counted cells", "Time course", "Earliest day", "First against last", "Agreement", "Doses", "Dose curves")
-ONE_TIME = "Every group has one time point only, so first and last cannot be compared."
 
 
 def settings_of(found: Comparison, margin: float = MARGIN, difference: float = DIFFERENCE) -> TestSettings:

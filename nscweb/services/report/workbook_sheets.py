@@ -24,6 +24,10 @@ from nscweb.services.report.scope import counted_words
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
+COLUMNS = "Columns"
+_CELLS = "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
+_NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
+
 
 def write_xlsx(
     app: App, data: ReportData, out: BinaryIO, *, cells: bool = True, progress: Progress = no_progress
@@ -51,11 +55,6 @@ def write_xlsx(
     )
     machine = json.dumps(data.provenance, ensure_ascii=False)
     return write_workbook(out, about, sheets, machine=machine, progress=progress)
-
-
-COLUMNS = "Columns"
-_CELLS = "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
-_NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
 
 
 def _holds(name: str) -> str:

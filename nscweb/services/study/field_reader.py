@@ -19,6 +19,8 @@ from nscweb.io.survey.cell_reader import CellReader
 
 # Begins the step of a job that reads fields, so that pages count fields and not cells.
 FIELD_STEP = "Finding cells in the fields of"
+# What is said of a large image that was not expected to be a field.
+_EXPECTED = frozenset({"W-IMG-FIELD"})
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,6 @@ def nothing_found(images: int) -> InputRefused:
         "Look at the preview, lower the threshold or the smallest area, and import again.",
         "E-FIELD-EMPTY",
     )
-
-
-# What is said of a large image that was not expected to be a field.
-_EXPECTED = frozenset({"W-IMG-FIELD"})
 
 
 class FieldLog(FindingLog):

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FOLD_ABOVE = 200
 COLUMNS = ("level", "code", "message", "where", "what_to_do")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+NAME_LENGTH = 200
+MOST_TILE = 1024
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,6 @@ def _as_text(value: str) -> str:
 
 def _from_text(value: str) -> str:
     return value[1:] if value.startswith("'") and value.lstrip("'").startswith(_FORMULA) else value
-
-
-NAME_LENGTH = 200
-MOST_TILE = 1024
 
 
 @dataclass(frozen=True)

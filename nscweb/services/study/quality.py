@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _GATES, _IN_FORCE = "gates", "gates_in_force"
+CHUNK = 512
 
 
 def get_gates(app: App, study: str) -> Gates:
@@ -139,9 +140,6 @@ def _check_populations(app: App, study: Study, gates: Gates) -> None:
             raise WrongUse(f"The study {study.name} has no population {name!r}.", have)
     if not sum(known[name] for name in gates.populations):
         raise StudyError(f"No cell of {study.name} is in {', '.join(gates.populations)}.", "Choose another population.")
-
-
-CHUNK = 512
 
 
 def quality_table(app: App, study: str, sample: str) -> pd.DataFrame:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from nscweb.training.splits.grouping import By
     from nscweb.training.splits.plan import SplitPlan
 
+# Settings that have an option of their own.
+_FIXED = {"architecture", "seed", "device", "threads"}
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
+
 
 def train_again(
     entry: CardEntry,
@@ -79,11 +83,6 @@ def train_again(
     done = write_card(entry, card)
     shutil.rmtree(folder, ignore_errors=True)
     return done
-
-
-# Settings that have an option of their own.
-_FIXED = {"architecture", "seed", "device", "threads"}
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 
 
 def train_model(

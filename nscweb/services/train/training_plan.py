@@ -31,6 +31,21 @@ LIVE, SPEEDS = "live.json", "speeds.json"
 # Multiply-adds that a measurement of the speed may cost, counted forwards: a few seconds on two cores.
 _MEASURED_MFLOP = 30_000.0
 _MEASURED_CELLS = (8, 384)
+# What a split may keep together, in words; the page offers them in this order.
+SPLITS = {
+    "sample": "Samples: works on the next sample?",
+    "replicate": "Replicates: works on the next replicate?",
+    "donor": "Donors: works on the next donor or animal?",
+    "day": "Days: works on the next day?",
+    "instrument": "Instruments: works on another instrument?",
+    "cell": "Single cells: figures come out too good",
+}
+REFERENCE = "compact"
+_MAPS = {
+    "closed-form": "shows where it looked, together with each prediction",
+    "gradient": "shows where it looked, which takes a second pass",
+    "none": "cannot show where it looked",
+}
 
 
 @dataclass(frozen=True)
@@ -178,23 +193,6 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-# What a split may keep together, in words; the page offers them in this order.
-SPLITS = {
-    "sample": "Samples: works on the next sample?",
-    "replicate": "Replicates: works on the next replicate?",
-    "donor": "Donors: works on the next donor or animal?",
-    "day": "Days: works on the next day?",
-    "instrument": "Instruments: works on another instrument?",
-    "cell": "Single cells: figures come out too good",
-}
-REFERENCE = "compact"
-_MAPS = {
-    "closed-form": "shows where it looked, together with each prediction",
-    "gradient": "shows where it looked, which takes a second pass",
-    "none": "cannot show where it looked",
-}
 
 
 @dataclass(frozen=True)
