@@ -60,8 +60,11 @@ def columns() -> str:
         "  digits.",
         "- `{class}` stands for the name of a class: `{class}_percent` is `neuron_percent` and so on.",
         "- The last columns of every table say what made it: `model`, `run`, `simulated`. Hash of the weights, gates,",
-        "  filters and method are in `provenance.json`, and on the first sheet of the workbook. The sample sheet has",
-        "  no such columns, because it can be imported again.",
+        "  filters and method are in `provenance.json`, and on the first sheet of the workbook.",
+        "- Four files have no such columns: the sample sheet, because it can be imported again, and those that are",
+        "  written before there is a run or a finished model: `skipped.csv` of an import, `history.csv` of a training",
+        "  (the card lies beside it) and `trials.csv` of a search (every line is a training; `search.json` lies beside",
+        "  it).",
         "",
     ]
     for title, rows in CHAPTERS.items():

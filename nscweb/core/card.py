@@ -1,6 +1,6 @@
 """The model card: everything that decides what a network sees, says and may be used for.
 
-Model cards to JSON and back, with every check that a card must pass.
+It goes to JSON and back here, with every check that a card must pass.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The ordered classes of a model: names, plain labels, colours safe for the colour-blind.
 
-Class names as numbers.
+`class_codes` gives the names as numbers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One look for every figure: fonts, colours, legend below, units on every axis, readable from 390 px on.
 
-Which colour of a letter stands out from what is behind it.
+It also chooses the colour in which a letter can be read on what is behind it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Cells of a protocol: those of an imported study, or simulated ones of the same shape.
-
-Cells of a protocol from an imported study.
-"""
+"""Cells of a protocol: those of an imported study, or simulated ones of the same shape."""
 
 from __future__ import annotations
 

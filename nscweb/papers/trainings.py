@@ -1,6 +1,6 @@
 """The trainings of a protocol: each is done once, its scores are kept, and the same call goes on after a stop.
 
-One finished training of a protocol: what is kept of it, on disk and in memory.
+`Result` is what is kept of one, on disk and in memory.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Everything that decides how a network is trained, as data: it goes into the card and the checkpoint.
 
-How each of five papers trained its networks, as data; what a paper does not say is marked and chosen by us.
+How each of five papers trained its networks is data, too; what a paper does not say is marked and chosen by us.
 
 Starting from ImageNet (Parthasarathy 2024, Zamani et al. 2022, Kim et al. 2023) is left to the caller, because those
 weights are not on every machine: ``recipe_settings("kim2023", pretrained="imagenet")``.

@@ -3,7 +3,7 @@
 The sentence is written for somebody who reads nothing else. It claims a difference only where a test on replicates
 and its interval both show one, it names what it cannot tell, and a sample that the model does not know is not ranked.
 
-What may be said of the group named first beside the others: higher, not told apart, or not tested.
+Of the group named first it says that it is higher than the others, not told apart from them, or not tested.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Since when a group leads: the first time point at which a test shows it, and every later one too.
 
-One short line over all time points: who is highest at each of them, and whether a test shows it.
+A second line goes over all time points: who is highest at each of them, and whether a test shows it.
 """
 
 from __future__ import annotations

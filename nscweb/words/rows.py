@@ -1,6 +1,6 @@
 """Rows of the tables that sentences are made from, as plain dictionaries, and what a test shows.
 
-What stands behind the numbers of a sentence: the way of counting, and everything that was left out or is missing.
+`Facts` is what is behind the numbers: the way of counting, and everything that was left out or is missing.
 """
 
 from __future__ import annotations

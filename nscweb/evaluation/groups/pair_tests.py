@@ -3,7 +3,7 @@
 Each comparison stands on the biological replicates of one time point and class. Pooled cells never enter: with no
 true effect they gave a "significant" difference in about four of five comparisons (benchmarks/replicates.py).
 
-Hedges g: a difference of two groups in units of the spread between replicates, with its interval.
+Hedges g is the difference of two groups in units of the spread between replicates.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Corrected fate ratios of all samples of a run, with 95 % intervals.
 
-Sentences that stand beside a ratio: how it was counted, and why it cannot be.
+The sentences that say how a ratio was counted, or why it could not be, are made here as well.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A threshold on the score of one class, for sorting: how pure, how many are kept, how many must be sorted.
 
-Scores of a class in bins, per round of a bootstrap: curves and areas of 1,000 rounds in milliseconds.
+Scores are put into bins once, so that curves and areas of 1,000 bootstrap rounds take milliseconds.
 """
 
 from __future__ import annotations

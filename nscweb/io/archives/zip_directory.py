@@ -3,7 +3,7 @@
 Layout after PKWARE APPNOTE 6.3.10, sections 4.3.12 to 4.3.16. Entries become NumPy columns, so that a million
 files cost megabytes and not a gigabyte of Python objects.
 
-Files that are called .zip and are not, or not any more: what they are, and the way out.
+Files that are called .zip and are none, or not any more, are refused with what they are and what to do.
 """
 
 from __future__ import annotations

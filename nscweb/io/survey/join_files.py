@@ -3,7 +3,7 @@
 A file belongs to the sample in whose folder it lies, or that it is named after, or to the only one there is. Rows
 without a cell and cells without a row are both counted and told.
 
-Columns and populations on their way to the cells of one sample, by object number.
+Columns and populations reach the cells of a sample by their object numbers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Goes through all file names once: images into the index, the rest counted and told.
 
-Why nothing came in: one sentence made of the commonest reason.
+When nothing came in, one sentence says why, from the commonest reason.
 """
 
 from __future__ import annotations

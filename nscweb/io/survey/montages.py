@@ -4,7 +4,7 @@ Tile k of `Ch3_CP0001` and of `Ch4_CP0001` is the same cell; object numbers run 
 1 and with fillers counted, so that they say where a cell lies. A montage counts as one file, however many cells it
 gives.
 
-Where the tiles of a montage lie: the size of a tile found from the pixels, tiles cut out, fillers recognised.
+The size of a tile is found from the pixels; tiles are cut out, fillers recognised.
 """
 
 from __future__ import annotations

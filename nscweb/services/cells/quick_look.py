@@ -1,6 +1,6 @@
 """Quick look: one or a few images in, class scores and maps out; no study is made, nothing is stored.
 
-Images of a quick look: scored, mapped, and warned about.
+Every image is scored and mapped, and has warnings of its own.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Cells whose label the scores of held-out cells contradict: computed as a job, kept, looked at, decided about.
 
-What people decided about labels that a model contradicts: kept with the study, one decision per cell.
+What people decide is kept with the study, one decision per cell.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Predict a study: every cell through one model, kept as a prediction table with its provenance.
 
-What a prediction notices on its way, and how its parts become a finished run with provenance.
+What it notices on its way becomes warnings of the run.
 
 Cells go in chunks, whose parts survive a kill, and make one run at the end.
 """

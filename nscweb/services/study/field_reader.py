@@ -1,6 +1,6 @@
 """Whole fields of view on their way in: one image becomes the cells that it shows.
 
-Whole fields of view as an import sees them: how to cut, and what is said when nothing is found.
+How to cut is part of the request; what is said when nothing is found is here.
 """
 
 from __future__ import annotations

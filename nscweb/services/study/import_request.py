@@ -1,6 +1,6 @@
 """What an import is asked to do, and what is refused before anything is read.
 
-What an import did, told once for page, command line and ``findings.csv``.
+What it did is said here, too, once for page, command line and ``findings.csv``.
 """
 
 from __future__ import annotations

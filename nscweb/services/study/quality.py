@@ -1,6 +1,6 @@
 """Quality of imported cells: features measured at import, counted per sample.
 
-The gates of a study: kept with it, and put into the flags of its cells.
+The gates of a study are kept with it and put into the flags of its cells here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Train a model from imported studies with true classes; the result is a folder with a complete card.
 
-The same training again on other splits: cross-validation, and what a split by cell would have pretended.
+Cross-validation, and what a split by cell would have pretended, are the same training on other splits.
 """
 
 from __future__ import annotations

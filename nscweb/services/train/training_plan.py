@@ -1,6 +1,6 @@
 """What a training would be, before it begins: labelled studies, networks, the split, the time that it may take.
 
-How a training goes, as a file that a page reads while it runs, and how fast this computer trains.
+How a training goes is a file that a page reads while it runs; how fast this computer trains is remembered.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One place to take the numbers of a run away: a row per file, with its size, made while a bar shows how far it is.
 
-How far a file is: a bar with the step, what is done, its speed and the time left.
+The bar has the step, what is done, the speed and the time left.
 """
 
 from __future__ import annotations
