@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.console import Adjust, AsJson, DataDir, Device, Fate, Method, Time, hours_of, running
+from nscweb.cli.console import Adjust, AsJson, Control, DataDir, Device, Fate, Method, Time, hours_of, running
 from nscweb.core.rules import DIFFERENCE, MARGIN
 
 
@@ -28,12 +28,7 @@ def report(
     ] = "html",
     out: Annotated[Path | None, typer.Option("--out", help="File to write, or a folder that is there.")] = None,
     method: Method = "pacc",
-    control: Annotated[
-        str | None,
-        typer.Option(
-            "--control", help='Group that the others are tested against; "" for every pair; else that of the sheet.'
-        ),
-    ] = None,
+    control: Control = None,
     adjust: Adjust = "holm",
     fate: Fate = "",
     time_h: Time = "",

@@ -25,6 +25,7 @@ from nscweb.figures.look import (
     time_label,
     time_unit,
 )
+from nscweb.words.nothing import ONE_TIME
 
 Float64 = NDArray[np.float64]
 _MARK = {"size": 9, "line": {"width": 1, "color": "white"}}
@@ -139,7 +140,7 @@ def bland_altman(
         counted: how ratios were counted, in words, for the hover.
     """
     if pairs.empty:
-        return nothing_to_draw("Every group has one time point only, so first and last cannot be compared.")
+        return nothing_to_draw(ONE_TIME)
     figure = go.Figure()
     middle = 50 * (pairs["first"] + pairs["final"])
     for number, group in enumerate(dict.fromkeys(pairs["group"])):

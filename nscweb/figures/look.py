@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from nscweb.core.timepoint import TimePoint
+from nscweb.words.nothing import NO_CELL
 
 # Between black and white every colour is at least 4.5 from one of them, which the guidelines ask for.
 WHITE, BLACK = "#ffffff", "#000000"
@@ -41,7 +42,7 @@ SERIES: tuple[str, ...] = (
 SYMBOLS: tuple[str, ...] = ("circle", "square", "triangle-up", "diamond", "cross", "x", "star", "triangle-down")
 DASHES: tuple[str, ...] = ("solid", "dash", "dot", "dashdot")
 NO_TIME = "no time given"
-NOTHING = "No cell is left to count. Loosen the filters."
+NOTHING = f"{NO_CELL} Loosen the filters."
 NO_GROUP = "no group given"
 # Marks that turn the direction of the text around them.
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")

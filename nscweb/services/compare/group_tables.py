@@ -13,10 +13,8 @@ import pandas as pd
 
 from nscweb.services.compare.statistics import Statistics, equivalence_of, odds_of, sizes_differ
 from nscweb.services.compare.statistics_words import needed_sentence
+from nscweb.words.nothing import NO_CELL, NO_CONTROL, ONE_GROUP
 
-NO_CELL = "No cell is left to count."
-ONE_GROUP = "There are no two groups at one time point that could be compared."
-NO_CONTROL = "It needs a control group to compare with, and none was chosen."
 _PLACE = ("time_h", "class")
 _PAIR = (*_PLACE, "group", "compared_with")
 _PAIR_SHOWN = ("time", "class", "group", "compared_with")

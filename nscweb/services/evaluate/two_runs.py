@@ -216,7 +216,7 @@ def write_comparison(found: ModelComparison, out_dir: Path) -> dict[str, Path]:
         file name -> path.
     """
     from nscweb.files.plain_tables import csv_bytes
-    from nscweb.store.files import atomic_write
+    from nscweb.store.files import write_files
 
     text = json.dumps(comparison_dict(found), indent=2, ensure_ascii=False, allow_nan=False)
     tables = compared_tables(found)
@@ -226,11 +226,7 @@ def write_comparison(found: ModelComparison, out_dir: Path) -> dict[str, Path]:
         **{f"{name}.csv": csv_bytes(table) for name, table in tables.items()},
         "comparison_columns.csv": csv_bytes(columns_table(explained)),
     }
-    paths = {name: out_dir / name for name in contents}
-    for name, content in contents.items():
-        with atomic_write(paths[name]) as stream:
-            stream.write(content)
-    return paths
+    return write_files(out_dir, contents)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -52,16 +52,10 @@ def export_run(
     Returns:
         file name -> path.
     """
-    from nscweb.store.files import atomic_write
+    from nscweb.store.files import write_files
 
     found = get_run(app, run)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    paths = {}
-    for name, content in tables(app, found, filters, method).items():
-        paths[name] = out_dir / name
-        with atomic_write(paths[name]) as stream:
-            stream.write(content)
-    return paths
+    return write_files(out_dir, tables(app, found, filters, method))
 
 
 def tables(app: App, run: Run | str, filters: Filters | None = None, method: str = DEFAULT_METHOD) -> dict[str, bytes]:
@@ -207,11 +201,6 @@ def provenance_json(app: App, found: Comparison) -> bytes:
 
 def write_comparison(app: App, found: Comparison, out_dir: Path) -> dict[str, Path]:
     """Write the tables with what their columns mean and what made them into `out_dir`; file name -> path."""
-    from nscweb.store.files import atomic_write
+    from nscweb.store.files import write_files
 
-    out_dir.mkdir(parents=True, exist_ok=True)
-    made = compared_files(app, found)
-    for name, content in made.items():
-        with atomic_write(out_dir / name) as stream:
-            stream.write(content)
-    return {name: out_dir / name for name in made}
+    return write_files(out_dir, compared_files(app, found))
