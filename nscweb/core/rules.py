@@ -41,6 +41,8 @@ FEWEST_FOR_SETS, FEWEST_FOR_RELIABILITY = 100, 50
 FEWEST_HELD_OUT_SAMPLES = 5
 # Different doses from which a curve with four parameters is fitted, doses above zero among them, and replicates.
 FEWEST_DOSES, FEWEST_DOSES_ABOVE_ZERO, FEWEST_FOR_CURVE = 4, 3, 6
+# Share of known cells that are called far out: those beyond distance 1 from the middle of all known cells.
+FAR_OUT = 0.05
 # With fewer samples of a class than this, a reader is told how few there are.
 FEW_SAMPLES = 5
 # Differences of shares, 0 to 1, that are asked about unless somebody says otherwise: one that would not matter, and
