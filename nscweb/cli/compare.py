@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nscweb.cli.console import Adjust, AsJson, Control, DataDir, Fate, Method, Name, Time, hours_of, running
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD
 
 
 def register(app: typer.Typer) -> None:
@@ -21,8 +22,8 @@ def compare(
     fate: Fate = "",
     time_h: Time = "",
     control: Control = None,
-    method: Method = "pacc",
-    adjust: Adjust = "holm",
+    method: Method = DEFAULT_METHOD,
+    adjust: Adjust = DEFAULT_ADJUST,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for groups.csv, tests.csv and samples.csv.")] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nscweb.cli.console import Adjust, AsJson, Control, DataDir, Device, Fate, Method, Time, hours_of, running
-from nscweb.core.rules import DIFFERENCE, MARGIN
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, DIFFERENCE, MARGIN
 
 
 def register(app: typer.Typer) -> None:
@@ -27,9 +27,9 @@ def report(
         ),
     ] = "html",
     out: Annotated[Path | None, typer.Option("--out", help="File to write, or a folder that is there.")] = None,
-    method: Method = "pacc",
+    method: Method = DEFAULT_METHOD,
     control: Control = None,
-    adjust: Adjust = "holm",
+    adjust: Adjust = DEFAULT_ADJUST,
     fate: Fate = "",
     time_h: Time = "",
     margin: Annotated[

@@ -48,6 +48,8 @@ FEW_SAMPLES = 5
 # Differences of shares, 0 to 1, that are asked about unless somebody says otherwise: one that would not matter, and
 # one that an experiment should be able to show.
 MARGIN, DIFFERENCE = 0.05, 0.10
+# How is counted and adjusted unless somebody says otherwise: keys of `estimates.METHODS` and `p_values.ADJUSTMENTS`.
+DEFAULT_METHOD, DEFAULT_ADJUST = "pacc", "holm"
 # Replicates in one group so many times those of the other are told: no test for unequal spread holds its level there.
 UNEVEN = 2
 

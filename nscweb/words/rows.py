@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.rules import ALPHA, FEWEST_CELLS
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, DEFAULT_METHOD, FEWEST_CELLS
 
 NAMELESS = "the group without a name"
 Row = dict[str, Any]
@@ -41,10 +41,10 @@ class Facts:
         unnamed: groups with samples that name no replicate, so that each counts as one.
     """
 
-    method: str = "pacc"
+    method: str = DEFAULT_METHOD
     control: str = ""
     control_marked: bool = False
-    adjust: str = "holm"
+    adjust: str = DEFAULT_ADJUST
     simulated_cells: bool = False
     simulated_training: bool = False
     why_lost: str = ""

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import ALPHA, FEWEST_REPLICATES, spelled
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, FEWEST_REPLICATES, spelled
 from nscweb.evaluation.groups.replicate_rows import (
     all_the_same,
     checked_rows,
@@ -45,7 +45,7 @@ EQUIVALENCE_COLUMNS: tuple[str, ...] = (
 
 
 def equivalence_table(
-    rows: pd.DataFrame, control: str, margin: float, *, adjust: str = "holm", shared: SharedError | None = None
+    rows: pd.DataFrame, control: str, margin: float, *, adjust: str = DEFAULT_ADJUST, shared: SharedError | None = None
 ) -> pd.DataFrame:
     """Two one-sided Welch tests of every group against the control, per time point and class.
 

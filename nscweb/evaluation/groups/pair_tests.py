@@ -18,7 +18,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import ALPHA, FEWEST_REPLICATES, LEVEL, TAILS, spelled
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, FEWEST_REPLICATES, LEVEL, TAILS, spelled
+from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 from nscweb.evaluation.groups.power import needed_replicates, pooled_spread
 from nscweb.evaluation.groups.replicate_rows import (
     all_the_same,
@@ -33,7 +34,6 @@ from nscweb.evaluation.groups.shared_error import SharedError, combined, tail
 from nscweb.evaluation.groups.spread import adjusted
 
 Float64 = NDArray[np.float64]
-ADJUSTMENTS: dict[str, str] = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg"}
 TEST_COLUMNS: tuple[str, ...] = (
     "time_h",
     "class",
@@ -108,7 +108,7 @@ def group_tests(
     rows: pd.DataFrame,
     control: str | None = None,
     *,
-    adjust: str = "holm",
+    adjust: str = DEFAULT_ADJUST,
     difference: float = 0.1,
     shared: SharedError | None = None,
 ) -> pd.DataFrame:
@@ -118,7 +118,7 @@ def group_tests(
         rows: replicate rows (`replicate_rows.ROW_COLUMNS`), already narrowed to what is shown: the adjustment
             counts every comparison in them.
         control: group that the others are compared with; None compares all pairs.
-        adjust: key of `ADJUSTMENTS`.
+        adjust: key of `p_values.ADJUSTMENTS`.
         difference: 0..1, the difference for which the note says how many replicates would be needed.
         shared: error of the correction that the groups have in common; None for counted labels. Its variance is
             added to Welch's, with the degrees of freedom of Satterthwaite, Biometrics Bull. 2, 110 (1946).

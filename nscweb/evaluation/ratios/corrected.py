@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import FEWEST_KNOWN, FEWEST_KNOWN_OF_ALL, TAILS
+from nscweb.core.rules import DEFAULT_METHOD, FEWEST_KNOWN, FEWEST_KNOWN_OF_ALL, TAILS
 from nscweb.evaluation.ratios.cell_scores import CellScores
 from nscweb.evaluation.ratios.estimates import ESTIMATE_COLUMNS, METHODS, ROUNDS, Estimates
 from nscweb.evaluation.ratios.rounds import ALL_TIMES, Draws, Rounds, em_rounds, linear_rounds, strata_of
@@ -103,7 +103,7 @@ def correction_sentence(
 def estimate(
     cells: CellScores | SampleSums,
     held_out: HeldOut | None,
-    method: str = "pacc",
+    method: str = DEFAULT_METHOD,
     rounds: int = ROUNDS,
     seed: int = 0,
     *,

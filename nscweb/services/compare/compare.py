@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
-from nscweb.services.compare.comparison import DEFAULT_METHOD, comparison, default_fate, default_time, sentences
+from nscweb.services.compare.comparison import comparison, default_fate, default_time, sentences
 from nscweb.services.compare.result import Comparison
 from nscweb.services.predict.runs import get_run
 
@@ -33,7 +34,7 @@ class CompareRequest:
     filters: Filters = field(default_factory=Filters)
     method: str = DEFAULT_METHOD
     control: str | None = None
-    adjust: str = "holm"
+    adjust: str = DEFAULT_ADJUST
     fate: str = ""
     time_h: float | None = None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.rules import FEWEST_CELLS
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, FEWEST_CELLS
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import dashboard
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.words.headline import Answer
 
-DEFAULT_METHOD = "pacc"
-
 
 def _key(
     app: App,
@@ -36,7 +34,7 @@ def _key(
     filters: Filters | None = None,
     method: str = DEFAULT_METHOD,
     control: str | None = None,
-    adjust: str = "holm",
+    adjust: str = DEFAULT_ADJUST,
 ) -> Hashable:
     with one_look():
         found = get_run(app, run)
@@ -56,7 +54,7 @@ def comparison(
     filters: Filters | None = None,
     method: str = DEFAULT_METHOD,
     control: str | None = None,
-    adjust: str = "holm",
+    adjust: str = DEFAULT_ADJUST,
 ) -> Comparison:
     """Groups of a run compared; kept in memory, so that the same question is answered at once.
 

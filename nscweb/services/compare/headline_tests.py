@@ -53,7 +53,8 @@ def group_comparisons(
     Returns:
         Columns `COMPARED_COLUMNS`; ``light`` is the worse of the two groups.
     """
-    from nscweb.evaluation.groups.pair_tests import ADJUSTMENTS, group_tests
+    from nscweb.evaluation.groups.p_values import ADJUSTMENTS
+    from nscweb.evaluation.groups.pair_tests import group_tests
 
     if rows.empty or rows["group"].nunique() < 2:
         return pd.DataFrame(columns=list(COMPARED_COLUMNS))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import ALPHA, DIFFERENCE, MARGIN
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, DIFFERENCE, MARGIN
 from nscweb.core.run_record import Run
 from nscweb.services.kept import kept, table_mark
 from nscweb.services.predict.runs import get_run, study_of
@@ -52,7 +52,7 @@ class TestSettings:
     __test__ = False  # not a test class, whatever its name suggests to pytest
 
     control: str | None = None
-    adjust: str = "holm"
+    adjust: str = DEFAULT_ADJUST
     pairs: bool = False
     margin: float = MARGIN
     difference: float = DIFFERENCE

@@ -20,10 +20,10 @@ def tested_sentences(
         shown: groups that the tables show.
         tests: columns of `evaluation.groups.pair_tests.TEST_COLUMNS`, of the groups shown.
         control: None for all pairs.
-        adjust: key of `evaluation.groups.pair_tests.ADJUSTMENTS`.
+        adjust: key of `evaluation.groups.p_values.ADJUSTMENTS`.
         corrected: ratios are corrected, so that they share an error.
     """
-    from nscweb.evaluation.groups.pair_tests import ADJUSTMENTS
+    from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 
     groups = rows["group"].astype(str).nunique()
     if len(shown) < 2:

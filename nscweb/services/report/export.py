@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
 from nscweb.core.flags import unpack
+from nscweb.core.rules import DEFAULT_METHOD
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.outgoing import MadeBy, columns_table, outgoing
 from nscweb.files.plain_tables import csv_bytes
 from nscweb.files.zips import entry
-from nscweb.services.compare.comparison import DEFAULT_METHOD, comparison
+from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.honest_scores import set_words
 from nscweb.services.compare.result import Comparison
 from nscweb.services.predict.controls import control_names

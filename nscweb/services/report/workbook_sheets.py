@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 from nscweb.files.outgoing import columns_table
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.compare.result import Comparison
@@ -18,7 +19,6 @@ from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.origin import filters_words
 from nscweb.services.report.parts import BY_NAME
-from nscweb.services.report.references import ADJUSTED
 from nscweb.services.report.scope import counted_words
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def choices(found: Comparison, fate: str, time_h: float) -> list[tuple[str, str]
         ("method", f"{found.estimates.method}: {found.estimates.sentence}"),
         ("the answer is about", f"{fate} at {when}; tables hold every class and time point"),
         ("compared with", found.control or "every pair of groups"),
-        ("p values adjusted by", ADJUSTED[found.adjust]),
+        ("p values adjusted by", ADJUSTMENTS[found.adjust]),
     ]
 
 
