@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -113,8 +113,13 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
 
 
 def default_fate(classes: ClassScheme) -> str:
-    """The fate that the page asks about first: neurons where the model knows them, else the first class."""
-    return next((name for name in classes.names if name.casefold() in ("neuron", "neurons")), classes.names[0])
+    """The fate that the page asks about first."""
+    return usual_fate(classes.names)
+
+
+def usual_fate(names: Sequence[str]) -> str:
+    """Of some classes the one that is asked about first: neurons where they are among them, else the first."""
+    return next((name for name in names if name.casefold() in ("neuron", "neurons")), names[0])
 
 
 def times_of(found: Comparison) -> tuple[float, ...]:
