@@ -48,6 +48,13 @@ FEW_SAMPLES = 5
 # Differences of shares, 0 to 1, that are asked about unless somebody says otherwise: one that would not matter, and
 # one that an experiment should be able to show.
 MARGIN, DIFFERENCE = 0.05, 0.10
+# Chance with which an experiment should find a difference that is there: four times in five. By convention.
+POWER = 0.80
+# Shares of the cells that a network may lose by a swap in the shortcut audit; benchmarks/shortcuts.py shows what sound
+# networks lose, and what those lose that have learnt the recording. Contrast, and with it noise beside the contrast, is
+# in part a trait of the cells: flat cells have less of it. So swaps of these cost sound networks something, too.
+SWAP_COST = 0.05
+SWAP_COSTS = {"noise": 0.10, "contrast": 0.10, "light": 0.10}
 # How is counted and adjusted unless somebody says otherwise: keys of `estimates.METHODS` and `p_values.ADJUSTMENTS`.
 DEFAULT_METHOD, DEFAULT_ADJUST = "pacc", "holm"
 # Replicates in one group so many times those of the other are told: no test for unequal spread holds its level there.

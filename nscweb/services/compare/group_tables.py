@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from nscweb.core.rules import POWER, per_cent
 from nscweb.services.compare.statistics import Statistics, equivalence_of, odds_of, sizes_differ
 from nscweb.services.compare.statistics_words import needed_sentence
 from nscweb.words.nothing import NO_CELL, NO_CONTROL, ONE_GROUP
@@ -74,7 +75,8 @@ def _replicates(rows: pd.DataFrame, found: Statistics) -> str:
     shared = " More replicates do not lessen what the held-out cells leave uncertain." if found.shared else ""
     return (
         f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates that "
-        f"was seen here. Two-sided Welch t test, power 80 %. Time points with one group are left out.{shared}"
+        f"was seen here. Two-sided Welch t test, power {per_cent(POWER)}. Time points with one group are left out."
+        f"{shared}"
     )
 
 
