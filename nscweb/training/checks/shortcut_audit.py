@@ -6,8 +6,8 @@ when the light or the frame of each cell is replaced by that of a cell of anothe
 
 The second question decides. A set may give its classes away by the light, as that of Zhu et al. 2021 does, and a
 network whose recipe takes the light away is still sound; but one that loses more than `rules.SWAP_COSTS` by a swap of
-what is not the cell has learnt the recording. When the recording alone goes as far as the network and no held-out images
-are there to swap, the figures could be due to it, and the audit fails as well.
+what is not the cell has learnt the recording. When the recording alone goes as far as the network and no held-out
+images are there to swap, the figures could be due to it, and the audit fails as well.
 """
 
 from __future__ import annotations
