@@ -54,6 +54,12 @@ Adjust = Annotated[
         "--adjust", help="holm or fdr_bh (Benjamini-Hochberg), over all comparisons of a fate and time point."
     ),
 ]
+Control = Annotated[
+    str | None,
+    typer.Option(
+        "--control", help='Group that the others are tested against; "" for every pair; else that of the sheet.'
+    ),
+]
 Fate = Annotated[str, typer.Option("--fate", help="Class that the answer is about; neuron where there is one.")]
 Time = Annotated[
     str,

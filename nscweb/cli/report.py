@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.console import Adjust, AsJson, DataDir, Device, Fate, Method, Time, hours_of, point_of, running
-from nscweb.core.rules import DIFFERENCE, MARGIN
+from nscweb.cli.console import Adjust, AsJson, Control, DataDir, Device, Fate, Method, Time, hours_of, point_of, running
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, DIFFERENCE, MARGIN
 
 
 def register(app: typer.Typer) -> None:
@@ -27,14 +27,9 @@ def report(
         ),
     ] = "html",
     out: Annotated[Path | None, typer.Option("--out", help="File to write, or a folder that is there.")] = None,
-    method: Method = "pacc",
-    control: Annotated[
-        str | None,
-        typer.Option(
-            "--control", help='Group that the others are tested against; "" for every pair; else that of the sheet.'
-        ),
-    ] = None,
-    adjust: Adjust = "holm",
+    method: Method = DEFAULT_METHOD,
+    control: Control = None,
+    adjust: Adjust = DEFAULT_ADJUST,
     fate: Fate = "",
     time_h: Time = "",
     margin: Annotated[

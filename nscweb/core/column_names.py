@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from nscweb.core.columns import COLUMNS, pattern_of
-from nscweb.core.flags import FLAGS
+from nscweb.core.flags import FLAG_NAMES
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ _MERIT = {"low": "value_low", "high": "value_high"}
 _CURVE = {"fpr": "false_positive_rate", "tpr": "true_positive_rate", "kind": "curve", **_MERIT}
 _SLOPES = {f"{name}_{axis}": f"{word}_{axis}_percent" for name, word in (("gradient", "slope"), ("stripes", "stripes"))
            for axis in "xy"}  # fmt: skip
-_FLAGS = {item.name: f"left_out_{item.name}" for item in FLAGS}
-_FLAGS |= {f"{item.name}_alone": f"carry_{item.name}" for item in FLAGS}
+_FLAGS = {name: f"left_out_{name}" for name in FLAG_NAMES} | {f"{name}_alone": f"carry_{name}" for name in FLAG_NAMES}
 _LIGHT = {
     "gradient": "slope_percent",
     "gradient_spread": "slope_spread_percent",

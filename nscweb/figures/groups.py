@@ -38,8 +38,8 @@ def superplot(
     The form of Lord et al., J. Cell Biol. 219, e202001064 (2020): cells lightly behind, replicates as points.
 
     Args:
-        groups, rows: of services.comparison.
-        bins: of services.comparison_scores.
+        groups, rows: of services.compare.result.Comparison.
+        bins: of services.compare.score_spread.
         order: groups in the order of the answer.
         first: fate of the panel on top, the one that was asked about; the others follow in their own order.
         naive: lay the uncorrected mean beside the corrected one, as an open circle.

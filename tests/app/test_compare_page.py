@@ -69,7 +69,7 @@ def test_the_sample_table_shows_corrected_and_on_demand_counted(
 ) -> None:
     found = comparisons.comparison(app, run)
     test = opened(walk, run, "predict")
-    toggle = next(item for item in test.toggle if item.label == "Show counted labels beside")
+    toggle = next(item for item in test.toggle if item.label == "Show counted labels as well")
     test = toggle.set_value(True).run()
     assert " | " in test.dataframe[0].value["neuron"].iloc[0]
     level = next(item for item in test.segmented_control if item.label == "One row for each")

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import Filters
-from nscweb.services.compare.comparison import DEFAULT_METHOD, comparison, default_fate, default_time, sentences
+from nscweb.services.compare.comparison import comparison, default_fate, default_time, sentences
 from nscweb.services.compare.result import Comparison
-from nscweb.services.compare.statistics import default_control
 from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class CompareRequest:
     filters: Filters = field(default_factory=Filters)
     method: str = DEFAULT_METHOD
     control: str | None = None
-    adjust: str = "holm"
+    adjust: str = DEFAULT_ADJUST
     fate: str = ""
     time_h: float | None = None
 
@@ -57,8 +57,7 @@ def compare_groups(app: App, run: Run | str, request: CompareRequest) -> Compare
         StoreError: there is no such run or its table is damaged.
         WrongUse: an unknown method, way to adjust, class, control or time point.
     """
-    against = (default_control(app, run) or "") if request.control is None else request.control
-    found = comparison(app, get_run(app, run), request.filters, request.method, against, request.adjust)
+    found = comparison(app, get_run(app, run), request.filters, request.method, request.control, request.adjust)
     if request.control and found.control != request.control:
         raise WrongUse(f"No counted cell is of the group {request.control!r}.", "Name a group of the sample sheet.")
     names = found.classes.names

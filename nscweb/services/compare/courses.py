@@ -55,7 +55,7 @@ class Courses:
     """Fate against time.
 
     Attributes:
-        course: columns of `evaluation.time_course.COURSE_COLUMNS`.
+        course: columns of `evaluation.groups.time_course.COURSE_COLUMNS`.
         pairs: columns of `AGREEMENT_COLUMNS`: the first time point beside the last.
         ends: columns of `ENDS_COLUMNS`: which groups take part in `pairs`, and why others do not.
         agreements: class -> bias and limits of agreement over the pairs.
@@ -97,8 +97,8 @@ def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: S
 
     Args:
         rows: replicate rows.
-        groups: columns of `evaluation.estimates.GROUP_ESTIMATE_COLUMNS`; gives the interval where replicates cannot:
-            where a group has one of them at a time, or all agree.
+        groups: columns of `evaluation.ratios.estimates.GROUP_ESTIMATE_COLUMNS`; gives the interval where replicates
+            cannot: where a group has one of them at a time, or all agree.
         shared: error of the correction that all samples have in common (`Comparison.shared`).
     """
     from nscweb.evaluation.groups.time_course import agreement, first_against_final, shared_ends, time_course

@@ -38,6 +38,18 @@ if TYPE_CHECKING:
 
 
 _GATES, _IN_FORCE, _CONTROLS = "gates", "gates_in_force", "controls_for_ratios"
+# Reports are far smaller; a file beyond this is no report, or a trap.
+MOST_BYTES = 1_000_000_000
+_CSV = {name: BY_NAME[name].file for name in (*COMPARED, *ALSO_COMPARED)}
+# Said in every line then; in provenance.json now.
+_SAID_ELSEWHERE = ("cells_are", "model_trained_on", "weights_sha256", "gates", "filters")
+# Tables that follow another rule since then -> what is different.
+CHANGED_SINCE_040 = {
+    "Time course": "since 0.5.0 an interval over time is the one of the table Groups (Student's t over replicates); "
+    "before, it was drawn by chance.",
+    "Earliest day": "since 0.5.0 a day comes from the tests of the sentence on top, adjusted within a fate and time "
+    "point; before, by tests of its own, adjusted over all time points.",
+}
 
 
 @contextmanager
@@ -135,17 +147,12 @@ def _second_name(path: Path, link: Path) -> None:
     shutil.copyfile(path, link)
 
 
-# Reports are far smaller; a file beyond this is no report, or a trap.
-MOST_BYTES = 1_000_000_000
-_CSV = {name: BY_NAME[name].file for name in (*COMPARED, *ALSO_COMPARED)}
-
-
 @dataclass(frozen=True, eq=False)
 class Statement:
     """A report as it was: what made it, and its tables.
 
     Attributes:
-        provenance: see `export_provenance.provenance_dict`.
+        provenance: see `services.report.origin.provenance_dict`.
         tables: Samples, Groups, Tests, and the others that a workbook or zip has and that can be compared; values as
             text or numbers, whichever the file had.
     """
@@ -281,19 +288,6 @@ def _refused(path: Path, why: str) -> InputRefused:
         "Give the HTML, ZIP or XLSX file of a report, unchanged.",
         "E-REPORT",
     )
-
-
-# Said in every line then; in provenance.json now.
-_SAID_ELSEWHERE = ("cells_are", "model_trained_on", "weights_sha256", "gates", "filters")
-
-
-# Tables that follow another rule since then -> what is different.
-CHANGED_SINCE_040 = {
-    "Time course": "since 0.5.0 an interval over time is the one of the table Groups (Student's t over replicates); "
-    "before, it was drawn by chance.",
-    "Earliest day": "since 0.5.0 a day is told by the tests of the sentence on top, adjusted within a fate and time "
-    "point; before, by tests of its own, adjusted over all time points.",
-}
 
 
 def table_of_040(name: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 from nscweb.files.outgoing import columns_table
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.compare.result import Comparison
@@ -19,11 +20,22 @@ from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.origin import filters_words
 from nscweb.services.report.parts import BY_NAME
-from nscweb.services.report.references import ADJUSTED
 from nscweb.services.report.scope import counted_words
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
+
+COLUMNS = "Columns"
+_CELLS = "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
+_SETTINGS = {
+    "batch": "cells at once",
+    "precision": "numbers as",
+    "backend": "computed by",
+    "mode": "speed mode",
+    "chunk": "cells per part",
+    "parts_kept_from_before": "parts kept from an interrupted run",
+}
+_NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
 
 
 def write_xlsx(
@@ -54,19 +66,6 @@ def write_xlsx(
     return write_workbook(out, about, sheets, machine=machine, progress=progress)
 
 
-COLUMNS = "Columns"
-_CELLS = "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
-_SETTINGS = {
-    "batch": "cells at once",
-    "precision": "numbers as",
-    "backend": "computed by",
-    "mode": "speed mode",
-    "chunk": "cells per part",
-    "parts_kept_from_before": "parts kept from an interrupted run",
-}
-_NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
-
-
 def _holds(name: str) -> str:
     if name == COLUMNS:
         return "what every column of these sheets means, with its unit"
@@ -83,7 +82,7 @@ def choices(found: Comparison, fate: str, time_h: float) -> list[tuple[str, str]
         ("method", f"{found.estimates.method}: {found.estimates.sentence}"),
         ("the answer is about", f"{fate} at {when}; tables hold every class and time point"),
         ("compared with", found.control or "every pair of groups"),
-        ("p values adjusted by", ADJUSTED[found.adjust]),
+        ("p values adjusted by", ADJUSTMENTS[found.adjust]),
     ]
 
 

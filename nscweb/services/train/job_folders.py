@@ -126,3 +126,12 @@ def any_simulated(app: App, studies: Sequence[str]) -> bool:
     """Whether one of these studies, given by id or by name, holds simulated cells."""
     wanted = set(studies)
     return any(study.simulated for study in app.catalogue.studies() if {study.study_id, study.name} & wanted)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What a JSON file of a training or a search says; nothing where it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -13,6 +13,7 @@ from nscweb.core.run_record import Run
 from nscweb.figures import differences as drawn
 from nscweb.figures import fate_over_time
 from nscweb.services.compare import courses
+from nscweb.services.compare.comparison import default_fate
 from nscweb.services.compare.courses import Courses
 from nscweb.services.context import App
 from nscweb.ui import cached, figures, show
@@ -36,7 +37,7 @@ EARLIEST_HELP = (
 )
 DOSE_HELP = (
     "Four-parameter logistic curve on replicates. EC50 is the dose of half the effect; its 95 % interval (thick bar) "
-    "holds every EC50 whose best curve fits the replicates not much worse. Dose 0 stands left of the smallest dose."
+    "holds every EC50 whose best curve fits the replicates not much worse. Dose 0 is drawn left of the smallest dose."
 )
 
 
@@ -60,11 +61,10 @@ def show_time_course(
     place = {name: number for number, name in enumerate(order)}
     groups = sorted({str(name) for name in rows["group"]}, key=lambda name: (place.get(name, len(place)), name))
     names = list(data.classes.names)
-    start = next((place for place, name in enumerate(names) if name.casefold().startswith("neuron")), 0)
     chosen = st.selectbox(
         "Fate",
         names,
-        index=names.index(fate) if fate in names else start,
+        index=names.index(fate if fate in names else default_fate(data.classes)),
         format_func=plain,
         key=f"course_fate_{run.run_id}_{fate}",
         width=260,

@@ -10,6 +10,7 @@ import streamlit as st
 
 from nscweb.core.card import ModelCard
 from nscweb.core.columns import label
+from nscweb.core.rules import SWAP_COST, SWAP_COSTS
 from nscweb.figures.shortcut_checks import audit_figures, robustness_data, swap_data
 from nscweb.services.report import export
 from nscweb.ui import figures, show
@@ -19,8 +20,8 @@ AUDIT_HELP = (
     "are asked. First: how far does a simple classifier go that sees only background, slope of the illumination, "
     "noise, mean intensity and frame size? Second: how many cells does the model lose when the illumination or the "
     "frame of each image is replaced by that of a cell of another class, compared with that of a cell of its own "
-    "class? The second question decides: 5 points are allowed for background, slope and frame, 10 for contrast and "
-    "noise, which in part belong to the cell."
+    f"class? The second question decides: {100 * SWAP_COST:g} points are allowed for background, slope and frame, "
+    f"{100 * SWAP_COSTS['contrast']:g} for contrast and noise, which in part belong to the cell."
 )
 ROBUSTNESS_HELP = (
     "Held-out images were changed as another recording would change them, and went the whole way from the stored "

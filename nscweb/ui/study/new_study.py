@@ -165,6 +165,7 @@ def _uploaded(app: App) -> Sequence[Staged]:
 def _stage(app: App, files: Sequence[object], staged: list[Staged]) -> None:
     try:
         for file in files:
+            # What Streamlit gives is a binary file with a name and a size; it has no public type.
             name, size = str(file.name), int(file.size)  # type: ignore[attr-defined]
             path = uploads.stage_upload(app, name, file, upload_id=_upload_id(), size_bytes=size)  # type: ignore[arg-type]
             staged.append(Staged(name, str(path), size))
