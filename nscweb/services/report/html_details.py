@@ -141,7 +141,7 @@ def funnel(data: ReportData) -> Table | None:
         return None
     gates = [name for name in LEFT_OUT if name in counts and counts[name].sum()]
     columns = ["Sample", "Imported", *(flag(name).label for name in gates), "Kept", "Kept %"]
-    counts = counts.assign(kept_percent=[f"{value:.1f}" for value in counts["kept_percent"]])
+    counts = counts.assign(kept_percent=[f"{value:.2f}" for value in counts["kept_percent"]])
     lines = counts[["sample", "imported", *gates, "kept", "kept_percent"]].to_numpy().tolist()
     caption = "Funnel: cells of each sample, each under the first reason that leaves it out"
     beside = _LINES_OF_A_SHEET if len(gates) <= 2 else 0

@@ -84,7 +84,7 @@ def test_sentence_and_tables_name_one_fate_and_time(app: App, run: Run, control:
     groups = data.tables["Groups"]
     here = groups[(groups["class"] == fate) & (groups["time_h"] == hours)].set_index("group")
     for row in rows:
-        assert row[1].startswith(f"{100 * here.loc[row[0], 'mean']:.1f} [")
+        assert row[1].startswith(f"{100 * here.loc[row[0], 'mean']:.2f} [")
     assert f"{rows[0][0]}: " in lead
     tests = data.found.tests
     tests = tests[(tests["class"] == fate) & (tests["time_h"] == hours)]
@@ -155,8 +155,8 @@ def test_a_filter_by_confidence_leaves_the_cells_behind_corrected_ratios(app: Ap
 
 
 def test_ends_of_intervals_have_no_sign_without_a_number() -> None:
-    assert interval(-0.0001, 0.475) == "[0.0, 47.5]"
-    assert interval(-0.1, -0.0002) == "[-10.0, 0.0]"
+    assert interval(-0.00001, 0.475) == "[0.00, 47.50]"
+    assert interval(-0.1, -0.00002) == "[-10.00, 0.00]"
     assert interval(-0.1002, float("nan")) == ""
 
 
