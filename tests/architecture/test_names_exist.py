@@ -97,11 +97,12 @@ class _House:
         Args:
             own: words of the file itself: `split.held_out` may be an attribute of an argument there.
         """
+        arguments = own - self.floors
         for match in DOTTED.finditer(text):
             parts = tuple(match[1].split("."))
             if parts in self.endings or match[1] in FOREIGN or parts[-1] in ENDINGS:
                 continue
-            of_argument = parts[0] in own - self.floors and self.words.issuperset(parts)
+            of_argument = parts[0] in arguments and self.words.issuperset(parts)
             if parts[0] in self.ours and not of_argument:
                 yield match.start(1), match[1]
         yield from ((match.start(1), match[1]) for match in WORD.finditer(text) if match[1] not in self.words)
