@@ -3,7 +3,7 @@
 import streamlit as st
 
 from nscweb.ui import home_view, jobs
-from nscweb.ui.frame import open_page, page_link
+from nscweb.ui.frame import open_page
 from nscweb.ui.models import model_view
 
 with open_page("home") as app:
@@ -11,7 +11,7 @@ with open_page("home") as app:
     home_view.three_sentences()
     with st.container(horizontal=True, vertical_alignment="center"):
         home_view.demo_button(app)
-        page_link("study", "Bring in your own cells", icon=":material/upload_file:")
+        home_view.bring_in_button()
     home_view.follow_demo(app)
 
     st.header("Your studies", anchor=False)

@@ -102,7 +102,7 @@ def settings_for(entry: Entry, data: TrainingData, split: Split, seconds: float)
         seed=SEED,
         threads=1,
         batch=64,
-        pretrained=entry.pretrained,  # type: ignore[arg-type]
+        pretrained=entry.pretrained,  # type: ignore[arg-type]  # one of the two words that there are
         learning_rate=5e-4 if entry.pretrained != "none" else 1e-3 if large else TrainConfig.learning_rate,
     )
     some = replace(split, train=split.train[:256], validation=split.validation[:32])

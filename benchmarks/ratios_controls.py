@@ -5,7 +5,7 @@
 (d) In an experiment all samples share a part of their light, culture and stain; the rest is of each sample's own. The
 held-out cells of a model (three samples of 2,000 / 3 cells per class) come from other experiments, control samples of
 known class (500 cells each) from this one. Light moves log odds by 0.2 (standard deviation) between experiments and by
-0.15 between samples of one. (e) runs `services.mixtures.run_mixtures` on the shipped models as the page does, with
+0.15 between samples of one. (e) runs `mixtures.run_mixtures` on the shipped models as the page does, with
 other draws of halves and mixtures each time. What stands behind ± is 1.96 standard errors over worlds, or over draws.
 """
 

@@ -52,7 +52,7 @@ def columns() -> str:
         "# What every column means",
         "",
         "Every table has these names: files, sheets of the workbook, JSON and the tables of the pages, where the label",
-        "stands in the head and the meaning behind its question mark. Each ZIP file and workbook carries the part of",
+        "is the heading and the meaning is behind its question mark. Each ZIP file and workbook carries the part of",
         "this list that it needs (`columns.csv`, sheet `Columns`). Made by `python scripts/write_docs.py`.",
         "",
         "- Shares and rates are per cent with two decimals, differences of shares are percentage points.",
@@ -60,8 +60,11 @@ def columns() -> str:
         "  digits.",
         "- `{class}` stands for the name of a class: `{class}_percent` is `neuron_percent` and so on.",
         "- The last columns of every table say what made it: `model`, `run`, `simulated`. Hash of the weights, gates,",
-        "  filters and method are in `provenance.json`, and on the first sheet of the workbook. The sample sheet has",
-        "  no such columns, because it can be imported again.",
+        "  filters and method are in `provenance.json`, and on the first sheet of the workbook.",
+        "- Four files have no such columns: the sample sheet, because it can be imported again, and those that are",
+        "  written before there is a run or a finished model: `skipped.csv` of an import, `history.csv` of a training",
+        "  (the card lies beside it) and `trials.csv` of a search (every line is a training; `search.json` lies beside",
+        "  it).",
         "",
     ]
     for title, rows in CHAPTERS.items():

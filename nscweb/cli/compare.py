@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.console import Adjust, AsJson, DataDir, Fate, Method, Name, Time, hours_of, running
+from nscweb.cli.console import Adjust, AsJson, Control, DataDir, Fate, Method, Name, Time, hours_of, running
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD
 
 
 def register(app: typer.Typer) -> None:
@@ -20,14 +21,9 @@ def compare(
     run: Annotated[str, typer.Option("--run", help="Id of a run; without it the newest one.")] = "",
     fate: Fate = "",
     time_h: Time = "",
-    control: Annotated[
-        str | None,
-        typer.Option(
-            "--control", help='Group that the others are tested against; "" for every pair; else that of the sheet.'
-        ),
-    ] = None,
-    method: Method = "pacc",
-    adjust: Adjust = "holm",
+    control: Control = None,
+    method: Method = DEFAULT_METHOD,
+    adjust: Adjust = DEFAULT_ADJUST,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for groups.csv, tests.csv and samples.csv.")] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,

@@ -54,6 +54,12 @@ Adjust = Annotated[
         "--adjust", help="holm or fdr_bh (Benjamini-Hochberg), over all comparisons of a fate and time point."
     ),
 ]
+Control = Annotated[
+    str | None,
+    typer.Option(
+        "--control", help='Group that the others are tested against; "" for every pair; else that of the sheet.'
+    ),
+]
 Fate = Annotated[str, typer.Option("--fate", help="Class that the answer is about; neuron where there is one.")]
 Time = Annotated[
     str,
@@ -85,9 +91,17 @@ LabelledStudies = Annotated[
 
 def hours_of(text: str) -> float | None:
     """Hours of a `Time` option; None where it was not given. WrongUse for anything that is no time point."""
+    return point_of(text) if text else None
+
+
+def point_of(text: str) -> float:
+    """Hours of a time point. WrongUse for anything else."""
     from nscweb.core.timepoint import TimePoint
 
-    return TimePoint.parse(text).hours if text else None
+    try:
+        return TimePoint.parse(text).hours
+    except ValueError as error:
+        raise WrongUse(f"The time point cannot be read: {error}.", "Give it as the study has it, such as 1d.") from None
 
 
 class Console:

@@ -68,8 +68,8 @@ def fetch(
             result["files"] = [str(path) for path in fetched.files]
             result["licence"] = fetched.listing.licence
             console.say(
-                f"{len(fetched.files)} files are in {where}. Licence as told there: "
-                f"{fetched.listing.licence or 'not told'}. Cite: {about.paper}."
+                f"{len(fetched.files)} files are in {where}. Licence as stated there: "
+                f"{fetched.listing.licence or 'not stated'}. Cite: {about.paper}."
             )
         if no_import:
             console.result(result)
@@ -105,7 +105,7 @@ def _listing_as_dict(listing: Listing) -> dict[str, Any]:
 
 def _listing_text(page: str, listing: Listing) -> str:
     lines = [
-        f"{listing.title or 'Without title'}; licence as told there: {listing.licence or 'not told'}; {page}",
+        f"{listing.title or 'Without title'}; licence as stated there: {listing.licence or 'not stated'}; {page}",
         *(f"    {file.name}: {file.size / 1e6:,.1f} MB" for file in listing.files),
         *(f"    {name}: only a link to another place" for name in listing.elsewhere),
         f"Together {listing.size / 1e9:,.2f} GB.",

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.console import Adjust, AsJson, DataDir, Device, Fate, Method, Time, hours_of, running
-from nscweb.core.rules import DIFFERENCE, MARGIN
+from nscweb.cli.console import Adjust, AsJson, Control, DataDir, Device, Fate, Method, Time, hours_of, point_of, running
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, DIFFERENCE, MARGIN
 
 
 def register(app: typer.Typer) -> None:
@@ -27,14 +27,9 @@ def report(
         ),
     ] = "html",
     out: Annotated[Path | None, typer.Option("--out", help="File to write, or a folder that is there.")] = None,
-    method: Method = "pacc",
-    control: Annotated[
-        str | None,
-        typer.Option(
-            "--control", help='Group that the others are tested against; "" for every pair; else that of the sheet.'
-        ),
-    ] = None,
-    adjust: Adjust = "holm",
+    method: Method = DEFAULT_METHOD,
+    control: Control = None,
+    adjust: Adjust = DEFAULT_ADJUST,
     fate: Fate = "",
     time_h: Time = "",
     margin: Annotated[
@@ -60,7 +55,6 @@ def report(
     """Write the report of a run: for people (html), spreadsheets (xlsx), cytometry software (fcs, pop), or all."""
     with running(as_json) as console:
         from nscweb.core.errors import StudyError
-        from nscweb.core.timepoint import TimePoint
         from nscweb.evaluation.ratios.cell_filters import Filters
         from nscweb.services.predict.runs import get_run, latest_run
         from nscweb.services.report.report import ENDINGS, write_report
@@ -78,9 +72,7 @@ def report(
         path = Path(name) if out is None else out / name if out.is_dir() else out
         request = ReportRequest(
             filters=Filters(
-                tuple(only_group or ()),
-                tuple(TimePoint.parse(text).hours for text in only_time or ()),
-                tuple(only_replicate or ()),
+                tuple(only_group or ()), tuple(point_of(text) for text in only_time or ()), tuple(only_replicate or ())
             ),
             method=method,
             control=control,

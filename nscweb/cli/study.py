@@ -1,6 +1,6 @@
 """``nscweb study``: import, list, sheet, delete.
 
-Options of ``nscweb study import --fields`` as settings.
+The options of ``study import --fields`` become `SegmentationSettings` here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The model card: everything that decides what a network sees, says and may be used for.
 
-Model cards to JSON and back, with every check that a card must pass.
+It goes to JSON and back here, with every check that a card must pass.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from nscweb.core.recipe import InputRecipe
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 _FILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
+CARD_FORMAT = 1
 
 
 def card_to_dict(card: ModelCard) -> dict[str, Any]:
@@ -76,9 +77,6 @@ def _check(card: ModelCard) -> None:
             raise CardInvalid(f"The figure {metric.name} in the card lies outside its own interval.")
         if metric.class_name and metric.class_name not in card.classes.names:
             raise CardInvalid(f"The card has a figure for the class {metric.class_name!r}, which it does not define.")
-
-
-CARD_FORMAT = 1
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The ordered classes of a model: names, plain labels, colours safe for the colour-blind.
 
-Class names as numbers.
+`class_codes` gives the names as numbers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Okabe and Ito (2008), an eight-colour palette that people with any common colour blindness can tell apart.
+PALETTE: tuple[str, ...] = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 
 
 def class_codes(values: ArrayLike | pd.Series, classes: Sequence[str]) -> NDArray[np.int64]:
@@ -30,10 +33,6 @@ def class_codes(values: ArrayLike | pd.Series, classes: Sequence[str]) -> NDArra
     codes, found = pd.factorize(column)
     known = np.append(index.get_indexer(pd.Index(found, dtype=object)), -1)
     return np.asarray(known[codes], np.int64)
-
-
-# Okabe and Ito (2008), an eight-colour palette that people with any common colour blindness can tell apart.
-PALETTE: tuple[str, ...] = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
-from nscweb.core.flags import FLAGS
+from nscweb.core.columns import COLUMNS, pattern_of
+from nscweb.core.flags import FLAG_NAMES
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,7 @@ _MERIT = {"low": "value_low", "high": "value_high"}
 _CURVE = {"fpr": "false_positive_rate", "tpr": "true_positive_rate", "kind": "curve", **_MERIT}
 _SLOPES = {f"{name}_{axis}": f"{word}_{axis}_percent" for name, word in (("gradient", "slope"), ("stripes", "stripes"))
            for axis in "xy"}  # fmt: skip
-_FLAGS = {item.name: f"left_out_{item.name}" for item in FLAGS}
-_FLAGS |= {f"{item.name}_alone": f"carry_{item.name}" for item in FLAGS}
+_FLAGS = {name: f"left_out_{name}" for name in FLAG_NAMES} | {f"{name}_alone": f"carry_{name}" for name in FLAG_NAMES}
 _LIGHT = {
     "gradient": "slope_percent",
     "gradient_spread": "slope_spread_percent",
@@ -96,6 +97,10 @@ INSIDE: dict[str, Inside] = {
             "ratio_": "{}_percent",
             "low_": "{}_low_percent",
             "high_": "{}_high_percent",
+            "counted_": "{}_counted_percent",
+            "least_counted_": "{}_counted_low_percent",
+            "most_counted_": "{}_counted_high_percent",
+            # As version 0.4.0 wrote them: of a class "low_grade" nobody can tell naive_low_grade from that of "grade".
             "naive_low_": "{}_counted_low_percent",
             "naive_high_": "{}_counted_high_percent",
             "naive_": "{}_counted_percent",
@@ -325,6 +330,23 @@ INSIDE |= {
 }
 
 
+# Columns that are named after a class, see `_called`.
+_OF_CLASSES = (*INSIDE["Samples"].stems.values(), *INSIDE["Samples"].stem_fractions.values(), *_SCORES.values())
+
+
+@cache
+def _called(name: str) -> str:
+    """A class in the name of a column: in quotes where it would be taken for another, such as "highest" in _score.
+
+    So a class "neuron_low" beside "neuron" does not take the place of the lower end of the interval of neurons.
+    """
+    for form in _OF_CLASSES:
+        found = pattern_of(form.format(name))
+        if form.format(name) in COLUMNS or found is None or found[1] != name:
+            return f'"{name}"'
+    return name
+
+
 def outgoing_name(name: str, table: str = "") -> tuple[str, float]:
     """What a column of a table is called outside, and the factor of its values: 100 for a fraction, else 1."""
     for inside in (INSIDE.get(table, _ANY), _ANY):
@@ -335,5 +357,6 @@ def outgoing_name(name: str, table: str = "") -> tuple[str, float]:
         for stems, factor in ((inside.stem_fractions, 100.0), (inside.stems, 1.0)):
             for start in sorted(stems, key=len, reverse=True):
                 if name.startswith(start):
-                    return stems[start].format(name[len(start) :]), factor
+                    stem, form = name[len(start) :], stems[start]
+                    return form.format(_called(stem) if form in _OF_CLASSES else stem), factor
     return name, 1.0

@@ -18,6 +18,15 @@ USUAL_PIXEL_UM = 0.5
 _CELL_AREA_UM2 = (40.0, 2000.0)
 _COLONY_AREA_UM2 = (2_000.0, 1_000_000.0)
 _MOST_PX = 4096
+_WORDS = {
+    "background_radius": "The background radius",
+    "min_area": "The smallest area",
+    "max_area": "The largest area",
+    "margin": "The margin",
+    "smoothing": "The smoothing",
+    "threshold": "The threshold",
+    "split_strength": "The strength of splitting",
+}
 
 
 @dataclass(frozen=True)
@@ -103,14 +112,3 @@ def least_background_radius(max_area: Whole) -> int:
 
 def _wrong(what: str, todo: str = "") -> WrongUse:
     return WrongUse(f"Cells cannot be found with these settings: {what}", todo, "E-FIELD-SETTINGS")
-
-
-_WORDS = {
-    "background_radius": "The background radius",
-    "min_area": "The smallest area",
-    "max_area": "The largest area",
-    "margin": "The margin",
-    "smoothing": "The smoothing",
-    "threshold": "The threshold",
-    "split_strength": "The strength of splitting",
-}

@@ -14,6 +14,13 @@ from nscweb.core.errors import WrongUse
 # Every gate sets the flag of its name (core.flags), in the order of the funnel. "constant" has no limit to set.
 GATE_NAMES: tuple[str, ...] = ("empty", "several", "border", "blurred", "saturated", "size", "shape", "population")
 _CONSTANT = "constant"
+_PLAIN = {
+    "empty": "empty",
+    "several": "several cells",
+    "border": "cut by the frame",
+    "blurred": "out of focus",
+    "saturated": "saturated",
+}
 
 
 @dataclass(frozen=True)
@@ -184,15 +191,6 @@ class Gates:
         if self.pixel_size_um is None:
             return f"{area:g} pixels"
         return f"{area * self.pixel_size_um**2:.4g} µm² ({area:.4g} pixels)"
-
-
-_PLAIN = {
-    "empty": "empty",
-    "several": "several cells",
-    "border": "cut by the frame",
-    "blurred": "out of focus",
-    "saturated": "saturated",
-}
 
 
 def _number(limit: float | None) -> str:

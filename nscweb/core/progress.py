@@ -7,14 +7,13 @@ from typing import Protocol
 
 from nscweb.core.errors import JobCancelled
 
+CancelAsked = Callable[[], bool]
+
 
 class Progress(Protocol):
     """Called with cells done and, when known, cells in all (0 when not known) and what is being done."""
 
     def __call__(self, done: int, total: int, step: str = "") -> None: ...
-
-
-CancelAsked = Callable[[], bool]
 
 
 def no_progress(done: int, total: int, step: str = "") -> None:

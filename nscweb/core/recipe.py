@@ -12,6 +12,10 @@ from nscweb.core.plain import from_plain, to_plain
 Background = Literal["none", "border-median"]
 Contrast = Literal["none", "deviation"]
 Interpolation = Literal["area", "linear"]
+_WHAT = "The recipe in the model card"
+# Defaults are for code; a card states these, and later steps only where they are on.
+_STATED = ("channels", "background", "contrast", "resize")
+_LATER = ("crop_to_object", "clahe")
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,3 @@ class InputRecipe:
         if missing:
             raise CardInvalid(f"{_WHAT} cannot be read: {missing[0]} is missing.")
         return from_plain(cls, data, _WHAT, CardInvalid)
-
-
-_WHAT = "The recipe in the model card"
-# Defaults are for code; a card states these, and later steps only where they are on.
-_STATED = ("channels", "background", "contrast", "resize")
-_LATER = ("crop_to_object", "clahe")

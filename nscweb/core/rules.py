@@ -5,6 +5,8 @@ from __future__ import annotations
 # Level of every test, and of every interval (95 %): of a hundred true hypotheses five are rejected. By convention.
 ALPHA = 0.05
 LEVEL = 1 - ALPHA
+# Chances below the two ends of an interval.
+TAILS = (ALPHA / 2, 1 - ALPHA / 2)
 # Replicates of a group from which a spread between replicates is believed: two give a variance of one degree of
 # freedom, whose interval says nothing. Fewer give no p value.
 FEWEST_REPLICATES = 3
@@ -29,11 +31,32 @@ FEW_CELLS = 50
 WIDE = 0.4
 # A correction of more than this, 0 to 1, is told with both numbers.
 FAR = 0.15
+# Cells of known class behind each class from which the correction is taken, of control samples or of held-out cells of
+# one time point; and of all time points together, which are used where one has too few.
+FEWEST_KNOWN, FEWEST_KNOWN_OF_ALL = 50, 20
+# Cells of known class from which a set of classes can be promised to hold the right one, and from which a time point
+# has a curve of reliability of its own.
+FEWEST_FOR_SETS, FEWEST_FOR_RELIABILITY = 100, 50
+# Held-out samples from which their spread is known well enough to call another sample far.
+FEWEST_HELD_OUT_SAMPLES = 5
+# Different doses from which a curve with four parameters is fitted, doses above zero among them, and replicates.
+FEWEST_DOSES, FEWEST_DOSES_ABOVE_ZERO, FEWEST_FOR_CURVE = 4, 3, 6
+# Share of known cells that are called far out: those beyond distance 1 from the middle of all known cells.
+FAR_OUT = 0.05
 # With fewer samples of a class than this, a reader is told how few there are.
 FEW_SAMPLES = 5
 # Differences of shares, 0 to 1, that are asked about unless somebody says otherwise: one that would not matter, and
 # one that an experiment should be able to show.
 MARGIN, DIFFERENCE = 0.05, 0.10
+# Chance with which an experiment should find a difference that is there: four times in five. By convention.
+POWER = 0.80
+# Shares of the cells that a network may lose by a swap in the shortcut audit; benchmarks/shortcuts.py shows what sound
+# networks lose, and what those lose that have learnt the recording. Contrast, and with it noise beside the contrast, is
+# in part a trait of the cells: flat cells have less of it. So swaps of these cost sound networks something, too.
+SWAP_COST = 0.05
+SWAP_COSTS = {"noise": 0.10, "contrast": 0.10, "light": 0.10}
+# How is counted and adjusted unless somebody says otherwise: keys of `estimates.METHODS` and `p_values.ADJUSTMENTS`.
+DEFAULT_METHOD, DEFAULT_ADJUST = "pacc", "holm"
 # Replicates in one group so many times those of the other are told: no test for unequal spread holds its level there.
 UNEVEN = 2
 

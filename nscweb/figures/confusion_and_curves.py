@@ -118,10 +118,10 @@ def roc_figure(
     """ROC curve of each class against the rest, AUC in the legend with its interval where `areas` holds a `Metric`.
 
     Args:
-        curves: class name -> columns fpr, tpr from `evaluation.curves.roc`.
+        curves: class name -> columns fpr, tpr from `evaluation.scores.curves.roc`.
         areas: class name -> AUC.
-        bands: class name -> columns fpr, tpr, low, high from `evaluation.curve_bands`; a name that is no class is
-            drawn as a further curve, the mean of the classes.
+        bands: class name -> columns fpr, tpr, low, high from `evaluation.scores.curve_bands`; a name that is no class
+            is drawn as a further curve, the mean of the classes.
     """
     figure = _curve_figure(curves, areas, classes, ("fpr", "tpr"), "AUC", simulated, bands or {})
     if not curves:
@@ -144,7 +144,7 @@ def pr_figure(
     """Precision-recall curve of each class, average precision (AP) in the legend.
 
     Args:
-        curves: class name -> columns recall, precision from `evaluation.curves.pr`.
+        curves: class name -> columns recall, precision from `evaluation.scores.curves.pr`.
         areas: class name -> average precision.
         bands: as in `roc_figure`, columns recall, precision, low, high.
     """

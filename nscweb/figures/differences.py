@@ -14,6 +14,7 @@ from nscweb.evaluation.groups.dose_response import DoseCurve, four_parameters
 from nscweb.figures.group_marks import add_mark_legend, add_signs, group_label
 from nscweb.figures.look import GRID, INK, MUTED, NO_GROUP, SERIES, SYMBOLS, finish, nothing_to_draw, plain, wrapped
 from nscweb.words.marks import mark, mark_colour, symbol
+from nscweb.words.numbers import p_value
 
 NO_TEST = "There is nothing to compare: it needs two groups with a ratio."
 _PAIR_WIDTH, _PAIR_LINES = 24, 4
@@ -208,7 +209,7 @@ def _hover(row: Mapping[Hashable, Any], method: str, cells: Mapping[str, int], c
     if np.isfinite(row["low_points"]):
         text += f"<br>95 % interval {row['low_points']:.1f} to {row['high_points']:.1f}"
     p = float(row["p_adjusted"])
-    text += f"<br>p, adjusted {p:.2g}" if np.isfinite(p) else "<br>no p value"
+    text += f"<br>{p_value(p)}, adjusted for {row['comparisons']} comparisons" if np.isfinite(p) else "<br>no p value"
     text += f"<br>{row['n_group']} and {row['n_control']} replicates"
     if group in cells and control in cells:
         text += f", {cells[group]:,} and {cells[control]:,} cells"

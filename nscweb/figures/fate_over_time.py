@@ -25,6 +25,7 @@ from nscweb.figures.look import (
     time_label,
     time_unit,
 )
+from nscweb.words.nothing import ONE_TIME
 
 Float64 = NDArray[np.float64]
 _MARK = {"size": 9, "line": {"width": 1, "color": "white"}}
@@ -45,7 +46,7 @@ def course_bands(
 
     Args:
         course: rows of `time_course` of one class, with the interval of a single replicate filled in
-            (`services.courses.courses_of`); rows: replicate rows of the same class.
+            (`services.compare.courses.courses_of`); rows: replicate rows of the same class.
         counted: how ratios were counted, in words, for the hover.
         groups: those to draw, in order. Lights in the column ``light`` of `course`, where it has one, are marked.
     """
@@ -139,7 +140,7 @@ def bland_altman(
         counted: how ratios were counted, in words, for the hover.
     """
     if pairs.empty:
-        return nothing_to_draw("Every group has one time point only, so first and last cannot be compared.")
+        return nothing_to_draw(ONE_TIME)
     figure = go.Figure()
     middle = 50 * (pairs["first"] + pairs["final"])
     for number, group in enumerate(dict.fromkeys(pairs["group"])):

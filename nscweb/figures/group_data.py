@@ -53,7 +53,7 @@ def group_data(groups: pd.DataFrame, order: Sequence[str], classes: Sequence[str
     """Means of groups in per cent: columns `GROUP_DATA`; NaN where a ratio cannot be recovered.
 
     Args:
-        groups: of services.comparison, one row per group, time and class.
+        groups: of services.compare.result.Comparison, one row per group, time and class.
         order: groups in the order of the answer.
         classes: those wanted, in order.
     """
@@ -171,11 +171,11 @@ def outline(
 
 def _ordered(table: pd.DataFrame, order: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
     chosen = table[table["class"].isin(list(classes)) & table["group"].isin(list(order))]
-    times = [_moment(hours) for hours in ordered_times(chosen["time_h"])]
+    times = [moment_key(hours) for hours in ordered_times(chosen["time_h"])]
     place = pd.DataFrame(
         {
             "group": [list(order).index(str(name)) for name in chosen["group"]],
-            "time": [times.index(_moment(hours)) for hours in chosen["time_h"]],
+            "time": [times.index(moment_key(hours)) for hours in chosen["time_h"]],
             "class": [list(classes).index(str(name)) for name in chosen["class"]],
         },
         index=chosen.index,
@@ -194,5 +194,6 @@ def _keys(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _moment(hours: float) -> float:
+def moment_key(hours: float) -> float:
+    """Hours as a key: NaN, which equals nothing, becomes -1."""
     return float(hours) if np.isfinite(hours) else -1.0

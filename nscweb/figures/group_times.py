@@ -11,7 +11,7 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from nscweb.core.classes import ClassScheme
-from nscweb.figures.group_data import group_data, outline, point_data
+from nscweb.figures.group_data import group_data, moment_key, outline, point_data
 from nscweb.figures.group_marks import LEFT, add_mark_legend, counted_how, group_label, methods_by_group
 from nscweb.figures.group_traces import COLUMNS, Places, cell_shapes, counted_labels, mean_marks, replicate_points
 from nscweb.figures.look import (
@@ -49,8 +49,8 @@ def over_time(
     """One small panel per group in the order of the answer: mean with interval, replicates, cells behind.
 
     Args:
-        groups, rows: of services.comparison.
-        bins: of services.comparison_scores.
+        groups, rows: of services.compare.result.Comparison.
+        bins: of services.compare.score_spread.
         reference: group, time_h, percent of this fate by immunofluorescence, to lay over as open diamonds.
         naive: lay the uncorrected means beside.
     """
@@ -60,7 +60,7 @@ def over_time(
     names = [name for name in order if name in set(data["group"])]
     times = ordered_times(data["time_h"])
     unit, axis_title = time_unit(times)
-    place = {_key(hours): index for index, hours in enumerate(times)}
+    place = {moment_key(hours): index for index, hours in enumerate(times)}
     columns = 1 if len(names) == 1 else 2
     count = -(-len(names) // columns)
     titles = [wrapped(name or NO_GROUP, 22) for name in names]
@@ -71,7 +71,7 @@ def over_time(
         count, columns, shared_yaxes=True, horizontal_spacing=0.04, vertical_spacing=gap / inner if count > 1 else 0
     )
     lights = {
-        (name, _key(hours)): str(light)
+        (name, moment_key(hours)): str(light)
         for name, hours, light in zip(groups["group"], groups["time_h"], groups["light"], strict=True)
     }
     # Traces and notes are added all at once: one by one, Plotly checks everything again for each.
@@ -83,7 +83,7 @@ def over_time(
         means, own = data[data["group"] == name], points[points["group"] == name]
         at, own_at = _columns(means, place), _columns(own, place)
         colour, counted = classes.colour(fate), methods_by_group(means)
-        shapes = [_column_shape(place[_key(hours)], *outline(bins, name, hours, fate)) for hours in times]
+        shapes = [_column_shape(place[moment_key(hours)], *outline(bins, name, hours, fate)) for hours in times]
         panel_traces = [cell_shapes(COLUMNS, shapes), replicate_points(COLUMNS, own, own_at, colour, counted)]
         if naive:
             panel_traces.append(counted_labels(COLUMNS, means, at + 0.3))
@@ -92,13 +92,13 @@ def over_time(
         panel_traces.append(mean_marks(COLUMNS, means, at))
         traces += [trace.update(xaxis=where["x"], yaxis=where["y"], showlegend=index == 0) for trace in panel_traces]
         for row in means.to_dict("records"):
-            light = lights.get((name, _key(row["time_h"])), "")
+            light = lights.get((name, moment_key(row["time_h"])), "")
             text = symbol(light) + ("" if np.isfinite(row["percent"]) else "?")
             if text:
                 notes.append(
                     {
                         "text": text,
-                        "x": place[_key(row["time_h"])],
+                        "x": place[moment_key(row["time_h"])],
                         "y": 103,
                         "yanchor": "bottom",
                         "showarrow": False,
@@ -143,9 +143,9 @@ def heat_map(
     names = [name for name in order if name in set(data["group"])]
     times = ordered_times(data["time_h"])
     unit, axis_title = time_unit(times)
-    column = {_key(hours): index for index, hours in enumerate(times)}
+    column = {moment_key(hours): index for index, hours in enumerate(times)}
     lights = {
-        (name, _key(hours)): str(light)
+        (name, moment_key(hours)): str(light)
         for name, hours, light in zip(groups["group"], groups["time_h"], groups["light"], strict=True)
     }
     shape = (len(names), len(times))
@@ -153,8 +153,8 @@ def heat_map(
     hover = np.full(shape, "", object)
     figure, notes = go.Figure(), []
     for row in data.to_dict("records"):
-        y, x = names.index(row["group"]), column[_key(row["time_h"])]
-        light = lights[(row["group"], _key(row["time_h"]))]
+        y, x = names.index(row["group"]), column[moment_key(row["time_h"])]
+        light = lights[(row["group"], moment_key(row["time_h"]))]
         value[y, x] = row["percent"]
         said = "?" if np.isnan(row["percent"]) else f"{row['percent']:.0f}"
         hover[y, x] = (
@@ -206,10 +206,10 @@ def heat_map(
 
 def _landmark(rows: pd.DataFrame, place: dict[float, int]) -> go.Scatter:
     # As an array: an empty list would choose no columns instead of no rows.
-    known = rows[np.array([_key(hours) in place for hours in rows["time_h"]], bool)]
+    known = rows[np.array([moment_key(hours) in place for hours in rows["time_h"]], bool)]
     return go.Scatter(
         # A legend needs a point, also where this group has none.
-        x=[place[_key(hours)] - 0.3 for hours in known["time_h"]] or [np.nan],
+        x=[place[moment_key(hours)] - 0.3 for hours in known["time_h"]] or [np.nan],
         y=known["percent"].tolist() or [np.nan],
         mode="markers",
         marker={"size": 10, "color": "#b23a00", "symbol": "diamond-open", "line": {"width": 1.8}},
@@ -220,12 +220,8 @@ def _landmark(rows: pd.DataFrame, place: dict[float, int]) -> go.Scatter:
     )
 
 
-def _key(hours: float) -> float:
-    return float(hours) if np.isfinite(hours) else -1.0
-
-
 def _columns(table: pd.DataFrame, place: dict[float, int]) -> Places:
-    return np.array([place[_key(hours)] for hours in table["time_h"]], np.float64)
+    return np.array([place[moment_key(hours)] for hours in table["time_h"]], np.float64)
 
 
 def _column_shape(middle: int, percent: Places, height: Places) -> tuple[Places, Places, Places]:

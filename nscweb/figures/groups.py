@@ -10,6 +10,7 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from nscweb.core.classes import ClassScheme
+from nscweb.core.rules import FEWEST_CELLS
 from nscweb.figures.group_data import at_time, difference_data, group_data, outline, point_data
 from nscweb.figures.group_marks import LEFT, add_mark_legend, group_label, methods_by_group
 from nscweb.figures.group_traces import ROWS, Places, cell_shapes, counted_labels, mean_marks, replicate_points
@@ -37,8 +38,8 @@ def superplot(
     The form of Lord et al., J. Cell Biol. 219, e202001064 (2020): cells lightly behind, replicates as points.
 
     Args:
-        groups, rows: of services.comparison.
-        bins: of services.comparison_scores.
+        groups, rows: of services.compare.result.Comparison.
+        bins: of services.compare.score_spread.
         order: groups in the order of the answer.
         first: fate of the panel on top, the one that was asked about; the others follow in their own order.
         naive: lay the uncorrected mean beside the corrected one, as an open circle.
@@ -107,13 +108,17 @@ def differences(
     place = np.arange(len(names))[::-1]
     value, low, high = (data[name].to_numpy(float) for name in ("difference_points", "low", "high"))
     cells = dict(zip(here["group"], here["cells"], strict=True))
-    shown = [p_value(p) if np.isfinite(p) else "no test" for p in data["p_adjusted"]]
+    tests_made = [p_value(p) if np.isfinite(p) else "no test" for p in data["p_adjusted"]]
+    fewest = [min(cells.get(name, 0), cells.get(against, 0)) for name in names]
+    # The sentence on top claims nothing of so few cells, and no more does the number at the edge.
+    shown = [said if least >= FEWEST_CELLS else "few cells" for said, least in zip(tests_made, fewest, strict=True)]
+    small = ["" if least >= FEWEST_CELLS else ": too few to rely on" for least in fewest]
     hover = [
-        f"{plain(row['group'] or NO_GROUP)} minus {plain(against or NO_GROUP)}: {row['difference_points']:.1f} points"
-        f"<br>95 % interval {row['low']:.1f} to {row['high']:.1f}<br>{text}, adjusted for {row['comparisons']} "
+        f"{plain(row['group'] or NO_GROUP)} minus {plain(against or NO_GROUP)}: {row['difference_points']:z.1f} points"
+        f"<br>95 % interval {row['low']:z.1f} to {row['high']:z.1f}<br>{text}, adjusted for {row['comparisons']} "
         f"comparisons<br>{row['n_group']} and {row['n_other']} replicates, {cells.get(row['group'], 0):,} and "
-        f"{cells.get(against, 0):,} cells<br>{plain(row['method'], 90)}<br>trust light: {row['light']}"
-        for row, text in zip(data.to_dict("records"), shown, strict=True)
+        f"{cells.get(against, 0):,} cells{few}<br>{plain(row['method'], 90)}<br>trust light: {row['light']}"
+        for row, text, few in zip(data.to_dict("records"), tests_made, small, strict=True)
     ]
     known = np.isfinite(low) & np.isfinite(high)
     figure = go.Figure(

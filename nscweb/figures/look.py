@@ -1,6 +1,6 @@
 """One look for every figure: fonts, colours, legend below, units on every axis, readable from 390 px on.
 
-Which colour of a letter stands out from what is behind it.
+It also chooses the colour in which a letter can be read on what is behind it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,49 @@ from numpy.typing import NDArray
 from plotly import graph_objects as go
 
 from nscweb.core.timepoint import TimePoint
+from nscweb.words.nothing import NO_CELL
 
 # Between black and white every colour is at least 4.5 from one of them, which the guidelines ask for.
 WHITE, BLACK = "#ffffff", "#000000"
+Values = NDArray[np.float64]
+INK = "#1d2733"
+MUTED = "#5b6775"
+GRID = "#e4e8ed"
+AXIS = "#aab4c0"
+PAPER = "#ffffff"
+FONT = "Source Sans Pro, Segoe UI, Helvetica Neue, Arial, sans-serif"
+# Okabe-Ito without black and yellow (too faint as a line), then darker kin.
+SERIES: tuple[str, ...] = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#5d3a9b",
+    "#7a5c00",
+    "#004d40",
+)
+SYMBOLS: tuple[str, ...] = ("circle", "square", "triangle-up", "diamond", "cross", "x", "star", "triangle-down")
+DASHES: tuple[str, ...] = ("solid", "dash", "dot", "dashdot")
+NO_TIME = "no time given"
+NOTHING = f"{NO_CELL} Loosen the filters."
+NO_GROUP = "no group given"
+# Marks that turn the direction of the text around them.
+_BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_AXIS: dict[str, Any] = {
+    "gridcolor": GRID,
+    "linecolor": AXIS,
+    "zeroline": False,
+    "showline": True,
+    "ticks": "outside",
+    "ticklen": 4,
+    "tickcolor": AXIS,
+    "tickfont": {"size": 12},
+    "title": {"standoff": 8, "font": {"size": 13}},
+    "automargin": False,
+}
 
 
 def ink_on(place: float, scale: Sequence[tuple[float, str]]) -> str:
@@ -50,38 +90,6 @@ def rgb_of(colour: str) -> NDArray[np.float64]:
 def _luminance(rgb: NDArray[np.float64]) -> float:
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
-
-
-Values = NDArray[np.float64]
-
-INK = "#1d2733"
-MUTED = "#5b6775"
-GRID = "#e4e8ed"
-AXIS = "#aab4c0"
-PAPER = "#ffffff"
-FONT = "Source Sans Pro, Segoe UI, Helvetica Neue, Arial, sans-serif"
-
-# Okabe-Ito without black and yellow (too faint as a line), then darker kin.
-SERIES: tuple[str, ...] = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#5d3a9b",
-    "#7a5c00",
-    "#004d40",
-)
-SYMBOLS: tuple[str, ...] = ("circle", "square", "triangle-up", "diamond", "cross", "x", "star", "triangle-down")
-DASHES: tuple[str, ...] = ("solid", "dash", "dot", "dashdot")
-NO_TIME = "no time given"
-NOTHING = "No cell is left to count. Loosen the filters."
-NO_GROUP = "no group given"
-
-# Marks that turn the direction of the text around them.
-_BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def plain(text: object, limit: int = 60) -> str:
@@ -232,20 +240,6 @@ def every_axis(figure: go.Figure, x: dict[str, Any], y: dict[str, Any]) -> None:
 def _template() -> go.layout.Template:
     """The common look of axes: a template is checked once, settings of the axes of 20 panels take 4 ms for each."""
     return go.layout.Template(layout={"xaxis": _AXIS, "yaxis": _AXIS})
-
-
-_AXIS: dict[str, Any] = {
-    "gridcolor": GRID,
-    "linecolor": AXIS,
-    "zeroline": False,
-    "showline": True,
-    "ticks": "outside",
-    "ticklen": 4,
-    "tickcolor": AXIS,
-    "tickfont": {"size": 12},
-    "title": {"standoff": 8, "font": {"size": 13}},
-    "automargin": False,
-}
 
 
 def add_band(figure: go.Figure, x: Values, low: Values, high: Values, colour: str) -> None:

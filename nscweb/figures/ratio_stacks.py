@@ -70,7 +70,7 @@ def stacked_ratios(
     """Stacked mean ratios over time, one small panel per inducer group.
 
     Args:
-        means: of services.comparison, one row per group, time point and class.
+        means: of services.compare.result.Comparison, one row per group, time point and class.
         classes: order and colours.
         order: groups in the order wanted; by name without it.
         simulated: say so on the figure.

@@ -139,7 +139,8 @@ def sets_figure(
     Single classes have their own colour, pairs both colours as stripes; sets of three or more are joined.
 
     Args:
-        groups: of `services.calibration.RunSets`; lights in the column ``light``, where it has one, are marked.
+        groups: of `services.compare.honest_scores.RunSets`; lights in the column ``light``, where it has one, are
+            marked.
         sets: words in order.
         classes: colours.
         order: groups in the order of the answer.
@@ -232,7 +233,7 @@ def mixtures_figure(
     """Recovered against true shares of known mixtures; a perfect answer lies on the dashed line.
 
     Args:
-        table: of `services.mixtures.MixtureTest`.
+        table: of `services.compare.mixtures.MixtureTest`.
         classes: order and colours.
         naive: draw the counted labels as well.
         simulated: say so on the figure.

@@ -28,7 +28,7 @@ def fitness_dots(table: pd.DataFrame, *, simulated: bool = False) -> go.Figure:
     """Deviation of each sample from known samples, for every number that was compared.
 
     Args:
-        table: `services.fitness_table.fitness_table`.
+        table: `services.predict.light_tables.fitness_table`.
     """
     if table.empty:
         return nothing_to_draw("No sample of this run was compared with known samples.")

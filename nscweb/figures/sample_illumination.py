@@ -28,7 +28,7 @@ def illumination_dots(samples: pd.DataFrame, feature: str, *, simulated: bool = 
     """Median of one feature of the light in each sample, with its spread over cells, by group.
 
     Args:
-        samples: table of `services.illumination.IlluminationReport`.
+        samples: table of `services.study.illumination.IlluminationReport`.
         feature: one of `FEATURES`.
     """
     data = illumination_data(samples, feature)

@@ -19,7 +19,7 @@ def sorting_figure(table: pd.DataFrame, class_name: str, threshold: float, *, si
     """Precision, recall and yield in per cent against the threshold, with 95 % bands and a line at the chosen one.
 
     Args:
-        table: of `evaluation.thresholds.SortingCurve`.
+        table: of `evaluation.scores.thresholds.SortingCurve`.
         class_name: the class wanted.
         threshold: chosen.
         simulated: say so on the figure.

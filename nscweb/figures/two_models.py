@@ -18,7 +18,7 @@ def difference_figure(
     """Second minus first in points, one line per figure, with 95 % intervals; right of zero the second is better.
 
     Args:
-        table: of `evaluation.compare_models.differences`; its rows over all time points are drawn.
+        table: of `evaluation.scores.model_pairs.differences`; its rows over all time points are drawn.
         classes: order and colours.
         names: of the two models.
         simulated: say so on the figure.

@@ -32,7 +32,7 @@ def open_classifier(
         threads: processor threads, None for all cores or as measured.
         batch: cells per pass, None for the usual number or as measured.
         mode: ``fast`` takes the 8-bit form that the card offers; a GPU runs the exact network, which is quick there.
-            Whether it pays on this machine is asked by services (`services.fast_here`).
+            Whether it pays on this machine is asked by services (`services.predict.fast_here`).
         tuning: measure, or use what was measured on this machine; None takes the usual choice.
 
     Raises:

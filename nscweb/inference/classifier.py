@@ -57,6 +57,7 @@ class Classifier:
         folded = fold_batch_norm(self.network)
         # Convolutions of few channels run about twice as fast on a CPU when channels lie innermost.
         self._folded: nn.Module = folded.to(self.device)
+        # The overload is missing in torch.
         self._folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._temperature = temperature_of(entry)
         self.batch = batch or default_batch(entry.card, self.network, self.device.type)

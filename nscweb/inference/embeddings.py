@@ -114,12 +114,5 @@ def reference_from(data: Mapping[str, Any]) -> FeatureReference:
     )
 
 
-def share_unlike(distances: Floats, reference: FeatureReference, share: float = 0.99) -> float:
-    """Share of cells beyond the distance of `share` of the known cells; 1 - share is usual."""
-    if not len(distances):
-        return 0.0
-    return float(np.mean(distances > reference.quantiles[share]))
-
-
 def _rounded(values: Floats) -> list[float]:
     return [float(f"{value:.5g}") for value in values]

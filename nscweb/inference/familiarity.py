@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
+from nscweb.core.rules import FAR_OUT
 from nscweb.inference.embeddings import CALIBRATION_KEY, FeatureReference, feature_reference
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 KINDS: tuple[str, ...] = ("embedding", "input")
 # A cell is far out beyond this quantile of the distances of known cells.
-FAR_QUANTILE = 0.95
+FAR_QUANTILE = 1 - FAR_OUT
 # Rings of spatial frequency, cycles per pixel of the network's input; from the shape of the cell to the grain.
 BANDS: tuple[tuple[float, float], ...] = (
     (0.02, 0.06),

@@ -84,7 +84,7 @@ def _kept(model: onnx.ModelProto) -> list[str]:
 def _reader(cells: Floats) -> Any:
     from onnxruntime.quantization import CalibrationDataReader
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
+    class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
         """Batches of cells, once."""
 
         def __init__(self) -> None:

@@ -33,7 +33,7 @@ def stored_figures(images: Sequence[NDArray[Any]]) -> dict[str, NDArray[np.float
     """`STORED` name -> (N,) numbers of cells (C, h, w) as stored; of the first channel.
 
     Background in grey values; contrast of the cell in grey values; noise as a share of that contrast; focus as in
-    `preprocess.quality`; area in pixels; slope of the light as a share of its level; depth in bits. NaN where the
+    `preprocess.cell_quality`; area in pixels; slope of the light as a share of its level; depth in bits. NaN where the
     image holds no cell.
     """
     planes = [image[0] for image in images]

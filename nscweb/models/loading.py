@@ -12,7 +12,7 @@ from nscweb.core.card import CardEntry, ModelCard
 from nscweb.core.errors import CardInvalid, WeightsInvalid
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.architectures.contract import CellNetwork
-from nscweb.models.weights import file_sha256, read_weights
+from nscweb.models.weights import REPLACE, file_sha256, read_weights
 
 MAX_PARAMETERS = 500_000_000
 _MAX_EXAMPLE_BYTES = 200_000_000
@@ -59,7 +59,7 @@ def weights_sha256(entry: CardEntry) -> str:
     if found != entry.card.weights.sha256:
         raise WeightsInvalid(
             f"The weights of {entry.card.name} were changed or damaged on disk: their SHA-256 differs.",
-            "Copy the model folder again from where it came from.",
+            REPLACE,
             "E-WEIGHTS-HASH",
         )
     return found

@@ -193,7 +193,7 @@ def _card(sha256: str, created_utc: str, command: str) -> ModelCard:
                 "source": about.source,
                 "git_blob": about.git_blob,
                 "training": "Adam, learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8, as the paper tells",
-                "not_known": "seed, duration and number of epochs are not told by the paper",
+                "not_known": "seed, duration and number of epochs are not in the paper",
                 "example": f"pseudo-random input, NumPy default_rng({_EXAMPLE_SEED}); no cells",
             },
         ),

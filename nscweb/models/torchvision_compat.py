@@ -35,8 +35,9 @@ def ensure_torchvision() -> None:
             raise
         for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
             del sys.modules[name]
+        # Torch gives it no types.
         library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for schema in _SCHEMAS:
-            library.define(schema)  # type: ignore[no-untyped-call]
+            library.define(schema)  # type: ignore[no-untyped-call]  # torch gives it no types
         _defined.append(library)
         importlib.import_module("torchvision")

@@ -20,7 +20,7 @@ from nscweb.core.errors import WeightsInvalid
 
 MAX_WEIGHTS_BYTES = 2_000_000_000
 _MAX_HEADER_BYTES = 10_000_000
-_REPLACE = "Copy the model folder again from where it came from."
+REPLACE = "Copy the model folder again from where it came from."
 
 
 def file_sha256(path: Path) -> str:
@@ -47,7 +47,7 @@ def read_weights(path: Path, expected: Mapping[str, Tensor], sha256: str | None 
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise WeightsInvalid(
             f"The weights file {path.name} is not the one that its card describes (its SHA-256 differs).",
-            _REPLACE,
+            REPLACE,
             "E-WEIGHTS-HASH",
         )
     _check_header(path, data)
@@ -55,7 +55,7 @@ def read_weights(path: Path, expected: Mapping[str, Tensor], sha256: str | None 
         tensors = safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError, RuntimeError, KeyError, OverflowError) as error:
         raise WeightsInvalid(
-            f"The weights file {path.name} is damaged: {_plain(error)}.", _REPLACE, "E-WEIGHTS-DAMAGED"
+            f"The weights file {path.name} is damaged: {_plain(error)}.", REPLACE, "E-WEIGHTS-DAMAGED"
         ) from error
     _check_tensors(path, tensors, expected)
     return {name: tensors[name].to(expected[name].dtype) for name in expected}
@@ -71,10 +71,10 @@ def _read_bytes(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise WeightsInvalid(
-            f"The weights file {path.name} cannot be opened: {error.strerror or error}.", _REPLACE
+            f"The weights file {path.name} cannot be opened: {error.strerror or error}.", REPLACE
         ) from error
     if not data:
-        raise WeightsInvalid(f"The weights file {path.name} is an empty file.", _REPLACE, "E-WEIGHTS-EMPTY")
+        raise WeightsInvalid(f"The weights file {path.name} is an empty file.", REPLACE, "E-WEIGHTS-EMPTY")
     return data
 
 
@@ -92,7 +92,7 @@ def _check_header(path: Path, data: bytes) -> None:
     if len(data) < 8 or length > min(_MAX_HEADER_BYTES, len(data) - 8):
         raise WeightsInvalid(
             f"The weights file {path.name} is damaged: it is cut short or not a safetensors file.",
-            _REPLACE,
+            REPLACE,
             "E-WEIGHTS-DAMAGED",
         )
     try:
@@ -100,12 +100,12 @@ def _check_header(path: Path, data: bytes) -> None:
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise WeightsInvalid(
             f"The weights file {path.name} is damaged: its list of tensors cannot be read.",
-            _REPLACE,
+            REPLACE,
             "E-WEIGHTS-DAMAGED",
         ) from error
     if not isinstance(header, dict):
         raise WeightsInvalid(
-            f"The weights file {path.name} is damaged: it has no list of tensors.", _REPLACE, "E-WEIGHTS-DAMAGED"
+            f"The weights file {path.name} is damaged: it has no list of tensors.", REPLACE, "E-WEIGHTS-DAMAGED"
         )
 
 
@@ -114,7 +114,7 @@ def _check_tensors(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise WeightsInvalid(
                 f"The weights file {path.name} has weights that are not finite numbers (in {name[:80]}).",
-                _REPLACE,
+                REPLACE,
                 "E-WEIGHTS-NOT-FINITE",
             )
     missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))

@@ -33,7 +33,7 @@ def figure_by_model(
     """One figure, such as accuracy, of each model: a row per model, a colour per split, the paper's as a diamond.
 
     Args:
-        table: from `tables_reproduce.compared`.
+        table: from `printed_tables.compared`.
         figure: its column.
         axis: words on the axis.
         split_titles: split -> words.
@@ -310,7 +310,7 @@ def shape_modes_figure(
     """Mean outline of each mode above, its share in each group below.
 
     Args:
-        modes: (K, P, 2) contours of `evaluation.shape_modes`.
+        modes: (K, P, 2) contours of `evaluation.audit.shape_modes`.
         shares: group -> (K,) shares.
     """
     count = len(modes)

@@ -1,7 +1,4 @@
-"""Cells of a protocol: those of an imported study, or simulated ones of the same shape.
-
-Cells of a protocol from an imported study.
-"""
+"""Cells of a protocol: those of an imported study, or simulated ones of the same shape."""
 
 from __future__ import annotations
 
@@ -21,6 +18,8 @@ if TYPE_CHECKING:
     from nscweb.papers.protocol import Protocol
     from nscweb.services.context import App
     from nscweb.training.data.dataset import LabelledCell, TrainingData
+
+BRIGHTFIELD = "brightfield"
 
 
 def cells_of_study(app: App, protocol: Protocol, study: Study, progress: Progress, cancel: CancelAsked) -> Cells:
@@ -114,9 +113,6 @@ def _read(
             if number % step == 0:
                 yield replace(cell, pixels=np.ascontiguousarray(cell.pixels))
             number += 1
-
-
-BRIGHTFIELD = "brightfield"
 
 
 @dataclass(frozen=True)

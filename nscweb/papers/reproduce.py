@@ -194,7 +194,7 @@ def write_folder(
     """README.md, one CSV per piece, what their columns mean, what made them, report.html."""
     from nscweb.files.plain_tables import csv_bytes
     from nscweb.papers.printed_tables import report_page
-    from nscweb.store.files import atomic_write
+    from nscweb.store.files import atomic_write, write_files
 
     warning = WARNING if cells.simulated else ""
     facts = _facts(result, protocol, request, created_utc, devices)
@@ -205,9 +205,7 @@ def write_folder(
     contents["columns.csv"] = csv_bytes(columns_table(explained))
     said = _provenance(result, protocol, request, cells, created_utc, facts)
     contents["provenance.json"] = json.dumps(said, indent=2, ensure_ascii=False).encode("utf-8")
-    for name, content in contents.items():
-        with atomic_write(result.folder / name) as stream:
-            stream.write(content)
+    write_files(result.folder, contents)
     lines = [
         protocol.question,
         f"The paper: {protocol.citation}",

@@ -1,6 +1,6 @@
 """The trainings of a protocol: each is done once, its scores are kept, and the same call goes on after a stop.
 
-One finished training of a protocol: what is kept of it, on disk and in memory.
+`Result` is what is kept of one, on disk and in memory.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from nscweb.training.config import TrainConfig
     from nscweb.training.data.dataset import TrainingData
     from nscweb.training.splits.plan import Split
+
+# Prepared sets that are held in memory at once; a protocol has few recipes, and large ones fill gigabytes.
+_HELD = 2
 
 
 @dataclass(frozen=True)
@@ -146,10 +149,6 @@ def read_result(folder: Path, mark: str, unit: Unit) -> Result | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-# Prepared sets that are held in memory at once; a protocol has few recipes, and large ones fill gigabytes.
-_HELD = 2
 
 
 @dataclass

@@ -20,7 +20,7 @@ _SHORTEST_SIDE = 8
 
 
 class Illumination(NamedTuple):
-    """Light of one frame; see `preprocess.quality.QualityFeatures`."""
+    """Light of one frame; see `preprocess.cell_quality.QualityFeatures`."""
 
     background: float
     noise: float
@@ -31,7 +31,7 @@ class Illumination(NamedTuple):
 
 
 def measure_illumination(images: Sequence[Array]) -> list[Illumination]:
-    """Light of frames (h, w) of any depth and size. Level and spread are those of `steps.border_background`."""
+    """Light of frames (h, w) of any depth and size. Level and spread are those of `pixel_steps.border_background`."""
     if not images:
         return []
     # Top, bottom, left and right of every frame, one after another in one vector.

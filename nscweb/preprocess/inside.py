@@ -18,7 +18,7 @@ _RIM = 4
 
 
 class Inside(NamedTuple):
-    """Numbers of one object; see `preprocess.quality.QualityFeatures`. All 0 when there is none."""
+    """Numbers of one object; see `preprocess.cell_quality.QualityFeatures`. All 0 when there is none."""
 
     contrast: float = 0.0
     focus: float = 0.0

@@ -60,7 +60,7 @@ class Objects(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """Measures of one outline; see `preprocess.quality.QualityFeatures`."""
+    """Measures of one outline; see `preprocess.cell_quality.QualityFeatures`."""
 
     perimeter_px: float
     major_axis_px: float
@@ -207,7 +207,7 @@ def in_micrometres(features: pd.DataFrame, pixel_size_um: float | None) -> pd.Da
     """A feature table with lengths and areas in micrometres too, in further columns (``area_um2``, ...) at its end.
 
     Args:
-        features: columns of `preprocess.quality.FEATURE_NAMES`, as many as there are; not changed.
+        features: columns of `preprocess.cell_quality.FEATURE_NAMES`, as many as there are; not changed.
         pixel_size_um: side of a pixel in micrometres; None when nobody said it, and no column is added then.
     """
     if pixel_size_um is None:

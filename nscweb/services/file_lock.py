@@ -41,6 +41,7 @@ def try_lock(handle: IO[Any]) -> bool:
 
             # A byte far behind any text, because Windows locks bytes against reading too.
             handle.seek(1 << 20)
+            # Windows has it, and only Windows.
             msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
         else:
             import fcntl

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from nscweb.simulation.traits import FATES
 
+_Row = tuple[str, str, float, int, tuple[float, float, float]]
+
 
 @dataclass(frozen=True)
 class InducerGroup:
@@ -104,9 +106,6 @@ def plan_study(
         for i, (name, group, time_h, replicate, ratios) in enumerate(rows)
     ]
     return StudyDesign(seed, tuple(samples))
-
-
-_Row = tuple[str, str, float, int, tuple[float, float, float]]
 
 
 def _group_rows(

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,3 +135,12 @@ def _checked(name: str) -> str:
     if not _SAFE.match(name):
         raise StoreError(f"{name!r} is not an id of this program.")
     return name
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> dict[str, Path]:
+    """Write files into a folder, which is made; each is there in one piece or not at all. Name -> path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        with atomic_write(folder / name) as stream:
+            stream.write(content)
+    return {name: folder / name for name in contents}

@@ -88,7 +88,7 @@ def read_sums(path: Path, *, bins: bool = False) -> tuple[SampleSums, dict[str, 
             found = None
             if bins:
                 found = ScoreBins(*(_as_number(f"bins_{name}", file[f"bins_{name}"]) for name in _BINS))
-        sums = SampleSums(**texts, **arrays, bins=found)  # type: ignore[arg-type]
+        sums = SampleSums(**texts, **arrays, bins=found)  # type: ignore[arg-type]  # the names are the fields
         _check(sums)
     except _DAMAGED as error:
         raise StoreError(

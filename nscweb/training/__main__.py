@@ -69,7 +69,6 @@ def _trained(given: argparse.Namespace, config: TrainConfig, team: Team, words: 
         summary=f"Trained in nscweb to tell {len(data.classes)} classes apart. {data.description}",
         command=shlex.join(["python", "-m", "nscweb.training", *words]),
         created_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        uses=("Cells recorded and prepared like those that it was trained on.",),
     )
     card = train(
         config,

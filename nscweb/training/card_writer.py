@@ -64,7 +64,7 @@ class CardText:
     command: str
     created_utc: str
     version: str = "1"
-    uses: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ("Cells recorded and prepared like those that it was trained on.",)
     limits: tuple[str, ...] = ()
     citation: str = ""
     comparison: tuple[dict[str, Any], ...] = field(default=())

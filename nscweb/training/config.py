@@ -1,6 +1,6 @@
 """Everything that decides how a network is trained, as data: it goes into the card and the checkpoint.
 
-How each of five papers trained its networks, as data; what a paper does not say is marked and chosen by us.
+How each of five papers trained its networks is data, too; what a paper does not say is marked and chosen by us.
 
 Starting from ImageNet (Parthasarathy 2024, Zamani et al. 2022, Kim et al. 2023) is left to the caller, because those
 weights are not on every machine: ``recipe_settings("kim2023", pretrained="imagenet")``.
@@ -71,6 +71,12 @@ _RECIPES: dict[str, dict[str, Any]] = {
 }
 
 FAMILIES = tuple(_RECIPES)
+# Cells shown in all when the number of epochs is chosen: 4,000 batches of 64, and 7.5 passes over the cells on top.
+_LEAST_SHOWN = 256_000
+_PASSES = 7.5
+_MOST_EPOCHS = 400
+_SMALL_SET = 20_000
+_SMALL_BATCH, _LARGE_BATCH = 64, 128
 
 
 def recipe_settings(family: str, **changes: Any) -> TrainConfig:
@@ -87,14 +93,6 @@ def recipe_settings(family: str, **changes: Any) -> TrainConfig:
     if family not in _RECIPES:
         raise WrongUse(f"There is no published recipe called {family!r}.", f"Known are {', '.join(FAMILIES)}.")
     return TrainConfig(**{**_PLAIN, **_RECIPES[family], **changes})
-
-
-# Cells shown in all when the number of epochs is chosen: 4,000 batches of 64, and 7.5 passes over the cells on top.
-_LEAST_SHOWN = 256_000
-_PASSES = 7.5
-_MOST_EPOCHS = 400
-_SMALL_SET = 20_000
-_SMALL_BATCH, _LARGE_BATCH = 64, 128
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,7 @@ ALONE = Team()
 def synchronised(model: nn.Module, team: Team, device: torch.device) -> nn.Module:
     """Batch norm over the whole batch on CUDA; elsewhere torch has none, and each process uses its part."""
     if team.size > 1 and device.type == "cuda":
+        # Torch gives it no types.
         converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         return converted
     return model

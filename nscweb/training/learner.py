@@ -69,7 +69,7 @@ class Learner:
         logits = logits.float()
         loss = mixed_loss(logits, batch, self.weight, self.config.label_smoothing, whole)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         if self.config.clip_gradient:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_gradient)
         self.optimiser.step()
@@ -97,8 +97,9 @@ def start_learner(
     network = ARCHITECTURES[config.architecture].make(channels, len(data.classes), config.options)
     if config.pretrained == "imagenet":
         load_pretrained(network, config.architecture, channels, folder=pretrained_folder)
+    # The module comes back as it is, so it is one of ours still.
     network = synchronised(network, team, device).to(device)  # type: ignore[assignment]
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the overload is missing in torch
     half = use_bfloat16(config, device)
     forward, remark = team.wrapped(network, device), ""
     if config.compile:
@@ -135,7 +136,7 @@ def _compiled(
     """
     before = {name: value.clone() for name, value in network.state_dict().items()}
     try:
-        made: nn.Module = torch.compile(forward)  # type: ignore[assignment]
+        made: nn.Module = torch.compile(forward)  # type: ignore[assignment]  # a compiled module is called as before
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             scores = made(torch.zeros(shape, device=device).contiguous(memory_format=torch.channels_last))
         scores.float().sum().backward()

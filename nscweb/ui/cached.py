@@ -73,6 +73,7 @@ def light(app: App, study: Study) -> illumination.IlluminationReport:
     return illumination.illumination_report.announced(sign, app, study.study_id)
 
 
+# The decorator of Streamlit has no types in every version.
 @st.cache_resource(max_entries=4, show_spinner="Opening the data folder …")  # type: ignore[untyped-decorator,unused-ignore]
 def _open(environment: tuple[tuple[str, str], ...], folder: str) -> App:
     return open_app(Settings.from_environment(dict(environment)))

@@ -12,6 +12,7 @@ from nscweb.services.study import study as studies
 from nscweb.ui import frame, jobs, session, show
 from nscweb.ui.cells import cell_view
 from nscweb.ui.models import cards
+from nscweb.ui.study import new_study
 from nscweb.ui.text import html, label, plain, when
 from nscweb.words.numbers import count
 
@@ -39,6 +40,13 @@ def demo_button(app: App) -> None:
         if demo is not None:
             session.choose("study", demo.study_id)
             frame.switch_to("predict")
+
+
+def bring_in_button() -> None:
+    """Go to the open form for a new study."""
+    if st.button("Bring in your own cells", icon=":material/upload_file:"):
+        new_study.unfold()
+        frame.switch_to("study")
 
 
 def follow_demo(app: App) -> None:

@@ -26,7 +26,7 @@ _SIDES = {1: "shown higher than", -1: "shown lower than", 0: "not told apart fro
 
 
 def about(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, time_h: float, name: str, facts: Facts) -> Answer:
-    """The answer on group `name`; arguments as in `words.answer`, ``clear`` and ``control`` in either direction.
+    """The answer on group `name`; arguments as in `headline.answer`, ``clear`` and ``control`` in either direction.
 
     With a group to compare with, the difference from it is told with its interval, in either direction; else from
     which groups it is told apart.

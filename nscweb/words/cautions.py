@@ -43,7 +43,7 @@ def moved(rows: Sequence[Row], method: str) -> str:
 
     Args:
         rows: groups of one fate and time point, with the counted share as ``naive_mean``.
-        method: key of evaluation.estimates.METHODS.
+        method: key of evaluation.ratios.estimates.METHODS.
     """
     if method == "naive":
         return ""

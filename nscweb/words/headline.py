@@ -3,7 +3,7 @@
 The sentence is written for somebody who reads nothing else. It claims a difference only where a test on replicates
 and its interval both show one, it names what it cannot tell, and a sample that the model does not know is not ranked.
 
-What may be said of the group named first beside the others: higher, not told apart, or not tested.
+Of the group named first it says that it is higher than the others, not told apart from them, or not tested.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from nscweb.words.rows import (
     usable,
 )
 
+_LOST = "The ratio cannot be recovered: "
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -40,7 +42,7 @@ class Standing:
 
     Attributes:
         said: the part of the sentence after the number.
-        verdict: as `words.Answer.verdict`.
+        verdict: as `words.headline.Answer.verdict`.
         untested: why no test was possible against the control; "" where one was, or where there is no control.
         opening: a sentence before the name, where no group is shown to be the highest; "" else.
         named: the first group is only the highest that was measured, not one shown to be.
@@ -171,12 +173,6 @@ def _against_control(rows: Sequence[Row], ranked: Sequence[Row], found: dict[str
     return Standing(f"higher than {named} by {difference(test, known)}{also}", "control" if also else "clear")
 
 
-# What `answer` reads; more columns may stand beside them.
-GROUPS_READ = ("group", "time_h", "class", "replicates", "cells", "mean", "low", "high", "recovered", "light")
-TESTS_READ = ("time_h", "class", "group", "other", "difference", "low", "high", "p", "comparisons")
-_LOST = "The ratio cannot be recovered: "
-
-
 @dataclass(frozen=True)
 class Answer:
     """What the page says on top.
@@ -204,8 +200,10 @@ def answer(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, time_h: float, 
     """The answer for one fate at one time point.
 
     Args:
-        groups: columns `GROUPS_READ`, shares 0..1; ``light`` is the worst of the group's samples.
-        tests: columns `TESTS_READ`; ``difference`` is group minus other, ``p`` is adjusted for ``comparisons``.
+        groups: columns group, time_h, class, replicates, cells, mean, low, high, recovered, light; shares 0..1,
+            ``light`` is the worst of the group's samples. More columns do no harm.
+        tests: columns time_h, class, group, other, difference, low, high, p, comparisons; ``difference`` is group
+            minus other, ``p`` is adjusted for ``comparisons``.
         fate: class name.
         time_h: hours; NaN for cells without a time.
     """
@@ -244,7 +242,9 @@ def answer(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, time_h: float, 
     if known.control and not known.control_marked and stands.verdict != "open":
         chosen = shown_name(known.control)
         parts.append(f"p holds only if {chosen} was chosen to compare with before the results were seen.")
-    parts += cautions(ranked, known) + left_out(rows, ranked, known)
+    # What is compared with nothing needs no words on the others.
+    beside = ranked if enough(leader) else ranked[:1]
+    parts += cautions(beside, known) + left_out(rows, ranked, known)
     return Answer(framed(parts, known), (), stands.verdict, str(leader["group"]), order, stands.untested)
 
 

@@ -1,6 +1,6 @@
 """Since when a group leads: the first time point at which a test shows it, and every later one too.
 
-One short line over all time points: who is highest at each of them, and whether a test shows it.
+A second line goes over all time points: who is highest at each of them, and whether a test shows it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def over_times(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, control: st
     """ "Over time: day 1: RA 57 %, not shown to be higher than NT4; day 5: ..."; "" with fewer than two times.
 
     Args:
-        groups, tests: as in `reports.words.answer`.
+        groups, tests: as in `words.headline.answer`.
         control: group that the others were tested against; "" when every pair was tested.
     """
     hours = groups.loc[(groups["class"] == fate).to_numpy(bool), "time_h"].to_numpy(float)
@@ -133,7 +133,7 @@ def how_early(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, leader: str,
     control = (facts or Facts()).control
     here = sides_over(groups, tests, fate, leader, control)
     found = since(here)
-    if len(found.times) < 2 or leader == control or not found.tested:
+    if len(found.times) < 2 or (control and leader == control) or not found.tested:
         return ""
     name = shown_name(leader)
     if found.side > 0:

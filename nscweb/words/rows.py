@@ -1,6 +1,6 @@
 """Rows of the tables that sentences are made from, as plain dictionaries, and what a test shows.
 
-What stands behind the numbers of a sentence: the way of counting, and everything that was left out or is missing.
+`Facts` is what is behind the numbers: the way of counting, and everything that was left out or is missing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.rules import ALPHA, FEWEST_CELLS
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, DEFAULT_METHOD, FEWEST_CELLS
+
+NAMELESS = "the group without a name"
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Facts:
     """What stands behind the numbers and belongs into the sentence; all of one fate and time point.
 
     Attributes:
-        method: key of evaluation.estimates.METHODS.
+        method: key of evaluation.ratios.estimates.METHODS.
         control: group that the others were tested against; "" when every pair was tested.
         control_marked: the sample sheet says that this group is a control.
         adjust: ``holm`` or ``fdr_bh``.
@@ -38,10 +41,10 @@ class Facts:
         unnamed: groups with samples that name no replicate, so that each counts as one.
     """
 
-    method: str = "pacc"
+    method: str = DEFAULT_METHOD
     control: str = ""
     control_marked: bool = False
-    adjust: str = "holm"
+    adjust: str = DEFAULT_ADJUST
     simulated_cells: bool = False
     simulated_training: bool = False
     why_lost: str = ""
@@ -53,11 +56,6 @@ class Facts:
     red: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     small: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     unnamed: frozenset[str] = frozenset()
-
-
-NAMELESS = "the group without a name"
-
-Row = dict[str, Any]
 
 
 def tested(test: Row | None) -> bool:
@@ -192,7 +190,7 @@ def ranked_of(rows: Sequence[Row]) -> list[Row]:
     """Groups that may be ranked, highest first: those of too few cells only where there are no others."""
     known = [row for row in rows if trusted(row)]
     many = [row for row in known if enough(row)]
-    # Equal means in the order of their names, as `words.group_order` has them.
+    # Equal means in the order of their names, as `words.headline.group_order` has them.
     return sorted(many or known, key=lambda row: (-float(row["mean"]), str(row["group"]).casefold(), str(row["group"])))
 
 

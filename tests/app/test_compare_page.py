@@ -69,7 +69,7 @@ def test_the_sample_table_shows_corrected_and_on_demand_counted(
 ) -> None:
     found = comparisons.comparison(app, run)
     test = opened(walk, run, "predict")
-    toggle = next(item for item in test.toggle if item.label == "Show counted labels beside")
+    toggle = next(item for item in test.toggle if item.label == "Show counted labels as well")
     test = toggle.set_value(True).run()
     assert " | " in test.dataframe[0].value["neuron"].iloc[0]
     level = next(item for item in test.segmented_control if item.label == "One row for each")
@@ -114,7 +114,7 @@ def test_one_choice_of_control_and_adjustment_holds_in_every_tab(walk: Walk, dat
             said = texts(test)
             assert "Every group is compared with NT4." in said and "Benjamini-Hochberg (milder)" in said
         if name == "Time course":
-            assert "Told against NT4" in texts(test)
+            assert "Compared with NT4, as chosen" in texts(test)
 
 
 def test_every_pair_has_the_same_sign_in_the_overview_in_the_tests_and_in_the_file(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
+from streamlit.testing.v1 import AppTest
 
 from nscweb.services.context import App
 from nscweb.ui.frame import PAGES, RESEARCH_USE
@@ -35,6 +37,25 @@ def test_every_page_shows_a_predicted_study(walk: Walk, data_folder: Path, app: 
     test = walk(path, study=id_of(app, LABELLED))
     assert is_healthy(test), texts(test)
     assert test.title[0].value
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_lists_of_facts_name_no_raw_columns(walk: Walk, data_folder: Path, app: App, path: str) -> None:
+    lists = re.findall(r'class="nsc-kv">(.*?)</table>', texts(walk(path, study=id_of(app, LABELLED))))
+    names = [name for rows in lists for name in re.findall(r"<tr><td>(.*?)</td>", rows)]
+    assert bool(names) == (path in ("pages/models.py", "pages/report.py"))
+    assert [name for name in names if "_" in name or (name[:1].islower() and not name.startswith("p values"))] == []
+
+
+def test_bringing_in_cells_from_home_opens_the_form(walk: Walk, data_folder: Path, app: App) -> None:
+    def form(test: AppTest) -> bool:
+        return next(fold for fold in test.expander if fold.label == "New study: bring in cells").proto.expanded
+
+    assert not form(walk("pages/study.py", study=id_of(app, LABELLED)))
+    test = walk("streamlit_app.py", study=id_of(app, LABELLED))
+    next(button for button in test.button if button.label == "Bring in your own cells").click().run()
+    test.switch_page("pages/study.py")
+    assert form(test.run())
 
 
 @pytest.mark.parametrize("path", NEED_A_STUDY[1:])

@@ -11,6 +11,7 @@ from asked import write_report
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.context import App
 from nscweb.services.report.rerun_folder import read_report
+from nscweb.services.report.workbook_sheets import settings_words
 from nscweb.ui.report import report_files
 from nscweb.ui.report.report_files import bar_words
 
@@ -74,6 +75,18 @@ def test_sizes_that_are_said_before_are_near_those_made(
     for item in report_files._FILES:
         made = write_report(app, run, item.key, tmp_path / item.key).stat().st_size
         assert 0.4 < report_files._expected(item, found) / made < 2.5, (item.key, made)
+
+
+def test_page_and_report_say_how_it_was_computed_in_the_same_words(
+    walk: Walk, data_folder: Path, app: App, tmp_path: Path
+) -> None:
+    study = app.catalogue.study(LABELLED)
+    run = app.catalogue.last_run(study.study_id)
+    assert run is not None
+    said = settings_words(run.provenance.settings)
+    assert "parts kept from an interrupted run 0" in said and "_" not in said
+    assert said in texts(walk("pages/report.py", study=study.study_id))
+    assert said in write_report(app, run, "html", tmp_path / "report.html").read_text("utf-8")
 
 
 def test_a_bar_says_what_is_done_how_fast_and_how_long_it_takes() -> None:

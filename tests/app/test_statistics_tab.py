@@ -187,7 +187,7 @@ def test_time_course_tells_the_earliest_day_and_the_agreement(data_folder: Path)
     test = shown("show_time_course", control="")
     assert "Choose one group under “Compared with”" in texts(test)
     test = shown("show_time_course", control="RA")
-    assert "Told against RA, as chosen at the top of the page" in texts(test)
+    assert "Compared with RA, as chosen at the top of the page" in texts(test)
     assert is_healthy(test)
     table = test.dataframe[0].value
     ngf = table[(table["group"] == "NGF") & (table["class"] == "neuron")].iloc[0]

@@ -28,12 +28,19 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import CardInvalid
 from nscweb.core.plain import from_plain
+from nscweb.core.rules import FEWEST_HELD_OUT_SAMPLES
 
 # Numbers per known sample: a covariance from fewer samples than three per number finds nothing.
 _SAMPLES_PER_NUMBER = 3
 _FEWEST_NUMBERS = 2
 # Standardised numbers of a cell beyond this are only "very far", so that one odd cell does not make a sample.
 _FARTHEST_TOGETHER = 6.0
+Floats = NDArray[np.float64]
+# The deviation of a median of normal numbers, per that of a mean.
+_MEDIAN_ERROR = 1.2533
+_MAD_OF_NORMAL = 1.4826
+# Beyond that many deviations the number itself means nothing.
+_FARTHEST = 99.0
 
 
 @dataclass(frozen=True)
@@ -114,17 +121,6 @@ def _rounded(values: Floats) -> list[float]:
     return [float(f"{value:.6g}") for value in values]
 
 
-Floats = NDArray[np.float64]
-
-# Below that many held-out samples their spread is not known well enough to call another sample far.
-FEWEST_SAMPLES = 5
-# The deviation of a median of normal numbers, per that of a mean.
-_MEDIAN_ERROR = 1.2533
-_MAD_OF_NORMAL = 1.4826
-# Beyond that many deviations the number itself means nothing.
-_FARTHEST = 99.0
-
-
 @dataclass(frozen=True)
 class Summary:
     """One number of one sample: median over its cells, their spread as a standard deviation, and how many they are."""
@@ -179,7 +175,7 @@ class Known:
         values = np.asarray(self.values, np.float64)
         typical = float(np.median(values)) if len(values) else float("nan")
         low, high = (float(values.min()), float(values.max())) if len(values) else (typical, typical)
-        if len(values) < FEWEST_SAMPLES or not np.isfinite(found.value):
+        if len(values) < FEWEST_HELD_OUT_SAMPLES or not np.isfinite(found.value):
             return Shift(found.value, typical, low, high, 0.0, 0.0, 1.0, len(values))
         known, value, within = values, found.value, self.within
         if self.relative:

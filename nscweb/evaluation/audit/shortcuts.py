@@ -244,5 +244,5 @@ def _sentence(
             "a model could score well without looking at the cell."
         )
     if not grouped:
-        end += " A class has only one sample, so this cannot be told from a difference between two recordings."
+        end += " A class has only one sample, so this cannot be distinguished from a difference between two recordings."
     return start + end

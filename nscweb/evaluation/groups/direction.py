@@ -17,7 +17,7 @@ def directed(tests: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     """Every pair told against the group that comes first in `order`; p values do not know a direction.
 
     Args:
-        tests: columns `group_tests.TEST_COLUMNS`; not changed.
+        tests: columns `pair_tests.TEST_COLUMNS`; not changed.
         order: groups, first the one that all others are told against. Groups that are not in it come last and keep
             their direction among one another.
 

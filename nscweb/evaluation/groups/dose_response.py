@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nscweb.core.rules import ALPHA
+from nscweb.core.rules import ALPHA, FEWEST_DOSES, FEWEST_DOSES_ABOVE_ZERO, FEWEST_FOR_CURVE, spelled
 
 Float64 = NDArray[np.float64]
 
-FEWEST_DOSES = 4
 _SHALLOWEST, _STEEPEST = 0.1, 10.0
 # Shares nearer to 0 or 1 vary as this one does: corrected ratios keep an error there that counted ones have not.
 _LEAST_SHARE = 0.05
@@ -81,10 +80,16 @@ def dose_curve(dose: ArrayLike, ratio: ArrayLike) -> DoseCurve:
     known = np.isfinite(amount) & np.isfinite(share) & (amount >= 0)
     amount, share = amount[known], share[known]
     levels = np.unique(amount)
-    if len(levels) < FEWEST_DOSES or (levels > 0).sum() < 3:
-        return _none(amount, f"A curve needs four doses or more, three of them above zero; there are {len(levels)}.")
-    if len(amount) < 6:
-        return _none(amount, "A curve with four parameters needs six replicates or more over all doses.")
+    if len(levels) < FEWEST_DOSES or (levels > 0).sum() < FEWEST_DOSES_ABOVE_ZERO:
+        return _none(
+            amount,
+            f"A curve needs {spelled(FEWEST_DOSES)} doses or more, {spelled(FEWEST_DOSES_ABOVE_ZERO)} of them above "
+            f"zero; there are {len(levels)}.",
+        )
+    if len(amount) < FEWEST_FOR_CURVE:
+        return _none(
+            amount, f"A curve with four parameters needs {spelled(FEWEST_FOR_CURVE)} replicates or more over all doses."
+        )
     weight = np.ones(len(share))
     fitted = _fit(amount, share, weight)
     p = _against_flat(amount, share, fitted)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import ALPHA, FEWEST_REPLICATES, spelled
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, FEWEST_REPLICATES, spelled
 from nscweb.evaluation.groups.replicate_rows import (
     all_the_same,
     checked_rows,
@@ -45,7 +45,7 @@ EQUIVALENCE_COLUMNS: tuple[str, ...] = (
 
 
 def equivalence_table(
-    rows: pd.DataFrame, control: str, margin: float, *, adjust: str = "holm", shared: SharedError | None = None
+    rows: pd.DataFrame, control: str, margin: float, *, adjust: str = DEFAULT_ADJUST, shared: SharedError | None = None
 ) -> pd.DataFrame:
     """Two one-sided Welch tests of every group against the control, per time point and class.
 
@@ -54,7 +54,7 @@ def equivalence_table(
         control: group to be equal to, e.g. "RA+SHH".
         margin: 0..1, the largest difference that would not matter; to be chosen before looking at the numbers.
         adjust: ``holm`` or ``fdr_bh``.
-        shared: as for `group_tests.group_tests`.
+        shared: as for `pair_tests.group_tests`.
 
     Returns:
         Columns `EQUIVALENCE_COLUMNS`. ``low`` to ``high`` is the 90 % Welch interval, cut at -1 and 1: two

@@ -23,7 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import FEWEST_REPLICATES
+from nscweb.core.rules import DEFAULT_ADJUST, FEWEST_REPLICATES
 from nscweb.evaluation.groups.replicate_rows import (
     SAME,
     all_the_same,
@@ -65,7 +65,7 @@ METHOD = "logit model of cells within replicates within groups (exchangeable, HC
 
 
 def odds_ratios(
-    rows: pd.DataFrame, control: str, *, adjust: str = "holm", shared: SharedError | None = None
+    rows: pd.DataFrame, control: str, *, adjust: str = DEFAULT_ADJUST, shared: SharedError | None = None
 ) -> pd.DataFrame:
     """Odds of each class in every group against the control, per time point.
 
@@ -73,7 +73,7 @@ def odds_ratios(
         rows: replicate rows; ``cells`` are the cells that a ratio was counted on.
         control: group that the others are compared with.
         adjust: ``holm`` or ``fdr_bh``.
-        shared: as for `group_tests.group_tests`; its variance is that of the difference in log odds.
+        shared: as for `pair_tests.group_tests`; its variance is that of the difference in log odds.
 
     Returns:
         Columns `MODEL_COLUMNS`. ``odds_ratio`` with its 95 % interval; 1 means no difference. ``share`` are the

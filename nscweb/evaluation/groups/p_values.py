@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+# Ways to adjust by their keys, and what they are called in tables and sentences.
+ADJUSTMENTS: dict[str, str] = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg"}
+
 
 def adjusted(p: NDArray[np.float64], adjust: str) -> NDArray[np.float64]:
     """p values adjusted over all that are not NaN; the numbers of statsmodels' ``multipletests``, by test.

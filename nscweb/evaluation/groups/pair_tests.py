@@ -3,7 +3,7 @@
 Each comparison stands on the biological replicates of one time point and class. Pooled cells never enter: with no
 true effect they gave a "significant" difference in about four of five comparisons (benchmarks/replicates.py).
 
-Hedges g: a difference of two groups in units of the spread between replicates, with its interval.
+Hedges g is the difference of two groups in units of the spread between replicates.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import ALPHA, FEWEST_REPLICATES, LEVEL, spelled
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, FEWEST_REPLICATES, LEVEL, TAILS, spelled
+from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 from nscweb.evaluation.groups.power import needed_replicates, pooled_spread
 from nscweb.evaluation.groups.replicate_rows import (
     all_the_same,
@@ -31,6 +32,36 @@ from nscweb.evaluation.groups.replicate_rows import (
 )
 from nscweb.evaluation.groups.shared_error import SharedError, combined, tail
 from nscweb.evaluation.groups.spread import adjusted
+
+Float64 = NDArray[np.float64]
+TEST_COLUMNS: tuple[str, ...] = (
+    "time_h",
+    "class",
+    "group",
+    "control",
+    "difference",
+    "low",
+    "high",
+    "low_all",
+    "high_all",
+    "g",
+    "g_low",
+    "g_high",
+    "p",
+    "p_adjusted",
+    "comparisons",
+    "n_group",
+    "n_control",
+    "method",
+    "note",
+    "p_games_howell",
+)
+NOTHING_TESTED = "no comparison could be tested"
+# Above it replicates differ so little that a difference in units of their spread says nothing.
+_LARGEST_G = 100.0
+_TINY = 1e-300
+# The studentised range is slow to compute (35 ms a pair); above this the page would not answer.
+MOST_GAMES_HOWELL = 150
 
 
 def hedges_g(
@@ -68,50 +99,16 @@ def hedges_g(
     t = g[usable] / small / root
     # Beyond |t| = 1000 (identical replicates but for rounding) the limits mean nothing.
     t = np.where(np.abs(t) < 1000, t, np.nan)
-    low[usable] = nctdtrinc(total - 2, _UPPER, t) * root * small
+    low[usable] = nctdtrinc(total - 2, TAILS[1], t) * root * small
     high[usable] = nctdtrinc(total - 2, ALPHA / 2, t) * root * small
     return g, low, high
-
-
-Float64 = NDArray[np.float64]
-
-ADJUSTMENTS: dict[str, str] = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg"}
-TEST_COLUMNS: tuple[str, ...] = (
-    "time_h",
-    "class",
-    "group",
-    "control",
-    "difference",
-    "low",
-    "high",
-    "low_all",
-    "high_all",
-    "g",
-    "g_low",
-    "g_high",
-    "p",
-    "p_adjusted",
-    "comparisons",
-    "n_group",
-    "n_control",
-    "method",
-    "note",
-    "p_games_howell",
-)
-NOTHING_TESTED = "no comparison could be tested"
-# Above it replicates differ so little that a difference in units of their spread says nothing.
-_LARGEST_G = 100.0
-_TINY = 1e-300
-_UPPER = 1 - ALPHA / 2  # one-sided chance of the upper end of an interval
-# The studentised range is slow to compute (35 ms a pair); above this the page would not answer.
-MOST_GAMES_HOWELL = 150
 
 
 def group_tests(
     rows: pd.DataFrame,
     control: str | None = None,
     *,
-    adjust: str = "holm",
+    adjust: str = DEFAULT_ADJUST,
     difference: float = 0.1,
     shared: SharedError | None = None,
 ) -> pd.DataFrame:
@@ -121,7 +118,7 @@ def group_tests(
         rows: replicate rows (`replicate_rows.ROW_COLUMNS`), already narrowed to what is shown: the adjustment
             counts every comparison in them.
         control: group that the others are compared with; None compares all pairs.
-        adjust: key of `ADJUSTMENTS`.
+        adjust: key of `p_values.ADJUSTMENTS`.
         difference: 0..1, the difference for which the note says how many replicates would be needed.
         shared: error of the correction that the groups have in common; None for counted labels. Its variance is
             added to Welch's, with the degrees of freedom of Satterthwaite, Biometrics Bull. 2, 110 (1946).
@@ -242,10 +239,10 @@ def _widened(difference: Float64, degrees: Float64, half: Float64, common: Float
     """p, degrees of freedom and half interval of Welch's test when `common` is added to its squared error."""
     from scipy.stats import t
 
-    own = (half / t.ppf(_UPPER, degrees)) ** 2
+    own = (half / t.ppf(TAILS[1], degrees)) ** 2
     error, free = combined(own, degrees, common)
     # More degrees of freedom must not make an interval narrower, nor a p smaller, than those of the replicates alone.
-    wide = np.maximum(t.ppf(_UPPER, free) * error, half)
+    wide = np.maximum(t.ppf(TAILS[1], free) * error, half)
     p = 2 * tail(np.abs(difference), own, degrees, common)
     return p, np.where(wide > half, free, degrees), wide
 
@@ -271,7 +268,7 @@ def _simultaneous(result: pd.DataFrame, comparisons: int) -> tuple[Float64, Floa
 
     free = result["degrees"].to_numpy(np.float64)
     difference, half = result["difference"].to_numpy(np.float64), result["half"].to_numpy(np.float64)
-    stretch = t.ppf(1 - ALPHA / 2 / max(1, comparisons), free) / t.ppf(_UPPER, free)
+    stretch = t.ppf(1 - ALPHA / 2 / max(1, comparisons), free) / t.ppf(TAILS[1], free)
     return np.maximum(difference - half * stretch, -1), np.minimum(difference + half * stretch, 1)
 
 
@@ -289,7 +286,7 @@ def _games_howell(
         if min(len(first), len(second)) < FEWEST_REPLICATES or (all_the_same(first) and all_the_same(second)):
             continue
         free = computed["degrees"][row]
-        error = computed["half"][row] / t.ppf(_UPPER, free)
+        error = computed["half"][row] / t.ppf(TAILS[1], free)
         p[row] = studentized_range.sf(abs(computed["difference"][row]) / error * np.sqrt(2), groups, free)
     # Far out the range is integrated to zero; it is never below the p of the pair alone.
     least: Float64 = computed["p"]

@@ -9,12 +9,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.core.rules import ALPHA
+from nscweb.core.rules import ALPHA, POWER
 from nscweb.evaluation.groups.replicate_rows import SAME
 
 Float64 = NDArray[np.float64]
 
-POWER = 0.80
 _MOST = 1000
 # What "the spread may be larger" means: one-sided upper limit of the standard deviation at this level.
 _UPPER = 0.80

@@ -3,7 +3,8 @@
 One row per group, time point, replicate and class: ``group, time_h, replicate, class, ratio, cells``. The unit is
 the biological replicate; cells never enter a test as if they were independent.
 
-Few replicates that vary more beside many that vary less: no test for unequal spread holds its 5 % there.
+Where few replicates vary more than many in another group, no test for unequal spread holds its level; such pairs are
+named here.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.core.rules import ALPHA
+from nscweb.core.rules import TAILS
 from nscweb.evaluation.groups.replicate_join import joined_replicates
 from nscweb.evaluation.ratios.estimates import Estimates
 
@@ -76,7 +76,7 @@ def combined(own: Any, degrees: Any, common: Any) -> tuple[Any, Any]:
     return np.sqrt(both), degrees / np.maximum(own / np.maximum(both, 1e-300), 1e-3) ** 2
 
 
-def half_width(own: Any, degrees: Any, common: Any, chance: float = 1 - ALPHA / 2) -> Any:
+def half_width(own: Any, degrees: Any, common: Any, chance: float = TAILS[1]) -> Any:
     """Half of an interval of Student's t, for numbers or arrays; arguments as for `combined`.
 
     More degrees of freedom must not make it narrower than by the replicates alone: of two replicates, only 87 to 93 %

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.rules import FEWEST_REPLICATES, spelled
+from nscweb.core.rules import DEFAULT_ADJUST, FEWEST_REPLICATES, spelled
 from nscweb.evaluation.groups import p_values
 from nscweb.evaluation.groups.means import group_means
 from nscweb.evaluation.groups.replicate_rows import (
@@ -100,7 +100,7 @@ def summary_table(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.D
     return pd.DataFrame(lines, columns=own).merge(means, how="left", on=_KEYS)[list(SUMMARY_COLUMNS)]
 
 
-def anova_table(rows: pd.DataFrame, adjust: str = "holm", shared: SharedError | None = None) -> pd.DataFrame:
+def anova_table(rows: pd.DataFrame, adjust: str = DEFAULT_ADJUST, shared: SharedError | None = None) -> pd.DataFrame:
     """Welch's ANOVA over all groups with three or more replicates, per time point and class.
 
     statsmodels ``anova_oneway(use_var="unequal")``: Welch, Biometrika 38, 330 (1951). Groups whose replicates

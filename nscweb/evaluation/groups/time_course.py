@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.rules import FEWEST_PAIRS, spelled
+from nscweb.core.rules import FEWEST_PAIRS, TAILS, spelled
 from nscweb.evaluation.groups.means import group_means
 from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows
 from nscweb.evaluation.groups.shared_error import SharedError
-from nscweb.evaluation.scores.intervals import t_quantile
+from nscweb.evaluation.scores.intervals import NORMAL, t_quantile
 
 Float64 = NDArray[np.float64]
 
@@ -96,9 +96,8 @@ def agreement(first: Float64, final: Float64, *, most: float = np.inf) -> Agreem
     sd = float(difference.std(ddof=1))
     t = float(t_quantile(n - 1))
     half = t * sd / float(np.sqrt(n))
-    z = 1.959963984540054
-    near, far = (nct.ppf((0.025, 0.975), n - 1, z * np.sqrt(n)) / np.sqrt(n) * sd).tolist()
-    lower, upper = bias - z * sd, bias + z * sd
+    near, far = (nct.ppf(TAILS, n - 1, NORMAL * np.sqrt(n)) / np.sqrt(n) * sd).tolist()
+    lower, upper = bias - NORMAL * sd, bias + NORMAL * sd
     low, high = (float(np.clip(value, -most, most)) for value in (bias - half, bias + half))
     wanted = (lower, bias - far, bias - near, upper, bias + near, bias + far)
     ends = [float(np.clip(value, -most, most)) for value in wanted]

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from nscweb.core.classes import class_codes
 
+# Samples of a run stand in the order of these columns.
+SAMPLE_ORDER: tuple[str, ...] = ("group", "time_h", "replicate", "sample_id")
+
 
 @dataclass(frozen=True, eq=False)
 class CellScores:
@@ -55,10 +58,6 @@ class CellScores:
             self.times_h,
             self.classes,
         )
-
-
-# Samples of a run stand in the order of these columns.
-SAMPLE_ORDER: tuple[str, ...] = ("group", "time_h", "replicate", "sample_id")
 
 
 def cell_scores(predictions: pd.DataFrame, classes: Sequence[str]) -> CellScores:

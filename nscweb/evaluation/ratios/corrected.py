@@ -1,6 +1,6 @@
 """Corrected fate ratios of all samples of a run, with 95 % intervals.
 
-Sentences that stand beside a ratio: how it was counted, and why it cannot be.
+The sentences that say how a ratio was counted, or why it could not be, are made here as well.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import DEFAULT_METHOD, FEWEST_KNOWN, FEWEST_KNOWN_OF_ALL, TAILS
 from nscweb.evaluation.ratios.cell_scores import CellScores
 from nscweb.evaluation.ratios.estimates import ESTIMATE_COLUMNS, METHODS, ROUNDS, Estimates
-from nscweb.evaluation.ratios.rounds import ALL_TIMES, LEAST_CELLS, Draws, Rounds, em_rounds, linear_rounds, strata_of
+from nscweb.evaluation.ratios.rounds import ALL_TIMES, Draws, Rounds, em_rounds, linear_rounds, strata_of
 from nscweb.evaluation.ratios.sample_sums import SampleSums, sample_sums
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.evaluation.scores.intervals import wilson
+
+Float64 = NDArray[np.float64]
 
 
 def hours_text(hours: float) -> str:
@@ -97,16 +100,10 @@ def correction_sentence(
     return " ".join(text)
 
 
-Float64 = NDArray[np.float64]
-
-# Cells of each class, at all times together, under which nothing is corrected.
-LEAST_OF_ALL = 20
-
-
 def estimate(
     cells: CellScores | SampleSums,
     held_out: HeldOut | None,
-    method: str = "pacc",
+    method: str = DEFAULT_METHOD,
     rounds: int = ROUNDS,
     seed: int = 0,
     *,
@@ -122,11 +119,11 @@ def estimate(
         rounds: bootstrap rounds of the 95 % intervals.
         seed: of the draws.
         together: True for real samples; False for mixtures put together from pure samples, whose differences
-            partly average out (`ratio_draws.deviation`).
+            partly average out (`rounds.deviation`).
 
     Returns:
         The table and the shared rounds; ``shared`` may lie a little outside 0..1, so that its spread is right at
-        the edges. Held-out cells of the time point of a sample are used where each class has `LEAST_CELLS`.
+        the edges. Held-out cells of the time point of a sample are used where each class has `FEWEST_KNOWN`.
 
     Raises:
         WrongUse: `method` is not one of `METHODS`.
@@ -146,7 +143,7 @@ def estimate(
     # NaN is not equal to itself, so a set would hold it once for each sample.
     elsewhere = np.unique(sums.times_h[stratum == ALL_TIMES]).tolist()
     single = bool(len(known)) and len(np.unique(known.samples)) <= len(np.unique(strata)) * len(sums.classes)
-    sentence = correction_sentence(known, used, used != method, elsewhere, single, LEAST_CELLS)
+    sentence = correction_sentence(known, used, used != method, elsewhere, single, FEWEST_KNOWN)
     return Estimates(_table(sums, found, used), found.shared, used, sentence, tuple(elsewhere))
 
 
@@ -156,7 +153,7 @@ def matched(held_out: HeldOut, classes: tuple[str, ...]) -> HeldOut | None:
         return None
     order = np.array([held_out.classes.index(name) for name in classes])
     labels = np.argsort(order)[held_out.labels]
-    if np.bincount(labels, minlength=len(classes)).min() < LEAST_OF_ALL:
+    if np.bincount(labels, minlength=len(classes)).min() < FEWEST_KNOWN_OF_ALL:
         return None
     usable = np.flatnonzero(np.isfinite(held_out.scores).all(axis=1))
     return replace(held_out, scores=held_out.scores[:, order], labels=labels, classes=tuple(classes)).take(usable)
@@ -216,5 +213,5 @@ def _percentiles(found: Rounds) -> tuple[Float64, Float64]:
     """95 % interval from free rounds, cut at 0 and 1, and never without the estimate itself."""
     if not len(found.all):
         return found.ratio, found.ratio
-    low, high = np.quantile(found.all, [0.025, 0.975], axis=0)
+    low, high = np.quantile(found.all, TAILS, axis=0)
     return np.minimum(np.clip(low, 0, 1), found.ratio), np.maximum(np.clip(high, 0, 1), found.ratio)

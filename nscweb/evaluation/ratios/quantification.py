@@ -39,22 +39,12 @@ def one_hot(labels: NDArray[np.integer[Any]], classes: int) -> NDArray[np.float3
     return np.asarray(labels[:, None] == np.arange(classes), np.float32)
 
 
-def class_means(features: NDArray[Any], labels: NDArray[np.integer[Any]], classes: int) -> Float64:
-    """(K, F) mean of `features` (N, F) over the cells of each true class; NaN for a class without cells.
-
-    With scores this is the matrix of PACC, with `one_hot` labels the row-normalised confusion matrix of ACC.
-    """
-    count = np.bincount(labels, minlength=classes).astype(np.float64)
-    sums = [np.bincount(labels, weights=column, minlength=classes) for column in np.asarray(features).T]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.stack(sums, axis=1) / count[:, None]
-
-
 def adjusted_shares(matrix: Float64, observed: Float64) -> Float64:
     """Shares on the simplex whose mixture is nearest to what was observed: ACC and PACC.
 
     Args:
-        matrix: (..., K, F) mean of each pure class, see `class_means`.
+        matrix: (..., K, F) mean features of each pure class: the matrix of PACC with scores, the row-normalised
+            confusion matrix of ACC with `one_hot` labels.
         observed: (..., F) mean of the sample, broadcast against `matrix`.
 
     Returns:

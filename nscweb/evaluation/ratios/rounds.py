@@ -1,13 +1,12 @@
-"""Corrected ratios by mean scores (PACC) or mean labels (ACC), and their bootstrap rounds, for all samples at once.
+"""Bootstrap rounds of corrected ratios, for all samples at once: by mean scores (PACC), mean labels (ACC), or EM.
 
-Random draws behind the interval of a corrected ratio: (a), (b) and (c) of `nscweb.evaluation.ratios.held_out_rounds`.
+What is drawn, and why in three ways, is said in `evaluation.ratios.held_out_rounds` under (a), (b) and (c).
 
-Ratios by maximum likelihood (EM) for all samples, and their bootstrap rounds, on binned scores.
-
-At its solution EM says of every cell how likely it is of each class, and the mean of these over the sample is the
-ratio itself. So the ratio is also what mean scores would give, were those posteriors the scores: the rounds are
-those of `ratio_rounds` with the posteriors as features. EM believes the calibration of the scores; the held-out
-cells show how far their posteriors are from that, and the interval reaches from there to the estimate.
+Maximum likelihood (EM) works on binned scores. At its solution it says of every cell how likely it is of each class,
+and the mean of these over the sample is the ratio itself. So the ratio is also what mean scores would give, were those
+posteriors the scores: its rounds are those of `linear_rounds` with the posteriors as features. EM believes the
+calibration of the scores; the held-out cells show how far their posteriors are from that, and the interval reaches from
+there to the estimate.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core.rules import FEWEST_KNOWN
 from nscweb.core.streams import stream
 from nscweb.evaluation.ratios.held_out_rounds import Known, Units, known_of, moments, root_of, units_of
 from nscweb.evaluation.ratios.quantification import Flatness, adjusted_shares, em_shares, flatness, free_shares, one_hot
@@ -27,6 +27,10 @@ from nscweb.evaluation.scores.held_out import HeldOut
 # A few cells of no particular class are added to each sample when its spread is drawn, as Agresti and Coull do
 # (Am. Stat. 52, 119 (1998)): three cells that all look alike do not prove that no other is there.
 PSEUDO_CELLS = 4.0
+Float64 = NDArray[np.float64]
+ALL_TIMES = -1
+# No class is ruled out when posteriors are made, or a class without cells could not get any in a round.
+_FLOOR = 0.05
 
 
 @dataclass(frozen=True)
@@ -105,13 +109,6 @@ def draw_samples(
     return result
 
 
-Float64 = NDArray[np.float64]
-
-# Held-out cells that each class must have at a time point, or else those of all time points are used.
-LEAST_CELLS = 50
-ALL_TIMES = -1
-
-
 @dataclass(frozen=True, eq=False)
 class Rounds:
     """Corrected ratios of S samples, and of B bootstrap rounds.
@@ -139,14 +136,14 @@ def strata_of(held_out: HeldOut, times_h: Float64) -> tuple[NDArray[np.int64], N
 
     Returns:
         (S,) stratum of each sample and (N,) stratum of each held-out cell: the number of its time point, or
-        `ALL_TIMES` where a class has fewer than `LEAST_CELLS` held-out cells there.
+        `ALL_TIMES` where a class has fewer than `FEWEST_KNOWN` held-out cells there.
     """
     classes = len(held_out.classes)
     sample = np.full(len(times_h), ALL_TIMES, np.int64)
     cell = np.full(len(held_out), ALL_TIMES, np.int64)
     for number, hours in enumerate(np.unique(held_out.times[~np.isnan(held_out.times)])):
         here = np.abs(held_out.times - hours) < 1e-6
-        if np.bincount(held_out.labels[here], minlength=classes).min() >= LEAST_CELLS:
+        if np.bincount(held_out.labels[here], minlength=classes).min() >= FEWEST_KNOWN:
             sample[np.abs(times_h - hours) < 1e-6] = number
             cell[here] = number
     return sample, cell
@@ -189,7 +186,7 @@ def linear_rounds(
         rounds: B.
         draws: where random numbers come from.
         by_labels: mean labels (ACC) instead of mean scores (PACC).
-        together: see `ratio_draws.deviation`.
+        together: see `rounds.deviation`.
     """
     size, number = len(sums.classes), len(sums)
     count = sums.usable.sum(axis=1).astype(np.float64)
@@ -243,10 +240,6 @@ def _drawn_shares(
     return free_shares(drawn[:, None], seen), free_shares(drawn[:, None], spread[1][None])
 
 
-# No class is ruled out when posteriors are made, or a class without cells could not get any in a round.
-_FLOOR = 0.05
-
-
 def binned(scores: NDArray[np.float32], bins: ScoreBins) -> tuple[NDArray[np.int64], NDArray[np.int64], Float64]:
     """Held-out cells and samples in common bins.
 
@@ -280,7 +273,7 @@ def em_rounds(
     by_labels: bool = False,
     together: bool = True,
 ) -> Rounds:
-    """Most likely shares of each sample with their rounds; arguments as in `ratio_rounds.linear_rounds`.
+    """Most likely shares of each sample with their rounds; arguments as in `linear_rounds`.
 
     Scores are taken to be calibrated for equal shares of the classes, as they are when held-out cells are.
     """

@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import FEWEST_FOR_SETS
 from nscweb.evaluation.scores.held_out import HeldOut
 
-# Held-out cells that each class must have at a time point, or else those of all time points are used.
-LEAST_CELLS = 100
 NONE = "none of these"
 
 
@@ -47,7 +46,7 @@ class Thresholds:
     classes: tuple[str, ...]
 
 
-def thresholds(held_out: HeldOut, alpha: float, least: int = LEAST_CELLS) -> Thresholds:
+def thresholds(held_out: HeldOut, alpha: float, least: int = FEWEST_FOR_SETS) -> Thresholds:
     """Thresholds from cells of known class.
 
     For a class with n cells the threshold is the ceil((n + 1)(1 - alpha))-th largest of their scores (Sadinle et al.

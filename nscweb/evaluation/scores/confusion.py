@@ -1,6 +1,6 @@
 """Confusion matrix and the figures that come from it, each with a 95 % interval over samples.
 
-Area under the ROC curve of each class against the rest, with bootstrap intervals that stay cheap.
+The area under the ROC curve of each class against the rest is one of them; its rounds are cheap.
 """
 
 from __future__ import annotations

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nscweb.core.rules import FEW_SAMPLES, LEVEL
+from nscweb.core.rules import FEW_SAMPLES, TAILS
 from nscweb.core.streams import stream
 
 Float64 = NDArray[np.float64]
 
-PERCENTILES = (50 * (1 - LEVEL), 50 * (1 + LEVEL))
-_Z = 1.959963984540054  # 97.5 % point of the normal distribution
+PERCENTILES = (100 * TAILS[0], 100 * TAILS[1])
+# The upper end on the normal distribution, in standard deviations.
+NORMAL = NormalDist().inv_cdf(TAILS[1])
 
 
 @overload
@@ -29,9 +31,9 @@ def wilson(k: Any, n: Any) -> Any:
     hits, total = np.asarray(k, np.float64), np.asarray(n, np.float64)
     safe = np.where(total > 0, total, 1.0)
     share = hits / safe
-    shrink = 1 + _Z**2 / safe
-    centre = (share + _Z**2 / (2 * safe)) / shrink
-    half = _Z * np.sqrt(share * (1 - share) / safe + _Z**2 / (4 * safe**2)) / shrink
+    shrink = 1 + NORMAL**2 / safe
+    centre = (share + NORMAL**2 / (2 * safe)) / shrink
+    half = NORMAL * np.sqrt(share * (1 - share) / safe + NORMAL**2 / (4 * safe**2)) / shrink
     low = np.where(total > 0, np.clip(np.minimum(centre - half, share), 0, 1), 0.0)
     high = np.where(total > 0, np.clip(np.maximum(centre + half, share), 0, 1), 1.0)
     if low.ndim == 0:
@@ -44,7 +46,7 @@ def t_quantile(degrees: ArrayLike) -> Float64:
     from scipy.stats import t
 
     free = np.asarray(degrees, np.float64)
-    return np.where(free >= 1, t.ppf(0.5 + LEVEL / 2, np.maximum(free, 1)), np.inf)
+    return np.where(free >= 1, t.ppf(TAILS[1], np.maximum(free, 1)), np.inf)
 
 
 def resampled_counts(strata: NDArray[Any], rounds: int, seed: int) -> NDArray[np.int64]:

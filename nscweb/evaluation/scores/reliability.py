@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core.rules import FEWEST_FOR_RELIABILITY
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.evaluation.scores.intervals import percentile_interval, resampled_counts, wilson
 
 Float64 = NDArray[np.float64]
 BINS = 10
 BY_SAMPLES, BY_CELLS = ("bootstrap over samples within their class", "bootstrap over cells: a class has one sample")
-_LEAST_CELLS = 50
+_Binned = tuple[Float64, NDArray[np.bool_], NDArray[np.int64], int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +82,13 @@ class Reliability:
 
 
 def reliabilities(held_out: HeldOut, *, bins: int = BINS, rounds: int = 1000, seed: int = 0) -> list[Reliability]:
-    """Overall, for each class, and for each time point with at least 50 cells."""
+    """Overall, for each class, and for each time point with `FEWEST_FOR_RELIABILITY` cells."""
     found = [reliability(held_out, bins=bins, rounds=rounds, seed=seed)] if len(held_out) else []
     for index, name in enumerate(held_out.classes if found else ()):
         found.append(reliability(held_out, name, index, bins=bins, rounds=rounds, seed=seed))
     for hours in np.unique(held_out.times[np.isfinite(held_out.times)]):
         part = held_out.take(held_out.times == hours)
-        if len(part) >= _LEAST_CELLS:
+        if len(part) >= FEWEST_FOR_RELIABILITY:
             found.append(reliability(part, time_h=float(hours), bins=bins, rounds=rounds, seed=seed))
     return found
 
@@ -152,9 +153,6 @@ def reliability(
         np.minimum([end[0] for end in ends], wilson_low),
         np.maximum([end[1] for end in ends], wilson_high),
     )
-
-
-_Binned = tuple[Float64, NDArray[np.bool_], NDArray[np.int64], int]
 
 
 def _equal_mass(said: Float64, bins: int) -> tuple[NDArray[np.int64], int]:

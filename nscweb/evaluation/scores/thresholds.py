@@ -1,6 +1,6 @@
 """A threshold on the score of one class, for sorting: how pure, how many are kept, how many must be sorted.
 
-Scores of a class in bins, per round of a bootstrap: curves and areas of 1,000 rounds in milliseconds.
+Scores are put into bins once, so that curves and areas of 1,000 bootstrap rounds take milliseconds.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BINS = 512
+Float64 = NDArray[np.float64]
+STEPS = 100
+FIGURES: tuple[str, ...] = ("precision", "recall", "yield", "enrichment")
+_ROUNDS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +66,6 @@ def score_counts(positive: NDArray[np.bool_], score: Float64, edges: Float64, ho
     outside = rest.reshape(samples, width).astype(np.float64)
     drawn = how.drawn(inside, stream(how.seed, "cells of the class")), how.drawn(outside, stream(how.seed, "others"))
     return ScoreCounts(*drawn, inside.sum(axis=0), outside.sum(axis=0))
-
-
-Float64 = NDArray[np.float64]
-STEPS = 100
-FIGURES: tuple[str, ...] = ("precision", "recall", "yield", "enrichment")
-_ROUNDS = 1000
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Layout after PKWARE APPNOTE 6.3.10, sections 4.3.12 to 4.3.16. Entries become NumPy columns, so that a million
 files cost megabytes and not a gigabyte of Python objects.
 
-Files that are called .zip and are not, or not any more: what they are, and the way out.
+Files that are called .zip and are none, or not any more, are refused with what they are and what to do.
 """
 
 from __future__ import annotations
@@ -20,6 +20,36 @@ from numpy.typing import NDArray
 from nscweb.core.errors import InputRefused
 from nscweb.core.limits import Limits
 from nscweb.io.names.other_files import known_by_content
+
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR64 = struct.Struct("<4sLQL")
+_LENGTHS = struct.Struct("<3H")
+_ENTRY = 46
+_MAX32, _MAX16 = 0xFFFFFFFF, 0xFFFF
+# A file name longer than this in the average member means that the directory is not what it says.
+_BYTES_PER_ENTRY = 1024
+ENTRY_TYPE = np.dtype(
+    [
+        ("signature", "<u4"),
+        ("made_by", "<u2"),
+        ("needs", "<u2"),
+        ("flags", "<u2"),
+        ("method", "<u2"),
+        ("time", "<u2"),
+        ("date", "<u2"),
+        ("crc", "<u4"),
+        ("packed", "<u4"),
+        ("size", "<u4"),
+        ("name_length", "<u2"),
+        ("extra_length", "<u2"),
+        ("comment_length", "<u2"),
+        ("disk", "<u2"),
+        ("internal", "<u2"),
+        ("external", "<u4"),
+        ("offset", "<u4"),
+    ]
+)
 
 
 def read_up_to(stream: RawIOBase | BytesIO, length: int) -> bytes:
@@ -57,38 +87,6 @@ def no_directory(stream: RawIOBase | BytesIO, tail: bytes, name: str) -> InputRe
         "Upload a .zip of images, or the images themselves.",
         "E-ZIP-NOT-ZIP",
     )
-
-
-_END = struct.Struct("<4s4H2LH")
-_END64 = struct.Struct("<4sQ2H2L4Q")
-_LOCATOR64 = struct.Struct("<4sLQL")
-_LENGTHS = struct.Struct("<3H")
-_ENTRY = 46
-_MAX32, _MAX16 = 0xFFFFFFFF, 0xFFFF
-# A file name longer than this in the average member means that the directory is not what it says.
-_BYTES_PER_ENTRY = 1024
-
-ENTRY_TYPE = np.dtype(
-    [
-        ("signature", "<u4"),
-        ("made_by", "<u2"),
-        ("needs", "<u2"),
-        ("flags", "<u2"),
-        ("method", "<u2"),
-        ("time", "<u2"),
-        ("date", "<u2"),
-        ("crc", "<u4"),
-        ("packed", "<u4"),
-        ("size", "<u4"),
-        ("name_length", "<u2"),
-        ("extra_length", "<u2"),
-        ("comment_length", "<u2"),
-        ("disk", "<u2"),
-        ("internal", "<u2"),
-        ("external", "<u4"),
-        ("offset", "<u4"),
-    ]
-)
 
 
 @dataclass(frozen=True)

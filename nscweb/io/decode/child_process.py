@@ -89,8 +89,8 @@ class Child:
             env=dict(environment) if environment is not None else None,
         )
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._to: BinaryIO = self._process.stdin  # type: ignore[assignment]
-        self._from: BinaryIO = self._process.stdout  # type: ignore[assignment]
+        self._to: BinaryIO = self._process.stdin  # type: ignore[assignment]  # a pipe was asked for
+        self._from: BinaryIO = self._process.stdout  # type: ignore[assignment]  # a pipe was asked for
 
     @property
     def pid(self) -> int:

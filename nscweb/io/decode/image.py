@@ -14,7 +14,7 @@ _HEAD = 512
 # How files of the image formats begin; a file that ends inside its beginning is a cut one.
 _BEGINNINGS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
-# Opened by `io.opening` where they lie; here they come only out of something else.
+# Opened by `io.survey.opening` where they lie; here they come only out of something else.
 _INSTRUMENT = "of an imaging flow cytometer, which is not read inside another file"
 _BY_SUFFIX: dict[str, tuple[str, str]] = {
     ".cif": (f"a .cif file {_INSTRUMENT}", "E-FMT-CIF"),

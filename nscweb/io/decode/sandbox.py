@@ -34,7 +34,7 @@ class Sandbox(GuardedChild):
         self._held: object = None
 
     def decode(self, data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages:
-        """As `io.decode.decode`; planes are decoded when they are asked for.
+        """As `io.decode.image.decode`; planes are decoded when they are asked for.
 
         Raises:
             InputRefused: as `decode`, or with E-IMG-DECODER when the decoder crashed, took too long or too much
@@ -76,7 +76,7 @@ class Sandbox(GuardedChild):
 
 
 def decode_apart(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages:
-    """As `io.decode.decode`, with the same pixels, errors and findings, but no decoder runs in this process.
+    """As `io.decode.image.decode`, with the same pixels, errors and findings, but no decoder runs in this process.
 
     Raises:
         InputRefused, LimitExceeded: see `Sandbox.decode`.

@@ -21,7 +21,7 @@ def main(decode: Decode | None = None) -> None:
     """Answer until nobody asks any more.
 
     Args:
-        decode: instead of `io.decode.decode`, for tests.
+        decode: instead of `io.decode.image.decode`, for tests.
     """
 
     def make() -> Answer:

@@ -14,7 +14,7 @@ from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.pixels.image_pages import ImagePages
-from nscweb.io.pixels.pixel_policy import check_plane, check_size, to_grey
+from nscweb.io.pixels.pixel_policy import check_plane, check_size, note_two_values, to_grey
 
 # Lengths of the header behind the first 14 bytes, of all versions that were ever written.
 _HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
@@ -46,7 +46,7 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
             if image.mode == "P":
                 image = image.convert("RGB")
             if image.mode == "1":
-                log.add("warn", "W-IMG-1BIT", "The image is black and white without grey values.", where)
+                note_two_values(where, log)
                 image = image.convert("L")
             pixels: NDArray[Any] = np.asarray(image)
     except Exception as error:

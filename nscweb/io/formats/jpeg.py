@@ -14,7 +14,7 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.pixels.image_pages import ImagePages
 from nscweb.io.pixels.jpeg_entropy import EntropyError, check_entropy, frame_size
-from nscweb.io.pixels.pixel_policy import check_plane, check_size, to_grey
+from nscweb.io.pixels.pixel_policy import check_plane, check_size, cmyk, to_grey
 
 
 def sniff(head: bytes) -> bool:
@@ -34,7 +34,7 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
     height, width, components = frame
     check_size(height, width, components, limits)
     if components == 4:
-        raise InputRefused("The image is CMYK, a colour mode of printing.", "Export grey values.", "E-IMG-CMYK")
+        raise cmyk()
     if b"\xff\xd9" not in data[-4096:]:
         raise _damaged("it is cut off")
     try:

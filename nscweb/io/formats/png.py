@@ -20,7 +20,7 @@ from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.pixels.image_pages import ImagePages
-from nscweb.io.pixels.pixel_policy import check_plane, check_size, to_grey
+from nscweb.io.pixels.pixel_policy import check_plane, check_size, note_transparency, note_two_values, to_grey
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
@@ -54,11 +54,11 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
         log.add("warn", "W-IMG-ANIMATED", "The PNG is animated; its first image was taken.", where)
     pixels = _decode(header)
     if header.bits == 1:
-        log.add("warn", "W-IMG-1BIT", "The image is black and white without grey values.", where)
+        note_two_values(where, log)
     if pixels.ndim == 3:
         pixels = to_grey(pixels, where, log, colour={2: "la", 4: "rgba"}.get(pixels.shape[-1], "rgb"))
     elif header.transparent:
-        log.add("warn", "W-IMG-ALPHA", "The image has a transparency channel, which was ignored.", where)
+        note_transparency(where, log)
     return ImagePages.single(check_plane(pixels, where, limits, log))
 
 

@@ -23,7 +23,7 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.pixels.image_pages import ImagePages, Pixels
 from nscweb.io.pixels.ome import describe_planes
-from nscweb.io.pixels.pixel_policy import check_plane, check_size, note_look, to_grey
+from nscweb.io.pixels.pixel_policy import check_plane, check_size, cmyk, note_look, note_two_values, to_grey
 from nscweb.io.pixels.tiff_layout import TiffPage, damaged, read_layout
 from nscweb.io.pixels.tiff_segments import check_segments
 
@@ -143,7 +143,7 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
 def _check_page(page: TiffPage, data: bytes, limits: Limits) -> None:
     check_size(page.height, page.width, max(1, page.bits * page.samples // 8), limits)
     if page.photometric == _CMYK:
-        raise InputRefused("The image is CMYK, a colour mode of printing.", "Export grey values.", "E-IMG-CMYK")
+        raise cmyk()
     if page.sample_format in _COMPLEX_FORMATS:
         raise InputRefused("The pixels are complex numbers.", "Export intensities.", "E-IMG-COMPLEX")
     check_segments(page, data)
@@ -171,7 +171,7 @@ def _grey(pixels: NDArray[Any], page: TiffPage, where: str, log: FindingLog) -> 
         samples = pixels.shape[-1]
         return to_grey(pixels, where, log, colour={2: "la", 4: "rgba"}.get(samples, "rgb"))
     if page.bits == 1:
-        log.add("warn", "W-IMG-1BIT", "The image is black and white without grey values.", where)
+        note_two_values(where, log)
     if page.photometric == _WHITE_IS_ZERO and pixels.dtype.kind in "ub":
         top = (1 << page.bits) - 1
         return (top - pixels.astype(np.uint64)).astype(pixels.dtype if pixels.dtype.kind == "u" else np.uint8)

@@ -47,7 +47,7 @@ class CellTable(Protocol):
         """(row, cell or why it cannot be had) for each of the rows (ascending), one at a time.
 
         The cell has the channels asked for in that order, leaving out those it does not have. Each plane has
-        been looked at by `io.pixel_policy.check_plane`. An error that is raised, and not given, ends the file:
+        been looked at by `io.pixels.pixel_policy.check_plane`. An error that is raised, and not given, ends the file:
         the rows that are left are skipped with its reason.
         """
 

@@ -35,6 +35,21 @@ def check_size(height: int, width: int, bytes_per_pixel: int, limits: Limits) ->
     limits.check("max_member_bytes", height * width * bytes_per_pixel, "Bytes of the decoded image")
 
 
+def note_transparency(where: str, log: FindingLog) -> None:
+    """Warn that how transparent pixels are was not looked at."""
+    log.add("warn", "W-IMG-ALPHA", "The image has a transparency channel, which was ignored.", where)
+
+
+def note_two_values(where: str, log: FindingLog) -> None:
+    """Warn about an image of one bit a pixel."""
+    log.add("warn", "W-IMG-1BIT", "The image is black and white without grey values.", where)
+
+
+def cmyk() -> InputRefused:
+    """The error for an image in colours of printing."""
+    return InputRefused("The image is CMYK, a colour mode of printing.", "Export grey values.", "E-IMG-CMYK")
+
+
 def to_grey(pixels: Pixels, where: str, log: FindingLog, *, colour: str = "rgb") -> Pixels:
     """(h, w, s) to (h, w): equal channels silently, unequal ones by their luminance and with a warning.
 
@@ -42,7 +57,7 @@ def to_grey(pixels: Pixels, where: str, log: FindingLog, *, colour: str = "rgb")
         colour: ``rgb``, ``rgba`` or ``la``; a last channel of transparency is dropped with a warning.
     """
     if colour.endswith("a"):
-        log.add("warn", "W-IMG-ALPHA", "The image has a transparency channel, which was ignored.", where)
+        note_transparency(where, log)
         pixels = pixels[..., :-1]
     if pixels.shape[-1] == 1:
         return np.asarray(pixels[..., 0])

@@ -146,9 +146,9 @@ def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Findin
         match = exact.get(row.sample, near[0] if len(near) == 1 else None)
         where = f"row {row.number}, {row.sample}"
         if match is None:
-            log.add("warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where)
+            no_such_sample(where, log)
         elif match in taken:
-            log.add("refuse", "E-SHEET-TWICE", "This sample has two rows.", where)
+            two_rows(where, log)
         else:
             taken.add(match)
             known[match] = _filled(known[match], row, where, log)
@@ -231,6 +231,16 @@ def template(kind: Literal["csv", "xlsx"] = "csv") -> bytes:
         ),
     ]
     return write_sheet_xlsx(examples) if kind == "xlsx" else write_sheet_csv(examples)
+
+
+def no_such_sample(where: str, log: FindingLog) -> None:
+    """Note a row about a sample that is not there."""
+    log.add("warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where)
+
+
+def two_rows(where: str, log: FindingLog) -> None:
+    """Note a second row about a sample; a sheet with one is refused."""
+    log.add("refuse", "E-SHEET-TWICE", "This sample has two rows.", where)
 
 
 def to_cell(text: str) -> str:

@@ -9,6 +9,9 @@ from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.io.sheets.delimited import TextTable
 
+# What to do about a workbook that cannot be read.
+SAVE_AGAIN = "Save it again, or as CSV."
+
 
 def cell_text(value: object) -> str:
     """A value as a person would write it: 1 for 1.0, an ISO date, "" for nothing; text stays as it is."""
@@ -19,10 +22,6 @@ def cell_text(value: object) -> str:
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         return value.date().isoformat()
     return str(value)
-
-
-# What to do about a workbook that cannot be read.
-SAVE_AGAIN = "Save it again, or as CSV."
 
 
 def damaged(name: str) -> InputRefused:

@@ -28,6 +28,9 @@ from nscweb.io.survey.opening import open_table
 from nscweb.io.survey.samples_found import FoundFiles, FoundMontages, FoundTable, SurveySample, Way
 from nscweb.io.survey.survey import Survey
 
+# The table that this process read from last; its index may have taken seconds to read.
+_OPEN: dict[Path, CellTable] = {}
+
 
 def readable_apart(found: Survey, sample: SurveySample) -> bool:
     """True when another process can read the sample: it lies in zips, files, or a table known by its path."""
@@ -156,7 +159,3 @@ class _TablePart:
                 _OPEN[self._path] = open_table(self._path, self._limits, self._companions)
             self._table = _OPEN[self._path]
         return self._table
-
-
-# The table that this process read from last; its index may have taken seconds to read.
-_OPEN: dict[Path, CellTable] = {}

@@ -3,7 +3,7 @@
 A file belongs to the sample in whose folder it lies, or that it is named after, or to the only one there is. Rows
 without a cell and cells without a row are both counted and told.
 
-Columns and populations on their way to the cells of one sample, by object number.
+Columns and populations reach the cells of a sample by their object numbers.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from nscweb.io.names.file_names import parse_name, sample_folder
 from nscweb.io.sheets.feature_tables import FeatureTable, JoinFile, read_population, read_table
 from nscweb.io.survey.cell_reader import CellReader
 from nscweb.io.survey.samples_found import FoundMontages, FoundTable, Settled, SurveySample, Way
+
+_BETWEEN = "_- ."
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,6 @@ class JoinedReader(CellReader):
             values |= found
         tags = tuple(dict.fromkeys((*cell.tags, *self._join.tags.get(number, ()))))
         return replace(cell, tags=tags, values=values)
-
-
-_BETWEEN = "_- ."
 
 
 @dataclass(frozen=True)

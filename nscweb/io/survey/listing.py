@@ -1,6 +1,6 @@
 """Goes through all file names once: images into the index, the rest counted and told.
 
-Why nothing came in: one sentence made of the commonest reason.
+When nothing came in, one sentence says why, from the commonest reason.
 """
 
 from __future__ import annotations
@@ -30,6 +30,13 @@ from nscweb.io.sheets.feature_tables import HEAD_BYTES, JOIN_SUFFIXES, JoinFile,
 from nscweb.io.survey.cell_index import IndexBuilder
 from nscweb.io.survey.name_sets import NameSets
 
+_ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".npz"})
+_REPORT_EVERY = 20_000
+_SHORT = 512
+# Exports have a few; names that have nothing in common must not fill memory.
+_MOST_SEEN = 10_000
+_TABLES = frozenset(suffix for entry in FORMATS if entry.open_table for suffix in entry.suffixes) | {".daf"}
+
 
 def why_nothing(log: FindingLog, names: Sequence[str]) -> InputRefused:
     """The error for an import without a single usable cell.
@@ -53,14 +60,6 @@ def why_nothing(log: FindingLog, names: Sequence[str]) -> InputRefused:
     kind = LimitExceeded if first.code.startswith("E-LIMIT") else InputRefused
     count = f" ({first.count:,} files)" if first.count > 1 else ""
     return kind(f"No image in {shown} can be used{count}: {first.message}", "", first.code)
-
-
-_ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".npz"})
-_REPORT_EVERY = 20_000
-_SHORT = 512
-# Exports have a few; names that have nothing in common must not fill memory.
-_MOST_SEEN = 10_000
-_TABLES = frozenset(suffix for entry in FORMATS if entry.open_table for suffix in entry.suffixes) | {".daf"}
 
 
 @dataclass

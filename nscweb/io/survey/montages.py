@@ -4,7 +4,7 @@ Tile k of `Ch3_CP0001` and of `Ch4_CP0001` is the same cell; object numbers run 
 1 and with fillers counted, so that they say where a cell lies. A montage counts as one file, however many cells it
 gives.
 
-Where the tiles of a montage lie: the size of a tile found from the pixels, tiles cut out, fillers recognised.
+The size of a tile is found from the pixels; tiles are cut out, fillers recognised.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ _NEARLY = 0.85
 _DOUBT = 0.3
 _SEAM = 1.2
 _BLANK_SIDE = 5
+# Montages that are looked at to find the size of a tile.
+_LOOK_AT = 3
+_TILES_TO_PEEK = 8
+_SAY_TILE = "Say the tile size in pixels (--tile on the command line), for example 30."
 
 
 def find_tile(montages: Sequence[Sequence[Pixels]], smallest: int) -> int | None:
@@ -157,12 +161,6 @@ def fillers(tiles: Mapping[str, Pixels]) -> NDArray[np.bool_]:
             break
         empty[last] = True
     return np.asarray(empty)
-
-
-# Montages that are looked at to find the size of a tile.
-_LOOK_AT = 3
-_TILES_TO_PEEK = 8
-_SAY_TILE = "Say the tile size in pixels (--tile on the command line), for example 30."
 
 
 def load_montage(source: Source, member: int, limits: Limits, log: FindingLog) -> Pixels:

@@ -1,6 +1,6 @@
 """From what the user pointed at to open archives, tables of cells and lists of loose files.
 
-Which `.daf` belongs to which open `.cif`, and what is told about it.
+A `.daf` is found for each open `.cif` here, with the findings about it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Why a model says what it says: class maps of single cells over their raw images.
 
-Class maps drawn over raw images, on pages and as files.
+The maps are drawn over the raw images here, for pages and files.
 """
 
 from __future__ import annotations

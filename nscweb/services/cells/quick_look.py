@@ -1,6 +1,6 @@
 """Quick look: one or a few images in, class scores and maps out; no study is made, nothing is stored.
 
-Images of a quick look: scored, mapped, and warned about.
+Every image is scored and mapped, and has warnings of its own.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from nscweb.words.marks import mark
 if TYPE_CHECKING:
     from nscweb.inference.classifier import Classifier
     from nscweb.services.context import App
+
+# A quick look is for a few images; more belong into a study, which also keeps them.
+MAX_FILES = 50
 
 
 def check_one_channel(card: ModelCard) -> None:
@@ -92,10 +95,6 @@ def _warnings(classifier: Classifier, planes: Sequence[NDArray[Any]]) -> list[st
             "known cells do. Check the scores before you rely on them; a trust light needs the many cells of a sample."
         )
     return sentences
-
-
-# A quick look is for a few images; more belong into a study, which also keeps them.
-MAX_FILES = 50
 
 
 @dataclass(frozen=True)

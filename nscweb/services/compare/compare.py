@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD
 from nscweb.core.run_record import Run
+from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import Filters
-from nscweb.services.compare.comparison import DEFAULT_METHOD, comparison, default_fate, default_time, sentences
+from nscweb.services.compare.comparison import comparison, default_fate, default_time, sentences
 from nscweb.services.compare.result import Comparison
-from nscweb.services.compare.statistics import default_control
 from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class CompareRequest:
     filters: Filters = field(default_factory=Filters)
     method: str = DEFAULT_METHOD
     control: str | None = None
-    adjust: str = "holm"
+    adjust: str = DEFAULT_ADJUST
     fate: str = ""
     time_h: float | None = None
 
@@ -53,15 +55,18 @@ def compare_groups(app: App, run: Run | str, request: CompareRequest) -> Compare
 
     Raises:
         StoreError: there is no such run or its table is damaged.
-        WrongUse: an unknown method, way to adjust, class or control.
+        WrongUse: an unknown method, way to adjust, class, control or time point.
     """
-    against = (default_control(app, run) or "") if request.control is None else request.control
-    found = comparison(app, get_run(app, run), request.filters, request.method, against, request.adjust)
+    found = comparison(app, get_run(app, run), request.filters, request.method, request.control, request.adjust)
     if request.control and found.control != request.control:
         raise WrongUse(f"No counted cell is of the group {request.control!r}.", "Name a group of the sample sheet.")
     names = found.classes.names
     if request.fate and request.fate not in names:
         raise WrongUse(f"The model of this run has no class {request.fate!r}.", f"There are: {', '.join(names)}.")
+    known = found.data.options.times_h
+    if request.time_h is not None and math.isfinite(request.time_h) and request.time_h not in known:
+        there = f"There are: {', '.join(TimePoint(hours).label() for hours in known)}." if known else "None has a time."
+        raise WrongUse(f"No sample of this study is of {TimePoint(request.time_h).label()}.", there)
     fate = request.fate or default_fate(found.classes)
     hours = default_time(found) if request.time_h is None else request.time_h
     if (request.fate or request.time_h is not None) and not found.groups.empty:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.rules import FEWEST_CELLS
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, FEWEST_CELLS
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import dashboard
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
     from nscweb.words.headline import Answer
 
-DEFAULT_METHOD = "pacc"
-
 
 def _key(
     app: App,
@@ -36,7 +34,7 @@ def _key(
     filters: Filters | None = None,
     method: str = DEFAULT_METHOD,
     control: str | None = None,
-    adjust: str = "holm",
+    adjust: str = DEFAULT_ADJUST,
 ) -> Hashable:
     with one_look():
         found = get_run(app, run)
@@ -56,12 +54,12 @@ def comparison(
     filters: Filters | None = None,
     method: str = DEFAULT_METHOD,
     control: str | None = None,
-    adjust: str = "holm",
+    adjust: str = DEFAULT_ADJUST,
 ) -> Comparison:
     """Groups of a run compared; kept in memory, so that the same question is answered at once.
 
     Args:
-        method: key of evaluation.estimates.METHODS.
+        method: key of evaluation.ratios.estimates.METHODS.
         control: group that the others are tested against; "" tests every pair, None takes the group that the sample
             sheet marks as control (`statistics.default_control`), and every pair where it marks none or several.
         adjust: ``holm`` or ``fdr_bh``.
@@ -115,8 +113,13 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
 
 
 def default_fate(classes: ClassScheme) -> str:
-    """The fate that the page asks about first: neurons where the model knows them, else the first class."""
-    return next((name for name in classes.names if name.casefold() in ("neuron", "neurons")), classes.names[0])
+    """The fate that the page asks about first."""
+    return usual_fate(classes.names)
+
+
+def usual_fate(names: Sequence[str]) -> str:
+    """Of some classes the one that is asked about first: neurons where they are among them, else the first."""
+    return next((name for name in names if name.casefold() in ("neuron", "neurons")), names[0])
 
 
 def times_of(found: Comparison) -> tuple[float, ...]:
@@ -188,7 +191,7 @@ def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
 
     facts = facts_of(found, chosen, hours)
     said = answer(found.groups, found.tests, chosen, hours, facts)
-    early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.leader else ""
+    early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.verdict != "none" else ""
     every = over_times(found.groups, found.tests, chosen, found.control)
     far = moved(at(found.groups, chosen, hours), found.estimates.method)
     details = tuple(text for text in (early, far, every, time_line(found, hours)) if text)

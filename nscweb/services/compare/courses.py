@@ -55,7 +55,7 @@ class Courses:
     """Fate against time.
 
     Attributes:
-        course: columns of `evaluation.time_course.COURSE_COLUMNS`.
+        course: columns of `evaluation.groups.time_course.COURSE_COLUMNS`.
         pairs: columns of `AGREEMENT_COLUMNS`: the first time point beside the last.
         ends: columns of `ENDS_COLUMNS`: which groups take part in `pairs`, and why others do not.
         agreements: class -> bias and limits of agreement over the pairs.
@@ -97,8 +97,8 @@ def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: S
 
     Args:
         rows: replicate rows.
-        groups: columns of `evaluation.estimates.GROUP_ESTIMATE_COLUMNS`; gives the interval where replicates cannot:
-            where a group has one of them at a time, or all agree.
+        groups: columns of `evaluation.ratios.estimates.GROUP_ESTIMATE_COLUMNS`; gives the interval where replicates
+            cannot: where a group has one of them at a time, or all agree.
         shared: error of the correction that all samples have in common (`Comparison.shared`).
     """
     from nscweb.evaluation.groups.time_course import agreement, first_against_final, shared_ends, time_course
@@ -118,7 +118,7 @@ def earliest_of(
 
     Args:
         groups, tests: those of `Comparison`.
-        control: group that the others are compared with; no rows without one.
+        control: group that the others are compared with; no rows without one ("").
         fates: classes, in the order of the table.
         order: groups in the order of the table; by name without it.
 
@@ -133,7 +133,8 @@ def earliest_of(
     lines = []
     for fate in fates:
         names = sorted(set(groups.loc[groups["class"] == fate, "group"].astype(str)))
-        if control not in names:
+        # Without a control: a group without a name is none.
+        if not control or control not in names:
             continue
         made = int(tests.loc[tests["class"] == fate, "comparisons"].max()) if len(tests) else 0
         for name in sorted((name for name in names if name != control), key=lambda name: place.get(name, len(place))):

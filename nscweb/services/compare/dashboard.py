@@ -14,6 +14,7 @@ from nscweb.core.flags import FLAGS
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample
 from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
+from nscweb.evaluation.ratios.cell_scores import SAMPLE_ORDER
 from nscweb.services.kept import kept
 from nscweb.services.predict.run_cells import cells_key
 from nscweb.services.predict.run_sums import counted_sums, run_sums
@@ -156,5 +157,4 @@ def _wide_samples(sums: SampleSums, ratios: pd.DataFrame, classes: ClassScheme, 
         rows = ratios[ratios["class"] == name].set_index("sample_id").reindex(wide["sample_id"])
         wide[f"n_{name}"] = rows["count"].fillna(0).astype(int).to_numpy()
         wide[f"ratio_{name}"] = rows["ratio"].astype(float).to_numpy()
-    order = ["group", "time_h", "replicate", "sample_id"]
-    return wide.sort_values(order, kind="stable", ignore_index=True)
+    return wide.sort_values(list(SAMPLE_ORDER), kind="stable", ignore_index=True)

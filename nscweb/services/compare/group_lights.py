@@ -1,6 +1,6 @@
 """Trust lights of samples beside groups and replicates.
 
-Does the model fit? The light of the samples behind every line of a table, so that a file marks what a page marks.
+Every line of a table carries the light of the samples behind it, so that a file marks what a page marks.
 """
 
 from __future__ import annotations

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from nscweb.core.rules import POWER, per_cent
 from nscweb.services.compare.statistics import Statistics, equivalence_of, odds_of, sizes_differ
 from nscweb.services.compare.statistics_words import needed_sentence
+from nscweb.words.nothing import NO_CELL, NO_CONTROL, ONE_GROUP
 
-NO_CELL = "No cell is left to count."
-ONE_GROUP = "There are no two groups at one time point that could be compared."
-NO_CONTROL = "It needs a control group to compare with, and none was chosen."
 _PLACE = ("time_h", "class")
 _PAIR = (*_PLACE, "group", "compared_with")
 _PAIR_SHOWN = ("time", "class", "group", "compared_with")
@@ -76,7 +75,8 @@ def _replicates(rows: pd.DataFrame, found: Statistics) -> str:
     shared = " More replicates do not lessen what the held-out cells leave uncertain." if found.shared else ""
     return (
         f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates that "
-        f"was seen here. Two-sided Welch t test, power 80 %. Time points with one group are left out.{shared}"
+        f"was seen here. Two-sided Welch t test, power {per_cent(POWER)}. Time points with one group are left out."
+        f"{shared}"
     )
 
 

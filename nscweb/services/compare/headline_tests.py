@@ -42,7 +42,7 @@ COMPARED_COLUMNS: tuple[str, ...] = (
 def group_comparisons(
     rows: pd.DataFrame, control: str, adjust: str, shared: SharedError | None = None, hidden: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Welch's t tests on replicates (evaluation.group_tests), adjusted within each fate and time point.
+    """Welch's t tests on replicates (evaluation.groups.pair_tests), adjusted within each fate and time point.
 
     Args:
         rows: group, time_h, replicate, class, ratio, cells, light.
@@ -53,7 +53,8 @@ def group_comparisons(
     Returns:
         Columns `COMPARED_COLUMNS`; ``light`` is the worse of the two groups.
     """
-    from nscweb.evaluation.groups.pair_tests import ADJUSTMENTS, group_tests
+    from nscweb.evaluation.groups.p_values import ADJUSTMENTS
+    from nscweb.evaluation.groups.pair_tests import group_tests
 
     if rows.empty or rows["group"].nunique() < 2:
         return pd.DataFrame(columns=list(COMPARED_COLUMNS))

@@ -192,7 +192,7 @@ def sets_of(app: App, run: Run | str, filters: Filters | None = None, alpha: flo
 
 
 def set_words(app: App, run: Run | str, alpha: float = DEFAULT_ALPHA) -> pd.Series:
-    """The set of each cell in words, named ``class_set``, row by row as `services.runs.prediction_table` has them.
+    """The set of each cell in words, named ``class_set``, row by row as `runs.prediction_table` has them.
 
     "" for all cells where there are no held-out cells to take thresholds from.
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.core.rules import DEFAULT_METHOD
 from nscweb.core.streams import stream
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def run_mixtures(
     cells: int = 1000,
     mixtures: int = 50,
     time_h: float | None = None,
-    method: str = "pacc",
+    method: str = DEFAULT_METHOD,
     rounds: int = 200,
     seed: int = 0,
     progress: Progress = no_progress,

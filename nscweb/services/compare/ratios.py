@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nscweb.core.errors import ModelError
+from nscweb.core.rules import DEFAULT_METHOD
 from nscweb.core.run_record import Run
 from nscweb.services.compare.honest_scores import known_cells, mark_of
 from nscweb.services.kept import kept
@@ -67,7 +68,7 @@ def held_out_from_confusion(entry: CardEntry, classes: tuple[str, ...]) -> HeldO
     return HeldOut(scores, true, where, np.concatenate(times), tuple(classes), source, card.origin.simulated)
 
 
-def estimates_of(app: App, run: Run | str, filters: Filters | None = None, method: str = "pacc") -> Estimates:
+def estimates_of(app: App, run: Run | str, filters: Filters | None = None, method: str = DEFAULT_METHOD) -> Estimates:
     """Ratios of the samples of a run under `filters`, kept in memory.
 
     Corrected ratios do not use the filter by confidence. They answer for all cells of a culture, and unsure cells are

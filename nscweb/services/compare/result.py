@@ -30,9 +30,9 @@ class Comparison:
         data: counts, naive ratios, filter options and warnings.
         estimates: corrected ratios, one row per sample and class.
         replicate_rows: group, time_h, replicate, class, ratio, naive, cells, recovered, light.
-        groups: columns of evaluation.estimates.GROUP_ESTIMATE_COLUMNS, then ``light`` (the worst of the samples),
-            ``lights`` (how many samples have which, in words) and ``why`` (where nothing was recovered).
-        tests: columns of services.comparison_tests.COMPARED_COLUMNS.
+        groups: columns of evaluation.ratios.estimates.GROUP_ESTIMATE_COLUMNS, then ``light`` (the worst of the
+            samples), ``lights`` (how many samples have which, in words) and ``why`` (where nothing was recovered).
+        tests: columns of services.compare.headline_tests.COMPARED_COLUMNS.
         lights: sample -> ``green``, ``yellow``, ``red``; samples that were not judged are missing.
         sentences: the answer for the default fate and time point, and what belongs to it.
         shared: error of the correction that all samples have in common; None for counted labels.

@@ -17,7 +17,7 @@ import pandas as pd
 
 from nscweb.core.errors import StoreError, WrongUse
 from nscweb.core.plain import REFUSE_UNKNOWN, from_plain, to_plain
-from nscweb.core.rules import FEWEST_REPLICATES, spelled
+from nscweb.core.rules import DEFAULT_ADJUST, FEWEST_REPLICATES, spelled
 from nscweb.services.file_lock import file_lock
 from nscweb.store.files import atomic_write
 
@@ -184,7 +184,7 @@ def counts_from_table(table: pd.DataFrame) -> tuple[Count, ...]:
 def compare_with_counts(
     rows: pd.DataFrame,
     counts: Sequence[Count],
-    adjust: str = "holm",
+    adjust: str = DEFAULT_ADJUST,
     shared: SharedError | None = None,
     *,
     simulated: bool = False,

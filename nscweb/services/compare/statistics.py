@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import ALPHA, DIFFERENCE, MARGIN
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, DIFFERENCE, MARGIN
 from nscweb.core.run_record import Run
 from nscweb.services.kept import kept, table_mark
 from nscweb.services.predict.runs import get_run, study_of
@@ -18,6 +18,19 @@ from nscweb.services.predict.runs import get_run, study_of
 if TYPE_CHECKING:
     from nscweb.evaluation.groups.shared_error import SharedError
     from nscweb.services.context import App
+
+POWER_COLUMNS: tuple[str, ...] = (
+    "time_h",
+    "class",
+    "sd",
+    "sd_upper",
+    "degrees",
+    "difference",
+    "needed",
+    "needed_adjusted",
+    "needed_upper",
+    "detectable",
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,7 @@ class TestSettings:
     __test__ = False  # not a test class, whatever its name suggests to pytest
 
     control: str | None = None
-    adjust: str = "holm"
+    adjust: str = DEFAULT_ADJUST
     pairs: bool = False
     margin: float = MARGIN
     difference: float = DIFFERENCE
@@ -54,9 +67,9 @@ class Statistics:
     Attributes:
         settings: as asked.
         control: group that was the control, None for all pairs.
-        summary: columns of `evaluation.group_summary.SUMMARY_COLUMNS`.
-        tests: columns of `evaluation.group_tests.TEST_COLUMNS`.
-        anova: columns of `evaluation.group_summary.ANOVA_COLUMNS`.
+        summary: columns of `evaluation.groups.spread.SUMMARY_COLUMNS`.
+        tests: columns of `evaluation.groups.pair_tests.TEST_COLUMNS`.
+        anova: columns of `evaluation.groups.spread.ANOVA_COLUMNS`.
         power: time_h, class, sd, sd_upper, degrees, difference, needed, needed_adjusted, needed_upper,
             detectable: what experiments of this spread can show; time points with two groups or more.
         sentences: how it was tested and what to mind, for the page and the methods paragraph.
@@ -73,20 +86,6 @@ class Statistics:
     sentences: tuple[str, ...]
     shared: SharedError | None = None
     hidden: pd.DataFrame | None = None
-
-
-POWER_COLUMNS: tuple[str, ...] = (
-    "time_h",
-    "class",
-    "sd",
-    "sd_upper",
-    "degrees",
-    "difference",
-    "needed",
-    "needed_adjusted",
-    "needed_upper",
-    "detectable",
-)
 
 
 def default_control(app: App, run: Run | str) -> str | None:
@@ -154,7 +153,7 @@ def statistics_of(
 
 
 def equivalence_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
-    """ "No worse than the control by more than the margin": evaluation.equivalence; empty without a control.
+    """ "No worse than the control by more than the margin": evaluation.groups.equivalence; empty without a control.
 
     Args:
         rows: the same replicate rows as for `statistics_of`.
@@ -175,7 +174,7 @@ def equivalence_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
 
 
 def odds_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
-    """Logit model of cells within replicates: evaluation.mixed_model; empty without a control."""
+    """Logit model of cells within replicates: evaluation.groups.mixed_model; empty without a control."""
     from nscweb.evaluation.groups.mixed_model import MODEL_COLUMNS, odds_ratios
 
     if found.control is None:

@@ -18,12 +18,12 @@ def tested_sentences(
     Args:
         rows: replicate rows that p values are adjusted over, those of hidden groups among them.
         shown: groups that the tables show.
-        tests: columns of `evaluation.group_tests.TEST_COLUMNS`, of the groups shown.
+        tests: columns of `evaluation.groups.pair_tests.TEST_COLUMNS`, of the groups shown.
         control: None for all pairs.
-        adjust: key of `evaluation.group_tests.ADJUSTMENTS`.
+        adjust: key of `evaluation.groups.p_values.ADJUSTMENTS`.
         corrected: ratios are corrected, so that they share an error.
     """
-    from nscweb.evaluation.groups.pair_tests import ADJUSTMENTS
+    from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 
     groups = rows["group"].astype(str).nunique()
     if len(shown) < 2:
@@ -66,7 +66,7 @@ def needed_sentence(power: pd.DataFrame, fate: str, time_h: float, difference: f
     """How many replicates a difference would need, for one fate and time point, and which number to plan with.
 
     Args:
-        power: columns `services.statistics.POWER_COLUMNS`.
+        power: columns `services.compare.statistics.POWER_COLUMNS`.
         time_h: hours; NaN for samples without a time.
         difference: 0..1.
         comparisons: that p values are adjusted for.

@@ -1,6 +1,6 @@
 """Cells whose label the scores of held-out cells contradict: computed as a job, kept, looked at, decided about.
 
-What people decided about labels that a model contradicts: kept with the study, one decision per cell.
+What people decide is kept with the study, one decision per cell.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 
 WORDS: dict[str, str] = {"wrong": "label is wrong", "right": "label is right"}
+# More cells than these are drawn from, evenly over the samples.
+MOST_CELLS = 60_000
+_CHUNK = 512
+_FORMAT = 1
 
 
 def audit_folder(app: App, study_id: str) -> Path:
@@ -102,12 +106,6 @@ def decide(
 
 def _path(app: App, study_id: str) -> Path:
     return audit_folder(app, study_id) / "decisions.json"
-
-
-# More cells than these are drawn from, evenly over the samples.
-MOST_CELLS = 60_000
-_CHUNK = 512
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -269,7 +267,7 @@ def contradicted_cells(
 def audit_table(found: AuditResult, decided: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Contradicted cells, and all others that somebody decided about, with the decision: what the CSV holds.
 
-    Decisions about cells whose label was changed since are kept and marked in `label_now`.
+    Decisions about cells whose label was changed since are kept; ``decided_label`` is the label that they had then.
     """
     order = found.audit.order
     asked = found.table["cell_id"].isin(list(decided)).to_numpy() & ~found.audit.contradicted

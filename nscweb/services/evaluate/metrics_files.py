@@ -94,9 +94,8 @@ def write_evaluation(
     """
     from nscweb.files.figure_files import draw, figure_page
     from nscweb.files.plain_tables import csv_bytes
-    from nscweb.store.files import atomic_write
+    from nscweb.store.files import write_files
 
-    out_dir.mkdir(parents=True, exist_ok=True)
     contents = {"metrics.json": _json(metrics_dict(result)), "provenance.json": _json(provenance(result))}
     tables = evaluation_tables(result, parts, bands)
     contents |= {name: csv_bytes(table) for name, table in tables.items()}
@@ -112,12 +111,7 @@ def write_evaluation(
         picture = draw(figure, "svg", browser, log=log, where=name)
         if picture is not None:
             contents[f"{name}.svg"] = picture
-    paths = {}
-    for name, content in contents.items():
-        paths[name] = out_dir / name
-        with atomic_write(paths[name]) as stream:
-            stream.write(content)
-    return paths
+    return write_files(out_dir, contents)
 
 
 def figures(result: Evaluation, bands: CurveBands | None = None) -> dict[str, Figure]:

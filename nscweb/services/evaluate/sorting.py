@@ -37,7 +37,7 @@ def sorting_of(
     part: str = "",
     seed: int = 0,
 ) -> SortingCurve:
-    """See `evaluation.thresholds.sorting_curve`; of all evaluated cells, or of one part of them."""
+    """See `evaluation.scores.thresholds.sorting_curve`; of all evaluated cells, or of one part of them."""
     names = part_names(app, result, by) if by else None
     return sorting_curve(judged_cells(result, names, part), class_name, seed=seed, prevalence=prevalence)
 

@@ -43,8 +43,8 @@ class ModelComparison:
         names: what the two are called: model and version, with the run where that is the same.
         classes: ordered classes of the first.
         cells, samples: judged by both.
-        differences: see `evaluation.compare_models.differences`.
-        mcnemar: see `evaluation.compare_models.mcnemar_table`.
+        differences: see `evaluation.scores.model_pairs.differences`.
+        mcnemar: see `evaluation.scores.model_pairs.mcnemar_table`.
         disagreements: cells where the answers differ, the surest contradictions first: cell_id, sample_id,
             object_number, group, time_h, replicate, true_class, first, first_score, second, second_score, kind.
         sentence: which model is better, or that this is not shown.
@@ -134,7 +134,7 @@ def run_or_model(app: App, study_id: str, text: str, **options: Any) -> Run:
 
     Args:
         text: id of a run, or name of a model or path of its folder.
-        options: of `services.predict.run_for`.
+        options: of `services.predict.predict.run_for`.
     """
     from nscweb.services.predict.predict import run_for
 
@@ -216,7 +216,7 @@ def write_comparison(found: ModelComparison, out_dir: Path) -> dict[str, Path]:
         file name -> path.
     """
     from nscweb.files.plain_tables import csv_bytes
-    from nscweb.store.files import atomic_write
+    from nscweb.store.files import write_files
 
     text = json.dumps(comparison_dict(found), indent=2, ensure_ascii=False, allow_nan=False)
     tables = compared_tables(found)
@@ -226,11 +226,7 @@ def write_comparison(found: ModelComparison, out_dir: Path) -> dict[str, Path]:
         **{f"{name}.csv": csv_bytes(table) for name, table in tables.items()},
         "comparison_columns.csv": csv_bytes(columns_table(explained)),
     }
-    paths = {name: out_dir / name for name in contents}
-    for name, content in contents.items():
-        with atomic_write(paths[name]) as stream:
-            stream.write(content)
-    return paths
+    return write_files(out_dir, contents)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -259,7 +259,7 @@ def _tell(log: FindingLog, samples: Sequence[Sample]) -> None:
             "warn",
             "W-LABEL-IS-MEDIUM",
             "The true class of these samples is the medium that the cells grew in, not a fate that was seen in each "
-            "cell. A predicted ratio of such a sample cannot be told from the recall of the model.",
+            "cell. A predicted ratio of such a sample cannot be distinguished from the recall of the model.",
             f"{parts['training']} samples",
         )
     ]

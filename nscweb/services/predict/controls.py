@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.errors import StudyError, WrongUse
+from nscweb.core.rules import FEWEST_KNOWN
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 _NAMED = 6  # control samples that a sentence names
-# Cells of each class below which a confusion is not known well enough to correct anything.
-LEAST_CELLS = 50
 
 
 @dataclass(frozen=True)
@@ -202,10 +201,10 @@ def _read(app: App, run: Run, study: Study, names: Sequence[str]) -> tuple[HeldO
     keep, _ = kept_cells(cells, **asdict(Filters()))
     rows = np.flatnonzero(wanted[cells.sample] & (cells.true >= 0) & keep)
     counts = np.bincount(cells.true[rows], minlength=len(cells.classes))
-    lacking = [name for name, count in zip(cells.classes, counts, strict=True) if count < LEAST_CELLS]
+    lacking = [name for name, count in zip(cells.classes, counts, strict=True) if count < FEWEST_KNOWN]
     if lacking:
         return None, (
-            f"The control samples cannot be used for this run: they have fewer than {LEAST_CELLS} cells of "
+            f"The control samples cannot be used for this run: they have fewer than {FEWEST_KNOWN} cells of "
             f"{', '.join(lacking)}. Every class of the model needs a control; until then the model's own held-out "
             "cells are used."
         )

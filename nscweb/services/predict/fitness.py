@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import ModelError
 from nscweb.core.plain import to_plain
+from nscweb.core.rules import FAR_OUT
 from nscweb.core.samples import Study
+from nscweb.services.predict.light_words import LIE_FAR_OUT
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW, lights_of
 
 __all__ = ["GREEN", "LIGHTS", "RED", "YELLOW", "lights_of"]
@@ -24,11 +26,9 @@ __all__ = ["GREEN", "LIGHTS", "RED", "YELLOW", "lights_of"]
 RATIOS = {"input": 4.0, "embedding": 10.0}
 # ...and chance would give such a share in fewer than one of a thousand samples.
 P_VALUE = 0.001
-# Share of known cells that lie beyond distance 1 (see inference.familiarity).
-EXPECTED = 0.05
 # Cells per sample that are looked at; enough to see a difference, cheap beside the prediction.
 LOOKED_AT = 400
-# The red trust light alone forbids; everything else asks for a look, as the words of the lights do (reports.marks).
+# The red trust light alone forbids; everything else asks for a look, as the words of the lights do (words.marks).
 _END = {
     True: "Do not trust {} predictions (red trust light).",
     False: "Look closer before you rely on {} predictions: compare them with a count of your own.",
@@ -50,9 +50,9 @@ class SampleFitness:
         expected: share of such cells among known cells.
         unlike: True when the sample is unlike the training data.
         sentence: plain words with the numbers, "" when there is nothing to say.
-        light: ``green``, ``yellow`` or ``red`` by `services.fitness_rules`, "" when not judged as a sample.
+        light: ``green``, ``yellow`` or ``red`` by `services.predict.light_rules`, "" when not judged as a sample.
         reasons, notes, advice: sentences of that judgement.
-        figures: its numbers, see `evaluation.shift.Shift`.
+        figures: its numbers, see `evaluation.audit.shift.Shift`.
         shares: share of far cells in each kind of distance.
     """
 
@@ -94,9 +94,9 @@ def measure_fitness(distances: Distances, sample_id: str = "") -> SampleFitness 
         cells, far = len(values), int(np.count_nonzero(values > 1.0))
         if not cells:
             continue
-        rare = float(binom.sf(far - 1, cells, EXPECTED)) < P_VALUE
-        unlike = bool(far > RATIOS[kind] * EXPECTED * cells and rare)
-        found = SampleFitness(sample_id, cells, far, kind, EXPECTED, unlike)
+        rare = float(binom.sf(far - 1, cells, FAR_OUT)) < P_VALUE
+        unlike = bool(far > RATIOS[kind] * FAR_OUT * cells and rare)
+        found = SampleFitness(sample_id, cells, far, kind, FAR_OUT, unlike)
         if best is None or (found.unlike, found.share) > (best.unlike, best.share):
             best = found
     return with_sentence(best) if best is not None and best.unlike else best
@@ -111,8 +111,7 @@ def _sentence(fitness: SampleFitness) -> str:
     what = f'The sample "{fitness.sample_id}"' if fitness.sample_id else "This set of images"
     return (
         f"{what} is unlike the training data {_WORDS[fitness.kind]}: {fitness.far} of {fitness.cells} cells "
-        f"looked at ({100 * fitness.share:.0f} %) lie farther out than 95 % of known cells do (5 % expected). "
-        + _END[fitness.light == RED].format("its")
+        f"looked at ({100 * fitness.share:.0f} %) {LIE_FAR_OUT}. " + _END[fitness.light == RED].format("its")
     )
 
 
@@ -130,8 +129,8 @@ def _sentence_of_many(unlike: Sequence[SampleFitness], samples: int) -> str:
     names = ", ".join(item.sample_id for item in unlike[:3]) + (", …" if len(unlike) > 3 else "")
     return (
         f"{len(unlike)} of {samples} samples are unlike the training data ({names}): {far} of {cells} "
-        f"cells looked at ({100 * far / cells:.0f} %) lie farther out than 95 % of known cells do "
-        f"(5 % expected). {_END[unlike[0].light == RED].format('their')}"
+        f"cells looked at ({100 * far / cells:.0f} %) {LIE_FAR_OUT}. "
+        f"{_END[unlike[0].light == RED].format('their')}"
     )
 
 

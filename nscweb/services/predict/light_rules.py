@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nscweb.core.card import ModelCard
-from nscweb.core.rules import FEWEST_CELLS
-from nscweb.evaluation.audit.shift import FEWEST_SAMPLES, Known, Shift, Summary
+from nscweb.core.rules import FEWEST_CELLS, FEWEST_HELD_OUT_SAMPLES
+from nscweb.evaluation.audit.shift import Known, Shift, Summary
 from nscweb.inference.sample_figures import STORED
 from nscweb.services.predict.light_words import advice_for, decided_words, few_cells_words, shift_words
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW
@@ -91,7 +91,7 @@ def judge(
         found: numbers of this sample.
         shares: kind (``embedding``, ``input``) -> share of cells farther out than 95 % of known cells.
         chances: kind -> chance that a known sample differs as much in the pattern of many numbers.
-        unlike: kind in which the rule for single cells (`services.fitness`) finds the sample unlike, "" for none.
+        unlike: kind in which the rule for single cells (`predict.fitness`) finds the sample unlike, "" for none.
         cells: that were looked at.
     """
     shifts = {name: known[name].shift(found[name]) for name in found if name in known and found[name].cells}
@@ -103,7 +103,7 @@ def judge(
         if light != GREEN:
             grounds.append((light, name, decided_words(name, share, chance)))
     if unlike and all(name != unlike for _, name, _ in grounds):
-        alone = unlike not in shifts or shifts[unlike].samples < FEWEST_SAMPLES
+        alone = unlike not in shifts or shifts[unlike].samples < FEWEST_HELD_OUT_SAMPLES
         red = alone and shares.get(unlike, 0.0) >= RED_SHARE_ALONE
         grounds.append((RED if red else YELLOW, unlike, decided_words(unlike, shares.get(unlike, 0.0))))
     sure = shifts.get("confidence")
@@ -166,10 +166,11 @@ def _not_asked(shifts: Mapping[str, Shift]) -> list[str]:
             "compared. A model that is asked again (Models page, or nscweb models audit) can say more."
         ]
     few = [shift.samples for name, shift in shifts.items() if name in ("embedding", "input", "confidence")]
-    if few and min(few) < FEWEST_SAMPLES:
+    if few and min(few) < FEWEST_HELD_OUT_SAMPLES:
         return [
-            f"Only {min(few)} samples were held out when this model was trained; {FEWEST_SAMPLES} are needed to know "
-            "how much good samples differ. Single cells were compared as well."
+            f"Only {min(few)} samples were held out when this model was trained; "
+            f"{FEWEST_HELD_OUT_SAMPLES} are needed to know how much good samples differ. Single cells were compared "
+            "as well."
         ]
     return []
 

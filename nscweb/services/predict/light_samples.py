@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from nscweb.core.card import ModelCard
 from nscweb.core.errors import StoreError
 from nscweb.core.plain import from_plain
-from nscweb.core.rules import FEWEST_CELLS
+from nscweb.core.rules import FAR_OUT, FEWEST_CELLS
 from nscweb.core.run_record import Run
-from nscweb.services.predict.fitness import EXPECTED, SampleFitness, fitness_warnings, measure_fitness, with_sentence
+from nscweb.services.predict.fitness import SampleFitness, fitness_warnings, measure_fitness, with_sentence
 from nscweb.services.predict.light_rules import judge
 from nscweb.services.predict.light_words import FEW_CELLS_START
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW, judged
@@ -89,7 +89,7 @@ def judge_sample(
         return judged
     # The kind of distance that made it red is the one to speak of.
     worst = max(shares, key=lambda kind: shares[kind])
-    return with_sentence(replace(judged, kind=worst, far=round(shares[worst] * judged.cells), expected=EXPECTED))
+    return with_sentence(replace(judged, kind=worst, far=round(shares[worst] * judged.cells), expected=FAR_OUT))
 
 
 def together(measured: Sequence[SampleFitness], unlike: bool) -> list[SampleFitness]:
@@ -156,7 +156,7 @@ def _yellow_sentences(yellow: Sequence[SampleFitness], samples: int) -> list[str
         ]
     return [
         f"{len(yellow)} of {samples} samples have a yellow trust light ({names}): they differ from the samples that "
-        "the model knows. The reasons stand beside each of them."
+        "the model knows. The reasons are given with each of them."
     ]
 
 

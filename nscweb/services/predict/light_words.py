@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nscweb.core.rules import FAR_OUT, per_cent
 from nscweb.evaluation.audit.shift import Shift
 from nscweb.services.predict.lights import GREEN, RED, YELLOW
 
+_FAR_OUT = f"farther out than {per_cent(1 - FAR_OUT)} of known cells"
+LIE_FAR_OUT = f"lie {_FAR_OUT} do ({per_cent(FAR_OUT)} expected)"
 TITLES: dict[str, str] = {
     "embedding": "network: distance",
     "input": "images: distance",
@@ -22,8 +25,8 @@ TITLES: dict[str, str] = {
     "depth": "bit depth",
 }
 UNITS: dict[str, str] = {
-    "embedding": "1 = farther out than 95 % of known cells",
-    "input": "1 = farther out than 95 % of known cells",
+    "embedding": f"1 = {_FAR_OUT}",
+    "input": f"1 = {_FAR_OUT}",
     "confidence": "0 to 1",
     "background": "grey values",
     "contrast": "grey values",
@@ -68,7 +71,7 @@ def decided_words(name: str, share: float, chance: float = 0.0) -> str:
         else "The images differ from the training images in brightness, texture or size, even after background and "
         "contrast were evened out"
     )
-    cells = f"{100 * share:.0f} % of the cells lie farther out than 95 % of known cells do (5 % expected)"
+    cells = f"{100 * share:.0f} % of the cells {LIE_FAR_OUT}"
     if share >= FAR_SHARE:
         return f"{what}: {cells}."
     odds = f"fewer than 1 in {_odds(chance):,} good samples differ so much"

@@ -65,7 +65,7 @@ def complete_exports(
 def fast_mode_sentence(entry: CardEntry) -> tuple[bool, str]:
     """Whether the card of a model offers fast mode, and how good it is or why it is not, as a sentence for pages.
 
-    Whether it pays on this machine says `services.fast_here`.
+    Whether it pays on this machine says `services.predict.fast_here`.
     """
     from nscweb.inference.export_files import fast_offered
 

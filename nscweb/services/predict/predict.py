@@ -1,6 +1,6 @@
 """Predict a study: every cell through one model, kept as a prediction table with its provenance.
 
-What a prediction notices on its way, and how its parts become a finished run with provenance.
+What it notices on its way becomes warnings of the run.
 
 Cells go in chunks, whose parts survive a kill, and make one run at the end.
 """
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 # Cells per part file: about a second of work, the most that a kill can lose.
 CHUNK = 2048
+# Cells from which a measurement of threads and batch on a new machine pays.
+MEASURE_FROM = 20_000
 
 
 @dataclass
@@ -157,10 +159,6 @@ def _check_complete(work: PredictionWork, writer: PredictionWriter) -> None:
             "Choose another brightfield channel on the Study page, or import the study again.",
             "E-NO-CELLS",
         )
-
-
-# Cells from which a measurement of threads and batch on a new machine pays.
-MEASURE_FROM = 20_000
 
 
 def predict_study(

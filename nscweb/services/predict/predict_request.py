@@ -14,7 +14,7 @@ class PredictRequest:
     Attributes:
         study: name or id.
         model: name of a model or path of its folder; "" takes the default model.
-        mode: ``exact``, or ``fast`` for the 8-bit form of models whose card offers it (`fast_mode_offered`).
+        mode: ``exact``, or ``fast`` for the 8-bit form where this machine offers it (`fast_here.fast_mode`).
         device: ``auto``, ``cpu`` or ``cuda``.
         run_key: names the unfinished run, so that a job that was killed goes on from its last chunk; None makes one
             from study, cells and weights, so that the same request goes on too.

@@ -124,7 +124,7 @@ def prediction_table(app: App, run: Run | str) -> pd.DataFrame:
 
     Group, time, replicate and true class are those of the sample sheet as it is now, so that correcting the
     sheet corrects every number; scores are what the run wrote. Where populations stand for true classes, they
-    say the class of each cell (services.populations). Text columns that repeat are categorical.
+    say the class of each cell (services.study.populations). Text columns that repeat are categorical.
 
     Raises:
         StoreError: the file is missing or damaged.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from nscweb.core.columns import column
+from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 from nscweb.services.report.content import ReportData
-from nscweb.services.report.references import ADJUSTED
 from nscweb.words.numbers import listed
 
 UNITS = (
@@ -25,7 +25,7 @@ def family_notes(data: ReportData) -> dict[str, str]:
     Two sheets have the same pairs with different p values, because they answer different questions.
     """
     notes: dict[str, str] = {}
-    how = ADJUSTED[data.found.adjust]
+    how = ADJUSTMENTS[data.found.adjust]
     tests, every = data.found.tests, data.tables.get("All comparisons", pd.DataFrame())
     tested = tests[tests["p"].notna()] if len(tests) else tests
     if len(tested):

@@ -14,19 +14,23 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.rules import DIFFERENCE, MARGIN
 from nscweb.evaluation.groups.direction import directed
 from nscweb.services.compare import courses, honest_scores, honest_scores_words, mixtures, staining_counts, statistics
-from nscweb.services.compare.group_tables import GROUP_TABLES, NO_CELL, NO_CONTROL, ONE_GROUP
+from nscweb.services.compare.group_tables import GROUP_TABLES
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import TestSettings, for_file
 from nscweb.services.kept import kept as remembered
 from nscweb.services.predict.light_tables import fitness_table
 from nscweb.services.predict.runs import study_of
 from nscweb.services.report.parts import Gathered
+from nscweb.words.nothing import NO_CELL, NO_CONTROL, ONE_GROUP, ONE_TIME
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
 
 NOT_JUDGED = "It was not judged whether the model fits; predict again for a trust light per sample."
+ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
+# Made here as well, and missing where no cell is left.
+_FURTHER = ("Counted cells", "Time course", "Earliest day", "First against last", "Agreement", "Doses", "Dose curves")
 
 
 def add_scores(
@@ -99,12 +103,6 @@ def _fit(found: Comparison, kept: Gathered) -> None:
 
     names = list(dict.fromkeys(found.estimates.table["sample_id"].astype(str)))
     kept.put("Fit numbers", fitness_data(fitness_table(found.run, names)), NOT_JUDGED)
-
-
-ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
-# Made here as well, and missing where no cell is left.
-_FURTHER = ("Counted cells", "Time course", "Earliest day", "First against last", "Agreement", "Doses", "Dose curves")
-ONE_TIME = "Every group has one time point only, so first and last cannot be compared."
 
 
 def settings_of(found: Comparison, margin: float = MARGIN, difference: float = DIFFERENCE) -> TestSettings:

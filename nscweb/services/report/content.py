@@ -62,9 +62,9 @@ class ReportData:
         study: None when it was deleted.
         card: of the model; None when the model is gone.
         tables: name -> table, see `parts.PARTS`; those that could be made, as the program computes with them.
-        figures: name of `report_figures.FIGURES` -> data behind a figure.
+        figures: name of `figure_data.FIGURES` -> data behind a figure.
         notices: what stands before every number.
-        provenance: see `export_provenance.provenance_dict`.
+        provenance: see `services.report.origin.provenance_dict`.
         fate, time_h: what the answer is about; NaN for cells without a time.
         missing: name of a table -> why it could not be made; empty where `parts` were not asked for.
         said: how groups were tested and scores checked, in sentences.

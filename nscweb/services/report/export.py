@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
 from nscweb.core.flags import unpack
+from nscweb.core.rules import DEFAULT_METHOD
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.outgoing import MadeBy, columns_table, outgoing
 from nscweb.files.plain_tables import csv_bytes
 from nscweb.files.zips import entry
-from nscweb.services.compare.comparison import DEFAULT_METHOD, comparison
+from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.honest_scores import set_words
 from nscweb.services.compare.result import Comparison
 from nscweb.services.predict.controls import no_results
@@ -47,21 +48,15 @@ def export_run(
 
     Args:
         filters: of the dashboard; None takes its defaults, so the numbers are those that the page opens with.
-        method: way of counting, key of evaluation.estimates.METHODS.
+        method: way of counting, key of evaluation.ratios.estimates.METHODS.
 
     Returns:
         file name -> path.
     """
-    from nscweb.store.files import atomic_write
+    from nscweb.store.files import write_files
 
     found = get_run(app, run)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    paths = {}
-    for name, content in tables(app, found, filters, method).items():
-        paths[name] = out_dir / name
-        with atomic_write(paths[name]) as stream:
-            stream.write(content)
-    return paths
+    return write_files(out_dir, tables(app, found, filters, method))
 
 
 def tables(app: App, run: Run | str, filters: Filters | None = None, method: str = DEFAULT_METHOD) -> dict[str, bytes]:
@@ -142,7 +137,7 @@ def cells_csv(app: App, run: Run | str, filters: Filters | None = None) -> bytes
 def counted(table: pd.DataFrame, filters: Filters, controls: Sequence[str] = ()) -> NDArray[np.bool_]:
     """(N,) whether a cell passes gates and filters; `controls`: samples used for calibration.
 
-    Corrected ratios also use cells below the filter by score (`services.ratios.estimates_of`).
+    Corrected ratios also use cells below the filter by score (`services.compare.ratios.estimates_of`).
     """
     from nscweb.evaluation.ratios.cell_filters import filter_predictions
 
@@ -207,11 +202,6 @@ def provenance_json(app: App, found: Comparison) -> bytes:
 
 def write_comparison(app: App, found: Comparison, out_dir: Path) -> dict[str, Path]:
     """Write the tables with what their columns mean and what made them into `out_dir`; file name -> path."""
-    from nscweb.store.files import atomic_write
+    from nscweb.store.files import write_files
 
-    out_dir.mkdir(parents=True, exist_ok=True)
-    made = compared_files(app, found)
-    for name, content in made.items():
-        with atomic_write(out_dir / name) as stream:
-            stream.write(content)
-    return {name: out_dir / name for name in made}
+    return write_files(out_dir, compared_files(app, found))

@@ -69,6 +69,7 @@ def add_fcs(
         name = f"{file_name(number, str(sample))}.fcs"
         with archive.open(entry(folder + name), "w", force_zip64=True) as stream:
             said = {**_keywords(run, filters, name), "$SMNO": str(sample), "$SRC": _source(part)}
+            # A member of a zip is written as a file.
             write_fcs(stream, channels_of(part, run), said)  # type: ignore[arg-type]
         done += len(part)
         lines.append({"sample_number": number, "sample": str(sample), "cells": len(part), "file": name})

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def feature_table(app: App, study: str, sample: str | None = None) -> pd.DataFrame:
     """One row per cell of a study, or of one sample of it.
 
-    Columns: ``sample``, ``object_number``, the features of `preprocess.quality` (lengths and areas in pixels, and in
-    micrometres where the pixel size of the study is known), ``flags`` in words, ``populations`` in words, then
+    Columns: ``sample``, ``object_number``, the features of `preprocess.cell_quality` (lengths and areas in pixels, and
+    in micrometres where the pixel size of the study is known), ``flags`` in words, ``populations`` in words, then
     the columns that came with the files, called ``file: <name>``.
 
     Raises:

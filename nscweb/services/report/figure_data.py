@@ -56,8 +56,8 @@ def figure_tables(app: App, found: Comparison, fate: str = "", time_h: float | N
     for name in classes.names:
         for hours in times_of(found):
             said = answer_of(found, name, hours)
-            against = found.control or said.leader
-            if against:
+            if found.control or said.verdict != "none":
+                against = found.control or said.leader
                 differences.append(difference_data(found.tests, said.order, name, hours, against))
     bins = score_bins(app, found.run, found.filters)
     lights = {

@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 from nscweb.files.html_document import Table
 from nscweb.files.svg import ROWS_OF_A_PAGE, ratio_rows, ratio_svg, stacked_svg
 from nscweb.services.compare.comparison import answer_of
 from nscweb.services.report.content import ReportData
 from nscweb.services.report.html_numbers import classes_in_threes, interval, light, p_text, percent, share
 from nscweb.services.report.methods_statistics import control_words
-from nscweb.services.report.references import ADJUSTED, plural
+from nscweb.services.report.references import plural
 from nscweb.services.report.scope import confidence_words, family_left_out
 from nscweb.words.marks import MARK_HELP, mark, symbol
 from nscweb.words.numbers import when
@@ -50,7 +51,7 @@ def _groups(data: ReportData) -> dict[str, Any]:
     columns = ["Group", f"{fate} % [95 % interval]", "Replicates", "Cells"]
     if tests:
         against_said = f"Points more or less than {against or _NO_GROUP} [95 % interval]"
-        columns += [against_said, f"p, {ADJUSTED[found.adjust]}"]
+        columns += [against_said, f"p, {ADJUSTMENTS[found.adjust]}"]
     lines = []
     for name in [name for name in said.order if name in rows]:
         row = rows[name]
@@ -72,7 +73,7 @@ def _family(data: ReportData, tests: Iterable[Mapping[Any, Any]]) -> str:
         moment = when(data.time_h)
         told = ", as in the sentence above" if "adjusted" in "".join(data.found.sentences[:1]) else ""
         adjusted = (
-            f"p values are adjusted by {ADJUSTED[data.found.adjust]} for the {max(sizes)} "
+            f"p values are adjusted by {ADJUSTMENTS[data.found.adjust]} for the {max(sizes)} "
             f"{plural(max(sizes), 'comparison')} of {data.fate}{moment and ' '}{moment}{told}."
         )
         said = [adjusted, *said, family_left_out(data.found)]

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from nscweb.core.flags import LEFT_OUT, flag
+from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 from nscweb.files.html_document import Table
 from nscweb.services.report.content import ReportData
 from nscweb.services.report.html_answer import distinct
 from nscweb.services.report.html_numbers import classes_in_threes, interval, light, number, p_text, percent, share
-from nscweb.services.report.references import ADJUSTED
 from nscweb.services.report.scope import filtered_away
 
 # A report is read by people: longer tables end with a word on where the rest is. The JSON inside has all of it.
@@ -44,7 +44,7 @@ def tests(data: ReportData) -> dict[str, Any] | None:
             lines.append([*line, *(text for name in names for text in _test(rows.get(name)))])
         caption = (
             "Differences in points, group minus the one it is compared with; p adjusted by "
-            f"{ADJUSTED[data.found.adjust]} within each class and time point; g: Hedges g"
+            f"{ADJUSTMENTS[data.found.adjust]} within each class and time point; g: Hedges g"
         )
         over = [("", leading), *((name, 3) for name in names)]
         tables.append(Table(columns, lines, range(leading, len(columns)), caption, over, dense=True))
@@ -141,7 +141,7 @@ def funnel(data: ReportData) -> Table | None:
         return None
     gates = [name for name in LEFT_OUT if name in counts and counts[name].sum()]
     columns = ["Sample", "Imported", *(flag(name).label for name in gates), "Kept", "Kept %"]
-    counts = counts.assign(kept_percent=[f"{value:.1f}" for value in counts["kept_percent"]])
+    counts = counts.assign(kept_percent=[f"{value:.2f}" for value in counts["kept_percent"]])
     lines = counts[["sample", "imported", *gates, "kept", "kept_percent"]].to_numpy().tolist()
     caption = "Funnel: cells of each sample, each under the first reason that leaves it out"
     beside = _LINES_OF_A_SHEET if len(gates) <= 2 else 0

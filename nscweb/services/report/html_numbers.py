@@ -6,26 +6,28 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nscweb.core.rules import ALPHA
 from nscweb.words.marks import mark
+from nscweb.words.numbers import p_value
 
 
 def percent(value: float, *, sign: bool = False) -> str:
-    """ "12.3" for 0.123; with a sign for differences; "–" where there is none."""
+    """ "12.30" for 0.123, as in all files; with a sign for differences; "–" where there is none."""
     if not math.isfinite(value):
         return "–"
-    text = f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
-    return "0.0" if text in ("-0.0", "+0.0") else text
+    text = f"{100 * value:+.2f}" if sign else f"{100 * value:.2f}"
+    return "0.00" if text in ("-0.00", "+0.00") else text
 
 
 def interval(low: float, high: float) -> str:
-    """ "[1.2, 3.4]" in per cent; "" where there is none."""
+    """ "[1.20, 3.40]" in per cent; "" where there is none."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return f"[{100 * low:.1f}, {100 * high:.1f}]".replace("-0.0,", "0.0,").replace("-0.0]", "0.0]")
+    return f"[{100 * low:.2f}, {100 * high:.2f}]".replace("-0.00,", "0.00,").replace("-0.00]", "0.00]")
 
 
 def share(row: Mapping[Any, Any], mean: str = "mean", low: str = "low", high: str = "high") -> str:
-    """ "12.3 [10.1, 14.5]"; "–" where the ratio cannot be recovered."""
+    """ "12.30 [10.10, 14.50]"; "–" where the ratio cannot be recovered."""
     return f"{percent(row[mean])} {interval(row[low], row[high])}".strip()
 
 
@@ -40,7 +42,11 @@ def p_text(value: float) -> str:
         return "–"
     if value > 0.99:
         return "> 0.99"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    if value < 0.001:
+        return "< 0.001"
+    text = f"{value:.3f}"
+    # No p value is rounded over the line that decides: 0.0496 is not 0.050.
+    return text if (float(text) < ALPHA) == (value < ALPHA) else p_value(value).removeprefix("p = ")
 
 
 def light(value: object) -> str:

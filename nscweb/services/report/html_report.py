@@ -17,6 +17,7 @@ from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.scope import counted_words
 from nscweb.services.report.workbook_sheets import about_facts
 from nscweb.words.marks import MARK_HELP, mark
+from nscweb.words.nothing import ONE_GROUP
 
 _MOST_FINDINGS = 60
 _FIGURES_OF_A_CARD = ("accuracy", "macro_f1", "recall", "precision", "auc")
@@ -48,6 +49,7 @@ def html_report(data: ReportData) -> str:
         about=about_facts(data),
         mark=mark,
         mark_help=MARK_HELP,
+        one_group=ONE_GROUP,
         machine={"provenance": data.provenance, "tables": {name: _plain(leaving[name]) for name in COMPARED}},
     )
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# Names of the adjustments of p values for tables and notes.
-ADJUSTED: dict[str, str] = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg"}
 REFERENCES: dict[str, str] = {
     "pacc": "Bella A, Ferri C, Hernández-Orallo J, Ramírez-Quintana MJ (2010) Quantification via probability "
     "estimators. IEEE International Conference on Data Mining, 737-742.",

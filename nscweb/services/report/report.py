@@ -18,6 +18,7 @@ from nscweb.core.timepoint import TimePoint
 from nscweb.files.outgoing import columns_table
 from nscweb.files.plain_tables import csv_bytes
 from nscweb.files.zips import entry
+from nscweb.services.compare.dashboard import options_of
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.predict.runs import get_run
 from nscweb.services.report.column_notes import UNITS, family_notes
@@ -26,7 +27,7 @@ from nscweb.services.report.export import DICTIONARY, add_dictionary, cells_fram
 from nscweb.services.report.figure_data import DRAWN_FROM, FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.parts import BY_NAME, PARTS
-from nscweb.services.report.scope import FORMS, ReportRequest, analysed, counted_words
+from nscweb.services.report.scope import FORMS, ReportRequest, analysed, check_filters, counted_words
 from nscweb.services.report.workbook_sheets import choices
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def write_report(
         out: path of the file; its folder is made.
 
     Raises:
-        WrongUse: there is no such form, method or adjustment.
+        WrongUse: there is no such form, method or adjustment, or a filter names what the study does not have.
         StoreError: there is no such run or its table is damaged.
     """
     from nscweb.services.report.fcs_files import FCS_COLUMNS, INDEX, add_fcs, write_fcs_file
@@ -66,6 +67,7 @@ def write_report(
     if form not in FORMS:
         raise WrongUse(f"There is no report in the form {form!r}.", f"There are: {', '.join(FORMS)}.")
     found = get_run(app, run)
+    check_filters(options_of(app, found), filters)
     cell_zips = {"fcs": (INDEX, FCS_COLUMNS, add_fcs), "pop": (LISTS, POPULATION_COLUMNS, add_populations)}
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(out) as stream:

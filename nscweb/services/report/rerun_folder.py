@@ -13,7 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from nscweb.core.errors import InputRefused
+from nscweb.core.gates import Gates
+from nscweb.core.plain import from_plain
 from nscweb.core.samples import Sample, Study
+from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.outgoing import outgoing
 from nscweb.services.compare.staining_counts import Count, set_counts
 from nscweb.services.context import App, open_app
@@ -34,6 +38,18 @@ if TYPE_CHECKING:
 
 
 _GATES, _IN_FORCE, _CONTROLS = "gates", "gates_in_force", "controls_for_ratios"
+# Reports are far smaller; a file beyond this is no report, or a trap.
+MOST_BYTES = 1_000_000_000
+_CSV = {name: BY_NAME[name].file for name in (*COMPARED, *ALSO_COMPARED)}
+# Said in every line then; in provenance.json now.
+_SAID_ELSEWHERE = ("cells_are", "model_trained_on", "weights_sha256", "gates", "filters")
+# Tables that follow another rule since then -> what is different.
+CHANGED_SINCE_040 = {
+    "Time course": "since 0.5.0 an interval over time is the one of the table Groups (Student's t over replicates); "
+    "before, it was drawn by chance.",
+    "Earliest day": "since 0.5.0 a day comes from the tests of the sentence on top, adjusted within a fate and time "
+    "point; before, by tests of its own, adjusted over all time points.",
+}
 
 
 @contextmanager
@@ -131,23 +147,74 @@ def _second_name(path: Path, link: Path) -> None:
     shutil.copyfile(path, link)
 
 
-# Reports are far smaller; a file beyond this is no report, or a trap.
-MOST_BYTES = 1_000_000_000
-_CSV = {name: BY_NAME[name].file for name in (*COMPARED, *ALSO_COMPARED)}
-
-
 @dataclass(frozen=True, eq=False)
 class Statement:
     """A report as it was: what made it, and its tables.
 
     Attributes:
-        provenance: see `export_provenance.provenance_dict`.
+        provenance: see `services.report.origin.provenance_dict`.
         tables: Samples, Groups, Tests, and the others that a workbook or zip has and that can be compared; values as
             text or numbers, whichever the file had.
     """
 
     provenance: dict[str, Any]
     tables: dict[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of the sample sheet."""
+
+    name: str
+    group: str = ""
+    time_h: float | None = None
+    replicate: str = ""
+    donor: str = ""
+    instrument: str = ""
+    control: bool = False
+    true_class: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.time_h is not None:
+            TimePoint(self.time_h)
+
+
+@dataclass(frozen=True)
+class _Counting:
+    asked: str
+    control: str
+    adjust: str
+    calibrated_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Left:
+    limits: Gates
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """What a rerun reads of the provenance of a report, so that one that somebody changed is refused by its field."""
+
+    run: str
+    study: str
+    study_id: str
+    cells: int
+    cells_sha256: str
+    model: str
+    model_version: str
+    weights_sha256: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    gates: _Left
+    counting: _Counting
+    filters: Filters
+    brightfield: str | None = None
+    pixel_size_um: float | None = None
+    sheet: tuple[_Line, ...] = ()
+    entered_counts: tuple[Count, ...] | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
 
 
 def read_report(path: Path) -> Statement:
@@ -172,6 +239,7 @@ def read_report(path: Path) -> Statement:
         raise _refused(path, "it is damaged, or was not written by this program") from error
     if provenance.get("format") not in (FORMAT, FORMAT_040):
         raise _refused(path, "it does not say what made it, as reports of earlier versions do not")
+    from_plain(_Stated, provenance, f"The report {path.name}", lambda said: _refused(path, said.removesuffix(".")))
     if provenance["format"] == FORMAT_040:
         tables = {name: table_of_040(name, table) for name, table in tables.items()}
     return Statement(provenance, tables)
@@ -220,19 +288,6 @@ def _refused(path: Path, why: str) -> InputRefused:
         "Give the HTML, ZIP or XLSX file of a report, unchanged.",
         "E-REPORT",
     )
-
-
-# Said in every line then; in provenance.json now.
-_SAID_ELSEWHERE = ("cells_are", "model_trained_on", "weights_sha256", "gates", "filters")
-
-
-# Tables that follow another rule since then -> what is different.
-CHANGED_SINCE_040 = {
-    "Time course": "since 0.5.0 an interval over time is the one of the table Groups (Student's t over replicates); "
-    "before, it was drawn by chance.",
-    "Earliest day": "since 0.5.0 a day is told by the tests of the sentence on top, adjusted within a fate and time "
-    "point; before, by tests of its own, adjusted over all time points.",
-}
 
 
 def table_of_040(name: str, table: pd.DataFrame) -> pd.DataFrame:

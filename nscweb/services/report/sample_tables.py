@@ -17,15 +17,16 @@ from nscweb.files.outgoing import yes_no
 if TYPE_CHECKING:
     from nscweb.services.compare.result import Comparison
 
-# What is said of a ratio, by class: column of the estimates -> beginning of the column in the wide table.
+# What is said of a ratio, by class: column of the estimates -> beginning of the column in the wide table. No beginning
+# is one of another, so that any class name may follow.
 _BY_CLASS = {
     "count": "n",
     "ratio": "ratio",
     "low": "low",
     "high": "high",
-    "naive": "naive",
-    "naive_low": "naive_low",
-    "naive_high": "naive_high",
+    "naive": "counted",
+    "naive_low": "least_counted",
+    "naive_high": "most_counted",
 }
 CONTROL = f"{USED_FOR_CALIBRATION.capitalize()}; no result is taken from it."
 

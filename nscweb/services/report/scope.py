@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from nscweb.core.errors import WrongUse
 from nscweb.core.rules import DIFFERENCE, MARGIN
 from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
 from nscweb.services.compare.compare import CompareRequest
 from nscweb.services.compare.facts import cells_counted
 from nscweb.words.numbers import listed
@@ -37,6 +40,23 @@ class ReportRequest(CompareRequest):
     margin: float = MARGIN
     difference: float = DIFFERENCE
     cells: bool = True
+
+
+def check_filters(there: FilterOptions, chosen: Filters) -> None:
+    """WrongUse where a filter names a group, time point or replicate that the study does not have."""
+    for word, asked, known in (
+        ("group", chosen.groups, there.groups),
+        ("time point", _labels(chosen.times_h), _labels(there.times_h)),
+        ("replicate", chosen.replicates, there.replicates),
+    ):
+        strange = [name for name in asked if name not in known]
+        if strange:
+            names = [name or "(not given)" for name in known]
+            raise WrongUse(f"This study has no {word} {strange[0]!r}.", f"There are: {', '.join(names) or 'none'}.")
+
+
+def _labels(times_h: Sequence[float]) -> tuple[str, ...]:
+    return tuple(TimePoint(hours).label() for hours in times_h)
 
 
 def analysed(found: Comparison) -> pd.DataFrame:

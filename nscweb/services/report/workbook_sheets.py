@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.timepoint import TimePoint
+from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 from nscweb.files.outgoing import columns_table
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.compare.result import Comparison
@@ -18,11 +20,22 @@ from nscweb.services.report.figure_data import FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.origin import filters_words
 from nscweb.services.report.parts import BY_NAME
-from nscweb.services.report.references import ADJUSTED
 from nscweb.services.report.scope import counted_words
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
+
+COLUMNS = "Columns"
+_CELLS = "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
+_SETTINGS = {
+    "batch": "cells at once",
+    "precision": "numbers as",
+    "backend": "computed by",
+    "mode": "speed mode",
+    "chunk": "cells per part",
+    "parts_kept_from_before": "parts kept from an interrupted run",
+}
+_NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
 
 
 def write_xlsx(
@@ -53,11 +66,6 @@ def write_xlsx(
     return write_workbook(out, about, sheets, machine=machine, progress=progress)
 
 
-COLUMNS = "Columns"
-_CELLS = "one line per cell: object number, scores, class, set of classes, light, quality flags, counted or not"
-_NOT_HERE = ("where", "The cells are not in this workbook; they are in cells.csv of the ZIP file.")
-
-
 def _holds(name: str) -> str:
     if name == COLUMNS:
         return "what every column of these sheets means, with its unit"
@@ -74,8 +82,13 @@ def choices(found: Comparison, fate: str, time_h: float) -> list[tuple[str, str]
         ("method", f"{found.estimates.method}: {found.estimates.sentence}"),
         ("the answer is about", f"{fate} at {when}; tables hold every class and time point"),
         ("compared with", found.control or "every pair of groups"),
-        ("p values adjusted by", ADJUSTED[found.adjust]),
+        ("p values adjusted by", ADJUSTMENTS[found.adjust]),
     ]
+
+
+def settings_words(settings: Mapping[str, Any]) -> str:
+    """How a run was computed, for people; provenance.json keeps the short names."""
+    return "; ".join(f"{_SETTINGS.get(name, name)} {value}" for name, value in settings.items())
 
 
 def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
@@ -115,7 +128,7 @@ def about_facts(data: ReportData) -> dict[str, list[tuple[str, str]]]:
         "Run": [
             ("run", data.run.run_id),
             ("made", data.run.created_utc),
-            ("settings", "; ".join(f"{key} {value}" for key, value in made.settings.items())),
+            ("settings", settings_words(made.settings)),
             ("versions", "; ".join(f"{key} {value}" for key, value in made.versions.items())),
             ("make it again", "nscweb rerun and the name of this file"),
         ],

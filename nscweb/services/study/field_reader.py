@@ -1,6 +1,6 @@
 """Whole fields of view on their way in: one image becomes the cells that it shows.
 
-Whole fields of view as an import sees them: how to cut, and what is said when nothing is found.
+How to cut is part of the request; what is said when nothing is found is here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from nscweb.io.survey.cell_reader import CellReader
 
 # Begins the step of a job that reads fields, so that pages count fields and not cells.
 FIELD_STEP = "Finding cells in the fields of"
+# What is said of a large image that was not expected to be a field.
+_EXPECTED = frozenset({"W-IMG-FIELD"})
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,6 @@ def nothing_found(images: int) -> InputRefused:
         "Look at the preview, lower the threshold or the smallest area, and import again.",
         "E-FIELD-EMPTY",
     )
-
-
-# What is said of a large image that was not expected to be a field.
-_EXPECTED = frozenset({"W-IMG-FIELD"})
 
 
 class FieldLog(FindingLog):

@@ -233,7 +233,7 @@ def _sentence(own: pd.DataFrame, means: pd.Series, by: str, feature: str, auc: f
         "a difference between them may be one of the recording and not of the cells."
     )
     if not grouped or int(counts.min()) < 2:
-        text += " With one sample each, this cannot be told from a difference between two recordings."
+        text += " With one sample each, this cannot be distinguished from a difference between two recordings."
     return text
 
 

@@ -1,6 +1,6 @@
 """Processes that read the chunks of an import side by side; one that dies costs an image, never the import.
 
-A process that reads chunks of an import: the other side of `services.import_pool`.
+`main` is what such a process runs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What an import is asked to do, and what is refused before anything is read.
 
-What an import did, told once for page, command line and ``findings.csv``.
+What it did is said here, too, once for page, command line and ``findings.csv``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ NAMES = "names_read"
 COPIES = "copies"
 COLUMNS = ("level", "code", "message", "where", "what_to_do")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+NAME_LENGTH = 200
+MOST_TILE = 1024
 
 
 @dataclass(frozen=True)
@@ -149,10 +151,6 @@ def _from_text(value: str) -> str:
     return value[1:] if value.startswith("'") and value.lstrip("'").startswith(_FORMULA) else value
 
 
-NAME_LENGTH = 200
-MOST_TILE = 1024
-
-
 @dataclass(frozen=True)
 class ImportRequest:
     """What to import and how: what form and command line fill in, what a job keeps, what `import_study` takes.
@@ -213,8 +211,7 @@ def check_request(app: App, request: ImportRequest) -> None:
     for path in (*request.paths, *([request.sheet] if request.sheet else [])):
         if not path.exists():
             raise WrongUse(f"There is no file or folder {path}.", "Check the spelling.", "E-PATH-MISSING")
-    if request.pixel_size_um is not None and not 0 < request.pixel_size_um < 1000:
-        raise WrongUse("The pixel size is given in micrometres and lies above 0.")
+    check_pixel_size(request.pixel_size_um)
     if request.tile_px is not None and not app.settings.limits.min_side <= request.tile_px <= MOST_TILE:
         raise WrongUse(
             f"Tiles of montages have {app.settings.limits.min_side} to {MOST_TILE:,} pixels per side, "
@@ -225,3 +222,13 @@ def check_request(app: App, request: ImportRequest) -> None:
             f"A study called {request.name!r} exists already.",
             "Choose another name, or delete the old one first (nscweb study delete NAME).",
         )
+
+
+def check_pixel_size(micrometres: float | None) -> None:
+    """Refuse a pixel size that cannot be one; None is not known.
+
+    Raises:
+        WrongUse: with what a pixel size is.
+    """
+    if micrometres is not None and not 0 < micrometres < 1000:
+        raise WrongUse("The pixel size is given in micrometres and lies above 0.")

@@ -1,7 +1,7 @@
 """The long part of an import: every sample read once, its cells and their quality written.
 
-A sample is read in chunks (`services.import_chunks`), by several processes when there are many cells
-(`services.import_pool`), and joined here when its last chunk is finished. The same files come out of one process
+A sample is read in chunks (`services.study.import_chunks`), by several processes when there are many cells
+(`services.study.import_pool`), and joined here when its last chunk is finished. The same files come out of one process
 or four, and of an import that was killed and taken up again.
 """
 

@@ -1,6 +1,6 @@
 """Quality of imported cells: features measured at import, counted per sample.
 
-The gates of a study: kept with it, and put into the flags of its cells.
+The gates of a study are kept with it and put into the flags of its cells here.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _GATES, _IN_FORCE = "gates", "gates_in_force"
+CHUNK = 512
 
 
 def get_gates(app: App, study: str) -> Gates:
@@ -45,8 +46,8 @@ def get_gates(app: App, study: str) -> Gates:
 def set_gates(app: App, study: str, gates: Gates, progress: Progress = no_progress) -> None:
     """Store the gates with a study and flag all its cells anew.
 
-    Finished runs stay as they are; predicting again takes their scores over (services.regate). A kill in between
-    is made good by the next prediction (`put_in_force`).
+    Finished runs stay as they are; predicting again takes their scores over (services.predict.regate). A kill in
+    between is made good by the next prediction (`put_in_force`).
 
     Raises:
         StudyNotFound: no such study.
@@ -141,11 +142,8 @@ def _check_populations(app: App, study: Study, gates: Gates) -> None:
         raise StudyError(f"No cell of {study.name} is in {', '.join(gates.populations)}.", "Choose another population.")
 
 
-CHUNK = 512
-
-
 def quality_table(app: App, study: str, sample: str) -> pd.DataFrame:
-    """Features and flags of every cell of a sample, rows as in its cell file (see preprocess.quality).
+    """Features and flags of every cell of a sample, rows as in its cell file (see preprocess.cell_quality).
 
     Raises:
         StudyNotFound: no such study.

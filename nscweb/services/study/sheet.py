@@ -87,6 +87,8 @@ def update_sheet(app: App, study: str, table: pd.DataFrame) -> SheetUpdate:
     """
     if "sample" not in table.columns:
         raise WrongUse("The table has no column called sample.", "Start from the downloaded sheet.")
+    from nscweb.io.sheets.sample_sheets import no_such_sample, two_rows
+
     found = app.catalogue.study(study)
     log = FindingLog()
     known = {sample.name: sample for sample in found.samples}
@@ -95,9 +97,9 @@ def update_sheet(app: App, study: str, table: pd.DataFrame) -> SheetUpdate:
         name = _text(row["sample"])
         where = f"row {number}, {name or 'without a sample'}"
         if name not in known:
-            log.add("warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where)
+            no_such_sample(where, log)
         elif name in seen:
-            log.add("refuse", "E-SHEET-TWICE", "This sample has two rows.", where)
+            two_rows(where, log)
         else:
             seen[name] = _changed(known[name], {str(key): value for key, value in row.items()}, where, log)
     for name in known:

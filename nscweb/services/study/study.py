@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nscweb.core.errors import StudyError, StudyNotFound, WrongUse
+from nscweb.core.errors import StudyError, StudyNotFound
 from nscweb.core.findings import Finding
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
@@ -15,6 +15,7 @@ from nscweb.services.study.import_request import (
     ImportRefused,
     ImportReport,
     ImportRequest,
+    check_pixel_size,
     finding_as_dict,
     read_findings_csv,
 )
@@ -124,8 +125,7 @@ def change_study(
             f"It has: {', '.join(found.channels)}.",
             "E-CHANNEL-NOT-FOUND",
         )
-    if pixel_size_um is not None and not 0 < pixel_size_um < 1000:
-        raise WrongUse("The pixel size is given in micrometres and lies above 0.")
+    check_pixel_size(pixel_size_um)
     if channel != found.channel:
         measure_again(app, found, channel, progress)
     app.catalogue.update_study(found.study_id, channel=channel, pixel_size_um=pixel_size_um)

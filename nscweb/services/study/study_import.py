@@ -1,6 +1,6 @@
 """Import: images in, one memory-mapped cell file per sample out, with quality features and findings.
 
-An import that was finished when its worker died before it could say so: asked again, it answers the same.
+An import that was finished when its worker died before it could say so answers the same when it is asked again.
 """
 
 from __future__ import annotations

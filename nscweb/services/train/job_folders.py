@@ -73,12 +73,17 @@ class Orders(Generic[Kind]):
         """One order.
 
         Raises:
-            StoreError: there is no such order, or its file is damaged.
+            StoreError: there is no such order, or its file is damaged; it says which.
         """
         try:
             content = json.loads((self.folder(app, name) / "order.json").read_text("utf-8"))
             return from_plain(self.kind, content if "request" in content else self.adapted(content), "order.json")
-        except (OSError, ValueError, TypeError, KeyError, NscwebError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, NscwebError) as error:
+            raise StoreError(
+                f"The {self.what} {name!r} cannot be opened, its order.json is damaged ({error}).",
+                "Start it again on the page Models.",
+            ) from error
+        except OSError as error:
             raise StoreError(
                 f"There is no {self.what} called {name!r} any more.", "Start it again on the page Models."
             ) from error
@@ -121,3 +126,12 @@ def any_simulated(app: App, studies: Sequence[str]) -> bool:
     """Whether one of these studies, given by id or by name, holds simulated cells."""
     wanted = set(studies)
     return any(study.simulated for study in app.catalogue.studies() if {study.study_id, study.name} & wanted)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What a JSON file of a training or a search says; nothing where it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -6,14 +6,12 @@ A search has the folder ``searches/<name>/`` of the data folder: ``order.json`` 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.services.train.job_folders import NAME, NAME_RULE, Orders, any_simulated, job_standing
+from nscweb.services.train.job_folders import NAME, NAME_RULE, Orders, any_simulated, job_standing, read_facts
 from nscweb.services.train.request import TuneRequest
 from nscweb.services.train.tune import tune
 from nscweb.services.train.tune_files import BEST, FACTS, TuneResult, read_trials
@@ -107,7 +105,7 @@ def search(app: App, name: str) -> Search:
     state, message = job_standing(app, order.job_id)
     state = state or ("finished" if len(trials) >= order.request.trials else "stopped")
     simulated = any_simulated(app, order.request.studies)
-    return Search(order, state, message, trials, _json(folder / BEST), _json(folder / FACTS), simulated)
+    return Search(order, state, message, trials, read_facts(folder / BEST), read_facts(folder / FACTS), simulated)
 
 
 def run_search(
@@ -125,11 +123,3 @@ def discard_search(app: App, name: str) -> None:
         WrongUse: it is running; stop it first.
     """
     _ORDERS.discard(app, name, search(app, name).state)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

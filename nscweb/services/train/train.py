@@ -1,6 +1,6 @@
 """Train a model from imported studies with true classes; the result is a folder with a complete card.
 
-The same training again on other splits: cross-validation, and what a split by cell would have pretended.
+Cross-validation, and what a split by cell would have pretended, are the same training on other splits.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from nscweb.training.config import TrainConfig
     from nscweb.training.splits.grouping import By
     from nscweb.training.splits.plan import SplitPlan
+
+# Settings that have an option of their own.
+_FIXED = {"architecture", "seed", "device", "threads"}
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 
 
 def train_again(
@@ -79,11 +83,6 @@ def train_again(
     done = write_card(entry, card)
     shutil.rmtree(folder, ignore_errors=True)
     return done
-
-
-# Settings that have an option of their own.
-_FIXED = {"architecture", "seed", "device", "threads"}
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 
 
 def train_model(

@@ -199,7 +199,6 @@ def card_text(app: App, request: TrainRequest, collected: Collected) -> CardText
         summary=f"Trained in nscweb to tell {len(classes)} classes apart. {collected.data.description}",
         command=request.command,
         created_utc=app.clock(),
-        uses=("Cells recorded and prepared like those that it was trained on.",),
         limits=collected.remarks,
     )
 

@@ -1,6 +1,6 @@
 """What a training would be, before it begins: labelled studies, networks, the split, the time that it may take.
 
-How a training goes, as a file that a page reads while it runs, and how fast this computer trains.
+How a training goes is a file that a page reads while it runs; how fast this computer trains is remembered.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from nscweb.core.columns import label
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
 from nscweb.services.kept import kept
+from nscweb.services.train.job_folders import read_facts
 from nscweb.services.train.split_preview import PartRow, preview_split, split_choices
 from nscweb.store.files import atomic_write
 
@@ -31,6 +32,21 @@ LIVE, SPEEDS = "live.json", "speeds.json"
 # Multiply-adds that a measurement of the speed may cost, counted forwards: a few seconds on two cores.
 _MEASURED_MFLOP = 30_000.0
 _MEASURED_CELLS = (8, 384)
+# What a split may keep together, in words; the page offers them in this order.
+SPLITS = {
+    "sample": "Samples: works on the next sample?",
+    "replicate": "Replicates: works on the next replicate?",
+    "donor": "Donors: works on the next donor or animal?",
+    "day": "Days: works on the next day?",
+    "instrument": "Instruments: works on another instrument?",
+    "cell": "Single cells: figures come out too good",
+}
+REFERENCE = "compact"
+_MAPS = {
+    "closed-form": "shows where it looked, together with each prediction",
+    "gradient": "shows where it looked, which takes a second pass",
+    "none": "cannot show where it looked",
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +98,7 @@ class LiveWriter:
 
 def read_live(folder: Path) -> Live:
     """What `LiveWriter` wrote; nothing when there is no file yet."""
-    content = _read(folder / LIVE)
+    content = read_facts(folder / LIVE)
     if not content:
         return Live()
     return Live(list(content["history"]), int(content["epochs"]), int(content["cells"]))
@@ -106,7 +122,7 @@ class Speed:
 
 def known_speed(app: App, architecture: str) -> Speed | None:
     """The last measurement of this network on this computer, else another network's scaled by the work of both."""
-    table = _read(_speeds(app))
+    table = read_facts(_speeds(app))
     found = table.get(_speed_key(app, architecture))
     if found:
         return Speed(float(found["cells_per_second"]), str(found["measured_utc"]), str(found["how"]))
@@ -124,7 +140,7 @@ def known_speed(app: App, architecture: str) -> Speed | None:
 
 def keep_speed(app: App, architecture: str, cells_per_second: float, how: str) -> None:
     """Remember a measurement; the newest counts."""
-    table = _read(_speeds(app))
+    table = read_facts(_speeds(app))
     row = {"cells_per_second": cells_per_second, "measured_utc": app.clock(), "how": how}
     with atomic_write(_speeds(app)) as stream:
         text = json.dumps({**table, _speed_key(app, architecture): row}, indent=1)
@@ -170,31 +186,6 @@ def _speed_key(app: App, architecture: str) -> str:
 
 def _speeds(app: App) -> Path:
     return app.folder.root / "training" / SPEEDS
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-# What a split may keep together, in words; the page offers them in this order.
-SPLITS = {
-    "sample": "Samples: works on the next sample?",
-    "replicate": "Replicates: works on the next replicate?",
-    "donor": "Donors: works on the next donor or animal?",
-    "day": "Days: works on the next day?",
-    "instrument": "Instruments: works on another instrument?",
-    "cell": "Single cells: figures come out too good",
-}
-REFERENCE = "compact"
-_MAPS = {
-    "closed-form": "shows where it looked, together with each prediction",
-    "gradient": "shows where it looked, which takes a second pass",
-    "none": "cannot show where it looked",
-}
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ def _sample(
     if unseen:
         tensor = torch.from_numpy(np.ascontiguousarray(inputs))
         with torch.inference_mode():
+            # A network of ours; nn.Module answers any name with Tensor or Module.
             values["embedding"] = model.forward_features(tensor).mean(dim=(2, 3)).numpy()  # type: ignore[operator]
             logits = model(tensor) / temperature
         figures["confidence"] = confidences(torch.softmax(logits, dim=1).numpy())

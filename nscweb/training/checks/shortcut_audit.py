@@ -5,9 +5,9 @@ slope of the light, noise, mean and frame size, but no cell? And does the networ
 when the light or the frame of each cell is replaced by that of a cell of another class?
 
 The second question decides. A set may give its classes away by the light, as that of Zhu et al. 2021 does, and a
-network whose recipe takes the light away is still sound; but one that loses more than `LIMITS` by a swap of what is
-not the cell has learnt the recording. When the recording alone goes as far as the network and no held-out images
-are there to swap, the figures could be due to it, and the audit fails as well.
+network whose recipe takes the light away is still sound; but one that loses more than `rules.SWAP_COSTS` by a swap of
+what is not the cell has learnt the recording. When the recording alone goes as far as the network and no held-out
+images are there to swap, the figures could be due to it, and the audit fails as well.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.core.rules import SWAP_COST, SWAP_COSTS
 from nscweb.evaluation.scores.confusion import held_out_metrics
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.evaluation.scores.right_answers import RightAnswers
@@ -31,11 +32,6 @@ from nscweb.training.data.recording_features import PlainClassifier, nuisance_na
 from nscweb.training.data.recordings import Array, Recording
 from nscweb.training.splits.plan import Split
 
-# Shares of the cells that a network may lose by a swap; `benchmarks/shortcuts.py` shows what sound networks lose, and
-# what those lose that have learnt the recording. Contrast, and with it noise beside the contrast, is in part a trait of
-# the cells: flat cells have less of it. So swaps of these cost sound networks something, too.
-LIMIT = 0.05
-LIMITS = {"noise": 0.10, "contrast": 0.10, "light": 0.10}
 _MOST_TRAINED = 12_000
 _LIGHT = (
     ("background", ("background",)),
@@ -209,7 +205,7 @@ def _row(probe: Probe, kind: str, hits: NDArray[np.bool_], control: NDArray[np.b
         "cost": cost["value"],
         "cost_low": cost["low"],
         "cost_high": cost["high"],
-        "limit": LIMITS.get(kind, LIMIT),
+        "limit": SWAP_COSTS.get(kind, SWAP_COST),
         "decides": True,
     }
 

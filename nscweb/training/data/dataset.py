@@ -88,7 +88,7 @@ class TrainingData:
         description: a sentence for the card.
         licence: of the data and of the weights made from them.
         pixel_size_um: micrometres per pixel when known.
-        nuisance: (N, F) numbers of the recording, from `audit_features.nuisance_batch`; None when not measured.
+        nuisance: (N, F) numbers of the recording, from `recording_features.nuisance_batch`; None when not measured.
         raw: some of the cells as they were stored, for the shortcut audit; None when not kept.
     """
 

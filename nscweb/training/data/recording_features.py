@@ -32,17 +32,11 @@ def nuisance_names(channels: Sequence[str]) -> tuple[str, ...]:
     return (*(f"{name} of {channel}" for channel in channels for name in PER_CHANNEL), *FRAME)
 
 
-def nuisance_of(pixels: NDArray[Any]) -> Float32:
-    """(5 C + 2,) numbers of one image (C, h, w) as stored: 7 for a single channel; see `nuisance_batch`."""
-    row: Float32 = nuisance_batch([pixels])[0]
-    return row
-
-
 def nuisance_batch(images: Sequence[NDArray[Any]]) -> Float32:
     """(N, 5 C + 2) numbers of images (C, h, w) of any depth and size.
 
     For each channel the level and the spread of the border in grey values, the slope of the light to the right and
-    downwards as a share of its level (`preprocess.illumination`), and the mean of the frame in grey values; then
+    downwards as a share of its level (`preprocess.frame_light`), and the mean of the frame in grey values; then
     height and width of the frame in pixels. All images have the same number of channels.
     """
     if not images:

@@ -164,7 +164,7 @@ def near_duplicates(
 def duplicates_summary(
     data: TrainingData, split: Split, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> dict[str, Any]:
-    """The search over the parts of a split, ready for ``card.audit["duplicates"]``.
+    """The search over the parts of a split, ready for ``audit["duplicates"]`` of a card.
 
     Returns:
         ``passed`` (True when there are no more twins than by chance), ``sentence``, ``exact``, ``near``,

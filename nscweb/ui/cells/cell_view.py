@@ -20,7 +20,7 @@ from nscweb.ui import cached, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.text import percent
 
-FLAG_NAMES_HELP = "; ".join(f"{item.name} = {item.label}" for item in FLAGS) + "."
+FLAG_NAMES_HELP = "; ".join(f"{item.name} = {item.label}" for item in FLAGS if item.name != item.label) + "."
 
 
 def paging(app: App, run: Run, chosen: CellFilter, *, per_page: int, key: str) -> tuple[int, int]:

@@ -67,7 +67,7 @@ class Tile:
     Attributes:
         hours: the time point.
         group, share: name and per cent in words; "" where there is no number to rely on.
-        verdict: as `reports.words.Answer.verdict`.
+        verdict: as `words.headline.Answer.verdict`.
         groups: groups with cells then.
         of: groups of the whole comparison.
         untested: no test against the chosen group was possible.

@@ -15,6 +15,7 @@ from nscweb.ui import figures, show
 from nscweb.ui.compare.statistics_tables import Origin
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain
+from nscweb.words.nothing import ONE_TIME
 
 AGREEMENT_HELP = (
     "Bland-Altman plot. Bias: mean of first minus last. Limits of agreement: about 95 of 100 new pairs differ by no "
@@ -47,7 +48,7 @@ def show_first_day(
     ends = found.ends[found.ends["class"] == fate]
     agreed = found.agreements.get(fate)
     if pairs.empty or agreed is None:
-        show.note("Every group has one time point only, so first and last cannot be compared.")
+        show.note(ONE_TIME)
         return
     st.markdown(_words(agreed, pairs, corrected))
     left_out = _left_out(ends)

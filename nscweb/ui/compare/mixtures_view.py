@@ -83,7 +83,7 @@ def _result(entry: CardEntry, found: mixtures.MixtureTest, key: str) -> None:
             ]
         )
     st.caption(
-        "No cell stands on both sides: half of the held-out samples correct, the other half is mixed. More than 95 % "
+        "No cell is on both sides: half of the held-out samples correct, the other half is mixed. More than 95 % "
         "means intervals wider than they need to be, fewer means too narrow."
     )
     naive = st.toggle("Show counted labels as well", key=f"{key}_naive")

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.figures import group_data, group_times, groups
+from nscweb.figures.look import NO_GROUP
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.compare import score_spread, staining_counts
 from nscweb.services.context import App
@@ -74,7 +75,7 @@ def differences(asked: Asked) -> None:
         help="Difference of means over replicates in percentage points, with the 95 % interval of Welch's t test for "
         "this pair. The p value is adjusted for all comparisons at this time point and fate.",
     )
-    if not against:
+    if not found.control and said.verdict == "none":
         show.note("There is no group whose number can be relied on, so there is nothing to compare with.")
         return
     figure = groups.differences(
@@ -87,7 +88,7 @@ def differences(asked: Asked) -> None:
         figure,
         table,
         "differences",
-        f"Difference of each group from {plain(against)} in points with 95 % interval and adjusted p",
+        f"Difference of each group from {plain(against or NO_GROUP)} in points with 95 % interval and adjusted p",
     )
 
 

@@ -103,7 +103,7 @@ def ask(
             persist_state="session",
         )
         naive = beside and left.toggle(
-            "Show counted labels beside",
+            "Show counted labels as well",
             key=f"{key}_naive",
             help="The share of predicted labels without any correction, as an open diamond in figures and in brackets "
             "in tables.",

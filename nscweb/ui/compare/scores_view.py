@@ -193,7 +193,7 @@ def _table(found: honest_scores.RunSets) -> pd.DataFrame:
     shares = found.shares
     wide = shares.pivot(index="sample_id", columns="set", values="share")[list(found.sets)]
     first = shares.drop_duplicates("sample_id").set_index("sample_id")
-    wide = (100 * wide).map(lambda value: f"{value:.1f} %").reindex(first.index)
+    wide = (100 * wide).map(lambda value: f"{value:.2f} %").reindex(first.index)
     known = pd.DataFrame(
         {
             label("sample"): [plain(name) for name in first.index],

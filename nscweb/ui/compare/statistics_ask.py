@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.classes import ClassScheme
+from nscweb.core.rules import DEFAULT_ADJUST
 from nscweb.core.run_record import Run
 from nscweb.services.compare import statistics
 from nscweb.services.compare.statistics import TestSettings
@@ -64,7 +65,7 @@ def hidden_of(data: HasReplicates) -> pd.DataFrame | None:
 
 def adjust_of(data: HasReplicates) -> str:
     """How the page adjusts p values."""
-    return str(getattr(data, "adjust", "") or "holm")
+    return str(getattr(data, "adjust", "") or DEFAULT_ADJUST)
 
 
 def chosen_words(control: str | None, rows: pd.DataFrame) -> str:

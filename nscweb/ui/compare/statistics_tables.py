@@ -122,7 +122,7 @@ def show_table(table: str, data: pd.DataFrame, origin: Origin, *, family: str = 
 
     Args:
         table: its name in the report, key of `SHOWN`.
-        family: over what its p values were adjusted together, see `services.statistics.for_file`.
+        family: over what its p values were adjusted together, see `services.compare.statistics.for_file`.
     """
     full, name = for_file(data, family), BY_NAME[table].file.removesuffix(".csv")
     dataframes.show_frame(full, table, SHOWN[table])

@@ -11,7 +11,7 @@ from nscweb.evaluation.groups.direction import directed, in_order, rows_with
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.figures.differences import differences, differences_data
 from nscweb.services.compare import statistics
-from nscweb.services.compare.comparison import answer_of
+from nscweb.services.compare.comparison import answer_of, usual_fate
 from nscweb.services.compare.group_tables import GROUP_TABLES, GroupTable
 from nscweb.services.compare.statistics import Statistics, TestSettings
 from nscweb.services.context import App
@@ -126,8 +126,7 @@ def _differences(
     st.subheader(title, anchor=False, help="A difference whose line does not touch zero is unlikely to be chance.")
     left, right = st.columns(2)
     fates = list(dict.fromkeys(tests["class"]))
-    start = next((place for place, name in enumerate(fates) if str(name).casefold().startswith("neuron")), 0)
-    start = fates.index(asked) if asked in fates else start
+    start = fates.index(asked if asked in fates else usual_fate(fates))
     fate = left.selectbox("Fate", fates, index=start, format_func=plain, key=f"statistics_fate_{asked}")
     times = list(dict.fromkeys(tests["time_h"].fillna(-1.0)))
     time = right.selectbox(

@@ -13,6 +13,7 @@ from nscweb.core.run_record import Run
 from nscweb.figures import differences as drawn
 from nscweb.figures import fate_over_time
 from nscweb.services.compare import courses
+from nscweb.services.compare.comparison import default_fate
 from nscweb.services.compare.courses import Courses
 from nscweb.services.context import App
 from nscweb.ui import cached, figures, show
@@ -36,7 +37,7 @@ EARLIEST_HELP = (
 )
 DOSE_HELP = (
     "Four-parameter logistic curve on replicates. EC50 is the dose of half the effect; its 95 % interval (thick bar) "
-    "holds every EC50 whose best curve fits the replicates not much worse. Dose 0 stands left of the smallest dose."
+    "holds every EC50 whose best curve fits the replicates not much worse. Dose 0 is drawn left of the smallest dose."
 )
 
 
@@ -60,11 +61,10 @@ def show_time_course(
     place = {name: number for number, name in enumerate(order)}
     groups = sorted({str(name) for name in rows["group"]}, key=lambda name: (place.get(name, len(place)), name))
     names = list(data.classes.names)
-    start = next((place for place, name in enumerate(names) if name.casefold().startswith("neuron")), 0)
     chosen = st.selectbox(
         "Fate",
         names,
-        index=names.index(fate) if fate in names else start,
+        index=names.index(fate if fate in names else default_fate(data.classes)),
         format_func=plain,
         key=f"course_fate_{run.run_id}_{fate}",
         width=260,
@@ -118,9 +118,9 @@ def _bands(origin: Origin, found: Courses, rows: pd.DataFrame, groups: list[str]
 def _earliest(origin: Origin, data: HasTests, fate: str, control: str, order: list[str]) -> None:
     st.subheader("Earliest reliable day", anchor=False, help=EARLIEST_HELP)
     if not control:
-        show.note("Choose one group under “Compared with” at the top of the page: the day is told against it.")
+        show.note("Choose one group under “Compared with” at the top of the page: each group is compared with it.")
         return
-    st.caption(f"Told against {plain(control)}, as chosen at the top of the page.")
+    st.caption(f"Compared with {plain(control)}, as chosen at the top of the page.")
     every = st.toggle("All fates in this table", key=f"course_every_{origin.run.run_id}")
     groups, tests = data.groups, data.tests
     fates = list(data.classes.names) if every else [fate]

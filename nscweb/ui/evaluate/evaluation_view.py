@@ -1,6 +1,6 @@
 """The evaluation of a run: figures with intervals, confusion, curves, time points, and the shortcut check.
 
-Choosing a part of the evaluated cells, and the table of all parts.
+A part of the cells can be chosen; one table compares all parts.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import streamlit as st
 
 from nscweb.core.card import ModelCard
 from nscweb.core.columns import label
+from nscweb.core.rules import SWAP_COST, SWAP_COSTS
 from nscweb.figures.shortcut_checks import audit_figures, robustness_data, swap_data
 from nscweb.services.report import export
 from nscweb.ui import figures, show
@@ -19,8 +20,8 @@ AUDIT_HELP = (
     "are asked. First: how far does a simple classifier go that sees only background, slope of the illumination, "
     "noise, mean intensity and frame size? Second: how many cells does the model lose when the illumination or the "
     "frame of each image is replaced by that of a cell of another class, compared with that of a cell of its own "
-    "class? The second question decides: 5 points are allowed for background, slope and frame, 10 for contrast and "
-    "noise, which in part belong to the cell."
+    f"class? The second question decides: {100 * SWAP_COST:g} points are allowed for background, slope and frame, "
+    f"{100 * SWAP_COSTS['contrast']:g} for contrast and noise, which in part belong to the cell."
 )
 ROBUSTNESS_HELP = (
     "Held-out images were changed as another recording would change them, and went the whole way from the stored "
@@ -109,7 +110,7 @@ def robustness_table(card: ModelCard) -> pd.DataFrame:
                     "accuracy_percent"
                 ): f"{100 * row['accuracy']:.1f} % ({100 * row['low']:.1f} to {100 * row['high']:.1f})",
                 label("cost_points"): _points(row, "cost") if "cost" in row else "",
-                label("ratio_shift_points"): f"{100 * row['share_shift']:.1f} points" if "share_shift" in row else "",
+                label("ratio_shift_points"): f"{100 * row['share_shift']:z.1f} points" if "share_shift" in row else "",
             }
             for row in card.robustness
         ]
@@ -131,7 +132,7 @@ def _verdict(audit: Mapping[str, Any]) -> None:
         ]
     worst = max((r for r in audit.get("swaps", ()) if r.get("decides")), key=lambda r: float(r["cost"]), default=None)
     if worst is not None:
-        tiles.append(("Largest loss by a swap", f"{100 * worst['cost']:.1f} points", str(worst["what"])))
+        tiles.append(("Largest loss by a swap", f"{100 * worst['cost']:z.1f} points", str(worst["what"])))
     show.facts(tiles)
     sentence = str(audit.get("sentence", ""))
     if level == "failed":
@@ -149,4 +150,4 @@ def _with_interval(figure: Mapping[str, float]) -> str:
 
 
 def _points(row: Mapping[str, Any], name: str) -> str:
-    return f"{100 * row[name]:.1f} points ({100 * row[f'{name}_low']:.1f} to {100 * row[f'{name}_high']:.1f})"
+    return f"{100 * row[name]:z.1f} points ({100 * row[f'{name}_low']:z.1f} to {100 * row[f'{name}_high']:z.1f})"

@@ -48,7 +48,7 @@ def public_sets(app: App) -> None:
                 )
             st.caption(
                 "It has many thousand images and may take hours to download; it goes on where it stopped. "
-                "The licence is told by figshare and kept with the files."
+                "The licence is the one that figshare states; it is kept with the files."
             )
             if st.button("Download and import", key=f"fetch_{item.name}", icon=":material/download:", disabled=_busy()):
                 with show.caught("fetch"):

@@ -32,6 +32,14 @@ TRAINING_HELP = (
     "choose the epoch that is kept. When the line of the validation samples turns up while that of the training "
     "samples falls, the model has begun to learn its training cells by heart."
 )
+# Figure of a card -> table that its data are.
+_TABLES = {
+    "confusion": "Fig confusion",
+    "by_time": "Fig accuracy over time",
+    "roc": "ROC",
+    "precision_recall": "Precision and recall",
+    "training": "Training curves",
+}
 
 
 def all_models(app: App) -> tuple[list[CardEntry], list[Finding]]:
@@ -130,16 +138,6 @@ def draw_scores(app: App, entry: CardEntry) -> None:
     """Whether its scores are honest, and whether it recovers known mixtures."""
     scores_view.show_reliability(entry)
     mixtures_view.show_mixtures(app, entry)
-
-
-# Figure of a card -> table that its data are.
-_TABLES = {
-    "confusion": "Fig confusion",
-    "by_time": "Fig accuracy over time",
-    "roc": "ROC",
-    "precision_recall": "Precision and recall",
-    "training": "Training curves",
-}
 
 
 def _figure_data(card: ModelCard) -> dict[str, pd.DataFrame]:

@@ -1,6 +1,6 @@
 """One place to take the numbers of a run away: a row per file, with its size, made while a bar shows how far it is.
 
-How far a file is: a bar with the step, what is done, its speed and the time left.
+The bar has the step, what is done, the speed and the time left.
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ from nscweb.ui.text import duration
 # Below this many things a step counts tables, not cells, and a speed would say nothing.
 _COUNTED = 50
 _ROWS = "Writing the workbook"
+# With so few cells and samples some files are ready before anybody wonders; else a button makes them, with a bar.
+_AT_ONCE, _SAMPLES_AT_ONCE = 20_000, 100
+# Of every button, pixels, so that the words beside them begin in one line.
+_WIDE = 250
+_ZIP = "application/zip"
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def progress_bar(clock: Callable[[], float] = time.monotonic) -> Progress:
@@ -63,14 +69,6 @@ def bar_words(done: int, total: int, step: str, seconds: float) -> str:
         if done < total:
             parts.append(f"about {duration((total - done) / speed)} left")
     return " · ".join(parts)
-
-
-# With so few cells and samples some files are ready before anybody wonders; else a button makes them, with a bar.
-_AT_ONCE, _SAMPLES_AT_ONCE = 20_000, 100
-# Of every button, pixels, so that the words beside them begin in one line.
-_WIDE = 250
-_ZIP = "application/zip"
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ _FILES = (
         "One .pop file per sample and class: object numbers, to open the cells of a class in IDEAS.",
         1_000,
         2.5,
-        2_600,
+        900,
         True,
     ),
 )

@@ -5,24 +5,16 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from nscweb.core.columns import label
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.context import App
 from nscweb.services.predict import runs
+from nscweb.services.report.workbook_sheets import settings_words
 from nscweb.ui import show
 from nscweb.ui.dataframes import show_frame
 from nscweb.ui.report import report_files
 from nscweb.ui.text import duration, when
-
-# What made a run, in words; the file provenance.json keeps the short names.
-_SETTING_WORDS = {
-    "batch": "cells at once",
-    "precision": "numbers as",
-    "backend": "computed by",
-    "mode": "speed mode",
-    "chunk": "cells per part",
-    "parts_kept_from_before": "parts kept from an interrupted run",
-}
 
 
 def downloads(app: App, run: Run) -> None:
@@ -41,7 +33,7 @@ def downloads(app: App, run: Run) -> None:
     st.caption(
         "Filters and choices are those of the pages Predict and Compare; what is changed here is changed there. Cells "
         "that filters or quality gates leave out are listed in the cells table, but not counted. Every line says "
-        "what made it and, in the column light, whether the model fits. To check a report later, or on another "
+        "what made it and, in the column trust_light, whether the model fits. To check a report later, or on another "
         "computer with the same study: nscweb rerun and the name of its HTML, ZIP or XLSX file."
     )
 
@@ -49,23 +41,22 @@ def downloads(app: App, run: Run) -> None:
 def provenance(run: Run) -> None:
     """Everything needed to make the run again."""
     made = run.provenance
-    show.key_values(
-        {
-            "run": run.run_id,
-            "Study": f"{made.study} ({made.study_id})",
-            "cells_predicted": f"{run.cells:,}" + (" (simulated)" if made.simulated_cells else ""),
-            "channel": made.channel,
-            "model": f"{made.model} {made.model_version}"
-            + (" (trained on simulated cells)" if made.simulated_training else ""),
-            "Classes": ", ".join(run.class_names),
-            "started": when(made.started_utc),
-            "took": duration(made.seconds),
-            "SHA-256 of the weights": made.weights_sha256,
-            "SHA-256 of the cells": made.cells_sha256,
-            "Settings": ", ".join(f"{_SETTING_WORDS.get(key, key)} {value}" for key, value in made.settings.items()),
-            "Versions": ", ".join(f"{key} {value}" for key, value in made.versions.items()),
-        }
-    )
+    facts = {
+        "run": run.run_id,
+        "Study": f"{made.study} ({made.study_id})",
+        "cells_predicted": f"{run.cells:,}" + (" (simulated)" if made.simulated_cells else ""),
+        "channel": made.channel,
+        "model": f"{made.model} {made.model_version}"
+        + (" (trained on simulated cells)" if made.simulated_training else ""),
+        "Classes": ", ".join(run.class_names),
+        "started": when(made.started_utc),
+        "took": duration(made.seconds),
+        "SHA-256 of the weights": made.weights_sha256,
+        "SHA-256 of the cells": made.cells_sha256,
+        "Settings": settings_words(made.settings),
+        "Versions": ", ".join(f"{key} {value}" for key, value in made.versions.items()),
+    }
+    show.key_values({label(name): value for name, value in facts.items()})
 
 
 def runs_table(app: App, study: Study) -> None:

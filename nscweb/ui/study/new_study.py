@@ -26,6 +26,7 @@ _UPLOAD_ID = "nsc_upload_id"
 _PROBLEM = "nsc_upload_problem"
 _DONE = "nsc_imports_started"
 NEW = "a new study"
+_WANTED = "nsc_new_study_wanted"
 UPLOAD = "Upload from this computer"
 INBOX = "Inbox folder of the server"
 _LISTED = 6
@@ -40,8 +41,14 @@ class Staged:
     size_bytes: int
 
 
+def unfold() -> None:
+    """Let the form stand open on the page Study until cells are brought in."""
+    st.session_state[_WANTED] = True
+
+
 def new_study(app: App, *, expanded: bool) -> None:
-    """The form for a new study, folded away when the user already works on one."""
+    """The form for a new study, folded away when the user already works on one and has not asked for it."""
+    expanded = expanded or bool(st.session_state.get(_WANTED))
     # After an import the form folds and starts empty again.
     done = st.session_state.get(_DONE, 0)
     fold = f"new_study_{expanded}_{done}"
@@ -76,6 +83,7 @@ def new_study(app: App, *, expanded: bool) -> None:
                 jobs.start_import(app, request)
                 _forget()
                 st.session_state[_DONE] = done + 1
+                st.session_state.pop(_WANTED, None)
                 st.rerun()
         if not ready:
             st.caption(
@@ -195,6 +203,7 @@ def _uploaded(app: App) -> Sequence[Staged]:
 def _stage(app: App, files: Sequence[object], staged: list[Staged]) -> None:
     try:
         for file in files:
+            # What Streamlit gives is a binary file with a name and a size; it has no public type.
             name, size = str(file.name), int(file.size)  # type: ignore[attr-defined]
             path = uploads.stage_upload(app, name, file, upload_id=_upload_id(), size_bytes=size)  # type: ignore[arg-type]
             staged.append(Staged(name, str(path), size))

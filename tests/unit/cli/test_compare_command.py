@@ -39,6 +39,9 @@ def test_wrong_words_are_refused_in_plain_sentences(tmp_path: Path) -> None:
     for extra, words in (
         (["--fate", "glia"], "has no class 'glia'"),
         (["--control", "nobody"], "No counted cell is of the group"),
+        (["--time", "soon"], "The time point cannot be read"),
+        (["--time", "-3h"], "The time point cannot be read"),
+        (["--time", "9d"], "No sample of this study is of 9 d. There are: 1 d"),
     ):
         result = CliRunner().invoke(command, ["compare", "Compared", *extra, "--data-dir", str(tmp_path)])
         assert result.exit_code == 2 and words in result.output

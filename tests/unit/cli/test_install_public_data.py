@@ -47,7 +47,7 @@ def ask(app: typer.Typer, tmp_path: Path, *words: str):
 def test_the_list_tells_sizes_and_licence(app: typer.Typer, tmp_path: Path, listing: Listing) -> None:
     result = ask(app, tmp_path, "zhu2021", "--list")
     assert result.exit_code == 0
-    assert "licence as told there: CC BY 4.0" in result.stdout and "a.zip: 2.5 MB" in result.stdout
+    assert "licence as stated there: CC BY 4.0" in result.stdout and "a.zip: 2.5 MB" in result.stdout
     assert "far: only a link" in result.stdout
     assert json.loads(ask(app, tmp_path, "zhu2021", "--list", "--json").stdout)["bytes"] == 2_500_000
 

@@ -29,6 +29,13 @@ def test_filters_and_what_the_answer_is_about_are_in_the_file(tmp_path: Path) ->
     for extra, words in (
         (["--fate", "glia"], "has no class 'glia'"),
         (["--control", "nobody"], "No counted cell is of the group"),
+        (["--time", "soon"], "The time point cannot be read"),
+        (["--time", "-3h"], "The time point cannot be read"),
+        (["--time", "9d"], "No sample of this study is of 9 d. There are: 1 d"),
+        (["--only-time", "99999999d"], "a time point lies between"),
+        (["--only-time", "9d"], "no time point '9 d'. There are: 1 d, 3 d."),
+        (["--only-group", "NT33"], "no group 'NT33'. There are: LDH-NT3"),
+        (["--only-replicate", "4"], "no replicate '4'. There are: 1, 2, 3."),
     ):
         result = CliRunner().invoke(command, [*asked, *extra])
         assert result.exit_code == 2 and words in result.output

@@ -16,6 +16,7 @@ from nscweb.figures.flag_counts import quality_funnel_data
 from nscweb.figures.gate_histogram import gate_histogram_data
 from nscweb.figures.model_history import training_curves_data
 from nscweb.files.outgoing import MadeBy, columns_table, outgoing, rounded
+from nscweb.services.report.sample_tables import _BY_CLASS
 
 
 def test_a_pattern_holds_for_every_class_and_the_longest_ending_wins() -> None:
@@ -136,3 +137,23 @@ def test_tables_leave_by_the_one_exit(project: Path) -> None:
     assert found - {"services/study/sheet.py", "services/study/study.py"} <= writers, found - writers
     inside = ("papers/trainings.py", "files/plain_tables.py")
     assert not [name for name, text in texts.items() if ".to_csv(" in text and name not in inside]
+
+
+@pytest.mark.parametrize(
+    "name", ["neuron_low", "low", "counted", "x_counted_high", "mean", "highest", "file: a", "mode_1"]
+)
+def test_a_class_never_takes_the_column_of_something_else(name: str) -> None:
+    inside = INSIDE["Samples"]
+    forms = [("Samples", start) for start in (*inside.stems, *inside.stem_fractions)] + [("Cells", "p_")]
+    for table, start in forms:
+        called, _ = outgoing_name(f"{start}{name}", table)
+        found = pattern_of(called)
+        assert called not in COLUMNS and found is not None and found[1] == f'"{name}"'
+        assert called != outgoing_name(f"{start}neuron", table)[0]
+
+
+def test_classes_that_begin_like_a_column_keep_their_numbers() -> None:
+    classes = ("grade", "low_grade", "high_grade")
+    names = [outgoing_name(f"{start}_{name}", "Samples")[0] for name in classes for start in _BY_CLASS.values()]
+    assert len(set(names)) == len(names) == 21
+    assert {"low_grade_counted_percent", "high_grade_counted_low_percent", "grade_counted_low_percent"} < set(names)

@@ -111,6 +111,19 @@ def test_hover_tells_cells_replicates_method_and_light(large: tuple[Comparison, 
         assert "replicates" in said and "cells" in said and "trust light: " in said and "95 % interval" in said
 
 
+def test_a_difference_of_few_cells_has_no_p_at_its_edge(large: tuple[Comparison, pd.DataFrame]) -> None:
+    found, _ = large
+    groups, order = found.groups.copy(), answer_of(found).order
+    few = order[-1]
+    groups.loc[groups["group"] == few, "cells"] = 12
+    figure = figures_compare.differences(found.tests, groups, order, "neuron", 24.0, order[0])
+    edges = [note.text for note in figure.layout.annotations if note.xref == "paper" and note.x == 1]
+    assert edges[-1] == "few cells" and "few cells" not in edges[:-1]
+    said = figure.data[0].text
+    assert ", 12 and " in said[-1].replace("<br>5 and 5 replicates", "") and "cells: too few to rely on" in said[-1]
+    assert "too few" not in said[0]
+
+
 def test_marks_stand_in_the_legend_and_on_the_points(large: tuple[Comparison, pd.DataFrame]) -> None:
     found, bins = large
     order = answer_of(found).order

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -38,7 +40,10 @@ def test_a_difference_names_both_groups_whole_with_cells_replicates_and_method()
     assert figure.layout.height >= 90 + 3 * 14 * several
     told = next(trace for trace in figure.data if trace.name == "difference of the means").customdata[0]
     assert "3 and 3 replicates, 300 and 300 cells" in told and "Welch t test" in told and "PACC" in told
-    assert " minus " in told and "p, adjusted" in told
+    assert " minus " in told and re.search(r"<br>p [=<>] [\d.]+, adjusted for \d+ comparisons<br>", told)
+    near = differences(tests.assign(p_adjusted=0.0496)).data
+    told = next(trace for trace in near if trace.name == "difference of the means").customdata[0]
+    assert "<br>p = 0.0496, adjusted for" in told
 
 
 def test_points_over_time_and_pairs_tell_replicates_cells_and_method() -> None:

@@ -267,5 +267,12 @@ def test_groups_of_too_few_cells_are_named() -> None:
     assert "too few to rely on: NT4 (5)." in said
 
 
+def test_what_is_compared_with_nothing_has_no_words_on_the_others() -> None:
+    few = pd.DataFrame([{**NGF, "cells": 12, "light": "yellow"}, {**NT4, "cells": 12, "light": "yellow"}])
+    said = answer(few, rows_of(compared("NGF", "NT4", 0.06, 0.01, 0.11, 0.01)), "neuron", DAY).headline
+    assert "too few cells to compare with anything" in said and "A yellow trust light: some of its" in said
+    assert "NT4" not in said
+
+
 def test_a_difference_ends_at_a_hundred_points() -> None:
     assert points(0.96, 0.9, 1.02) == "96 points [90, 100]"

@@ -88,6 +88,7 @@ def densenet121(n_channels: int) -> nn.Sequential:
 def mobilenet_v2(n_channels: int) -> nn.Sequential:
     """MobileNetV2 (Sandler et al. 2018): 1280 features at a 32nd of the input."""
     layers: nn.Sequential = _models().mobilenet_v2(weights=None).features
+    # One nn.Sequential in another.
     layers[0][0] = fit_channels(layers[0][0], n_channels)  # type: ignore[index,operator]
     return layers
 

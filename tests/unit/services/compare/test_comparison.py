@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 from nscweb.evaluation.groups.p_values import adjusted
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import ratios
-from nscweb.services.compare.comparison import answer_of, comparison, default_fate, default_time, times_of
+from nscweb.services.compare.comparison import answer_of, comparison, default_fate, default_time, times_of, usual_fate
 from nscweb.services.compare.facts import cells_counted, cells_left_out
 from nscweb.services.compare.statistics import TestSettings, equivalence_of, family_words, statistics_of
 from nscweb.services.context import App, open_app
@@ -156,3 +156,8 @@ def test_adjusted_p_values_are_those_of_statsmodels(adjust: str) -> None:
         pd.Series(adjusted(p, adjust)[known]), pd.Series(multipletests(p[known], method=adjust)[1])
     )
     assert np.isnan(adjusted(p, adjust)[~known]).all()
+
+
+def test_the_fate_that_is_asked_about_first_is_the_same_for_pages_and_files():
+    assert usual_fate(("astrocyte", "Neurons")) == "Neurons"
+    assert usual_fate(("glia", "neuronal precursor")) == "glia"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,13 @@ from predicted import fresh_app
 
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
-from nscweb.services.compare.comparison import comparison
+from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.compare.courses import courses_of, earliest_of
 from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
 from nscweb.services.report.comparison_tables import add_statistics, settings_of
 from nscweb.services.report.export import groups_frame
+from nscweb.services.report.figure_data import figure_tables
 from nscweb.services.report.parts import Gathered
 from nscweb.words import rows
 from nscweb.words.headline import Facts
@@ -146,3 +148,23 @@ def test_hiding_a_group_moves_no_number_of_another(made: tuple[App, Run], contro
                 check_exact=True,
                 check_dtype=False,
             )
+
+
+def test_a_group_without_a_name_leads_like_any_other_and_is_no_control(tmp_path: Path) -> None:
+    app = fresh_app(tmp_path)
+    rng = np.random.default_rng(1)
+    shares = {
+        (name, hours, replicate): np.exp([0.0, -0.5, (0.0 if name else 1.0) + rng.normal(0, 0.05)])
+        for name in ("", "NT3", "NGF")
+        for hours in TIMES
+        for replicate in (1, 2, 3)
+    }
+    found = comparison(app, drawn_run(app, "Unnamed", shares, cells=300), method="naive")
+    said = answer_of(found, "neuron")
+    assert said.verdict == "clear" and said.leader == "" and "group without a name" in said.headline
+    assert any(text.startswith("the group without a name is higher than every other group") for text in said.details)
+    # Every pair was tested, so no day is told against anyone.
+    assert found.control == "" and tables_of(app, found).get("Earliest day") is None
+    assert earliest_of(found.groups, found.tests, "", FATES).empty
+    drawn = figure_tables(app, found, "neuron")["differences"]
+    assert len(drawn[(drawn["class"] == "neuron") & (drawn["time_h"] == TIMES[-1])]) == 2

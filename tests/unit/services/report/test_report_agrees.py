@@ -20,7 +20,7 @@ from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import ratios
 from nscweb.services.context import App
 from nscweb.services.report.content import ReportData
-from nscweb.services.report.html_numbers import interval
+from nscweb.services.report.html_numbers import interval, p_text
 from nscweb.services.report.html_report import html_report
 from nscweb.services.report.methods import methods_parts
 
@@ -84,7 +84,7 @@ def test_sentence_and_tables_name_one_fate_and_time(app: App, run: Run, control:
     groups = data.tables["Groups"]
     here = groups[(groups["class"] == fate) & (groups["time_h"] == hours)].set_index("group")
     for row in rows:
-        assert row[1].startswith(f"{100 * here.loc[row[0], 'mean']:.1f} [")
+        assert row[1].startswith(f"{100 * here.loc[row[0], 'mean']:.2f} [")
     assert f"{rows[0][0]}: " in lead
     tests = data.found.tests
     tests = tests[(tests["class"] == fate) & (tests["time_h"] == hours)]
@@ -155,9 +155,19 @@ def test_a_filter_by_confidence_leaves_the_cells_behind_corrected_ratios(app: Ap
 
 
 def test_ends_of_intervals_have_no_sign_without_a_number() -> None:
-    assert interval(-0.0001, 0.475) == "[0.0, 47.5]"
-    assert interval(-0.1, -0.0002) == "[-10.0, 0.0]"
+    assert interval(-0.00001, 0.475) == "[0.00, 47.50]"
+    assert interval(-0.1, -0.00002) == "[-10.00, 0.00]"
     assert interval(-0.1002, float("nan")) == ""
+
+
+def test_no_p_value_is_rounded_over_the_line_that_decides() -> None:
+    assert [p_text(p) for p in (0.0496, 0.04999, 0.05, 0.0504, 0.0312)] == [
+        "0.0496",
+        "0.04999",
+        "0.050",
+        "0.050",
+        "0.031",
+    ]
 
 
 def test_the_adjustment_and_who_chose_the_control_are_named(app: App, run: Run) -> None:

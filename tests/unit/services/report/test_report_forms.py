@@ -74,7 +74,7 @@ def test_the_tables_are_those_of_the_page(data):
 def test_the_numbers_that_people_read_in_the_page_are_those_of_the_table(data, written):
     page = written["html"].read_text("utf-8")
     for row in data.tables["Groups"].to_dict("records"):
-        line = f'<td class="n">{100 * row["mean"]:.1f} [{100 * row["low"]:.1f}, '
+        line = f'<td class="n">{100 * row["mean"]:.2f} [{100 * row["low"]:.2f}, '
         assert line in page
 
 

@@ -201,3 +201,24 @@ def test_orders_of_an_earlier_version_go_on(opened: App) -> None:
     assert search.request.space == {name: SPACE[name] for name in ("batch", "mixup")}
     search_jobs.search_started(opened, "mine", "j3")
     assert search_jobs.search(opened, "mine").order == replace(search, job_id="j3")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "is damaged ('list' object"),
+        ('{"request": {}, "name": "mine"}', "request.studies"),
+        ('{"request": {"studies": 3}, "name": "mine"}', "request.studies is 3, where a list is expected"),
+    ],
+)
+def test_a_damaged_order_says_what_is_wrong(opened: App, content: str, words: str) -> None:
+    for kind in (jobs.training, search_jobs.search):
+        with pytest.raises(StoreError, match="There is no"):
+            kind(opened, "mine")
+    for place, kind in (("training", jobs.training), ("searches", search_jobs.search)):
+        (opened.folder.root / place / "mine").mkdir(parents=True)
+        (opened.folder.root / place / "mine" / "order.json").write_text(content, "utf-8")
+        with pytest.raises(StoreError) as damaged:
+            kind(opened, "mine")
+        assert words in str(damaged.value) and "order.json" in str(damaged.value)

@@ -7,7 +7,7 @@ import pytest
 from tiny_cells import toy_data
 
 from nscweb.training.data.raw_cells import RawKeeper
-from nscweb.training.data.recording_features import PlainClassifier, nuisance_batch, nuisance_names, nuisance_of
+from nscweb.training.data.recording_features import PlainClassifier, nuisance_batch, nuisance_names
 
 
 def test_numbers_of_a_recording_are_those_that_were_put_in():
@@ -21,12 +21,11 @@ def test_numbers_of_a_recording_are_those_that_were_put_in():
     assert named["gradient_y"] == pytest.approx(0, abs=0.005)
     assert (named["height"], named["width"]) == (44, 60)
     assert named["mean_intensity"] == pytest.approx(200, abs=0.5)
-    assert np.allclose(nuisance_of(frames[0]), nuisance_batch(frames[:1])[0])
 
 
 def test_several_channels_have_their_own_columns():
     image = np.stack([np.full((20, 30), 5, np.uint16), np.full((20, 30), 900, np.uint16)])
-    row = nuisance_of(image)
+    row = nuisance_batch([image])[0]
     names = nuisance_names(("Ch1", "Ch2"))
     assert len(row) == len(names) == 12
     assert row[names.index("background of Ch2")] == 900
@@ -97,4 +96,4 @@ def test_training_data_bring_the_numbers_and_the_kept_cells():
     assert data.nuisance is not None and data.nuisance.shape == (len(data), 7)
     assert data.raw is not None and len(data.raw) == len(data)
     place = 17
-    assert np.allclose(nuisance_of(data.raw.images[place]), data.nuisance[data.raw.rows[place]])
+    assert np.allclose(nuisance_batch([data.raw.images[place]])[0], data.nuisance[data.raw.rows[place]])
