@@ -10,6 +10,7 @@ from nscweb.ui.study import gates_view, new_study, quality_view, sheet_view, stu
 with open_page("study") as app:
     new_study.new_study(app, expanded=not list_studies(app))
     jobs.follow_current(app, "import")
+    jobs.follow_current(app, "cut")
     study = picker.pick_study(app, quiet=True)
     if study:
         study_view.facts(study)

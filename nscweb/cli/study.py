@@ -191,7 +191,8 @@ def understand(
         card = understanding.understand(opened, name)
         # By what they are about: numbers move when an offer before them was taken.
         for doubt in [understanding.offer(card, number) for number in accept or ()]:
-            understanding.take(opened, understanding.understand(opened, name).study, doubt)
+            study = understanding.understand(opened, name).study
+            understanding.take(opened, study, doubt, progress=console.progress)
         card = understanding.understand(opened, name)
         console.result(card.as_dict(), "\n".join(_card_lines(card)))
 
@@ -205,7 +206,8 @@ def _card_lines(card: Understanding) -> list[str]:
         lines.append(f"Doubt {number}: {doubt.sentence}")
         if doubt.offer:
             first = ", ".join(f"{c.sample}: {c.column} {c.before or 'empty'} -> {c.after}" for c in doubt.changes[:3])
-            lines.append(f"  Offer: {doubt.offer} ({first}). Take it: nscweb study understand NAME --accept {number}")
+            shown = f" ({first})" if first else ""
+            lines.append(f"  Offer: {doubt.offer}{shown}. Take it: nscweb study understand NAME --accept {number}")
         elif doubt.way:
             lines.append(f"  {doubt.way}")
     return lines

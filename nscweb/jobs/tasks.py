@@ -39,6 +39,16 @@ def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAs
     return report.as_dict()
 
 
+def cut_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Cut the cells out of the images of a study. Payload: study, and when it is taken up again `AGAIN_SINCE`."""
+    from nscweb.services.study.cut_again import cut_study, name_of_cells
+    from nscweb.services.study.study_import import finished_since
+
+    name = name_of_cells(app.catalogue.study(payload["study"]))
+    report = finished_since(app, name, payload[AGAIN_SINCE]) if payload.get(AGAIN_SINCE) else None
+    return (report or cut_study(app, payload["study"], progress=progress, cancel=cancel)).as_dict()
+
+
 def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Predict a study. Payload: a `PredictRequest`."""
     from nscweb.services.predict.predict import predict_study
@@ -126,6 +136,7 @@ class JobKind:
 
 KINDS: dict[str, JobKind] = {
     "import": JobKind(import_task, "Import", "study"),
+    "cut": JobKind(cut_task, "Cells cut out of fields", "study"),
     "predict": JobKind(predict_task, "Prediction", "predict"),
     "fast_check": JobKind(fast_check_task, "Measurement of fast mode", "predict"),
     "demo": JobKind(demo_task, "Demo study", "home"),

@@ -17,6 +17,7 @@ from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.io.archives.sources import Source
 from nscweb.io.names.file_names import natural_key
+from nscweb.io.pixels.cell_table import CellTable
 from nscweb.io.survey.cell_reader import CellReader, FileCellReader, nobody_watches
 from nscweb.io.survey.join_files import Joins, find_joins
 from nscweb.io.survey.listing import list_files, why_nothing
@@ -144,6 +145,23 @@ class Survey:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def survey_tables(tables: Sequence[tuple[CellTable, str]], limits: Limits) -> Survey:
+    """A survey of tables of cells that are open already; whoever opened them closes them.
+
+    Args:
+        tables: with the label of each, the name of its sample where the table names none.
+    """
+    found = Survey(limits)
+    found._settled = settled = Settled()
+    settle_tables(settled, tables, limits)
+    settled.read_names()
+    found.members = settled.table_cells
+    found.samples = tuple(sorted(settled.samples, key=lambda sample: natural_key(sample.name)))
+    found.channels, found.brightfield = settled.channels, settled.brightfield
+    found.pixel_size_um = settled.pixel_size_um
+    return found
 
 
 def survey(

@@ -116,14 +116,32 @@ def _import(
         progress=lambda done, total, step="": progress(done, total, "Looking through the files"),
         cancel=cancel,
     ) as found:
-        brightfield, kept = chosen_channels(found, request, log)
-        need_space(app.settings.data_dir, _bytes_needed(found, len(kept)))
-        known = described(app, request, found, log)
-        left_out_before = (found.skipped, found.ignored)
-        size = request.pixel_size_um or found.pixel_size_um
-        cut = None if request.fields is None else FieldCut(request.fields, size)
-        marks = read_samples(staging, found, brightfield, kept, progress, cancel, cut)
-        return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, log)
+        return read_and_publish(app, request, staging, found, log, progress, cancel)
+
+
+def read_and_publish(
+    app: App,
+    request: ImportRequest,
+    staging: Staging,
+    found: Survey,
+    log: FindingLog,
+    progress: Progress,
+    cancel: CancelAsked,
+) -> ImportReport:
+    """The long part of an import, whose images were listed: cells read and measured, the study made visible.
+
+    Raises:
+        ImportRefused: no cell could be read.
+        JobCancelled, DiskFull, WrongUse, InputRefused: see `import_study`.
+    """
+    brightfield, kept = chosen_channels(found, request, log)
+    need_space(app.settings.data_dir, _bytes_needed(found, len(kept)))
+    known = described(app, request, found, log)
+    left_out_before = (found.skipped, found.ignored)
+    size = request.pixel_size_um or found.pixel_size_um
+    cut = None if request.fields is None else FieldCut(request.fields, size)
+    marks = read_samples(staging, found, brightfield, kept, progress, cancel, cut)
+    return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, log)
 
 
 def chosen_channels(found: Survey, request: ImportRequest, log: FindingLog) -> tuple[str, tuple[str, ...]]:

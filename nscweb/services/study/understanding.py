@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nscweb.core.errors import WrongUse
 from nscweb.core.findings import Finding
 from nscweb.core.look_alikes import look
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.io.names.file_names import natural_key
@@ -55,6 +56,7 @@ class Doubt:
         offer: the likely reading, as words on a button; "" where only a person can say.
         changes: of the sheet, when the offer is taken.
         way: what to do where the sheet cannot mend it.
+        cut: taking the offer cuts the cells out of the images, see `cut_again.cut_study`.
     """
 
     kind: str
@@ -62,6 +64,7 @@ class Doubt:
     offer: str = ""
     changes: tuple[Change, ...] = ()
     way: str = ""
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,13 +200,24 @@ def offer(card: Understanding, number: int) -> Doubt:
         there = f"There are {len(card.doubts)}." if card.doubts else "Nothing is doubtful."
         raise WrongUse(f"There is no doubt number {number} about {card.study.name}.", there)
     doubt = card.doubts[number - 1]
-    if not doubt.changes:
+    if not doubt.offer:
         raise WrongUse(f"Doubt {number} makes no offer: {doubt.sentence}", doubt.way)
     return doubt
 
 
-def take(app: App, study: Study, doubt: Doubt) -> None:
-    """Put the changes of an offer into the sample sheet."""
+def take(
+    app: App, study: Study, doubt: Doubt, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
+) -> None:
+    """Take an offer: put its changes into the sample sheet, or cut the cells out of the images.
+
+    Raises:
+        JobCancelled, ImportRefused, StudyExists: see `cut_again.cut_study`.
+    """
+    if doubt.cut:
+        from nscweb.services.study.cut_again import cut_study
+
+        cut_study(app, study.study_id, progress=progress, cancel=cancel)
+        return
     by_sample: dict[str, list[Change]] = defaultdict(list)
     for change in doubt.changes:
         by_sample[change.sample].append(change)
@@ -260,8 +274,11 @@ def _fields(seen: _Seen) -> list[Doubt]:
         f"{100 * seen.several:.0f} % of the images that were looked at hold several objects, so they are likely whole "
         "fields of view and not single cells."
     )
-    way = "Import them again as whole fields (--fields, or the tick on the page Study); their cells are then cut out."
-    return [Doubt("fields", sentence, way=way)]
+    way = (
+        "The cells become a study of their own; this one stays. With other settings: import again as whole fields "
+        "(--fields, or the tick on the page Study)."
+    )
+    return [Doubt("fields", sentence, "They are whole fields: cut the cells out", way=way, cut=True)]
 
 
 def _look_alikes(seen: _Seen) -> list[Doubt]:

@@ -7,10 +7,10 @@ import streamlit as st
 
 from nscweb.core.samples import Study
 from nscweb.services.context import App
+from nscweb.services.study import cut_again, understanding
 from nscweb.services.study import study as studies
-from nscweb.services.study import understanding
 from nscweb.services.study.understanding import Doubt, Understanding
-from nscweb.ui import show
+from nscweb.ui import jobs, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.text import html, label, plain
 from nscweb.words.numbers import count
@@ -50,8 +50,12 @@ def card(app: App, study: Study) -> None:
 
 def _reading(app: App, found: Understanding, doubt: Doubt) -> None:
     """The likely reading as a button, with what it would change."""
-    if not doubt.changes:
+    if doubt.way:
         st.caption(label(doubt.way, 300))
+    if not doubt.offer:
+        return
+    if doubt.cut:
+        _cut(app, found.study, doubt)
         return
     key = f"{found.study.study_id}_{doubt.kind}_{doubt.changes[0].sample}"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -70,6 +74,19 @@ def _reading(app: App, found: Understanding, doubt: Doubt) -> None:
                 for change in doubt.changes[:_MOST_CHANGES]
             ]
             st.dataframe(pd.DataFrame(rows, columns=["Sample", "Column", "Now", "Then"]), hide_index=True)
+
+
+def _cut(app: App, study: Study, doubt: Doubt) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(label(doubt.offer, 120), key=f"cut_{study.study_id}", icon=":material/content_cut:"):
+            with show.caught("understood"):
+                jobs.start(app, "cut", {"study": study.study_id})
+                st.rerun()
+        with st.popover("Show what would be found", key=f"cut_preview_{study.study_id}"):
+            with show.caught("understood"), st.spinner("Looking for cells in the first image …"):
+                preview = cut_again.preview_cut(app, study.study_id)
+            st.image(preview.picture, width=420)
+            st.caption(label(preview.sentence, 300))
 
 
 def _names(found: Understanding) -> None:

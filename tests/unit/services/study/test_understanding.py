@@ -13,6 +13,7 @@ from asked import import_study
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Sample
 from nscweb.services.context import App
+from nscweb.services.study.cut_again import cut_study, preview_cut
 from nscweb.services.study.understanding import Understanding, names_read, offer, take, understand
 
 
@@ -105,15 +106,31 @@ def test_a_time_without_a_unit_is_asked_for(opened: App, tmp_path: Path) -> None
     assert understand(opened, "S").doubts == ()
 
 
-def test_whole_fields_are_noticed_at_any_size(opened: App, tmp_path: Path) -> None:
+def test_whole_fields_are_noticed_at_any_size_and_their_cells_cut_out(opened: App, tmp_path: Path) -> None:
     names = ["NT3_1d_r1", "NT3_1d_r2"]
-    images = {name: [image(9 * seed + place, 4, 96) for place in range(3)] for seed, name in enumerate(names)}
+    images = {name: [image(9 * seed + place, 4, 128) for place in range(3)] for seed, name in enumerate(names)}
     found = studied(opened, tmp_path / "in", images)
-    assert kinds(found) == ["fields"] and "--fields" in found.doubts[0].way
-    with pytest.raises(WrongUse, match="makes no offer"):
-        offer(found, 1)
+    assert kinds(found) == ["fields"] and found.doubts[0].cut and not found.as_fields
+    assert preview_cut(opened, "S").n_cells == 4
     with pytest.raises(WrongUse, match="no doubt number 2"):
         offer(found, 2)
+    take(opened, found.study, offer(found, 1))
+    card = understand(opened, "S, cells")
+    assert card.as_fields and card.doubts == () and card.study.cells == 24
+    assert [(sample.group, sample.replicate, sample.cells) for sample in card.study.samples] == [
+        ("NT3", "1", 12),
+        ("NT3", "2", 12),
+    ]
+    assert opened.catalogue.study("S").cells == 6
+    with pytest.raises(WrongUse, match="already"):
+        cut_study(opened, "S, cells")
+
+
+def test_an_offer_must_be_one(opened: App, tmp_path: Path) -> None:
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(("1d_r1", "1d_r2"))})
+    assert kinds(found) == ["no_group"]
+    with pytest.raises(WrongUse, match="makes no offer"):
+        offer(found, 1)
 
 
 def test_a_copied_folder_is_said_and_is_no_replicate(opened: App, tmp_path: Path) -> None:
