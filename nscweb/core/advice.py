@@ -15,6 +15,10 @@ _PACK_AGAIN = (
     "files of the zip were read."
 )
 _GREY = "Export the raw grey images of the brightfield channel as TIFF."
+_LETTERS = (
+    "Look at the names of the samples. If they look wrong, unpack the zip on the computer that made it and import the "
+    "folder."
+)
 _NOTHING = "Nothing, if you expected this."
 _SHEET = "Correct the sample sheet and import it again on the page Study; the cells need not be imported again."
 
@@ -65,6 +69,8 @@ _ADVICE: dict[str, str] = {
     "N": _NOTHING,
     "N-CHANNEL-GUESSED": "Look at some cells, and change the channel on the page Study if it is not brightfield.",
     "N-NAME-RUNNING": "Nothing, unless these are several channels of the same cells: then call them NAME_1_Ch1.tif.",
+    "N-ZIP-BEHIND": "Compare the number of cells with what you packed, and copy the zip again if some are missing.",
+    "N-ZIP-LETTERS": _LETTERS,
     "W": "Look at this file before you rely on its cells.",
     "W-CIF": "Compare the number of cells with that in IDEAS.",
     "W-DAF-COUNT": "Compare the number of cells with that in IDEAS.",
@@ -88,6 +94,7 @@ _ADVICE: dict[str, str] = {
     "W-SHEET": _SHEET,
     "W-TABLE": "Compare the object numbers of the table with those in the names of the images.",
     "W-ZIP-COUNT": "Compare the number of cells with what you packed.",
+    "W-ZIP-LETTERS": _LETTERS,
     "W-ZIP-TABLE": "Take these files out of the zip and import them by themselves.",
 }
 
