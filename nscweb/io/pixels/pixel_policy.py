@@ -49,15 +49,16 @@ def to_grey(pixels: Pixels, where: str, log: FindingLog, *, colour: str = "rgb")
     first = pixels[..., 0]
     if all(np.array_equal(first, pixels[..., i]) for i in range(1, pixels.shape[-1])):
         return np.ascontiguousarray(first)
-    log.add(
-        "warn",
-        "W-IMG-COLOUR",
-        "The image has colours; it was turned into grey values, which a brightfield image should not need.",
-        where,
-    )
+    note_colour(where, log)
     grey: Pixels = pixels[..., :3].astype(np.float64) @ _LUMA
     whole = pixels.dtype.kind in "ui"
     return np.asarray(np.rint(grey) if whole else grey, pixels.dtype)
+
+
+def note_colour(where: str, log: FindingLog) -> None:
+    """Warn that colours became grey values."""
+    message = "The image has colours; it was turned into grey values, which a brightfield image should not need."
+    log.add("warn", "W-IMG-COLOUR", message, where)
 
 
 def check_plane(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> Pixels:

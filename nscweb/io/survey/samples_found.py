@@ -138,12 +138,6 @@ class Settled:
             return self.peek.named_brightfield
         return guess_brightfield(self.channels, self.peek.images)
 
-    @property
-    def pixel_size_um(self) -> float | None:
-        """Micrometres per pixel, when every file that says so says the same."""
-        sizes = self.peek.pixel_sizes_um
-        return next(iter(sizes)) if len(sizes) == 1 else None
-
     def add(self, name: NameToRead, cells: int, channels: tuple[str, ...], true_class: str, way: Way) -> None:
         """One more sample; a name that is taken already gets a number behind it."""
         unique, copy = name.name or "sample", 2

@@ -39,6 +39,7 @@ class Survey:
         images, skipped, ignored: files so far; complete when every sample has been read once.
         simulated: the files say that nscweb simulated them.
         pixel_size_um: micrometres per pixel when the files say so and agree, else None.
+        offered_pixel_size_um: what files may mean by a private value; a guess that somebody must confirm.
         rules: how names were read, in words, each on an example.
         left_off: what names have in common and that says nothing.
         strange_names: samples whose names the pattern of the user does not fit.
@@ -61,6 +62,7 @@ class Survey:
         self.members = 0
         self.simulated = False
         self.pixel_size_um: float | None = None
+        self.offered_pixel_size_um: float | None = None
         self.rules: tuple[str, ...] = ()
         self.left_off: tuple[str, ...] = ()
         self.strange_names: tuple[str, ...] = ()
@@ -192,7 +194,9 @@ def survey(
         found._listed_ignored = listing.ignored + opened.paired + found._joins.ignored
         found.samples = tuple(sorted(settled.samples, key=lambda sample: natural_key(sample.name)))
         found.channels, found.brightfield = settled.channels, settled.brightfield
-        found.pixel_size_um = settled.pixel_size_um
+        found.pixel_size_um = settled.peek.pixel_size_um
+        found.offered_pixel_size_um = settled.peek.offered_pixel_size_um
+        settled.peek.tell_pixel_size(log)
         found.simulated = settled.peek.simulated or any(source.simulated for source in opened.sources)
         if not found.samples:
             raise why_nothing(log, [path.name for path in paths])
