@@ -37,7 +37,8 @@ class QualityFeatures(NamedTuple):
         area_px: pixels of the object, holes filled.
         n_objects: objects of cell size, touching ones told apart by their necks.
         border_contact: share of the border ring that the object covers, 0..1.
-        saturated_share: share of pixels at 0 or at full scale of the camera, 0..1.
+        saturated_share: share of pixels at 0 or at full scale of the camera, 0..1; of an image with negative values,
+            at its lowest or highest value.
         mean_intensity: of the whole frame, grey values.
         height, width: of the frame, pixels.
         perimeter_px: length of the outline, pixels.
@@ -155,13 +156,19 @@ def _signal(image: Array, background: float) -> Float32:
 
 
 def _saturated_share(pixels: Array) -> float:
+    """Share of pixels at black or white: 0 and full scale, or where there are negative values, the image's own ends.
+
+    Below 0 nobody says where black lies. Many pixels with exactly the lowest or highest value are what clipping leaves.
+    """
     lowest, highest = pixels.min(), pixels.max()
+    if lowest < 0:
+        return int(np.count_nonzero(pixels == lowest) + np.count_nonzero(pixels == highest)) / pixels.size
     scale = full_scale(pixels)
     hit = 0
     if highest >= scale:
         hit += int(np.count_nonzero(pixels >= scale))
-    if lowest <= 0:
-        hit += int(np.count_nonzero(pixels <= 0))
+    if lowest == 0:
+        hit += int(np.count_nonzero(pixels == 0))
     return hit / pixels.size
 
 

@@ -24,7 +24,7 @@ from nscweb.core.limits import Limits
 from nscweb.io.pixels.image_pages import ImagePages, Pixels
 from nscweb.io.pixels.imagej import planes_behind
 from nscweb.io.pixels.ome import claimed_planes, describe_planes
-from nscweb.io.pixels.pixel_policy import check_plane, check_size, note_colour, note_look, to_grey
+from nscweb.io.pixels.pixel_policy import check_plane, check_size, note_colour, note_look, note_unchecked, to_grey
 from nscweb.io.pixels.tiff_layout import TiffPage, damaged, read_layout
 from nscweb.io.pixels.tiff_segments import check_segments
 
@@ -144,8 +144,9 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
     stack = planes_behind(pages[full[0]], data) if len(full) == 1 else []
     if len(stack) > 1:
         return _stack(stack, data, where, limits, log, simulated)
-    for index in full:
-        _check_page(pages[index], data, limits, len(full))
+    unchecked = {_check_page(pages[index], data, limits, len(full)) for index in full} - {""}
+    if unchecked:
+        note_unchecked(unchecked.pop(), where, log)
     full = _without_previews(pages, full, where, log)
     names, kind = describe_planes(pages[full[0]], len(full), where)
 
@@ -195,7 +196,8 @@ def _without_previews(pages: list[TiffPage], full: list[int], where: str, log: F
     return kept
 
 
-def _check_page(page: TiffPage, data: bytes, limits: Limits, count: int) -> None:
+def _check_page(page: TiffPage, data: bytes, limits: Limits, count: int) -> str:
+    """Refuse what cannot be read; returns as `check_segments`."""
     if min(page.height, page.width) < limits.min_side <= count:
         raise InputRefused(
             f"The TIFF holds {count} pages of {page.width} x {page.height} pixels each: its axes were stored in "
@@ -217,7 +219,7 @@ def _check_page(page: TiffPage, data: bytes, limits: Limits, count: int) -> None
         )
     if page.sample_format in _COMPLEX_FORMATS:
         raise InputRefused("The pixels are complex numbers.", "Export intensities.", "E-IMG-COMPLEX")
-    check_segments(page, data)
+    return check_segments(page, data)
 
 
 def _decode(data: bytes, index: int, page: TiffPage) -> NDArray[Any]:

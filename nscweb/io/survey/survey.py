@@ -32,6 +32,7 @@ class Survey:
     """Everything found; a context manager, because archives stay open for reading.
 
     Attributes:
+        limits: that it reads under.
         samples: in natural order of their names.
         channels: of all samples, in natural order.
         brightfield: the guess, "" when nothing was found.
@@ -46,7 +47,7 @@ class Survey:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._table_paths: dict[int, Path] = {}
         self._left_out: frozenset[int] = frozenset()
         self._at: Callable[[int], None] = nobody_watches
@@ -104,10 +105,10 @@ class Survey:
         way = self._settled.ways[sample.key]
         reader: CellReader
         if isinstance(way, FoundMontages):
-            reader = MontageReader(way, self._sources, wanted, needed, self._limits, log, cancel)
+            reader = MontageReader(way, self._sources, wanted, needed, self.limits, log, cancel)
         elif isinstance(way, FoundTable):
             rows = way.table.groups[way.group].tolist()
-            reader = TableCellReader(way.table, rows, wanted, needed, self._limits, log, cancel)
+            reader = TableCellReader(way.table, rows, wanted, needed, self.limits, log, cancel)
         else:
             reader = FileCellReader(
                 way.rows,
@@ -116,7 +117,7 @@ class Survey:
                 wanted,
                 needed,
                 way.stacked,
-                self._limits,
+                self.limits,
                 log,
                 cancel,
             )
