@@ -36,6 +36,8 @@ _ADVICE: dict[str, str] = {
     "E-FILE-UNREADABLE": "Close the program that has the file open, and check that you may read it.",
     "E-FMT": "Export every image as TIFF in the program that wrote the file, and import those.",
     "E-HDF5": "Save the file again in the program that wrote it, without filters other than gzip.",
+    "E-HDF5-BASIN": "Export the measurement into one file that holds its images, for example from Shape-Out.",
+    "E-HDF5-READER": "Copy the file again from the computer of the instrument; the other files are not affected.",
     "E-IMG": _AGAIN,
     "E-IMG-AXES": "Store every image as (height, width), a stack as (planes, height, width), and export again.",
     "E-IMG-CMYK": _GREY,

@@ -46,7 +46,7 @@ class Peek:
         for source in order:
             sizes = self.pixel_sizes_um.get(source, set())
             if sizes:
-                return next(iter(sizes)) if len(sizes) == 1 else None
+                return min(sizes) if _agree(sizes) else None
         return None
 
     @property
@@ -59,13 +59,13 @@ class Peek:
         """What is doubtful about the pixel size."""
         sure, printed = self.pixel_sizes_um.get("sure", set()), self.pixel_sizes_um.get("resolution", set())
         several = sure if sure else printed
-        if len(several) > 1:
+        if not _agree(several):
             shown = ", ".join(f"{size:g}" for size in sorted(several)[:5])
             message = f"The files give different pixel sizes ({shown} micrometres), so none was taken."
             log.add("warn", "W-PIXEL-DIFFER", message)
         elif printed and not sure:
             message = (
-                f"A pixel size of {next(iter(printed)):g} micrometres was taken from the resolution of the TIFF files, "
+                f"A pixel size of {min(printed):g} micrometres was taken from the resolution of the TIFF files, "
                 "which some programs fill in without knowing it. Change it on the page Study if it is wrong."
             )
             log.add("warn", "W-PIXEL-RESOLUTION", message)
@@ -76,6 +76,11 @@ class Peek:
                 "meaning is a guess). It was not taken; enter it on the page Study if it is right."
             )
             log.add("note", "N-PIXEL-OFFERED", message)
+
+
+def _agree(sizes: set[float]) -> bool:
+    """Sizes that differ by their last digits only."""
+    return not sizes or max(sizes) <= 1.001 * min(sizes)
 
 
 def peek_at(
