@@ -114,8 +114,9 @@ class Archive:
 
     def names(self) -> Iterator[tuple[int, str]]:
         """(number, name) of every member, in the order of the directory."""
+        odd = frozenset(self.directory.backslashed)
         for index, raw in self.directory.names():
-            yield index, raw.decode("ascii") if raw.isascii() and b"\\" not in raw else self.member_name(index)
+            yield index, raw.decode("ascii") if raw.isascii() and index not in odd else self.member_name(index)
 
     def notes(self) -> list[Finding]:
         """What is to be told about the zip as a whole."""
@@ -129,15 +130,14 @@ class Archive:
             )
             level, code = ("note", "N-ZIP-LETTERS") if reading.standard else ("warn", "W-ZIP-LETTERS")
             found.append(Finding(cast("Level", level), code, message, self.name))
-        if b"\\" in directory.raw:
-            told = ((self.member_name(index), raw) for index, raw in directory.names() if b"\\" in raw)
-            count = sum(name.count("/") > raw.count(b"/") and unsafe_name(name) is None for name, raw in told)
-            if count:
-                message = (
-                    "The zip was made by a program that writes a backslash between folders (PowerShell 5 does); they "
-                    "were read as folders."
-                )
-                found.append(Finding("note", "N-ZIP-BACKSLASH", message, f"{self.name}: {count:,} files"))
+        told = ((self.member_name(index), directory.name_bytes(index)) for index in directory.backslashed)
+        count = sum(name.count("/") > raw.count(b"/") and unsafe_name(name) is None for name, raw in told)
+        if count:
+            message = (
+                "The zip was made by a program that writes a backslash between folders (PowerShell 5 does); they were "
+                "read as folders."
+            )
+            found.append(Finding("note", "N-ZIP-BACKSLASH", message, f"{self.name}: {count:,} files"))
         if directory.behind:
             message = (
                 f"There are {directory.behind:,} bytes behind the end of the zip; they were not read. If files are "

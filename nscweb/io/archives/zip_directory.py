@@ -112,6 +112,7 @@ class ZipDirectory:
         behind: bytes of the file behind the archive.
         reading: how names without a mark are read.
         unicode_names: entry -> its name in UTF-8, where an extra field says it.
+        backslashed: entries whose names as stored have the byte of a backslash.
     """
 
     flags: NDArray[np.uint16]
@@ -131,6 +132,7 @@ class ZipDirectory:
     behind: int = 0
     reading: NameReading = field(default_factory=NameReading)
     unicode_names: Mapping[int, str] = field(default_factory=dict)
+    backslashed: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -340,7 +342,7 @@ def _parse(raw: bytes, begin: int, shift: int, claimed: int, comment: bytes, nam
     # Packed bytes lie between the start of the file and the directory; anything else is a damaged entry.
     outside = (offsets < 0) | (packed < 0) | (packed > begin) | (offsets > begin - packed)
     broken.update(np.flatnonzero(outside).tolist())
-    reading, unicode_names = _names(raw, entries, where)
+    reading, unicode_names, backslashed = _names(raw, entries, where)
     return ZipDirectory(
         flags=entries["flags"].copy(),
         methods=entries["method"].copy(),
@@ -358,13 +360,16 @@ def _parse(raw: bytes, begin: int, shift: int, claimed: int, comment: bytes, nam
         comment=comment,
         reading=reading,
         unicode_names=unicode_names,
+        backslashed=backslashed,
     )
 
 
-def _names(raw: bytes, entries: NDArray[Any], where: NDArray[np.int64]) -> tuple[NameReading, dict[int, str]]:
-    """(how unmarked names are read, names that an extra field gives in UTF-8)."""
+def _names(
+    raw: bytes, entries: NDArray[Any], where: NDArray[np.int64]
+) -> tuple[NameReading, dict[int, str], tuple[int, ...]]:
+    """(how unmarked names are read, names that an extra field gives in UTF-8, names with a backslash)."""
     if not len(where):
-        return NameReading(), {}
+        return NameReading(), {}, ()
     begins, lengths = where + _ENTRY, entries["name_length"].astype(np.int64)
     # The highest bit of all bytes of a name at once; a name that is cut off ends with the directory.
     data = np.frombuffer(raw + b"\0", np.uint8)
@@ -382,7 +387,10 @@ def _names(raw: bytes, entries: NDArray[Any], where: NDArray[np.int64]) -> tuple
             names.append(name)
         else:
             told[index] = found
-    return guess_reading(names), told
+    found_at = np.flatnonzero(data == ord("\\"))
+    owner = np.searchsorted(begins, found_at, "right") - 1
+    inside = (owner >= 0) & (found_at < begins[owner] + lengths[owner])
+    return guess_reading(names), told, tuple(np.unique(owner[inside]).tolist())
 
 
 def _gather(raw: bytes, where: NDArray[np.int64]) -> NDArray[Any]:
