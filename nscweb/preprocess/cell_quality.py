@@ -7,7 +7,7 @@ sample into the flags of `core.flags`, because "out of focus" only makes sense b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -83,6 +83,8 @@ class QualityFeatures(NamedTuple):
 
 FEATURE_NAMES: tuple[str, ...] = QualityFeatures._fields
 
+# A share of pixels that needs no second look.
+_FEW = 0.002
 # Images measured together: small enough that all of them stay in the cache of the processor.
 BATCH = 64
 _QUICK = frozenset(np.dtype(kind) for kind in (np.uint8, np.uint16, np.int16, np.float32))
@@ -158,11 +160,11 @@ def _signal(image: Array, background: float) -> Float32:
 def _saturated_share(pixels: Array) -> float:
     """Share of pixels at black or white: 0 and full scale, or where there are negative values, the image's own ends.
 
-    Below 0 nobody says where black lies. Many pixels with exactly the lowest or highest value are what clipping leaves.
+    Below 0 nobody says where black lies.
     """
     lowest, highest = pixels.min(), pixels.max()
     if lowest < 0:
-        return int(np.count_nonzero(pixels == lowest) + np.count_nonzero(pixels == highest)) / pixels.size
+        return (_clipped(pixels, lowest) + _clipped(pixels, highest)) / pixels.size
     scale = full_scale(pixels)
     hit = 0
     if highest >= scale:
@@ -170,6 +172,24 @@ def _saturated_share(pixels: Array) -> float:
     if lowest == 0:
         hit += int(np.count_nonzero(pixels == 0))
     return hit / pixels.size
+
+
+def _clipped(pixels: Array, end: Any) -> int:
+    """Pixels with the lowest or highest value, where clipping piled them up there.
+
+    Of few grey levels the outermost has many pixels too, but fewer than the one before it.
+    """
+    hit = pixels == end
+    count = int(np.count_nonzero(hit))
+    if count <= _FEW * pixels.size or count == pixels.size or _is_limit_of_type(pixels, end):
+        return count
+    others = pixels[~hit]
+    beside = others.max() if end > others[0] else others.min()
+    return count if count > np.count_nonzero(others == beside) else 0
+
+
+def _is_limit_of_type(pixels: Array, end: Any) -> bool:
+    return pixels.dtype.kind == "i" and end in (np.iinfo(pixels.dtype).min, np.iinfo(pixels.dtype).max)
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:
