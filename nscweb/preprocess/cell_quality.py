@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class QualityFeatures(NamedTuple):
     """Numbers of one brightfield image (h, w). The object is the largest one, or that of the file's mask.
 
-    New numbers are appended, so that tables of older versions stay readable (`complete`).
+    New numbers are appended, so that tables of older versions stay readable (`complete`). Shares of the grey level
+    (`gradient_rms`, `gradient_x` to `stripes_y`) are NaN for an image with values below 0, whose level is not known.
 
     Attributes:
         background: median of the border ring, grey values.
@@ -121,12 +122,13 @@ def _measure(images: Sequence[Array], masks: Sequence[NDArray[np.bool_] | None])
         objects_of(mask) if known and mask is not None else next(looked_for)
         for mask, known in zip(masks, given, strict=True)
     ]
-    saturated = [_saturated_share(image) for image in images]
+    lowest = [image.min() for image in images]
+    saturated = [_saturated_share(image, low) for image, low in zip(images, lowest, strict=True)]
     means = [float(cv2.mean(signal)[0]) for signal in signals]
     shapes = [measure_shape(objects) for objects in found]
     counts = [objects.others + touching(objects) for objects in found]
     insides = measure_inside(signals, lights, found)
-    rows = zip(images, lights, found, counts, saturated, means, shapes, insides, strict=True)
+    rows = zip(images, lights, found, counts, saturated, means, shapes, insides, lowest, strict=True)
     return [
         QualityFeatures._make(
             (
@@ -142,12 +144,13 @@ def _measure(images: Sequence[Array], masks: Sequence[NDArray[np.bool_] | None])
                 image.shape[0],
                 image.shape[1],
                 *shape,
-                inside.gradient_rms,
+                # Shares of a level that nobody knows where there are values below 0.
+                inside.gradient_rms if low >= 0 else np.nan,
                 inside.intensity,
-                *light[2:],
+                *(light[2:] if low >= 0 else (np.nan,) * len(light[2:])),
             )
         )
-        for image, light, objects, count, share, mean, shape, inside in rows
+        for image, light, objects, count, share, mean, shape, inside, low in rows
     ]
 
 
@@ -157,12 +160,12 @@ def _signal(image: Array, background: float) -> Float32:
     return np.subtract(image, work(background), dtype=work).astype(np.float32, copy=False)
 
 
-def _saturated_share(pixels: Array) -> float:
+def _saturated_share(pixels: Array, lowest: Any) -> float:
     """Share of pixels at black or white: 0 and full scale, or where there are negative values, the image's own ends.
 
     Below 0 nobody says where black lies.
     """
-    lowest, highest = pixels.min(), pixels.max()
+    highest = pixels.max()
     if lowest < 0:
         return (_clipped(pixels, lowest) + _clipped(pixels, highest)) / pixels.size
     scale = full_scale(pixels)

@@ -104,3 +104,13 @@ def test_negative_and_centred_images_have_the_flags_of_their_twins(twin: str) ->
     assert flags[:12] == [0] * 12
     assert flags[12]
     assert measure_all([TWINS[twin](image) for image in images])["flags"].tolist() == flags
+
+
+def test_shares_of_a_level_that_nobody_knows_are_not_given() -> None:
+    image = cell().astype(np.uint8)
+    plain, negative = measure(image), measure(TWINS["background subtracted"](image))
+    assert plain.gradient_rms > 0
+    for name in ("gradient_rms", "gradient_x", "gradient_y", "stripes_x", "stripes_y"):
+        assert np.isfinite(getattr(plain, name))
+        assert np.isnan(getattr(negative, name))
+    assert negative.focus == pytest.approx(plain.focus, rel=1e-3)
