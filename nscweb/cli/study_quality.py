@@ -100,7 +100,11 @@ def quality(name: Name, as_json: AsJson = False, data_dir: DataDir = None) -> No
         for row in light.samples.to_dict("records"):
             lines.append(
                 f"{row['sample']}: background {row['background']:.4g}, noise {row['noise']:.3g}, "
-                f"slope {row['gradient']:.2g} %, stripes {row['stripes']:.2g} %"
+                + (
+                    f"slope {row['gradient']:.2g} %, stripes {row['stripes']:.2g} %"
+                    if isfinite(row["gradient"])
+                    else "slope and stripes not known, because the images have values below 0"
+                )
             )
         console.result(result, "\n".join([*lines, *light.warnings]))
 

@@ -15,6 +15,10 @@ _PACK_AGAIN = (
     "files of the zip were read."
 )
 _GREY = "Export the raw grey images of the brightfield channel as TIFF."
+_LETTERS = (
+    "Look at the names of the samples. If they look wrong, unpack the zip on the computer that made it and import the "
+    "folder."
+)
 _NOTHING = "Nothing, if you expected this."
 _SHEET = "Correct the sample sheet and import it again on the page Study; the cells need not be imported again."
 
@@ -22,6 +26,7 @@ _ADVICE: dict[str, str] = {
     "E": "Look at the file in the program that wrote it, and export it again.",
     "E-CELL-FRAMES": "Export all channels of this cell again, so that they are equally large.",
     "E-CELL-NO-CHANNEL": "Look for the missing channel of this cell in the export; without it the cell is left out.",
+    "E-CELL-PADDED": "Export the cell again with its real surroundings, without a mask and without turning it.",
     "E-CIF": "Open the file in IDEAS and save it again, or export .ome.tif images from it.",
     "E-CIF-OBJECT": "Nothing, if it is one of many: only this object was left out. Otherwise save the .cif again.",
     "E-DAF": "Import the .cif that belongs to the .daf, both in one folder.",
@@ -31,8 +36,12 @@ _ADVICE: dict[str, str] = {
     "E-FILE-UNREADABLE": "Close the program that has the file open, and check that you may read it.",
     "E-FMT": "Export every image as TIFF in the program that wrote the file, and import those.",
     "E-HDF5": "Save the file again in the program that wrote it, without filters other than gzip.",
+    "E-HDF5-BASIN": "Export the measurement into one file that holds its images, for example from Shape-Out.",
+    "E-HDF5-READER": "Copy the file again from the computer of the instrument; the other files are not affected.",
     "E-IMG": _AGAIN,
+    "E-IMG-AXES": "Store every image as (height, width), a stack as (planes, height, width), and export again.",
     "E-IMG-CMYK": _GREY,
+    "E-IMG-COLOUR-KIND": _GREY,
     "E-IMG-COMPLEX": "Export intensities instead of the result of a Fourier transform.",
     "E-IMG-COMPRESSION": "Save the image as TIFF without compression, or with LZW or deflate (in Fiji: Save As, Tiff).",
     "E-IMG-DECODER": "Open the image in Fiji and save it as TIFF. The other cells are not affected.",
@@ -65,7 +74,12 @@ _ADVICE: dict[str, str] = {
     "N": _NOTHING,
     "N-CHANNEL-GUESSED": "Look at some cells, and change the channel on the page Study if it is not brightfield.",
     "N-NAME-RUNNING": "Nothing, unless these are several channels of the same cells: then call them NAME_1_Ch1.tif.",
+    "N-IMG-ONE-COLOUR": "Nothing, if the image was coloured by the microscope's software.",
+    "N-PIXEL-OFFERED": "Compare it with the microscope's own figure, and enter it on the page Study if it is right.",
+    "N-ZIP-BEHIND": "Compare the number of cells with what you packed, and copy the zip again if some are missing.",
+    "N-ZIP-LETTERS": _LETTERS,
     "W": "Look at this file before you rely on its cells.",
+    "W-CELL-PADDED": "Nothing; export crops without padding if you can.",
     "W-CHANNEL-STAINED": "Export the brightfield channel too, or choose it on the page Study (Settings).",
     "W-CIF": "Compare the number of cells with that in IDEAS.",
     "W-DAF-COUNT": "Compare the number of cells with that in IDEAS.",
@@ -81,17 +95,22 @@ _ADVICE: dict[str, str] = {
     "W-IMG-NEGATIVE": "Check that these are raw images, without background already subtracted.",
     "W-IMG-PAGES": "Check that the brightfield image in focus was taken; otherwise export that plane alone.",
     "W-IMG-SATURATED": "The cell is flagged and left out of the statistics; lower the exposure next time.",
+    "W-IMG-SCALE-BAR": "Export the raw image without a scale bar; the program draws its own.",
     "W-IMG-SHAPE": "Look at the image: a whole cell with some surroundings is expected.",
     "W-IMG-SIGNED": "Check that these are raw images.",
+    "W-IMG-UNCHECKED": "Compare the sizes of the files with the originals; in PNG and deflated TIFF damage is noticed.",
     "W-MONTAGE-PART": "Compare the number of cells with that of the montage.",
     "W-NAME-SETS": "Look at the channels on the page Study; the one with the usual light is the brightfield channel.",
     "W-NAME-TWICE": "Check whether the same images came in twice.",
+    "W-PIXEL-DIFFER": "Enter the pixel size on the page Study, or import files of one microscope at a time.",
+    "W-PIXEL-RESOLUTION": "Compare it with the microscope's own figure, and correct it on the page Study.",
     "W-RTDC": "The images were read all the same; measured values of the file may be missing.",
     "W-SAMPLE-COPY": "Look which folder was copied, and import again with the right one in its place.",
     "W-SAMPLE-OVERLAP": "Look whether files of one sample were put into the folder of the other.",
     "W-SHEET": _SHEET,
     "W-TABLE": "Compare the object numbers of the table with those in the names of the images.",
     "W-ZIP-COUNT": "Compare the number of cells with what you packed.",
+    "W-ZIP-LETTERS": _LETTERS,
     "W-ZIP-TABLE": "Take these files out of the zip and import them by themselves.",
 }
 

@@ -34,7 +34,9 @@ def illumination_dots(samples: pd.DataFrame, feature: str, *, simulated: bool = 
     data = illumination_data(samples, feature)
     data = data[np.isfinite(data["median"])]
     if data.empty:
-        return nothing_to_draw("This was not measured when the study was imported.")
+        return nothing_to_draw(
+            "This was not measured, because the images have values below 0 or an older version read them."
+        )
     groups = list(dict.fromkeys(data["group"]))
     figure = go.Figure()
     for index, group in enumerate(groups):

@@ -7,7 +7,7 @@ sample into the flags of `core.flags`, because "out of focus" only makes sense b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class QualityFeatures(NamedTuple):
     """Numbers of one brightfield image (h, w). The object is the largest one, or that of the file's mask.
 
-    New numbers are appended, so that tables of older versions stay readable (`complete`).
+    New numbers are appended, so that tables of older versions stay readable (`complete`). Shares of the grey level
+    (`gradient_rms`, `gradient_x` to `stripes_y`) are NaN for an image with values below 0, whose level is not known.
 
     Attributes:
         background: median of the border ring, grey values.
@@ -37,7 +38,8 @@ class QualityFeatures(NamedTuple):
         area_px: pixels of the object, holes filled.
         n_objects: objects of cell size, touching ones told apart by their necks.
         border_contact: share of the border ring that the object covers, 0..1.
-        saturated_share: share of pixels at 0 or at full scale of the camera, 0..1.
+        saturated_share: share of pixels at 0 or at full scale of the camera, 0..1; of an image with negative values,
+            at its lowest or highest value.
         mean_intensity: of the whole frame, grey values.
         height, width: of the frame, pixels.
         perimeter_px: length of the outline, pixels.
@@ -82,6 +84,8 @@ class QualityFeatures(NamedTuple):
 
 FEATURE_NAMES: tuple[str, ...] = QualityFeatures._fields
 
+# A share of pixels that needs no second look.
+_FEW = 0.002
 # Images measured together: small enough that all of them stay in the cache of the processor.
 BATCH = 64
 _QUICK = frozenset(np.dtype(kind) for kind in (np.uint8, np.uint16, np.int16, np.float32))
@@ -118,12 +122,13 @@ def _measure(images: Sequence[Array], masks: Sequence[NDArray[np.bool_] | None])
         objects_of(mask) if known and mask is not None else next(looked_for)
         for mask, known in zip(masks, given, strict=True)
     ]
-    saturated = [_saturated_share(image) for image in images]
+    lowest = [image.min() for image in images]
+    saturated = [_saturated_share(image, low) for image, low in zip(images, lowest, strict=True)]
     means = [float(cv2.mean(signal)[0]) for signal in signals]
     shapes = [measure_shape(objects) for objects in found]
     counts = [objects.others + touching(objects) for objects in found]
     insides = measure_inside(signals, lights, found)
-    rows = zip(images, lights, found, counts, saturated, means, shapes, insides, strict=True)
+    rows = zip(images, lights, found, counts, saturated, means, shapes, insides, lowest, strict=True)
     return [
         QualityFeatures._make(
             (
@@ -139,12 +144,13 @@ def _measure(images: Sequence[Array], masks: Sequence[NDArray[np.bool_] | None])
                 image.shape[0],
                 image.shape[1],
                 *shape,
-                inside.gradient_rms,
+                # Shares of a level that nobody knows where there are values below 0.
+                inside.gradient_rms if low >= 0 else np.nan,
                 inside.intensity,
-                *light[2:],
+                *(light[2:] if low >= 0 else (np.nan,) * len(light[2:])),
             )
         )
-        for image, light, objects, count, share, mean, shape, inside in rows
+        for image, light, objects, count, share, mean, shape, inside, low in rows
     ]
 
 
@@ -154,15 +160,39 @@ def _signal(image: Array, background: float) -> Float32:
     return np.subtract(image, work(background), dtype=work).astype(np.float32, copy=False)
 
 
-def _saturated_share(pixels: Array) -> float:
-    lowest, highest = pixels.min(), pixels.max()
+def _saturated_share(pixels: Array, lowest: Any) -> float:
+    """Share of pixels at black or white: 0 and full scale, or where there are negative values, the image's own ends.
+
+    Below 0 nobody says where black lies.
+    """
+    highest = pixels.max()
+    if lowest < 0:
+        return (_clipped(pixels, lowest) + _clipped(pixels, highest)) / pixels.size
     scale = full_scale(pixels)
     hit = 0
     if highest >= scale:
         hit += int(np.count_nonzero(pixels >= scale))
-    if lowest <= 0:
-        hit += int(np.count_nonzero(pixels <= 0))
+    if lowest == 0:
+        hit += int(np.count_nonzero(pixels == 0))
     return hit / pixels.size
+
+
+def _clipped(pixels: Array, end: Any) -> int:
+    """Pixels with the lowest or highest value, where clipping piled them up there.
+
+    Of few grey levels the outermost has many pixels too, but fewer than the one before it.
+    """
+    hit = pixels == end
+    count = int(np.count_nonzero(hit))
+    if count <= _FEW * pixels.size or count == pixels.size or _is_limit_of_type(pixels, end):
+        return count
+    others = pixels[~hit]
+    beside = others.max() if end > others[0] else others.min()
+    return count if count > np.count_nonzero(others == beside) else 0
+
+
+def _is_limit_of_type(pixels: Array, end: Any) -> bool:
+    return pixels.dtype.kind == "i" and end in (np.iinfo(pixels.dtype).min, np.iinfo(pixels.dtype).max)
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:

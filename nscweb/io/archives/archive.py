@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from io import BytesIO, RawIOBase
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
 from nscweb.core.errors import InputRefused, LimitExceeded
+from nscweb.core.findings import Finding, Level
 from nscweb.core.limits import Limits
 from nscweb.io.archives.zip_checks import DEFLATED, Rejected, check_overlap, odd_members, reject
 from nscweb.io.archives.zip_directory import ZipDirectory, read_directory
@@ -52,19 +53,6 @@ def checksum_of(path: Path) -> int:
         while block := stream.read(_PART):
             value = inflate.crc32(block, value)
     return int(value)
-
-
-def name_of(directory: ZipDirectory, index: int) -> str:
-    """The name of a member for people; never used as a path."""
-    raw = directory.name_bytes(index)
-    if raw.isascii():
-        return raw.decode("ascii")
-    if directory.flags.item(index) & 0x800:
-        return raw.decode("utf-8", "replace")
-    try:
-        return raw.decode("utf-8")  # many programs write UTF-8 without saying so
-    except UnicodeDecodeError:
-        return raw.decode("cp437")
 
 
 class Archive:
@@ -122,12 +110,41 @@ class Archive:
 
     def member_name(self, index: int) -> str:
         """The name for people and for reading hints out of it; never used as a path."""
-        return name_of(self.directory, index)
+        return self.directory.name(index)
 
     def names(self) -> Iterator[tuple[int, str]]:
         """(number, name) of every member, in the order of the directory."""
+        odd = frozenset(self.directory.backslashed)
         for index, raw in self.directory.names():
-            yield index, raw.decode("ascii") if raw.isascii() else self.member_name(index)
+            yield index, raw.decode("ascii") if raw.isascii() and index not in odd else self.member_name(index)
+
+    def notes(self) -> list[Finding]:
+        """What is to be told about the zip as a whole."""
+        directory, found = self.directory, []
+        reading = directory.reading
+        if reading.example:
+            message = (
+                f"The zip does not say in which letters its names are written; they were read as {reading.letters}, "
+                f"for example {reading.example}. If they look wrong, unpack the zip on the computer that made it and "
+                "import the folder, or pack it there with 7-Zip."
+            )
+            level, code = ("note", "N-ZIP-LETTERS") if reading.standard else ("warn", "W-ZIP-LETTERS")
+            found.append(Finding(cast("Level", level), code, message, self.name))
+        told = ((self.member_name(index), directory.name_bytes(index)) for index in directory.backslashed)
+        count = sum(name.count("/") > raw.count(b"/") and unsafe_name(name) is None for name, raw in told)
+        if count:
+            message = (
+                "The zip was made by a program that writes a backslash between folders (PowerShell 5 does); they were "
+                "read as folders."
+            )
+            found.append(Finding("note", "N-ZIP-BACKSLASH", message, f"{self.name}: {count:,} files"))
+        if directory.behind:
+            message = (
+                f"There are {directory.behind:,} bytes behind the end of the zip; they were not read. If files are "
+                "missing, two files were joined by mistake: copy the zip again."
+            )
+            found.append(Finding("note", "N-ZIP-BEHIND", message, self.name))
+        return found
 
     def is_plain(self, index: int) -> bool:
         """True when nothing but its name could speak against a member; the quick form of `rejection`."""

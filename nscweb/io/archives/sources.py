@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import InputRefused
 from nscweb.core.limits import Limits, setting_name
-from nscweb.io.archives.archive import Archive, name_of
+from nscweb.io.archives.archive import Archive
 from nscweb.io.archives.zip_checks import Rejected
 
 
@@ -107,7 +107,7 @@ class ZipPart:
             raise InputRefused("The archive cannot be read any more.", "", "E-FILE-UNREADABLE") from error
 
     def name(self, number: int) -> str:
-        return name_of(self._directory, number)
+        return self._directory.name(number)
 
     def place(self, number: int) -> str:
         return self.prefix + self.name(number)

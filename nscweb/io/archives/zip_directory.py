@@ -9,8 +9,8 @@ Files that are called .zip and are none, or not any more, are refused with what 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from io import BytesIO, RawIOBase
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import InputRefused
 from nscweb.core.limits import Limits
+from nscweb.io.archives.zip_names import NameReading, guess_reading, unicode_name
 from nscweb.io.names.other_files import known_by_content
 
 _END = struct.Struct("<4s4H2LH")
@@ -29,6 +30,10 @@ _ENTRY = 46
 _MAX32, _MAX16 = 0xFFFFFFFF, 0xFFFF
 # A file name longer than this in the average member means that the directory is not what it says.
 _BYTES_PER_ENTRY = 1024
+# How far before the end of the file the end record is looked for: behind it lies what a transfer or a program added.
+_MOST_BEHIND = 64 << 20
+_TURN = 1 << 32
+_UTF8 = 0x800
 ENTRY_TYPE = np.dtype(
     [
         ("signature", "<u4"),
@@ -102,6 +107,10 @@ class ZipDirectory:
         begin: position of the directory in the file.
         claimed: number of entries that the end record claims.
         comment: of the archive.
+        behind: bytes of the file behind the archive.
+        reading: how names without a mark are read.
+        unicode_names: entry -> its name in UTF-8, where an extra field says it.
+        backslashed: entries whose names as stored have the byte of a backslash.
     """
 
     flags: NDArray[np.uint16]
@@ -118,6 +127,10 @@ class ZipDirectory:
     begin: int
     claimed: int
     comment: bytes
+    behind: int = 0
+    reading: NameReading = field(default_factory=NameReading)
+    unicode_names: Mapping[int, str] = field(default_factory=dict)
+    backslashed: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -126,6 +139,21 @@ class ZipDirectory:
         """The name of an entry as it is stored."""
         begin: int = self.starts.item(index)
         return self.raw[begin : begin + self.name_lengths.item(index)]
+
+    def name(self, index: int) -> str:
+        """The name of an entry for people, with "/" between folders; never used as a path.
+
+        PowerShell 5 and .NET before 4.6.1 put a backslash there. Whether the name is a decent one is judged of what
+        comes out here.
+        """
+        raw = self.name_bytes(index)
+        if raw.isascii():
+            name = raw.decode("ascii")
+        elif self.flags.item(index) & _UTF8:
+            name = raw.decode("utf-8", "replace")
+        else:
+            name = self.unicode_names.get(index) or self.reading.read(raw)
+        return name.replace("\\", "/")
 
     def part(self, chosen: NDArray[np.int64]) -> ZipDirectory:
         """Some entries in the order given, numbered anew: small enough to be handed to another process."""
@@ -148,6 +176,14 @@ class ZipDirectory:
             self.begin,
             len(chosen),
             self.comment,
+            reading=self.reading,
+            unicode_names={
+                number: self.unicode_names[index]
+                for number, index in enumerate(chosen.tolist())
+                if index in self.unicode_names
+            }
+            if self.unicode_names
+            else {},
         )
 
     def names(self) -> Iterator[tuple[int, bytes]]:
@@ -167,24 +203,43 @@ def read_directory(stream: RawIOBase | BytesIO, length: int, name: str, limits: 
     tail_length = min(length, _END.size + _MAX16 + _LOCATOR64.size)
     stream.seek(length - tail_length)
     tail = read_up_to(stream, tail_length)
+    found = _last_end(stream, tail, length, name, limits, near=True)
+    if found is None and length > tail_length and _begins_at(stream, 0, b""):
+        stream.seek(max(0, length - _MOST_BEHIND))
+        found = _last_end(stream, read_up_to(stream, _MOST_BEHIND), length, name, limits, near=False)
+    if found is None:
+        raise no_directory(stream, tail, name)
+    return found
+
+
+def _last_end(
+    stream: RawIOBase | BytesIO, tail: bytes, length: int, name: str, limits: Limits, *, near: bool
+) -> ZipDirectory | None:
+    """The directory of the last end record in the tail of a file that is one.
+
+    Args:
+        near: whether anything may lie before the archive. Far from the end it may not, because a zip inside a zip
+            that was cut off would be taken for the whole.
+    """
     position = tail.rfind(b"PK\x05\x06")
     while position >= 0:
         if position + _END.size <= len(tail):
-            found = _try_end(stream, tail, position, length - tail_length, name, limits)
+            found = _try_end(stream, tail, position, length - len(tail), name, limits, near)
             if found is not None:
                 return found
         position = tail.rfind(b"PK\x05\x06", 0, position)
-    raise no_directory(stream, tail, name)
+    return None
 
 
 def _try_end(
-    stream: RawIOBase | BytesIO, tail: bytes, position: int, tail_at: int, name: str, limits: Limits
+    stream: RawIOBase | BytesIO, tail: bytes, position: int, tail_at: int, name: str, limits: Limits, shifted: bool
 ) -> ZipDirectory | None:
     """The directory that this end record points to, None when it points nowhere sensible."""
     _, disk, cd_disk, on_disk, count, size, offset, comment_length = _END.unpack_from(tail, position)
     end_at = tail_at + position
     directory_end = end_at
     locator = position - _LOCATOR64.size
+    turns = True
     if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
         _, _, end64_at, disks = _LOCATOR64.unpack_from(tail, locator)
         if disks > 1:
@@ -195,12 +250,15 @@ def _try_end(
             *_, on_disk, count, size, offset = _END64.unpack(record)
             disk = cd_disk = 0
             directory_end = end64_at
+            turns = False
+    begin = directory_end - size
+    if not shifted and (begin < 0 or (begin - offset) % _TURN):
+        return None
     if disk or cd_disk or on_disk != count:
         raise _several_parts(name)
     limits.check("max_members", count, f"Files in {name}")
-    if size > directory_end:
+    if begin < 0:
         return None
-    begin = directory_end - size
     if size > limits.max_members * _BYTES_PER_ENTRY:
         limits.check("max_members", size // _ENTRY, f"Files in {name}")
     stream.seek(begin)
@@ -208,8 +266,42 @@ def _try_end(
     if count and raw[:4] != b"PK\x01\x02":
         return None
     comment = tail[position + _END.size : position + _END.size + comment_length]
+    behind = max(0, len(tail) - position - _END.size - comment_length)
     # Bytes in front of the archive (a self-extracting program) shift every stored offset.
-    return _parse(raw, begin, begin - offset, count, comment, name, limits)
+    shift = begin - offset
+    # Without 64-bit fields nothing can point beyond 4 GiB; some programs (the Finder of macOS) let the numbers turn
+    # over instead.
+    turned = turns and shift >= _TURN
+    found = _parse(raw, begin, shift % _TURN if turned else shift, count, comment, name, limits)
+    if turned:
+        found = _unturned(stream, found)
+    return replace(found, behind=behind)
+
+
+def _unturned(stream: RawIOBase | BytesIO, directory: ZipDirectory) -> ZipDirectory:
+    """Offsets that lost multiples of 4 GiB, found again by the local headers, which repeat the names."""
+    offsets, broken, turn = directory.offsets.copy(), set(directory.broken), 0
+    last = -1
+    for index, offset in enumerate(directory.offsets.tolist()):
+        name = directory.name_bytes(index)
+        if offset + turn < last:  # files lie in the order of the list, so a fall is a turn
+            turn += _TURN
+        most = (directory.begin - offset) // _TURN
+        for place in (turn // _TURN, *range(most + 1)):
+            at = offset + place * _TURN
+            if _begins_at(stream, at, name):
+                offsets[index] = last = at
+                turn = place * _TURN
+                break
+        if offsets[index] > directory.begin - directory.packed[index]:
+            broken.add(index)
+    return replace(directory, offsets=offsets, broken=frozenset(broken))
+
+
+def _begins_at(stream: RawIOBase | BytesIO, position: int, name: bytes) -> bool:
+    stream.seek(position)
+    head = read_up_to(stream, 30 + len(name))
+    return head.startswith(b"PK\x03\x04") and head[30:] == name
 
 
 def _several_parts(name: str) -> InputRefused:
@@ -248,6 +340,7 @@ def _parse(raw: bytes, begin: int, shift: int, claimed: int, comment: bytes, nam
     # Packed bytes lie between the start of the file and the directory; anything else is a damaged entry.
     outside = (offsets < 0) | (packed < 0) | (packed > begin) | (offsets > begin - packed)
     broken.update(np.flatnonzero(outside).tolist())
+    reading, unicode_names, backslashed = _names(raw, entries, where)
     return ZipDirectory(
         flags=entries["flags"].copy(),
         methods=entries["method"].copy(),
@@ -263,7 +356,39 @@ def _parse(raw: bytes, begin: int, shift: int, claimed: int, comment: bytes, nam
         begin=begin,
         claimed=claimed,
         comment=comment,
+        reading=reading,
+        unicode_names=unicode_names,
+        backslashed=backslashed,
     )
+
+
+def _names(
+    raw: bytes, entries: NDArray[Any], where: NDArray[np.int64]
+) -> tuple[NameReading, dict[int, str], tuple[int, ...]]:
+    """(how unmarked names are read, names that an extra field gives in UTF-8, names with a backslash)."""
+    if not len(where):
+        return NameReading(), {}, ()
+    begins, lengths = where + _ENTRY, entries["name_length"].astype(np.int64)
+    # The highest bit of all bytes of a name at once; a name that is cut off ends with the directory.
+    data = np.frombuffer(raw + b"\0", np.uint8)
+    bounds = np.minimum(np.stack([begins, begins + lengths], 1), len(raw)).ravel()
+    high = np.bitwise_or.reduceat(data, bounds)[::2] >= 0x80
+    unmarked = np.flatnonzero(high & (lengths > 0) & ((entries["flags"] & _UTF8) == 0))
+    told: dict[int, str] = {}
+    names: list[bytes] = []
+    for index in unmarked.tolist():
+        begin = int(begins[index])
+        end = begin + int(lengths[index])
+        name = raw[begin:end]
+        found = unicode_name(raw[end : end + int(entries["extra_length"][index])], name)
+        if found is None:
+            names.append(name)
+        else:
+            told[index] = found
+    found_at = np.flatnonzero(data == ord("\\"))
+    owner = np.searchsorted(begins, found_at, "right") - 1
+    inside = (owner >= 0) & (found_at < begins[owner] + lengths[owner])
+    return guess_reading(names), told, tuple(np.unique(owner[inside]).tolist())
 
 
 def _gather(raw: bytes, where: NDArray[np.int64]) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.pixels.image_pages import ImagePages
 from nscweb.io.pixels.jpeg_entropy import EntropyError, check_entropy, frame_size
-from nscweb.io.pixels.pixel_policy import check_plane, check_size, cmyk, to_grey
+from nscweb.io.pixels.pixel_policy import check_plane, check_size, cmyk, note_unchecked, to_grey
 
 
 def sniff(head: bytes) -> bool:
@@ -38,7 +38,8 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
     if b"\xff\xd9" not in data[-4096:]:
         raise _damaged("it is cut off")
     try:
-        check_entropy(data)
+        if not check_entropy(data):
+            note_unchecked("a progressive JPEG", where, log)
     except EntropyError as error:
         raise _damaged(str(error)) from error
     try:

@@ -1,7 +1,9 @@
 """NumPy `.npz` with many cells: read in parts and without pickle, through the same checks as any zip.
 
-Arrays: ``x``, ``images``, ``tiles`` or ``array`` (N, h, w) or (N, C, h, w); ``y``, ``labels`` or ``label`` (N,) with
-``classes`` or ``class_names`` (K,) when known. With labels every class becomes a sample of its own.
+Arrays: ``x``, ``images``, ``tiles`` or ``array`` (N, h, w), (N, h, w, 1) or (N, C, h, w); ``y``, ``labels`` or
+``label`` (N,), or (N, K) with a single 1 per row, with ``classes`` or ``class_names`` (K,) when known. Names may be in
+capitals. Parts called ``x_train``, ``x_val``, ``x_test`` follow one another. With labels every class becomes a sample
+of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.cells import CellImage
 from nscweb.core.errors import InputRefused, NscwebError
-from nscweb.core.findings import FindingLog
+from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.archives.archive import Archive
 from nscweb.io.pixels.pixel_policy import check_plane, check_size
@@ -25,7 +27,10 @@ from nscweb.io.pixels.pixel_policy import check_plane, check_size
 IMAGE_KEYS = ("x", "images", "tiles", "array", "arr_0")
 LABEL_KEYS = ("y", "labels", "label")
 CLASS_KEYS = ("classes", "class_names", "names")
+PARTS = ("train", "val", "valid", "validation", "test")
 MOST_CLASSES = 1000
+# Axes of this length at the end are colours or channels, and no side of a cell.
+_CHANNELS_LAST = 4
 
 
 def sniff(head: bytes) -> bool:
@@ -57,33 +62,74 @@ class NpzCells:
     def __init__(self, path: Path, limits: Limits) -> None:
         # One array may hold all cells of a study, so the limit of an import applies and not that of one image.
         self.name = path.name
+        self.notes: list[Finding] = []
+        self._parts: tuple[str, ...] = ()
+        self._lengths: list[int] = []
         within = Limits(**{**vars(limits), "max_member_bytes": limits.max_total_bytes, "max_ratio": 1_000_000})
         self._archive = Archive(path, within)
         try:
-            self._members = {self._archive.member_name(i).removesuffix(".npy"): i for i in range(len(self._archive))}
+            names = ((self._archive.member_name(i).removesuffix(".npy"), i) for i in range(len(self._archive)))
+            self._members = dict(sorted(names, reverse=True))
+            # Where names differ in capitals only, the one without them counts.
+            self._members = {name.lower(): index for name, index in self._members.items()} | self._members
             self._open(path.name, limits)
         except BaseException:
             self._archive.close()
             raise
 
     def _open(self, name: str, limits: Limits) -> None:
-        key = next((key for key in IMAGE_KEYS if key in self._members), None)
-        if key is None:
-            raise InputRefused(
-                f"{name} holds no images.", f"Name the array one of {', '.join(IMAGE_KEYS)}.", "E-NPZ-NO-IMAGES"
-            )
-        self._key = key
-        head = self._archive.head(self._members[key], 4096)
-        self._accept(name, *npy_header(head, name), limits)
+        self._arrays = self._image_arrays(name)
+        kinds = []
+        for index in self._arrays:
+            shape, fortran, dtype, data_at = npy_header(self._archive.head(index, 4096), name)
+            kinds.append((shape[1:], fortran, dtype, data_at))
+            if kinds[-1] != kinds[0]:
+                raise InputRefused(
+                    f"The arrays of images in {name} differ in the size or the type of their images.",
+                    "Store one array called x.",
+                    "E-NPZ-SHAPE",
+                )
+            self._lengths.append(shape[0] if shape else 0)
+        shape, fortran, dtype, data_at = npy_header(self._archive.head(self._arrays[0], 4096), name)
+        self._accept(name, (sum(self._lengths), *shape[1:]), fortran, dtype, data_at, limits)
         self.groups: Mapping[str, NDArray[Any]] = self._labelled_groups(name)
         self.labelled = "" not in self.groups
+        if self._parts:
+            shown = ", ".join(self._parts)
+            message = "The arrays of images in the file were read one after the other, as one set of cells."
+            self.notes.append(Finding("note", "N-NPZ-PARTS", message, f"{name}: {shown}"))
+
+    def _image_arrays(self, name: str) -> list[int]:
+        """Members that hold images, in the order of their rows."""
+        key = next((key for key in IMAGE_KEYS if key in self._members), None)
+        if key is not None:
+            return [self._members[key]]
+        for key in IMAGE_KEYS:
+            self._parts = tuple(part for part in PARTS if f"{key}_{part}" in self._members)
+            if self._parts:
+                return [self._members[f"{key}_{part}"] for part in self._parts]
+        raise InputRefused(
+            f"{name} holds no images.", f"Name the array one of {', '.join(IMAGE_KEYS)}.", "E-NPZ-NO-IMAGES"
+        )
 
     def _accept(
         self, name: str, shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any], data_at: int, limits: Limits
     ) -> None:
         """Judge the array of images by its header."""
         self._data_at = data_at
-        if len(shape) == 4 and shape[1] > 32 and shape[3] <= 4:
+        side = limits.min_side
+        if len(shape) == 4 and shape[3] == 1 and min(shape[1:3]) >= side:
+            shape = shape[:3]  # an axis of channels, of which there is one
+        if len(shape) == 3 and shape[2] == 1 and min(shape[:2]) >= side:
+            shape = (1, *shape[:2])  # a single image
+        if len(shape) == 3 and shape[2] <= _CHANNELS_LAST and min(shape[:2]) >= side:
+            raise InputRefused(
+                f"The array in {name} has the shape {shape}; its last axis may be cells or channels, which it does not "
+                "say.",
+                "Order the axes (cells, height, width) or (cells, channels, height, width).",
+                "E-NPZ-SHAPE",
+            )
+        if len(shape) == 4 and shape[1] > 32 and shape[3] <= _CHANNELS_LAST:
             raise InputRefused(
                 f"The images in {name} have the shape {shape}.",
                 "Order the axes (cells, channels, height, width).",
@@ -102,7 +148,7 @@ class NpzCells:
         self.channels = tuple(f"Ch{i + 1}" for i in range(shape[1] if len(shape) == 4 else 1))
 
     def _labelled_groups(self, name: str) -> dict[str, NDArray[np.int64]]:
-        labels = self._small_array(LABEL_KEYS, name)
+        labels = self._labels(name)
         if labels is None:
             return {"": np.arange(self.cells)}
         if labels.shape != (self.cells,):
@@ -127,6 +173,19 @@ class NpzCells:
                 )
             texts = {value: str(names[value]) for value in values.tolist()}
         return {texts[value]: np.flatnonzero(labels == value) for value in values.tolist()}
+
+    def _labels(self, name: str) -> NDArray[Any] | None:
+        """(N,) labels, None where there are none."""
+        if not self._parts:
+            found = self._small_array(LABEL_KEYS, name)
+            return None if found is None else _one_per_image(found)
+        pieces = []
+        for part in self._parts:
+            piece = self._small_array(tuple(f"{key}_{part}" for key in LABEL_KEYS), name)
+            if piece is None:
+                return None
+            pieces.append(_one_per_image(piece))
+        return np.concatenate(pieces) if all(piece.ndim == 1 for piece in pieces) else pieces[0]
 
     def _small_array(self, keys: tuple[str, ...], name: str) -> NDArray[Any] | None:
         key = next((key for key in keys if key in self._members), None)
@@ -182,13 +241,17 @@ class NpzCells:
         channels = len(self.channels)
         targets = iter(wanted.tolist())
         target = next(targets, None)
-        for row, block in enumerate(self._archive.blocks(self._members[self._key], self._data_at, size)):
-            if target is None:
-                return
-            if row == target:
-                pixels = np.frombuffer(block, self._dtype).astype(self._native, copy=False)
-                yield row, pixels.reshape(channels, *self._shape[-2:])
-                target = next(targets, None)
+        first = 0
+        for index, length in zip(self._arrays, self._lengths, strict=True):
+            if target is not None and target < first + length:
+                for row, block in enumerate(self._archive.blocks(index, self._data_at, size), first):
+                    if target is None:
+                        return
+                    if row == target:
+                        pixels = np.frombuffer(block, self._dtype).astype(self._native, copy=False)
+                        yield row, pixels.reshape(channels, *self._shape[-2:])
+                        target = next(targets, None)
+            first += length
         if target is not None:
             raise InputRefused("The array of images is cut off.", "Save it again.", "E-NPZ-CUT")
 
@@ -200,6 +263,17 @@ class NpzCells:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _one_per_image(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels (N, 1), or (N, K) with a single 1 in each row, as (N,); others as they are."""
+    if labels.ndim != 2:
+        return labels
+    if labels.shape[1] == 1:
+        return np.asarray(labels[:, 0])
+    if labels.dtype.kind in "uifb" and np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all():
+        return np.asarray(labels.argmax(axis=1))
+    return labels
 
 
 def npy_header(head: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:

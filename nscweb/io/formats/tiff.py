@@ -22,8 +22,18 @@ from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.pixels.image_pages import ImagePages, Pixels
-from nscweb.io.pixels.ome import describe_planes
-from nscweb.io.pixels.pixel_policy import check_plane, check_size, cmyk, note_look, note_two_values, to_grey
+from nscweb.io.pixels.imagej import planes_behind
+from nscweb.io.pixels.ome import claimed_planes, describe_planes
+from nscweb.io.pixels.pixel_policy import (
+    check_plane,
+    check_size,
+    cmyk,
+    note_colour,
+    note_look,
+    note_two_values,
+    note_unchecked,
+    to_grey,
+)
 from nscweb.io.pixels.tiff_layout import TiffPage, damaged, read_layout
 from nscweb.io.pixels.tiff_segments import check_segments
 
@@ -37,7 +47,16 @@ _KNOWN_SIMPLE = frozenset({256, 257, 258, 259, 262, 266, 270, 273, 277, 278, 279
 _NOT_SIMPLE = frozenset({317, 320, 322, 323, 324, 325, 330, 338, 347})
 # Anything in a description that needs a closer look: DTDs, other files, several planes.
 _TELLING = re.compile(rb'<!|FileName|ImageJ=|Size[ZCT]="(?!1")')
-_PALETTE, _CMYK, _WHITE_IS_ZERO, _BLACK_IS_ZERO = 3, 5, 0, 1
+_PALETTE, _CMYK, _WHITE_IS_ZERO, _BLACK_IS_ZERO, _YCBCR = 3, 5, 0, 1, 6
+# Values that are no intensities, by their TIFF codes.
+_NO_INTENSITIES = {
+    **dict.fromkeys((8, 9, 10), "colours of the kind L*a*b*"),
+    **dict.fromkeys((32803, 34892), "raw values of a colour camera"),
+    **dict.fromkeys((32844, 32845), "logarithms of colours"),
+}
+_JPEGS = (6, 7)
+# A page this many times smaller than the first, and of its shape, is a preview.
+_PREVIEW = 1.5
 _COMPLEX_FORMATS = (5, 6)
 
 
@@ -98,6 +117,9 @@ def _read_header(data: bytes, limits: Limits) -> Pixels | None:
             return None
     get = fields.get
     bits = get(258, 1)
+    # Fill order 2 turns the bits of every byte round; 0 is what IDEAS writes.
+    if get(266, 1) > 1:
+        return None
     if get(259, 1) != 1 or get(262) != 1 or get(277, 1) != 1 or get(339, 1) != 1 or bits not in (8, 16):
         return None
     width, height = get(256, 0), get(257, 0)
@@ -128,8 +150,13 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
         return ImagePages.single(simple, simulated)
     pages = read_layout(data)
     full = [index for index, page in enumerate(pages) if not page.reduced] or [0]
-    for index in full:
-        _check_page(pages[index], data, limits)
+    stack = planes_behind(pages[full[0]], data) if len(full) == 1 else []
+    if len(stack) > 1:
+        return _stack(stack, data, where, limits, log, simulated)
+    unchecked = {_check_page(pages[index], data, limits, len(full)) for index in full} - {""}
+    if unchecked:
+        note_unchecked(unchecked.pop(), where, log)
+    full = _without_previews(pages, full, where, log)
     names, kind = describe_planes(pages[full[0]], len(full), where)
 
     def load(plane: int) -> Pixels:
@@ -140,13 +167,68 @@ def read(data: bytes, where: str, limits: Limits, log: FindingLog) -> ImagePages
     return ImagePages(names, kind, load, simulated)
 
 
-def _check_page(page: TiffPage, data: bytes, limits: Limits) -> None:
+def _stack(
+    planes: list[TiffPage], data: bytes, where: str, limits: Limits, log: FindingLog, simulated: bool
+) -> ImagePages:
+    """A stack with one directory, whose planes tifffile would not all give."""
+    first = planes[0]
+    _check_page(first, data, limits, len(planes))
+    names, kind = describe_planes(first, len(planes), where)
+    letter = {1: "u", 2: "i", 3: "f"}.get(first.sample_format, "")
+    try:
+        dtype = np.dtype(f"{first.byte_order}{letter}{first.bits // 8}")
+    except TypeError as error:
+        raise damaged("its pixels have a type that does not exist") from error
+    shape = (first.height, first.width) + ((first.samples,) if first.samples > 1 else ())
+
+    def load(plane: int) -> Pixels:
+        pixels = np.frombuffer(data, dtype, int(np.prod(shape)), planes[plane].offsets[0]).reshape(shape)
+        return check_plane(_grey(pixels, first, where, log), where, limits, log)
+
+    return ImagePages(names, kind, load, simulated)
+
+
+def _without_previews(pages: list[TiffPage], full: list[int], where: str, log: FindingLog) -> list[int]:
+    """The pages without small copies of a larger one that are not marked as such."""
+    largest = max((pages[index] for index in full), key=lambda page: page.height * page.width)
+    kept = []
+    for index in full:
+        page = pages[index]
+        times = largest.width / page.width
+        alike = abs(largest.height / times - page.height) <= 1.0
+        if times < _PREVIEW or not alike:
+            kept.append(index)
+    # A description that counts the small page as a plane knows better.
+    if len(kept) == len(full) or claimed_planes(pages[full[0]]) > len(kept):
+        return full
+    log.add("note", "N-IMG-PREVIEW", "The file holds a small preview of the image too, which was left out.", where)
+    return kept
+
+
+def _check_page(page: TiffPage, data: bytes, limits: Limits, count: int) -> str:
+    """Refuse what cannot be read; returns as `check_segments`."""
+    if min(page.height, page.width) < limits.min_side <= count:
+        raise InputRefused(
+            f"The TIFF holds {count} pages of {page.width} x {page.height} pixels each: its axes were stored in "
+            "another order than pages, height, width.",
+            "Store every image as (height, width), a stack as (planes, height, width).",
+            "E-IMG-AXES",
+        )
     check_size(page.height, page.width, max(1, page.bits * page.samples // 8), limits)
     if page.photometric == _CMYK:
         raise cmyk()
+    odd = _NO_INTENSITIES.get(page.photometric)
+    if odd is not None:
+        raise InputRefused(f"The pixels are {odd}, no intensities.", "Export grey values.", "E-IMG-COLOUR-KIND")
+    if page.photometric == _YCBCR and page.compression not in _JPEGS and set(page.subsampling) != {1}:
+        raise InputRefused(
+            "The image has colours of the kind YCbCr in fewer pixels than its brightness, which is not read.",
+            "Export grey values.",
+            "E-IMG-COLOUR-KIND",
+        )
     if page.sample_format in _COMPLEX_FORMATS:
         raise InputRefused("The pixels are complex numbers.", "Export intensities.", "E-IMG-COMPLEX")
-    check_segments(page, data)
+    return check_segments(page, data)
 
 
 def _decode(data: bytes, index: int, page: TiffPage) -> NDArray[Any]:
@@ -167,6 +249,11 @@ def _decode(data: bytes, index: int, page: TiffPage) -> NDArray[Any]:
 
 
 def _grey(pixels: NDArray[Any], page: TiffPage, where: str, log: FindingLog) -> NDArray[Any]:
+    if pixels.ndim == 3 and page.photometric == _YCBCR and page.compression not in _JPEGS:
+        # The first value is the brightness; the others are even where the image has no colours.
+        if np.ptp(pixels[..., 1:].reshape(-1, pixels.shape[-1] - 1), axis=0).any():
+            note_colour(where, log)
+        return np.ascontiguousarray(pixels[..., 0])
     if pixels.ndim == 3:
         samples = pixels.shape[-1]
         return to_grey(pixels, where, log, colour={2: "la", 4: "rgba"}.get(samples, "rgb"))

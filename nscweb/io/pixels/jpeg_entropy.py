@@ -2,7 +2,7 @@
 
 Decoders fill what is missing with grey and go on, so a damaged file comes out as a whole image. Here the codes are
 walked without making pixels (ITU-T T.81, sections B.2, F.2.2): every code must exist, and the blocks must end where
-the data end. Damage that keeps the lengths of all codes stays unseen. Progressive files are not walked.
+the data end. Damage that keeps the lengths of all codes stays unseen. Progressive files are not walked, which is told.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def frame_size(data: bytes) -> tuple[int, int, int] | None:
     return None
 
 
-def check_entropy(data: bytes) -> None:
-    """Walk all scans of a sequential Huffman-coded JPEG; any other kind passes without a look.
+def check_entropy(data: bytes) -> bool:
+    """Walk all scans of a sequential Huffman-coded JPEG; any other kind passes without a look, and False is given.
 
     Raises:
         EntropyError: data of pixels are missing, damaged or too many.
@@ -98,7 +98,7 @@ def check_entropy(data: bytes) -> None:
         if marker in _BASELINE:
             _read_frame(walk, body)
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return
+            return False
         elif marker == 0xC4:
             _read_tables(walk, body)
         elif marker == 0xDD and len(body) >= 2:
@@ -107,6 +107,7 @@ def check_entropy(data: bytes) -> None:
             position = _walk_scan(walk, body, data, position)
     if walk.components and {part.number for part in walk.components} - walk.seen:
         raise EntropyError("a part of the image is missing")
+    return True
 
 
 def _read_frame(walk: _Walk, body: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +17,9 @@ Pixels = NDArray[Any]
 # ITU-R BT.601 weights of red, green, blue for a grey value.
 _LUMA = np.array([0.299, 0.587, 0.114])
 _UNUSUAL_RATIO = 8
+_TRACES_OF_COLOUR = 0.03
+# A bar that was drawn into an image: all at the limit, level, this many times longer than high.
+_BAR_RATIO, _BAR_SHARE, _BAR_SMALLEST_SIDE = 4, 0.04, 128
 
 
 def check_size(height: int, width: int, bytes_per_pixel: int, limits: Limits) -> None:
@@ -61,18 +65,42 @@ def to_grey(pixels: Pixels, where: str, log: FindingLog, *, colour: str = "rgb")
         pixels = pixels[..., :-1]
     if pixels.shape[-1] == 1:
         return np.asarray(pixels[..., 0])
-    first = pixels[..., 0]
+    filled = [part for part in np.moveaxis(pixels, -1, 0) if part.any()]
+    first = filled[0] if filled else pixels[..., 0]
+    if 0 < len(filled) < pixels.shape[-1] and all(np.array_equal(first, part) for part in filled):
+        message = "The image is drawn in one colour; its values were taken as grey values."
+        log.add("note", "N-IMG-ONE-COLOUR", message, where)
+        return np.ascontiguousarray(first)
     if all(np.array_equal(first, pixels[..., i]) for i in range(1, pixels.shape[-1])):
         return np.ascontiguousarray(first)
-    log.add(
-        "warn",
-        "W-IMG-COLOUR",
-        "The image has colours; it was turned into grey values, which a brightfield image should not need.",
-        where,
-    )
+    if _nearly_grey(pixels):
+        message = (
+            "The colours of the image are only traces (of JPEG, or of a mark drawn into it); it was taken as grey."
+        )
+        log.add("note", "N-IMG-NEARLY-GREY", message, where)
+    else:
+        note_colour(where, log)
     grey: Pixels = pixels[..., :3].astype(np.float64) @ _LUMA
     whole = pixels.dtype.kind in "ui"
     return np.asarray(np.rint(grey) if whole else grey, pixels.dtype)
+
+
+def _nearly_grey(pixels: Pixels) -> bool:
+    """The colours of a pixel differ by a few hundredths of its brightness in the mean."""
+    highest, lowest = pixels.max(axis=-1).astype(np.float64), pixels.min(axis=-1).astype(np.float64)
+    return bool((highest - lowest).mean() <= _TRACES_OF_COLOUR * highest.mean())
+
+
+def note_unchecked(kind: str, where: str, log: FindingLog) -> None:
+    """Warn that damage inside the file would not be noticed."""
+    message = f"The file is {kind}; whether its pixels were damaged on the way cannot be known."
+    log.add("warn", "W-IMG-UNCHECKED", message, where)
+
+
+def note_colour(where: str, log: FindingLog) -> None:
+    """Warn that colours became grey values."""
+    message = "The image has colours; it was turned into grey values, which a brightfield image should not need."
+    log.add("warn", "W-IMG-COLOUR", message, where)
 
 
 def check_plane(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> Pixels:
@@ -98,7 +126,30 @@ def check_plane(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> 
     elif pixels.dtype.kind == "f" and pixels.min() < 0:
         log.add("warn", "W-IMG-NEGATIVE", "The image has negative values; they were kept as they are.", where)
     note_look(pixels, where, limits, log)
+    if min(pixels.shape) >= _BAR_SMALLEST_SIDE and _has_bar(pixels):
+        message = (
+            "A bar of one value is drawn into the image, most likely a scale bar. It changes the contrast of the "
+            "picture and covers what lies under it."
+        )
+        log.add("warn", "W-IMG-SCALE-BAR", message, where)
     return pixels
+
+
+def _has_bar(pixels: Pixels) -> bool:
+    """A level, filled rectangle at the highest or lowest value, apart from others of that value."""
+    low, high = float(pixels.min()), float(pixels.max())
+    # JPEG leaves values near the limit.
+    slack = 0.02 * (high - low)
+    for bright in (True, False):
+        hit = pixels >= high - slack if bright else pixels <= low + slack
+        if not 0 < hit.mean() < 0.05:
+            continue
+        count, _, boxes, _ = cv2.connectedComponentsWithStats(hit.astype(np.uint8), connectivity=4)
+        for left, top, width, height, area in boxes[1:count].tolist():
+            level = width >= _BAR_RATIO * height and width >= _BAR_SHARE * pixels.shape[1]
+            if level and height >= 2 and area >= 0.9 * width * height and min(left, top) > 0:
+                return True
+    return False
 
 
 def note_look(pixels: Pixels, where: str, limits: Limits, log: FindingLog) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from dataclasses import dataclass
 
@@ -10,10 +11,16 @@ from nscweb.core.errors import InputRefused
 MAX_PAGES = 4096
 _MAX_TAGS = 512
 _MAX_VALUES = 1 << 20
-_TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_NUMBERS = {3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_TYPES = {**_NUMBERS, 1: "B", 2: "s", 7: "s"}
+_RATIONAL = 5
 _WANTED = frozenset(
     {254, 256, 257, 258, 259, 262, 266, 270, 273, 277, 278, 279, 284, 305, 317, 322, 323, 324, 325, 339, 347}
 )
+# What says more about the image without being needed for its pixels: damaged, it is as good as missing.
+_FURTHER = frozenset({282, 283, 296, 530, 50838, 50839, 65326})
+_IMAGEJ_TEXT = 50839
+Tags = dict[int, tuple[int, ...] | tuple[float, ...] | bytes]
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,11 @@ class TiffPage:
         description: of the image, raw bytes; never shown or stored.
         reduced: a smaller copy of another page.
         jpeg_tables: what strips packed as JPEG share.
+        byte_order: "<" or ">", of numbers in the file.
+        subsampling: of the colours of YCbCr, (across, down).
+        resolution: pixels per unit, (x, y); the unit is 1 none, 2 inch, 3 centimetre.
+        imagej_sizes, imagej_text: lengths of the pieces of text that ImageJ keeps, and the pieces.
+        nis_calibration: value of the private tag 65326 of NIS-Elements.
     """
 
     height: int
@@ -50,6 +62,13 @@ class TiffPage:
     software: bytes
     reduced: bool
     jpeg_tables: bytes = b""
+    byte_order: str = "<"
+    subsampling: tuple[int, ...] = (2, 2)
+    resolution: tuple[float, ...] = ()
+    resolution_unit: int = 2
+    imagej_sizes: tuple[int, ...] = ()
+    imagej_text: bytes = b""
+    nis_calibration: float | None = None
 
 
 def damaged(detail: str) -> InputRefused:
@@ -78,13 +97,13 @@ def read_layout(data: bytes) -> list[TiffPage]:
         if len(pages) >= MAX_PAGES:
             raise InputRefused(f"The TIFF has more than {MAX_PAGES} pages.", "Export single cells.", "E-IMG-PAGES")
         tags, position = _directory(data, order, big, position)
-        pages.append(_page(tags))
+        pages.append(_page(tags, order))
     if not pages:
         raise damaged("it holds no image")
     return pages
 
 
-def _directory(data: bytes, order: str, big: bool, position: int) -> tuple[dict[int, tuple[int, ...] | bytes], int]:
+def _directory(data: bytes, order: str, big: bool, position: int) -> tuple[Tags, int]:
     count_format, entry_size, link = ("Q", 20, "Q") if big else ("H", 12, "I")
     head = struct.calcsize(order + count_format)
     if position + head > len(data):
@@ -93,17 +112,22 @@ def _directory(data: bytes, order: str, big: bool, position: int) -> tuple[dict[
     end = position + head + count * entry_size
     if count > _MAX_TAGS or end + struct.calcsize(order + link) > len(data):
         raise damaged("it is cut off inside its list of properties")
-    tags: dict[int, tuple[int, ...] | bytes] = {}
+    tags: Tags = {}
     for at in range(position + head, end, entry_size):
         tag = struct.unpack_from(order + "H", data, at)[0]
         if tag in _WANTED:
             tags[tag] = _value(data, order, big, at)
+        elif tag in _FURTHER:
+            with contextlib.suppress(InputRefused):
+                tags[tag] = _value(data, order, big, at)
     return tags, struct.unpack_from(order + link, data, end)[0]
 
 
-def _value(data: bytes, order: str, big: bool, at: int) -> tuple[int, ...] | bytes:
-    _, kind, count = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, at)
-    letter = _TYPES.get(kind)
+def _value(data: bytes, order: str, big: bool, at: int) -> tuple[int, ...] | tuple[float, ...] | bytes:
+    tag, kind, count = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, at)
+    if kind == _RATIONAL:
+        return _ratios(data, order, big, at, 2 * min(count, _MAX_VALUES))
+    letter = "s" if tag == _IMAGEJ_TEXT and kind in (1, 7) else _TYPES.get(kind)
     if letter is None:
         return ()
     size = count * (1 if letter == "s" else struct.calcsize(letter))
@@ -117,7 +141,18 @@ def _value(data: bytes, order: str, big: bool, at: int) -> tuple[int, ...] | byt
     return struct.unpack_from(f"{order}{count}{letter}", data, field)
 
 
-def _page(tags: dict[int, tuple[int, ...] | bytes]) -> TiffPage:
+def _ratios(data: bytes, order: str, big: bool, at: int, count: int) -> tuple[float, ...]:
+    """Numbers that are stored as numerator and denominator; one over zero is no number and left out."""
+    inline, field = (8, at + 12) if big else (4, at + 8)
+    if 4 * count > inline:
+        field = struct.unpack_from(order + ("Q" if big else "I"), data, field)[0]
+    if field + 4 * count > len(data):
+        raise damaged("it is cut off, or its list of properties was changed")
+    pairs = struct.unpack_from(f"{order}{count}I", data, field)
+    return tuple(a / b for a, b in zip(pairs[::2], pairs[1::2], strict=True) if b)
+
+
+def _page(tags: Tags, order: str) -> TiffPage:
     def number(tag: int, default: int) -> int:
         value = tags.get(tag)
         return int(value[0]) if value and not isinstance(value, bytes) else default
@@ -125,6 +160,10 @@ def _page(tags: dict[int, tuple[int, ...] | bytes]) -> TiffPage:
     def numbers(tag: int) -> tuple[int, ...]:
         value = tags.get(tag, ())
         return () if isinstance(value, bytes) else tuple(int(item) for item in value)
+
+    def real(tag: int) -> float | None:
+        value = tags.get(tag)
+        return float(value[0]) if value and not isinstance(value, bytes) else None
 
     def text(tag: int) -> bytes:
         value = tags.get(tag, b"")
@@ -152,4 +191,11 @@ def _page(tags: dict[int, tuple[int, ...] | bytes]) -> TiffPage:
         software=text(305),
         reduced=bool(number(254, 0) & 1),
         jpeg_tables=text(347),
+        byte_order=order,
+        subsampling=numbers(530) or (2, 2),
+        resolution=tuple(value for value in (real(282), real(283)) if value),
+        resolution_unit=number(296, 2),
+        imagej_sizes=numbers(50838),
+        imagej_text=text(_IMAGEJ_TEXT),
+        nis_calibration=real(65326),
     )

@@ -67,13 +67,15 @@ def hidden_size(compression: int, packed: bytes) -> Size | None:
     return None if reader is None else reader(packed)
 
 
-def check_jpeg(tables: bytes, packed: bytes) -> None:
+def check_jpeg(tables: bytes, packed: bytes) -> bool:
     """Walk the codes of a strip that is a JPEG (see `jpeg_entropy`); `tables` are those that strips share.
+
+    False for a kind that is not walked.
 
     Raises:
         ValueError: pixels are missing or damaged.
     """
-    check_entropy(tables.removesuffix(b"\xff\xd9") + packed[2:] if len(tables) > 4 else packed)
+    return check_entropy(tables.removesuffix(b"\xff\xd9") + packed[2:] if len(tables) > 4 else packed)
 
 
 def _jpeg(packed: bytes) -> Size:
@@ -118,12 +120,18 @@ _SIZES: dict[int, Callable[[bytes], Size]] = {
 
 _NONE = 1
 _DEFLATE = (8, 32946)
+_ZSTD = (34926, 50000)
+# Frame header of Zstandard (RFC 8878, section 3.1.1): mark, and the bit that says that a checksum follows.
+_ZSTD_MARK, _ZSTD_CHECKSUM = b"\x28\xb5\x2f\xfd", 0x04
 
 
-def check_segments(page: TiffPage, data: bytes) -> None:
+def check_segments(page: TiffPage, data: bytes) -> str:
     """Compare number, position and size of strips or tiles with what the image needs.
 
     tifffile fills missing strips with zeros; a half image would come out as a whole one.
+
+    Returns:
+        What the pixels are packed with, where damage among them would not be noticed; else "".
 
     Raises:
         InputRefused: some are missing, cut off, or unpack to less or more than they should; a method of
@@ -139,6 +147,7 @@ def check_segments(page: TiffPage, data: bytes) -> None:
     needed = across * down * planes
     if len(page.offsets) < needed or len(page.counts) < needed:
         raise damaged("a part of the image is missing")
+    unchecked = ""
     bits_per_pixel = page.bits * (1 if page.planar == 2 else page.samples)
     for number in range(needed):
         begin, count = page.offsets[number], page.counts[number]
@@ -153,19 +162,24 @@ def check_segments(page: TiffPage, data: bytes) -> None:
         if page.compression in _DEFLATE:
             _check_deflate(data[begin : begin + count], expected, rows * row_bytes)
         else:
-            _check_hidden(page, data[begin : begin + count], {(height, columns), (rows, columns)})
+            packed = data[begin : begin + count]
+            unchecked = _check_hidden(page, packed, {(height, columns), (rows, columns)}) or unchecked
+    return unchecked
 
 
-def _check_hidden(page: TiffPage, packed: bytes, sizes: set[tuple[int, int]]) -> None:
-    """A strip that is an image of its own must have the size of the strip."""
+def _check_hidden(page: TiffPage, packed: bytes, sizes: set[tuple[int, int]]) -> str:
+    """A strip that is an image of its own must have the size of the strip; returns as `check_segments`."""
     try:
         size = hidden_size(page.compression, packed)
         if size is not None and size not in sizes:
             raise damaged("its packed pixels are more or fewer than the image has")
-        if page.compression == JPEG:
-            check_jpeg(page.jpeg_tables, packed)
+        if page.compression == JPEG and not check_jpeg(page.jpeg_tables, packed):
+            return "packed as progressive JPEG"
     except ValueError as error:
         raise damaged("its packed pixels cannot be unpacked") from error
+    if page.compression in _ZSTD and not (packed[:4] == _ZSTD_MARK and packed[4:5] and packed[4] & _ZSTD_CHECKSUM):
+        return "packed with Zstandard without a checksum"
+    return ""
 
 
 def _check_deflate(packed: bytes, expected: int, most: int) -> None:

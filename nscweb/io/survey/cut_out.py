@@ -60,7 +60,7 @@ def excerpt(found: Survey, sample: SurveySample, start: int, stop: int, *, apart
     if isinstance(way, FoundTable):
         rows = way.table.groups[way.group][start:stop]
         path = found._table_paths.get(id(way.table)) if apart else None
-        new = FoundTable(_TablePart(way.table, way.group, rows, path, found._limits), way.group)
+        new = FoundTable(_TablePart(way.table, way.group, rows, path, found.limits), way.group)
         cells = len(rows)
     else:
         limits = way.montages(start, stop) if isinstance(way, FoundMontages) else (start, stop)

@@ -15,7 +15,8 @@ from nscweb.io.archives.sources import Source
 from nscweb.io.decode.sandbox import decode_apart
 from nscweb.io.pixels.cell_table import CellTable
 from nscweb.io.pixels.image_pages import Pixels
-from nscweb.io.pixels.ome import pixel_size_um
+from nscweb.io.pixels.pixel_size import Source as SizeSource
+from nscweb.io.pixels.pixel_size import pixel_size
 from nscweb.io.survey.cell_index import FileRows
 
 _IMAGES_PER_CHANNEL = 8
@@ -30,13 +31,56 @@ class Peek:
         images: a few (h, w) per channel.
         simulated: a file says that nscweb simulated it.
         named_brightfield: channel that a file itself calls brightfield, "" when none does.
-        pixel_sizes_um: micrometres per pixel that files give.
+        pixel_sizes_um: micrometres per pixel that files give, by how sure they are (see `PixelSize`).
     """
 
     images: dict[str, list[Pixels]] = field(default_factory=dict)
     simulated: bool = False
     named_brightfield: str = ""
-    pixel_sizes_um: set[float] = field(default_factory=set)
+    pixel_sizes_um: dict[SizeSource, set[float]] = field(default_factory=dict)
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Micrometres per pixel, when every file that says so says the same."""
+        order: tuple[SizeSource, ...] = ("sure", "resolution")
+        for source in order:
+            sizes = self.pixel_sizes_um.get(source, set())
+            if sizes:
+                return min(sizes) if _agree(sizes) else None
+        return None
+
+    @property
+    def offered_pixel_size_um(self) -> float | None:
+        """A guess that somebody must confirm, where nothing better is known."""
+        sizes = self.pixel_sizes_um.get("nis", set())
+        return next(iter(sizes)) if len(sizes) == 1 and self.pixel_size_um is None else None
+
+    def tell_pixel_size(self, log: FindingLog) -> None:
+        """What is doubtful about the pixel size."""
+        sure, printed = self.pixel_sizes_um.get("sure", set()), self.pixel_sizes_um.get("resolution", set())
+        several = sure if sure else printed
+        if not _agree(several):
+            shown = ", ".join(f"{size:g}" for size in sorted(several)[:5])
+            message = f"The files give different pixel sizes ({shown} micrometres), so none was taken."
+            log.add("warn", "W-PIXEL-DIFFER", message)
+        elif printed and not sure:
+            message = (
+                f"A pixel size of {min(printed):g} micrometres was taken from the resolution of the TIFF files, "
+                "which some programs fill in without knowing it. Change it on the page Study if it is wrong."
+            )
+            log.add("warn", "W-PIXEL-RESOLUTION", message)
+        offered = self.offered_pixel_size_um
+        if offered is not None:
+            message = (
+                f"The files may say that a pixel has {offered:g} micrometres (a private value of NIS-Elements, whose "
+                "meaning is a guess). It was not taken; enter it on the page Study if it is right."
+            )
+            log.add("note", "N-PIXEL-OFFERED", message)
+
+
+def _agree(sizes: set[float]) -> bool:
+    """Sizes that differ by their last digits only."""
+    return not sizes or max(sizes) <= 1.001 * min(sizes)
 
 
 def peek_at(
@@ -54,9 +98,9 @@ def peek_at(
             try:
                 data = source.read(member)
                 pages = decode_apart(data, source.name(member), limits, FindingLog())
-                size = pixel_size_um(data)
+                size = pixel_size(data)
                 if size is not None:
-                    peek.pixel_sizes_um.add(size)
+                    peek.pixel_sizes_um.setdefault(size.source, set()).add(size.um)
                 peek.simulated |= pages.simulated
                 if one_channel and pages.kind in ("channels", "pages"):
                     planes = pages.names
@@ -74,7 +118,7 @@ def peek_at(
 def peek_at_table(peek: Peek, table: CellTable, limits: Limits) -> None:
     """Look at the first cells of a table with several channels."""
     if table.pixel_size_um:
-        peek.pixel_sizes_um.add(table.pixel_size_um)
+        peek.pixel_sizes_um.setdefault("sure", set()).add(table.pixel_size_um)
     if table.brightfield:
         peek.named_brightfield = peek.named_brightfield or table.brightfield
     if len(table.channels) < 2:

@@ -109,6 +109,7 @@ class _Lister:
         if listed != claimed and listed % 65536 != claimed:
             message = "The zip lists another number of files than it has; those that are there were read."
             self._log.add("warn", "W-ZIP-COUNT", message, f"{source.label}: {listed} of {claimed}")
+        self._log.extend(archive.notes())
         folders: dict[str, str | None] = {}
         accepted: list[int] = []
         match_plain, add = PLAIN_NAME.fullmatch, builder.add_known

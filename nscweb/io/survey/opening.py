@@ -5,19 +5,22 @@ A `.daf` is found for each open `.cif` here, with the findings about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nscweb.core.errors import InputRefused, NscwebError
 from nscweb.core.findings import Finding
 from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.io.archives.sources import FileSource, Source, ZipSource, readable, walk_folder
+from nscweb.io.decode.rtdc_apart import RtdcApart
 from nscweb.io.formats import FORMATS
 from nscweb.io.formats.cif import CifCells
 from nscweb.io.formats.daf import DafInfo, read_daf
+from nscweb.io.formats.rtdc import RtdcCells
 from nscweb.io.pixels.cell_table import CellTable
 
 _MOST_TOLD = 20
@@ -145,7 +148,14 @@ def _list(names: Sequence[str]) -> str:
 
 # Label, and so the sample's name, of images that lie loose and name none themselves.
 LOOSE_LABEL = "images"
-_TABLES = {suffix: entry.open_table for entry in FORMATS if entry.open_table for suffix in entry.suffixes}
+# HDF5 never runs in this process (see `rtdc_apart`).
+_APART: dict[Any, Callable[[Path, Limits], CellTable]] = {RtdcCells: RtdcApart}
+_TABLES: dict[str, Callable[[Path, Limits], CellTable]] = {
+    suffix: _APART.get(entry.open_table, entry.open_table)
+    for entry in FORMATS
+    if entry.open_table
+    for suffix in entry.suffixes
+}
 
 
 @dataclass

@@ -146,12 +146,6 @@ class Settled:
             bool(name) and name != self.peek.named_brightfield and looks_stained(name, self.peek.images.get(name, ()))
         )
 
-    @property
-    def pixel_size_um(self) -> float | None:
-        """Micrometres per pixel, when every file that says so says the same."""
-        sizes = self.peek.pixel_sizes_um
-        return next(iter(sizes)) if len(sizes) == 1 else None
-
     def add(self, name: NameToRead, cells: int, channels: tuple[str, ...], true_class: str, way: Way) -> None:
         """One more sample; a name that is taken already gets a number behind it."""
         unique, copy = name.name or "sample", 2

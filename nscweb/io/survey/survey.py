@@ -33,6 +33,7 @@ class Survey:
     """Everything found; a context manager, because archives stay open for reading.
 
     Attributes:
+        limits: that it reads under.
         samples: in natural order of their names.
         channels: of all samples, in natural order.
         brightfield: the guess, "" when nothing was found.
@@ -41,13 +42,14 @@ class Survey:
         simulated: the files say that nscweb simulated them.
         pixel_size_um: micrometres per pixel when the files say so and agree, else None.
         stained: the guess is likely fluorescence, so there may be no brightfield channel.
+        offered_pixel_size_um: what files may mean by a private value; a guess that somebody must confirm.
         rules: how names were read, in words, each on an example.
         left_off: what names have in common and that says nothing.
         strange_names: samples whose names the pattern of the user does not fit.
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._table_paths: dict[int, Path] = {}
         self._left_out: frozenset[int] = frozenset()
         self._at: Callable[[int], None] = nobody_watches
@@ -64,6 +66,7 @@ class Survey:
         self.simulated = False
         self.pixel_size_um: float | None = None
         self.stained = False
+        self.offered_pixel_size_um: float | None = None
         self.rules: tuple[str, ...] = ()
         self.left_off: tuple[str, ...] = ()
         self.strange_names: tuple[str, ...] = ()
@@ -105,10 +108,10 @@ class Survey:
         way = self._settled.ways[sample.key]
         reader: CellReader
         if isinstance(way, FoundMontages):
-            reader = MontageReader(way, self._sources, wanted, needed, self._limits, log, cancel)
+            reader = MontageReader(way, self._sources, wanted, needed, self.limits, log, cancel)
         elif isinstance(way, FoundTable):
             rows = way.table.groups[way.group].tolist()
-            reader = TableCellReader(way.table, rows, wanted, needed, self._limits, log, cancel)
+            reader = TableCellReader(way.table, rows, wanted, needed, self.limits, log, cancel)
         else:
             reader = FileCellReader(
                 way.rows,
@@ -117,7 +120,7 @@ class Survey:
                 wanted,
                 needed,
                 way.stacked,
-                self._limits,
+                self.limits,
                 log,
                 cancel,
             )
@@ -160,7 +163,7 @@ def survey_tables(tables: Sequence[tuple[CellTable, str]], limits: Limits) -> Su
     found.members = settled.table_cells
     found.samples = tuple(sorted(settled.samples, key=lambda sample: natural_key(sample.name)))
     found.channels, found.brightfield = settled.channels, settled.brightfield
-    found.pixel_size_um = settled.pixel_size_um
+    found.pixel_size_um = settled.peek.pixel_size_um
     return found
 
 
@@ -212,7 +215,10 @@ def survey(
         found._listed_ignored = listing.ignored + opened.paired + found._joins.ignored
         found.samples = tuple(sorted(settled.samples, key=lambda sample: natural_key(sample.name)))
         found.channels, found.brightfield = settled.channels, settled.brightfield
-        found.pixel_size_um, found.stained = settled.pixel_size_um, settled.stained
+        found.stained = settled.stained
+        found.pixel_size_um = settled.peek.pixel_size_um
+        found.offered_pixel_size_um = settled.peek.offered_pixel_size_um
+        settled.peek.tell_pixel_size(log)
         found.simulated = settled.peek.simulated or any(source.simulated for source in opened.sources)
         if not found.samples:
             raise why_nothing(log, [path.name for path in paths])

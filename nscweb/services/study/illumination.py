@@ -142,7 +142,7 @@ def illumination_table(parts: list[tuple[Sample, pd.DataFrame]]) -> pd.DataFrame
         row["gradient"] = 100 * float(np.hypot(slopes[0][0], slopes[1][0]))
         row["gradient_spread"] = 100 * float(np.hypot(slopes[0][1], slopes[1][1]))
         stripes = max((_middle(cells[name]) for name in _OF_CELLS["stripes"]), key=lambda pair: pair[0])
-        row["stripes"], row["stripes_spread"] = 100 * max(0.0, stripes[0]), 100 * stripes[1]
+        row["stripes"], row["stripes_spread"] = 100 * float(np.maximum(0.0, stripes[0])), 100 * stripes[1]
         rows.append(row)
     names = [column for name in (*_FEATURES, "focus") for column in (name, f"{name}_spread")]
     return pd.DataFrame(rows, columns=["sample", "group", "time_h", "true_class", "cells", *names])
@@ -190,7 +190,7 @@ def _checks(
     for feature in _FEATURES:
         columns = cells[_OF_CELLS[feature]]
         if columns.isna().any().any():
-            continue  # measured by an older version
+            continue  # measured by an older version, or a level that is not known
         found.append(_check(own, columns, truth, names, by, feature, seed))
     return found
 

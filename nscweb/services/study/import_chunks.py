@@ -22,6 +22,7 @@ from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.services.study.field_reader import FieldCut
+from nscweb.services.study.padded_cells import PaddedCells
 from nscweb.services.study.quality import Quality
 from nscweb.store.cell_files import BATCH, CellWriter
 from nscweb.store.files import atomic_write
@@ -128,7 +129,8 @@ def chunk_cells(part: Survey, plan: ChunkPlan, log: FindingLog, cancel: CancelAs
     """
     (sample,) = part.samples
     if plan.fields is None:
-        return part.read(sample, plan.channels, log, needed=plan.brightfield, cancel=cancel)
+        single = part.read(sample, plan.channels, log, needed=plan.brightfield, cancel=cancel)
+        return PaddedCells(single, plan.brightfield, part.limits, log)
     from nscweb.services.study.field_reader import FieldLog, FieldReader
 
     whole = part.read(sample, plan.channels, FieldLog(log), needed=plan.brightfield, cancel=cancel)

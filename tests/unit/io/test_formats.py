@@ -67,7 +67,9 @@ def pillow(pixels: np.ndarray, kind: str, mode: str | None = None) -> bytes:
 def test_every_tiff_layout_gives_the_same_pixels(cell: np.ndarray, options: dict[str, Any]) -> None:
     pixels, log = pixels_of(tif(cell, photometric="minisblack", **options))
     np.testing.assert_array_equal(pixels, cell)
-    assert pixels.dtype == cell.dtype and not len(log)
+    assert pixels.dtype == cell.dtype
+    # Zstandard without a checksum: damage would not be noticed, which is told.
+    assert [finding.code for finding in log] == ["W-IMG-UNCHECKED"] * (options.get("compression") == "zstd")
 
 
 @pytest.mark.parametrize("dtype", [np.uint32, np.float16, np.float32, np.float64, np.int16])

@@ -169,7 +169,7 @@ def test_links_virtual_and_external_data_are_refused_and_not_opened(tmp_path: Pa
     log = FindingLog()
     with RtdcCells(path, Limits()) as table:
         assert not table.has_masks and len(list(table.read([0], ["brightfield"], Limits(), log))) == 1
-    assert {finding.code for finding in log} == {"W-RTDC-MASKS", "W-RTDC-FEATURES"}
+    assert {finding.code for finding in table.notes} == {"W-RTDC-MASKS", "W-RTDC-FEATURES"}
 
 
 def test_fewer_or_odd_masks_lose_no_cell(tmp_path: Path, take: Callable[..., Any]) -> None:
@@ -268,3 +268,51 @@ def test_checksums_are_those_of_the_library(content: bytes) -> None:
         _, stored = made.id.read_direct_chunk((0,))
         assert int.from_bytes(stored[-4:], "little") == _fletcher32(content)[0]
         np.testing.assert_array_equal(Slabs(made, "x", "x", Limits()).row(0), made[0])
+
+
+@pytest.mark.parametrize("text", ["0.34", b"0.34", " 0,34 ", np.bytes_(b"0.34")])
+def test_a_pixel_size_that_is_stored_as_text_is_read(text: Any, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.rtdc")
+    with h5py.File(path, "a") as file:
+        file.attrs["imaging:pixel size"] = text
+    with RtdcCells(path, Limits()) as table:
+        assert table.pixel_size_um == 0.34
+
+
+@pytest.mark.parametrize("axis", [1, 3])
+def test_an_axis_of_one_channel_is_no_axis(axis: int, tmp_path: Path) -> None:
+    images = stack()
+    path = write(tmp_path / "a.rtdc", np.expand_dims(images, axis), np.expand_dims(images > 120, axis))
+    with RtdcCells(path, Limits()) as table:
+        cells = [cell for _, cell in table.read(range(COUNT), ["brightfield"], Limits(), FindingLog())]
+        assert [np.array_equal(cell.pixels[0], images[row]) for row, cell in enumerate(cells)] == [True] * COUNT
+        assert all(np.array_equal(cell.masks[0], images[row] > 120) for row, cell in enumerate(cells))
+
+
+def test_images_in_a_basin_are_told_with_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.rtdc"
+    text = '{"type": "file", "format": "hdf5", "paths": ["/data/folder/raw 1.rtdc", "raw 1.rtdc"]}'
+    with h5py.File(path, "w") as file:
+        file["events/deform"] = np.zeros(5)
+        file["basins/abc"] = np.array([text.encode()])
+    error = refusal(path)
+    assert error.code == "E-HDF5-BASIN"
+    assert "1.rtdc" in error.what
+    with h5py.File(path, "a") as file:
+        file["basin_events/image"] = stack()
+    assert "basin_events" in refusal(path).what
+
+
+@pytest.mark.parametrize(
+    ("case", "code"), [("rtdc_basin", "E-HDF5-BASIN"), ("rtdc_basin_internal", "E-HDF5-BASIN"), ("rtdc_nhwc", "")]
+)
+def test_the_cases_end_as_expected(case: str, code: str, take: Callable[..., Any], shared: Path) -> None:
+    path = shared / "cases" / case / "a.rtdc"
+    if code:
+        assert refusal(path).code == code
+    else:
+        assert len(take(path).all_cells) == 5
+
+
+def test_the_case_of_a_size_as_text(take: Callable[..., Any], shared: Path) -> None:
+    assert take(shared / "cases" / "rtdc_strattr" / "a.rtdc").found.pixel_size_um == 0.34
