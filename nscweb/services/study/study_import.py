@@ -18,6 +18,7 @@ from nscweb.services.study.field_reader import FieldCut, nothing_found
 from nscweb.services.study.import_request import (
     COPIES,
     NAMES,
+    OFFERED_SIZE,
     ImportRefused,
     ImportReport,
     ImportRequest,
@@ -244,6 +245,7 @@ def _finish(
             "members": found.members,
             "fields": request.fields is not None,
             COPIES: copies,
+            OFFERED_SIZE: found.offered_pixel_size_um,
             NAMES: {"rules": found.rules, "left_off": found.left_off, "strange": found.strange_names},
         },
     )

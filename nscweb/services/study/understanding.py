@@ -20,7 +20,8 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.io.names.file_names import natural_key
-from nscweb.services.study.import_request import COPIES, NAMES
+from nscweb.services.study.import_request import COPIES, NAMES, OFFERED_SIZE
+from nscweb.services.study.study import change_study, findings_of
 from nscweb.words.numbers import count
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Doubt:
         changes: of the sheet, when the offer is taken.
         way: what to do where the sheet cannot mend it.
         cut: taking the offer cuts the cells out of the images, see `cut_again.cut_study`.
+        pixel_size_um: that taking the offer sets.
     """
 
     kind: str
@@ -65,6 +67,7 @@ class Doubt:
     changes: tuple[Change, ...] = ()
     way: str = ""
     cut: bool = False
+    pixel_size_um: float | None = None
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,6 @@ def understand(app: App, study: str) -> Understanding:
     Raises:
         StudyNotFound: no such study.
     """
-    from nscweb.services.study.study import findings_of
-
     found = app.catalogue.study(study)
     info = app.catalogue.study_info(found.study_id)
     names = info.get(NAMES, {})
@@ -218,6 +219,9 @@ def take(
 
         cut_study(app, study.study_id, progress=progress, cancel=cancel)
         return
+    if doubt.pixel_size_um is not None:
+        change_study(app, study.study_id, channel=study.channel, pixel_size_um=doubt.pixel_size_um)
+        return
     by_sample: dict[str, list[Change]] = defaultdict(list)
     for change in doubt.changes:
         by_sample[change.sample].append(change)
@@ -279,6 +283,15 @@ def _fields(seen: _Seen) -> list[Doubt]:
         "(--fields, or the tick on the page Study)."
     )
     return [Doubt("fields", sentence, "They are whole fields: cut the cells out", way=way, cut=True)]
+
+
+def _pixel_size(seen: _Seen) -> list[Doubt]:
+    size = seen.info.get(OFFERED_SIZE)
+    if not size or seen.study.pixel_size_um:
+        return []
+    sentence = "The files do not say how wide a pixel is; a private value in them may mean it, which is a guess."
+    way = "Compare it with the microscope's own figure before you take it."
+    return [Doubt("pixel_size", sentence, f"A pixel is {size:.4g} µm wide", way=way, pixel_size_um=size)]
 
 
 def _look_alikes(seen: _Seen) -> list[Doubt]:
@@ -426,6 +439,7 @@ def _listed(names: Sequence[str]) -> str:
 
 _RULES: tuple[Callable[[_Seen], list[Doubt]], ...] = (
     _fields,
+    _pixel_size,
     _copies,
     _strange,
     _look_alikes,

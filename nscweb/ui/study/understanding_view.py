@@ -57,12 +57,14 @@ def _reading(app: App, found: Understanding, doubt: Doubt) -> None:
     if doubt.cut:
         _cut(app, found.study, doubt)
         return
-    key = f"{found.study.study_id}_{doubt.kind}_{doubt.changes[0].sample}"
+    key = f"{found.study.study_id}_{doubt.kind}" + "".join(f"_{change.sample}" for change in doubt.changes[:1])
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(label(doubt.offer, 120), key=f"accept_{key}", icon=":material/check:"):
             with show.caught("understood"):
                 understanding.take(app, found.study, doubt)
                 st.rerun()
+        if not doubt.changes:
+            return
         with st.popover(f"Show {count(len(doubt.changes), 'change')}", key=f"preview_{key}"):
             rows = [
                 (

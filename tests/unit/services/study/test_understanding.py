@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from asked import import_study
 
 from nscweb.core.errors import WrongUse
@@ -131,6 +132,22 @@ def test_an_offer_must_be_one(opened: App, tmp_path: Path) -> None:
     assert kinds(found) == ["no_group"]
     with pytest.raises(WrongUse, match="makes no offer"):
         offer(found, 1)
+
+
+def test_a_pixel_size_that_files_may_mean_is_offered(opened: App, tmp_path: Path) -> None:
+    for name in ("NT3_1d_r1", "NT3_1d_r2"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        for number, data in enumerate(cells(ord(name[-1])), start=1):
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+            tifffile.imwrite(
+                tmp_path / "in" / name / f"{number}_Ch1.tif", pixels, extratags=[(65326, 12, 1, 0.32, True)]
+            )
+    import_study(opened, [tmp_path / "in"], "S")
+    found = understand(opened, "S")
+    assert kinds(found) == ["pixel_size"] and found.doubts[0].offer == "A pixel is 0.32 µm wide"
+    take(opened, found.study, found.doubts[0])
+    after = understand(opened, "S")
+    assert after.study.pixel_size_um == 0.32 and after.doubts == ()
 
 
 def test_a_copied_folder_is_said_and_is_no_replicate(opened: App, tmp_path: Path) -> None:
