@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
@@ -16,15 +16,13 @@ from nscweb.core.limits import Limits
 from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
 from nscweb.io.sheets.delimited import TextTable, read_text_table
-from nscweb.io.sheets.sheet_columns import KEYS, NO, SHEET_COLUMNS, YES, Column, understand_header
+from nscweb.io.sheets.sheet_columns import KEYS, SHEET_COLUMNS, Column, understand_header
+from nscweb.io.sheets.sheet_values import filled
 from nscweb.io.sheets.workbooks import is_workbook, read_workbook_table
 
 _NUMBER = re.compile(r"^[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?$")
 _COMMA = re.compile(r"\d,\d")
-# "1,500 h" is 1.5 hours here and 1500 hours there; "0,125" can only be a fraction.
-_THOUSANDS = re.compile(r"(?<!\d)[1-9]\d{0,2},\d{3}(?!\d)")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_TEXT_FIELDS = ("group", "replicate", "donor", "instrument", "true_class")
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Findin
     """Fill samples from their rows, joined by name (case may differ when that is unambiguous).
 
     A column that the sheet has decides, also where it is empty. Rows that match no sample and samples without a
-    row are warnings; a value that cannot be understood is a ``refuse`` finding and leaves that value as it was.
+    row are warnings, and so is a value that cannot be understood, which is left as it was.
     """
     known = list(samples)
     exact = {sample.name: position for position, sample in enumerate(known)}
@@ -148,10 +146,10 @@ def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Findin
         if match is None:
             log.add("warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where)
         elif match in taken:
-            log.add("refuse", "E-SHEET-TWICE", "This sample has two rows.", where)
+            log.add("warn", "E-SHEET-TWICE", "This sample has two rows; the first was taken.", where)
         else:
             taken.add(match)
-            known[match] = _filled(known[match], row, where, log)
+            known[match] = filled(known[match], row.values, row.extra, where, log)
     commas = [row.values["time"] for row in rows if _COMMA.search(row.values.get("time", ""))]
     if commas:
         message = "The comma in a time was understood as a decimal comma, as in 0,5 d = 12 h."
@@ -160,28 +158,6 @@ def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Findin
         if position not in taken:
             log.add("warn", "W-SHEET-NO-ROW", "This sample has no row; it stays as it was.", sample.name)
     return known
-
-
-def _filled(sample: Sample, row: SheetRow, where: str, log: FindingLog) -> Sample:
-    changes: dict[str, Any] = {name: row.values[name] for name in _TEXT_FIELDS if name in row.values}
-    if "time" in row.values:
-        text = row.values["time"]
-        try:
-            if _THOUSANDS.search(text):
-                raise ValueError(f"{text!r} may mean a decimal comma or thousands; write it without a comma")
-            changes["time_h"] = TimePoint.parse(text).hours if text else None
-        except ValueError as error:
-            log.add("refuse", "E-SHEET-TIME", f"The time {error}.", where)
-    if "control" in row.values:
-        text = row.values["control"].casefold()
-        if text in YES or text in NO:
-            changes["control"] = text in YES
-        else:
-            message = f"{row.values['control']!r} is not an answer to control; write yes or no."
-            log.add("refuse", "E-SHEET-CONTROL", message, where)
-    if row.extra:
-        changes["extra"] = row.extra
-    return sample.with_changes(**changes)
 
 
 def sheet_rows(samples: Iterable[Sample]) -> tuple[list[str], list[list[str]]]:

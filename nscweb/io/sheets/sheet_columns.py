@@ -21,6 +21,19 @@ SHEET_COLUMNS: tuple[str, ...] = (
     "true_class",
     "cells",
 )
+# Written for the reader and never read back; the sample is what rows are joined by.
+NOT_READ: tuple[str, ...] = ("sample", "cells")
+# Fields that are read -> how a sentence calls them.
+LABELS: dict[str, str] = {
+    "group": "inducer group",
+    "time": "time",
+    "replicate": "replicate",
+    "donor": "donor",
+    "instrument": "instrument",
+    "control": "control",
+    "true_class": "true class",
+}
+TEXT_FIELDS: tuple[str, ...] = ("group", "replicate", "donor", "instrument", "true_class")
 _ALIASES: dict[str, str] = {
     "sample": "sample",
     "sample name": "sample",

@@ -13,33 +13,12 @@ from nscweb.core.errors import InputRefused, StoreError, WrongUse
 from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
+from nscweb.io.sheets.sheet_columns import NOT_READ, SHEET_COLUMNS
+from nscweb.io.sheets.sheet_values import filled
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-
-# Columns of the edited table, in order. `cells` is shown and never read back.
-TABLE_COLUMNS: tuple[str, ...] = (
-    "sample",
-    "group",
-    "time",
-    "replicate",
-    "donor",
-    "instrument",
-    "control",
-    "true_class",
-    "cells",
-)
-_TEXTS = {
-    "group": "inducer group",
-    "replicate": "replicate",
-    "donor": "donor",
-    "instrument": "instrument",
-    "true_class": "true class",
-}
-_LONGEST = 200
-_YES = ("yes", "y", "true", "1", "x", "control", "ja")
-_NO = ("no", "n", "false", "0", "", "nein")
 
 
 @dataclass(frozen=True)
@@ -50,7 +29,7 @@ class SheetUpdate:
         study: the study as it is now.
         changed: number of samples that changed.
         findings: rows that match nothing, samples without a row, values that could not be understood.
-        rejected: True when a value could not be understood and nothing was stored.
+        rejected: True when no value of the sheet could be used.
     """
 
     study: Study
@@ -60,7 +39,7 @@ class SheetUpdate:
 
 
 def sheet_table(app: App, study: str) -> pd.DataFrame:
-    """The sheet for editing: columns `TABLE_COLUMNS`, time as text ("12 h", "3 d"), further columns after.
+    """The sheet for editing: columns `SHEET_COLUMNS`, time as text ("12 h", "3 d"), further columns after.
 
     Raises:
         StudyNotFound: no such study.
@@ -69,17 +48,17 @@ def sheet_table(app: App, study: str) -> pd.DataFrame:
     further = list(dict.fromkeys(name for sample in samples for name, _ in sample.extra))
     rows = []
     for sample in samples:
-        row: dict[str, Any] = {name: getattr(sample, name) for name in TABLE_COLUMNS if hasattr(sample, name)}
+        row: dict[str, Any] = {name: getattr(sample, name) for name in SHEET_COLUMNS if hasattr(sample, name)}
         time = "" if sample.time_h is None else TimePoint(sample.time_h).label()
         extra = dict(sample.extra)
         rows.append({**row, "sample": sample.name, "time": time, **{name: extra.get(name, "") for name in further}})
-    return pd.DataFrame(rows, columns=[*TABLE_COLUMNS, *(name for name in further if name not in TABLE_COLUMNS)])
+    return pd.DataFrame(rows, columns=[*SHEET_COLUMNS, *(name for name in further if name not in SHEET_COLUMNS)])
 
 
 def update_sheet(app: App, study: str, table: pd.DataFrame) -> SheetUpdate:
     """Store an edited table (columns of `sheet_table`; those that are missing stay as they are).
 
-    All or nothing: one value that cannot be understood leaves the sheet as it was and is told with its row.
+    A value that cannot be understood is told with its row and left as it was; the rest is stored.
 
     Raises:
         StudyNotFound: no such study.
@@ -97,9 +76,12 @@ def update_sheet(app: App, study: str, table: pd.DataFrame) -> SheetUpdate:
         if name not in known:
             log.add("warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where)
         elif name in seen:
-            log.add("refuse", "E-SHEET-TWICE", "This sample has two rows.", where)
+            log.add("warn", "E-SHEET-TWICE", "This sample has two rows; the first was taken.", where)
         else:
-            seen[name] = _changed(known[name], {str(key): value for key, value in row.items()}, where, log)
+            texts = {str(key): _text(value) for key, value in row.items() if key not in NOT_READ}
+            values = {title: text for title, text in texts.items() if title in SHEET_COLUMNS}
+            extra = [(title, text) for title, text in texts.items() if title not in SHEET_COLUMNS]
+            seen[name] = filled(known[name], values, extra, where, log)
     for name in known:
         if name not in seen:
             log.add("warn", "W-SHEET-NO-ROW", "This sample has no row; it stays as it was.", name)
@@ -182,36 +164,11 @@ def sheet_template(kind: Literal["csv", "xlsx"] = "csv") -> bytes:
     return sample_sheets.template(kind)
 
 
-def _changed(sample: Sample, row: dict[str, Any], where: str, log: FindingLog) -> Sample:
-    """The sample as its row says; what cannot be understood becomes a finding that refuses the sheet."""
-    changes: dict[str, Any] = {}
-    for name, label in _TEXTS.items():
-        if name in row:
-            changes[name] = _text(row[name])
-            if len(changes[name]) > _LONGEST:
-                log.add("refuse", "E-SHEET-LONG", f"The {label} has more than {_LONGEST} characters.", where)
-    if "time" in row:
-        text = _text(row["time"])
-        try:
-            changes["time_h"] = TimePoint.parse(text).hours if text else None
-        except ValueError as error:
-            log.add("refuse", "E-SHEET-TIME", f"The time cannot be understood: {error}.", where)
-    if "control" in row:
-        word = _text(row["control"]).lower()
-        if word not in (*_YES, *_NO):
-            log.add("refuse", "E-SHEET-CONTROL", f"Control is yes or no, not {word!r}.", where)
-        changes["control"] = word in _YES
-    further = [name for name in row if name not in TABLE_COLUMNS]
-    if further:
-        changes["extra"] = tuple((name, _text(row[name])) for name in further)
-    return sample.with_changes(**changes)
-
-
 def _store(app: App, found: Study, samples: Sequence[Sample], log: FindingLog) -> SheetUpdate:
-    if log.count("refuse"):
-        return SheetUpdate(found, 0, list(log), rejected=True)
     before = {sample.name: sample for sample in found.samples}
     changed = [sample for sample in samples if sample != before.get(sample.name)]
+    if not changed and any(finding.code.startswith("E-SHEET") for finding in log):
+        return SheetUpdate(found, 0, list(log), rejected=True)
     if changed:
         app.catalogue.update_samples(found.study_id, changed)
     return SheetUpdate(app.catalogue.study(found.study_id), len(changed), list(log))

@@ -1,4 +1,4 @@
-"""The sample sheet: edited in place, all or nothing, told in sentences."""
+"""The sample sheet: edited in place or uploaded; what cannot be understood is said and left as it was."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from small_studies import simulated_study
 
 from nscweb.core.errors import StudyNotFound, WrongUse
 from nscweb.services.context import App
-from nscweb.services.study.study import get_study, list_studies, sheet_table, update_sheet
+from nscweb.services.study.study import get_study, import_sheet, list_studies, sheet_table, update_sheet
 
 
 def test_the_table_shows_every_sample_with_time_as_text(opened: App) -> None:
@@ -58,16 +58,42 @@ def test_edits_reach_every_field(opened: App) -> None:
     assert get_study(opened, study.name).samples[1] == sample
 
 
-def test_a_time_without_a_unit_rejects_the_sheet_and_stores_nothing(opened: App) -> None:
+def test_a_time_without_a_unit_is_left_as_it_was_and_the_rest_is_stored(opened: App) -> None:
     study = simulated_study(opened, cells=36)
     table = sheet_table(opened, study.name)
     table.loc[0, "group"] = "changed"
     table.loc[2, "time"] = "3"
     update = update_sheet(opened, study.name, table)
-    assert update.rejected and update.changed == 0
+    assert not update.rejected and update.changed == 1
     (finding,) = update.findings
-    assert finding.level == "refuse" and "unit" in finding.message and study.samples[2].name in finding.where
-    assert get_study(opened, study.name) == study
+    assert finding.level == "warn" and "unit" in finding.message and study.samples[2].name in finding.where
+    after = get_study(opened, study.name).samples
+    assert after[0].group == "changed" and after[1:] == study.samples[1:]
+
+
+def test_when_no_value_can_be_used_nothing_is_stored(opened: App) -> None:
+    study = simulated_study(opened, cells=36)
+    table = sheet_table(opened, study.name)
+    table.loc[2, "time"] = "3"
+    update = update_sheet(opened, study.name, table)
+    assert update.rejected and update.changed == 0 and get_study(opened, study.name) == study
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "code"),
+    [("group", "#NAME?", "E-SHEET-CELL-ERROR"), ("group", "x" * 201, "E-SHEET-LONG"),
+     ("time", "1,500 h", "E-SHEET-TIME"),
+     ("replicate", "#BEZUG!", "E-SHEET-CELL-ERROR"), ("donor", "#N/A", "E-SHEET-CELL-ERROR")],
+)  # fmt: skip
+def test_table_and_file_judge_a_value_alike(opened: App, column: str, value: str, code: str) -> None:
+    study = simulated_study(opened, cells=36)
+    table = sheet_table(opened, study.name)
+    table.loc[0, column] = value
+    edited = update_sheet(opened, study.name, table)
+    rows = f'sample,{column}\n{study.samples[0].name},"{value}"\n'
+    uploaded = import_sheet(opened, study.name, rows.encode(), "s.csv")
+    for update in (edited, uploaded):
+        assert code in {finding.code for finding in update.findings} and not update.changed
 
 
 def test_rows_that_match_nothing_and_samples_without_a_row_are_listed(opened: App) -> None:
@@ -84,7 +110,7 @@ def test_a_sample_with_two_rows_is_refused(opened: App) -> None:
     study = simulated_study(opened, cells=36)
     table = sheet_table(opened, study.name)
     update = update_sheet(opened, study.name, pd.concat([table, table.iloc[:1]]))
-    assert update.rejected and update.findings[0].code == "E-SHEET-TWICE"
+    assert update.findings[0].code == "E-SHEET-TWICE" and not update.changed
 
 
 def test_empty_editor_cells_are_empty_text_and_words_for_control_are_understood(opened: App) -> None:

@@ -1,0 +1,94 @@
+"""What a value of the sample sheet means: the same for an uploaded file and for the table that is edited on the page.
+
+A value that cannot be understood is said with its row and left as it was; it never stops the rest of the sheet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nscweb.core.findings import FindingLog
+from nscweb.core.look_alikes import plain_text
+from nscweb.core.samples import Sample
+from nscweb.core.timepoint import TimePoint
+from nscweb.io.sheets.sheet_columns import LABELS, NO, TEXT_FIELDS, YES
+
+LONGEST_VALUE = 200
+BARE_NUMBER = re.compile(r"^\+?\d+(?:[.,]\d+)?$")
+# "1,500 h" is 1.5 hours here and 1500 hours there; "0,125" can only be a fraction.
+_THOUSANDS = re.compile(r"(?<!\d)[1-9]\d{0,2},\d{3}(?!\d)")
+# What a spreadsheet shows instead of a value that it could not compute, also in German, French and Spanish.
+_ERROR = re.compile(r"^#(?:[A-ZÀ-Ü0/]{2,14}[!?]|N/?[ADV]|N/D)$")
+# 1/2 becomes a date in a spreadsheet: "2021-01-02", "02-Jan", "Jan 02", "1. Feb".
+_MONTH = r"(?:jan|feb|m[aä]r|apr|ma[yi]|jun|jul|aug|sep|oct|okt|nov|de[cz])[a-z]{0,6}\.?"
+_DATE = re.compile(
+    rf"^(?:(?:19|20)\d\d-\d\d-\d\d(?: 00:00:00)?|\d{{1,2}}[-. ]{{1,2}}{_MONTH}(?:[- ]\d{{2,4}})?|"
+    rf"{_MONTH}[- ]\d{{1,2}})$",
+    re.IGNORECASE,
+)
+
+
+def filled(
+    sample: Sample, values: Mapping[str, str], extra: Sequence[tuple[str, str]], where: str, log: FindingLog
+) -> Sample:
+    """The sample as its row says.
+
+    Args:
+        values: field of `SHEET_COLUMNS` -> text. A field that is there decides, also where it is empty.
+        extra: further columns (title, text); those of the sample that are not named stay.
+        where: the row, for findings.
+    """
+    changes: dict[str, Any] = {}
+    for field, raw in values.items():
+        text = plain_text(raw)
+        if _ERROR.match(text):
+            message = f"The {LABELS[field]} shows {text}, an error of the spreadsheet; it was left as it was."
+            log.add("warn", "E-SHEET-CELL-ERROR", message, where)
+        elif field in TEXT_FIELDS:
+            changes |= {} if text == getattr(sample, field) else _text(field, text, where, log)
+        elif field == "time":
+            changes |= _time(text, where, log)
+        elif field == "control":
+            changes |= _control(text, where, log)
+    if extra:
+        changes["extra"] = tuple((dict(sample.extra) | {title: plain_text(text) for title, text in extra}).items())
+    return sample.with_changes(**changes)
+
+
+def _text(field: str, text: str, where: str, log: FindingLog) -> dict[str, Any]:
+    label = LABELS[field]
+    if len(text) > LONGEST_VALUE:
+        message = f"The {label} has more than {LONGEST_VALUE} characters; it was left as it was."
+        log.add("warn", "E-SHEET-LONG", message, where)
+        return {}
+    if _DATE.match(text):
+        message = (
+            f"The {label} {text!r} is a date. Spreadsheets make dates of values such as 1/2 or 1-2: if it was one, "
+            "write it as text."
+        )
+        log.add("warn", "W-SHEET-DATE", message, where)
+    return {field: text}
+
+
+def _time(text: str, where: str, log: FindingLog) -> dict[str, Any]:
+    if not text:
+        return {"time_h": None}
+    try:
+        if _THOUSANDS.search(text):
+            raise ValueError(f"{text!r} may mean a decimal comma or thousands; write it without a comma")
+        return {"time_h": TimePoint.parse(text).hours}
+    except ValueError as error:
+        code = "E-SHEET-TIME-UNIT" if BARE_NUMBER.match(text) else "E-SHEET-TIME"
+        log.add("warn", code, f"The time was left as it was: {error}.", where)
+        return {}
+
+
+def _control(text: str, where: str, log: FindingLog) -> dict[str, Any]:
+    word = text.casefold()
+    if word in YES or word in NO:
+        return {"control": word in YES}
+    message = f"{text!r} is not an answer to control; write yes or no. It was left as it was."
+    log.add("warn", "E-SHEET-CONTROL", message, where)
+    return {}
