@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
+from nscweb.core.look_alikes import plain_text
 from nscweb.core.samples import Sample
-from nscweb.core.timepoint import TimePoint
-from nscweb.io.sheets.delimited import TextTable, read_text_table
-from nscweb.io.sheets.sheet_columns import KEYS, SHEET_COLUMNS, Column, understand_header
-from nscweb.io.sheets.sheet_values import filled
+from nscweb.io.sheets.delimited import read_text_table
+from nscweb.io.sheets.row_matching import is_total, match_rows, ways_told, well_of
+from nscweb.io.sheets.sheet_cells import TextTable, from_cell
+from nscweb.io.sheets.sheet_columns import KEYS, UNIT_WORDS, Column, column_of, likely_field, understand_header
+from nscweb.io.sheets.sheet_values import BARE_NUMBER, filled
 from nscweb.io.sheets.workbooks import is_workbook, read_workbook_table
 
-_NUMBER = re.compile(r"^[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?$")
 _COMMA = re.compile(r"\d,\d")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -34,20 +31,37 @@ class SheetRow:
         sample: the name to join by.
         values: field of `SHEET_COLUMNS` -> text, for the columns that the sheet has.
         extra: further columns (title, text) in their order.
+        unknown: titles of those that were not understood.
+        taken: titles of the columns that are fields.
     """
 
     number: int
     sample: str
     values: dict[str, str]
     extra: tuple[tuple[str, str], ...] = ()
+    unknown: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
 
 
-def read_sheet(data: bytes, filename: str, log: FindingLog, limits: Limits | None = None) -> list[SheetRow]:
+def read_sheet(
+    data: bytes,
+    filename: str,
+    log: FindingLog,
+    limits: Limits | None = None,
+    *,
+    samples: Sequence[Sample] = (),
+    said: Mapping[str, str] | None = None,
+) -> list[SheetRow]:
     """Read a sheet as text: "1E5", "001", "NA" and "SEPT2" stay what they are.
+
+    Args:
+        samples: of the study; the column whose values are most of their names is the one that rows are matched by.
+        said: title -> one of `ANSWERS`, what the user says that a column is.
 
     Raises:
         InputRefused: not a table, no rows, or columns or samples that come twice.
         LimitExceeded: too many bytes, rows or columns.
+        WrongUse: `said` names no column, or no answer.
     """
     limits = limits or Limits()
     limits.check("max_sheet_bytes", len(data), f"Bytes of {filename}")
@@ -59,25 +73,55 @@ def read_sheet(data: bytes, filename: str, log: FindingLog, limits: Limits | Non
     limits.check("max_sheet_rows", len(table.rows), f"Rows of {filename}")
     if not table.rows:
         raise InputRefused(f"{filename} has a header and no rows.", "Add one row per sample.", "E-SHEET-NO-ROWS")
-    columns = understand_header(table.header, filename)
+    columns = understand_header(table.header, filename, said)
     _check_widths(table, filename, log)
+    if "sample" not in (said or {}).values():
+        columns = _with_key(columns, table, samples)
+    columns = [column for column in columns if column.named or not _counts_rows(column, columns, table)]
     rows = [_row(number, values, columns, escaped) for number, values in table.rows]
     _check_keys(rows, filename, log)
-    first = columns[0]
-    if first.field == "sample" and first.title.casefold() != "sample" and not _says_sample(columns):
-        log.add("note", "N-SHEET-KEY", f"No column is called sample; {first.title!r} was taken.", filename)
+    key = next(column for column in columns if column.field == "sample")
+    if column_of(key.title).field != "sample":
+        log.add("note", "N-SHEET-KEY", f"Rows were matched by the column {key.title!r}.", filename)
     named = [row for row in rows if row.sample]
     if not named:
         raise InputRefused(
             f"No row of {filename} names a sample.",
-            f"Write the names of the samples into the column {first.title!r}.",
+            f"Write the names of the samples into the column {key.title!r}.",
             "E-SHEET-NO-ROWS",
         )
     return named
 
 
-def _says_sample(columns: Sequence[Column]) -> bool:
-    return any(column.field == "sample" and "sample" in column.title.casefold() for column in columns)
+def _with_key(columns: list[Column], table: TextTable, samples: Sequence[Sample]) -> list[Column]:
+    """The columns with the one for the sample that fits the study best; the one that was taken first where all fit."""
+    key = next(place for place, column in enumerate(columns) if column.field == "sample")
+    if not samples:
+        return columns
+    best, most = key, _fitting(key, table, samples)
+    for place, column in enumerate(columns):
+        if place != key and not column.field and most < len(table.rows):
+            fitting = _fitting(place, table, samples)
+            if fitting > most:
+                best, most = place, fitting
+    if best != key:
+        old = columns[key]
+        columns[key] = replace(old, field="", understood=True)
+        columns[best] = replace(columns[best], field="sample", named=True)
+    return columns
+
+
+def _fitting(place: int, table: TextTable, samples: Sequence[Sample]) -> int:
+    values = [row[place] if place < len(row) else "" for _, row in table.rows]
+    return len({match.sample for match in match_rows(samples, values) if match is not None})
+
+
+def _counts_rows(column: Column, columns: Sequence[Column], table: TextTable) -> bool:
+    """Whether a column without a title only counts the rows, as R and pandas write it."""
+    if column.field or columns[0] is not column:
+        return False
+    values = [row[0].strip() for _, row in table.rows]
+    return all(value.isascii() and value.isdigit() for value in values) and len(set(values)) == len(values)
 
 
 def _check_widths(table: TextTable, name: str, log: FindingLog) -> None:
@@ -97,24 +141,28 @@ def _check_widths(table: TextTable, name: str, log: FindingLog) -> None:
 
 
 def _row(number: int, values: Sequence[str], columns: Sequence[Column], escaped: bool) -> SheetRow:
-    padded = [*values, *[""] * (len(columns) - len(values))]
     known: dict[str, str] = {}
     extra: list[tuple[str, str]] = []
-    for column, value in zip(columns, padded, strict=False):
+    unknown: list[str] = []
+    for column in columns:
+        value = values[column.place] if column.place < len(values) else ""
         text = from_cell(value.strip(" ")) if escaped else value.strip(" ")
-        if column.field == "time" and column.unit and _NUMBER.match(text):
-            text = f"{text} {column.unit}"
+        if column.field == "time" and column.hours and BARE_NUMBER.match(plain_text(text)):
+            text = f"{plain_text(text)} {UNIT_WORDS[column.hours]}"
         if column.field:
             known[column.field] = text
         elif text or column.named:
             extra.append((column.title, text))
-    return SheetRow(number, known.pop("sample"), known, tuple(extra))
+            unknown += [] if column.understood else [column.title]
+    taken = tuple(column.title for column in columns if column.field)
+    return SheetRow(number, known.pop("sample"), known, tuple(extra), tuple(unknown), taken)
 
 
 def _check_keys(rows: Sequence[SheetRow], name: str, log: FindingLog) -> None:
     for key in KEYS:
-        values = [row.sample if key == "sample" else dict(row.extra).get(key, "") for row in rows]
-        twice = {value: count for value, count in Counter(values).items() if value and count > 1}
+        values = [row.sample if key == "sample" else _well_in_plate(row) for row in rows]
+        counts = Counter(value for value in values if value and not is_total([value]))
+        twice = {value: count for value, count in counts.items() if count > 1}
         if twice:
             told = ", ".join(f"{value!r} {count} times" for value, count in list(twice.items())[:5])
             raise InputRefused(
@@ -123,33 +171,89 @@ def _check_keys(rows: Sequence[SheetRow], name: str, log: FindingLog) -> None:
                 "E-SHEET-DUPLICATE-KEY",
             )
     for row in rows:
-        if not row.sample:
+        if not row.sample and is_total([*row.values.values(), *(text for _, text in row.extra)]):
+            _total(row, log)
+        elif not row.sample:
             log.add("warn", "W-SHEET-NO-NAME", "The row names no sample; it was left out.", f"row {row.number}")
 
 
-def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: FindingLog) -> list[Sample]:
-    """Fill samples from their rows, joined by name (case may differ when that is unambiguous).
+def _total(row: SheetRow, log: FindingLog) -> None:
+    log.add("note", "N-SHEET-TOTAL", "The row holds totals, no sample; it was left out.", f"row {row.number}")
 
-    A column that the sheet has decides, also where it is empty. Rows that match no sample and samples without a
-    row are warnings, and so is a value that cannot be understood, which is left as it was.
+
+def _well_in_plate(row: SheetRow) -> str:
+    """The well, with the plate where the sheet has several."""
+    extra = {title.casefold(): text for title, text in row.extra}
+    well = extra.get("well", "")
+    return f"{plate} {well}" if well and (plate := extra.get("plate", "")) else well
+
+
+@dataclass(frozen=True)
+class UnknownColumn:
+    """A column that is not understood.
+
+    Attributes:
+        title: as written.
+        likely: the answer of `ANSWERS` that fits best.
+        examples: some of its values.
+    """
+
+    title: str
+    likely: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Samples filled from a sheet.
+
+    Attributes:
+        samples: all of them, in their order.
+        rows, matched: rows that name a sample, and those whose sample the study has.
+        way: how rows were matched that do not spell the name exactly, "" when all do.
+        unmatched: what the other rows name.
+        unknown: columns that were not understood.
+    """
+
+    samples: list[Sample]
+    rows: int
+    matched: int
+    way: str = ""
+    unmatched: tuple[str, ...] = ()
+    unknown: tuple[UnknownColumn, ...] = ()
+
+
+def join_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: FindingLog) -> Joined:
+    """Fill samples from their rows. A column that the sheet has decides, also where it is empty.
+
+    Rows that match no sample and samples without a row are warnings, and so is a value that cannot be understood,
+    which is left as it was.
+
+    Raises:
+        InputRefused: no row matches a sample.
     """
     known = list(samples)
-    exact = {sample.name: position for position, sample in enumerate(known)}
-    folded: dict[str, list[int]] = {}
-    for position, sample in enumerate(known):
-        folded.setdefault(sample.name.casefold(), []).append(position)
+    matches = match_rows(known, [row.sample for row in rows])
+    for row, match in zip(rows, matches, strict=True):
+        if match is None and is_total([row.sample]):
+            _total(row, log)
+    kept = [pair for pair in zip(rows, matches, strict=True) if pair[1] is not None or not is_total([pair[0].sample])]
+    rows, matches = [row for row, _ in kept], [match for _, match in kept]
+    if known and rows and not any(matches):
+        raise _no_match(known, rows)
     taken: set[int] = set()
-    for row in rows:
-        near = folded.get(row.sample.casefold(), [])
-        match = exact.get(row.sample, near[0] if len(near) == 1 else None)
-        where = f"row {row.number}, {row.sample}"
+    for row, match in zip(rows, matches, strict=True):
+        where = f"row {row.number}, {plain_text(row.sample)}"
         if match is None:
             log.add("warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where)
-        elif match in taken:
+        elif match.sample in taken:
             log.add("warn", "E-SHEET-TWICE", "This sample has two rows; the first was taken.", where)
         else:
-            taken.add(match)
-            known[match] = filled(known[match], row.values, row.extra, where, log)
+            taken.add(match.sample)
+            sample = known[match.sample]
+            # A further column that is a field now is no further column any more.
+            extra = tuple(pair for pair in sample.extra if pair[0] not in row.taken)
+            known[match.sample] = filled(sample.with_changes(extra=extra), row.values, row.extra, where, log)
     commas = [row.values["time"] for row in rows if _COMMA.search(row.values.get("time", ""))]
     if commas:
         message = "The comma in a time was understood as a decimal comma, as in 0,5 d = 12 h."
@@ -157,73 +261,54 @@ def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Findin
     for position, sample in enumerate(known):
         if position not in taken:
             log.add("warn", "W-SHEET-NO-ROW", "This sample has no row; it stays as it was.", sample.name)
-    return known
+    unmatched = tuple(row.sample for row, match in zip(rows, matches, strict=True) if match is None)
+    way = ways_told(matches)
+    matched = len(rows) - len(unmatched)
+    if way:
+        log.add("note", "N-SHEET-MATCHED", f"{matched} of {len(rows)} rows were matched {way}.")
+    return Joined(known, len(rows), matched, way, unmatched, _unknown(samples=known, rows=rows, log=log))
 
 
-def sheet_rows(samples: Iterable[Sample]) -> tuple[list[str], list[list[str]]]:
-    """(header, rows) of a sheet as text, as `write_sheet_csv` and `write_sheet_xlsx` write it."""
-    known = list(samples)
-    further = list(dict.fromkeys(title for sample in known for title, _ in sample.extra))
-    rows = []
-    for sample in known:
-        extra = dict(sample.extra)
-        rows.append(
-            [
-                sample.name,
-                sample.group,
-                "" if sample.time_h is None else TimePoint(sample.time_h).label(),
-                sample.replicate,
-                sample.donor,
-                sample.instrument,
-                "yes" if sample.control else "no",
-                sample.true_class,
-                str(sample.cells),
-                *(extra.get(title, "") for title in further),
-            ]
+def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: FindingLog) -> list[Sample]:
+    """The samples of `join_sheet`."""
+    return join_sheet(samples, rows, log).samples
+
+
+def _unknown(samples: Sequence[Sample], rows: Sequence[SheetRow], log: FindingLog) -> tuple[UnknownColumn, ...]:
+    found = []
+    taken = tuple({field for row in rows for field in row.values})
+    for title in dict.fromkeys(title for row in rows for title in row.unknown):
+        values = [text for row in rows for name, text in row.extra if name == title]
+        examples = tuple(dict.fromkeys(plain_text(value) for value in values if value.strip()))[:3]
+        likely = likely_field(title, values, taken)
+        found.append(UnknownColumn(title, likely, examples))
+        message = (
+            f"The column {title!r} was not understood; it was kept as a further column, which changes no result. "
+            "Say what it is."
         )
-    return [*SHEET_COLUMNS, *further], rows
+        log.add("warn", "W-SHEET-COLUMN", message, f"{title}: {', '.join(examples)}")
+    return tuple(found)
 
 
-def write_sheet_csv(samples: Iterable[Sample]) -> bytes:
-    """CSV that spreadsheets open as UTF-8; text that would start a formula is marked as text."""
-    header, rows = sheet_rows(samples)
-    return _csv([header, *rows])
+def _no_match(samples: Sequence[Sample], rows: Sequence[SheetRow]) -> InputRefused:
+    names = [row.sample for row in rows]
+    if all(name.isdigit() for name in names):
+        reason = "The sheet seems to number its rows instead of naming samples."
+    elif all(well_of(name) for name in names):
+        reason = "The sheet names wells, and the samples of the study are not called by wells."
+    elif len(samples) == 1:
+        reason = "The study has one sample only; perhaps its images were imported as one."
+    else:
+        reason = "The names of samples come from the folders and files of the import."
+    return InputRefused(
+        f"No row of the sheet matches a sample of the study, so nothing was changed. The sheet names {_some(names)}; "
+        f"the study has {_some([sample.name for sample in samples])}. {reason}",
+        "Download the sheet of the study and copy the names from its column sample, or say which column holds them.",
+        "E-SHEET-NO-MATCH",
+    )
 
 
-def write_sheet_xlsx(samples: Iterable[Sample]) -> bytes:
-    """XLSX in which every value is text."""
-    from nscweb.io.sheets.excel import write_xlsx_table
-
-    return write_xlsx_table(*sheet_rows(samples))
-
-
-def template(kind: Literal["csv", "xlsx"] = "csv") -> bytes:
-    """A sheet with every column and three rows to overwrite."""
-    examples = [
-        Sample("RA_1d_rep1", "RA+SHH", 24.0, "1", "mouse 1", "FlowSight"),
-        Sample("NT3_12h_rep1", "NT3", 12.0, "1", "mouse 1", "FlowSight"),
-        Sample(
-            "astrocyte-medium_3d_rep1", "astrocyte medium", 72.0, "1", "mouse 1", control=True, true_class="astrocyte"
-        ),
-    ]
-    return write_sheet_xlsx(examples) if kind == "xlsx" else write_sheet_csv(examples)
-
-
-def to_cell(text: str) -> str:
-    """Text for a CSV cell: a leading quote stops spreadsheets from running it; numbers are left alone."""
-    if text.startswith("'") or (text.startswith(_FORMULA) and not _NUMBER.match(text)):
-        return f"'{text}"
-    return text
-
-
-def from_cell(text: str) -> str:
-    """Inverse of `to_cell`."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(("'", *_FORMULA)) else text
-
-
-def _csv(rows: Iterable[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\r\n")
-    for row in rows:
-        table.writerow([to_cell(value) for value in row])
-    return text.getvalue().encode("utf-8-sig", "replace")
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(repr(plain_text(name)) for name in names[:3]) + (
+        f" and {len(names) - 3} more" if names[3:] else ""
+    )

@@ -20,7 +20,7 @@ BARE_NUMBER = re.compile(r"^\+?\d+(?:[.,]\d+)?$")
 # "1,500 h" is 1.5 hours here and 1500 hours there; "0,125" can only be a fraction.
 _THOUSANDS = re.compile(r"(?<!\d)[1-9]\d{0,2},\d{3}(?!\d)")
 # What a spreadsheet shows instead of a value that it could not compute, also in German, French and Spanish.
-_ERROR = re.compile(r"^#(?:[A-ZÀ-Ü0/]{2,14}[!?]|N/?[ADV]|N/D)$")
+_ERROR = re.compile(r"^#(?:[A-ZÀ-Ü0/]{2,14}[!?]|N/?[ADV]|N/D)$|^Err:\d{3}$")
 # 1/2 becomes a date in a spreadsheet: "2021-01-02", "02-Jan", "Jan 02", "1. Feb".
 _MONTH = r"(?:jan|feb|m[aä]r|apr|ma[yi]|jun|jul|aug|sep|oct|okt|nov|de[cz])[a-z]{0,6}\.?"
 _DATE = re.compile(

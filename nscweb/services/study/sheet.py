@@ -99,7 +99,7 @@ def import_sheet(app: App, study: str, data: bytes, filename: str) -> SheetUpdat
 
     found = app.catalogue.study(study)
     log = FindingLog()
-    rows = read_sheet(data, filename, log, app.settings.limits)
+    rows = read_sheet(data, filename, log, app.settings.limits, samples=found.samples)
     return _store(app, found, list(apply_sheet(found.samples, rows, log)), log)
 
 
@@ -131,10 +131,10 @@ def export_sheet(app: App, study: str, kind: Literal["csv", "xlsx"] = "csv") -> 
     Raises:
         StudyNotFound: no such study.
     """
-    from nscweb.io.sheets import sample_sheets
+    from nscweb.io.sheets import sheet_writing
 
     samples = app.catalogue.study(study).samples
-    return sample_sheets.write_sheet_xlsx(samples) if kind == "xlsx" else sample_sheets.write_sheet_csv(samples)
+    return sheet_writing.write_sheet_xlsx(samples) if kind == "xlsx" else sheet_writing.write_sheet_csv(samples)
 
 
 def write_sheet_file(app: App, study: str, out: Path) -> Path:
@@ -159,9 +159,9 @@ def write_sheet_file(app: App, study: str, out: Path) -> Path:
 
 def sheet_template(kind: Literal["csv", "xlsx"] = "csv") -> bytes:
     """An empty sheet with every column and example rows."""
-    from nscweb.io.sheets import sample_sheets
+    from nscweb.io.sheets.sheet_writing import template
 
-    return sample_sheets.template(kind)
+    return template(kind)
 
 
 def _store(app: App, found: Study, samples: Sequence[Sample], log: FindingLog) -> SheetUpdate:

@@ -221,7 +221,7 @@ def described(app: App, request: ImportRequest, found: Survey, log: FindingLog) 
     from nscweb.services.study.sheet import read_sheet_file
 
     data = read_sheet_file(app, request.sheet)
-    rows = read_sheet(data, request.sheet.name, log, app.settings.limits)
+    rows = read_sheet(data, request.sheet.name, log, app.settings.limits, samples=list(known.values()))
     filled = apply_sheet(list(known.values()), rows, log)
     if filled == list(known.values()) and any(finding.code.startswith("E-SHEET") for finding in log):
         raise InputRefused(
