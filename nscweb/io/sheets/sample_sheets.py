@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
@@ -15,8 +15,8 @@ from nscweb.core.samples import Sample
 from nscweb.io.sheets.delimited import read_text_table
 from nscweb.io.sheets.row_matching import is_total, match_rows, ways_told, well_of
 from nscweb.io.sheets.sheet_cells import TextTable, from_cell
-from nscweb.io.sheets.sheet_columns import KEYS, UNIT_WORDS, Column, column_of, likely_field, understand_header
-from nscweb.io.sheets.sheet_values import BARE_NUMBER, filled
+from nscweb.io.sheets.sheet_columns import KEYS, Column, UnknownColumn, column_of, likely_field, understand_header
+from nscweb.io.sheets.sheet_values import bare_time, filled
 from nscweb.io.sheets.workbooks import is_workbook, read_workbook_table
 
 _COMMA = re.compile(r"\d,\d")
@@ -147,10 +147,8 @@ def _row(number: int, values: Sequence[str], columns: Sequence[Column], escaped:
     for column in columns:
         value = values[column.place] if column.place < len(values) else ""
         text = from_cell(value.strip(" ")) if escaped else value.strip(" ")
-        if column.field == "time" and column.hours and BARE_NUMBER.match(plain_text(text)):
-            text = f"{plain_text(text)} {UNIT_WORDS[column.hours]}"
         if column.field:
-            known[column.field] = text
+            known[column.field] = column.with_unit(text)
         elif text or column.named:
             extra.append((column.title, text))
             unknown += [] if column.understood else [column.title]
@@ -189,21 +187,6 @@ def _well_in_plate(row: SheetRow) -> str:
 
 
 @dataclass(frozen=True)
-class UnknownColumn:
-    """A column that is not understood.
-
-    Attributes:
-        title: as written.
-        likely: the answer of `ANSWERS` that fits best.
-        examples: some of its values.
-    """
-
-    title: str
-    likely: str
-    examples: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Joined:
     """Samples filled from a sheet.
 
@@ -213,6 +196,7 @@ class Joined:
         way: how rows were matched that do not spell the name exactly, "" when all do.
         unmatched: what the other rows name.
         unknown: columns that were not understood.
+        bare_times: sample -> its number where the time has no unit.
     """
 
     samples: list[Sample]
@@ -221,6 +205,7 @@ class Joined:
     way: str = ""
     unmatched: tuple[str, ...] = ()
     unknown: tuple[UnknownColumn, ...] = ()
+    bare_times: Mapping[str, str] = field(default_factory=dict)
 
 
 def join_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: FindingLog) -> Joined:
@@ -242,6 +227,7 @@ def join_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Finding
     if known and rows and not any(matches):
         raise _no_match(known, rows)
     taken: set[int] = set()
+    bare: dict[str, str] = {}
     for row, match in zip(rows, matches, strict=True):
         where = f"row {row.number}, {plain_text(row.sample)}"
         if match is None:
@@ -251,6 +237,7 @@ def join_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Finding
         else:
             taken.add(match.sample)
             sample = known[match.sample]
+            bare |= bare_time(sample.name, row.values)
             # A further column that is a field now is no further column any more.
             extra = tuple(pair for pair in sample.extra if pair[0] not in row.taken)
             known[match.sample] = filled(sample.with_changes(extra=extra), row.values, row.extra, where, log)
@@ -266,7 +253,7 @@ def join_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Finding
     matched = len(rows) - len(unmatched)
     if way:
         log.add("note", "N-SHEET-MATCHED", f"{matched} of {len(rows)} rows were matched {way}.")
-    return Joined(known, len(rows), matched, way, unmatched, _unknown(samples=known, rows=rows, log=log))
+    return Joined(known, len(rows), matched, way, unmatched, _unknown(rows, log), bare)
 
 
 def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: FindingLog) -> list[Sample]:
@@ -274,9 +261,9 @@ def apply_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Findin
     return join_sheet(samples, rows, log).samples
 
 
-def _unknown(samples: Sequence[Sample], rows: Sequence[SheetRow], log: FindingLog) -> tuple[UnknownColumn, ...]:
+def _unknown(rows: Sequence[SheetRow], log: FindingLog) -> tuple[UnknownColumn, ...]:
     found = []
-    taken = tuple({field for row in rows for field in row.values})
+    taken = tuple({name for row in rows for name in row.values})
     for title in dict.fromkeys(title for row in rows for title in row.unknown):
         values = [text for row in rows for name, text in row.extra if name == title]
         examples = tuple(dict.fromkeys(plain_text(value) for value in values if value.strip()))[:3]

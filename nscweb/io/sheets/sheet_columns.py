@@ -147,6 +147,7 @@ _NUMBERED = frozenset({"#", "no", "nr", "id", "name", "number", "num", "nummer",
 _BIOLOGICAL = frozenset({"bio", "biol", "biological"})
 # How a number is written whose unit stands in the title.
 UNIT_WORDS: dict[float, str] = {1 / 60: "min", 1.0: "h", 24.0: "d", 168.0: "weeks"}
+BARE_NUMBER = re.compile(r"^\+?\d+(?:[.,]\d+)?$")
 # A well holds one sample, so its name must not come twice either.
 KEYS: tuple[str, ...] = ("sample", "well")
 YES = frozenset(
@@ -173,6 +174,26 @@ class Column:
     place: int = 0
     named: bool = True
     understood: bool = True
+
+    def with_unit(self, text: str) -> str:
+        """A bare number with the unit of the title; any other value as it is."""
+        plain = plain_text(text)
+        return f"{plain} {UNIT_WORDS[self.hours]}" if self.hours and BARE_NUMBER.match(plain) else text
+
+
+@dataclass(frozen=True)
+class UnknownColumn:
+    """A column that is not understood.
+
+    Attributes:
+        title: as written.
+        likely: the answer of `ANSWERS` that fits best.
+        examples: some of its values.
+    """
+
+    title: str
+    likely: str
+    examples: tuple[str, ...]
 
 
 def understand_header(header: Sequence[str], name: str, said: Mapping[str, str] | None = None) -> list[Column]:

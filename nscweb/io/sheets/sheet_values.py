@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nscweb.core.findings import FindingLog
-from nscweb.core.look_alikes import plain_text
+from nscweb.core.look_alikes import plain_text, unseen
 from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
-from nscweb.io.sheets.sheet_columns import LABELS, NO, TEXT_FIELDS, YES
+from nscweb.io.sheets.sheet_columns import BARE_NUMBER, LABELS, NO, TEXT_FIELDS, YES
 
 LONGEST_VALUE = 200
-BARE_NUMBER = re.compile(r"^\+?\d+(?:[.,]\d+)?$")
 # "1,500 h" is 1.5 hours here and 1500 hours there; "0,125" can only be a fraction.
 _THOUSANDS = re.compile(r"(?<!\d)[1-9]\d{0,2},\d{3}(?!\d)")
 # What a spreadsheet shows instead of a value that it could not compute, also in German, French and Spanish.
@@ -43,9 +42,12 @@ def filled(
     changes: dict[str, Any] = {}
     for field, raw in values.items():
         text = plain_text(raw)
+        if field in TEXT_FIELDS and text and (hidden := unseen(raw.strip(" "))):
+            message = f"The {LABELS[field]} holds what cannot be seen ({hidden}); it was taken without."
+            log.add("note", "N-SHEET-UNSEEN", message, f"{where}: {text}")
         if _ERROR.match(text):
-            message = f"The {LABELS[field]} shows {text}, an error of the spreadsheet; it was left as it was."
-            log.add("warn", "E-SHEET-CELL-ERROR", message, where)
+            message = "The cell shows an error of the spreadsheet instead of a value; it was left as it was."
+            log.add("warn", "E-SHEET-CELL-ERROR", message, f"{where}: {LABELS[field]} {text}")
         elif field in TEXT_FIELDS:
             changes |= {} if text == getattr(sample, field) else _text(field, text, where, log)
         elif field == "time":
@@ -57,6 +59,12 @@ def filled(
     return sample.with_changes(**changes)
 
 
+def bare_time(sample: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Sample -> number when its time is a number without a unit, which may be hours or days; else empty."""
+    text = plain_text(values.get("time", ""))
+    return {sample: text} if BARE_NUMBER.match(text) else {}
+
+
 def _text(field: str, text: str, where: str, log: FindingLog) -> dict[str, Any]:
     label = LABELS[field]
     if len(text) > LONGEST_VALUE:
@@ -65,10 +73,10 @@ def _text(field: str, text: str, where: str, log: FindingLog) -> dict[str, Any]:
         return {}
     if _DATE.match(text):
         message = (
-            f"The {label} {text!r} is a date. Spreadsheets make dates of values such as 1/2 or 1-2: if it was one, "
-            "write it as text."
+            "The value is a date. Spreadsheets make dates of values such as 1/2 or 1-2: if it was one, format the "
+            "column as text and write it again."
         )
-        log.add("warn", "W-SHEET-DATE", message, where)
+        log.add("warn", "W-SHEET-DATE", message, f"{where}: {label} {text}")
     return {field: text}
 
 
@@ -81,7 +89,7 @@ def _time(text: str, where: str, log: FindingLog) -> dict[str, Any]:
         return {"time_h": TimePoint.parse(text).hours}
     except ValueError as error:
         code = "E-SHEET-TIME-UNIT" if BARE_NUMBER.match(text) else "E-SHEET-TIME"
-        log.add("warn", code, f"The time was left as it was: {error}.", where)
+        log.add("warn", code, f"The time was left as it was: {error}.", f"{where}: {text}")
         return {}
 
 
@@ -89,6 +97,6 @@ def _control(text: str, where: str, log: FindingLog) -> dict[str, Any]:
     word = text.casefold()
     if word in YES or word in NO:
         return {"control": word in YES}
-    message = f"{text!r} is not an answer to control; write yes or no. It was left as it was."
-    log.add("warn", "E-SHEET-CONTROL", message, where)
+    message = "Control is answered with yes or no; it was left as it was."
+    log.add("warn", "E-SHEET-CONTROL", message, f"{where}: {text}")
     return {}

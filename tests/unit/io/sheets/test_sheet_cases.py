@@ -254,7 +254,7 @@ def test_a_number_shown_in_an_ods_keeps_its_zeros() -> None:
 )  # fmt: skip
 def test_errors_and_dates_of_spreadsheets_in_text_files(value: str, code: str) -> None:
     joined, log = applied(f"sample,group,replicate\n{NAMES[0]},NT3,{value}\n{NAMES[1]},NT3,2\n")
-    assert [finding.where for finding in log if finding.code == code] == [f"row 2, {NAMES[0]}"]
+    assert [finding.where for finding in log if finding.code == code] == [f"row 2, {NAMES[0]}: replicate {value}"]
     assert groups(joined)[:2] == ["NT3", "NT3"]
 
 

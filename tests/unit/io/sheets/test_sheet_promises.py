@@ -71,7 +71,7 @@ def test_a_comma_that_may_mean_thousands_is_asked_back(text: str) -> None:
     rows = read_sheet(f"sample;time\na;{text}\n".encode(), "s.csv", log)
     assert apply_sheet([Sample("a", time_h=5.0)], rows, log)[0].time_h == 5.0
     (refused,) = (finding for finding in log if finding.level == "warn")
-    assert refused.code == "E-SHEET-TIME" and "thousands" in refused.message and refused.where == "row 2, a"
+    assert refused.code == "E-SHEET-TIME" and "thousands" in refused.message and refused.where == f"row 2, a: {text}"
 
 
 def test_nothing_is_dropped_silently() -> None:

@@ -103,7 +103,8 @@ def test_errors_of_a_workbook_are_said_row_by_row_and_leave_the_value_as_it_was(
     rows, log = read(strict_bytes([["sample", "group"], ["a", "#NAME?"], ["b", "RA"], ["c", "#REF!"]]), "s.xlsx")
     filled = apply_sheet([Sample("a", "NT3"), Sample("b"), Sample("c", "NT4")], rows, log)
     assert [sample.group for sample in filled] == ["NT3", "RA", "NT4"]
-    assert [(f.code, f.where) for f in log] == [("E-SHEET-CELL-ERROR", "row 2, a"), ("E-SHEET-CELL-ERROR", "row 4, c")]
+    assert [finding.code for finding in log] == ["E-SHEET-CELL-ERROR"] * 2
+    assert [finding.where for finding in log] == ["row 2, a: inducer group #NAME?", "row 4, c: inducer group #REF!"]
 
 
 @pytest.mark.parametrize(
