@@ -35,19 +35,27 @@ def sheet(
     make_alike_one: Annotated[
         bool, typer.Option("--make-alike-one", help="Values that look alike, such as NT3 and nt3, become one.")
     ] = False,
+    plate_map: Annotated[
+        Path | None, typer.Option(help="Values by well: a text file, a grid of the plate or a list of wells.")
+    ] = None,
+    plate_field: Annotated[str, typer.Option(help="What the plate map says: group, dose, time, ...")] = "group",
+    plate: Annotated[str, typer.Option(help="Which plate, where the study has several.", show_default=False)] = "",
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Write the sample sheet of a study to a file, or read one into it."""
     with running(as_json) as console:
         from nscweb.services.study import study as services
+        from nscweb.services.study.plate_map import apply_plate_map, read_plate_file
 
-        if out is None and apply is None and not columns and not make_alike_one:
+        if not (out or apply or columns or make_alike_one or plate_map):
             raise WrongUse("Say what to do with the sheet.", "Give --out FILE.csv or --apply FILE.csv.")
         if time_unit not in (None, "h", "d"):
             raise WrongUse(f"--time-unit is h or d, not {time_unit!r}.")
-        if time_unit and apply is None and not columns:
-            raise WrongUse("--time-unit says what numbers of a sheet mean.", "Give it with --apply or --column.")
+        if time_unit and not (apply or columns or plate_map):
+            raise WrongUse(
+                "--time-unit says what numbers of a sheet mean.", "Give it with --apply, --column or --plate-map."
+            )
         said = dict(_said(text) for text in columns or ())
         opened = console.open(data_dir)
         result: dict[str, Any] = {"study": services.get_study(opened, name).name}
@@ -56,15 +64,18 @@ def sheet(
             updates.append(services.apply_sheet_file(opened, name, apply, said))
         elif said:
             updates.append(services.name_columns(opened, name, said))
-        if updates and time_unit and updates[0].bare_times:
-            unit = cast(Literal["h", "d"], time_unit)
-            updates.append(services.set_times(opened, name, updates[0].bare_times, unit))
+        if plate_map is not None:
+            text = read_plate_file(opened, plate_map)
+            updates.append(apply_plate_map(opened, name, plate_field, text, plate))
+        bare = {sample: number for update in updates for sample, number in update.bare_times.items()}
+        if time_unit and bare:
+            updates.append(services.set_times(opened, name, bare, cast(Literal["h", "d"], time_unit)))
         if make_alike_one:
             updates.append(services.make_alike_one(opened, name))
         lines = []
         if updates:
             first = updates[0]
-            answered = len(updates) > 1 and time_unit is not None
+            answered = bool(bare and time_unit)
             found = [
                 finding
                 for update in updates
@@ -86,7 +97,7 @@ def sheet(
                 tell_findings(console, findings, "--json lists all")
             lines = [update.sentence for update in updates]
             lines += [f'Perhaps: --column "{column.title}={column.likely}".' for column in first.unknown]
-            if first.bare_times and not time_unit:
+            if bare and not time_unit:
                 lines.append("Times without a unit: give --time-unit h or --time-unit d.")
             if not stored:
                 console.result(result, "\n".join(lines))

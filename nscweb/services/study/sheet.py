@@ -14,9 +14,37 @@ from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.look_alikes import alike_sets
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
-from nscweb.io.sheets.sheet_columns import LABELS, NOT_READ, SHEET_COLUMNS, TEXT_FIELDS, UnknownColumn, said_to_be
+from nscweb.io.sheets.sheet_columns import (
+    ANSWERS,
+    LABELS,
+    NOT_READ,
+    SHEET_COLUMNS,
+    TEXT_FIELDS,
+    UnknownColumn,
+    said_to_be,
+)
 from nscweb.io.sheets.sheet_values import bare_time, filled
 from nscweb.store.files import atomic_write
+
+__all__ = [
+    "ANSWERS",
+    "LABELS",
+    "SheetUpdate",
+    "alike_values",
+    "apply_sheet_file",
+    "export_sheet",
+    "import_sheet",
+    "make_alike_one",
+    "name_columns",
+    "read_sheet_file",
+    "set_times",
+    "sheet_table",
+    "sheet_template",
+    "store_samples",
+    "undo_sheet",
+    "update_sheet",
+    "write_sheet_file",
+]
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -121,7 +149,7 @@ def update_sheet(app: App, study: str, table: pd.DataFrame) -> SheetUpdate:
     for name in known:
         if name not in seen:
             log.add("warn", "W-SHEET-NO-ROW", "This sample has no row; it stays as it was.", name)
-    return _store(app, found, list(seen.values()), log, bare_times=bare)
+    return store_samples(app, found, list(seen.values()), log, bare_times=bare)
 
 
 def import_sheet(
@@ -143,7 +171,7 @@ def import_sheet(
     log = FindingLog()
     rows = read_sheet(data, filename, log, app.settings.limits, samples=found.samples, said=said)
     joined = join_sheet(found.samples, rows, log)
-    update = _store(app, found, joined.samples, log, unknown=joined.unknown, bare_times=joined.bare_times)
+    update = store_samples(app, found, joined.samples, log, unknown=joined.unknown, bare_times=joined.bare_times)
     return replace(update, rows=joined.rows, matched=joined.matched, way=joined.way)
 
 
@@ -179,7 +207,7 @@ def name_columns(app: App, study: str, answers: Mapping[str, str]) -> SheetUpdat
         }
         bare |= bare_time(sample.name, values)
         changed.append(filled(sample.with_changes(extra=tuple(extra.items())), values, (), sample.name, log))
-    return _store(app, found, changed, log, bare_times=bare)
+    return store_samples(app, found, changed, log, bare_times=bare)
 
 
 def set_times(app: App, study: str, times: Mapping[str, str], unit: Literal["h", "d"]) -> SheetUpdate:
@@ -195,7 +223,7 @@ def set_times(app: App, study: str, times: Mapping[str, str], unit: Literal["h",
         for sample in found.samples
         if sample.name in times
     ]
-    return _store(app, found, changed, log)
+    return store_samples(app, found, changed, log)
 
 
 def alike_values(study: Study) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -215,12 +243,12 @@ def make_alike_one(app: App, study: str) -> SheetUpdate:
         samples = [
             sample.with_changes(**{name: kept}) if getattr(sample, name) in others else sample for sample in samples
         ]
-    return _store(app, found, samples, FindingLog())
+    return store_samples(app, found, samples, FindingLog())
 
 
 def undo_sheet(app: App, study: str, before: Sequence[Sample]) -> SheetUpdate:
     """Put samples back as they were, `SheetUpdate.before`."""
-    return _store(app, app.catalogue.study(study), before, FindingLog())
+    return store_samples(app, app.catalogue.study(study), before, FindingLog())
 
 
 def apply_sheet_file(app: App, study: str, path: Path, said: Mapping[str, str] | None = None) -> SheetUpdate:
@@ -284,7 +312,7 @@ def sheet_template(kind: Literal["csv", "xlsx"] = "csv") -> bytes:
     return template(kind)
 
 
-def _store(
+def store_samples(
     app: App,
     found: Study,
     samples: Sequence[Sample],
@@ -293,6 +321,14 @@ def _store(
     unknown: Sequence[UnknownColumn] = (),
     bare_times: Mapping[str, str] | None = None,
 ) -> SheetUpdate:
+    """Write samples into the catalogue and say what became of them.
+
+    Args:
+        found: the study before.
+        samples: some or all of its samples, filled.
+        log: what was noticed; what is odd about the sheet as a whole is added.
+        unknown, bare_times: of the update.
+    """
     before = {sample.name: sample for sample in found.samples}
     changed = [sample for sample in samples if sample != before[sample.name]]
     ignored = {column.title for column in unknown}

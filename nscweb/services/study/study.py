@@ -20,6 +20,8 @@ from nscweb.services.study.import_request import (
 )
 from nscweb.services.study.quality import measure_again, quality_table
 from nscweb.services.study.sheet import (
+    ANSWERS,
+    LABELS,
     SheetUpdate,
     alike_values,
     apply_sheet_file,
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 __all__ = [
+    "ANSWERS",
+    "LABELS",
     "SCALINGS",
     "ContactSheet",
     "ImportRefused",

@@ -184,3 +184,8 @@ def test_a_sheet_with_titles_and_names_of_a_laboratory(tmp_path: Path) -> None:
     sheet.write_text("sample,group\nnobody,x\n", "utf-8")
     gone = nscweb(data, "study", "sheet", "S", "--apply", sheet, "--json")
     assert gone.exit_code == 1 and answer(gone)["error"]["code"] == "E-SHEET-NO-MATCH"
+    sheet.write_text("sample,well\n" + "".join(f"{name},A{n}\n" for n, name in enumerate(names[:20], 1)), "utf-8")
+    nscweb(data, "study", "sheet", "S", "--apply", sheet)
+    (tmp_path / "map.txt").write_text("X\tY\n", "utf-8")
+    mapped = answer(nscweb(data, "study", "sheet", "S", "--plate-map", tmp_path / "map.txt", "--json"))
+    assert mapped["changed"] == 2 and mapped["stored"]
