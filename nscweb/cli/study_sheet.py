@@ -14,6 +14,7 @@ from nscweb.core.errors import WrongUse
 def register(studies: typer.Typer) -> None:
     """Add the commands to the group ``study``."""
     studies.command("sheet")(sheet)
+    studies.command("rename")(rename)
 
 
 def sheet(
@@ -107,6 +108,23 @@ def sheet(
             result["out"] = str(out)
             lines.append(f"Wrote {out}.")
         console.result(result, "\n".join(lines))
+
+
+def rename(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="Name or id of the study.", show_default=False)],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.", show_default=False)],
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Give a study another name. Its cells, runs and id stay."""
+    with running(as_json) as console:
+        from nscweb.services.study.study import get_study, rename_study
+
+        opened = console.open(data_dir)
+        before = get_study(opened, old)
+        after = rename_study(opened, before.study_id, new)
+        said = f"{before.name} is now called {after.name}." if before.name != after.name else "The name is the same."
+        console.result({"study": after.name, "study_id": after.study_id, "before": before.name}, said)
 
 
 def _said(text: str) -> tuple[str, str]:

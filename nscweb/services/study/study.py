@@ -15,6 +15,7 @@ from nscweb.services.study.import_request import (
     ImportRefused,
     ImportReport,
     ImportRequest,
+    check_name,
     finding_as_dict,
     read_findings_csv,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "name_columns",
     "new_upload_id",
     "quality_table",
+    "rename_study",
     "set_times",
     "sheet_table",
     "sheet_template",
@@ -143,6 +145,22 @@ def change_study(
     if channel != found.channel:
         measure_again(app, found, channel, progress)
     app.catalogue.update_study(found.study_id, channel=channel, pixel_size_um=pixel_size_um)
+    return app.catalogue.study(found.study_id)
+
+
+def rename_study(app: App, study: str, name: str) -> Study:
+    """Give a study another name. Its id, cells and runs stay; runs keep the name that they were made under.
+
+    Raises:
+        StudyNotFound: no such study.
+        WrongUse: a name that no study can have.
+        StudyExists: another study has it.
+    """
+    found = get_study(app, study)
+    wanted = name.strip()
+    if wanted != found.name:
+        check_name(app, wanted)
+        app.catalogue.update_study(found.study_id, name=wanted)
     return app.catalogue.study(found.study_id)
 
 

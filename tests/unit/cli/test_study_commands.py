@@ -79,6 +79,11 @@ def test_the_road_from_simulation_to_a_listed_study(tmp_path: Path) -> None:
     again = nscweb(tmp_path / "data", "study", "import", out, "--name", "Screen 1", "--json")
     assert again.exit_code == 1 and answer(again)["findings"][0]["code"] == "E-STUDY-EXISTS"
 
+    renamed = nscweb(tmp_path / "data", "study", "rename", "Screen 1", "Screen 2", "--json")
+    assert answer(renamed)["before"] == "Screen 1" and answer(renamed)["study"] == "Screen 2"
+    assert nscweb(tmp_path / "data", "study", "rename", "Screen 1", "x", "--json").exit_code == 1
+    assert nscweb(tmp_path / "data", "study", "rename", "Screen 2", "Screen 1").output.strip().endswith("Screen 1.")
+
     assert nscweb(tmp_path / "data", "study", "delete", "Screen 1", "--json").exit_code == 0
     assert answer(nscweb(tmp_path / "data", "study", "list", "--json")) == {"studies": []}
     gone = nscweb(tmp_path / "data", "study", "delete", "Screen 1", "--json")
