@@ -20,6 +20,7 @@ CODECS: dict[str, str] = {
     "latin-1": "Western European text",
     "mac_roman": "Mac Roman",
     "cp932": "Shift-JIS (Japanese)",
+    "cp1251": "Windows Cyrillic",
     "gb18030": "GBK (Chinese)",
     "euc_kr": "EUC-KR (Korean)",
     "big5": "Big5 (Chinese)",
@@ -35,7 +36,10 @@ _EAST = {codec: re.compile(f"(?:{lead}{trail})+".encode("latin-1")) for codec, (
 _LEAST_SHARE = 0.8
 # Signs of cp1252 that people write; the others of its second row beside letters speak against it.
 _WRITTEN = "€‘’“”–—…•™"
-_AMID = re.compile(r"(?<=[A-Za-z])[‚ƒ„†‡ˆ‰Š‹ŒŽ˜š›œžŸ\x80-\x9f¡-©«-±´¶-¿×÷](?=[A-Za-z])|[a-z][À-ÞŠŽŸŒ](?=[a-z])")
+_AMID = re.compile(
+    r"(?<=[A-Za-z])[‚ƒ„†‡ˆ‰Š‹ŒŽ˜š›œžŸ\x80-\x9f¡-©«-±´¶-¿×÷](?=[A-Za-z])|[a-z][À-ÞŠŽŸŒ](?=[a-z])|"
+    r"[³¹¯¼¾¥£][A-Za-zÀ-ÿ]|[À-ÿ]{5}"
+)
 _ACCENTS = "éèêëàâäáãåçîïíìôöóòõùûüúñÿæœøßÄÖÜÉÈÊÇÀÅØÆÑŒµΩ"
 
 
@@ -74,6 +78,10 @@ def decoded(data: bytes) -> Decoded:
         text = _eastern(data, codec)
         if text is not None:
             return Decoded(text, codec, True, _example(text))
+    cyrillic = sum(len(run) for run in re.findall(rb"[\xc0-\xff\xa8\xb8]{3,}", data))
+    if cyrillic >= _LEAST_SHARE * sum(byte > 0x7F for byte in data):
+        text = data.decode("cp1251", "replace")
+        return Decoded(text, "cp1251", True, _example(text))
     western = _with(data, "cp1252")
     mac = data.decode("mac_roman")
     if _likely_mac(western.text, mac, data):

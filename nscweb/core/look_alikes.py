@@ -43,8 +43,12 @@ def unseen(text: str) -> str:
     left = plain_text(text)
     if left == text:
         return ""
-    gone = dict.fromkeys(letter for letter in text if letter not in left and letter != " ")
-    names = [unicodedata.name(letter, "a control character").lower() for letter in gone if letter not in "\t\n\r"]
+    gone = dict.fromkeys(letter for letter in text if letter not in left and not letter.isascii())
+    parts = any(unicodedata.combining(letter) for letter in gone)
+    names = [
+        unicodedata.name(letter, "a control character").lower() for letter in gone if not unicodedata.combining(letter)
+    ]
+    names += ["a letter written in two parts"] if parts else []
     names += ["a tab or line end"] if set(text) & {"\t", "\n", "\r"} else []
     return ", ".join(names[:3]) or "more than one space"
 

@@ -76,8 +76,8 @@ def match_rows(samples: Sequence[Sample], keys: Sequence[str]) -> list[Match | N
             _wells_of_the_sheet(samples, table)
         still_open = []
         for row in open_rows:
-            fitting = table.get(key_of(keys[row]), [])
-            if way == _BY_PATH and fitting:
+            fitting = table.get((_folder if way == _BY_FOLDER else key_of)(keys[row]), [])
+            if way in (_BY_PATH, _BY_WELL) and fitting:
                 fitting = _longest_path(keys[row], samples, fitting)
             if len(fitting) == 1:
                 matches[row] = Match(fitting[0], way)
@@ -109,14 +109,26 @@ def _longest_path(key: str, samples: Sequence[Sample], fitting: Sequence[int]) -
     """Of samples with the same last part those whose folders fit as well; one alone fits whatever its folders are."""
     if len(fitting) == 1:
         return list(fitting)
-    wanted = _parts(key)
+    wanted = _with_well(_parts(key))
     found = []
     for position in fitting:
-        parts = _parts(samples[position].name)
+        parts = _with_well(_parts(samples[position].name))
+        extra = {title.casefold(): text for title, text in samples[position].extra}
+        if well := well_of(extra.get("well", "")):
+            parts = [*_parts(extra.get("plate", "")), well.casefold()]
         shared = min(len(parts), len(wanted))
         if parts[-shared:] == wanted[-shared:]:
             found.append(position)
     return found or list(fitting)
+
+
+def _with_well(parts: list[str]) -> list[str]:
+    return [*parts[:-1], (well_of(parts[-1]) or parts[-1]).casefold()] if parts else []
+
+
+def _folder(text: str) -> str:
+    parts = _parts(text)
+    return parts[-2] if len(parts) > 1 else ""
 
 
 def _seen(text: str) -> str:
@@ -148,7 +160,7 @@ def _as_number(text: str) -> str:
     return str(int(last)) if last.isascii() and last.isdigit() and len(last) < 10 else ""
 
 
-_BY_PATH, _BY_WELL = "by the last part of the path", "by the well"
+_BY_PATH, _BY_WELL, _BY_FOLDER = "by the last part of the path", "by the well", "by the folder of the file"
 _WAYS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("", str),
     ("apart from spaces, quotes and forms of letters", _seen),
@@ -157,5 +169,6 @@ _WAYS: tuple[tuple[str, Callable[[str], str]], ...] = (
     (_BY_PATH, _last_part),
     ("apart from spaces and dashes", lambda text: look(_last_part(text))),
     (_BY_WELL, _well),
+    (_BY_FOLDER, _last_part),
     ("as a number (001 is 1)", _as_number),
 )

@@ -15,7 +15,17 @@ from nscweb.core.samples import Sample
 from nscweb.io.sheets.delimited import read_text_table
 from nscweb.io.sheets.row_matching import is_total, match_rows, ways_told, well_of
 from nscweb.io.sheets.sheet_cells import TextTable, from_cell
-from nscweb.io.sheets.sheet_columns import KEYS, Column, UnknownColumn, column_of, likely_field, understand_header
+from nscweb.io.sheets.sheet_columns import (
+    KEYS,
+    PLATE_TITLES,
+    Column,
+    UnknownColumn,
+    column_of,
+    known_titles,
+    likely_field,
+    only_numbers,
+    understand_header,
+)
 from nscweb.io.sheets.sheet_values import bare_time, filled
 from nscweb.io.sheets.workbooks import is_workbook, read_workbook_table
 
@@ -73,12 +83,14 @@ def read_sheet(
     limits.check("max_sheet_rows", len(table.rows), f"Rows of {filename}")
     if not table.rows:
         raise InputRefused(f"{filename} has a header and no rows.", "Add one row per sample.", "E-SHEET-NO-ROWS")
+    table = _with_header(table, samples, filename, log)
     columns = understand_header(table.header, filename, said)
     _check_widths(table, filename, log)
     if "sample" not in (said or {}).values():
         columns = _with_key(columns, table, samples)
-    columns = [column for column in columns if column.named or not _counts_rows(column, columns, table)]
+    columns = [column for column in columns if not _counts_rows(column, columns, table)]
     rows = [_row(number, values, columns, escaped) for number, values in table.rows]
+    rows = _once_each([_in_plate(row) for row in rows], filename, log)
     _check_keys(rows, filename, log)
     key = next(column for column in columns if column.field == "sample")
     if column_of(key.title).field != "sample":
@@ -91,6 +103,38 @@ def read_sheet(
             "E-SHEET-NO-ROWS",
         )
     return named
+
+
+def _with_header(table: TextTable, samples: Sequence[Sample], name: str, log: FindingLog) -> TextTable:
+    """A table without a header gets one: its first row names a sample and no column."""
+    if known_titles(table.header) or not any(match_rows(samples, table.header)):
+        return table
+    log.add("warn", "W-SHEET-NO-HEADER", "The sheet has no titles; its columns were numbered. Say what they are.", name)
+    titles = tuple(f"untitled {number}" for number in range(1, len(table.header) + 1))
+    first = table.rows[0][0] - 1
+    return TextTable(titles, ((first, table.header), *table.rows))
+
+
+def _in_plate(row: SheetRow) -> SheetRow:
+    """Wells come again on every plate, so a well is looked for on the plate that the row names."""
+    plate = next((text for title, text in row.extra if title.casefold() in PLATE_TITLES), "")
+    return replace(row, sample=f"{plate}/{row.sample}") if plate and well_of(row.sample) else row
+
+
+def _once_each(rows: Sequence[SheetRow], name: str, log: FindingLog) -> list[SheetRow]:
+    """Rows that say the same of one sample, as in a sheet with a row for each image, are one row."""
+    kept: dict[str, SheetRow] = {}
+    again = 0
+    for row in rows:
+        first = kept.setdefault(row.sample or f"\n{row.number}", row)
+        if first is not row and first.values == row.values:
+            again += 1
+        elif first is not row:
+            kept[f"{row.sample}\n{row.number}"] = row
+    if again:
+        message = "Rows that say the same of one sample were taken as one."
+        log.add("note", "N-SHEET-SAME-ROWS", message, f"{name}: {again} rows")
+    return list(kept.values())
 
 
 def _with_key(columns: list[Column], table: TextTable, samples: Sequence[Sample]) -> list[Column]:
@@ -118,7 +162,7 @@ def _fitting(place: int, table: TextTable, samples: Sequence[Sample]) -> int:
 
 def _counts_rows(column: Column, columns: Sequence[Column], table: TextTable) -> bool:
     """Whether a column without a title only counts the rows, as R and pandas write it."""
-    if column.field or columns[0] is not column:
+    if column.field or columns[0] is not column or not (only_numbers(column.title) or not column.named):
         return False
     values = [row[0].strip() for _, row in table.rows]
     return all(value.isascii() and value.isdigit() for value in values) and len(set(values)) == len(values)
@@ -226,21 +270,27 @@ def join_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Finding
     rows, matches = [row for row, _ in kept], [match for _, match in kept]
     if known and rows and not any(matches):
         raise _no_match(known, rows)
-    taken: set[int] = set()
+    taken: dict[int, Mapping[str, str]] = {}
+    same = 0
     bare: dict[str, str] = {}
     for row, match in zip(rows, matches, strict=True):
         where = f"row {row.number}, {plain_text(row.sample)}"
         if match is None:
             log.add("warn", "W-SHEET-NO-SAMPLE", "This row names a sample that the study does not have.", where)
+        elif match.sample in taken and row.values == taken[match.sample]:
+            same += 1
         elif match.sample in taken:
             log.add("warn", "E-SHEET-TWICE", "This sample has two rows; the first was taken.", where)
         else:
-            taken.add(match.sample)
+            taken[match.sample] = row.values
             sample = known[match.sample]
             bare |= bare_time(sample.name, row.values)
             # A further column that is a field now is no further column any more.
             extra = tuple(pair for pair in sample.extra if pair[0] not in row.taken)
             known[match.sample] = filled(sample.with_changes(extra=extra), row.values, row.extra, where, log)
+    if same:
+        message = "Rows that say the same of one sample were taken as one."
+        log.add("note", "N-SHEET-SAME-ROWS", message, f"{same} rows")
     commas = [row.values["time"] for row in rows if _COMMA.search(row.values.get("time", ""))]
     if commas:
         message = "The comma in a time was understood as a decimal comma, as in 0,5 d = 12 h."
@@ -281,6 +331,8 @@ def _no_match(samples: Sequence[Sample], rows: Sequence[SheetRow]) -> InputRefus
     names = [row.sample for row in rows]
     if all(name.isdigit() for name in names):
         reason = "The sheet seems to number its rows instead of naming samples."
+    elif all(well_of(name) for name in names) and any(well_of(sample.name.split("/")[-1]) for sample in samples):
+        reason = "Several samples have the same well; add a column plate."
     elif all(well_of(name) for name in names):
         reason = "The sheet names wells, and the samples of the study are not called by wells."
     elif len(samples) == 1:

@@ -149,6 +149,7 @@ _BIOLOGICAL = frozenset({"bio", "biol", "biological"})
 UNIT_WORDS: dict[float, str] = {1 / 60: "min", 1.0: "h", 24.0: "d", 168.0: "weeks"}
 BARE_NUMBER = re.compile(r"^\+?\d+(?:[.,]\d+)?$")
 # A well holds one sample, so its name must not come twice either.
+PLATE_TITLES = frozenset({"plate", "plate id", "plate name", "platte", "plaque", "placa", "板"})
 KEYS: tuple[str, ...] = ("sample", "well")
 YES = frozenset(
     {"yes", "y", "true", "1", "x", "control", "ctrl", "ja", "wahr", "kontrolle", "oui", "o", "vrai", "contrôle"}
@@ -206,7 +207,8 @@ def understand_header(header: Sequence[str], name: str, said: Mapping[str, str] 
         InputRefused: two columns of one name.
         WrongUse: `said` names a column that is not there, or an answer that does not exist.
     """
-    titles = [plain_text(title) for title in header]
+    # pandas calls a column without a title so.
+    titles = ["" if re.fullmatch(r"Unnamed: \d+", title) else plain_text(title) for title in header]
     _refuse_twice(Counter(title.casefold() for title in titles if title), name)
     columns = [
         column_of(title) if title else Column("", f"column {number}", named=False)
@@ -224,6 +226,12 @@ def understand_header(header: Sequence[str], name: str, said: Mapping[str, str] 
         place = next(likely, next((at for at, column in enumerate(columns) if not column.field), 0))
         columns[place] = Column("sample", columns[place].title)
     return [replace(column, place=place) for place, column in enumerate(columns)]
+
+
+def only_numbers(title: str) -> bool:
+    """Whether a title says no more than that something is numbered: "#", "ID", "No."."""
+    words = _words(title)
+    return not words or all(word in _NUMBERED for word in words)
 
 
 def said_to_be(title: str, answer: str) -> Column:

@@ -13,6 +13,7 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.look_alikes import plain_text, unseen
 from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
+from nscweb.io.names.name_words import is_control
 from nscweb.io.sheets.sheet_columns import BARE_NUMBER, LABELS, NO, TEXT_FIELDS, YES
 
 LONGEST_VALUE = 200
@@ -24,7 +25,7 @@ _ERROR = re.compile(r"^#(?:[A-ZÀ-Ü0/]{2,14}[!?]|N/?[ADV]|N/D)$|^Err:\d{3}$")
 _MONTH = r"(?:jan|feb|m[aä]r|apr|ma[yi]|jun|jul|aug|sep|oct|okt|nov|de[cz])[a-z]{0,6}\.?"
 _DATE = re.compile(
     rf"^(?:(?:19|20)\d\d-\d\d-\d\d(?: 00:00:00)?|\d{{1,2}}[-. ]{{1,2}}{_MONTH}(?:[- ]\d{{2,4}})?|"
-    rf"{_MONTH}[- ]\d{{1,2}})$",
+    rf"{_MONTH}[- ]\d{{1,2}}|\d{{1,2}}([/.])\d{{1,2}}\1(?:\d\d|\d{{4}}))$",
     re.IGNORECASE,
 )
 
@@ -95,8 +96,10 @@ def _time(text: str, where: str, log: FindingLog) -> dict[str, Any]:
 
 def _control(text: str, where: str, log: FindingLog) -> dict[str, Any]:
     word = text.casefold()
-    if word in YES or word in NO:
-        return {"control": word in YES}
+    if word in YES or is_control(word):
+        return {"control": True}
+    if word in NO:
+        return {"control": False}
     message = "Control is answered with yes or no; it was left as it was."
     log.add("warn", "E-SHEET-CONTROL", message, f"{where}: {text}")
     return {}

@@ -12,8 +12,10 @@ from small_workbooks import ods_bytes, strict_bytes
 from nscweb.core.encodings import decoded
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
+from nscweb.core.look_alikes import alike_sets, unseen
 from nscweb.core.samples import Sample
 from nscweb.io.sheets.sample_sheets import Joined, join_sheet, read_sheet
+from nscweb.io.sheets.sheet_columns import column_of, likely_field
 
 NAMES = [f"{group}_1d_rep{number}" for group in ("NT3", "RA") for number in (1, 2, 3)]
 SAMPLES = [Sample(name, cells=4) for name in NAMES]
@@ -285,3 +287,162 @@ def test_encodings_without_a_mark(text: str, codec: str) -> None:
 def test_text_that_is_unlikely_in_every_encoding_is_said() -> None:
     _, log = applied(b"sample,group\nNT3_1d_rep1,Z\x81rich x\x9d\n")
     assert "W-SHEET-ENCODING" in codes(log)
+
+
+# How rows find their samples ----------------------------------------------------------------------------------------
+
+PLATES = [Sample(f"p{plate}/D{number:02}") for plate in (1, 2) for number in (1, 2)]
+WELLS = [Sample(f"x{number}", extra=(("well", f"B{number:02}"),)) for number in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("written", "way"),
+    [
+        ("{}", ""),
+        ("{}.RIF", "without the ending of the file"),
+        ("{}.ome.tif", "without the ending of the file"),
+        ("D:\\data\\exp 1\\{}\\", "by the last part of the path"),
+        ("./{}.zip", "by the last part of the path"),
+        ("‘{}’", "apart from spaces, quotes and forms of letters"),
+        ("{}/img_1.tif", "by the folder of the file"),
+    ],
+)
+def test_names_are_matched_however_programs_write_them(written: str, way: str) -> None:
+    text = "sample,group\n" + "".join(f"{written.format(name)},RA\n" for name in NAMES)
+    joined, log = applied(text)
+    assert (joined.matched, joined.rows, joined.way) == (6, 6, way)
+    assert ("N-SHEET-MATCHED" in codes(log)) == bool(way)
+
+
+@pytest.mark.parametrize(
+    ("change", "way"),
+    [(str.upper, "apart from capitals"), (lambda name: name.replace("_", "-"), "apart from spaces and dashes"),
+     (lambda name: name.replace("_", " "), "apart from spaces and dashes")],
+)  # fmt: skip
+def test_names_with_other_capitals_and_dashes_are_matched(change, way: str) -> None:
+    joined, _ = applied("sample,group\n" + "".join(f"{change(name)},RA\n" for name in NAMES))
+    assert (joined.matched, joined.way) == (6, way)
+
+
+def test_wells_are_matched_with_and_without_zeros_and_on_their_plate() -> None:
+    one, _ = applied("well,group\nD1,NT3\nD2,RA\n", samples=PLATES[:2])
+    assert groups(one) == ["NT3", "RA"] and one.way == "by the well"
+    both, _ = applied("plate,well,group\np1,D1,a\np1,D2,b\np2,D1,c\np2,d02,d\n", samples=PLATES)
+    assert groups(both) == ["a", "b", "c", "d"]
+    extra, _ = applied("sample,group\nB1,a\nb2,b\n", samples=WELLS)
+    assert groups(extra) == ["a", "b"]
+    with pytest.raises(InputRefused, match="add a column plate"):
+        applied("well,group\nD1,NT3\nD2,RA\n", samples=PLATES)
+
+
+def test_a_name_that_fits_two_samples_is_matched_with_none() -> None:
+    joined, log = applied("sample,group\nRA,x\nb,y\n", samples=[Sample("p1/ra"), Sample("p2/ra"), Sample("b")])
+    assert groups(joined) == ["", "", "y"] and joined.unmatched == ("RA",)
+    assert "W-SHEET-NO-SAMPLE" in codes(log)
+
+
+def test_rows_of_images_that_say_the_same_are_one_row_and_others_are_refused() -> None:
+    joined, log = applied(f"file,group\n{NAMES[0]}/1.tif,RA\n{NAMES[0]}/2.tif,RA\n")
+    assert joined.samples[0].group == "RA" and "N-SHEET-SAME-ROWS" in codes(log)
+    _, log = applied(f"file,group\n{NAMES[0]}/1.tif,RA\n{NAMES[0]}/2.tif,NT3\n")
+    assert "E-SHEET-TWICE" in codes(log)
+
+
+def test_a_sheet_without_titles_is_asked_about() -> None:
+    joined, log = applied(f"{NAMES[0]},NT3,1 d\n{NAMES[1]},NT3,1 d\n{NAMES[3]},RA,3 d\n{NAMES[4]},RA,3 d\n")
+    assert joined.matched == 4 and "W-SHEET-NO-HEADER" in codes(log)
+    assert [(column.title, column.likely) for column in joined.unknown] == [
+        ("untitled 2", "group"),
+        ("untitled 3", "time"),
+    ]
+
+
+def test_a_column_that_only_counts_rows_is_no_question() -> None:
+    for title in ("", "Unnamed: 0", "#", "No.", "ID"):
+        joined, _ = applied(f"{title},sample,group\n1,{NAMES[0]},NT3\n2,{NAMES[1]},NT3\n")
+        assert joined.matched == 2 and not joined.unknown and not joined.samples[0].extra
+
+
+# Titles -------------------------------------------------------------------------------------------------------------
+
+TITLES = {
+    "group": "Group Treatment Condition Inducer Gruppe Behandlung Bedingung Groupe Traitement Grupo 组 处理",
+    "replicate": "Replicate Rep# Wiederholung Wdh. réplicat Répétition Réplica Repetición 重复 Bio.replicate",
+    "time": "Time Timepoint Zeit Zeitpunkt Temps Tiempo 时间",
+    "sample": "Sample SampleName Probe échantillon Muestra 样品",
+    "donor": "Donor Animal Spender Tier Donneur Donante 供体",
+    "control": "Control Kontrolle Contrôle Témoin 对照",
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "title"), [(field, title) for field, text in TITLES.items() for title in text.split()]
+)
+def test_titles_in_five_languages(field: str, title: str) -> None:
+    assert column_of(title).field == field and column_of(title.upper()).field == field
+
+
+@pytest.mark.parametrize(
+    ("title", "hours"),
+    [("Timepoint (h)", 1.0), ("Zeit [d]", 24.0), ("Zeit (Tage)", 24.0), ("Temps (jours)", 24.0),
+     ("Tiempo [días]", 24.0), ("时间 (天)", 24.0), ("时间（小时）", 1.0), ("time/h", 1.0),
+     ("Time in culture (d)", 24.0), ("DIV", 24.0), ("weeks", 168.0),
+     ("t (min)", 1 / 60), ("Days post induction", 24.0), ("hpi", 1.0), ("Treatment time (h)", 1.0)],
+)  # fmt: skip
+def test_the_unit_of_a_title_counts(title: str, hours: float) -> None:
+    assert (column_of(title).field, column_of(title).hours) == ("time", hours)
+
+
+@pytest.mark.parametrize("title", ["Colour", "Min", "Std", "SEM", "Technical replicate", "Age (days)", "Score", "T"])
+def test_titles_that_mean_something_else_are_not_taken_for_a_field(title: str) -> None:
+    column = column_of(title)
+    assert not column.field and not column.understood
+
+
+def test_of_two_columns_with_one_meaning_the_exact_name_wins_and_the_other_is_asked_about() -> None:
+    joined, _ = applied(f"sample,Treatment,group\n{NAMES[0]},drug,NT3\n")
+    assert joined.samples[0].group == "NT3" and [column.title for column in joined.unknown] == ["Treatment"]
+    joined, _ = applied(f"sample,Treatment,group\n{NAMES[0]},drug,NT3\n", said={"Treatment": "group"})
+    assert joined.samples[0].group == "drug" and [column.title for column in joined.unknown] == ["group"]
+
+
+@pytest.mark.parametrize(
+    ("title", "values", "likely"),
+    [("treament", ["a", "b"], "group"), ("x", ["1 d", "3 d"], "time"), ("x", ["1", "2", "1", "2"], "replicate"),
+     ("x", ["yes", "no", "no"], "control"), ("x", ["NT3", "NT3", "RA", "RA"], "group"),
+     ("x", ["a", "b", "c"], "further")],
+)  # fmt: skip
+def test_the_likely_meaning_of_a_column(title: str, values: list[str], likely: str) -> None:
+    assert likely_field(title, values, ()) == likely
+
+
+# Values that look alike ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["nbsp", "zwsp", "tabspace", "double_space", "micro_mu", "nfd"])
+def test_groups_that_differ_in_what_cannot_be_seen_are_one_and_it_is_said(kind: str, shared: Path) -> None:
+    joined, log = applied((shared / "cases" / f"sheet_{kind}_group" / "s.csv").read_bytes())
+    assert len(set(groups(joined))) == 2 and "N-SHEET-UNSEEN" in codes(log)
+
+
+@pytest.mark.parametrize("kind", ["case", "endash"])
+def test_groups_that_differ_in_capitals_or_dashes_are_found_alike(kind: str, shared: Path) -> None:
+    joined, _ = applied((shared / "cases" / f"sheet_{kind}_group" / "s.csv").read_bytes())
+    assert len(alike_sets(groups(joined))) == 1
+
+
+def test_the_group_of_a_whole_study_is_not_split_by_a_space(shared: Path) -> None:
+    data = (shared / "cases/stat_nbsp_group/sheet.csv").read_bytes()
+    samples = [Sample(row.sample) for row in read_sheet(data, "sheet.csv", FindingLog())]
+    joined, log = applied(data, samples=samples)
+    assert not alike_sets(groups(joined)) and "N-SHEET-UNSEEN" in codes(log)
+
+
+def test_what_a_user_sees_of_two_texts_that_look_alike() -> None:
+    assert unseen("NT3\u00a0") == "no-break space" and unseen("NT3") == "" and unseen("a  b") == "more than one space"
+    assert unseen("u\u0308x") == "a letter written in two parts" and unseen("a\tb") == "a tab or line end"
+    assert alike_sets(["NT3", "nt3", "NT3", "RA", "RA-SHH", "RA\u2013SHH"]) == [
+        ("NT3", ("nt3",)),
+        ("RA-SHH", ("RA\u2013SHH",)),
+    ]
+    assert alike_sets(["NT3", "NT4", "RA+SHH", "RA"]) == []
