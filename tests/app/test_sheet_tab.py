@@ -80,6 +80,17 @@ def test_times_without_a_unit_are_answered_in_place(
     assert is_healthy(test) and "have no unit" not in texts(test)
 
 
+def test_one_answer_leaves_the_other_question_open_and_undo_takes_back_both(
+    walk: Walk, data_folder: Path, app: App
+) -> None:
+    study = app.catalogue.study(PLAIN)
+    test = upload(open_sheet(walk, app), rows(study, "sample,Farbe,time", "red,3"))
+    test = press(press(test, "Take them so"), "in days")
+    assert {(sample.group, sample.time_h) for sample in app.catalogue.study(PLAIN).samples} == {("red", 72.0)}
+    test = press(test, "Undo")
+    assert is_healthy(test) and app.catalogue.study(PLAIN).samples == study.samples
+
+
 def test_groups_that_look_alike_are_made_one_with_one_button(walk: Walk, data_folder: Path, app: App) -> None:
     study = app.catalogue.study(PLAIN)
     text = rows(study, "sample,group", "NT3").replace(",NT3", ",nt3", 1)

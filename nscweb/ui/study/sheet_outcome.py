@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from nscweb.core.errors import NscwebError
@@ -78,9 +80,9 @@ def _ask_unit(app: App, study: Study, told: studies.SheetUpdate) -> None:
     st.text(f"The times {numbers} have no unit. They are:")
     with st.container(horizontal=True):
         if st.button("in hours", key="sheet_hours"):
-            done(study, studies.set_times(app, study.study_id, told.bare_times, "h"))
+            done(study, _going_on(told, studies.set_times(app, study.study_id, told.bare_times, "h"), unit=True))
         if st.button("in days", key="sheet_days"):
-            done(study, studies.set_times(app, study.study_id, told.bare_times, "d"))
+            done(study, _going_on(told, studies.set_times(app, study.study_id, told.bare_times, "d"), unit=True))
 
 
 def _ask_columns(app: App, study: Study, told: studies.SheetUpdate) -> None:
@@ -99,7 +101,20 @@ def _ask_columns(app: App, study: Study, told: studies.SheetUpdate) -> None:
                 key=f"sheet_column_{column.title}",
             )
         if st.form_submit_button("Take them so", type="primary", icon=":material/check:"):
-            done(study, studies.name_columns(app, study.study_id, answers))
+            done(study, _going_on(told, studies.name_columns(app, study.study_id, answers), unit=False))
+
+
+def _going_on(told: studies.SheetUpdate, update: studies.SheetUpdate, *, unit: bool) -> studies.SheetUpdate:
+    """The answer to one question, with the other one still open and an undo of both.
+
+    Args:
+        unit: the unit of times was answered, and not what columns are.
+    """
+    before = {sample.name: sample for sample in (*update.before, *told.before)}
+    if unit:
+        return replace(update, unknown=told.unknown, before=tuple(before.values()))
+    left = {} if "time" in update.fields else dict(told.bare_times)
+    return replace(update, bare_times=left | dict(update.bare_times), before=tuple(before.values()))
 
 
 def done(study: Study, update: studies.SheetUpdate) -> None:
