@@ -34,8 +34,8 @@ images = st.tuples(sides, sides, st.sampled_from([np.uint8, np.uint16])).flatmap
 )
 # Text as people write it in tables: no control characters, no space at the ends.
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=20).map(str.strip)
-# Values are kept as they are seen.
-values = words.map(plain_text)
+# Values are kept as they are seen, but for what spreadsheets show instead of one (#NAME?, Err:508).
+values = words.map(plain_text).filter(lambda text: not text.startswith(("#", "Err:")))
 
 
 @given(images)
@@ -106,7 +106,8 @@ def test_any_sheet_comes_back_unchanged(written, kind):
     log = FindingLog()
     filled = apply_sheet([Sample(s.name) for s in written], read_sheet(data, f"s.{kind}", log), log)
     assert filled == written
-    assert not log.count("warn") and not log.count("refuse")
+    # What may be a date that a spreadsheet made is kept, and pointed at.
+    assert {finding.code for finding in log if finding.level != "note"} <= {"W-SHEET-DATE"}
 
 
 def base_zip() -> bytes:

@@ -64,7 +64,7 @@ def is_total(values: Sequence[str]) -> bool:
 def match_rows(samples: Sequence[Sample], keys: Sequence[str]) -> list[Match | None]:
     """The sample of each key; None where none or several fit. What fits exactly is taken first."""
     matches: list[Match | None] = [None] * len(keys)
-    open_rows = [row for row, key in enumerate(keys) if plain_text(key)]
+    open_rows = [row for row, key in enumerate(keys) if key]
     for way, key_of in _WAYS:
         if not open_rows:
             break

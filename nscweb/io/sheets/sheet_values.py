@@ -22,9 +22,10 @@ _THOUSANDS = re.compile(r"(?<!\d)[1-9]\d{0,2},\d{3}(?!\d)")
 # What a spreadsheet shows instead of a value that it could not compute, also in German, French and Spanish.
 _ERROR = re.compile(r"^#(?:[A-ZÀ-Ü0/]{2,14}[!?]|N/?[ADV]|N/D)$|^Err:\d{3}$")
 # 1/2 becomes a date in a spreadsheet: "2021-01-02", "02-Jan", "Jan 02", "1. Feb".
-_MONTH = r"(?:jan|feb|m[aä]r|apr|ma[yi]|jun|jul|aug|sep|oct|okt|nov|de[cz])[a-z]{0,6}\.?"
+_MONTH = r"(?:jan|feb|m[aä]r|apr|ma[yi]|jun|jul|aug|sept?|oct|okt|nov|de[cz])\.?"
 _DATE = re.compile(
-    rf"^(?:(?:19|20)\d\d-\d\d-\d\d(?: 00:00:00)?|\d{{1,2}}[-. ]{{1,2}}{_MONTH}(?:[- ]\d{{2,4}})?|"
+    rf"^(?:(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?: 00:00:00)?|"
+    rf"\d{{1,2}}[-. ]{{1,2}}{_MONTH}(?:[- ]\d{{2,4}})?|"
     rf"{_MONTH}[- ]\d{{1,2}}|\d{{1,2}}([/.])\d{{1,2}}\1(?:\d\d|\d{{4}}))$",
     re.IGNORECASE,
 )

@@ -260,7 +260,7 @@ def test_errors_and_dates_of_spreadsheets_in_text_files(value: str, code: str) -
     assert groups(joined)[:2] == ["NT3", "NT3"]
 
 
-@pytest.mark.parametrize("value", ["#1", "#A", "Mai", "1-2", "May-1 strain", "#NT3"])
+@pytest.mark.parametrize("value", ["#1", "#A", "Mai", "2 Martin", "1-2", "May-1 strain", "#NT3"])
 def test_labels_that_are_no_errors_are_kept(value: str) -> None:
     joined, log = applied(f"sample,replicate\n{NAMES[0]},{value}\n")
     assert joined.samples[0].replicate == value and not codes(log) & {"E-SHEET-CELL-ERROR", "W-SHEET-DATE"}
