@@ -230,3 +230,16 @@ def running(as_json: bool = False) -> Iterator[Console]:
             raise
         except Exception as error:  # noqa: BLE001 - the last net: a user never sees a traceback
             raise typer.Exit(console.fail(console.unexpected(error))) from None
+
+
+# A person reads this many lines of findings; `--json` and findings.csv have more.
+SHOWN_FINDINGS = 20
+
+
+def tell_findings(console: Console, findings: list[dict[str, str]], where_else: str = "all are in skipped.csv") -> None:
+    """Findings as lines for a person, the first ones only."""
+    for line in findings[:SHOWN_FINDINGS]:
+        where = f" [{line['where']}]" if line["where"] else ""
+        console.warn(f"{line['level']}: {line['message']}{where}")
+    if len(findings) > SHOWN_FINDINGS:
+        console.warn(f"... and {len(findings) - SHOWN_FINDINGS} more; {where_else}.")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nscweb.cli import study_quality
+from nscweb.cli import study_quality, study_sheet
 from nscweb.cli.assignments import listed
-from nscweb.cli.console import AsJson, Console, DataDir, Name, running
+from nscweb.cli.console import AsJson, DataDir, Name, running, tell_findings
 from nscweb.core.errors import NscwebError, WrongUse
 from nscweb.core.field_settings import SegmentationSettings, least_background_radius
 from nscweb.core.samples import Study
@@ -51,13 +51,12 @@ def field_settings(
 
 
 studies = typer.Typer(help="Import, list, describe and delete studies.", no_args_is_help=True)
-# A person reads this many lines of findings; `--json` and findings.csv have more.
-SHOWN_FINDINGS = 20
 
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
     study_quality.register(studies)
+    study_sheet.register(studies)
     app.add_typer(studies, name="study")
 
 
@@ -165,7 +164,7 @@ def import_(
         opened = console.open(data_dir)
         report = bring_in(opened, request, progress=console.progress)
         if not as_json:
-            _tell_findings(console, report.as_dict()["findings"])
+            tell_findings(console, report.as_dict()["findings"])
         card = understanding.understand(opened, report.study_id)
         done = (
             f"Imported {report.imported:,} cells of {report.samples} samples into {report.study}; "
@@ -232,40 +231,6 @@ def list_(as_json: AsJson = False, data_dir: DataDir = None) -> None:
         console.result({"studies": rows}, "\n".join(lines) or "There is no study yet.")
 
 
-@studies.command("sheet")
-def sheet(
-    name: Name,
-    out: Annotated[Path | None, typer.Option(help="File to write, .csv or .xlsx.")] = None,
-    apply: Annotated[Path | None, typer.Option(help="Sheet to read into the study: CSV, XLSX, ODS or XLS.")] = None,
-    as_json: AsJson = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Write the sample sheet of a study to a file, or read one into it."""
-    with running(as_json) as console:
-        from nscweb.services.study import study as services
-
-        if out is None and apply is None:
-            raise WrongUse("Say what to do with the sheet.", "Give --out FILE.csv or --apply FILE.csv.")
-        opened = console.open(data_dir)
-        result: dict[str, Any] = {"study": services.get_study(opened, name).name}
-        lines = []
-        if apply is not None:
-            update = services.apply_sheet_file(opened, name, apply)
-            findings = services.findings_as_dicts(update.findings)
-            result |= {"changed": update.changed, "stored": not update.rejected, "findings": findings}
-            if not as_json:
-                _tell_findings(console, findings)
-            if update.rejected:
-                console.result(result, "Nothing was changed, because of the problems above.")
-                raise typer.Exit(1)
-            lines.append(f"{update.changed} samples changed.")
-        if out is not None:
-            services.write_sheet_file(opened, name, out)
-            result["out"] = str(out)
-            lines.append(f"Wrote {out}.")
-        console.result(result, " ".join(lines))
-
-
 @studies.command("merge")
 def merge(
     into: Name,
@@ -311,11 +276,3 @@ def refused_as_dict(name: str, error: NscwebError) -> dict[str, Any]:
     from nscweb.services.study.import_request import ImportRefused, refusal
 
     return (error.report if isinstance(error, ImportRefused) else refusal(name, error)).as_dict()
-
-
-def _tell_findings(console: Console, findings: list[dict[str, str]]) -> None:
-    for line in findings[:SHOWN_FINDINGS]:
-        where = f" [{line['where']}]" if line["where"] else ""
-        console.warn(f"{line['level']}: {line['message']}{where}")
-    if len(findings) > SHOWN_FINDINGS:
-        console.warn(f"... and {len(findings) - SHOWN_FINDINGS} more; all are in skipped.csv.")

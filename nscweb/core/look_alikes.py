@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
@@ -34,3 +36,32 @@ def look(text: str) -> str:
     """A key that is equal for texts that look alike: also without regard to capitals, kinds of dashes and alphabets."""
     seen = unicodedata.normalize("NFKC", plain_text(text)).translate(_DRAWN_ALIKE).translate(_QUOTES)
     return re.sub(r"\s*[-_\s]\s*", " ", _DASHES.sub("-", seen)).casefold().strip()
+
+
+def unseen(text: str) -> str:
+    """What `plain_text` takes out of a text, in words: "no-break space", "two spaces"; "" when it takes out nothing."""
+    left = plain_text(text)
+    if left == text:
+        return ""
+    gone = dict.fromkeys(letter for letter in text if letter not in left and not letter.isascii())
+    parts = any(unicodedata.combining(letter) for letter in gone)
+    names = [
+        unicodedata.name(letter, "a control character").lower() for letter in gone if not unicodedata.combining(letter)
+    ]
+    names += ["a letter written in two parts"] if parts else []
+    names += ["a tab or line end"] if set(text) & {"\t", "\n", "\r"} else []
+    return ", ".join(names[:3]) or "more than one space"
+
+
+def alike_sets(texts: Iterable[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Sets of different texts that look alike: (the most frequent one, the others); the first wins among equals."""
+    counts = Counter(texts)
+    sets: dict[str, list[str]] = {}
+    for text in counts:
+        sets.setdefault(look(text), []).append(text)
+    found = []
+    for members in sets.values():
+        if len(members) > 1:
+            kept = max(members, key=lambda text: counts[text])
+            found.append((kept, tuple(text for text in members if text != kept)))
+    return found

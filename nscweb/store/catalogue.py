@@ -69,15 +69,27 @@ class Catalogue(JobTable):
         return f"s{made[0]:06d}"
 
     def update_study(self, study_id: str, **changes: Any) -> None:
-        """Change channel, channels, simulated, pixel_size_um, state or info of a study."""
+        """Change name, channel, channels, simulated, pixel_size_um, state or info of a study.
+
+        Raises:
+            StudyExists: another study has the new name, perhaps one whose import has not finished.
+        """
         for key in ("channels", "info"):
             if key in changes:
                 value = changes[key]
                 changes[key] = json.dumps(value if isinstance(value, dict) else list(value))
-        with transaction(self.engine) as connection:
-            done = connection.execute(
-                update(tables.studies).where(tables.studies.c.id == _number(study_id)).values(**changes)
-            )
+        try:
+            with transaction(self.engine) as connection:
+                done = connection.execute(
+                    update(tables.studies).where(tables.studies.c.id == _number(study_id)).values(**changes)
+                )
+        except IntegrityError as error:
+            if "name" not in changes:
+                raise
+            raise StudyExists(
+                f"There is a study called {changes['name']!r} already, or one is being imported under this name.",
+                "Choose another name.",
+            ) from error
         if not done.rowcount:
             raise _no_study(study_id)
 

@@ -77,6 +77,12 @@ def _study_row(app: App, study: Study) -> None:
         if st.button("Open", key=f"open_{study.study_id}", icon=":material/arrow_forward:"):
             session.choose("study", study.study_id)
             frame.switch_to("predict" if run else "study")
+        with st.popover("Rename", icon=":material/edit:", key=f"ask_name_{study.study_id}"):
+            name = st.text_input("Name of the study", value=study.name, key=f"name_{study.study_id}")
+            if st.button("Rename", key=f"rename_{study.study_id}", type="primary"):
+                with show.caught("rename"):
+                    studies.rename_study(app, study.study_id, name)
+                    st.rerun()
         with st.popover("Delete", icon=":material/delete:", key=f"ask_{study.study_id}"):
             st.text(f"Delete “{plain(study.name)}” with its cells and runs? This cannot be undone.")
             if st.button("Delete for good", key=f"delete_{study.study_id}", type="primary"):

@@ -110,9 +110,9 @@ def bullets(sentences: Iterable[str]) -> None:
     st.html(f'<ul class="nsc-list">{lines}</ul>')
 
 
-def findings(items: Iterable[Finding], *, limit: int = 40) -> None:
+def findings(items: Iterable[Finding], *, limit: int = 40, examples: int = 3) -> None:
     """Findings folded by reason with their counts, gravest first, a few places each."""
-    lines = FindingLog(items).by_reason()
+    lines = FindingLog(items).by_reason(examples)
     if not lines:
         return
     rows = []

@@ -106,3 +106,15 @@ def test_studies_are_listed_opened_and_deleted_on_home(walk: Walk, data_folder: 
     test = next(item for item in test.button if item.key == f"delete_{study.study_id}").click().run()
     assert PLAIN not in texts(test)
     assert [known.name for known in studies.list_studies(app)] == [LABELLED]
+
+
+def test_a_study_is_renamed_on_home_and_on_its_page(walk: Walk, data_folder: Path, app: App) -> None:
+    study = app.catalogue.study(PLAIN)
+    test = walk()
+    next(item for item in test.text_input if item.key == f"name_{study.study_id}").set_value("Plate 3")
+    test = next(item for item in test.button if item.key == f"rename_{study.study_id}").click().run()
+    assert is_healthy(test) and "Plate 3" in texts(test) and PLAIN not in texts(test)
+    test = open_tab(walk, app, "Settings", "Plate 3")
+    next(item for item in test.text_input if item.key == f"study_name_{study.study_id}").set_value(LABELLED)
+    test = next(item for item in test.button if item.label == "Rename").click().run()
+    assert "exists already" in texts(test) and app.catalogue.study(study.study_id).name == "Plate 3"

@@ -17,7 +17,7 @@ from small_workbooks import XLS_ROWS, ods_bytes, xls_bytes
 
 from nscweb.core.limits import Limits
 from nscweb.core.samples import Sample
-from nscweb.io.sheets.sample_sheets import write_sheet_csv, write_sheet_xlsx
+from nscweb.io.sheets.sheet_writing import write_sheet_csv, write_sheet_xlsx
 from nscweb.simulation.small_tiff import tiff_bytes
 
 LIMITS = Limits(

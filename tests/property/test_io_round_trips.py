@@ -16,19 +16,15 @@ from hypothesis.extra import numpy as hnp
 from nscweb.core.errors import NscwebError
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
+from nscweb.core.look_alikes import look, plain_text
 from nscweb.core.samples import Sample
 from nscweb.io.archives.archive import Archive
 from nscweb.io.decode.image import decode
 from nscweb.io.formats.tiff import read_simple
 from nscweb.io.names.file_names import parse_name
-from nscweb.io.sheets.sample_sheets import (
-    apply_sheet,
-    from_cell,
-    read_sheet,
-    to_cell,
-    write_sheet_csv,
-    write_sheet_xlsx,
-)
+from nscweb.io.sheets.sample_sheets import apply_sheet, read_sheet
+from nscweb.io.sheets.sheet_cells import from_cell, to_cell
+from nscweb.io.sheets.sheet_writing import write_sheet_csv, write_sheet_xlsx
 from nscweb.io.survey.survey import survey
 from nscweb.simulation.small_tiff import tiff_bytes
 
@@ -38,6 +34,8 @@ images = st.tuples(sides, sides, st.sampled_from([np.uint8, np.uint16])).flatmap
 )
 # Text as people write it in tables: no control characters, no space at the ends.
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=20).map(str.strip)
+# Values are kept as they are seen, but for what spreadsheets show instead of one (#NAME?, Err:508).
+values = words.map(plain_text).filter(lambda text: not text.startswith(("#", "Err:")))
 
 
 @given(images)
@@ -87,17 +85,17 @@ samples = st.lists(
     st.builds(
         Sample,
         name=words.filter(bool),
-        group=words,
+        group=values,
         time_h=st.one_of(st.none(), st.integers(0, 500).map(float), st.sampled_from([0.5, 0.25, 1.75])),
-        replicate=words,
-        donor=words,
-        instrument=words,
+        replicate=values,
+        donor=values,
+        instrument=values,
         control=st.booleans(),
-        true_class=words,
+        true_class=values,
     ),
     min_size=1,
     max_size=5,
-    unique_by=lambda sample: sample.name.casefold(),
+    unique_by=lambda sample: look(sample.name),
 )
 
 
@@ -108,7 +106,8 @@ def test_any_sheet_comes_back_unchanged(written, kind):
     log = FindingLog()
     filled = apply_sheet([Sample(s.name) for s in written], read_sheet(data, f"s.{kind}", log), log)
     assert filled == written
-    assert not log.count("warn") and not log.count("refuse")
+    # What may be a date that a spreadsheet made is kept, and pointed at.
+    assert {finding.code for finding in log if finding.level != "note"} <= {"W-SHEET-DATE"}
 
 
 def base_zip() -> bytes:

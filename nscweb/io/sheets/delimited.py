@@ -5,95 +5,105 @@ from __future__ import annotations
 import csv
 import io
 import re
-from dataclasses import dataclass
 
+from nscweb.core.encodings import decoded
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
+from nscweb.io.sheets.sheet_cells import Grid, TextTable, empty
 from nscweb.io.sheets.sheet_columns import known_titles
+from nscweb.io.sheets.table_finder import HEADER_ROWS, find_table, header_at
 
-SEPARATORS: dict[str, str] = {",": "comma", ";": "semicolon", "\t": "tab"}
+SEPARATORS: dict[str, str] = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 # Control characters but for tab, line ends, vertical tab and form feed.
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
-
-
-@dataclass(frozen=True)
-class TextTable:
-    """Header and rows as text; rows are as long as they are in the file.
-
-    Attributes:
-        header: of the columns.
-        rows: (number of the row in the file, from 1 for the header; values).
-    """
-
-    header: tuple[str, ...]
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
+_SEP_LINE = re.compile(r"^\"?sep=(.|\\t)\"?[,;\t|]*\s*$", re.IGNORECASE)
+_Rows = list[tuple[int, tuple[str, ...]]]
 
 
 def read_text_table(data: bytes, name: str, log: FindingLog) -> TextTable:
-    """Parse CSV, semicolon- or tab-separated text in UTF-8, UTF-16 or Western European encoding.
+    """Parse text separated by commas, semicolons, tabs, pipes or, with a known header, spaces.
 
     Raises:
         InputRefused: binary data, an unclosed quote, nothing in it.
     """
-    text, encoding = decode_text(data, name)
-    separator = _separator(text, name)
-    rows = _parse(text, separator, name)
-    log.add("note", "N-SHEET-READ", f"The sheet was read as {encoding}, separated by {SEPARATORS[separator]}.", name)
+    text, encoding = decode_text(data, name, log)
+    lines = re.split(r"\r\n|\r|\n", text.lstrip("\ufeff"))
+    before = 0
+    said = _SEP_LINE.match(lines[0])
+    if said:
+        before = 1
+    # Comments may hold quotation marks that are not closed.
+    while before < len(lines) and _is_comment(lines[before]):
+        before += 1
+    body = "\n".join(lines[before:])
+    separator = {"\\t": "\t"}.get(said[1], said[1]) if said else _separator(body, name)
+    # Word processors make curly quotes of those that enclose a value.
+    curly = rf"(^|{re.escape(separator)})[“„]([^“”\"\n]*)[”“](?=$|{re.escape(separator)})"
+    body = re.sub(curly, r'\1"\2"', body, flags=re.MULTILINE)
+    rows = [(number + before, row) for number, row in _parse(body, separator, name)]
+    shown = SEPARATORS.get(separator, repr(separator))
+    log.add("note", "N-SHEET-READ", f"The sheet was read as {encoding}, separated by {shown}.", name)
     if not rows:
-        raise InputRefused(f"{name} is empty.", "Start from the template.", "E-SHEET-EMPTY")
-    return TextTable(rows[0][1], tuple(rows[1:]))
+        raise empty(name)
+    return find_table([Grid("", rows)], name, log)
 
 
-def decode_text(data: bytes, name: str) -> tuple[str, str]:
-    """(text, name of the encoding).
+def _is_comment(line: str) -> bool:
+    """Whether a line before the header is a comment; ``#sample,group`` is a header."""
+    if not line.startswith("#"):
+        return False
+    return all(known_titles(line.lstrip("# ").split(separator)) < 2 for separator in SEPARATORS if separator != " ")
+
+
+def decode_text(data: bytes, name: str, log: FindingLog | None = None) -> tuple[str, str]:
+    """(text, name of the encoding); a guess is said with an example.
 
     Raises:
         InputRefused: empty or binary.
     """
     if not data.strip():
-        raise InputRefused(f"{name} is empty.", "Start from the template.", "E-SHEET-EMPTY")
-    text, encoding = _decoded(data)
-    if text is None or _CONTROL.search(text):
+        raise empty(name)
+    found = decoded(data)
+    if found.text is None or _CONTROL.search(found.text):
         raise InputRefused(
             f"{name} holds binary data, so it is not a table.", "Save it as CSV or XLSX.", "E-SHEET-BINARY"
         )
-    return text, encoding
-
-
-def _decoded(data: bytes) -> tuple[str | None, str]:
-    attempts = [("utf-8-sig", "UTF-8"), ("cp1252", "Western European text"), ("latin-1", "Western European text")]
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        attempts = [("utf-16", "UTF-16")]
-    for codec, shown in attempts:
-        try:
-            return data.decode(codec), shown
-        except UnicodeDecodeError:
-            continue
-    return None, ""
+    if found.guessed and log is not None:
+        message = (
+            f"The file does not say how its letters are written; {found.shown} was taken, which gives for example "
+            f"{found.example!r}. If that is wrong, save it as CSV UTF-8 or XLSX."
+        )
+        log.add("warn", "W-SHEET-ENCODING", message, name)
+    return found.text, found.shown
 
 
 def _separator(text: str, name: str) -> str:
-    """The separator by which all rows have equally many columns, with the most titles that are known."""
-    head = text.lstrip("\ufeff").split("\n", 1)[0].split("\r", 1)[0]
-    in_header = [separator for separator in SEPARATORS if separator in head]
-    if len(in_header) <= 1:
-        return in_header[0] if in_header else ","
-    scores: list[tuple[bool, int, int, bool, str]] = []
-    for separator in in_header:
+    """The separator by which the header names most columns and all rows have equally many."""
+    head = "\n".join(text.split("\n")[:HEADER_ROWS])
+    found = [separator for separator in SEPARATORS if separator in head]
+    if len(found) == 1 and found != [" "]:
+        return found[0]
+    scores: list[tuple[int, bool, int, bool, str]] = []
+    for separator in found:
         try:
             rows = _parse(text, separator, name)
         except InputRefused:
             continue
-        if rows:
-            even = len({len(row) for _, row in rows}) == 1
-            # A comma is a decimal sign too, so it gives way when all else is equal.
-            scores.append((even, known_titles(rows[0][1]), len(rows[0][1]), separator != ",", separator))
-    return max(scores)[-1] if scores else in_header[0]
+        if not rows:
+            continue
+        at = header_at(rows)
+        known, width = known_titles(rows[at][1]), len(rows[at][1])
+        widths = {len(row) for _, row in rows[at:]}
+        even = len(widths) == 1 or (len(widths) == 2 and {len(row) for _, row in rows[at + 1 :]} == {width + 1})
+        # Names hold spaces and numbers hold commas, so those give way when all else is equal.
+        if separator != " " or (known > 1 and even):
+            scores.append((known, even and width > 1, width, separator not in ", ", separator))
+    return max(scores)[-1] if scores else next((separator for separator in found if separator != " "), ",")
 
 
-def _parse(text: str, separator: str, name: str) -> list[tuple[int, tuple[str, ...]]]:
+def _parse(text: str, separator: str, name: str) -> _Rows:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows: list[tuple[int, tuple[str, ...]]] = []
+    rows: _Rows = []
     try:
         for row in reader:
             if any(value.strip() for value in row):

@@ -14,9 +14,18 @@ from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.archives.archive import Archive
-from nscweb.io.sheets.sheet_cells import SAVE_AGAIN, damaged, merged_note
+from nscweb.io.sheets.sheet_cells import SAVE_AGAIN, damaged
 
 _CELL = re.compile(rb"<(?:\w+:)?(?:c|row)\b[^>]*?\br=\"([A-Z]{0,6})(\d{1,12})\"")
+
+# "Strict Open XML Spreadsheet" differs from the usual kind in the names of its XML; no library of ours knows those.
+_STRICT = (
+    (b"http://purl.oclc.org/ooxml/spreadsheetml/main", b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"),
+    (
+        b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+        b"http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -26,15 +35,13 @@ class ZippedKind:
     Attributes:
         kept: names of the parts that the copy holds.
         sheets: names of the parts that hold cells.
-        formula, merged, hidden, error: marks of such cells, rows and columns.
+        formula, hidden: marks of such cells, rows and columns.
     """
 
     kept: re.Pattern[str]
     sheets: re.Pattern[str]
     formula: re.Pattern[bytes]
-    merged: re.Pattern[bytes]
     hidden: re.Pattern[bytes]
-    error: re.Pattern[bytes]
 
 
 XLSX = ZippedKind(
@@ -45,17 +52,13 @@ XLSX = ZippedKind(
     ),
     sheets=re.compile(r"^xl/worksheets/[\w.]+\.xml$", re.IGNORECASE),
     formula=re.compile(rb"<(?:\w+:)?f[ >/]"),
-    merged=re.compile(rb"mergeCell "),
     hidden=re.compile(rb"hidden=\"(?:1|true)\""),
-    error=re.compile(rb"<(?:\w+:)?c\b[^>]*\bt=\"e\""),
 )
 ODS = ZippedKind(
     kept=re.compile(r"^(mimetype|content\.xml|META-INF/manifest\.xml)$"),
     sheets=re.compile(r"^content\.xml$"),
     formula=re.compile(rb"\btable:formula=\""),
-    merged=re.compile(rb"\btable:number-(?:columns|rows)-spanned=\"(?!1\")"),
     hidden=re.compile(rb"\btable:visibility=\"(?:collapse|filter)\""),
-    error=re.compile(rb"\bcalcext:value-type=\"error\""),
 )
 
 
@@ -84,7 +87,7 @@ def clean_copy(data: bytes, kind: ZippedKind, name: str, log: FindingLog, limits
     """
     clean = io.BytesIO()
     total = 0
-    found: dict[str, int] = dict.fromkeys(("formula", "merged", "hidden", "error"), 0)
+    found: dict[str, int] = dict.fromkeys(("formula", "hidden"), 0)
     try:
         with Archive(data, _within(limits), name) as archive, zipfile.ZipFile(clean, "w") as copy:
             for index in range(len(archive)):
@@ -100,6 +103,8 @@ def clean_copy(data: bytes, kind: ZippedKind, name: str, log: FindingLog, limits
                     _check_extent(content, name, limits)
                     for mark in found:
                         found[mark] += len(getattr(kind, mark).findall(content))
+                for strict, usual in _STRICT:
+                    content = content.replace(strict, usual)
                 copy.writestr(part, content)
     except LimitExceeded:
         raise
@@ -110,11 +115,6 @@ def clean_copy(data: bytes, kind: ZippedKind, name: str, log: FindingLog, limits
     if found["formula"]:
         message = "The sheet has formulas; the values that the spreadsheet program last saw were read."
         log.add("warn", "W-SHEET-FORMULA", message, f"{name}: {found['formula']} cells")
-    if found["error"]:
-        message = "The sheet has cells with an error such as #NAME? instead of a value; correct them."
-        log.add("warn", "W-SHEET-ERROR", message, f"{name}: {found['error']} cells")
-    if found["merged"]:
-        merged_note(name, log)
     if found["hidden"]:
         log.add("warn", "W-SHEET-HIDDEN", "The sheet has hidden rows or columns; they were read too.", name)
     return clean.getvalue()

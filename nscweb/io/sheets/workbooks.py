@@ -1,7 +1,6 @@
 """Workbooks as text tables, by their content whatever their name says: .xlsx, .ods, .xls.
 
-openpyxl reads .xlsx, because it knows the formats of its numbers. python-calamine reads the others, in a process of its
-own with limits of time and memory: it is no Python, so a damaged file might take this process with it.
+openpyxl reads .xlsx from a clean copy; the others are read in a process of their own with limits of time and memory.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.decode.guarded_child import GuardedChild, tell
 from nscweb.io.names.file_names import suffix_of
-from nscweb.io.sheets.delimited import TextTable
-from nscweb.io.sheets.sheet_cells import SAVE_AGAIN, first_sheet_note, merged_note, table_of
+from nscweb.io.sheets.sheet_cells import SAVE_AGAIN, Grid, TextTable
+from nscweb.io.sheets.table_finder import find_table
+from nscweb.io.sheets.workbook_child import OLD_EXCEL
 from nscweb.io.sheets.workbook_copy import ODS, XLSX, clean_copy, parts_of
 
-ZIPPED, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-_STRICT = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
+ZIPPED = b"PK\x03\x04"
 _AS_TABLE = "Open it in its program and save it as .xlsx or CSV."
 _MACROS = (".xlsm", ".xlsb", ".xltm")
 # Beginnings of tables that are neither a workbook that is read nor separated text.
@@ -46,7 +45,7 @@ def is_workbook(data: bytes, name: str) -> bool:
 
 
 def read_workbook_table(data: bytes, name: str, log: FindingLog, limits: Limits) -> TextTable:
-    """The first visible worksheet as text.
+    """The worksheet that holds the table of samples, as text.
 
     Raises:
         InputRefused: a kind that is not read, damaged, macros, XML entities, a password.
@@ -63,21 +62,24 @@ def read_workbook_table(data: bytes, name: str, log: FindingLog, limits: Limits)
     if any(part.startswith("Index/") or part == "Index.zip" for part in parts):
         raise _numbers(name)
     clean = clean_copy(data, XLSX, name, log, limits)
-    # The parts of the copy are not packed. openpyxl finds no sheet in the strict kind, whose XML has other names.
-    if _STRICT in clean:
-        return _read_apart(clean, name, log, limits)
-    from nscweb.io.sheets.excel import read_xlsx_table
+    from nscweb.io.sheets.excel import read_xlsx_grids
 
-    return read_xlsx_table(clean, name, log)
+    grids, count = read_xlsx_grids(clean, name)
+    return find_table(grids, name, log, sheets=count)
 
 
 def _read_apart(data: bytes, name: str, log: FindingLog, limits: Limits) -> TextTable:
     said, found = _READER.ask({"name": name}, data, limits)
     tell(log, said)
-    if said["merged"] and data.startswith(OLD_EXCEL):
-        merged_note(name, log)
-    first_sheet_note(said["sheets"], said["title"], name, log)
-    return table_of(json.loads(found), name)
+    grids = [
+        Grid(
+            grid["title"],
+            [(number, tuple(row)) for number, row in grid["rows"]],
+            [(first, left, last, right) for first, left, last, right in grid["merged"]],
+        )
+        for grid in json.loads(found)
+    ]
+    return find_table(grids, name, log, sheets=said["sheets"])
 
 
 def _other_kind(data: bytes, name: str) -> InputRefused | None:

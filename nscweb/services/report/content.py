@@ -100,7 +100,9 @@ class ReportData:
     @property
     def title(self) -> str:
         """Of the report, for people."""
-        return f"Predicted {self.found.classes.kind} ratios of {self.run.provenance.study}"
+        # A study that was renamed is called by the name that people know it by now.
+        name = self.study.name if self.study else self.run.provenance.study
+        return f"Predicted {self.found.classes.kind} ratios of {name}"
 
 
 def report_data(

@@ -203,13 +203,6 @@ def check_request(app: App, request: ImportRequest) -> None:
     """
     if not request.paths:
         raise WrongUse("No file or folder was given.", "Name at least one zip, image or folder.")
-    if not request.name:
-        raise WrongUse("The study needs a name.")
-    if len(request.name) > NAME_LENGTH or not request.name.isprintable():
-        raise WrongUse(
-            f"The name of a study has at most {NAME_LENGTH} characters, all of them printable.",
-            "Choose a shorter or simpler name.",
-        )
     for path in (*request.paths, *([request.sheet] if request.sheet else [])):
         if not path.exists():
             raise WrongUse(f"There is no file or folder {path}.", "Check the spelling.", "E-PATH-MISSING")
@@ -219,9 +212,26 @@ def check_request(app: App, request: ImportRequest) -> None:
             f"Tiles of montages have {app.settings.limits.min_side} to {MOST_TILE:,} pixels per side, "
             f"not {request.tile_px:,}."
         )
-    if any(study.name == request.name for study in app.catalogue.studies()):
+    check_name(app, request.name)
+
+
+def check_name(app: App, name: str) -> None:
+    """Refuse a name that no new study and no renamed one can have.
+
+    Raises:
+        WrongUse: empty, too long, or not printable.
+        StudyExists: another study has it.
+    """
+    if not name:
+        raise WrongUse("The study needs a name.")
+    if len(name) > NAME_LENGTH or not name.isprintable():
+        raise WrongUse(
+            f"The name of a study has at most {NAME_LENGTH} characters, all of them printable.",
+            "Choose a shorter or simpler name.",
+        )
+    if any(study.name == name for study in app.catalogue.studies()):
         raise StudyExists(
-            f"A study called {request.name!r} exists already.",
+            f"A study called {name!r} exists already.",
             "Choose another name, or delete the old one first (nscweb study delete NAME).",
         )
 

@@ -15,18 +15,26 @@ from nscweb.services.study.import_request import (
     ImportRefused,
     ImportReport,
     ImportRequest,
+    check_name,
     check_pixel_size,
     finding_as_dict,
     read_findings_csv,
 )
 from nscweb.services.study.quality import measure_again, quality_table
 from nscweb.services.study.sheet import (
+    ANSWERS,
+    LABELS,
     SheetUpdate,
+    alike_values,
     apply_sheet_file,
     export_sheet,
     import_sheet,
+    make_alike_one,
+    name_columns,
+    set_times,
     sheet_table,
     sheet_template,
+    undo_sheet,
     update_sheet,
     write_sheet_file,
 )
@@ -45,12 +53,15 @@ if TYPE_CHECKING:
     from nscweb.services.context import App
 
 __all__ = [
+    "ANSWERS",
+    "LABELS",
     "SCALINGS",
     "ContactSheet",
     "ImportRefused",
     "ImportReport",
     "ImportRequest",
     "SheetUpdate",
+    "alike_values",
     "apply_sheet_file",
     "change_study",
     "clean_uploads",
@@ -67,13 +78,18 @@ __all__ = [
     "inbox_path",
     "list_inbox",
     "list_studies",
+    "make_alike_one",
+    "name_columns",
     "new_upload_id",
     "quality_table",
+    "rename_study",
+    "set_times",
     "sheet_table",
     "sheet_template",
     "skipped_csv",
     "stage_upload",
     "study_exists",
+    "undo_sheet",
     "update_sheet",
     "write_sheet_file",
 ]
@@ -129,6 +145,22 @@ def change_study(
     if channel != found.channel:
         measure_again(app, found, channel, progress)
     app.catalogue.update_study(found.study_id, channel=channel, pixel_size_um=pixel_size_um)
+    return app.catalogue.study(found.study_id)
+
+
+def rename_study(app: App, study: str, name: str) -> Study:
+    """Give a study another name. Its id, cells and runs stay; runs keep the name that they were made under.
+
+    Raises:
+        StudyNotFound: no such study.
+        WrongUse: a name that no study can have.
+        StudyExists: another study has it.
+    """
+    found = get_study(app, study)
+    wanted = name.strip()
+    if wanted != found.name:
+        check_name(app, wanted)
+        app.catalogue.update_study(found.study_id, name=wanted)
     return app.catalogue.study(found.study_id)
 
 

@@ -286,12 +286,11 @@ def described(app: App, request: ImportRequest, found: Survey, log: FindingLog) 
     from nscweb.services.study.sheet import read_sheet_file
 
     data = read_sheet_file(app, request.sheet)
-    rows = read_sheet(data, request.sheet.name, log, app.settings.limits)
+    rows = read_sheet(data, request.sheet.name, log, app.settings.limits, samples=list(known.values()))
     filled = apply_sheet(list(known.values()), rows, log)
-    wrong = log.count("refuse")
-    if wrong:
+    if filled == list(known.values()) and any(finding.code.startswith("E-SHEET") for finding in log):
         raise InputRefused(
-            f"The sample sheet {request.sheet.name} holds {wrong} values that cannot be understood.",
+            f"No value of the sample sheet {request.sheet.name} could be understood.",
             "They are listed; correct them, or import without the sheet and fill it in afterwards.",
             "E-SHEET",
         )

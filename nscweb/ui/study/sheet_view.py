@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
+from nscweb.core.errors import NscwebError
 from nscweb.core.samples import Study
 from nscweb.services.context import App
 from nscweb.services.study import study as studies
-from nscweb.services.study.sheet import SheetUpdate
 from nscweb.ui import show
-from nscweb.words.numbers import count
+from nscweb.ui.study import plate_map_view, sheet_edits, sheet_outcome
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_TOLD = "nsc_sheet_told"
 _TIME_HELP = (
-    "Time since induction with its unit: 12 h, 0.5 d, day 3. A number without a unit is refused, "
+    "Time since induction with its unit: 12 h, 0.5 d, day 3. For a number without a unit you are asked, "
     "because 3 could mean hours or days."
 )
 
@@ -25,29 +24,41 @@ def sheet(app: App, study: Study) -> None:
         "One row for each sample. What the folder and file names say is filled in; correct it here. "
         "The dashboard and the evaluation follow the sheet at once, no new prediction is needed."
     )
-    _told(study)
+    sheet_outcome.offer_alike(app, study)
     table = studies.sheet_table(app, study.study_id)
+    start = sheet_edits.start_of(study, table)
     edited = st.data_editor(
-        table,
+        start.table,
         hide_index=True,
         num_rows="fixed",
         disabled=["sample", "cells"],
         column_config=_columns(),
-        key=_key(study),
+        key=sheet_edits.editor_key(study),
         height=min(560, 38 + 35 * max(len(table), 1)),
     )
-    changed = not edited.equals(table)
-    with st.container(horizontal=True):
+    changed = sheet_edits.remember(study, table, edited)
+    if start.kept and changed:
+        show.note("The changes that you had not saved are still here. Save or discard them.")
+    with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Save sheet", type="primary", disabled=not changed, icon=":material/save:", key="sheet_save"):
             with show.caught("sheet"):
-                _finish(study, studies.update_sheet(app, study.study_id, edited))
+                sheet_outcome.done(study, studies.update_sheet(app, study.study_id, edited))
         if changed:
+            if st.button("Discard changes", icon=":material/close:", key="sheet_discard"):
+                sheet_edits.start_anew(study)
+                st.rerun()
             st.caption("Changes are not saved yet.")
+    sheet_outcome.outcome(app, study, opened=start.opened)
     _files(app, study)
+    plate_map_view.plate_map(app, study)
 
 
 def _files(app: App, study: Study) -> None:
-    with st.expander("Sheet as a file: download, fill in Excel, upload", icon=":material/table_view:"):
+    with st.expander(
+        "Sheet as a file: download, fill in Excel, upload",
+        icon=":material/table_view:",
+        expanded=sheet_outcome.is_told(study),
+    ):
         with st.container(horizontal=True):
             name = f"{study.study_id}_samples"
             st.download_button(
@@ -74,49 +85,25 @@ def _files(app: App, study: Study) -> None:
                 on_click="ignore",
                 key="sheet_template",
             )
+        uploads = f"nsc_sheet_uploads_{study.study_id}"
+        number = int(st.session_state.get(uploads, 0))
         file = st.file_uploader(
             "Upload a filled sheet (CSV, XLSX, ODS or XLS)",
-            type=["csv", "tsv", "txt", "xlsx", "ods", "xls"],
+            type=["csv", "tsv", "txt", "xlsx", "ods", "xls", "numbers", "gsheet", "xlsm"],
             max_upload_size=20,
-            key=f"sheet_file_{_round(study)}",
-            help="Rows are matched by the column “sample”. Rows that match nothing and samples without a "
-            "row are listed.",
+            key=f"sheet_file_{study.study_id}_{number}",
+            help="Rows are matched by the names of the samples, also as paths, with endings, or as wells. What "
+            "matches nothing and samples without a row are listed.",
         )
         if file is not None:
-            with show.caught("sheet upload"):
-                _finish(study, studies.import_sheet(app, study.study_id, file.getvalue(), file.name))
-
-
-def _finish(study: Study, update: SheetUpdate) -> None:
-    """Remember what happened, then draw the page anew with the stored sheet."""
-    st.session_state[_TOLD] = (study.study_id, update)
-    if not update.rejected:
-        # The editor keeps edits by row; a new key starts it from what is stored now.
-        st.session_state[f"nsc_sheet_round_{study.study_id}"] = _round(study) + 1
-        st.rerun()
-    _told(study)
-
-
-def _told(study: Study) -> None:
-    told = st.session_state.pop(_TOLD, None)
-    if told is None or told[0] != study.study_id:
-        return
-    update: SheetUpdate = told[1]
-    if update.rejected:
-        show.warnings(["Nothing was saved, because some values could not be understood. They are listed below."])
-    else:
-        show.note(
-            f"Saved. {count(update.changed, 'sample')} changed." if update.changed else "Saved. Nothing was different."
-        )
-    show.findings(update.findings)
-
-
-def _round(study: Study) -> int:
-    return int(st.session_state.get(f"nsc_sheet_round_{study.study_id}", 0))
-
-
-def _key(study: Study) -> str:
-    return f"sheet_{study.study_id}_{_round(study)}"
+            # The box is emptied, and what came of it stands above: a message in here would close with it.
+            st.session_state[uploads] = number + 1
+            try:
+                update = studies.import_sheet(app, study.study_id, file.getvalue(), file.name)
+            except NscwebError as error:
+                sheet_outcome.tell(study, error)
+                st.rerun()
+            sheet_outcome.done(study, update)
 
 
 def _columns() -> dict[str, object]:

@@ -100,7 +100,13 @@ def found(app: App, study: Study) -> None:
 
 
 def settings(app: App, study: Study) -> None:
-    """Brightfield channel and pixel size, changeable at any time."""
+    """Name, brightfield channel and pixel size, changeable at any time."""
+    with st.form("study_name"):
+        name = st.text_input("Name of the study", value=study.name, key=f"study_name_{study.study_id}")
+        if st.form_submit_button("Rename", icon=":material/edit:"):
+            with show.caught("rename"):
+                studies.rename_study(app, study.study_id, name)
+                st.rerun()
     channels = list(study.channels) or [study.channel]
     with st.form("study_settings"):
         channel = st.selectbox(

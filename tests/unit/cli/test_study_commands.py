@@ -79,6 +79,11 @@ def test_the_road_from_simulation_to_a_listed_study(tmp_path: Path) -> None:
     again = nscweb(tmp_path / "data", "study", "import", out, "--name", "Screen 1", "--json")
     assert again.exit_code == 1 and answer(again)["findings"][0]["code"] == "E-STUDY-EXISTS"
 
+    renamed = nscweb(tmp_path / "data", "study", "rename", "Screen 1", "Screen 2", "--json")
+    assert answer(renamed)["before"] == "Screen 1" and answer(renamed)["study"] == "Screen 2"
+    assert nscweb(tmp_path / "data", "study", "rename", "Screen 1", "x", "--json").exit_code == 1
+    assert nscweb(tmp_path / "data", "study", "rename", "Screen 2", "Screen 1").output.strip().endswith("Screen 1.")
+
     assert nscweb(tmp_path / "data", "study", "delete", "Screen 1", "--json").exit_code == 0
     assert answer(nscweb(tmp_path / "data", "study", "list", "--json")) == {"studies": []}
     gone = nscweb(tmp_path / "data", "study", "delete", "Screen 1", "--json")
@@ -161,3 +166,31 @@ def test_a_true_process_prints_json_and_nothing_else(tmp_path: Path, shared: Pat
     assert done.returncode == 0 and set(found) == KEYS and found["imported"] == 24
     assert "FILLORDER" not in done.stderr and "Traceback" not in done.stderr
     assert (tmp_path / "data" / "catalogue.sqlite").exists()
+
+
+def test_a_sheet_with_titles_and_names_of_a_laboratory(tmp_path: Path) -> None:
+    CliRunner().invoke(app, ["simulate", str(tmp_path / "cells.zip"), "--cells", "81", "--seed", "1"])
+    data = tmp_path / "data"
+    nscweb(data, "study", "import", tmp_path / "cells.zip", "--name", "S", "--json")
+    nscweb(data, "study", "sheet", "S", "--out", tmp_path / "out.csv")
+    names = [line.split(",")[0] for line in (tmp_path / "out.csv").read_text("utf-8-sig").splitlines()[1:]]
+    sheet = tmp_path / "lab.csv"
+    sheet.write_text("File;Farbe;Zeit\n" + "".join(f"D:\\x\\{name}.zip;rot;3\n" for name in names), "utf-8")
+    found = answer(nscweb(data, "study", "sheet", "S", "--apply", sheet, "--json"))
+    assert (found["changed"], found["rows"], found["matched"]) == (0, 81, 81) and not found["stored"]
+    assert "path" in found["matched_how"] and found["not_understood"] == {"Farbe": "group"}
+    unit = nscweb(
+        data, "study", "sheet", "S", "--apply", sheet, "--time-unit", "d", "--column", "Farbe=group", "--json"
+    )
+    assert unit.exit_code == 0 and answer(unit)["changed"] == 81
+    assert "E-SHEET-TIME-UNIT" not in {finding["code"] for finding in answer(unit)["findings"]}
+    text = nscweb(data, "study", "sheet", "S", "--apply", sheet, "--column", "Farbe=colour")
+    assert text.exit_code == 2 and "cannot be" in text.output
+    sheet.write_text("sample,group\nnobody,x\n", "utf-8")
+    gone = nscweb(data, "study", "sheet", "S", "--apply", sheet, "--json")
+    assert gone.exit_code == 1 and answer(gone)["error"]["code"] == "E-SHEET-NO-MATCH"
+    sheet.write_text("sample,well\n" + "".join(f"{name},A{n}\n" for n, name in enumerate(names[:20], 1)), "utf-8")
+    nscweb(data, "study", "sheet", "S", "--apply", sheet)
+    (tmp_path / "map.txt").write_text("X\tY\n", "utf-8")
+    mapped = answer(nscweb(data, "study", "sheet", "S", "--plate-map", tmp_path / "map.txt", "--json"))
+    assert mapped["changed"] == 2 and mapped["stored"]

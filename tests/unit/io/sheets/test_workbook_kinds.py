@@ -5,17 +5,21 @@ from __future__ import annotations
 import datetime
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
+import xlrd
 from small_workbooks import XLS_ROWS, ods_bytes, strict_bytes, xls_bytes
 
 from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.findings import FindingLog
 from nscweb.core.limits import Limits
+from nscweb.core.samples import Sample
 from nscweb.io.decode.guarded_child import GuardedChild
 from nscweb.io.sheets import workbooks
-from nscweb.io.sheets.sample_sheets import SheetRow, read_sheet
+from nscweb.io.sheets.sample_sheets import SheetRow, apply_sheet, read_sheet
+from nscweb.io.sheets.workbook_child import xls_text
 from nscweb.io.sheets.workbooks import read_workbook_table
 
 ROWS = [["sample", "group", "time", "replicate"], ["001", "1E5", "12 h", 1], ["NA", "SEPT2", None, 2.5]]
@@ -92,17 +96,35 @@ def test_formulas_merged_and_hidden_cells_are_said() -> None:
     )
     rows, log = read(ods_bytes([["a"]], odd), "s.ods")
     assert rows[0].sample == "a"
-    assert [finding.code for finding in log] == ["W-SHEET-FORMULA", "W-SHEET-MERGED", "W-SHEET-HIDDEN"]
+    assert [finding.code for finding in log] == ["W-SHEET-FORMULA", "W-SHEET-HIDDEN", "W-SHEET-MERGED"]
 
 
-def test_errors_of_a_workbook_are_said() -> None:
-    _, log = read(strict_bytes([["sample", "group"], ["a", "#NAME?"]]), "s.xlsx")
-    assert [finding.code for finding in log] == ["W-SHEET-ERROR"]
+def test_errors_of_a_workbook_are_said_row_by_row_and_leave_the_value_as_it_was() -> None:
+    rows, log = read(strict_bytes([["sample", "group"], ["a", "#NAME?"], ["b", "RA"], ["c", "#REF!"]]), "s.xlsx")
+    filled = apply_sheet([Sample("a", "NT3"), Sample("b"), Sample("c", "NT4")], rows, log)
+    assert [sample.group for sample in filled] == ["NT3", "RA", "NT4"]
+    assert [finding.code for finding in log] == ["E-SHEET-CELL-ERROR"] * 2
+    assert [finding.where for finding in log] == ["row 2, a: inducer group #NAME?", "row 4, c: inducer group #REF!"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [(5, 29, "#NAME?"), (5, 23, "#REF!"), (5, 99, "#ERROR!"), (2, 7.0, "007"), (3, 1.0, "24:00:00"), (4, 1, "True")],
+)
+def test_cells_of_excel_97_are_what_they_show(kind: int, value: float, shown: str) -> None:
+    book = SimpleNamespace(
+        datemode=0, xf_list=[SimpleNamespace(format_key=1)], format_map={1: SimpleNamespace(format_str="000")}
+    )
+    assert xls_text(SimpleNamespace(ctype=kind, value=value, xf_index=0), book, xlrd) == shown
 
 
 @pytest.mark.parametrize(
     ("rows", "columns", "code"),
-    [(100_000, 10, "E-LIMIT-SHEET-ROWS"), (10, 1000, "E-LIMIT-SHEET-COLUMNS"), (1_000_000, 16_000, "E-SHEET-DAMAGED")],
+    [
+        (100_000, 10, "E-LIMIT-SHEET-ROWS"),
+        (10, 1000, "E-LIMIT-SHEET-COLUMNS"),
+        (1_000_000, 16_000, "E-LIMIT-SHEET-COLUMNS"),
+    ],
 )
 def test_repeated_cells_do_not_fill_the_memory(rows: int, columns: int, code: str) -> None:
     cell = (
