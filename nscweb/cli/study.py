@@ -19,7 +19,7 @@ from nscweb.core.field_settings import SegmentationSettings, least_background_ra
 from nscweb.core.samples import Study
 
 if TYPE_CHECKING:
-    from nscweb.services.study.understanding import Understanding
+    from nscweb.services.study.understood.understanding import Understanding
 
 
 def field_settings(
@@ -131,9 +131,9 @@ def import_(
         console.on_failure = lambda error: refused_as_dict(name, error)
         if class_from_folder not in (None, "folder"):
             raise WrongUse(f"--class-from takes only the word folder, not {class_from_folder!r}.")
-        from nscweb.services.study import understanding
         from nscweb.services.study.import_request import ImportRequest
-        from nscweb.services.study.join_studies import bring_in
+        from nscweb.services.study.understood import understanding
+        from nscweb.services.study.understood.join_studies import bring_in
 
         request = ImportRequest(
             paths=tuple(paths),
@@ -184,7 +184,7 @@ def understand(
 ) -> None:
     """Show how the names and images of a study were understood and what is doubtful, and take what is offered."""
     with running(as_json) as console:
-        from nscweb.services.study import understanding
+        from nscweb.services.study.understood import understanding
 
         opened = console.open(data_dir)
         card = understanding.understand(opened, name)
@@ -240,7 +240,7 @@ def merge(
 ) -> None:
     """Put the samples of a second study into the first; the second is deleted, with its runs."""
     with running(as_json) as console:
-        from nscweb.services.study.join_studies import merge_studies
+        from nscweb.services.study.understood.join_studies import merge_studies
 
         study = merge_studies(console.open(data_dir), into, other)
         console.result(study_as_dict(study), f"{study.name} has {study.cells:,} cells in {len(study.samples)} samples.")

@@ -26,8 +26,8 @@ def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAs
     `AGAIN_SINCE` is in the payload of a job that is taken up again; what was finished then is not done twice.
     """
     from nscweb.services.study.import_request import ImportRequest
-    from nscweb.services.study.join_studies import bring_in
     from nscweb.services.study.study_import import finished_since
+    from nscweb.services.study.understood.join_studies import bring_in
     from nscweb.services.study.uploads import discard_staged
 
     request = _request(ImportRequest, payload)
@@ -41,8 +41,8 @@ def import_task(app: App, payload: Payload, progress: Progress, cancel: CancelAs
 
 def cut_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Cut the cells out of the images of a study. Payload: study, and when it is taken up again `AGAIN_SINCE`."""
-    from nscweb.services.study.cut_again import cut_study, name_of_cells
     from nscweb.services.study.study_import import finished_since
+    from nscweb.services.study.understood.cut_again import cut_study, name_of_cells
 
     name = name_of_cells(app.catalogue.study(payload["study"]))
     report = finished_since(app, name, payload[AGAIN_SINCE]) if payload.get(AGAIN_SINCE) else None

@@ -14,7 +14,7 @@ from nscweb.services.context import App
 from nscweb.services.study import uploads
 from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.study import list_studies
-from nscweb.services.study.understanding import names_read
+from nscweb.services.study.understood.understanding import names_read
 from nscweb.ui import jobs, show
 from nscweb.ui.study.field_view import field_options
 from nscweb.ui.text import html, plain

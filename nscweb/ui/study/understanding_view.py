@@ -7,9 +7,10 @@ import streamlit as st
 
 from nscweb.core.samples import Study
 from nscweb.services.context import App
-from nscweb.services.study import cut_again, understanding
 from nscweb.services.study import study as studies
-from nscweb.services.study.understanding import Doubt, Understanding
+from nscweb.services.study.understood import cut_again, understanding
+from nscweb.services.study.understood.doubts import Doubt
+from nscweb.services.study.understood.understanding import Understanding
 from nscweb.ui import jobs, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.text import html, label, plain

@@ -14,8 +14,8 @@ from asked import import_study
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Sample
 from nscweb.services.context import App
-from nscweb.services.study.cut_again import cut_study, preview_cut
-from nscweb.services.study.understanding import Understanding, names_read, offer, take, understand
+from nscweb.services.study.understood.cut_again import cut_study, preview_cut
+from nscweb.services.study.understood.understanding import Understanding, names_read, offer, take, understand
 
 
 def image(seed: int, objects: int = 1, side: int = 40) -> bytes:

@@ -1,8 +1,4 @@
-"""What an import understood, and what is doubtful: one card for page, command line and scripts.
-
-A doubt is a sentence on what is implausible. Most come with an offer: the likely reading as changes of the sample
-sheet, which are shown before they are taken.
-"""
+"""What is implausible in a study: one rule each, with the likely reading where there is one."""
 
 from __future__ import annotations
 
@@ -10,29 +6,17 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nscweb.core.errors import WrongUse
-from nscweb.core.findings import Finding
 from nscweb.core.look_alikes import look
-from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
-from nscweb.io.names.file_names import natural_key
 from nscweb.services.study.import_request import COPIES, NAMES, OFFERED_SIZE
-from nscweb.services.study.study import change_study, findings_of
 from nscweb.words.numbers import count
 
-if TYPE_CHECKING:
-    from nscweb.services.context import App
-
-# Levels of findings that belong on the card; notes and what was left out on purpose stay in the list.
-_SHOWN = ("refuse", "skip", "warn")
 # Of the cells, so many with several objects make whole fields likely.
 _FIELDS_FROM = 0.5
 _LEAST_SAMPLES = 4
-_MOST_PREVIEWED = 50
 _ZHU = {"a": "astrocyte", "o": "oligodendrocyte", "n": "neuron"}
 _LAST = re.compile(r"^(.*\S)[\s_.#-]*?(\d{1,3}|[A-Ha-h])$")
 
@@ -70,71 +54,8 @@ class Doubt:
     pixel_size_um: float | None = None
 
 
-@dataclass(frozen=True)
-class Understanding:
-    """What was understood of a study.
-
-    Attributes:
-        study: as it is now.
-        rules: how names were read, in words, on examples.
-        left_off: what names have in common and that says nothing.
-        as_fields: cells were cut out of whole fields of view.
-        rows: (group, time, samples, replicates, cells) in the order of the study.
-        doubts: the gravest first; `offer` takes their number from 1.
-        findings: of the import, that a person should read.
-    """
-
-    study: Study
-    rules: tuple[str, ...] = ()
-    left_off: tuple[str, ...] = ()
-    as_fields: bool = False
-    rows: tuple[tuple[str, str, int, str, int], ...] = ()
-    doubts: tuple[Doubt, ...] = ()
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def sentence(self) -> str:
-        """Everything in a line: samples, groups, time points, replicates."""
-        study = self.study
-        groups = {sample.group for sample in study.samples if sample.group}
-        times = {sample.time_h for sample in study.samples if sample.time_h is not None}
-        parts = [
-            count(len(study.samples), "sample"),
-            count(len(groups), "group") if groups else "no group known",
-            count(len(times), "time point") if times else "no time known",
-        ]
-        return f"{count(study.cells, 'cell')} in {', '.join(parts)}."
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        study = self.study
-        columns = ("group", "time", "samples", "replicates", "cells")
-        return {
-            "study": study.name,
-            "sentence": self.sentence,
-            "rules": list(self.rules),
-            "left_off": list(self.left_off),
-            "images_are": "fields" if self.as_fields else "cells",
-            "channels": list(study.channels),
-            "brightfield": study.channel,
-            "pixel_size_um": study.pixel_size_um,
-            "table": [dict(zip(columns, row, strict=True)) for row in self.rows],
-            "doubts": [
-                {
-                    "number": number,
-                    "kind": doubt.kind,
-                    "sentence": doubt.sentence,
-                    "offer": doubt.offer,
-                    "way": doubt.way,
-                    "changes": [vars(change) for change in doubt.changes],
-                }
-                for number, doubt in enumerate(self.doubts, start=1)
-            ],
-        }
-
-
 @dataclass
-class _Seen:
+class Seen:
     """What doubts are judged by."""
 
     study: Study
@@ -143,135 +64,11 @@ class _Seen:
     several: float = 0.0
 
 
-def understand(app: App, study: str) -> Understanding:
-    """The card of a study.
-
-    Raises:
-        StudyNotFound: no such study.
-    """
-    found = app.catalogue.study(study)
-    info = app.catalogue.study_info(found.study_id)
-    names = info.get(NAMES, {})
-    samples = sorted(found.samples, key=lambda sample: natural_key(sample.name))
-    seen = _Seen(found, info, samples, _share_of_several(app, found))
-    doubts = [doubt for rule in _RULES for doubt in rule(seen)]
-    findings = tuple(item for item in findings_of(app, found.study_id) if item.level in _SHOWN)
-    return Understanding(
-        found,
-        tuple(names.get("rules", ())),
-        tuple(names.get("left_off", ())),
-        bool(info.get("fields")),
-        _rows(samples),
-        tuple(doubts),
-        findings,
-    )
-
-
-def names_read(app: App, paths: Sequence[Path], pattern: str) -> list[tuple[str, str, str, str, str]]:
-    """(name, group, time, replicate, whether the pattern fits) of the first samples in some files, before an import.
-
-    Raises:
-        WrongUse: a pattern that makes no sense.
-        InputRefused: no image can be read.
-    """
-    from nscweb.core.findings import FindingLog
-    from nscweb.io.survey.survey import survey
-
-    with survey(paths, app.settings.limits, FindingLog(), name_pattern=pattern) as found:
-        strange = set(found.strange_names)
-        return [
-            (
-                sample.name,
-                sample.hint.group,
-                _time(sample.hint),
-                sample.hint.replicate,
-                "no" if sample.name in strange else "yes",
-            )
-            for sample in found.samples[:_MOST_PREVIEWED]
-        ]
-
-
-def offer(card: Understanding, number: int) -> Doubt:
-    """The doubt with this number, from 1, which makes an offer.
-
-    Raises:
-        WrongUse: there is no such doubt, or it makes no offer.
-    """
-    if not 1 <= number <= len(card.doubts):
-        there = f"There are {len(card.doubts)}." if card.doubts else "Nothing is doubtful."
-        raise WrongUse(f"There is no doubt number {number} about {card.study.name}.", there)
-    doubt = card.doubts[number - 1]
-    if not doubt.offer:
-        raise WrongUse(f"Doubt {number} makes no offer: {doubt.sentence}", doubt.way)
-    return doubt
-
-
-def take(
-    app: App, study: Study, doubt: Doubt, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
-) -> None:
-    """Take an offer: put its changes into the sample sheet, or cut the cells out of the images.
-
-    Raises:
-        JobCancelled, ImportRefused, StudyExists: see `cut_again.cut_study`.
-    """
-    if doubt.cut:
-        from nscweb.services.study.cut_again import cut_study
-
-        cut_study(app, study.study_id, progress=progress, cancel=cancel)
-        return
-    if doubt.pixel_size_um is not None:
-        change_study(app, study.study_id, channel=study.channel, pixel_size_um=doubt.pixel_size_um)
-        return
-    by_sample: dict[str, list[Change]] = defaultdict(list)
-    for change in doubt.changes:
-        by_sample[change.sample].append(change)
-    changed = [_changed(sample, by_sample[sample.name]) for sample in study.samples if sample.name in by_sample]
-    app.catalogue.update_samples(study.study_id, changed)
-
-
-def _changed(sample: Sample, changes: Sequence[Change]) -> Sample:
-    values: dict[str, Any] = {}
-    extra = dict(sample.extra)
-    for change in changes:
-        if change.column == "time":
-            values["time_h"] = TimePoint.parse(change.after).hours
-        elif change.column in Sample.__dataclass_fields__:
-            values[change.column] = change.after
-        elif change.after:
-            extra[change.column] = change.after
-        else:
-            extra.pop(change.column, None)
-    return sample.with_changes(**values, extra=tuple(extra.items()))
-
-
-def _rows(samples: Sequence[Sample]) -> tuple[tuple[str, str, int, str, int], ...]:
-    table: dict[tuple[str, str], list[Sample]] = defaultdict(list)
-    for sample in sorted(samples, key=lambda item: (natural_key(item.group), item.time_h or 0.0)):
-        table[sample.group, _time(sample)].append(sample)
-    return tuple(
-        (group, time, len(own), ", ".join(sample.replicate or "?" for sample in own), sum(s.cells for s in own))
-        for (group, time), own in table.items()
-    )
-
-
-def _time(sample: Sample) -> str:
+def time_words(sample: Sample) -> str:
     return "" if sample.time_h is None else TimePoint(sample.time_h).label()
 
 
-def _share_of_several(app: App, study: Study) -> float:
-    from nscweb.services.study.quality import quality_table
-
-    keys = app.catalogue.sample_keys(study.study_id)
-    counts = [
-        quality_table(app, study.study_id, sample.name)["n_objects"]
-        for sample in study.samples[:6]
-        if sample.cells and app.folder.quality_path(study.study_id, keys[sample.name]).exists()
-    ]
-    cells = sum(map(len, counts))
-    return sum(int((part > 1).sum()) for part in counts) / cells if cells else 0.0
-
-
-def _fields(seen: _Seen) -> list[Doubt]:
+def _fields(seen: Seen) -> list[Doubt]:
     if seen.info.get("fields") or seen.several < _FIELDS_FROM:
         return []
     sentence = (
@@ -285,7 +82,7 @@ def _fields(seen: _Seen) -> list[Doubt]:
     return [Doubt("fields", sentence, "They are whole fields: cut the cells out", way=way, cut=True)]
 
 
-def _pixel_size(seen: _Seen) -> list[Doubt]:
+def _pixel_size(seen: Seen) -> list[Doubt]:
     size = seen.info.get(OFFERED_SIZE)
     if not size or seen.study.pixel_size_um:
         return []
@@ -294,7 +91,7 @@ def _pixel_size(seen: _Seen) -> list[Doubt]:
     return [Doubt("pixel_size", sentence, f"A pixel is {size:.4g} µm wide", way=way, pixel_size_um=size)]
 
 
-def _look_alikes(seen: _Seen) -> list[Doubt]:
+def _look_alikes(seen: Seen) -> list[Doubt]:
     spelled: dict[str, Counter[str]] = defaultdict(Counter)
     for sample in seen.samples:
         if sample.group:
@@ -315,7 +112,7 @@ def _look_alikes(seen: _Seen) -> list[Doubt]:
     return doubts
 
 
-def _single_samples(seen: _Seen) -> list[Doubt]:
+def _single_samples(seen: Seen) -> list[Doubt]:
     groups = Counter(look(sample.group) for sample in seen.samples if sample.group)
     if len(seen.samples) < _LEAST_SAMPLES or len(groups) < len(seen.samples):
         return []
@@ -334,7 +131,7 @@ def _single_samples(seen: _Seen) -> list[Doubt]:
     return [Doubt("single_samples", sentence, offer, tuple(changes))]
 
 
-def _replicates(seen: _Seen) -> list[Doubt]:
+def _replicates(seen: Seen) -> list[Doubt]:
     alike: dict[tuple[str | float | None, ...], list[Sample]] = defaultdict(list)
     for sample in seen.samples:
         extra = dict(sample.extra)
@@ -356,7 +153,7 @@ def _replicates(seen: _Seen) -> list[Doubt]:
     return [Doubt("replicates", sentence, "Each of these samples is a replicate of its own", tuple(changes))]
 
 
-def _twice(seen: _Seen) -> list[Doubt]:
+def _twice(seen: Seen) -> list[Doubt]:
     alike: dict[tuple[Any, ...], list[Sample]] = defaultdict(list)
     for sample in seen.samples:
         if sample.group and sample.replicate:
@@ -366,13 +163,13 @@ def _twice(seen: _Seen) -> list[Doubt]:
         return []
     first = same[0]
     names = ", ".join(repr(sample.name) for sample in first[:3])
-    what = f"group {first[0].group}, time {_time(first[0]) or 'not known'}, replicate {first[0].replicate}"
+    what = f"group {first[0].group}, time {time_words(first[0]) or 'not known'}, replicate {first[0].replicate}"
     sentence = f"{names} all are {what}; their cells are taken together as one replicate."
     more = f" The same holds for {count(len(same) - 1, 'more set')} of samples." if len(same) > 1 else ""
     return [Doubt("same_replicate", sentence + more, way="If they are replicates, number them in the sample sheet.")]
 
 
-def _times(seen: _Seen) -> list[Doubt]:
+def _times(seen: Seen) -> list[Doubt]:
     numbers = {sample.name: dict(sample.extra)["t"] for sample in seen.samples if "t" in dict(sample.extra)}
     if numbers:
         first = next(iter(numbers))
@@ -388,17 +185,17 @@ def _times(seen: _Seen) -> list[Doubt]:
     return []
 
 
-def _timed(seen: _Seen, numbers: dict[str, str], unit: str) -> tuple[Change, ...]:
+def _timed(seen: Seen, numbers: dict[str, str], unit: str) -> tuple[Change, ...]:
     changes = []
     for sample in seen.samples:
         if sample.name in numbers:
             after = TimePoint.parse(f"{numbers[sample.name]} {unit}").label()
-            changes.append(Change(sample.name, "time", _time(sample), after))
+            changes.append(Change(sample.name, "time", time_words(sample), after))
             changes.append(Change(sample.name, "t", numbers[sample.name], ""))
     return tuple(changes)
 
 
-def _no_group(seen: _Seen) -> list[Doubt]:
+def _no_group(seen: Seen) -> list[Doubt]:
     without = [sample.name for sample in seen.samples if not sample.group]
     if not without:
         return []
@@ -406,7 +203,7 @@ def _no_group(seen: _Seen) -> list[Doubt]:
     return [Doubt("no_group", sentence, way="Say in the sample sheet which inducer each of them got.")]
 
 
-def _classes(seen: _Seen) -> list[Doubt]:
+def _classes(seen: Seen) -> list[Doubt]:
     groups = {sample.group for sample in seen.samples}
     if not groups or not groups <= set(_ZHU) or any(sample.true_class for sample in seen.samples):
         return []
@@ -416,7 +213,7 @@ def _classes(seen: _Seen) -> list[Doubt]:
     return [Doubt("classes_of_zhu", sentence, "They are the true classes of the cells", changes)]
 
 
-def _copies(seen: _Seen) -> list[Doubt]:
+def _copies(seen: Seen) -> list[Doubt]:
     copies = seen.info.get(COPIES, {})
     if not copies:
         return []
@@ -425,7 +222,7 @@ def _copies(seen: _Seen) -> list[Doubt]:
     return [Doubt("copies", sentence, way="They are not counted. Look which folder was copied, and import again.")]
 
 
-def _strange(seen: _Seen) -> list[Doubt]:
+def _strange(seen: Seen) -> list[Doubt]:
     strange = seen.info.get(NAMES, {}).get("strange", ())
     if not strange:
         return []
@@ -437,7 +234,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
-_RULES: tuple[Callable[[_Seen], list[Doubt]], ...] = (
+RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
     _fields,
     _pixel_size,
     _copies,

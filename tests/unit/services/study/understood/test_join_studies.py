@@ -12,11 +12,11 @@ import pytest
 from nscweb.core.errors import StudyError, StudyNotFound, WrongUse
 from nscweb.core.gates import Gates
 from nscweb.services.context import App
-from nscweb.services.study import join_studies
 from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.quality import quality_table, set_gates
 from nscweb.services.study.study import get_study
-from nscweb.services.study.understanding import understand
+from nscweb.services.study.understood import join_studies
+from nscweb.services.study.understood.understanding import understand
 
 
 def export(folder: Path, samples: dict[str, int], channel: str = "Ch1") -> Path:

@@ -1,0 +1,1 @@
+"""What an import understood, and what becomes of a study afterwards."""

@@ -1,0 +1,218 @@
+"""What an import understood, and what is doubtful: one card for page, command line and scripts.
+
+A doubt is a sentence on what is implausible. Most come with an offer: the likely reading as changes of the sample
+sheet, which are shown before they are taken.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nscweb.core.errors import WrongUse
+from nscweb.core.findings import Finding
+from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
+from nscweb.core.samples import Sample, Study
+from nscweb.core.timepoint import TimePoint
+from nscweb.io.names.file_names import natural_key
+from nscweb.services.study.import_request import NAMES
+from nscweb.services.study.study import change_study, findings_of
+from nscweb.services.study.understood.doubts import RULES, Change, Doubt, Seen, time_words
+from nscweb.words.numbers import count
+
+if TYPE_CHECKING:
+    from nscweb.services.context import App
+
+# Levels of findings that belong on the card; notes and what was left out on purpose stay in the list.
+_SHOWN = ("refuse", "skip", "warn")
+_MOST_PREVIEWED = 50
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """What was understood of a study.
+
+    Attributes:
+        study: as it is now.
+        rules: how names were read, in words, on examples.
+        left_off: what names have in common and that says nothing.
+        as_fields: cells were cut out of whole fields of view.
+        rows: (group, time, samples, replicates, cells) in the order of the study.
+        doubts: the gravest first; `offer` takes their number from 1.
+        findings: of the import, that a person should read.
+    """
+
+    study: Study
+    rules: tuple[str, ...] = ()
+    left_off: tuple[str, ...] = ()
+    as_fields: bool = False
+    rows: tuple[tuple[str, str, int, str, int], ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Everything in a line: samples, groups, time points, replicates."""
+        study = self.study
+        groups = {sample.group for sample in study.samples if sample.group}
+        times = {sample.time_h for sample in study.samples if sample.time_h is not None}
+        parts = [
+            count(len(study.samples), "sample"),
+            count(len(groups), "group") if groups else "no group known",
+            count(len(times), "time point") if times else "no time known",
+        ]
+        return f"{count(study.cells, 'cell')} in {', '.join(parts)}."
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        study = self.study
+        columns = ("group", "time", "samples", "replicates", "cells")
+        return {
+            "study": study.name,
+            "sentence": self.sentence,
+            "rules": list(self.rules),
+            "left_off": list(self.left_off),
+            "images_are": "fields" if self.as_fields else "cells",
+            "channels": list(study.channels),
+            "brightfield": study.channel,
+            "pixel_size_um": study.pixel_size_um,
+            "table": [dict(zip(columns, row, strict=True)) for row in self.rows],
+            "doubts": [
+                {
+                    "number": number,
+                    "kind": doubt.kind,
+                    "sentence": doubt.sentence,
+                    "offer": doubt.offer,
+                    "way": doubt.way,
+                    "changes": [vars(change) for change in doubt.changes],
+                }
+                for number, doubt in enumerate(self.doubts, start=1)
+            ],
+        }
+
+
+def understand(app: App, study: str) -> Understanding:
+    """The card of a study.
+
+    Raises:
+        StudyNotFound: no such study.
+    """
+    found = app.catalogue.study(study)
+    info = app.catalogue.study_info(found.study_id)
+    names = info.get(NAMES, {})
+    samples = sorted(found.samples, key=lambda sample: natural_key(sample.name))
+    seen = Seen(found, info, samples, _share_of_several(app, found))
+    doubts = [doubt for rule in RULES for doubt in rule(seen)]
+    findings = tuple(item for item in findings_of(app, found.study_id) if item.level in _SHOWN)
+    return Understanding(
+        found,
+        tuple(names.get("rules", ())),
+        tuple(names.get("left_off", ())),
+        bool(info.get("fields")),
+        _rows(samples),
+        tuple(doubts),
+        findings,
+    )
+
+
+def names_read(app: App, paths: Sequence[Path], pattern: str) -> list[tuple[str, str, str, str, str]]:
+    """(name, group, time, replicate, whether the pattern fits) of the first samples in some files, before an import.
+
+    Raises:
+        WrongUse: a pattern that makes no sense.
+        InputRefused: no image can be read.
+    """
+    from nscweb.core.findings import FindingLog
+    from nscweb.io.survey.survey import survey
+
+    with survey(paths, app.settings.limits, FindingLog(), name_pattern=pattern) as found:
+        strange = set(found.strange_names)
+        return [
+            (
+                sample.name,
+                sample.hint.group,
+                time_words(sample.hint),
+                sample.hint.replicate,
+                "no" if sample.name in strange else "yes",
+            )
+            for sample in found.samples[:_MOST_PREVIEWED]
+        ]
+
+
+def offer(card: Understanding, number: int) -> Doubt:
+    """The doubt with this number, from 1, which makes an offer.
+
+    Raises:
+        WrongUse: there is no such doubt, or it makes no offer.
+    """
+    if not 1 <= number <= len(card.doubts):
+        there = f"There are {len(card.doubts)}." if card.doubts else "Nothing is doubtful."
+        raise WrongUse(f"There is no doubt number {number} about {card.study.name}.", there)
+    doubt = card.doubts[number - 1]
+    if not doubt.offer:
+        raise WrongUse(f"Doubt {number} makes no offer: {doubt.sentence}", doubt.way)
+    return doubt
+
+
+def take(
+    app: App, study: Study, doubt: Doubt, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
+) -> None:
+    """Take an offer: put its changes into the sample sheet, or cut the cells out of the images.
+
+    Raises:
+        JobCancelled, ImportRefused, StudyExists: see `cut_again.cut_study`.
+    """
+    if doubt.cut:
+        from nscweb.services.study.understood.cut_again import cut_study
+
+        cut_study(app, study.study_id, progress=progress, cancel=cancel)
+        return
+    if doubt.pixel_size_um is not None:
+        change_study(app, study.study_id, channel=study.channel, pixel_size_um=doubt.pixel_size_um)
+        return
+    by_sample: dict[str, list[Change]] = defaultdict(list)
+    for change in doubt.changes:
+        by_sample[change.sample].append(change)
+    changed = [_changed(sample, by_sample[sample.name]) for sample in study.samples if sample.name in by_sample]
+    app.catalogue.update_samples(study.study_id, changed)
+
+
+def _changed(sample: Sample, changes: Sequence[Change]) -> Sample:
+    values: dict[str, Any] = {}
+    extra = dict(sample.extra)
+    for change in changes:
+        if change.column == "time":
+            values["time_h"] = TimePoint.parse(change.after).hours
+        elif change.column in Sample.__dataclass_fields__:
+            values[change.column] = change.after
+        elif change.after:
+            extra[change.column] = change.after
+        else:
+            extra.pop(change.column, None)
+    return sample.with_changes(**values, extra=tuple(extra.items()))
+
+
+def _rows(samples: Sequence[Sample]) -> tuple[tuple[str, str, int, str, int], ...]:
+    table: dict[tuple[str, str], list[Sample]] = defaultdict(list)
+    for sample in sorted(samples, key=lambda item: (natural_key(item.group), item.time_h or 0.0)):
+        table[sample.group, time_words(sample)].append(sample)
+    return tuple(
+        (group, time, len(own), ", ".join(sample.replicate or "?" for sample in own), sum(s.cells for s in own))
+        for (group, time), own in table.items()
+    )
+
+
+def _share_of_several(app: App, study: Study) -> float:
+    from nscweb.services.study.quality import quality_table
+
+    keys = app.catalogue.sample_keys(study.study_id)
+    counts = [
+        quality_table(app, study.study_id, sample.name)["n_objects"]
+        for sample in study.samples[:6]
+        if sample.cells and app.folder.quality_path(study.study_id, keys[sample.name]).exists()
+    ]
+    cells = sum(map(len, counts))
+    return sum(int((part > 1).sum()) for part in counts) / cells if cells else 0.0
