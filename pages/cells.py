@@ -7,7 +7,7 @@ from nscweb.services.predict.runs import class_scheme
 from nscweb.ui import cached, filters, picker, show
 from nscweb.ui.cells import cell_view
 from nscweb.ui.frame import open_page
-from nscweb.ui.text import count
+from nscweb.words.numbers import count
 
 with open_page("cells") as app:
     study = picker.pick_study(app)

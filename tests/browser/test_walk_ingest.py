@@ -44,7 +44,7 @@ def start(walker: Walker, files: list[Path], name: str) -> None:
 def pictures_and_gates(walker: Walker, shot: str, pictures: int) -> None:
     """Contact sheet, then the gates with histogram and examples, both kept as pictures."""
     walker.tab("Pictures")
-    expect(walker.page.locator("figure.nsc-cell img")).to_have_count(pictures, timeout=60_000)
+    expect(walker.page.locator("[role=tabpanel] figure.nsc-cell img")).to_have_count(pictures, timeout=60_000)
     walker.shot(f"{shot}_pictures")
     walker.tab("Gates")
     walker.sees("This gate keeps")

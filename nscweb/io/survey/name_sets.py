@@ -102,7 +102,7 @@ class NameSets:
         log: FindingLog,
     ) -> int:
         befores = {plate.before for _, plate in plates}
-        if len(befores) == 1:
+        if len(befores) == 1 and all(plate.well or file.folder for file, plate in plates):
             self.left_off += [text for text in befores if text]
         planes: dict[tuple[int, str, int, str], set[int]] = defaultdict(set)
         keyed = []

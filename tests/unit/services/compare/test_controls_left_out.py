@@ -10,7 +10,7 @@ import pytest
 from asked import run_zip
 from predicted import predicted_app
 
-from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.evaluation.ratios.cell_filters import NO_RESULT, Filters
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.courses import courses_of
 from nscweb.services.compare.dashboard import dashboard_data
@@ -55,7 +55,7 @@ def test_controls_are_in_no_count_ratio_test_or_course(made):
     size = found.data.kept
     assert score_bins(app, run)["cells"].sum() == size * len(found.classes.names)
     assert size == found.estimates.table.drop_duplicates("sample_id")["cells"].sum()
-    assert found.data.dropped["control sample, used for calibration"] + size <= found.data.cells
+    assert found.data.dropped[NO_RESULT] + size <= found.data.cells
     assert sum(found.data.dropped.values()) + size == found.data.cells
 
 
@@ -105,7 +105,7 @@ def test_controls_that_cannot_be_used_are_counted_like_any_sample(made):
     app, study, run, names, before = made
     controls.use_controls(app, study.study_id, names[:1])
     try:
-        assert controls.left_out_sentence(app, run) == ""
+        assert controls.left_out_sentences(app, run) == ()
         found = comparison(app, run)
         assert set(found.estimates.table["sample_id"]) == set(before.estimates.table["sample_id"])
     finally:
