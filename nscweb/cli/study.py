@@ -96,7 +96,10 @@ def import_(
         ),
     ] = "",
     fields: Annotated[
-        bool, typer.Option("--fields", help="Every image is a whole field of view; its cells are cut out.")
+        bool,
+        typer.Option(
+            "--fields", help="Every image is a whole field of view; its cells, or the outlines beside it, are cut out."
+        ),
     ] = False,
     field_threshold: Annotated[
         float | None, typer.Option(help="Fields: times the grain of the background; higher finds fewer cells.")

@@ -18,6 +18,7 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.io.archives.sources import Source
 from nscweb.io.names.file_names import natural_key
 from nscweb.io.survey.cell_reader import CellReader, FileCellReader, nobody_watches
+from nscweb.io.survey.field_masks import FieldMasks
 from nscweb.io.survey.join_files import Joins, find_joins
 from nscweb.io.survey.listing import list_files, why_nothing
 from nscweb.io.survey.montages import MontageReader, settle_montages
@@ -42,6 +43,7 @@ class Survey:
         stained: the guess is likely fluorescence, so there may be no brightfield channel.
         rules: how names were read, in words, each on an example.
         left_off: what names have in common and that says nothing.
+        masks: outlines of cells that lie beside fields of view.
         strange_names: samples whose names the pattern of the user does not fit.
     """
 
@@ -54,6 +56,7 @@ class Survey:
         self._sources: list[Source] = []
         self._settled = Settled()
         self._joins = Joins()
+        self.masks = FieldMasks()
         self._readers: list[CellReader] = []
         self._listed_skipped = self._listed_ignored = 0
         self.samples: tuple[SurveySample, ...] = ()
@@ -66,6 +69,10 @@ class Survey:
         self.rules: tuple[str, ...] = ()
         self.left_off: tuple[str, ...] = ()
         self.strange_names: tuple[str, ...] = ()
+
+    @property
+    def limits(self) -> Limits:
+        return self._limits
 
     @property
     def images(self) -> int:
@@ -178,7 +185,7 @@ def survey(
         log.extend(opened.notes)
         found._sources = opened.sources
         found._table_paths = opened.table_paths
-        listing = list_files(opened.sources, log, class_from_folder, progress, cancel)
+        listing = list_files(opened.sources, limits, log, class_from_folder, progress, cancel)
         found._settled = settled = Settled()
         wells = listing.sets.wells
         settle_files(settled, listing.builder, wells, opened.sources, class_from_folder, limits, log)
@@ -188,6 +195,7 @@ def survey(
         found.left_off = tuple(dict.fromkeys([*settled.read.left_off, *listing.sets.left_off]))
         found.rules = tuple(rule for rule in (settled.read.rule, *listing.sets.rules) if rule)
         found.strange_names = settled.read.strange
+        found.masks = listing.masks
         found._joins = find_joins(listing.joins, opened.sources, settled, log)
         found.members = listing.members + len(opened.broken) + opened.paired + settled.table_cells
         found._listed_skipped = listing.skipped + len(opened.broken) + found._joins.skipped + lost

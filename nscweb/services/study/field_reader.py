@@ -14,8 +14,10 @@ from nscweb.core.cells import CellImage
 from nscweb.core.errors import InputRefused
 from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import Finding, FindingLog, Level
+from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.io.survey.cell_reader import CellReader
+from nscweb.io.survey.field_masks import FieldMasks
 
 # Begins the step of a job that reads fields, so that pages count fields and not cells.
 FIELD_STEP = "Finding cells in the fields of"
@@ -65,19 +67,27 @@ class FieldReader(CellReader):
     """The cells in the fields that another reader gives; files are counted as the other does.
 
     Cells are numbered from 1 in the order of the fields and, within a field, from top to bottom. Every cell has
-    the mask that was found, in all channels, and the values ``field`` (file), ``x`` and ``y`` (centre in pixels
-    from the upper left corner), with a pixel size ``x_um`` and ``y_um``, and ``field_border`` (1 when the border
-    of the field cuts the cell, else 0) where such cells are kept.
+    the mask that was found or that a file beside the field gives, in all channels, and the values ``field`` (file),
+    ``x`` and ``y`` (centre in pixels from the upper left corner), with a pixel size ``x_um`` and ``y_um``, and
+    ``field_border`` (1 when the border of the field cuts the cell, else 0) where such cells are kept.
 
     Attributes:
         fields: that were searched so far.
     """
 
     def __init__(
-        self, inner: CellReader, cut: FieldCut, brightfield: str, log: FindingLog, cancel: CancelAsked
+        self,
+        inner: CellReader,
+        cut: FieldCut,
+        brightfield: str,
+        masks: FieldMasks,
+        limits: Limits,
+        log: FindingLog,
+        cancel: CancelAsked,
     ) -> None:
         super().__init__()
         self._inner, self._cut, self._brightfield = inner, cut, brightfield
+        self._masks, self._limits = masks, limits
         self._log, self._cancel = log, cancel
         self._number = 0
         self.fields = 0
@@ -101,9 +111,13 @@ class FieldReader(CellReader):
         from nscweb.preprocess.segmentation import cells_of_field, segment_field
 
         settings, size = self._cut.settings, self._cut.pixel_size_um
-        labels = segment_field(field.channel(self._brightfield), settings, size)
+        given = self._masks.outlines(field.source, field.frame, self._limits, self._log)
+        if given is not None:
+            labels = given.labels
+        else:
+            labels = segment_field(field.channel(self._brightfield), settings, size)
         found = cells_of_field(field.pixels, labels, settings)
-        self._tell(field.source, len(found.cells), found.dropped)
+        self._tell(field.source, len(found.cells), found.dropped, "" if given is None else given.file)
         for cell in found.cells:
             self._number += 1
             values: dict[str, float | str] = {**field.values, "field": field.source, "x": cell.x, "y": cell.y}
@@ -112,12 +126,18 @@ class FieldReader(CellReader):
             if not settings.drop_border:
                 values["field_border"] = float(cell.at_border)
             masks = np.broadcast_to(cell.mask, cell.pixels.shape)
-            yield CellImage(self._number, field.channels, cell.pixels, field.source, masks, field.tags, values)
+            drawn_class = "" if given is None else given.classes.get(cell.label, "")
+            tags = (*field.tags, drawn_class) if drawn_class else field.tags
+            yield CellImage(self._number, field.channels, cell.pixels, field.source, masks, tags, values)
 
-    def _tell(self, where: str, cells: int, dropped: int) -> None:
+    def _tell(self, where: str, cells: int, dropped: int, file: str) -> None:
         if dropped:
             message = "Cells that the border of the field cuts were left out."
             self._log.add("note", "N-FIELD-BORDER", message, f"{where}: {dropped:,} cells")
+        if file:
+            message = "The cells of the field are the outlines in a file beside it; nothing was searched for."
+            self._log.add("note", "N-FIELD-MASK", message, f"{where}: {cells:,} cells of {file}")
+            return
         if cells:
             self._log.add("note", "N-FIELD-CELLS", "Cells were found in a field of view.", f"{where}: {cells:,} cells")
             return

@@ -37,6 +37,9 @@ class Field:
         channel: taken as brightfield.
         images: how many images there are in all, each of them a field.
         pixel_size_um: micrometres per pixel when the files say so, else None.
+        labels: (h, w) the outlines that a file beside the field gives, None without.
+        mask: that file.
+        findings: what was noticed about them, in words.
     """
 
     name: str
@@ -45,6 +48,9 @@ class Field:
     channel: str
     images: int
     pixel_size_um: float | None = None
+    labels: NDArray[np.int32] | None = None
+    mask: str = ""
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,9 +118,19 @@ def read_field(app: App, paths: Sequence[Path], channel: str | None = None, inde
                 continue
             part = excerpt(found, sample, index, sample.cells, apart=False)
             for cell in part.read(part.samples[0], (brightfield,), log, needed=brightfield):
-                pixels = cell.channel(brightfield)
-                middle = _middle(pixels)
-                return Field(cell.source, middle, cell.frame, brightfield, found.cells, found.pixel_size_um)
+                said = FindingLog()
+                given = part.masks.outlines(cell.source, cell.frame, found.limits, said)
+                return Field(
+                    cell.source,
+                    _middle(cell.channel(brightfield)),
+                    cell.frame,
+                    brightfield,
+                    found.cells,
+                    found.pixel_size_um,
+                    None if given is None else _middle(given.labels),
+                    "" if given is None else given.file,
+                    tuple(finding.message for finding in said),
+                )
             index = 0
     wrong = next((finding for finding in log if finding.level == "skip"), None)
     raise InputRefused(
@@ -136,7 +152,7 @@ def preview_field(field: Field, settings: SegmentationSettings) -> FieldPreview:
 
     if field.pixels.ndim != 2:
         raise WrongUse("A field of view has one brightfield channel.")
-    labels = segment_field(field.pixels, settings)
+    labels = segment_field(field.pixels, settings) if field.labels is None else field.labels
     found = cells_of_field(field.pixels, labels, settings)
     step = max(1, len(found.cells) // EXAMPLES)
     shown = found.cells[::step][:EXAMPLES]
@@ -147,7 +163,7 @@ def preview_field(field: Field, settings: SegmentationSettings) -> FieldPreview:
         areas=tuple(cell.area_px for cell in found.cells),
         examples=tuple(_grey(cell.pixels[0], low, high) for cell in shown),
         dropped=found.dropped,
-        sentence=_sentence(field, len(found.cells), found.dropped),
+        sentence=" ".join([_sentence(field, len(found.cells), found.dropped), *field.findings]),
     )
 
 
@@ -160,9 +176,11 @@ def _sentence(field: Field, cells: int, dropped: int) -> str:
             f"field {field.name}"
         )
     said = f"{cells:,} {'cell' if cells == 1 else 'cells'} found {where}."
+    if field.mask:
+        said = f"{cells:,} {'cell' if cells == 1 else 'cells'} {where}: the outlines in {field.mask}, not searched for."
     if dropped:
         said += f" {dropped:,} more at the border of this part would be left out."
-    if not cells and not dropped:
+    if not cells and not dropped and not field.mask:
         said += " If it shows cells, lower the threshold or the smallest area."
     return said
 

@@ -117,6 +117,7 @@ def _import(
         cancel=cancel,
     ) as found:
         brightfield, kept = chosen_channels(found, request, log)
+        _tell_masks(found, request, log)
         need_space(app.settings.data_dir, _bytes_needed(found, len(kept)))
         known = described(app, request, found, log)
         left_out_before = (found.skipped, found.ignored)
@@ -124,6 +125,28 @@ def _import(
         cut = None if request.fields is None else FieldCut(request.fields, size)
         marks = read_samples(staging, found, brightfield, kept, progress, cancel, cut)
         return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, log)
+
+
+def _tell_masks(found: Survey, request: ImportRequest, log: FindingLog) -> None:
+    """Say that outlines beside the images are used, or why they are not."""
+    masks = found.masks
+    if not masks.fields:
+        return
+    names = list(dict.fromkeys(name for name, _ in masks.files.values()))
+    files = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    if request.fields is not None:
+        fields = f"The cells of {masks.fields:,} fields are the outlines in {files}."
+        log.add(
+            "note",
+            "N-MASK-USED",
+            fields if masks.fields > 1 else f"The cells of one field are the outlines in {files}.",
+        )
+        return
+    message = (
+        "Outlines of cells lie beside images. They were not used, because the images were imported as single cells. If "
+        "these are whole fields of view, import them again as such (on the command line: --fields)."
+    )
+    log.add("warn", "W-MASK-UNUSED", message, files)
 
 
 def chosen_channels(found: Survey, request: ImportRequest, log: FindingLog) -> tuple[str, tuple[str, ...]]:
