@@ -267,6 +267,25 @@ def sheet(
         console.result(result, " ".join(lines))
 
 
+@studies.command("outlines")
+def outlines(
+    name: Name,
+    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    form: Annotated[str, typer.Option("--format", help="labels (TIFF), rois (ImageJ) or geojson (QuPath).")] = "labels",
+    run: Annotated[
+        str | None, typer.Option(help="Id of the prediction whose classes the cells get.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Write the outlines of the cells of a study: a file per field of view, and a table of their classes."""
+    with running(as_json) as console:
+        from nscweb.services.cells.outlines import write_outlines
+
+        files = write_outlines(console.open(data_dir), name, out, form, run, progress=console.progress)
+        console.result({"out": str(out), "files": files}, f"Wrote {len(files):,} files to {out}.")
+
+
 @studies.command("merge")
 def merge(
     into: Name,

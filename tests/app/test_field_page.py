@@ -129,3 +129,17 @@ def test_a_file_that_cannot_be_read_is_told_in_the_preview(walk: Walk, app: App)
     said = texts(test)
     assert 'class="nsc-error"' in said and "simulated.tif" in said and "Traceback" not in said
     assert not test.exception
+
+
+def test_a_mask_beside_the_field_is_shown_and_imported(walk: Walk, app: App) -> None:
+    truth = FIELD.truth * (FIELD.truth % 2)
+    cells = len(set(truth.ravel().tolist())) - 1
+    files = [("simulated_1.png", png(FIELD.pixels)), ("simulated_1_cp_masks.png", png(truth.astype("uint16")))]
+    test = tick(upload(walk("pages/study.py"), *files))
+    assert is_healthy(test), texts(test)
+    assert "the outlines in simulated_1_cp_masks.png, not searched for" in texts(test)
+    test = next(item for item in test.button if item.label == "Import").click().run()
+    work(app)
+    test = test.run()
+    assert is_healthy(test), texts(test)
+    assert f"Imported: {cells} cells in 1 sample" in texts(test)

@@ -106,3 +106,11 @@ def test_studies_are_listed_opened_and_deleted_on_home(walk: Walk, data_folder: 
     test = next(item for item in test.button if item.key == f"delete_{study.study_id}").click().run()
     assert PLAIN not in texts(test)
     assert [known.name for known in studies.list_studies(app)] == [LABELLED]
+
+
+def test_outlines_leave_from_the_pictures(walk: Walk, data_folder: Path, app: App) -> None:
+    test = open_tab(walk, app, "Pictures")
+    form = next(item for item in test.selectbox if item.label == "Form")
+    test = form.select("geojson").run()
+    assert is_healthy(test), texts(test)
+    assert "Outlines as files" in {item.label for item in test.expander}

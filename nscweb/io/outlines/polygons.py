@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,7 +52,7 @@ class Drawn:
 def draw_outlines(outlines: Sequence[Outline], size: tuple[int, int]) -> Drawn:
     """Number the pixels of a field (h, w) by the outline they lie in, in reading order of their first pixels."""
     labels = np.zeros(size, np.int32)
-    areas = [sum(abs(_area(ring)) for ring in outline.rings[:1]) for outline in outlines]
+    areas = [sum(abs(ring_area(ring)) for ring in outline.rings[:1]) for outline in outlines]
     overlapping = 0
     # The smaller one later, so that an outline inside another is not lost.
     for number in sorted(range(len(outlines)), key=lambda index: -areas[index]):
@@ -87,7 +86,7 @@ def outline_of_mask(mask: NDArray[np.bool_], left: float = 0.0, top: float = 0.0
         # From centres of padded pixels to corners of the field; the last point repeats the first.
         ring = contour[:-1, ::-1] - 0.5 + (left, top)
         rings.append(np.asarray(_straight(ring), np.float64))
-    return tuple(sorted(rings, key=lambda ring: -abs(_area(ring))))
+    return tuple(sorted(rings, key=lambda ring: -abs(ring_area(ring))))
 
 
 def _straight(ring: Corners) -> Corners:
@@ -97,7 +96,8 @@ def _straight(ring: Corners) -> Corners:
     return ring[turns] if turns.sum() >= 3 else ring
 
 
-def _area(ring: Corners) -> float:
+def ring_area(ring: Corners) -> float:
+    """Square pixels inside a ring; negative when it turns the other way, as holes do."""
     x, y = ring[:, 0], ring[:, 1]
     return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
 
@@ -130,4 +130,6 @@ def _inside(outline: Outline, size: tuple[int, int]) -> tuple[tuple[slice, slice
 
 def connected(mask: NDArray[np.bool_]) -> Labels:
     """The separate parts of a mask, numbered; parts that touch at a corner are one."""
+    import cv2
+
     return np.asarray(cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[1], np.int32)

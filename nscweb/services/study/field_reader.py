@@ -21,6 +21,8 @@ from nscweb.io.survey.field_masks import FieldMasks
 
 # Begins the step of a job that reads fields, so that pages count fields and not cells.
 FIELD_STEP = "Finding cells in the fields of"
+# Columns with height and width of the field that a cell was cut out of, in pixels.
+FIELD_SIZE = ("field_height", "field_width")
 # What is said of a large image that was not expected to be a field.
 _EXPECTED = frozenset({"W-IMG-FIELD"})
 
@@ -68,8 +70,9 @@ class FieldReader(CellReader):
 
     Cells are numbered from 1 in the order of the fields and, within a field, from top to bottom. Every cell has
     the mask that was found or that a file beside the field gives, in all channels, and the values ``field`` (file),
-    ``x`` and ``y`` (centre in pixels from the upper left corner), with a pixel size ``x_um`` and ``y_um``, and
-    ``field_border`` (1 when the border of the field cuts the cell, else 0) where such cells are kept.
+    ``x`` and ``y`` (centre in pixels from the upper left corner), with a pixel size ``x_um`` and ``y_um``, the size of
+    the field (`FIELD_SIZE`), and ``field_border`` (1 when the border of the field cuts the cell, else 0) where such
+    cells are kept.
 
     Attributes:
         fields: that were searched so far.
@@ -121,6 +124,7 @@ class FieldReader(CellReader):
         for cell in found.cells:
             self._number += 1
             values: dict[str, float | str] = {**field.values, "field": field.source, "x": cell.x, "y": cell.y}
+            values |= dict(zip(FIELD_SIZE, map(float, field.frame), strict=True))
             if size:
                 values |= {"x_um": cell.x * size, "y_um": cell.y * size}
             if not settings.drop_border:
