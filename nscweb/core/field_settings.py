@@ -11,6 +11,9 @@ from nscweb.core.plain import REFUSE_UNKNOWN, Whole, YesNo
 
 ThresholdMethod = Literal["noise", "otsu", "triangle"]
 METHODS: tuple[ThresholdMethod, ...] = get_args(ThresholdMethod)
+MendingKind = Literal["delete", "merge", "split"]
+# Points that a mending needs at least.
+_POINTS: dict[MendingKind, int] = {"delete": 1, "merge": 2, "split": 3}
 
 # Pixel size that defaults stand for where nobody said one: a 20x objective on a common camera, in micrometres.
 USUAL_PIXEL_UM = 0.5
@@ -30,6 +33,29 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
+class Mending:
+    """One change that a person made to the outlines of a field.
+
+    Outlines are pointed at by a place inside them, so that they are found again whatever their numbers are.
+
+    Attributes:
+        field: file of the field.
+        kind: ``delete`` the outlines at the points, ``merge`` them into one, or ``split`` the one at the first point
+            along the line from the second point to the third.
+        at: (x, y) of the points in pixels of the field.
+    """
+
+    __pydantic_config__ = REFUSE_UNKNOWN
+    field: str
+    kind: MendingKind
+    at: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        if self.kind not in _POINTS or len(self.at) < _POINTS[self.kind]:
+            raise _wrong("An outline is mended by delete, merge (two points) or split (three points).")
+
+
+@dataclass(frozen=True)
 class SegmentationSettings:
     """What counts as a cell in a field of view. Lengths are pixels, areas square pixels.
 
@@ -45,6 +71,7 @@ class SegmentationSettings:
         split_strength: 0..1; 1 cuts at the slightest waist.
         margin: pixels of the surroundings kept around each cell.
         drop_border: leave out cells that the border of the field cuts.
+        mendings: what a person changed in the outlines that were found, in this order.
     """
 
     __pydantic_config__ = REFUSE_UNKNOWN
@@ -58,6 +85,11 @@ class SegmentationSettings:
     split_strength: float = 0.7
     margin: Whole = 6
     drop_border: YesNo = True
+    mendings: tuple[Mending, ...] = ()
+
+    def mendings_of(self, field: str) -> tuple[Mending, ...]:
+        """Those of one field, by its file."""
+        return tuple(mending for mending in self.mendings if mending.field == field)
 
     def __post_init__(self) -> None:
         for name in ("background_radius", "min_area", "max_area", "margin"):

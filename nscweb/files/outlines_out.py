@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.files.zips import entry
-from nscweb.io.outlines.polygons import Corners, Labels, ring_area
+from nscweb.io.outlines.polygons import Corners, ring_area
+from nscweb.preprocess.labels import Labels
 
 # QuPath shows a class that it does not know in this colour.
 _GREY = (128, 128, 128)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Labels = NDArray[np.int32]
+from nscweb.preprocess.labels import Labels, in_reading_order
+
 Corners = NDArray[np.float64]
 
 
@@ -63,15 +63,6 @@ def draw_outlines(outlines: Sequence[Outline], size: tuple[int, int]) -> Drawn:
     fresh, taken = in_reading_order(labels)
     classes = {place: outlines[old - 1].class_name for place, old in enumerate(taken, start=1)}
     return Drawn(fresh, {n: c for n, c in classes.items() if c}, overlapping, len(outlines) - len(taken))
-
-
-def in_reading_order(labels: NDArray[Any]) -> tuple[Labels, list[int]]:
-    """(labels numbered from 1 by their first pixels, the number that each had before)."""
-    values, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    order = [index for index in np.argsort(first, kind="stable").tolist() if values[index] != 0]
-    table = np.zeros(len(values), np.int32)
-    table[order] = np.arange(1, len(order) + 1)
-    return table[inverse].reshape(labels.shape), [int(values[index]) for index in order]
 
 
 def outline_of_mask(mask: NDArray[np.bool_], left: float = 0.0, top: float = 0.0) -> tuple[Corners, ...]:

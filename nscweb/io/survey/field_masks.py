@@ -20,9 +20,10 @@ from nscweb.io.names.file_names import IMAGE_SUFFIXES, sample_folder, stem_of, s
 from nscweb.io.names.mask_names import MaskKind, MaskName, is_mask_folder
 from nscweb.io.outlines.label_images import labels_of, looks_like_labels
 from nscweb.io.outlines.outline_files import read_outlines
-from nscweb.io.outlines.polygons import Labels, draw_outlines
+from nscweb.io.outlines.polygons import draw_outlines
 from nscweb.io.pixels.image_pages import Pixels
 from nscweb.io.survey.name_sets import NameSets, Unnamed
+from nscweb.preprocess.labels import Labels
 
 # Files that are looked into, of those in one folder that may be masks by their names.
 _LOOKS = 3

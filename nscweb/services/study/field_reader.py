@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nscweb.core.cells import CellImage
 from nscweb.core.errors import InputRefused
@@ -17,7 +18,7 @@ from nscweb.core.findings import Finding, FindingLog, Level
 from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.io.survey.cell_reader import CellReader
-from nscweb.io.survey.field_masks import FieldMasks
+from nscweb.io.survey.field_masks import FieldMasks, FieldOutlines
 
 # Begins the step of a job that reads fields, so that pages count fields and not cells.
 FIELD_STEP = "Finding cells in the fields of"
@@ -111,6 +112,7 @@ class FieldReader(CellReader):
             self._count()
 
     def _cells(self, field: CellImage) -> Iterator[CellImage]:
+        from nscweb.preprocess.labels import mend
         from nscweb.preprocess.segmentation import cells_of_field, segment_field
 
         settings, size = self._cut.settings, self._cut.pixel_size_um
@@ -119,8 +121,13 @@ class FieldReader(CellReader):
             labels = given.labels
         else:
             labels = segment_field(field.channel(self._brightfield), settings, size)
+        labels, missed = mend(labels, settings.mendings_of(field.source))
+        if missed:
+            message = "Outlines that were mended on the preview were not found again; these mendings were left out."
+            self._log.add("warn", "W-FIELD-MEND", message, f"{field.source}: {missed:,}")
         found = cells_of_field(field.pixels, labels, settings)
         self._tell(field.source, len(found.cells), found.dropped, "" if given is None else given.file)
+        classes = {} if given is None or not given.classes else _classes(labels, given)
         for cell in found.cells:
             self._number += 1
             values: dict[str, float | str] = {**field.values, "field": field.source, "x": cell.x, "y": cell.y}
@@ -130,7 +137,7 @@ class FieldReader(CellReader):
             if not settings.drop_border:
                 values["field_border"] = float(cell.at_border)
             masks = np.broadcast_to(cell.mask, cell.pixels.shape)
-            drawn_class = "" if given is None else given.classes.get(cell.label, "")
+            drawn_class = classes.get(cell.label, "")
             tags = (*field.tags, drawn_class) if drawn_class else field.tags
             yield CellImage(self._number, field.channels, cell.pixels, field.source, masks, tags, values)
 
@@ -151,3 +158,12 @@ class FieldReader(CellReader):
             "No cell was found in the field of view. If it shows cells, lower the threshold or the smallest area.",
             where,
         )
+
+
+def _classes(labels: NDArray[np.int32], given: FieldOutlines) -> dict[int, str]:
+    """Class of each number, also where outlines were mended: that of the outline which its first pixel had."""
+    numbers, first = np.unique(labels, return_index=True)
+    old = given.labels.ravel()[first]
+    return {
+        int(number): given.classes.get(int(before), "") for number, before in zip(numbers, old, strict=True) if number
+    }

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 MOST_SIDE = 1024
 PICTURE_SIDE = 1000
 EXAMPLES = 12
+# Side of the picture of one outline that is to be cut, the surroundings shown with it, and points along its rim.
+RIM_SIDE = 480
+_RIM_MARGIN = 4
+RIM_POINTS = 32
 _COLOUR = (230, 159, 0)
 _CUT_COLOUR = (86, 180, 233)
 
@@ -40,6 +44,7 @@ class Field:
         labels: (h, w) the outlines that a file beside the field gives, None without.
         mask: that file.
         findings: what was noticed about them, in words.
+        corner: (left, top) of these pixels in the field.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Field:
     labels: NDArray[np.int32] | None = None
     mask: str = ""
     findings: tuple[str, ...] = ()
+    corner: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,9 @@ class FieldPreview:
         examples: a few crops (h, w) uint8, as pictures.
         dropped: cells left out at the border.
         sentence: all that in words.
+        places: of every outline, by its number in the picture from 1 on: (x, y) of a pixel inside, in pixels of the
+            field.
+        labels: (h, w) the outlines.
     """
 
     picture: NDArray[np.uint8]
@@ -73,6 +82,21 @@ class FieldPreview:
     examples: tuple[NDArray[np.uint8], ...]
     dropped: int
     sentence: str
+    places: tuple[tuple[float, float], ...]
+    labels: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class RimView:
+    """One outline enlarged, to be cut in two.
+
+    Attributes:
+        picture: (h, w, 3) uint8 with the numbered points.
+        points: (x, y) of each, by its number from 1 on, in pixels of the field.
+    """
+
+    picture: NDArray[np.uint8]
+    points: tuple[tuple[float, float], ...]
 
 
 def preview(
@@ -130,6 +154,7 @@ def read_field(app: App, paths: Sequence[Path], channel: str | None = None, inde
                     None if given is None else _middle(given.labels),
                     "" if given is None else given.file,
                     tuple(finding.message for finding in said),
+                    (_before(cell.frame[1]), _before(cell.frame[0])),
                 )
             index = 0
     wrong = next((finding for finding in log if finding.level == "skip"), None)
@@ -140,31 +165,80 @@ def read_field(app: App, paths: Sequence[Path], channel: str | None = None, inde
     )
 
 
+def _before(side: int) -> int:
+    """Pixels that are left out before the middle part."""
+    return max(0, (side - MOST_SIDE) // 2)
+
+
 def _middle(pixels: NDArray[Any]) -> NDArray[Any]:
     """The middle part of a large field, as a copy."""
-    top, left = (max(0, (side - MOST_SIDE) // 2) for side in pixels.shape)
+    top, left = (_before(side) for side in pixels.shape)
     return pixels[top : top + MOST_SIDE, left : left + MOST_SIDE].copy()
 
 
-def preview_field(field: Field, settings: SegmentationSettings) -> FieldPreview:
-    """Cut a field that was read, and draw what was found."""
+def preview_field(field: Field, settings: SegmentationSettings, *, numbered: bool = False) -> FieldPreview:
+    """Cut a field that was read, and draw what was found.
+
+    Args:
+        numbered: write its number into each outline, so that a person can say which ones to mend.
+    """
+    from nscweb.preprocess.labels import inner_points, mend
     from nscweb.preprocess.segmentation import cells_of_field, segment_field
 
     if field.pixels.ndim != 2:
         raise WrongUse("A field of view has one brightfield channel.")
     labels = segment_field(field.pixels, settings) if field.labels is None else field.labels
+    labels, missed = mend(labels, settings.mendings_of(field.name), *field.corner)
+    left, top = field.corner
+    places = inner_points(labels)
     found = cells_of_field(field.pixels, labels, settings)
     step = max(1, len(found.cells) // EXAMPLES)
     shown = found.cells[::step][:EXAMPLES]
     low, high = _range(field.pixels)
     return FieldPreview(
-        picture=_drawn(_grey(field.pixels, low, high), labels, settings),
+        picture=_drawn(_grey(field.pixels, low, high), labels, settings, places if numbered else ()),
         n_cells=len(found.cells),
         areas=tuple(cell.area_px for cell in found.cells),
         examples=tuple(_grey(cell.pixels[0], low, high) for cell in shown),
         dropped=found.dropped,
-        sentence=" ".join([_sentence(field, len(found.cells), found.dropped), *field.findings]),
+        sentence=" ".join([_sentence(field, len(found.cells), found.dropped), *field.findings, *_missed(missed)]),
+        places=tuple((x + left, y + top) for x, y in places),
+        labels=labels,
     )
+
+
+def rim_view(field: Field, seen: FieldPreview, number: int) -> RimView:
+    """One outline of a preview, enlarged and with numbered points along its rim; a cut goes from one to another.
+
+    Raises:
+        WrongUse: there is no outline of that number.
+    """
+    import cv2
+
+    from nscweb.preprocess.labels import rim_points
+
+    mask = seen.labels == number
+    if number < 1 or not mask.any():
+        raise WrongUse(f"There is no outline {number} in this field.", "Choose another number.")
+    ys, xs = np.nonzero(mask)
+    top, left = max(0, int(ys.min()) - _RIM_MARGIN), max(0, int(xs.min()) - _RIM_MARGIN)
+    part = (slice(top, int(ys.max()) + _RIM_MARGIN + 1), slice(left, int(xs.max()) + _RIM_MARGIN + 1))
+    grey = _grey(field.pixels[part], *_range(field.pixels))
+    scale = max(1, RIM_SIDE // max(grey.shape))
+    size = (grey.shape[1] * scale, grey.shape[0] * scale)
+    large = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    picture = np.repeat(large[..., None], 3, axis=2)
+    points = rim_points(mask[part], RIM_POINTS)
+    for place, (x, y) in enumerate(points, start=1):
+        at = (round((x + 0.5) * scale), round((y + 0.5) * scale))
+        cv2.circle(picture, at, 2, _COLOUR, -1)
+        _write(picture, str(place), at)
+    corner = (left + field.corner[0], top + field.corner[1])
+    return RimView(picture, tuple((float(x + corner[0]), float(y + corner[1])) for x, y in points))
+
+
+def _missed(mendings: int) -> list[str]:
+    return [f"{mendings} of the mendings found no outline at their place."] if mendings else []
 
 
 def _sentence(field: Field, cells: int, dropped: int) -> str:
@@ -197,7 +271,12 @@ def _grey(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     return np.asarray(np.rint(255 * np.clip(unit, 0, 1)), np.uint8)
 
 
-def _drawn(grey: NDArray[np.uint8], labels: NDArray[np.int32], settings: SegmentationSettings) -> NDArray[np.uint8]:
+def _drawn(
+    grey: NDArray[np.uint8],
+    labels: NDArray[np.int32],
+    settings: SegmentationSettings,
+    places: Sequence[tuple[float, float]],
+) -> NDArray[np.uint8]:
     """(h, w, 3) with outlines, small fields enlarged so that outlines are thin beside the cells."""
     import cv2
 
@@ -215,4 +294,14 @@ def _drawn(grey: NDArray[np.uint8], labels: NDArray[np.int32], settings: Segment
     cut = np.isin(owner, border[border > 0]) if settings.drop_border else np.zeros(large.shape, bool)
     picture[edge & ~cut] = _COLOUR
     picture[edge & cut] = _CUT_COLOUR
+    for number, (x, y) in enumerate(places, start=1):
+        _write(picture, str(number), (round(x * scale), round(y * scale)))
     return picture
+
+
+def _write(picture: NDArray[np.uint8], text: str, at: tuple[int, int]) -> None:
+    """White on black, so that it is read on any grey."""
+    import cv2
+
+    for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(picture, text, (at[0] - 5, at[1] + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, width, cv2.LINE_AA)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyNotFound, WrongUse
 from nscweb.core.findings import FindingLog
+from nscweb.core.plain import to_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
 from nscweb.services.study.copies import copied_samples
@@ -248,6 +249,7 @@ def _finish(
             "images": images,
             "members": found.members,
             "fields": request.fields is not None,
+            "field_settings": None if request.fields is None else to_plain(request.fields),
             COPIES: copies,
             NAMES: {"rules": found.rules, "left_off": found.left_off, "strange": found.strange_names},
         },

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from nscweb.core.field_settings import SegmentationSettings, ThresholdMethod, least_background_radius
+from nscweb.core.field_settings import Mending, SegmentationSettings, ThresholdMethod, least_background_radius
 from nscweb.services.context import App
 from nscweb.services.study import fields
 from nscweb.ui import cached, show
@@ -18,6 +18,8 @@ from nscweb.ui.cells import gallery
 from nscweb.ui.text import html
 from nscweb.words.numbers import count
 
+# What was mended by hand in the outlines of the files that wait.
+MENDINGS = "new_field_mendings"
 CELLS, COLONIES = "Single cells", "Whole colonies"
 _METHODS: dict[ThresholdMethod, str] = {
     "noise": "the grain of the background",
@@ -69,6 +71,7 @@ def field_options(
     if not paths:
         st.caption("Choose files above, and the cells that would be found are shown here.")
         return settings
+    settings = replace(settings, mendings=tuple(st.session_state.get(MENDINGS, ())))
     with show.caught("fields"):
         _preview(app, paths, channel, settings, pixel_size_um)
     return settings
@@ -200,7 +203,12 @@ def _preview(
     index = st.session_state.get("new_field_index") or 1
     sign = cached.spinner("Reading a field of view …")
     field = fields.read_field.announced(sign, app, paths, channel, int(index) - 1)
-    seen = fields.preview_field(field, settings)
+    mending = st.toggle(
+        "Mend outlines by hand",
+        key="new_field_mend",
+        help="Outlines get numbers: delete some, merge two or more, or cut one in two. What you mend is imported.",
+    )
+    seen = fields.preview_field(field, settings, numbered=mending)
     picture, facts = st.columns([3, 2])
     with picture:
         st.html(
@@ -208,6 +216,8 @@ def _preview(
             'style="width:100%;max-width:760px;border-radius:6px;display:block">'
         )
         st.caption("Orange: taken as a cell. Blue: left out, because the border cuts it.")
+        if mending:
+            _mend(field, seen, len(settings.mendings))
     with facts:
         st.html(
             f'<div class="nsc-facts"><div class="nsc-fact"><div class="k">In this field</div><div class="v">'
@@ -223,6 +233,42 @@ def _preview(
                 width=72,
                 pixel_size_um=pixel_size_um,
             )
+
+
+def _mend(field: fields.Field, seen: fields.FieldPreview, mended: int) -> None:
+    """Numbers to choose, and what is to become of these outlines."""
+    chosen = st.multiselect(
+        "Outlines to mend",
+        range(1, len(seen.places) + 1),
+        key=f"new_field_outlines_{mended}",
+        placeholder="choose numbers in the picture",
+    )
+    at = tuple(seen.places[number - 1] for number in chosen)
+    with st.container(horizontal=True):
+        if st.button("Delete", icon=":material/delete:", disabled=not chosen, key="new_field_delete"):
+            _mended(Mending(field.name, "delete", at))
+        if st.button("Merge", icon=":material/merge:", disabled=len(chosen) < 2, key="new_field_merge"):
+            _mended(Mending(field.name, "merge", at))
+        if st.button("Undo", icon=":material/undo:", disabled=not mended, key="new_field_undo"):
+            st.session_state[MENDINGS] = st.session_state[MENDINGS][:-1]
+            st.rerun()
+    if len(chosen) == 1:
+        rim = fields.rim_view(field, seen, chosen[0])
+        st.html(f'<img alt="outline {chosen[0]} with numbered points" src="{gallery.png_uri(rim.picture)}">')
+        left, right = st.columns(2)
+        numbers = range(1, len(rim.points) + 1)
+        key = f"{mended}_{chosen[0]}"
+        first = left.selectbox("Cut from point", numbers, key=f"new_field_cut_from_{key}")
+        last = right.selectbox("to point", numbers, len(rim.points) // 2, key=f"new_field_cut_to_{key}")
+        if st.button("Split", icon=":material/content_cut:", disabled=first == last, key="new_field_split"):
+            _mended(Mending(field.name, "split", (*at, rim.points[first - 1], rim.points[last - 1])))
+    if mended:
+        st.caption(f"{count(mended, 'mending')} will be imported.")
+
+
+def _mended(mending: Mending) -> None:
+    st.session_state[MENDINGS] = [*st.session_state.get(MENDINGS, ()), mending]
+    st.rerun()
 
 
 def _sizes(seen: fields.FieldPreview, pixel_size_um: float | None) -> str:
