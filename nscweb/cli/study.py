@@ -105,7 +105,7 @@ def import_(
         float | None, typer.Option(help="Fields: times the grain of the background; higher finds fewer cells.")
     ] = None,
     field_method: Annotated[
-        str | None, typer.Option(help="Fields: threshold by noise, otsu or triangle.", show_default=False)
+        str | None, typer.Option(help="Fields: noise, otsu, triangle, or learnt (phase contrast).", show_default=False)
     ] = None,
     field_min_area: Annotated[int | None, typer.Option(help="Fields: smallest cell in square pixels.")] = None,
     field_max_area: Annotated[int | None, typer.Option(help="Fields: largest cell in square pixels.")] = None,
@@ -117,6 +117,9 @@ def import_(
     field_split_strength: Annotated[
         float | None,
         typer.Option("--field-split", help="Fields: 0 to 1, how readily touching cells are parted; -1 never."),
+    ] = None,
+    field_cell_px: Annotated[
+        int | None, typer.Option(help="Fields: usual diameter of a cell in pixels, for the learnt method.")
     ] = None,
     field_margin: Annotated[
         int | None, typer.Option(help="Fields: pixels of surroundings kept around each cell.")
@@ -161,6 +164,7 @@ def import_(
                 background_radius=field_background_radius,
                 smoothing=field_smoothing,
                 split_strength=field_split_strength,
+                cell_px=field_cell_px,
                 margin=field_margin,
                 drop_border=False if field_border else None,
             ),

@@ -85,6 +85,8 @@ def segment_field(pixels: Array, settings: SegmentationSettings, pixel_size_um: 
     """
     if pixels.ndim != 2:
         raise ValueError(f"a field has two axes, not the shape {pixels.shape}")
+    if settings.method == "learnt":
+        raise ValueError("the learnt method needs its network, which is not here")
     height, width = pixels.shape
     shrink = max(1, int(np.ceil(np.sqrt(pixels.size / MOST_PIXELS))))
     signal = _centred(pixels, shrink)

@@ -35,6 +35,7 @@ OTHER_OPTIONS = {
         "field_background_radius": "fields",
         "field_smoothing": "fields",
         "field_split_strength": "fields",
+        "field_cell_px": "fields",
         "field_margin": "fields",
         "field_border": "fields",  # the opposite of drop_border, so that it can be a switch
     },

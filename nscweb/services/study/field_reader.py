@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.io.survey.cell_reader import CellReader
 from nscweb.io.survey.field_masks import FieldMasks, FieldOutlines
+from nscweb.services.study.field_network import labels_of_field
 
 # Begins the step of a job that reads fields, so that pages count fields and not cells.
 FIELD_STEP = "Finding cells in the fields of"
@@ -35,10 +37,12 @@ class FieldCut:
     Attributes:
         settings: how they are found.
         pixel_size_um: micrometres per pixel, None when not known.
+        network: file of the learnt method, None for other methods.
     """
 
     settings: SegmentationSettings
     pixel_size_um: float | None = None
+    network: Path | None = None
 
 
 def nothing_found(images: int) -> InputRefused:
@@ -113,14 +117,14 @@ class FieldReader(CellReader):
 
     def _cells(self, field: CellImage) -> Iterator[CellImage]:
         from nscweb.preprocess.labels import mend
-        from nscweb.preprocess.segmentation import cells_of_field, segment_field
+        from nscweb.preprocess.segmentation import cells_of_field
 
         settings, size = self._cut.settings, self._cut.pixel_size_um
         given = self._masks.outlines(field.source, field.frame, self._limits, self._log)
         if given is not None:
             labels = given.labels
         else:
-            labels = segment_field(field.channel(self._brightfield), settings, size)
+            labels = labels_of_field(field.channel(self._brightfield), settings, self._cut.network, size)
         labels, missed = mend(labels, settings.mendings_of(field.source))
         if missed:
             message = "Outlines that were mended on the preview were not found again; these mendings were left out."

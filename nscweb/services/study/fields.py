@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import FindingLog
 from nscweb.services.kept import kept
+from nscweb.services.study.import_pool import worker_count
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -103,7 +105,7 @@ def preview(
     app: App, paths: Sequence[Path], settings: SegmentationSettings, channel: str | None = None, index: int = 0
 ) -> FieldPreview:
     """Cut one field of some files, as `import_study` with `fields` would; see `read_field` and `preview_field`."""
-    return preview_field(read_field(app, paths, channel, index), settings)
+    return preview_field(app, read_field(app, paths, channel, index), settings)
 
 
 def _key(app: App, paths: Sequence[Path], channel: str | None = None, index: int = 0) -> Hashable:
@@ -176,18 +178,35 @@ def _middle(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels[top : top + MOST_SIDE, left : left + MOST_SIDE].copy()
 
 
-def preview_field(field: Field, settings: SegmentationSettings, *, numbered: bool = False) -> FieldPreview:
+def _labels_key(app: App, field: Field, settings: SegmentationSettings) -> Hashable:
+    """What is kept around a cell, left out at the border or mended does not change what is found."""
+    pixels = hashlib.sha256(np.ascontiguousarray(field.pixels).tobytes()).hexdigest()
+    return (field.name, pixels, replace(settings, margin=0, drop_border=True, mendings=()))
+
+
+@kept(8, _labels_key)
+def found_labels(app: App, field: Field, settings: SegmentationSettings) -> NDArray[np.int32]:
+    """(h, w) the cells that a method finds in a field; the learnt method takes seconds."""
+    from nscweb.services.study.field_network import labels_of_field, network_of
+
+    threads = worker_count(app.settings.threads)
+    labels = labels_of_field(field.pixels, settings, network_of(app, settings), threads=threads)
+    labels.setflags(write=False)
+    return labels
+
+
+def preview_field(app: App, field: Field, settings: SegmentationSettings, *, numbered: bool = False) -> FieldPreview:
     """Cut a field that was read, and draw what was found.
 
     Args:
         numbered: write its number into each outline, so that a person can say which ones to mend.
     """
     from nscweb.preprocess.labels import inner_points, mend
-    from nscweb.preprocess.segmentation import cells_of_field, segment_field
+    from nscweb.preprocess.segmentation import cells_of_field
 
     if field.pixels.ndim != 2:
         raise WrongUse("A field of view has one brightfield channel.")
-    labels = segment_field(field.pixels, settings) if field.labels is None else field.labels
+    labels = found_labels(app, field, settings) if field.labels is None else field.labels
     labels, missed = mend(labels, settings.mendings_of(field.name), *field.corner)
     left, top = field.corner
     places = inner_points(labels)

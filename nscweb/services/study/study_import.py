@@ -15,6 +15,7 @@ from nscweb.core.plain import to_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
 from nscweb.services.study.copies import copied_samples
+from nscweb.services.study.field_network import network_of
 from nscweb.services.study.field_reader import FieldCut, nothing_found
 from nscweb.services.study.import_request import (
     COPIES,
@@ -123,7 +124,7 @@ def _import(
         known = described(app, request, found, log)
         left_out_before = (found.skipped, found.ignored)
         size = request.pixel_size_um or found.pixel_size_um
-        cut = None if request.fields is None else FieldCut(request.fields, size)
+        cut = None if request.fields is None else FieldCut(request.fields, size, network_of(app, request.fields))
         marks = read_samples(staging, found, brightfield, kept, progress, cancel, cut)
         return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, log)
 

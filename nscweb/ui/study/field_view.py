@@ -25,6 +25,7 @@ _METHODS: dict[ThresholdMethod, str] = {
     "noise": "the grain of the background",
     "otsu": "two groups of pixels (Otsu)",
     "triangle": "the tail of the histogram (triangle)",
+    "learnt": "a network that knows phase contrast",
 }
 
 
@@ -90,15 +91,23 @@ def _asked(pixel_size_um: float | None, colonies: bool) -> SegmentationSettings:
         format_func=lambda name: _METHODS[name],
         key=f"{key}_method",
         help="Start with the grain of the background. Otsu and triangle set the threshold by the histogram of each "
-        "field, which helps when fields differ in contrast.",
+        "field, which helps when fields differ in contrast. The network is for flat, branched cells in phase contrast, "
+        "which the others break into pieces; it takes seconds per field.",
     )
-    by_grain = method == "noise"
-    threshold = right.slider(
-        "Threshold (times the grain)" if by_grain else "Threshold (times the automatic one)",
-        *((1.5, 15.0, suggested.threshold, 0.5) if by_grain else (0.3, 3.0, 1.0, 0.1)),
-        key=f"{key}_threshold_{method}",
-        help="Higher finds fewer and more distinct cells, lower finds faint ones and, at some point, dirt and noise.",
-    )
+    threshold, cell_px = suggested.threshold, suggested.cell_px
+    if method == "learnt":
+        cell_px = _length(
+            right,
+            "Usual diameter of a cell",
+            suggested.cell_px,
+            4 * suggested.cell_px,
+            unit,
+            f"{key}_cell",
+            "The field is brought to the size that the network knows. Too small parts cells into pieces, too large "
+            "joins them: look at the preview.",
+        )
+    else:
+        threshold = _threshold(right, method, suggested, key)
     split = left.slider(
         "Part cells that touch (0 never, 1 at the slightest waist)",
         0.0,
@@ -145,7 +154,21 @@ def _asked(pixel_size_um: float | None, colonies: bool) -> SegmentationSettings:
         split_strength=split,
         margin=margin,
         drop_border=drop,
+        cell_px=max(4, cell_px),
     )
+
+
+def _threshold(
+    place: st.delta_generator.DeltaGenerator, method: ThresholdMethod, suggested: SegmentationSettings, key: str
+) -> float:
+    by_grain = method == "noise"
+    chosen: float = place.slider(
+        "Threshold (times the grain)" if by_grain else "Threshold (times the automatic one)",
+        *((1.5, 15.0, suggested.threshold, 0.5) if by_grain else (0.3, 3.0, 1.0, 0.1)),
+        key=f"{key}_threshold_{method}",
+        help="Higher finds fewer and more distinct cells, lower finds faint ones and, at some point, dirt and noise.",
+    )
+    return chosen
 
 
 def _diameters(
@@ -208,7 +231,9 @@ def _preview(
         key="new_field_mend",
         help="Outlines get numbers: delete some, merge two or more, or cut one in two. What you mend is imported.",
     )
-    seen = fields.preview_field(field, settings, numbered=mending)
+    if field.labels is None:
+        fields.found_labels.announced(cached.spinner("Looking for cells …"), app, field, settings)
+    seen = fields.preview_field(app, field, settings, numbered=mending)
     picture, facts = st.columns([3, 2])
     with picture:
         st.html(

@@ -40,7 +40,7 @@ def areas(app: App, name: str) -> list[int]:
 
 def test_what_is_mended_on_the_preview_is_imported(opened: App, folder: Path) -> None:
     field = fields.read_field(opened, [folder])
-    seen = fields.preview_field(field, SETTINGS, numbered=True)
+    seen = fields.preview_field(opened, field, SETTINGS, numbered=True)
     before = len(seen.places)
     pair = int(np.argmax(np.bincount(seen.labels.ravel())[1:])) + 1
     rim = fields.rim_view(field, seen, pair)
@@ -58,7 +58,7 @@ def test_what_is_mended_on_the_preview_is_imported(opened: App, folder: Path) ->
         Mending(NAME, "merge", (seen.places[first - 1], seen.places[second - 1])),
     )
     settings = replace(SETTINGS, mendings=mendings)
-    mended = fields.preview_field(field, settings)
+    mended = fields.preview_field(opened, field, settings)
     assert len(mended.places) == before + 1 - 1 - 1
     assert "mendings found no outline" not in mended.sentence
     report = import_study(opened, [folder], "mended", fields=settings)
@@ -91,10 +91,10 @@ def test_the_middle_of_a_large_field_counts_its_pixels_from_the_corner_of_the_fi
     made = simulated_field((1300, 1400), 12, seed=6)
     write_field(tmp_path / "in" / NAME, made.pixels)
     field = fields.read_field(opened, [tmp_path / "in"])
-    seen = fields.preview_field(field, SETTINGS)
+    seen = fields.preview_field(opened, field, SETTINGS)
     place = seen.places[0]
     settings = replace(SETTINGS, mendings=(Mending(NAME, "delete", (place,)),))
-    assert fields.preview_field(field, settings).n_cells == seen.n_cells - 1
+    assert fields.preview_field(opened, field, settings).n_cells == seen.n_cells - 1
     report = import_study(opened, [tmp_path / "in"], "large", fields=settings)
     assert report.imported == 11 and not any(finding.code == "W-FIELD-MEND" for finding in report.findings)
 
