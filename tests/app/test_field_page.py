@@ -8,7 +8,9 @@ from pathlib import Path
 import cv2
 import pytest
 from app_walk import Walk, is_healthy, texts, work
-from simulated_field import empty_field, simulated_field
+from asked import import_study, predict_study
+from random_models import write_random_model
+from simulated_field import empty_field, simulated_field, write_field
 from streamlit.testing.v1 import AppTest
 
 from nscweb.core.field_settings import SegmentationSettings
@@ -165,3 +167,24 @@ def test_outlines_are_mended_by_hand_and_imported_so(walk: Walk, app: App) -> No
     test = test.run()
     assert is_healthy(test), texts(test)
     assert f"Imported: {FIELD.cells - 1} cells in 1 sample" in texts(test)
+
+
+def test_a_gallery_cell_links_to_its_place_in_the_field(walk: Walk, app: App, tmp_path: Path) -> None:
+    write_random_model(app.folder.models_dir / "random")
+    write_field(tmp_path / "simulated_1.png", FIELD.pixels)
+    import_study(app, [tmp_path / "simulated_1.png"], "fields", fields=SegmentationSettings())
+    run = predict_study(app, "fields", "random")
+    test = walk("pages/cells.py", study=run.study_id, run=run.run_id)
+    assert is_healthy(test), texts(test)
+    said = texts(test)
+    assert "its place in the field" in said and "place=c000001%3A0" in said
+    test = walk("pages/cells.py", study=run.study_id, run=run.run_id, place="c000001:3")
+    assert is_healthy(test), texts(test)
+    assert "Object 4 is marked" in texts(test)
+    test = next(item for item in test.button if item.label == "Close the field").click().run()
+    assert "is marked" not in texts(test)
+    test = walk("pages/study.py", study=run.study_id)
+    test.session_state[f"study_tabs_{run.study_id}"] = "Pictures"
+    test = test.run()
+    assert is_healthy(test), texts(test)
+    assert f"{FIELD.cells} cells of the field simulated_1.png." in texts(test)

@@ -103,7 +103,7 @@ def outline_files(
     if chosen is None:
         raise WrongUse(f"Outlines are written as {', '.join(FORMS)}, not {form!r}.")
     found = get_study(app, study)
-    classes, colours = _classes(app, found, run)
+    classes, colours = classes_of_run(app, found, run)
     table: list[dict[str, Any]] = []
     taken: set[str] = set()
     keys = app.catalogue.sample_keys(found.study_id)
@@ -214,7 +214,7 @@ def _file(
     return roi_zip_bytes(outlines) if form == "rois" else geojson_bytes(outlines, colours)
 
 
-def _classes(
+def classes_of_run(
     app: App, study: Study, run: str | None
 ) -> tuple[dict[tuple[str, int], str], dict[str, tuple[int, int, int]]]:
     """((key of a sample, row) -> class, class -> colour); none without a run."""

@@ -5,9 +5,11 @@ How to cut is part of the request; what is said when nothing is found is here.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +23,15 @@ from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.io.survey.cell_reader import CellReader
 from nscweb.io.survey.field_masks import FieldMasks, FieldOutlines
 from nscweb.services.study.field_network import labels_of_field
+from nscweb.store.files import atomic_write
 
 # Begins the step of a job that reads fields, so that pages count fields and not cells.
 FIELD_STEP = "Finding cells in the fields of"
 # Columns with height and width of the field that a cell was cut out of, in pixels.
 FIELD_SIZE = ("field_height", "field_width")
+# Longest side of the picture that is kept of a field, and the percentiles that are black and white in it.
+PICTURE_SIDE = 1400
+_SHOWN = (0.2, 99.8)
 # What is said of a large image that was not expected to be a field.
 _EXPECTED = frozenset({"W-IMG-FIELD"})
 
@@ -38,11 +44,13 @@ class FieldCut:
         settings: how they are found.
         pixel_size_um: micrometres per pixel, None when not known.
         network: file of the learnt method, None for other methods.
+        pictures: folder that gets a picture of each field, None for none.
     """
 
     settings: SegmentationSettings
     pixel_size_um: float | None = None
     network: Path | None = None
+    pictures: Path | None = None
 
 
 def nothing_found(images: int) -> InputRefused:
@@ -131,6 +139,10 @@ class FieldReader(CellReader):
             self._log.add("warn", "W-FIELD-MEND", message, f"{field.source}: {missed:,}")
         found = cells_of_field(field.pixels, labels, settings)
         self._tell(field.source, len(found.cells), found.dropped, "" if given is None else given.file)
+        if found.cells and self._cut.pictures is not None:
+            first = found.cells[0]
+            name = picture_name(field.source, len(found.cells), first.x, first.y)
+            _write_picture(self._cut.pictures / name, field.channel(self._brightfield))
         classes = {} if given is None or not given.classes else _classes(labels, given)
         for cell in found.cells:
             self._number += 1
@@ -162,6 +174,30 @@ class FieldReader(CellReader):
             "No cell was found in the field of view. If it shows cells, lower the threshold or the smallest area.",
             where,
         )
+
+
+def picture_name(field: str, cells: int, x: float, y: float) -> str:
+    """Name of the picture of a field, by what its cells say: their number, and where the first one is.
+
+    So pictures of studies that become one never stand for one another, whatever their files were called.
+    """
+    return hashlib.sha256(f"{field}\n{cells}\n{x!r}\n{y!r}".encode("utf-8", "replace")).hexdigest()[:32] + ".jpg"
+
+
+def _write_picture(path: Path, pixels: NDArray[Any]) -> None:
+    """The field in 8 bit at most `PICTURE_SIDE` pixels a side: to look at, never to measure."""
+    import cv2
+
+    scale = min(1.0, PICTURE_SIDE / max(pixels.shape))
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    small = np.asarray(cv2.resize(pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA))
+    low, high = (float(value) for value in np.percentile(small, _SHOWN))
+    unit = np.clip((small - low) / max(high - low, 1e-6), 0, 1)
+    done, data = cv2.imencode(".jpg", np.rint(255 * unit).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    if done:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path, durable=False) as stream:
+            stream.write(data.tobytes())
 
 
 def _classes(labels: NDArray[np.int32], given: FieldOutlines) -> dict[int, str]:

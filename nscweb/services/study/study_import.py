@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyNotFound, WrongUse
+from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import FindingLog
 from nscweb.core.plain import to_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
@@ -124,9 +125,13 @@ def _import(
         known = described(app, request, found, log)
         left_out_before = (found.skipped, found.ignored)
         size = request.pixel_size_um or found.pixel_size_um
-        cut = None if request.fields is None else FieldCut(request.fields, size, network_of(app, request.fields))
+        cut = None if request.fields is None else _cut(app, request.fields, size, staging)
         marks = read_samples(staging, found, brightfield, kept, progress, cancel, cut)
         return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, log)
+
+
+def _cut(app: App, settings: SegmentationSettings, size: float | None, staging: Staging) -> FieldCut:
+    return FieldCut(settings, size, network_of(app, settings), app.folder.fields_dir(staging.study_id))
 
 
 def _tell_masks(found: Survey, request: ImportRequest, log: FindingLog) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from nscweb.core.flags import flag, unpack
 from nscweb.core.samples import Study
-from nscweb.services.cells import outlines
+from nscweb.services.cells import fields_seen, outlines
 from nscweb.services.context import App
 from nscweb.services.predict.runs import list_runs
 from nscweb.services.study import study as studies
@@ -84,7 +84,21 @@ def pictures(app: App, study: Study) -> None:
         for image, number, mask in zip(shown.images, shown.object_numbers, shown.flags, strict=True)
     ]
     gallery.grid(tiles, width=104, pixel_size_um=study.pixel_size_um)
+    _field(app, study, sample)
     outlines_out(app, study)
+
+
+def _field(app: App, study: Study, sample: str) -> None:
+    """A whole field of view of the sample, with the outlines of its cells."""
+    names = fields_seen.field_names(app, study.study_id, sample)
+    if not names:
+        return
+    st.subheader("The whole field of view")
+    field = st.selectbox("Field", names, format_func=plain, key=f"seen_field_{study.study_id}_{sample}")
+    runs = list_runs(app, study.study_id)
+    coloured = bool(runs) and st.toggle("Colours of the predicted classes", value=True, key="seen_field_classes")
+    run = runs[0].run_id if coloured else None
+    gallery.whole_field(fields_seen.field_seen(app, study.study_id, sample, field, run=run))
 
 
 def outlines_out(app: App, study: Study) -> None:
