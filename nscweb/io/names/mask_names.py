@@ -12,10 +12,19 @@ from typing import Literal
 
 from nscweb.io.names.file_names import IMAGE_SUFFIXES, stem_of, suffix_of
 
-MaskKind = Literal["labels", "rois", "geojson", "lines"]
+MaskKind = Literal["labels", "rois", "geojson", "lines", "picture"]
 _SUFFIXES: dict[str, MaskKind] = {".geojson": "geojson", ".roi": "rois", ".zip": "rois", ".json": "geojson"}
 _LABEL_SUFFIXES = frozenset({".tif", ".tiff", ".png"})
-_CERTAIN = re.compile(r"^(.+?)_cp_(?:masks|outlines)$", re.IGNORECASE | re.DOTALL)
+# One look at a name that says nothing of the kind, which nearly all are.
+_HINT = re.compile(
+    r"mask|label|segment|instance|roi|outline|object|annotation|_cp_|_cp\.|flows|truth|/gt/|^gt/|cellpose|stardist"
+    r"|\.geojson|\.json|\.zip",
+    re.IGNORECASE,
+)
+_MOST_NAME = 300
+_CERTAIN = re.compile(r"^(.+?)_cp_(?:masks|outlines)(?:[_-].*)?$", re.IGNORECASE | re.DOTALL)
+# What Cellpose paints of its result, for people: neither a field nor outlines.
+_PICTURE = re.compile(r"^(.+?)_(?:cp_output|cp_flows?|flows_cp|outlines_cp)(?:[_-].*)?$", re.IGNORECASE | re.DOTALL)
 _WORD = (
     r"(?:cell|instance|nuclei|nucleus)?[ _-]?(?:masks?|labels?|labelled|labeled|label[ _-]?images?|labelmap|labelimage)"
     r"|(?:segmentations?|segmented|instances|rois?|roi[ _-]?sets?|outlines?|objects|annotations?)"
@@ -31,7 +40,7 @@ class MaskName:
     """What the name of a file says that may hold outlines.
 
     Attributes:
-        kind: of file.
+        kind: of file; a ``picture`` shows outlines and holds none.
         folder: where its field is looked for.
         stems: names of the field, the likeliest first; none when any field in the folder will do.
         certain: no image of cells is called like this; else the pixels must say it.
@@ -48,10 +57,14 @@ def mask_name(path: str) -> MaskName | None:
 
     A .zip must be looked into first: only a zip of .roi files holds outlines.
     """
+    if not _HINT.search(path) or len(path) > _MOST_NAME:
+        return None
     suffix, stem = suffix_of(path), stem_of(path)
     folder = path.rpartition("/")[0]
     kind: MaskKind
     if suffix in IMAGE_SUFFIXES:
+        if painted := _PICTURE.match(stem):
+            return MaskName("picture", folder, (painted[1],), True)
         if suffix not in _LABEL_SUFFIXES:
             return None
         kind = "labels"
@@ -71,9 +84,9 @@ def mask_name(path: str) -> MaskName | None:
     if inside or kind != "labels":
         stems.append(stem)
     stems += marked
-    if not stems or (kind == "labels" and not (marked or inside)):
+    alone = kind in ("labels", "rois") and bool(_ALONE.match(stem))
+    if not (stems or alone):
         return None
-    alone = kind == "rois" and bool(_ALONE.match(stem))
     return MaskName(
         kind,
         parent if inside else folder,

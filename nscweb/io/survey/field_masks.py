@@ -27,9 +27,11 @@ from nscweb.preprocess.labels import Labels
 
 # Files that are looked into, of those in one folder that may be masks by their names.
 _LOOKS = 3
+# Marks that are surely of channels; a bare "c2" may be the second field.
+_SURE_CHANNEL = re.compile(r"[ _.-](?:ch|channel)0*\d+$", re.IGNORECASE)
 _CHANNEL = re.compile(r"[ _.-](?:ch|channel|c)0*\d+$", re.IGNORECASE)
 # Of two files of outlines for one field the one that says most.
-_ORDER: tuple[MaskKind, ...] = ("labels", "geojson", "rois", "lines")
+_ORDER: tuple[MaskKind, ...] = ("labels", "geojson", "rois", "lines", "picture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +148,13 @@ def settle_masks(
         return masks, images, 0
     fields = _Fields(sources, {(mask.source, mask.member) for mask in true} | {key for key, _ in twins})
     second: list[str] = []
+    painted: list[str] = []
     lost: list[str] = []
     for mask in sorted(true, key=lambda mask: (_ORDER.index(mask.said.kind), not mask.said.certain)):
         places = fields.of(mask)
-        if not places:
+        if mask.said.kind == "picture":
+            painted.append(sources[mask.source].place(mask.member))
+        elif not places:
             lost.append(sources[mask.source].place(mask.member))
         elif any(place in masks.files for place in places):
             second.append(sources[mask.source].place(mask.member))
@@ -157,12 +162,18 @@ def settle_masks(
             _give(masks, places, mask.source, mask.member, mask.said.kind)
     for (source, member), partner in twins:
         _give(masks, [sources[source].place(partner)], source, member, "labels")
+    for place, sisters in fields.sisters(masks.files).items():
+        for sister in sisters:
+            masks.files[sister], masks._members[sister] = masks.files[place], masks._members[place]
     if lost:
         message = (
             "Files of outlines belong to no image: none is called like them, or several are. They were left out. Call "
             "the outlines of x.tif x_masks.tif, or x.tif in a folder masks."
         )
         log.add("warn", "W-MASK-NO-FIELD", message, _some(lost))
+    if painted:
+        message = "Pictures that Cellpose made of its result show outlines and hold none; they were ignored."
+        log.add("ignored", "N-MASK-PICTURE", message, _some(painted))
     if second:
         message = "Further outlines of the same fields were left out."
         log.add("ignored", "N-MASK-TWICE", message, _some(second))
@@ -262,6 +273,20 @@ class _Fields:
                 for called in {stem, _CHANNEL.sub("", stem)}:
                     self._named[called].append((position, folder, number))
                 self._folders[position, folder].append(number)
+
+    def sisters(self, known: Mapping[str, object]) -> dict[str, list[str]]:
+        """Place with outlines -> files of the other channels of its field, which have none of their own."""
+        found: dict[str, list[str]] = {}
+        for stem, files in self._named.items():
+            by_folder: dict[tuple[int, str], list[str]] = defaultdict(list)
+            for source, folder, number in files:
+                if _SURE_CHANNEL.sub("", stem_of(self._sources[source].name(number))).casefold() == stem:
+                    by_folder[source, folder].append(self._sources[source].place(number))
+            for places in by_folder.values():
+                with_outlines = [place for place in places if place in known]
+                if with_outlines and len(with_outlines) < len(places):
+                    found[with_outlines[0]] = [place for place in places if place not in known]
+        return found
 
     def of(self, mask: MaskFile) -> list[str]:
         """Places of the files of its field, several when channels are files; none when that is not clear."""

@@ -111,6 +111,7 @@ KINDS: dict[str, tuple[str, str, Callable[[np.ndarray], bytes]]] = {
     "named masks with more": ("simulated_x.tif", "simulated_x_masks_final.tif", tiff),
     "mask in front": ("simulated_x.tif", "mask_simulated_x.png", png),
     "labelled": ("simulated_x.tif", "simulated_x-labels.tif", lambda truth: tiff(truth, np.float32)),
+    "a mask alone": ("simulated_x.tif", "mask.png", png),
     "folder labels": ("simulated_x.tif", "labels/simulated_x.tif", tiff),
     "folder masks of a channel": ("simulated_x_Ch1.tif", "masks/simulated_x_mask.png", png),
     "folders side by side": ("images/simulated_x.tif", "masks/simulated_x.png", png),
@@ -274,3 +275,35 @@ def test_the_preview_shows_the_outlines(opened: App, tmp_path: Path, field: Simu
     write(tmp_path / "in", {"simulated_x_cp_masks.png": png(field.truth)})
     seen = fields.preview(opened, [tmp_path / "in"], SETTINGS)
     assert seen.n_cells == field.cells and "simulated_x_cp_masks.png" in seen.sentence
+
+
+def test_what_cellpose_leaves_beside_a_field_is_understood(opened: App, tmp_path: Path, field: SimulatedField) -> None:
+    """Masks and their outlines as text (the masks count), a painted picture, and a pickle that is never opened."""
+    write_field(tmp_path / "in" / "simulated_x.tif", field.pixels)
+    painted = bytes(cv2.imencode(".png", np.random.default_rng(1).integers(0, 255, (300, 900, 3)).astype(np.uint8))[1])
+    files = {"_cp_masks.png": png(field.truth), "_cp_outlines.txt": lines(field.truth), "_cp_output.png": painted}
+    head = b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (), }"
+    files["_seg.npy"] = head + 60 * b" " + b"\x80\x04."
+    write(tmp_path / "in", {f"simulated_x{name}": data for name, data in files.items()})
+    report = import_study(opened, [tmp_path / "in"], "fields", fields=SETTINGS)
+    assert report.imported == field.cells
+    assert report.members == report.images + report.skipped + report.ignored == 5
+    assert {"N-MASK-PICTURE", "N-MASK-TWICE", "N-FIELD-MASK"} <= set(codes(report))
+    assert any(finding.level == "skip" and "_seg.npy" in finding.where for finding in report.findings)
+
+
+def test_channels_of_a_field_share_its_outlines(opened: App, tmp_path: Path, field: SimulatedField) -> None:
+    for channel in ("Ch1", "Ch2"):
+        write_field(tmp_path / "in" / "A" / f"simulated_1_{channel}.tif", field.pixels)
+    write(tmp_path / "in" / "A", {"simulated_1_Ch2_cp_masks.png": png(field.truth)})
+    report = import_study(opened, [tmp_path / "in"], "fields", fields=SETTINGS)
+    assert (report.imported, report.images, report.ignored) == (field.cells, 2, 1)
+    assert "N-FIELD-MASK" in codes(report)
+
+
+def test_names_that_are_long_or_strange_are_read_quickly() -> None:
+    from nscweb.io.names.mask_names import mask_name
+
+    for name in ("_" * 290 + "mask.tif", "mask_" * 200 + ".png", "cell_labels" + "_9" * 140 + "x.tif"):
+        mask_name(name)
+    assert mask_name("cell_12_BF.tif") is None and mask_name("unmasked.tif") is None
