@@ -7,7 +7,6 @@ from nscweb.services.predict.runs import class_scheme
 from nscweb.ui import cached, filters, picker, show
 from nscweb.ui.cells import cell_view
 from nscweb.ui.frame import open_page
-from nscweb.words.numbers import count
 
 with open_page("cells") as app:
     study = picker.pick_study(app)
@@ -15,6 +14,7 @@ with open_page("cells") as app:
     if study and not run:
         picker.no_run_yet(study)
     if study and run:
+        cell_view.place(app, run)
         above = st.container()
         flagged = cached.filter_options(app, run).flag_counts
         chosen = filters.cell_filters(study, run, f"cells_{run.run_id}", flagged)
@@ -31,9 +31,6 @@ with open_page("cells") as app:
             show.empty("No cell matches these filters", "Widen the confidence, or choose all samples and any class.")
         else:
             page = cached.gallery_page(app, run, chosen, 24, offset)
-            st.caption(
-                f"{count(total, 'cell')} {'matches' if total == 1 else 'match'} the filters; {offset + 1:,} to "
-                f"{offset + len(page.cells):,} are shown." + cell_view.left_out_words(total, page.left_out)
-            )
+            st.caption(cell_view.shown_words(page))
             cell_view.draw(app, run, page, explained if with_maps else "")
             cell_view.downloads(app, run, page, chosen)

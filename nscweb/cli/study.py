@@ -95,13 +95,16 @@ def import_(
         ),
     ] = "",
     fields: Annotated[
-        bool, typer.Option("--fields", help="Every image is a whole field of view; its cells are cut out.")
+        bool,
+        typer.Option(
+            "--fields", help="Every image is a whole field of view; its cells, or the outlines beside it, are cut out."
+        ),
     ] = False,
     field_threshold: Annotated[
         float | None, typer.Option(help="Fields: times the grain of the background; higher finds fewer cells.")
     ] = None,
     field_method: Annotated[
-        str | None, typer.Option(help="Fields: threshold by noise, otsu or triangle.", show_default=False)
+        str | None, typer.Option(help="Fields: noise, otsu, triangle, or learnt (phase contrast).", show_default=False)
     ] = None,
     field_min_area: Annotated[int | None, typer.Option(help="Fields: smallest cell in square pixels.")] = None,
     field_max_area: Annotated[int | None, typer.Option(help="Fields: largest cell in square pixels.")] = None,
@@ -113,6 +116,9 @@ def import_(
     field_split_strength: Annotated[
         float | None,
         typer.Option("--field-split", help="Fields: 0 to 1, how readily touching cells are parted; -1 never."),
+    ] = None,
+    field_cell_px: Annotated[
+        int | None, typer.Option(help="Fields: usual diameter of a cell in pixels, for the learnt method.")
     ] = None,
     field_margin: Annotated[
         int | None, typer.Option(help="Fields: pixels of surroundings kept around each cell.")
@@ -157,6 +163,7 @@ def import_(
                 background_radius=field_background_radius,
                 smoothing=field_smoothing,
                 split_strength=field_split_strength,
+                cell_px=field_cell_px,
                 margin=field_margin,
                 drop_border=False if field_border else None,
             ),
@@ -229,6 +236,25 @@ def list_(as_json: AsJson = False, data_dir: DataDir = None) -> None:
             for row in rows
         ]
         console.result({"studies": rows}, "\n".join(lines) or "There is no study yet.")
+
+
+@studies.command("outlines")
+def outlines(
+    name: Name,
+    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    form: Annotated[str, typer.Option("--format", help="labels (TIFF), rois (ImageJ) or geojson (QuPath).")] = "labels",
+    run: Annotated[
+        str | None, typer.Option(help="Id of the prediction whose classes the cells get.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Write the outlines of the cells of a study: a file per field of view, and a table of their classes."""
+    with running(as_json) as console:
+        from nscweb.services.cells.outlines import write_outlines
+
+        files = write_outlines(console.open(data_dir), name, out, form, run, progress=console.progress)
+        console.result({"out": str(out), "files": files}, f"Wrote {len(files):,} files to {out}.")
 
 
 @studies.command("merge")

@@ -9,24 +9,53 @@ from typing import Literal, get_args
 from nscweb.core.errors import WrongUse
 from nscweb.core.plain import REFUSE_UNKNOWN, Whole, YesNo
 
-ThresholdMethod = Literal["noise", "otsu", "triangle"]
+ThresholdMethod = Literal["noise", "otsu", "triangle", "learnt"]
 METHODS: tuple[ThresholdMethod, ...] = get_args(ThresholdMethod)
+MendingKind = Literal["delete", "merge", "split"]
+# Points that a mending needs at least.
+_POINTS: dict[MendingKind, int] = {"delete": 1, "merge": 2, "split": 3}
 
 # Pixel size that defaults stand for where nobody said one: a 20x objective on a common camera, in micrometres.
 USUAL_PIXEL_UM = 0.5
 # Areas of single adherent cells, in square micrometres: debris below, clumps and colonies above.
 _CELL_AREA_UM2 = (40.0, 2000.0)
 _COLONY_AREA_UM2 = (2_000.0, 1_000_000.0)
+# Usual diameter of a flat, branched cell for the learnt method.
+_CELL_UM = 45.0
 _MOST_PX = 4096
 _WORDS = {
     "background_radius": "The background radius",
     "min_area": "The smallest area",
     "max_area": "The largest area",
     "margin": "The margin",
+    "cell_px": "The diameter of a cell",
     "smoothing": "The smoothing",
     "threshold": "The threshold",
     "split_strength": "The strength of splitting",
 }
+
+
+@dataclass(frozen=True)
+class Mending:
+    """One change that a person made to the outlines of a field.
+
+    Outlines are pointed at by a place inside them, so that they are found again whatever their numbers are.
+
+    Attributes:
+        field: file of the field.
+        kind: ``delete`` the outlines at the points, ``merge`` them into one, or ``split`` the one at the first point
+            along the line from the second point to the third.
+        at: (x, y) of the points in pixels of the field.
+    """
+
+    __pydantic_config__ = REFUSE_UNKNOWN
+    field: str
+    kind: MendingKind
+    at: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        if self.kind not in _POINTS or len(self.at) < _POINTS[self.kind]:
+            raise _wrong("An outline is mended by delete, merge (two points) or split (three points).")
 
 
 @dataclass(frozen=True)
@@ -38,13 +67,16 @@ class SegmentationSettings:
             an object must be smaller (`least_background_radius`). 0 leaves the light as it is.
         smoothing: standard deviation of the blur against grain.
         method: ``noise`` compares with the grain of the background; ``otsu`` and ``triangle`` set the threshold
-            by the histogram of the field, and never below twice the grain.
+            by the histogram of the field, and never below twice the grain; ``learnt`` asks a network that knows
+            adherent cells in phase contrast, and takes neither light, smoothing nor threshold.
         threshold: times the grain (``noise``), or times the threshold of the histogram. Higher finds less.
         min_area, max_area: smaller is debris, larger is a clump.
         split: part cells that touch.
         split_strength: 0..1; 1 cuts at the slightest waist.
         margin: pixels of the surroundings kept around each cell.
         drop_border: leave out cells that the border of the field cuts.
+        cell_px: usual diameter of a cell for the learnt method, which brings the field to the size that it knows.
+        mendings: what a person changed in the outlines that were found, in this order.
     """
 
     __pydantic_config__ = REFUSE_UNKNOWN
@@ -58,9 +90,15 @@ class SegmentationSettings:
     split_strength: float = 0.7
     margin: Whole = 6
     drop_border: YesNo = True
+    cell_px: Whole = 56
+    mendings: tuple[Mending, ...] = ()
+
+    def mendings_of(self, field: str) -> tuple[Mending, ...]:
+        """Those of one field, by its file."""
+        return tuple(mending for mending in self.mendings if mending.field == field)
 
     def __post_init__(self) -> None:
-        for name in ("background_radius", "min_area", "max_area", "margin"):
+        for name in ("background_radius", "min_area", "max_area", "margin", "cell_px"):
             if not isinstance(getattr(self, name), int) or isinstance(getattr(self, name), bool):
                 raise _wrong(f"{_WORDS[name]} must be a whole number.")
         for name in ("smoothing", "threshold", "split_strength"):
@@ -74,6 +112,8 @@ class SegmentationSettings:
             raise _wrong(f"The threshold is set by one of {', '.join(METHODS)}, not {self.method!r}.")
         if not 0.1 <= self.threshold <= 100:
             raise _wrong("The threshold lies between 0.1 and 100.")
+        if not 4 <= self.cell_px <= 1000:
+            raise _wrong("The diameter of a cell lies between 4 and 1,000 pixels.")
         if self.min_area < 1:
             raise _wrong("The smallest area is at least 1 pixel.")
         if self.max_area <= self.min_area:
@@ -102,6 +142,7 @@ class SegmentationSettings:
             max_area=high,
             split=not colonies,
             margin=min(500, max(2, round((10.0 if colonies else 3.0) / size))),
+            cell_px=min(1000, max(8, round(_CELL_UM / size))) if pixel_size_um else cls.cell_px,
         )
 
 

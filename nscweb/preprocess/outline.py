@@ -28,6 +28,18 @@ def outline_of(pixels: Array, mask: NDArray[np.bool_] | None = None) -> NDArray[
     return find_objects([signal], [noise])[0].outline
 
 
+def mask_of(pixels: Array, mask: NDArray[np.bool_] | None = None) -> NDArray[np.bool_] | None:
+    """(h, w) the inside of `outline_of`; a mask of the file as it is."""
+    if mask is not None and 0 < np.count_nonzero(mask) < mask.size:
+        return mask
+    outline = outline_of(pixels)
+    if outline is None:
+        return None
+    filled = np.zeros(pixels.shape, np.uint8)
+    cv2.fillPoly(filled, [outline], 1)
+    return filled.astype(bool)
+
+
 def draw_outline(grey: NDArray[np.uint8], outline: NDArray[Any] | None) -> NDArray[np.uint8]:
     """(h, w) grey to (h, w, 3) with the outline in colour; without an outline only the shape changes."""
     picture = np.repeat(grey[..., None], 3, axis=2)

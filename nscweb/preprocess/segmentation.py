@@ -55,6 +55,7 @@ class FieldCell(NamedTuple):
         x, y: centre of the cell in pixels of the field, from its upper left corner.
         area_px: pixels of the cell.
         at_border: the border of the field cuts it.
+        label: its number in the labels.
     """
 
     pixels: Array
@@ -63,6 +64,7 @@ class FieldCell(NamedTuple):
     y: float
     area_px: int
     at_border: bool
+    label: int
 
 
 class FieldCells(NamedTuple):
@@ -83,6 +85,8 @@ def segment_field(pixels: Array, settings: SegmentationSettings, pixel_size_um: 
     """
     if pixels.ndim != 2:
         raise ValueError(f"a field has two axes, not the shape {pixels.shape}")
+    if settings.method == "learnt":
+        raise ValueError("the learnt method needs its network, which is not here")
     height, width = pixels.shape
     shrink = max(1, int(np.ceil(np.sqrt(pixels.size / MOST_PIXELS))))
     signal = _centred(pixels, shrink)
@@ -263,6 +267,7 @@ def cells_of_field(pixels: Array, labels: Labels, settings: SegmentationSettings
                 float(ys.mean()) + rows.start,
                 len(xs),
                 at_border,
+                number,
             )
         )
     return FieldCells(cells, dropped)

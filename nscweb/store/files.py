@@ -37,6 +37,10 @@ class DataFolder:
         """Further columns and populations of the cells, where files brought some."""
         return self.study_dir(study_id) / "columns" / f"{_checked(sample_key)}.parquet"
 
+    def fields_dir(self, study_id: str) -> Path:
+        """Pictures of whole fields of view that cells were cut out of."""
+        return self.study_dir(study_id) / "fields"
+
     def run_dir(self, run_id: str) -> Path:
         return self.root / "runs" / _checked(run_id)
 

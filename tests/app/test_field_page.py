@@ -8,7 +8,9 @@ from pathlib import Path
 import cv2
 import pytest
 from app_walk import Walk, is_healthy, texts, work
-from simulated_field import empty_field, simulated_field
+from asked import import_study, predict_study
+from random_models import write_random_model
+from simulated_field import empty_field, simulated_field, write_field
 from streamlit.testing.v1 import AppTest
 
 from nscweb.core.field_settings import SegmentationSettings
@@ -129,3 +131,60 @@ def test_a_file_that_cannot_be_read_is_told_in_the_preview(walk: Walk, app: App)
     said = texts(test)
     assert 'class="nsc-error"' in said and "simulated.tif" in said and "Traceback" not in said
     assert not test.exception
+
+
+def test_a_mask_beside_the_field_is_shown_and_imported(walk: Walk, app: App) -> None:
+    truth = FIELD.truth * (FIELD.truth % 2)
+    cells = len(set(truth.ravel().tolist())) - 1
+    files = [("simulated_1.png", png(FIELD.pixels)), ("simulated_1_cp_masks.png", png(truth.astype("uint16")))]
+    test = tick(upload(walk("pages/study.py"), *files))
+    assert is_healthy(test), texts(test)
+    assert "the outlines in simulated_1_cp_masks.png, not searched for" in texts(test)
+    test = next(item for item in test.button if item.label == "Import").click().run()
+    work(app)
+    test = test.run()
+    assert is_healthy(test), texts(test)
+    assert f"Imported: {cells} cells in 1 sample" in texts(test)
+
+
+def test_outlines_are_mended_by_hand_and_imported_so(walk: Walk, app: App) -> None:
+    test = tick(upload(walk("pages/study.py"), ("simulated_1.png", png(FIELD.pixels))))
+    test = next(item for item in test.toggle if item.label == "Mend outlines by hand").set_value(True).run()
+    assert is_healthy(test), texts(test)
+    chosen = next(item for item in test.multiselect if item.label == "Outlines to mend")
+    test = chosen.select(2).run()
+    assert any(item.label == "Split" for item in test.button)
+    test = next(item for item in test.button if item.label == "Delete").click().run()
+    assert is_healthy(test), texts(test)
+    assert f"{FIELD.cells - 1} cells found" in texts(test) and "1 mending will be imported" in texts(test)
+    test = next(item for item in test.multiselect if item.label == "Outlines to mend").select(1).select(2).run()
+    test = next(item for item in test.button if item.label == "Merge").click().run()
+    assert f"{FIELD.cells - 2} cells found" in texts(test)
+    test = next(item for item in test.button if item.label == "Undo").click().run()
+    assert f"{FIELD.cells - 1} cells found" in texts(test)
+    test = next(item for item in test.button if item.label == "Import").click().run()
+    work(app)
+    test = test.run()
+    assert is_healthy(test), texts(test)
+    assert f"Imported: {FIELD.cells - 1} cells in 1 sample" in texts(test)
+
+
+def test_a_gallery_cell_links_to_its_place_in_the_field(walk: Walk, app: App, tmp_path: Path) -> None:
+    write_random_model(app.folder.models_dir / "random")
+    write_field(tmp_path / "simulated_1.png", FIELD.pixels)
+    import_study(app, [tmp_path / "simulated_1.png"], "fields", fields=SegmentationSettings())
+    run = predict_study(app, "fields", "random")
+    test = walk("pages/cells.py", study=run.study_id, run=run.run_id)
+    assert is_healthy(test), texts(test)
+    said = texts(test)
+    assert "its place in the field" in said and "place=c000001%3A0" in said
+    test = walk("pages/cells.py", study=run.study_id, run=run.run_id, place="c000001:3")
+    assert is_healthy(test), texts(test)
+    assert "Object 4 is marked" in texts(test)
+    test = next(item for item in test.button if item.label == "Close the field").click().run()
+    assert "is marked" not in texts(test)
+    test = walk("pages/study.py", study=run.study_id)
+    test.session_state[f"study_tabs_{run.study_id}"] = "Pictures"
+    test = test.run()
+    assert is_healthy(test), texts(test)
+    assert f"{FIELD.cells} cells of the field simulated_1.png." in texts(test)

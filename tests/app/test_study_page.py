@@ -118,3 +118,11 @@ def test_a_study_is_renamed_on_home_and_on_its_page(walk: Walk, data_folder: Pat
     next(item for item in test.text_input if item.key == f"study_name_{study.study_id}").set_value(LABELLED)
     test = next(item for item in test.button if item.label == "Rename").click().run()
     assert "exists already" in texts(test) and app.catalogue.study(study.study_id).name == "Plate 3"
+
+
+def test_outlines_leave_from_the_pictures(walk: Walk, data_folder: Path, app: App) -> None:
+    test = open_tab(walk, app, "Pictures")
+    form = next(item for item in test.selectbox if item.label == "Form")
+    test = form.select("geojson").run()
+    assert is_healthy(test), texts(test)
+    assert "Outlines as files" in {item.label for item in test.expander}

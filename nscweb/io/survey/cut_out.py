@@ -22,6 +22,7 @@ from nscweb.core.limits import Limits
 from nscweb.io.archives.sources import FileSource, Source, ZipPart, ZipSource
 from nscweb.io.pixels.cell_table import CellTable
 from nscweb.io.survey.cell_index import FileRows
+from nscweb.io.survey.field_masks import FieldMasks
 from nscweb.io.survey.first_look import Peek
 from nscweb.io.survey.join_files import Joins, object_numbers
 from nscweb.io.survey.opening import open_table
@@ -54,7 +55,7 @@ def excerpt(found: Survey, sample: SurveySample, start: int, stop: int, *, apart
         apart: for another process: the result can be pickled and opens files by itself.
     """
     part = copy.copy(found)
-    part._stack, part._readers = ExitStack(), []
+    part._stack, part._readers, part.masks = ExitStack(), [], FieldMasks()
     way = found._settled.ways[sample.key]
     new: Way
     if isinstance(way, FoundTable):
@@ -65,6 +66,10 @@ def excerpt(found: Survey, sample: SurveySample, start: int, stop: int, *, apart
     else:
         limits = way.montages(start, stop) if isinstance(way, FoundMontages) else (start, stop)
         files = _cut(way.rows, *limits)
+        if found.masks.files:
+            places = zip(files.source.tolist(), files.member.tolist(), strict=True)
+            named = [found._sources[source].place(member) for source, member in places]
+            part.masks = found.masks.part(named, apart=apart)
         part._sources = list(found._sources)
         if apart:
             files, part._sources = _take_along(files, found._sources)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from nscweb.core.errors import InputRefused, LimitExceeded
 from nscweb.core.findings import FindingLog
+from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, Progress, stop_if_asked
 from nscweb.io.archives.sources import FileSource, Source, ZipSource, head_of
 from nscweb.io.decode.image import recognise
@@ -25,9 +26,12 @@ from nscweb.io.names.file_names import (
     suffix_of,
     unsafe_name,
 )
+from nscweb.io.names.mask_names import is_mask_folder, mask_name
 from nscweb.io.names.other_files import HEAD, KnownOther, known_by_name
+from nscweb.io.outlines.outline_files import holds_outlines
 from nscweb.io.sheets.feature_tables import HEAD_BYTES, JOIN_SUFFIXES, JoinFile, kind_of
 from nscweb.io.survey.cell_index import IndexBuilder
+from nscweb.io.survey.field_masks import FieldMasks, MaskFile, settle_masks
 from nscweb.io.survey.name_sets import NameSets
 
 _ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".npz"})
@@ -64,19 +68,29 @@ def why_nothing(log: FindingLog, names: Sequence[str]) -> InputRefused:
 
 @dataclass
 class Listing:
-    """What the names say, and what was left out already; `joins` are in neither count."""
+    """What the names say, and what was left out already; `joins` are in neither count.
+
+    Attributes:
+        masks: outlines of cells that lie beside fields of view.
+    """
 
     builder: IndexBuilder = field(default_factory=IndexBuilder)
     montages: IndexBuilder = field(default_factory=IndexBuilder)
     sets: NameSets = field(default_factory=NameSets)
     joins: list[JoinFile] = field(default_factory=list)
+    masks: FieldMasks = field(default_factory=FieldMasks)
     members: int = 0
     skipped: int = 0
     ignored: int = 0
 
 
 def list_files(
-    sources: Sequence[Source], log: FindingLog, class_from_folder: bool, progress: Progress, cancel: CancelAsked
+    sources: Sequence[Source],
+    limits: Limits,
+    log: FindingLog,
+    class_from_folder: bool,
+    progress: Progress,
+    cancel: CancelAsked,
 ) -> Listing:
     """Sort every file of every source into index, skipped and ignored."""
     lister = _Lister(log, class_from_folder, progress, cancel)
@@ -85,6 +99,7 @@ def list_files(
             lister.zip(position, source)
         else:
             lister.files(position, source)
+    lister.masks(sources, limits)
     listing = lister.finish()
     listing.ignored += listing.sets.finish(listing.builder, sources, log)
     return listing
@@ -98,6 +113,7 @@ class _Lister:
         self._others: Counter[str] = Counter()
         self._tables: list[str] = []
         self._documents: dict[KnownOther, list[str]] = {}
+        self._masks: list[MaskFile] = []
         self._junk = 0
         self._prefix = ""
 
@@ -159,6 +175,8 @@ class _Lister:
             return False
         rejected = source.rejection(number, name)
         suffix = suffix_of(name)
+        if rejected is None and size and self._mask(position, source, number, name):
+            return True
         if suffix not in IMAGE_SUFFIXES:
             if not chosen and rejected is not None and rejected.code == "E-ZIP-LINK":
                 return self._skip(rejected.code, rejected.message, name)
@@ -180,19 +198,42 @@ class _Lister:
             return self._skip(rejected.code, rejected.message, name)
         if not size:
             return self._skip("E-IMG-EMPTY", "The file is empty.", name)
+        self._image(position, source, number, name)
+        return True
+
+    def _mask(self, position: int, source: Source, number: int, name: str) -> bool:
+        """True when the file may hold outlines of the cells of a field."""
+        said = mask_name(name)
+        if said is None:
+            return False
+        if suffix_of(name) not in IMAGE_SUFFIXES and not holds_outlines(name, head_of(source, number, HEAD_BYTES)):
+            return False
+        self._masks.append(MaskFile(position, number, name, said))
+        return True
+
+    def _image(self, position: int, source: Source, number: int, name: str) -> None:
+        """Put an image into the index."""
+        chosen = isinstance(source, FileSource) and source.chosen
         montage = parse_montage_name(name)
         parsed = montage or parse_name(name)
         folder = parsed.folder
-        if not folder and self._class_from_folder and not archived and not chosen:
+        if not folder and self._class_from_folder and not isinstance(source, ZipSource) and not chosen:
             folder = source.label  # the folder that the user pointed at names a class too
         if parsed.object_number is None:
             self.listing.sets.add(position, number, folder, name)
-            return True
+            return
         prefix = parsed.prefix
         place = (position, folder or prefix or source.label, bool(folder))
         builder = self.listing.builder if montage is None else self.listing.montages
         builder.add(place, parsed.prefix, parsed.object_number, parsed.channel, number)
-        return True
+
+    def masks(self, sources: Sequence[Source], limits: Limits) -> None:
+        """Give outlines to their fields, when all files are known; images that were only called so go to the rest."""
+        listing = self.listing
+        listing.masks, images, outlines = settle_masks(self._masks, listing.sets, sources, limits, self._log)
+        listing.ignored += outlines
+        for image in images:
+            self._image(image.source, sources[image.source], image.member, image.name)
 
     def _join(self, position: int, source: Source, number: int, name: str) -> bool:
         """True when the file is a table or list that belongs to cells, or should have been."""
@@ -223,7 +264,7 @@ class _Lister:
 
     def finish(self) -> Listing:
         listing, others = self.listing, self._others
-        listing.ignored = self._junk + sum(others.values()) + len(self._tables)
+        listing.ignored += self._junk + sum(others.values()) + len(self._tables)
         listing.ignored += sum(map(len, self._documents.values()))
         if self._tables:
             message = "Files with many cells are not opened inside a zip; take them out and import them by themselves."
@@ -249,6 +290,6 @@ def _some(names: Sequence[str]) -> str:
 def _plain_folder(folder: str) -> str | None:
     """The sample that a folder stands for; None when its files need the long way."""
     probe = f"{folder}/x"
-    if not folder or unsafe_name(probe) is not None or is_junk(probe):
+    if not folder or unsafe_name(probe) is not None or is_junk(probe) or is_mask_folder(folder):
         return None
     return sample_folder(folder) or None

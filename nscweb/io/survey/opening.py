@@ -21,6 +21,7 @@ from nscweb.io.formats import FORMATS
 from nscweb.io.formats.cif import CifCells
 from nscweb.io.formats.daf import DafInfo, read_daf
 from nscweb.io.formats.rtdc import RtdcCells
+from nscweb.io.outlines.outline_files import HEAD, holds_outlines
 from nscweb.io.pixels.cell_table import CellTable
 
 _MOST_TOLD = 20
@@ -256,6 +257,8 @@ def _open_one(opened: Opened, path: Path, name: str, limits: Limits, stack: Exit
     opener = _TABLES.get(suffix)
     if (suffix != ".zip" and opener is None) or path.name.startswith("."):
         return False
+    if suffix == ".zip" and _holds_rois(path):
+        return False
     try:
         if opener is not None:
             table: CellTable = opener(path, limits)
@@ -272,3 +275,12 @@ def _open_one(opened: Opened, path: Path, name: str, limits: Limits, stack: Exit
         message = f"{path.name} cannot be opened: {error.strerror or error}."
         opened.broken.append((name, InputRefused(message, "Check that it may be read.", "E-FILE-UNREADABLE")))
     return True
+
+
+def _holds_rois(path: Path) -> bool:
+    """True for a zip of ImageJ outlines, which is a file beside images and no archive of them."""
+    try:
+        with path.open("rb") as stream:
+            return holds_outlines(path.name, stream.read(HEAD))
+    except OSError:
+        return False

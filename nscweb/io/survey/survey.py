@@ -19,6 +19,7 @@ from nscweb.io.archives.sources import Source
 from nscweb.io.names.file_names import natural_key
 from nscweb.io.pixels.cell_table import CellTable
 from nscweb.io.survey.cell_reader import CellReader, FileCellReader, nobody_watches
+from nscweb.io.survey.field_masks import FieldMasks
 from nscweb.io.survey.join_files import Joins, find_joins
 from nscweb.io.survey.listing import list_files, why_nothing
 from nscweb.io.survey.montages import MontageReader, settle_montages
@@ -45,6 +46,7 @@ class Survey:
         offered_pixel_size_um: what files may mean by a private value; a guess that somebody must confirm.
         rules: how names were read, in words, each on an example.
         left_off: what names have in common and that says nothing.
+        masks: outlines of cells that lie beside fields of view.
         strange_names: samples whose names the pattern of the user does not fit.
     """
 
@@ -57,6 +59,7 @@ class Survey:
         self._sources: list[Source] = []
         self._settled = Settled()
         self._joins = Joins()
+        self.masks = FieldMasks()
         self._readers: list[CellReader] = []
         self._listed_skipped = self._listed_ignored = 0
         self.samples: tuple[SurveySample, ...] = ()
@@ -199,7 +202,7 @@ def survey(
         log.extend(opened.notes)
         found._sources = opened.sources
         found._table_paths = opened.table_paths
-        listing = list_files(opened.sources, log, class_from_folder, progress, cancel)
+        listing = list_files(opened.sources, limits, log, class_from_folder, progress, cancel)
         found._settled = settled = Settled()
         wells = listing.sets.wells
         settle_files(settled, listing.builder, wells, opened.sources, class_from_folder, limits, log)
@@ -209,6 +212,7 @@ def survey(
         found.left_off = tuple(dict.fromkeys([*settled.read.left_off, *listing.sets.left_off]))
         found.rules = tuple(rule for rule in (settled.read.rule, *listing.sets.rules) if rule)
         found.strange_names = settled.read.strange
+        found.masks = listing.masks
         found._joins = find_joins(listing.joins, opened.sources, settled, log)
         found.members = listing.members + len(opened.broken) + opened.paired + settled.table_cells
         found._listed_skipped = listing.skipped + len(opened.broken) + found._joins.skipped + lost

@@ -134,7 +134,7 @@ def chunk_cells(part: Survey, plan: ChunkPlan, log: FindingLog, cancel: CancelAs
     from nscweb.services.study.field_reader import FieldLog, FieldReader
 
     whole = part.read(sample, plan.channels, FieldLog(log), needed=plan.brightfield, cancel=cancel)
-    return FieldReader(whole, plan.fields, plan.brightfield, log, cancel)
+    return FieldReader(whole, plan.fields, plan.brightfield, part.masks, part.limits, log, cancel)
 
 
 def read_chunk(part: Survey, plan: ChunkPlan, cancel: CancelAsked, report: Callable[[int], None]) -> ChunkMark:

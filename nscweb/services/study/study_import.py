@@ -10,10 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyNotFound, WrongUse
+from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import FindingLog
+from nscweb.core.plain import to_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
 from nscweb.services.study.copies import copied_samples
+from nscweb.services.study.field_network import network_of
 from nscweb.services.study.field_reader import FieldCut, nothing_found
 from nscweb.services.study.import_request import (
     COPIES,
@@ -136,13 +139,40 @@ def read_and_publish(
         JobCancelled, DiskFull, WrongUse, InputRefused: see `import_study`.
     """
     brightfield, kept = chosen_channels(found, request, log)
+    _tell_masks(found, request, log)
     need_space(app.settings.data_dir, _bytes_needed(found, len(kept)))
     known = described(app, request, found, log)
     left_out_before = (found.skipped, found.ignored)
     size = request.pixel_size_um or found.pixel_size_um
-    cut = None if request.fields is None else FieldCut(request.fields, size)
+    cut = None if request.fields is None else _cut(app, request.fields, size, staging)
     marks = read_samples(staging, found, brightfield, kept, progress, cancel, cut)
     return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, log)
+
+
+def _cut(app: App, settings: SegmentationSettings, size: float | None, staging: Staging) -> FieldCut:
+    return FieldCut(settings, size, network_of(app, settings), app.folder.fields_dir(staging.study_id))
+
+
+def _tell_masks(found: Survey, request: ImportRequest, log: FindingLog) -> None:
+    """Say that outlines beside the images are used, or why they are not."""
+    masks = found.masks
+    if not masks.fields:
+        return
+    names = list(dict.fromkeys(name for name, _ in masks.files.values()))
+    files = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    if request.fields is not None:
+        fields = f"The cells of {masks.fields:,} fields are the outlines in {files}."
+        log.add(
+            "note",
+            "N-MASK-USED",
+            fields if masks.fields > 1 else f"The cells of one field are the outlines in {files}.",
+        )
+        return
+    message = (
+        "Outlines of cells lie beside images. They were not used, because the images were imported as single cells. If "
+        "these are whole fields of view, import them again as such (on the command line: --fields)."
+    )
+    log.add("warn", "W-MASK-UNUSED", message, files)
 
 
 def chosen_channels(found: Survey, request: ImportRequest, log: FindingLog) -> tuple[str, tuple[str, ...]]:
@@ -244,6 +274,7 @@ def _finish(
             "images": images,
             "members": found.members,
             "fields": request.fields is not None,
+            "field_settings": None if request.fields is None else to_plain(request.fields),
             COPIES: copies,
             OFFERED_SIZE: found.offered_pixel_size_um,
             NAMES: {"rules": found.rules, "left_off": found.left_off, "strange": found.strange_names},

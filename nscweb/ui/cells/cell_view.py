@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from urllib.parse import urlencode
 from zlib import crc32
 
 import pandas as pd
@@ -11,6 +12,7 @@ import streamlit as st
 from nscweb.core.flags import FLAGS, flag
 from nscweb.core.run_record import Run
 from nscweb.services import models
+from nscweb.services.cells import fields_seen
 from nscweb.services.cells.cells import CellFilter, GalleryCell, GalleryPage
 from nscweb.services.cells.explain import COLOUR_STOPS
 from nscweb.services.context import App
@@ -19,7 +21,10 @@ from nscweb.services.report import export
 from nscweb.ui import cached, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.text import percent
+from nscweb.words.numbers import count
 
+# Parameter of the address that names a cell whose field is shown.
+PLACE = "place"
 FLAG_NAMES_HELP = "; ".join(f"{item.name} = {item.label}" for item in FLAGS if item.name != item.label) + "."
 
 
@@ -32,6 +37,15 @@ def paging(app: App, run: Run, chosen: CellFilter, *, per_page: int, key: str) -
     # Another filter starts at its first page.
     page = st.pagination(pages, key=f"{key}_{run.run_id}_{crc32(repr(chosen).encode()):08x}")
     return total, (int(page) - 1) * per_page
+
+
+def shown_words(page: GalleryPage) -> str:
+    """How many cells match the filters, and which of them are shown."""
+    match = "matches" if page.total == 1 else "match"
+    return (
+        f"{count(page.total, 'cell')} {match} the filters; {page.offset + 1:,} to {page.offset + len(page.cells):,} "
+        "are shown." + left_out_words(page.total, page.left_out)
+    )
 
 
 def left_out_words(total: int, left_out: int) -> str:
@@ -54,6 +68,7 @@ def draw(app: App, run: Run, page: GalleryPage, explained: str) -> None:
         made = cached.maps(app, run, tuple(cell.cell_id for cell in page.cells), explained)
         overlays = {item.cell.cell_id: item for item in made}
         gallery.ramp("little weight", "much weight for the class", COLOUR_STOPS)
+    placed = fields_seen.has_fields(app, run.study_id)
     tiles = []
     for cell in page.cells:
         pictures = [("raw image", cell.image)]
@@ -68,11 +83,28 @@ def draw(app: App, run: Run, page: GalleryPage, explained: str) -> None:
                 _lines(cell),
                 cell.scores,
                 colours,
+                link=(_address(run, cell), "its place in the field") if placed else None,
             )
         )
     gallery.grid(tiles, width=236 if explained else 150, pixel_size_um=page.pixel_size_um)
     if page.pixel_size_um is None:
         st.caption("No scale bar: the pixel size of this study is not known. It can be set on the page Study.")
+
+
+def place(app: App, run: Run) -> None:
+    """The field of view around the cell that the address names, if it names one."""
+    asked = st.query_params.get(PLACE, "")
+    if not asked:
+        return
+    with show.caught("cells_place"):
+        gallery.whole_field(fields_seen.field_of_cell(app, run.study_id, asked))
+        if st.button("Close the field", icon=":material/close:", key="cells_place_close"):
+            del st.query_params[PLACE]
+            st.rerun()
+
+
+def _address(run: Run, cell: GalleryCell) -> str:
+    return "?" + urlencode({"study": run.study_id, "run": run.run_id, PLACE: cell.cell_id})
 
 
 def downloads(app: App, run: Run, page: GalleryPage, chosen: CellFilter) -> None:

@@ -15,7 +15,8 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from nscweb.ui.text import html, percent
+from nscweb.services.cells.fields_seen import FieldSeen
+from nscweb.ui.text import html, percent, plain
 
 # Lengths that a scale bar may have; the longest that takes at most a third of the frame is drawn.
 _BARS_UM = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
@@ -32,6 +33,7 @@ class Tile:
         lines: smaller lines below.
         scores: class -> probability, drawn as bars when given.
         colours: class -> colour of its bar.
+        link: address within the app, with what it shows; None for none.
     """
 
     pictures: Sequence[tuple[str, NDArray[np.uint8]]]
@@ -40,6 +42,7 @@ class Tile:
     lines: Sequence[str] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     colours: Mapping[str, str] = field(default_factory=dict)
+    link: tuple[str, str] | None = None
 
 
 def grid(tiles: Sequence[Tile], *, width: int = 132, pixel_size_um: float | None = None) -> None:
@@ -54,6 +57,15 @@ def grid(tiles: Sequence[Tile], *, width: int = 132, pixel_size_um: float | None
     box = _box(np.asarray(shapes, float))
     body = "".join(_tile(tile, box, pixel_size_um) for tile in tiles)
     st.html(f'<div class="nsc-grid" style="--tile:{int(width)}px">{body}</div>')
+
+
+def whole_field(seen: FieldSeen) -> None:
+    """A whole field of view with the outlines of its cells."""
+    st.html(
+        f'<img alt="{html(seen.sentence, 300)}" src="{png_uri(seen.picture)}" '
+        'style="width:100%;max-width:1000px;border-radius:6px;display:block">'
+    )
+    st.caption(plain(seen.sentence))
 
 
 def ramp(low: str, high: str, stops: Sequence[str]) -> None:
@@ -93,6 +105,10 @@ def _tile(tile: Tile, box: tuple[float, float], pixel_size_um: float | None) -> 
     dot = f'<span class="nsc-dot" style="background:{html(tile.colour)}"></span>' if tile.colour else ""
     title = f"<b>{dot}{html(tile.title)}</b><br>" if tile.title else ""
     lines = "<br>".join(f'<span class="o">{html(line)}</span>' for line in tile.lines)
+    if tile.link is not None:
+        address, words = tile.link
+        # A page of its own, so that filters of this one stay.
+        lines += f'<br><a href="{html(address, 300)}" target="_blank" rel="noopener">{html(words)}</a>'
     bars = "".join(
         f'<span>{html(name)}</span><span class="b"><i style="width:{100 * share:.1f}%;'
         f'background:{html(tile.colours.get(name, "#0072B2"))}"></i></span><span '

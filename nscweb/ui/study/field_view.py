@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from nscweb.core.field_settings import SegmentationSettings, ThresholdMethod, least_background_radius
+from nscweb.core.field_settings import Mending, SegmentationSettings, ThresholdMethod, least_background_radius
 from nscweb.services.context import App
 from nscweb.services.study import fields
 from nscweb.ui import cached, show
@@ -18,11 +18,14 @@ from nscweb.ui.cells import gallery
 from nscweb.ui.text import html
 from nscweb.words.numbers import count
 
+# What was mended by hand in the outlines of the files that wait.
+MENDINGS = "new_field_mendings"
 CELLS, COLONIES = "Single cells", "Whole colonies"
 _METHODS: dict[ThresholdMethod, str] = {
     "noise": "the grain of the background",
     "otsu": "two groups of pixels (Otsu)",
     "triangle": "the tail of the histogram (triangle)",
+    "learnt": "a network that knows phase contrast",
 }
 
 
@@ -69,6 +72,7 @@ def field_options(
     if not paths:
         st.caption("Choose files above, and the cells that would be found are shown here.")
         return settings
+    settings = replace(settings, mendings=tuple(st.session_state.get(MENDINGS, ())))
     with show.caught("fields"):
         _preview(app, paths, channel, settings, pixel_size_um)
     return settings
@@ -87,15 +91,23 @@ def _asked(pixel_size_um: float | None, colonies: bool) -> SegmentationSettings:
         format_func=lambda name: _METHODS[name],
         key=f"{key}_method",
         help="Start with the grain of the background. Otsu and triangle set the threshold by the histogram of each "
-        "field, which helps when fields differ in contrast.",
+        "field, which helps when fields differ in contrast. The network is for flat, branched cells in phase contrast, "
+        "which the others break into pieces; it takes seconds per field.",
     )
-    by_grain = method == "noise"
-    threshold = right.slider(
-        "Threshold (times the grain)" if by_grain else "Threshold (times the automatic one)",
-        *((1.5, 15.0, suggested.threshold, 0.5) if by_grain else (0.3, 3.0, 1.0, 0.1)),
-        key=f"{key}_threshold_{method}",
-        help="Higher finds fewer and more distinct cells, lower finds faint ones and, at some point, dirt and noise.",
-    )
+    threshold, cell_px = suggested.threshold, suggested.cell_px
+    if method == "learnt":
+        cell_px = _length(
+            right,
+            "Usual diameter of a cell",
+            suggested.cell_px,
+            4 * suggested.cell_px,
+            unit,
+            f"{key}_cell",
+            "The field is brought to the size that the network knows. Too small parts cells into pieces, too large "
+            "joins them: look at the preview.",
+        )
+    else:
+        threshold = _threshold(right, method, suggested, key)
     split = left.slider(
         "Part cells that touch (0 never, 1 at the slightest waist)",
         0.0,
@@ -142,7 +154,21 @@ def _asked(pixel_size_um: float | None, colonies: bool) -> SegmentationSettings:
         split_strength=split,
         margin=margin,
         drop_border=drop,
+        cell_px=max(4, cell_px),
     )
+
+
+def _threshold(
+    place: st.delta_generator.DeltaGenerator, method: ThresholdMethod, suggested: SegmentationSettings, key: str
+) -> float:
+    by_grain = method == "noise"
+    chosen: float = place.slider(
+        "Threshold (times the grain)" if by_grain else "Threshold (times the automatic one)",
+        *((1.5, 15.0, suggested.threshold, 0.5) if by_grain else (0.3, 3.0, 1.0, 0.1)),
+        key=f"{key}_threshold_{method}",
+        help="Higher finds fewer and more distinct cells, lower finds faint ones and, at some point, dirt and noise.",
+    )
+    return chosen
 
 
 def _diameters(
@@ -200,7 +226,14 @@ def _preview(
     index = st.session_state.get("new_field_index") or 1
     sign = cached.spinner("Reading a field of view …")
     field = fields.read_field.announced(sign, app, paths, channel, int(index) - 1)
-    seen = fields.preview_field(field, settings)
+    mending = st.toggle(
+        "Mend outlines by hand",
+        key="new_field_mend",
+        help="Outlines get numbers: delete some, merge two or more, or cut one in two. What you mend is imported.",
+    )
+    if field.labels is None:
+        fields.found_labels.announced(cached.spinner("Looking for cells …"), app, field, settings)
+    seen = fields.preview_field(app, field, settings, numbered=mending)
     picture, facts = st.columns([3, 2])
     with picture:
         st.html(
@@ -208,6 +241,8 @@ def _preview(
             'style="width:100%;max-width:760px;border-radius:6px;display:block">'
         )
         st.caption("Orange: taken as a cell. Blue: left out, because the border cuts it.")
+        if mending:
+            _mend(field, seen, len(settings.mendings))
     with facts:
         st.html(
             f'<div class="nsc-facts"><div class="nsc-fact"><div class="k">In this field</div><div class="v">'
@@ -223,6 +258,42 @@ def _preview(
                 width=72,
                 pixel_size_um=pixel_size_um,
             )
+
+
+def _mend(field: fields.Field, seen: fields.FieldPreview, mended: int) -> None:
+    """Numbers to choose, and what is to become of these outlines."""
+    chosen = st.multiselect(
+        "Outlines to mend",
+        range(1, len(seen.places) + 1),
+        key=f"new_field_outlines_{mended}",
+        placeholder="choose numbers in the picture",
+    )
+    at = tuple(seen.places[number - 1] for number in chosen)
+    with st.container(horizontal=True):
+        if st.button("Delete", icon=":material/delete:", disabled=not chosen, key="new_field_delete"):
+            _mended(Mending(field.name, "delete", at))
+        if st.button("Merge", icon=":material/merge:", disabled=len(chosen) < 2, key="new_field_merge"):
+            _mended(Mending(field.name, "merge", at))
+        if st.button("Undo", icon=":material/undo:", disabled=not mended, key="new_field_undo"):
+            st.session_state[MENDINGS] = st.session_state[MENDINGS][:-1]
+            st.rerun()
+    if len(chosen) == 1:
+        rim = fields.rim_view(field, seen, chosen[0])
+        st.html(f'<img alt="outline {chosen[0]} with numbered points" src="{gallery.png_uri(rim.picture)}">')
+        left, right = st.columns(2)
+        numbers = range(1, len(rim.points) + 1)
+        key = f"{mended}_{chosen[0]}"
+        first = left.selectbox("Cut from point", numbers, key=f"new_field_cut_from_{key}")
+        last = right.selectbox("to point", numbers, len(rim.points) // 2, key=f"new_field_cut_to_{key}")
+        if st.button("Split", icon=":material/content_cut:", disabled=first == last, key="new_field_split"):
+            _mended(Mending(field.name, "split", (*at, rim.points[first - 1], rim.points[last - 1])))
+    if mended:
+        st.caption(f"{count(mended, 'mending')} will be imported.")
+
+
+def _mended(mending: Mending) -> None:
+    st.session_state[MENDINGS] = [*st.session_state.get(MENDINGS, ()), mending]
+    st.rerun()
 
 
 def _sizes(seen: fields.FieldPreview, pixel_size_um: float | None) -> str:

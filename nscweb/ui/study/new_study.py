@@ -16,7 +16,7 @@ from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.study import list_studies
 from nscweb.services.study.understood.understanding import names_read
 from nscweb.ui import jobs, show
-from nscweb.ui.study.field_view import field_options
+from nscweb.ui.study.field_view import MENDINGS, field_options
 from nscweb.ui.text import html, plain
 from nscweb.words.numbers import count
 
@@ -235,7 +235,7 @@ def _upload_id() -> str:
 
 
 def _forget() -> None:
-    for key in (_STAGED, _UPLOAD_ID):
+    for key in (_STAGED, _UPLOAD_ID, MENDINGS):
         st.session_state.pop(key, None)
 
 

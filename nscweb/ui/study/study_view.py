@@ -6,7 +6,9 @@ import streamlit as st
 
 from nscweb.core.flags import flag, unpack
 from nscweb.core.samples import Study
+from nscweb.services.cells import fields_seen, outlines
 from nscweb.services.context import App
+from nscweb.services.predict.runs import list_runs
 from nscweb.services.study import study as studies
 from nscweb.ui import show
 from nscweb.ui.cells import gallery
@@ -21,6 +23,11 @@ _SCALING_HELP = (
     "whole range of the camera. Per cell: each cell is stretched by itself. This changes the picture, "
     "never the data."
 )
+_OUTLINE_FORMS: dict[outlines.OutlineForm, str] = {
+    "labels": "label images (TIFF)",
+    "rois": "ROI zips of ImageJ",
+    "geojson": "GeoJSON of QuPath",
+}
 
 
 def facts(study: Study) -> None:
@@ -56,13 +63,13 @@ def pictures(app: App, study: Study) -> None:
     scaling = third.selectbox(
         "Display scaling", studies.SCALINGS, key="contact_scaling", help=_SCALING_HELP, format_func=str.capitalize
     )
-    outlines = st.toggle(
+    outlined = st.toggle(
         "Show the outline of each cell",
         key="contact_outlines",
         help="Drawn where the program, or the mask in the instrument's file, sees the edge of the cell. Area, aspect "
         "ratio and the gates are measured inside it.",
     )
-    shown = studies.contact_sheet(app, study.study_id, sample, 48, scaling, channel=channel, outlines=outlines)
+    shown = studies.contact_sheet(app, study.study_id, sample, 48, scaling, channel=channel, outlines=outlined)
     st.caption(
         f"First {count(len(shown.images), 'cell')} of {shown.cells:,}, {plain(channel)}. "
         f"{shown.scale.sentence}" + (" Outlines are the masks of the file." if shown.masks_from_file else "")
@@ -77,6 +84,49 @@ def pictures(app: App, study: Study) -> None:
         for image, number, mask in zip(shown.images, shown.object_numbers, shown.flags, strict=True)
     ]
     gallery.grid(tiles, width=104, pixel_size_um=study.pixel_size_um)
+    _field(app, study, sample)
+    outlines_out(app, study)
+
+
+def _field(app: App, study: Study, sample: str) -> None:
+    """A whole field of view of the sample, with the outlines of its cells."""
+    names = fields_seen.field_names(app, study.study_id, sample)
+    if not names:
+        return
+    st.subheader("The whole field of view")
+    field = st.selectbox("Field", names, format_func=plain, key=f"seen_field_{study.study_id}_{sample}")
+    runs = list_runs(app, study.study_id)
+    coloured = bool(runs) and st.toggle("Colours of the predicted classes", value=True, key="seen_field_classes")
+    run = runs[0].run_id if coloured else None
+    gallery.whole_field(fields_seen.field_seen(app, study.study_id, sample, field, run=run))
+
+
+def outlines_out(app: App, study: Study) -> None:
+    """Outlines of all cells as files for ImageJ, QuPath and label editors, made when asked for."""
+    with st.expander("Outlines as files", icon=":material/download:"):
+        left, right = st.columns(2)
+        form = left.selectbox(
+            "Form", list(_OUTLINE_FORMS), format_func=lambda name: _OUTLINE_FORMS[name], key="outlines_form"
+        )
+        runs = {run.run_id: f"{run.run_id}, {run.provenance.model}" for run in list_runs(app, study.study_id)}
+        run = right.selectbox(
+            "Classes of",
+            ["", *runs],
+            format_func=lambda name: plain(runs[name]) if name else "no prediction",
+            index=1 if runs else 0,
+            key=f"outlines_run_{study.study_id}",
+        )
+        st.download_button(
+            "Outlines (zip)",
+            lambda: outlines.outlines_zip(app, study.study_id, form, run or None),
+            file_name=f"{study.study_id}_outlines_{form}.zip",
+            mime="application/zip",
+            icon=":material/gesture:",
+            help="A file per field of view, with a table of classes. Cells that came in as single images lie in their "
+            "own frames.",
+            on_click="ignore",
+            key="outlines_zip",
+        )
 
 
 def found(app: App, study: Study) -> None:

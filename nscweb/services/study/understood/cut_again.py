@@ -139,4 +139,4 @@ def preview_cut(app: App, study: str) -> FieldPreview:
             raise StudyError(f"The first image of {sample.name} has no channel {found.channel}.")
         pixels = np.array(image[0])
     field = Field(str(source), pixels, (pixels.shape[0], pixels.shape[1]), found.channel, found.cells)
-    return preview_field(field, SegmentationSettings.suggested(found.pixel_size_um))
+    return preview_field(app, field, SegmentationSettings.suggested(found.pixel_size_um))

@@ -130,6 +130,9 @@ def _copy_files(app: App, target: Study, source: Study, start: int) -> None:
                 part = will.with_name(f".{will.name}.joining.part")
                 shutil.copyfile(was, part)
                 part.replace(will)
+    pictures = app.folder.fields_dir(source.study_id)
+    if pictures.exists():
+        shutil.copytree(pictures, app.folder.fields_dir(target.study_id), dirs_exist_ok=True)
 
 
 def _join_facts(app: App, target: Study, source: Study) -> None:
