@@ -15,9 +15,9 @@ from nscweb.core.errors import StudyError, WrongUse
 from nscweb.core.field_settings import SegmentationSettings
 from nscweb.services.cells.fields_seen import field_names, field_of_cell, field_seen, has_fields
 from nscweb.services.context import App
-from nscweb.services.study.understood import join_studies
 from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.study import get_study
+from nscweb.services.study.understood import join_studies
 
 SETTINGS = SegmentationSettings(min_area=120)
 SIZE = (260, 300)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from nscweb.core.errors import InputRefused
 from nscweb.services.context import App
 from nscweb.services.study.import_request import ImportReport, ImportRequest
 from nscweb.services.study.quality import quality_table
@@ -59,3 +60,12 @@ def test_masked_cells_are_left_out_by_their_reason_with_all_channels(opened: App
     report = import_study(opened, ImportRequest((tmp_path,), "masked", channel="Ch1"))
     assert (report.imported, report.images, report.skipped) == (3, 6, 2)
     assert codes(report) == ["E-CELL-PADDED"] * 2
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [("img_masked_zero", "padded with one value"), ("img_hw3_pages", "axes were stored in another order")],
+)
+def test_what_cannot_be_used_is_refused_by_its_true_reason(opened: App, shared: Path, case: str, said: str) -> None:
+    with pytest.raises(InputRefused, match=said):
+        import_study(opened, ImportRequest((shared / "cases" / case,), case))
