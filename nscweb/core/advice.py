@@ -85,6 +85,7 @@ _ADVICE: dict[str, str] = {
     "W-CIF": "Compare the number of cells with that in IDEAS.",
     "W-DAF-COUNT": "Compare the number of cells with that in IDEAS.",
     "W-CLASS-NO-FOLDER": "Put the images of each class into a folder with its name.",
+    "W-FIELD-LARGE": "Look at the preview: raise the largest area, or the strength of splitting, if these are cells.",
     "W-FIELD-MEND": "Look at the cells of this field; choose the settings first, and mend then.",
     "W-IMG-1BIT": "Export grey values; a mask or a threshold image has none.",
     "W-IMG-ALPHA": _NOTHING,

@@ -27,6 +27,10 @@ def in_reading_order(labels: NDArray[Any]) -> tuple[Labels, list[int]]:
     return table[inverse].reshape(labels.shape), [int(values[index]) for index in order]
 
 
+def nobody_counts(objects: int) -> None:
+    """The usual `too_large` of whoever finds cells."""
+
+
 def mend(labels: Labels, mendings: Iterable[Mending], left: int = 0, top: int = 0) -> tuple[Labels, int]:
     """(labels as mended, in reading order; mendings that found no outline at their place).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
 from nscweb.core.field_settings import SegmentationSettings
-from nscweb.preprocess.labels import Labels, in_reading_order
+from nscweb.preprocess.labels import Labels, in_reading_order, nobody_counts
 
 # Diameter, in pixels of the network, of the cells that it outlines best.
 NETWORK_CELL_PX = 28
@@ -24,8 +25,17 @@ def network_scale(settings: SegmentationSettings) -> float:
     return min(4.0, NETWORK_CELL_PX / settings.cell_px)
 
 
-def objects_of_maps(maps: NDArray[Any], size: tuple[int, int], settings: SegmentationSettings) -> Labels:
-    """Number the cells of a field (H, W) = `size`, from maps (2, h, w) of it at the scale of the network."""
+def objects_of_maps(
+    maps: NDArray[Any],
+    size: tuple[int, int],
+    settings: SegmentationSettings,
+    too_large: Callable[[int], None] = nobody_counts,
+) -> Labels:
+    """Number the cells of a field (H, W) = `size`, from maps (2, h, w) of it at the scale of the network.
+
+    Args:
+        too_large: told how many objects were left out because they are larger than the largest area.
+    """
     small = np.asarray(maps[0] > _INSIDE)
     shrink = maps.shape[1] / size[0] * maps.shape[2] / size[1]
     least = settings.min_area * shrink
@@ -40,6 +50,7 @@ def objects_of_maps(maps: NDArray[Any], size: tuple[int, int], settings: Segment
     inside = cv2.resize(np.asarray(maps[0], np.float32), size[::-1], interpolation=cv2.INTER_LINEAR) > _INSIDE
     labels[~inside] = 0
     areas = np.bincount(labels.ravel(), minlength=1)
+    too_large(int(np.count_nonzero(areas[1:] > settings.max_area)))
     wrong = (areas < settings.min_area) | (areas > settings.max_area)
     labels[wrong[labels]] = 0
     return in_reading_order(labels)[0]

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import cv2
@@ -23,9 +24,9 @@ from skimage.segmentation import watershed
 
 from nscweb.core.field_settings import SegmentationSettings
 from nscweb.preprocess.field_background import background_of
+from nscweb.preprocess.labels import Labels, nobody_counts
 from nscweb.preprocess.pixel_steps import Array, Float32
 
-Labels = NDArray[np.int32]
 Mask = NDArray[np.uint8]
 
 # Fields with more pixels are searched at a lower resolution, so that memory stays below a gigabyte.
@@ -74,7 +75,12 @@ class FieldCells(NamedTuple):
     dropped: int
 
 
-def segment_field(pixels: Array, settings: SegmentationSettings, pixel_size_um: float | None = None) -> Labels:
+def segment_field(
+    pixels: Array,
+    settings: SegmentationSettings,
+    pixel_size_um: float | None = None,
+    too_large: Callable[[int], None] = nobody_counts,
+) -> Labels:
     """Number the cells of a brightfield image (h, w) of any depth: (h, w) int32, 0 is background.
 
     The result does not depend on offset, gain or depth of the camera, apart from rounding. Numbers run from 1 in
@@ -82,6 +88,7 @@ def segment_field(pixels: Array, settings: SegmentationSettings, pixel_size_um: 
 
     Args:
         pixel_size_um: not needed, because settings are in pixels; accepted so that callers need not ask.
+        too_large: told how many objects were left out because they are larger than the largest area.
     """
     if pixels.ndim != 2:
         raise ValueError(f"a field has two axes, not the shape {pixels.shape}")
@@ -111,7 +118,8 @@ def segment_field(pixels: Array, settings: SegmentationSettings, pixel_size_um: 
     del local, beside
     low, high = settings.min_area / shrink**2, settings.max_area / shrink**2
     mask = _tidy(mask, sigma, high)
-    labels = _objects(mask, settings, low, high)
+    labels, larger = _objects(mask, settings, low, high)
+    too_large(larger)
     if shrink > 1:
         labels = np.asarray(cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST), np.int32)
     return labels
@@ -183,11 +191,11 @@ def _tidy(mask: Mask, sigma: float, max_area: float) -> Mask:
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, disc), np.uint8)
 
 
-def _objects(mask: Mask, settings: SegmentationSettings, low: float, high: float) -> Labels:
-    """Number the objects of a mask, parted where they touch, of sizes between `low` and `high`."""
+def _objects(mask: Mask, settings: SegmentationSettings, low: float, high: float) -> tuple[Labels, int]:
+    """(objects of a mask numbered, parted where they touch, of sizes between `low` and `high`; larger ones)."""
     count, found, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     labels = np.zeros(mask.shape, np.int32)
-    number = 0
+    number = larger = 0
     for index in range(1, count):
         area = int(stats[index, cv2.CC_STAT_AREA])
         if area < low:
@@ -197,10 +205,12 @@ def _objects(mask: Mask, settings: SegmentationSettings, low: float, high: float
         split = settings.split and area >= 2 * low and w * h <= MOST_PARTED
         parts = _parted(here, settings, low) if split else [here]
         for part in parts:
-            if low <= np.count_nonzero(part) <= high:
+            size = np.count_nonzero(part)
+            larger += int(size > high)
+            if low <= size <= high:
                 number += 1
                 labels[y : y + h, x : x + w][part] = number
-    return labels
+    return labels, larger
 
 
 def _parted(mask: NDArray[np.bool_], settings: SegmentationSettings, low: float) -> list[NDArray[np.bool_]]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nscweb.core.errors import StudyError, WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
+from nscweb.files.outgoing import MadeBy, outgoing
 from nscweb.files.outlines_out import NamedOutline, geojson_bytes, label_tiff_bytes, roi_zip_bytes
 from nscweb.files.plain_tables import csv_bytes
 from nscweb.files.zips import entry
@@ -118,18 +119,19 @@ def outline_files(
             table += [
                 {
                     "file": name,
-                    "field": field,
-                    "label": number,
-                    "page": 1 if field else number,
+                    "field_file": field,
+                    "label_number": number,
+                    "label_page": 1 if field else number,
                     "sample": sample.name,
                     "object_number": mask.object_number,
-                    "predicted": named[number - 1],
+                    "predicted_class": named[number - 1],
                 }
                 for number, mask in enumerate(masks, start=1)
             ]
     if not table:
         raise StudyError(f"No cell of {found.name} has an outline.", "", "E-NO-OUTLINES")
-    yield TABLE, csv_bytes(pd.DataFrame(table))
+    made = MadeBy("" if run is None else get_run(app, run).model, run or "", found.simulated)
+    yield TABLE, csv_bytes(outgoing(pd.DataFrame(table), made=made))
 
 
 def fields_of(app: App, study: Study, key: str) -> Iterator[tuple[str, list[PlacedMask]]]:

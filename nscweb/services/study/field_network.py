@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.field_settings import SegmentationSettings
+from nscweb.preprocess.labels import nobody_counts
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -42,11 +44,13 @@ def labels_of_field(
     network: Path | None = None,
     pixel_size_um: float | None = None,
     threads: int = 1,
+    too_large: Callable[[int], None] = nobody_counts,
 ) -> NDArray[np.int32]:
     """Number the cells of a field (h, w) by the method of the settings.
 
     Args:
         network: what `network_of` gives for these settings.
+        too_large: told how many objects were left out because they are larger than the largest area.
     """
     if settings.method == "learnt":
         from nscweb.inference.phase_contrast_maps import maps_of_field
@@ -54,7 +58,7 @@ def labels_of_field(
 
         assert network is not None, "the learnt method needs its network"
         maps = maps_of_field(network, pixels, network_scale(settings), threads)
-        return objects_of_maps(maps, (pixels.shape[0], pixels.shape[1]), settings)
+        return objects_of_maps(maps, (pixels.shape[0], pixels.shape[1]), settings, too_large)
     from nscweb.preprocess.segmentation import segment_field
 
-    return segment_field(pixels, settings, pixel_size_um)
+    return segment_field(pixels, settings, pixel_size_um, too_large)

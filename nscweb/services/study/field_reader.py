@@ -29,6 +29,7 @@ from nscweb.store.files import atomic_write
 FIELD_STEP = "Finding cells in the fields of"
 # Columns with height and width of the field that a cell was cut out of, in pixels.
 FIELD_SIZE = ("field_height", "field_width")
+TOO_LARGE = "Objects larger than the largest area were left out; they may be cells that touch."
 # Longest side of the picture that is kept of a field, and the percentiles that are black and white in it.
 PICTURE_SIDE = 1400
 _SHOWN = (0.2, 99.8)
@@ -132,7 +133,12 @@ class FieldReader(CellReader):
         if given is not None:
             labels = given.labels
         else:
-            labels = labels_of_field(field.channel(self._brightfield), settings, self._cut.network, size)
+            larger: list[int] = []
+            labels = labels_of_field(
+                field.channel(self._brightfield), settings, self._cut.network, size, too_large=larger.append
+            )
+            if sum(larger):
+                self._log.add("warn", "W-FIELD-LARGE", TOO_LARGE, f"{field.source}: {sum(larger):,} objects")
         labels, missed = mend(labels, settings.mendings_of(field.source))
         if missed:
             message = "Outlines that were mended on the preview were not found again; these mendings were left out."

@@ -16,6 +16,7 @@ from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import FindingLog
 from nscweb.services.kept import kept
 from nscweb.services.study.import_pool import worker_count
+from nscweb.words.numbers import count as count_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -185,14 +186,16 @@ def _labels_key(app: App, field: Field, settings: SegmentationSettings) -> Hasha
 
 
 @kept(8, _labels_key)
-def found_labels(app: App, field: Field, settings: SegmentationSettings) -> NDArray[np.int32]:
-    """(h, w) the cells that a method finds in a field; the learnt method takes seconds."""
+def found_labels(app: App, field: Field, settings: SegmentationSettings) -> tuple[NDArray[np.int32], int]:
+    """((h, w) the cells that a method finds in a field, objects that were too large); the learnt one takes seconds."""
     from nscweb.services.study.field_network import labels_of_field, network_of
 
     threads = worker_count(app.settings.threads)
-    labels = labels_of_field(field.pixels, settings, network_of(app, settings), threads=threads)
+    larger: list[int] = []
+    network = network_of(app, settings)
+    labels = labels_of_field(field.pixels, settings, network, threads=threads, too_large=larger.append)
     labels.setflags(write=False)
-    return labels
+    return labels, sum(larger)
 
 
 def preview_field(app: App, field: Field, settings: SegmentationSettings, *, numbered: bool = False) -> FieldPreview:
@@ -206,7 +209,7 @@ def preview_field(app: App, field: Field, settings: SegmentationSettings, *, num
 
     if field.pixels.ndim != 2:
         raise WrongUse("A field of view has one brightfield channel.")
-    labels = found_labels(app, field, settings) if field.labels is None else field.labels
+    labels, larger = found_labels(app, field, settings) if field.labels is None else (field.labels, 0)
     labels, missed = mend(labels, settings.mendings_of(field.name), *field.corner)
     left, top = field.corner
     places = inner_points(labels)
@@ -220,7 +223,9 @@ def preview_field(app: App, field: Field, settings: SegmentationSettings, *, num
         areas=tuple(cell.area_px for cell in found.cells),
         examples=tuple(_grey(cell.pixels[0], low, high) for cell in shown),
         dropped=found.dropped,
-        sentence=" ".join([_sentence(field, len(found.cells), found.dropped), *field.findings, *_missed(missed)]),
+        sentence=" ".join(
+            [_sentence(field, len(found.cells), found.dropped), *field.findings, *_missed(missed), *_larger(larger)]
+        ),
         places=tuple((x + left, y + top) for x, y in places),
         labels=labels,
     )
@@ -258,6 +263,12 @@ def rim_view(field: Field, seen: FieldPreview, number: int) -> RimView:
 
 def _missed(mendings: int) -> list[str]:
     return [f"{mendings} of the mendings found no outline at their place."] if mendings else []
+
+
+def _larger(objects: int) -> list[str]:
+    if not objects:
+        return []
+    return [f"{count_of(objects, 'object')} larger than the largest area, perhaps cells that touch, left out."]
 
 
 def _sentence(field: Field, cells: int, dropped: int) -> str:

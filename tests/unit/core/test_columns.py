@@ -124,6 +124,7 @@ def test_tables_leave_by_the_one_exit(project: Path) -> None:
     writers = {
         "files/plain_tables.py",
         "papers/reproduce.py",
+        "services/cells/outlines.py",
         "services/evaluate/metrics_files.py",
         "services/evaluate/two_runs.py",
         "services/report/export.py",

@@ -57,9 +57,9 @@ def test_label_images_are_the_labels_that_were_found(fields: tuple[App, Run, lis
         assert read.dtype == np.uint16
         np.testing.assert_array_equal(read, labels)
         rows = [row for row in table if row["file"] == name]
-        assert [int(row["label"]) for row in rows] == list(range(1, labels.max() + 1))
-        assert {row["predicted"] for row in rows} <= set(run.class_names)
-        assert all(row["field"].endswith(Path(name).stem.replace("_", " ") + ".tif") for row in rows)
+        assert [int(row["label_number"]) for row in rows] == list(range(1, labels.max() + 1))
+        assert {row["predicted_class"] for row in rows} <= set(run.class_names)
+        assert all(row["field_file"].endswith(Path(name).stem.replace("_", " ") + ".tif") for row in rows)
     assert [int(row["object_number"]) for row in table] == list(range(1, len(table) + 1))
 
 
@@ -110,8 +110,8 @@ def test_single_cells_have_their_outline_in_their_own_frame() -> None:
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         assert len(tiff.pages) == len(mine)
         for row, page in zip(mine, tiff.pages, strict=True):
-            assert set(np.unique(page.asarray())) <= {0, int(row["label"])}
-    assert {row["predicted"] for row in rows} <= set(made.run.class_names)
+            assert set(np.unique(page.asarray())) <= {0, int(row["label_number"])}
+    assert {row["predicted_class"] for row in rows} <= set(made.run.class_names)
     rois = dict(outline_files(made.app, made.study.name, "rois"))
     with zipfile.ZipFile(io.BytesIO(rois[name.replace(".tif", ".zip")])) as archive:
         assert len(archive.namelist()) == len(mine)

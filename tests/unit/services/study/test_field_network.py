@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from asked import import_study
+from simulated_field import simulated_field, write_field
 from typer.testing import CliRunner
 
 from nscweb.cli.main import app as cli
@@ -112,6 +113,20 @@ def test_rims_part_cells_and_debris_is_left_out() -> None:
     areas = np.bincount(labels.ravel())[1:]
     assert abs(areas[0] - areas[1]) < 200 and areas.sum() == pytest.approx(4 * 800, rel=0.05)
     assert objects_of_maps(maps, (120, 160), replace(LEARNT, min_area=200, split=False)).max() == 1
+    larger: list[int] = []
+    low = replace(LEARNT, min_area=200, max_area=1000, background_radius=0)
+    assert objects_of_maps(maps, (120, 160), low, larger.append).max() == 0 and larger == [2]
+
+
+def test_objects_that_are_too_large_are_said(opened: App, tmp_path: Path) -> None:
+    made = simulated_field((400, 420), 9, seed=8)
+    write_field(tmp_path / "in" / "simulated_1.tif", made.pixels)
+    small = SegmentationSettings(min_area=20, max_area=60)
+    assert "9 objects larger than the largest area" in fields.preview(opened, [tmp_path / "in"], small).sentence
+    usual = SegmentationSettings(min_area=120, max_area=420)
+    report = import_study(opened, [tmp_path / "in"], "S", fields=usual)
+    (said,) = [finding for finding in report.findings if finding.code == "W-FIELD-LARGE"]
+    assert said.where.endswith(f"{9 - report.imported} objects")
 
 
 def test_the_diameter_is_checked() -> None:
