@@ -23,6 +23,13 @@ _LETTER = re.compile(r"^[A-Ha-h]$")
 FURTHER = ("dose", "date", "experiment", "t", "well")
 # Fewer names do not show what all names share.
 _LEAST_SHARED = 3
+# Slashes that part no folders: "10 ng/mL", "11/05/2024".
+_NOT_FOLDERS = re.compile(
+    r"(?<=[\d\s][pnuµμm]g)/(?=(?:m?l|µl|ul)\b)|(?<=\dU)/(?=m?l\b)|(?<=\dg)/(?=m?l\b)|"
+    r"(?<=\b\d\d)/(?=\d\d/20\d\d\b)|(?<=\b\d\d[/-]\d\d)/(?=20\d\d\b)",
+    re.IGNORECASE,
+)
+_MOST_REPLICATES = 20
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,13 @@ def read_names(names: Sequence[tuple[str, str, str]], pattern: str = "") -> Read
 
 def _parse_name(name: str, prefix: str, well: str = "") -> _Name:
     found = _Name(SampleHints(extra=(("well", _well_name(well)),) if well else ()), [])
-    for part in reversed(plain_text(name).split("/")):
+    inner, *around = reversed(_NOT_FOLDERS.sub("-", plain_text(name)).split("/"))
+    if around and inner.isdecimal() and int(inner) <= _MOST_REPLICATES:
+        # "RA/24h/2"; a larger number may be anything.
+        found.hints = replace(found.hints, replicate=inner, said=("replicate",))
+    else:
+        found = _merged(found, _parse_part(inner, well))
+    for part in around:
         found = _merged(found, _parse_part(part, well))
     if prefix and found.hints.time_h is None and not found.hints.replicate:
         named = _parse_part(plain_text(prefix))
