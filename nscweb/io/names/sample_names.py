@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nscweb.core.errors import WrongUse
@@ -23,6 +23,8 @@ _LETTER = re.compile(r"^[A-Ha-h]$")
 FURTHER = ("dose", "date", "experiment", "t", "well")
 # Fewer names do not show what all names share.
 _LEAST_SHARED = 3
+# A day, or a cell line such as D283 and J774.
+_LINE = re.compile(r"^[dj]\d+$", re.IGNORECASE)
 # Slashes that part no folders: "10 ng/mL", "11/05/2024".
 _NOT_FOLDERS = re.compile(
     r"(?<=[\d\s][pnuµμm]g)/(?=(?:m?l|µl|ul)\b)|(?<=\dU)/(?=m?l\b)|(?<=\dg)/(?=m?l\b)|"
@@ -39,6 +41,7 @@ class SampleHints:
     Attributes:
         extra: further columns of the sheet: dose, date, experiment.
         said: rows of `WORD_ROWS` that knew something of it.
+        times: hours of all times that the name says, where they are several.
     """
 
     group: str = ""
@@ -49,6 +52,7 @@ class SampleHints:
     control: bool = False
     extra: tuple[tuple[str, str], ...] = ()
     said: tuple[str, ...] = ()
+    times: tuple[float, ...] = ()
 
     def sample(self, name: str, true_class: str = "", cells: int = 0) -> Sample:
         """A sample with these values filled in."""
@@ -76,6 +80,7 @@ class ReadNames:
         rule: how names were read, in words, on the example.
         left_off: what all names, or the program that wrote them, have in common and that says nothing.
         strange: names that the pattern of the user does not fit.
+        timed: several times of a name by the name; the first one was taken.
     """
 
     hints: tuple[SampleHints, ...]
@@ -83,6 +88,7 @@ class ReadNames:
     rule: str = ""
     left_off: tuple[str, ...] = ()
     strange: tuple[str, ...] = ()
+    timed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -136,7 +142,8 @@ def read_names(names: Sequence[tuple[str, str, str]], pattern: str = "") -> Read
         hints.append(own or replace(item.hints, group=_group_name(item.words)))
     left_off = tuple(dict.fromkeys([*([" ".join(shared)] if shared else []), *_common_folders(names), *left]))
     example, rule = _rule([name for name, _, _ in names], hints, form)
-    return ReadNames(tuple(hints), example, rule, left_off, tuple(strange))
+    timed = {name: hint.times for (name, _, _), hint in zip(names, hints, strict=True) if hint.times}
+    return ReadNames(tuple(hints), example, rule, left_off, tuple(strange), timed)
 
 
 def _parse_name(name: str, prefix: str, well: str = "") -> _Name:
@@ -168,6 +175,7 @@ def _merged(first: _Name, second: _Name) -> _Name:
         a.control or b.control,
         (*a.extra, *((title, value) for title, value in b.extra if title not in known)),
         tuple(dict.fromkeys((*a.said, *b.said))),
+        _several(*(a.times or (a.time_h,)), *(b.times or (b.time_h,))),
     )
     return _Name(hints, first.words or second.words, [*first.left, *second.left])
 
@@ -179,11 +187,17 @@ def _parse_part(part: str, well: str = "") -> _Name:
     values: dict[str, str | float] = {}
     said: list[str] = []
     group: list[str] = []
+    times: list[float] = []
+    lines: list[tuple[str, float]] = []
     position = 0
     while position < len(words):
         size, row, found = longest_known(words[position:])
         if found:
             for item in found:
+                if item.field == "time_h":
+                    times.append(float(item.value))
+                    if _LINE.match(words[position]):
+                        lines.append((words[position], float(item.value)))
                 values.setdefault(item.field, item.value)
             said.append(row)
             position += size
@@ -196,6 +210,12 @@ def _parse_part(part: str, well: str = "") -> _Name:
         elif word not in group:
             group.append(word)
         position += 1
+    others = [hours for hours in times if hours not in [there for _, there in lines]]
+    if lines and others:
+        # "D283 24h": a cell line, and a time with its unit behind the number.
+        group = [*(word for word, _ in lines if word not in group), *group]
+        values["time_h"] = others[0]
+        times = [*others, *(hours for _, hours in lines)]
     extra = tuple((title, str(values[title])) for title in FURTHER if title in values)
     time_h = values.get("time_h")
     hints = SampleHints(
@@ -207,11 +227,17 @@ def _parse_part(part: str, well: str = "") -> _Name:
         any(is_control(word) for word in group),
         extra,
         tuple(dict.fromkeys(said)),
+        _several(*times),
     )
     if not group and "instrument" in values:
         # A name that is nothing but an instrument names a group by it.
         group, hints = [word for word in words if word not in values.values()][:1], replace(hints, instrument="")
     return _Name(hints, group, [left] if left else [])
+
+
+def _several(*times: float | None) -> tuple[float, ...]:
+    found = tuple(dict.fromkeys(hours for hours in times if hours is not None))
+    return found if len(found) > 1 else ()
 
 
 def _wells(names: Sequence[str]) -> list[str]:

@@ -185,6 +185,20 @@ def _times(seen: Seen) -> list[Doubt]:
     return []
 
 
+def _several_times(seen: Seen) -> list[Doubt]:
+    several = seen.info.get(NAMES, {}).get("several_times", {})
+    # What somebody corrected is not doubted any more.
+    open_ = [sample for sample in seen.samples if sample.time_h in several.get(sample.name, ())[:1]]
+    if not open_:
+        return []
+    times = " and ".join(TimePoint(hours).label() for hours in several[open_[0].name])
+    sentence = (
+        f"Several times are said by the names of {count(len(open_), 'sample')}, such as {open_[0].name!r} ({times}); "
+        f"{time_words(open_[0])} was taken there."
+    )
+    return [Doubt("several_times", sentence, way="Correct the time in the sample sheet where another one is meant.")]
+
+
 def _timed(seen: Seen, numbers: dict[str, str], unit: str) -> tuple[Change, ...]:
     changes = []
     for sample in seen.samples:
@@ -243,6 +257,7 @@ RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
     _single_samples,
     _classes,
     _times,
+    _several_times,
     _no_group,
     _replicates,
     _twice,

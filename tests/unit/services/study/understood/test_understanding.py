@@ -179,3 +179,13 @@ def test_a_pattern_is_shown_before_the_import_and_names_what_it_does_not_fit(ope
     assert kinds(found)[0] == "pattern" and "other" in found.doubts[0].sentence
     shown = names_read(opened, [tmp_path / "in"], "{group}_{day}_{rep}")
     assert shown[0] == ("NT3_1_1", "NT3", "1 d", "1", "yes") and shown[2][-1] == "no"
+
+
+@pytest.mark.parametrize("name", ["RA 24h pulse 72h chase r1", "RA d1-d3 r1", "RA_1d_r1/3d", "RA D1 72h r1"])
+def test_a_name_with_several_times_is_doubted_until_somebody_says_which(opened: App, tmp_path: Path, name: str) -> None:
+    names = [name, "NT3_1d_r1", "NT3_1d 24h_r2"]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert kinds(found) == ["several_times"] and "names of 1 sample, such" in found.doubts[0].sentence
+    (sample,) = [item for item in found.study.samples if item.name.endswith(name)]
+    opened.catalogue.update_samples(found.study.study_id, [sample.with_changes(time_h=96.0)])
+    assert understand(opened, "S").doubts == ()
