@@ -82,6 +82,8 @@ _AT_START = re.compile(rf"^({_WORDS}|(?:ch|channel|c|w)[ _\-]?0*\d{{1,3}})[ _.\-
 # A last word that is no known channel; believed where all names come with the same set of such words.
 _ANY_WORD = re.compile(r"^(.*\w)[ _.\-]+([^\W\d_]{1,15})$")
 _NUMBERED = re.compile(r"^(ch|channel|c|w)[ _\-]?0*(\d{1,3})$", re.IGNORECASE)
+# Where nothing else is marked, these are as likely a positive control or a phase of the cell cycle.
+_UNSURE_ALONE = frozenset({"pc", "ph", "ph1", "ph2", "td", "tl", "trans"})
 _CELL_NUMBER = re.compile(r"^(.*?)[ _.\-#]*(\d{1,15})$")
 # Of the names of a sample, so many may come in one channel alone; and numbers are channels up to this many.
 _MOST_ALONE = 0.5
@@ -111,6 +113,12 @@ def is_channel_word(text: str) -> bool:
     """Whether a folder may be a channel by its name."""
     plain = text.strip().casefold()
     return plain in BRIGHTFIELD_WORDS or plain in _STAINS or _NUMBERED.match(plain) is not None
+
+
+def is_certain(channels: Collection[str]) -> bool:
+    """Whether folders with these names hardly are anything but channels: clones and wells are called C1, too."""
+    words = [name.strip().casefold() for name in channels]
+    return any(word in BRIGHTFIELD_WORDS or word.startswith("ch") for word in words)
 
 
 def is_stain(channel: str) -> bool:
@@ -157,7 +165,8 @@ def _believed(found: Mapping[str, Marked]) -> bool:
     by_core: dict[str, set[str]] = defaultdict(set)
     for item in found.values():
         by_core[item.core.casefold()].add(item.channel)
-    if any(says_brightfield(item.channel) for item in found.values()):
+    named = {item.channel.casefold() for item in found.values()}
+    if named & BRIGHTFIELD_WORDS and (len(named) > 1 or not named <= _UNSURE_ALONE):
         return True
     alone = sum(len(channels) == 1 for channels in by_core.values())
     channels = len({item.channel for item in found.values()})

@@ -258,3 +258,46 @@ def test_plates_are_wells_sites_and_channels(
 def test_two_channels_are_never_two_cells(shared: Path, name: str, channels: tuple[str, ...], brightfield: str) -> None:
     found, bright, rows = samples_of(shared / "cases" / name)
     assert (found, bright, [row[1:4] for row in rows]) == (channels, brightfield, [(4, "RA", 24.0)])
+
+
+def surveyed(folder: Path, names: Sequence[str]) -> tuple[list[str], tuple[str, ...], list[str]]:
+    """Samples with their numbers of cells, channels, and codes of warnings of small images with these names."""
+    for number, name in enumerate(names):
+        path = folder / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.random.default_rng(number).integers(90, 160, (24, 24), np.uint8))
+    log = FindingLog()
+    with survey([folder / "in"], Limits(), log) as found:
+        warned = [item.code for item in log if item.level == "warn"]
+        return [f"{sample.name}: {sample.cells}" for sample in found.samples], found.channels, warned
+
+
+def test_a_plate_of_folders_has_no_channels_in_row_c(tmp_path: Path) -> None:
+    wells = [f"{row}{column:02d}" for row in "ABCDEFGH" for column in range(1, 13)]
+    samples, channels, _ = surveyed(tmp_path, [f"{well}/{number}.png" for well in wells for number in (1, 2)])
+    assert samples == [f"{well}: 2" for well in wells] and channels == ("Ch1",)
+
+
+@pytest.mark.parametrize("folders", [("C1", "C2"), ("W1", "W2"), ("Nestin", "GFAP")])
+def test_folders_that_may_be_samples_are_not_taken_as_channels_without_a_word(
+    tmp_path: Path, folders: tuple[str, str]
+) -> None:
+    samples, channels, warned = surveyed(tmp_path, [f"NT3/{name}/{n}.png" for name in folders for n in (1, 2, 3)])
+    assert samples == ["NT3: 3"] and set(channels) == set(folders) and "W-NAME-SETS" in warned
+
+
+@pytest.mark.parametrize("around", ["", "set/"])
+@pytest.mark.parametrize("channels", [("BF", "GFP"), ("Ch1", "Ch2"), ("phase", "red")])
+def test_folders_of_channels_around_samples_are_channels(
+    tmp_path: Path, around: str, channels: tuple[str, str]
+) -> None:
+    names = [f"{around}{ch}/{name}/{n}.png" for ch in channels for name in ("NT3_1d", "RA_1d") for n in (1, 2, 3)]
+    samples, found, warned = surveyed(tmp_path, names)
+    assert [name.rpartition("/")[2] for name in samples] == ["NT3_1d: 3", "RA_1d: 3"]
+    assert found == channels and not warned
+
+
+def test_a_positive_control_is_no_phase_contrast(tmp_path: Path) -> None:
+    names = [f"{group}/{group}_{number}.png" for group in ("PC", "NC") for number in (1, 2, 3)]
+    samples, channels, _ = surveyed(tmp_path, names)
+    assert samples == ["NC: 3", "PC: 3"] and channels == ("Ch1",)
