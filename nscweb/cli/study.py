@@ -196,7 +196,7 @@ def understand(
         opened = console.open(data_dir)
         card = understanding.understand(opened, name)
         # By what they are about: numbers move when an offer before them was taken.
-        for doubt in [understanding.offer(card, number) for number in accept or ()]:
+        for doubt in understanding.offers(card, accept or ()):
             study = understanding.understand(opened, name).study
             understanding.take(opened, study, doubt, progress=console.progress)
         card = understanding.understand(opened, name)

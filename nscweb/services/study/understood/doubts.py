@@ -131,9 +131,14 @@ def _single_samples(seen: Seen) -> list[Doubt]:
     return [Doubt("single_samples", sentence, offer, tuple(changes))]
 
 
+def _no_copies(seen: Seen) -> list[Sample]:
+    copies = seen.info.get(COPIES, {})
+    return [sample for sample in seen.samples if sample.name not in copies]
+
+
 def _replicates(seen: Seen) -> list[Doubt]:
     alike: dict[tuple[str | float | None, ...], list[Sample]] = defaultdict(list)
-    for sample in seen.samples:
+    for sample in _no_copies(seen):
         extra = dict(sample.extra)
         alike[sample.group, sample.time_h, extra.get("dose", ""), extra.get("t", "")].append(sample)
     changes = []
@@ -155,7 +160,7 @@ def _replicates(seen: Seen) -> list[Doubt]:
 
 def _twice(seen: Seen) -> list[Doubt]:
     alike: dict[tuple[Any, ...], list[Sample]] = defaultdict(list)
-    for sample in seen.samples:
+    for sample in _no_copies(seen):
         if sample.group and sample.replicate:
             alike[sample.group, sample.time_h, sample.replicate, sample.donor, sample.extra].append(sample)
     same = [own for own in alike.values() if len(own) > 1]

@@ -15,7 +15,7 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Sample
 from nscweb.services.context import App
 from nscweb.services.study.understood.cut_again import cut_study, preview_cut
-from nscweb.services.study.understood.understanding import Understanding, names_read, offer, take, understand
+from nscweb.services.study.understood.understanding import Understanding, names_read, offer, offers, take, understand
 
 
 def image(seed: int, objects: int = 1, side: int = 40) -> bytes:
@@ -189,3 +189,16 @@ def test_a_name_with_several_times_is_doubted_until_somebody_says_which(opened: 
     (sample,) = [item for item in found.study.samples if item.name.endswith(name)]
     opened.catalogue.update_samples(found.study.study_id, [sample.with_changes(time_h=96.0)])
     assert understand(opened, "S").doubts == ()
+
+
+def test_copies_are_not_offered_as_replicates(opened: App, tmp_path: Path) -> None:
+    found = studied(opened, tmp_path / "in", {"a/NT3_1d": cells(1), "b/NT3_1d": cells(1), "c/RA_1d": cells(2)})
+    assert kinds(found) == ["copies"]
+
+
+def test_offers_that_contradict_are_not_taken_together(opened: App, tmp_path: Path) -> None:
+    found = studied(opened, tmp_path / "in", {name: cells(n) for n, name in enumerate(("NT3_t24_r1", "NT3_t72_r1"))})
+    assert kinds(found) == ["time_in_hours", "time_in_days"]
+    with pytest.raises(WrongUse, match="Offers 2 and 1 say two things of the time of NT3_t24_r1"):
+        offers(found, [2, 1])
+    assert [doubt.kind for doubt in offers(found, [2, 2])] == ["time_in_days"]
