@@ -145,9 +145,27 @@ def marked_names(stems: Collection[str]) -> dict[str, Marked]:
             if match is not None:
                 core, mark = (match[1], match[2]) if core_first else (match[2], match[1])
                 found[stem] = Marked(core, channel_name(mark))
+        found |= _bare(stems, found)
         if len(found) > len(best) and _believed(found):
             best = found
     return best or _sets_of_words(stems)
+
+
+def _bare(stems: Collection[str], found: Mapping[str, Marked]) -> dict[str, Marked]:
+    """ "cell_3" beside "cell_3_GFP" is another channel of the same cell."""
+    if not any(is_stain(item.channel) for item in found.values()):
+        return {}
+    cores = {item.core.casefold() for item in found.values()}
+    return {stem: Marked(stem, "Ch1") for stem in stems if stem not in found and stem.casefold() in cores}
+
+
+def unmarked(stem: str, channel: str) -> str:
+    """A name in a folder that is a channel, without the channel: "cell_3" for "cell_3_bf" in BF."""
+    for pattern, core, mark in ((_AT_END, 1, 2), (_AT_START, 2, 1)):
+        match = pattern.match(stem)
+        if match is not None and channel_name(match[mark]).casefold() == channel_name(channel).casefold():
+            return match[core]
+    return stem
 
 
 def _sets_of_words(stems: Collection[str]) -> dict[str, Marked]:

@@ -20,6 +20,7 @@ from nscweb.io.names.channel_marks import (
     is_channel_word,
     marked_names,
     says_brightfield,
+    unmarked,
 )
 from nscweb.io.names.file_names import natural_key, stem_of
 from nscweb.io.names.plate_names import PlateName, parse_plate_name
@@ -74,7 +75,9 @@ class NameSets:
         for file in rest:
             by_folder[file.source, file.folder].append(file)
         for place, channels in self._channel_folders(by_folder).items():
-            found = {file: Marked(file.stem, name) for name, files in channels.items() for file in files}
+            found = {
+                file: Marked(unmarked(file.stem, name), name) for name, files in channels.items() for file in files
+            }
             self._channels(place, found, builder, sources, f"the folders {', '.join(channels)} are channels")
             if not is_certain(channels):
                 message = (
@@ -164,7 +167,14 @@ class NameSets:
                 wells.add((source, "/".join(parts[:-1])))
         found = {place: own for place, own in children.items() if place not in wells or is_certain(own)}
         found |= {place: own for place, own in outer.items() if is_certain(own) and place not in found}
-        return {place: own for place, own in found.items() if len(own) > 1 and _same_names(own)}
+        sets = {place: own for place, own in found.items() if len(own) > 1 and _same_names(own)}
+        # A sample that has one of these channels only: its fluorescence is no brightfield.
+        known = {(place[0], name) for place, own in sets.items() if is_certain(own) for name in own}
+        return {
+            place: own
+            for place, own in {**outer, **found}.items()
+            if place in sets or all((place[0], name) in known for name in own)
+        }
 
     def _channels(
         self,
@@ -194,6 +204,6 @@ def _place(source: int, folder: str, sources: Sequence[Source]) -> tuple[int, st
 
 def _same_names(found: Mapping[str, Sequence[Unnamed]]) -> bool:
     """Whether folders hold images of the same cells: names without what differs by channel."""
-    names = [{file.stem.casefold() for file in files} for files in found.values()]
+    names = [{unmarked(file.stem, name).casefold() for file in files} for name, files in found.items()]
     shared = set.intersection(*names)
     return len(shared) >= _LEAST_SHARED * min(map(len, names)) or any(says_brightfield(name) for name in found)

@@ -301,3 +301,26 @@ def test_a_positive_control_is_no_phase_contrast(tmp_path: Path) -> None:
     names = [f"{group}/{group}_{number}.png" for group in ("PC", "NC") for number in (1, 2, 3)]
     samples, channels, _ = surveyed(tmp_path, names)
     assert samples == ["NC: 3", "PC: 3"] and channels == ("Ch1",)
+
+
+@pytest.mark.parametrize(
+    ("names", "channels"),
+    [
+        (["{n}_GFP", "{n}"], ("Ch1", "GFP")),
+        (["S/BF/bf_{n}", "S/GFP/gfp_{n}"], ("BF", "GFP")),
+        (["BF/S/{n}_BF", "GFP/S/{n}_GFP"], ("BF", "GFP")),
+        (["S/Ch1/x{n}_ch01", "S/Ch2/x{n}_ch02"], ("Ch1", "Ch2")),
+    ],
+)
+def test_channels_of_a_cell_are_one_cell(tmp_path: Path, names: list[str], channels: tuple[str, ...]) -> None:
+    files = [f"{name.format(n=number)}.png" for name in names for number in (1, 2, 3, 4)]
+    samples, found, _ = surveyed(tmp_path, files)
+    assert [name.rpartition(": ")[2] for name in samples] == ["4"] and found == channels
+
+
+@pytest.mark.parametrize("form", ["{ch}/{name}/{n}.png", "{name}/{ch}/{n}.png"])
+def test_a_sample_with_fluorescence_alone_has_no_brightfield(tmp_path: Path, form: str) -> None:
+    pairs = [("BF", "NT3"), ("GFP", "NT3"), ("GFP", "RA")]
+    files = [form.format(ch=ch, name=name, n=number) for ch, name in pairs for number in (1, 2, 3)]
+    samples, channels, _ = surveyed(tmp_path, files)
+    assert samples == ["NT3: 3", "RA: 3"] and channels == ("BF", "GFP")
