@@ -20,6 +20,9 @@ _LEAST_SAMPLES = 4
 _ZHU = {"a": "astrocyte", "o": "oligodendrocyte", "n": "neuron"}
 _LAST = re.compile(r"^(.*\S)[\s_.#-]*?(\d{1,3}|[A-Ha-h])$")
 
+# "NT3d1": a day without anything between.
+_GLUED_DAY = re.compile(r"^(.*[^\W_])d(\d{1,3})$", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Change:
@@ -121,6 +124,15 @@ def _single_samples(seen: Seen) -> list[Doubt]:
     sentence = f"Every one of the {count(len(groups), 'group')} has one sample only, so no group has replicates."
     if len(parted) < len(seen.samples) or max(stems.values(), default=0) < 2:
         return [Doubt("single_samples", sentence, way="Say the groups in the sample sheet, or give a name pattern.")]
+    days = {sample.name: match for sample in seen.samples if (match := _GLUED_DAY.match(sample.group))}
+    if len(days) == len(seen.samples) and all(sample.time_h is None for sample in seen.samples):
+        told = [
+            Change(name, column, before, after)
+            for name, match in days.items()
+            for column, before, after in (("group", match[0], match[1]), ("time", "", f"{match[2]} d"))
+        ]
+        groups_left = count(len({look(match[1]) for match in days.values()}), "group")
+        return [Doubt("single_samples", sentence, f"The last number is the day: {groups_left}", tuple(told))]
     changes = []
     for sample in seen.samples:
         match = parted[sample.name]

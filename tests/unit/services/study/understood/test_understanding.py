@@ -202,3 +202,14 @@ def test_offers_that_contradict_are_not_taken_together(opened: App, tmp_path: Pa
     with pytest.raises(WrongUse, match="Offers 2 and 1 say two things of the time of NT3_t24_r1"):
         offers(found, [2, 1])
     assert [doubt.kind for doubt in offers(found, [2, 2])] == ["time_in_days"]
+
+
+def test_a_day_glued_to_the_group_is_offered_as_a_time_and_not_as_a_replicate(opened: App, tmp_path: Path) -> None:
+    names = ["NT3d1", "NT3d3", "RAd1", "RAd3"]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert [(s.group, s.time_h, s.replicate) for s in taken(opened, found, "single_samples")] == [
+        ("NT3", 24.0, ""),
+        ("NT3", 72.0, ""),
+        ("RA", 24.0, ""),
+        ("RA", 72.0, ""),
+    ]
