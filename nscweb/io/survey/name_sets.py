@@ -79,7 +79,7 @@ class NameSets:
                 file: Marked(unmarked(file.stem, name), name) for name, files in channels.items() for file in files
             }
             self._channels(place, found, builder, sources, f"the folders {', '.join(channels)} are channels")
-            if not is_certain(channels):
+            if len(channels) > 1 and not is_certain(channels):
                 message = (
                     f"The folders {', '.join(channels)} hold the same names and were taken as channels of the "
                     "same cells. If they are different samples, rename the folders."

@@ -322,5 +322,5 @@ def test_channels_of_a_cell_are_one_cell(tmp_path: Path, names: list[str], chann
 def test_a_sample_with_fluorescence_alone_has_no_brightfield(tmp_path: Path, form: str) -> None:
     pairs = [("BF", "NT3"), ("GFP", "NT3"), ("GFP", "RA")]
     files = [form.format(ch=ch, name=name, n=number) for ch, name in pairs for number in (1, 2, 3)]
-    samples, channels, _ = surveyed(tmp_path, files)
-    assert samples == ["NT3: 3", "RA: 3"] and channels == ("BF", "GFP")
+    samples, channels, warned = surveyed(tmp_path, files)
+    assert samples == ["NT3: 3", "RA: 3"] and channels == ("BF", "GFP") and not warned
