@@ -348,6 +348,8 @@ _FIELDS = {
     "*": r".*?",
 }
 
+_SAME_FIELD = {"hours": "time", "day": "time", "days": "time", "replicate": "rep"}
+
 
 class NameForm:
     """A pattern of the user such as ``{group}_{day}d_{rep}``, for the folder or prefix of a sample.
@@ -361,8 +363,12 @@ class NameForm:
         places = re.findall(r"\{([^{}]*)\}", self.pattern)
         unknown = [place for place in places if place.strip().casefold() not in _FIELDS]
         named = [place.strip().casefold() for place in places if place != "*"]
-        if unknown or not named or len(set(named)) < len(named):
+        # "days" is another word for "day", and of the times one is enough.
+        meant = [_SAME_FIELD.get(name, name) for name in named]
+        loose = set("{}") & set(re.sub(r"\{[^{}]*\}", "", self.pattern))
+        if loose or unknown or not named or len(set(meant)) < len(meant):
             what = f"{{{unknown[0]}}} is no field" if unknown else "it names no field, or one of them twice"
+            what = "a brace has no partner" if loose else what
             fields = ", ".join(f"{{{name}}}" for name in _FIELDS if name not in ("days", "replicate", "class"))
             raise WrongUse(
                 f"The name pattern {pattern!r} cannot be used: {what}.",

@@ -324,3 +324,9 @@ def test_a_sample_with_fluorescence_alone_has_no_brightfield(tmp_path: Path, for
     files = [form.format(ch=ch, name=name, n=number) for ch, name in pairs for number in (1, 2, 3)]
     samples, channels, warned = surveyed(tmp_path, files)
     assert samples == ["NT3: 3", "RA: 3"] and channels == ("BF", "GFP") and not warned
+
+
+@pytest.mark.parametrize("pattern", ["{group}_{day", "{group}}_{day}d", "{group}_{hours}h_{day}d", "{rep}_{replicate}"])
+def test_a_pattern_that_says_a_thing_twice_or_half_is_refused(pattern: str) -> None:
+    with pytest.raises(WrongUse, match=r"no partner|one of them twice"):
+        read(["NT3_1d"], pattern)
