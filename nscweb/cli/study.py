@@ -191,16 +191,19 @@ def understand(
 ) -> None:
     """Show how the names and images of a study were understood and what is doubtful, and take what is offered."""
     with running(as_json) as console:
+        from nscweb.services.study.import_request import finding_as_dict, fold
         from nscweb.services.study.understood import understanding
 
         opened = console.open(data_dir)
         card = understanding.understand(opened, name)
         # By what they are about: numbers move when an offer before them was taken.
-        for doubt in [understanding.offer(card, number) for number in accept or ()]:
+        for doubt in understanding.offers(card, accept or ()):
             study = understanding.understand(opened, name).study
             understanding.take(opened, study, doubt, progress=console.progress)
         card = understanding.understand(opened, name)
-        console.result(card.as_dict(), "\n".join(_card_lines(card)))
+        findings = [finding_as_dict(item) for item in fold(card.findings)]
+        tell_findings(console, findings)
+        console.result({**card.as_dict(), "findings": findings}, "\n".join(_card_lines(card)))
 
 
 def _card_lines(card: Understanding) -> list[str]:

@@ -12,20 +12,20 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
-# Hours of each unit -> how it is written: English, German, French, Spanish, Italian, Dutch, Chinese, Japanese.
+# Hours of each unit -> how it is written: English, German, French, Spanish, Italian, Dutch, Chinese, Japanese, Russian.
 UNITS: dict[float, tuple[str, ...]] = {
-    1 / 60: ("min", "mins", "minute", "minutes", "minuten", "minuto", "minutos", "minuti", "分钟", "分"),
+    1 / 60: ("min", "mins", "minute", "minutes", "minuten", "minuto", "minutos", "minuti", "分钟", "分", "мин"),
     1.0: (
         *("h", "hr", "hrs", "hour", "hours", "hpi", "hpt", "std", "stunde", "stunden", "heure", "heures"),
-        *("hora", "horas", "ora", "ore", "uur", "小时", "时", "時間", "時"),
+        *("hora", "horas", "ora", "ore", "uur", "小时", "时", "時間", "時", "ч", "час", "часа", "часов"),
     ),
     24.0: (
         *("d", "day", "days", "dpi", "dpt", "dpd", "div", "tag", "tage", "tagen", "j", "jour", "jours", "dia", "dias"),
-        *("día", "días", "giorno", "giorni", "dag", "dagen", "天", "日"),
+        *("día", "días", "giorno", "giorni", "dag", "dagen", "天", "日", "день", "дня", "дней", "сут"),
     ),
     168.0: (
         *("w", "wk", "wks", "week", "weeks", "wpi", "woche", "wochen", "sem", "semaine", "semaines", "semana"),
-        *("semanas", "settimana", "settimane", "weken", "周", "週", "星期"),
+        *("semanas", "settimana", "settimane", "weken", "周", "週", "星期", "нед", "неделя", "недели"),
     ),
 }
 _HOURS_OF = {word: hours for hours, words in UNITS.items() for word in words}
@@ -45,6 +45,7 @@ _PART = re.compile(rf"({_NUMBER})\s*({_UNIT})")
 _MINUTES = re.compile(r"(?<=\d)\s*m$")
 _ISO = re.compile(r"^p(?:(\d+)w)?(?:(\d+)d)?(?:t(?:(\d+)h)?(?:(\d+)m)?)?$")
 _COLONS = re.compile(r"^(\d{1,3}):([0-5]\d):([0-5]\d)$")
+_ORDINAL = re.compile(r"^第(?=\d)")
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
 _FRACTIONS = {"½": "0.5", "¼": "0.25", "¾": "0.75", "⅓": "0.333333", "⅔": "0.666667"}
 # A label of many digits is read back; a sentence that quotes it is kept short.
@@ -105,7 +106,7 @@ def _hours(text: str) -> float | None:
         return None
     for sign, number in _FRACTIONS.items():
         text = text.replace(sign, number)
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    plain = _ORDINAL.sub("", " ".join(unicodedata.normalize("NFKC", text).casefold().split()))
     if match := _NUMBER_FIRST.match(plain):
         return _number(match[1]) * _HOURS_OF[match[2]]
     if match := _UNIT_FIRST.match(plain):

@@ -82,6 +82,8 @@ _AT_START = re.compile(rf"^({_WORDS}|(?:ch|channel|c|w)[ _\-]?0*\d{{1,3}})[ _.\-
 # A last word that is no known channel; believed where all names come with the same set of such words.
 _ANY_WORD = re.compile(r"^(.*\w)[ _.\-]+([^\W\d_]{1,15})$")
 _NUMBERED = re.compile(r"^(ch|channel|c|w)[ _\-]?0*(\d{1,3})$", re.IGNORECASE)
+# Where nothing else is marked, these are as likely a positive control or a phase of the cell cycle.
+_UNSURE_ALONE = frozenset({"pc", "ph", "ph1", "ph2", "td", "tl", "trans"})
 _CELL_NUMBER = re.compile(r"^(.*?)[ _.\-#]*(\d{1,15})$")
 # Of the names of a sample, so many may come in one channel alone; and numbers are channels up to this many.
 _MOST_ALONE = 0.5
@@ -113,6 +115,12 @@ def is_channel_word(text: str) -> bool:
     return plain in BRIGHTFIELD_WORDS or plain in _STAINS or _NUMBERED.match(plain) is not None
 
 
+def is_certain(channels: Collection[str]) -> bool:
+    """Whether folders with these names hardly are anything but channels: clones and wells are called C1, too."""
+    words = [name.strip().casefold() for name in channels]
+    return any(word in BRIGHTFIELD_WORDS or word.startswith("ch") for word in words)
+
+
 def is_stain(channel: str) -> bool:
     """Whether a channel is called by a stain or marker."""
     return channel.strip().casefold() in _STAINS
@@ -137,9 +145,27 @@ def marked_names(stems: Collection[str]) -> dict[str, Marked]:
             if match is not None:
                 core, mark = (match[1], match[2]) if core_first else (match[2], match[1])
                 found[stem] = Marked(core, channel_name(mark))
+        found |= _bare(stems, found)
         if len(found) > len(best) and _believed(found):
             best = found
     return best or _sets_of_words(stems)
+
+
+def _bare(stems: Collection[str], found: Mapping[str, Marked]) -> dict[str, Marked]:
+    """ "cell_3" beside "cell_3_GFP" is another channel of the same cell."""
+    if not any(is_stain(item.channel) for item in found.values()):
+        return {}
+    cores = {item.core.casefold() for item in found.values()}
+    return {stem: Marked(stem, "Ch1") for stem in stems if stem not in found and stem.casefold() in cores}
+
+
+def unmarked(stem: str, channel: str) -> str:
+    """A name in a folder that is a channel, without the channel: "cell_3" for "cell_3_bf" in BF."""
+    for pattern, core, mark in ((_AT_END, 1, 2), (_AT_START, 2, 1)):
+        match = pattern.match(stem)
+        if match is not None and channel_name(match[mark]).casefold() == channel_name(channel).casefold():
+            return match[core]
+    return stem
 
 
 def _sets_of_words(stems: Collection[str]) -> dict[str, Marked]:
@@ -157,7 +183,8 @@ def _believed(found: Mapping[str, Marked]) -> bool:
     by_core: dict[str, set[str]] = defaultdict(set)
     for item in found.values():
         by_core[item.core.casefold()].add(item.channel)
-    if any(says_brightfield(item.channel) for item in found.values()):
+    named = {item.channel.casefold() for item in found.values()}
+    if named & BRIGHTFIELD_WORDS and (len(named) > 1 or not named <= _UNSURE_ALONE):
         return True
     alone = sum(len(channels) == 1 for channels in by_core.values())
     channels = len({item.channel for item in found.values()})

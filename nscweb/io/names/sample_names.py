@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nscweb.core.errors import WrongUse
@@ -23,6 +23,15 @@ _LETTER = re.compile(r"^[A-Ha-h]$")
 FURTHER = ("dose", "date", "experiment", "t", "well")
 # Fewer names do not show what all names share.
 _LEAST_SHARED = 3
+# A day, or a cell line such as D283 and J774.
+_LINE = re.compile(r"^[dj]\d+$", re.IGNORECASE)
+# Slashes that part no folders: "10 ng/mL", "11/05/2024".
+_NOT_FOLDERS = re.compile(
+    r"(?<=[\d\s][pnuµμm]g)/(?=(?:m?l|µl|ul)\b)|(?<=\dU)/(?=m?l\b)|(?<=\dg)/(?=m?l\b)|"
+    r"(?<=\b\d\d)/(?=\d\d/20\d\d\b)|(?<=\b\d\d[/-]\d\d)/(?=20\d\d\b)",
+    re.IGNORECASE,
+)
+_MOST_REPLICATES = 20
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class SampleHints:
     Attributes:
         extra: further columns of the sheet: dose, date, experiment.
         said: rows of `WORD_ROWS` that knew something of it.
+        times: hours of all times that the name says, where they are several.
     """
 
     group: str = ""
@@ -42,6 +52,7 @@ class SampleHints:
     control: bool = False
     extra: tuple[tuple[str, str], ...] = ()
     said: tuple[str, ...] = ()
+    times: tuple[float, ...] = ()
 
     def sample(self, name: str, true_class: str = "", cells: int = 0) -> Sample:
         """A sample with these values filled in."""
@@ -69,6 +80,7 @@ class ReadNames:
         rule: how names were read, in words, on the example.
         left_off: what all names, or the program that wrote them, have in common and that says nothing.
         strange: names that the pattern of the user does not fit.
+        timed: several times of a name by the name; the first one was taken.
     """
 
     hints: tuple[SampleHints, ...]
@@ -76,6 +88,7 @@ class ReadNames:
     rule: str = ""
     left_off: tuple[str, ...] = ()
     strange: tuple[str, ...] = ()
+    timed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -129,12 +142,19 @@ def read_names(names: Sequence[tuple[str, str, str]], pattern: str = "") -> Read
         hints.append(own or replace(item.hints, group=_group_name(item.words)))
     left_off = tuple(dict.fromkeys([*([" ".join(shared)] if shared else []), *_common_folders(names), *left]))
     example, rule = _rule([name for name, _, _ in names], hints, form)
-    return ReadNames(tuple(hints), example, rule, left_off, tuple(strange))
+    timed = {name: hint.times for (name, _, _), hint in zip(names, hints, strict=True) if hint.times}
+    return ReadNames(tuple(hints), example, rule, left_off, tuple(strange), timed)
 
 
 def _parse_name(name: str, prefix: str, well: str = "") -> _Name:
     found = _Name(SampleHints(extra=(("well", _well_name(well)),) if well else ()), [])
-    for part in reversed(plain_text(name).split("/")):
+    inner, *around = reversed(_NOT_FOLDERS.sub("-", plain_text(name)).split("/"))
+    if around and inner.isdecimal() and int(inner) <= _MOST_REPLICATES:
+        # "RA/24h/2"; a larger number may be anything.
+        found.hints = replace(found.hints, replicate=inner, said=("replicate",))
+    else:
+        found = _merged(found, _parse_part(inner, well))
+    for part in around:
         found = _merged(found, _parse_part(part, well))
     if prefix and found.hints.time_h is None and not found.hints.replicate:
         named = _parse_part(plain_text(prefix))
@@ -155,6 +175,7 @@ def _merged(first: _Name, second: _Name) -> _Name:
         a.control or b.control,
         (*a.extra, *((title, value) for title, value in b.extra if title not in known)),
         tuple(dict.fromkeys((*a.said, *b.said))),
+        _several(*(a.times or (a.time_h,)), *(b.times or (b.time_h,))),
     )
     return _Name(hints, first.words or second.words, [*first.left, *second.left])
 
@@ -166,11 +187,17 @@ def _parse_part(part: str, well: str = "") -> _Name:
     values: dict[str, str | float] = {}
     said: list[str] = []
     group: list[str] = []
+    times: list[float] = []
+    lines: list[tuple[str, float]] = []
     position = 0
     while position < len(words):
         size, row, found = longest_known(words[position:])
         if found:
             for item in found:
+                if item.field == "time_h":
+                    times.append(float(item.value))
+                    if _LINE.match(words[position]):
+                        lines.append((words[position], float(item.value)))
                 values.setdefault(item.field, item.value)
             said.append(row)
             position += size
@@ -183,6 +210,12 @@ def _parse_part(part: str, well: str = "") -> _Name:
         elif word not in group:
             group.append(word)
         position += 1
+    others = [hours for hours in times if hours not in [there for _, there in lines]]
+    if lines and others:
+        # "D283 24h": a cell line, and a time with its unit behind the number.
+        group = [*(word for word, _ in lines if word not in group), *group]
+        values["time_h"] = others[0]
+        times = [*others, *(hours for _, hours in lines)]
     extra = tuple((title, str(values[title])) for title in FURTHER if title in values)
     time_h = values.get("time_h")
     hints = SampleHints(
@@ -194,11 +227,17 @@ def _parse_part(part: str, well: str = "") -> _Name:
         any(is_control(word) for word in group),
         extra,
         tuple(dict.fromkeys(said)),
+        _several(*times),
     )
     if not group and "instrument" in values:
         # A name that is nothing but an instrument names a group by it.
         group, hints = [word for word in words if word not in values.values()][:1], replace(hints, instrument="")
     return _Name(hints, group, [left] if left else [])
+
+
+def _several(*times: float | None) -> tuple[float, ...]:
+    found = tuple(dict.fromkeys(hours for hours in times if hours is not None))
+    return found if len(found) > 1 else ()
 
 
 def _wells(names: Sequence[str]) -> list[str]:
@@ -309,6 +348,8 @@ _FIELDS = {
     "*": r".*?",
 }
 
+_SAME_FIELD = {"hours": "time", "day": "time", "days": "time", "replicate": "rep"}
+
 
 class NameForm:
     """A pattern of the user such as ``{group}_{day}d_{rep}``, for the folder or prefix of a sample.
@@ -322,8 +363,12 @@ class NameForm:
         places = re.findall(r"\{([^{}]*)\}", self.pattern)
         unknown = [place for place in places if place.strip().casefold() not in _FIELDS]
         named = [place.strip().casefold() for place in places if place != "*"]
-        if unknown or not named or len(set(named)) < len(named):
+        # "days" is another word for "day", and of the times one is enough.
+        meant = [_SAME_FIELD.get(name, name) for name in named]
+        loose = set("{}") & set(re.sub(r"\{[^{}]*\}", "", self.pattern))
+        if loose or unknown or not named or len(set(meant)) < len(meant):
             what = f"{{{unknown[0]}}} is no field" if unknown else "it names no field, or one of them twice"
+            what = "a brace has no partner" if loose else what
             fields = ", ".join(f"{{{name}}}" for name in _FIELDS if name not in ("days", "replicate", "class"))
             raise WrongUse(
                 f"The name pattern {pattern!r} cannot be used: {what}.",

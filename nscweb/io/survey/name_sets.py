@@ -16,12 +16,15 @@ from nscweb.io.names.channel_marks import (
     Marked,
     cell_numbers,
     channel_name,
+    is_certain,
     is_channel_word,
     marked_names,
     says_brightfield,
+    unmarked,
 )
 from nscweb.io.names.file_names import natural_key, stem_of
 from nscweb.io.names.plate_names import PlateName, parse_plate_name
+from nscweb.io.names.sample_names import WELL
 from nscweb.io.survey.cell_index import IndexBuilder
 
 # Of two folders that may be channels, as many names must be in both.
@@ -72,10 +75,18 @@ class NameSets:
         for file in rest:
             by_folder[file.source, file.folder].append(file)
         for place, channels in self._channel_folders(by_folder).items():
-            found = {file: Marked(file.stem, name) for name, files in channels.items() for file in files}
+            found = {
+                file: Marked(unmarked(file.stem, name), name) for name, files in channels.items() for file in files
+            }
             self._channels(place, found, builder, sources, f"the folders {', '.join(channels)} are channels")
-            for name in channels:
-                by_folder.pop((place[0], name if not place[1] else f"{place[1]}/{name}"), None)
+            if len(channels) > 1 and not is_certain(channels):
+                message = (
+                    f"The folders {', '.join(channels)} hold the same names and were taken as channels of the "
+                    "same cells. If they are different samples, rename the folders."
+                )
+                log.add("warn", "W-NAME-SETS", message, place[1] or sources[place[0]].label)
+            for folder in {(file.source, file.folder) for file in found}:
+                by_folder.pop(folder, None)
         for place, files in by_folder.items():
             marks = marked_names({file.stem for file in files})
             marked = {file: marks[file.stem] for file in files if file.stem in marks}
@@ -138,13 +149,32 @@ class NameSets:
     def _channel_folders(
         self, by_folder: Mapping[tuple[int, str], Sequence[Unnamed]]
     ) -> dict[tuple[int, str], dict[str, Sequence[Unnamed]]]:
-        """Parent folder -> channel folder -> files, where folders of one parent hold the same names."""
+        """Folder without its channel -> channel -> files, where such folders hold the same names.
+
+        The channel is the last folder ("NT3_1d/BF") or, where one of them is brightfield, any other ("BF/NT3_1d").
+        """
         children: dict[tuple[int, str], dict[str, Sequence[Unnamed]]] = defaultdict(dict)
+        outer: dict[tuple[int, str], dict[str, Sequence[Unnamed]]] = defaultdict(dict)
+        wells: set[tuple[int, str]] = set()
         for (source, folder), files in by_folder.items():
-            parent, _, last = folder.rpartition("/")
-            if is_channel_word(last):
-                children[source, parent][last] = files
-        return {place: found for place, found in children.items() if len(found) > 1 and _same_names(found)}
+            parts = folder.split("/")
+            if is_channel_word(parts[-1]):
+                children[source, "/".join(parts[:-1])][parts[-1]] = files
+            elif sum(map(is_channel_word, parts)) == 1:
+                (channel,) = filter(is_channel_word, parts)
+                outer[source, "/".join(part for part in parts if part != channel)][channel] = files
+            elif WELL.match(parts[-1]):
+                wells.add((source, "/".join(parts[:-1])))
+        found = {place: own for place, own in children.items() if place not in wells or is_certain(own)}
+        found |= {place: own for place, own in outer.items() if is_certain(own) and place not in found}
+        sets = {place: own for place, own in found.items() if len(own) > 1 and _same_names(own)}
+        # A sample that has one of these channels only: its fluorescence is no brightfield.
+        known = {(place[0], name) for place, own in sets.items() if is_certain(own) for name in own}
+        return {
+            place: own
+            for place, own in {**outer, **found}.items()
+            if place in sets or all((place[0], name) in known for name in own)
+        }
 
     def _channels(
         self,
@@ -174,6 +204,6 @@ def _place(source: int, folder: str, sources: Sequence[Source]) -> tuple[int, st
 
 def _same_names(found: Mapping[str, Sequence[Unnamed]]) -> bool:
     """Whether folders hold images of the same cells: names without what differs by channel."""
-    names = [{file.stem.casefold() for file in files} for files in found.values()]
+    names = [{unmarked(file.stem, name).casefold() for file in files} for name, files in found.items()]
     shared = set.intersection(*names)
     return len(shared) >= _LEAST_SHARED * min(map(len, names)) or any(says_brightfield(name) for name in found)

@@ -6,7 +6,7 @@ was given out, a file with a ``skip`` finding, or a file without data for this s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +48,7 @@ class Survey:
         left_off: what names have in common and that says nothing.
         masks: outlines of cells that lie beside fields of view.
         strange_names: samples whose names the pattern of the user does not fit.
+        several_times: all times in hours of the names that say several.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -73,6 +74,7 @@ class Survey:
         self.rules: tuple[str, ...] = ()
         self.left_off: tuple[str, ...] = ()
         self.strange_names: tuple[str, ...] = ()
+        self.several_times: Mapping[str, tuple[float, ...]] = {}
 
     @property
     def images(self) -> int:
@@ -212,6 +214,7 @@ def survey(
         found.left_off = tuple(dict.fromkeys([*settled.read.left_off, *listing.sets.left_off]))
         found.rules = tuple(rule for rule in (settled.read.rule, *listing.sets.rules) if rule)
         found.strange_names = settled.read.strange
+        found.several_times = settled.read.timed
         found.masks = listing.masks
         found._joins = find_joins(listing.joins, opened.sources, settled, log)
         found.members = listing.members + len(opened.broken) + opened.paired + settled.table_cells

@@ -277,7 +277,12 @@ def _finish(
             "field_settings": None if request.fields is None else to_plain(request.fields),
             COPIES: copies,
             OFFERED_SIZE: found.offered_pixel_size_um,
-            NAMES: {"rules": found.rules, "left_off": found.left_off, "strange": found.strange_names},
+            NAMES: {
+                "rules": found.rules,
+                "left_off": found.left_off,
+                "strange": found.strange_names,
+                "several_times": found.several_times,
+            },
         },
     )
     return report

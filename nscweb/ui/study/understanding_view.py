@@ -31,7 +31,9 @@ def card(app: App, study: Study) -> None:
     doubts = len(asked)
     title = "What was understood" + (f": {count(doubts, 'doubt')}" if doubts else "")
     icon = ":material/help:" if doubts else ":material/task_alt:"
-    with st.expander(title, expanded=bool(doubts), icon=icon, key=f"understood_{study.study_id}_{doubts}"):
+    with st.expander(
+        title, expanded=bool(doubts or found.findings), icon=icon, key=f"understood_{study.study_id}_{doubts}"
+    ):
         st.html(f"<b>{html(found.sentence, 300)}</b>")
         for sentence, readings in asked.items():
             with st.container(border=True, key=f"doubt_{study.study_id}_{readings[0].kind}"):

@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -194,3 +196,14 @@ def test_a_sheet_with_titles_and_names_of_a_laboratory(tmp_path: Path) -> None:
     (tmp_path / "map.txt").write_text("X\tY\n", "utf-8")
     mapped = answer(nscweb(data, "study", "sheet", "S", "--plate-map", tmp_path / "map.txt", "--json"))
     assert mapped["changed"] == 2 and mapped["stored"]
+
+
+def test_the_card_says_what_the_import_warned_of(tmp_path: Path) -> None:
+    for place in ("C1/1.png", "C1/2.png", "C2/1.png", "C2/2.png"):
+        (tmp_path / "in" / "NT3_1d" / place).parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(len(place)).integers(90, 160, (32, 32), np.uint8)
+        cv2.imwrite(str(tmp_path / "in" / "NT3_1d" / place), pixels)
+    assert nscweb(tmp_path / "d", "study", "import", tmp_path / "in", "--name", "S").exit_code == 0
+    card = nscweb(tmp_path / "d", "study", "understand", "S", "--json")
+    assert "W-NAME-SETS" in [item["code"] for item in answer(card)["findings"]]
+    assert "were taken as channels of the same cells" in card.stderr

@@ -20,6 +20,9 @@ _LEAST_SAMPLES = 4
 _ZHU = {"a": "astrocyte", "o": "oligodendrocyte", "n": "neuron"}
 _LAST = re.compile(r"^(.*\S)[\s_.#-]*?(\d{1,3}|[A-Ha-h])$")
 
+# "NT3d1": a day without anything between.
+_GLUED_DAY = re.compile(r"^(.*[^\W_])d(\d{1,3})$", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Change:
@@ -121,6 +124,15 @@ def _single_samples(seen: Seen) -> list[Doubt]:
     sentence = f"Every one of the {count(len(groups), 'group')} has one sample only, so no group has replicates."
     if len(parted) < len(seen.samples) or max(stems.values(), default=0) < 2:
         return [Doubt("single_samples", sentence, way="Say the groups in the sample sheet, or give a name pattern.")]
+    days = {sample.name: match for sample in seen.samples if (match := _GLUED_DAY.match(sample.group))}
+    if len(days) == len(seen.samples) and all(sample.time_h is None for sample in seen.samples):
+        told = [
+            Change(name, column, before, after)
+            for name, match in days.items()
+            for column, before, after in (("group", match[0], match[1]), ("time", "", f"{match[2]} d"))
+        ]
+        groups_left = count(len({look(match[1]) for match in days.values()}), "group")
+        return [Doubt("single_samples", sentence, f"The last number is the day: {groups_left}", tuple(told))]
     changes = []
     for sample in seen.samples:
         match = parted[sample.name]
@@ -131,9 +143,14 @@ def _single_samples(seen: Seen) -> list[Doubt]:
     return [Doubt("single_samples", sentence, offer, tuple(changes))]
 
 
+def _no_copies(seen: Seen) -> list[Sample]:
+    copies = seen.info.get(COPIES, {})
+    return [sample for sample in seen.samples if sample.name not in copies]
+
+
 def _replicates(seen: Seen) -> list[Doubt]:
     alike: dict[tuple[str | float | None, ...], list[Sample]] = defaultdict(list)
-    for sample in seen.samples:
+    for sample in _no_copies(seen):
         extra = dict(sample.extra)
         alike[sample.group, sample.time_h, extra.get("dose", ""), extra.get("t", "")].append(sample)
     changes = []
@@ -155,7 +172,7 @@ def _replicates(seen: Seen) -> list[Doubt]:
 
 def _twice(seen: Seen) -> list[Doubt]:
     alike: dict[tuple[Any, ...], list[Sample]] = defaultdict(list)
-    for sample in seen.samples:
+    for sample in _no_copies(seen):
         if sample.group and sample.replicate:
             alike[sample.group, sample.time_h, sample.replicate, sample.donor, sample.extra].append(sample)
     same = [own for own in alike.values() if len(own) > 1]
@@ -183,6 +200,20 @@ def _times(seen: Seen) -> list[Doubt]:
         sentence = f"{count(len(without), 'sample')} of {len(seen.samples)} have no time: {_listed(without)}."
         return [Doubt("no_time", sentence, way="Enter it in the sample sheet, or leave it where there is none.")]
     return []
+
+
+def _several_times(seen: Seen) -> list[Doubt]:
+    several = seen.info.get(NAMES, {}).get("several_times", {})
+    # What somebody corrected is not doubted any more.
+    open_ = [sample for sample in seen.samples if sample.time_h in several.get(sample.name, ())[:1]]
+    if not open_:
+        return []
+    times = " and ".join(TimePoint(hours).label() for hours in several[open_[0].name])
+    sentence = (
+        f"Several times are said by the names of {count(len(open_), 'sample')}, such as {open_[0].name!r} ({times}); "
+        f"{time_words(open_[0])} was taken there."
+    )
+    return [Doubt("several_times", sentence, way="Correct the time in the sample sheet where another one is meant.")]
 
 
 def _timed(seen: Seen, numbers: dict[str, str], unit: str) -> tuple[Change, ...]:
@@ -243,6 +274,7 @@ RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
     _single_samples,
     _classes,
     _times,
+    _several_times,
     _no_group,
     _replicates,
     _twice,

@@ -77,7 +77,7 @@ def merge_studies(app: App, into: str, other: str) -> Study:
     if len(target.samples) < start + len(source.samples):
         _copy_files(app, target, source, start)
         app.catalogue.add_samples(target.study_id, _free_names(target, source))
-    _join_facts(app, target, source)
+    _join_facts(app, target, source, start)
     if get_gates(app, target.study_id).digest() != DEFAULT_GATES.digest():
         set_gates(app, target.study_id, get_gates(app, target.study_id))
     delete_study(app, source.study_id)
@@ -135,15 +135,23 @@ def _copy_files(app: App, target: Study, source: Study, start: int) -> None:
         shutil.copytree(pictures, app.folder.fields_dir(target.study_id), dirs_exist_ok=True)
 
 
-def _join_facts(app: App, target: Study, source: Study) -> None:
+def _join_facts(app: App, target: Study, source: Study, start: int) -> None:
     """What is known of both imports: counts, findings, rules of names, and copies across them."""
     one, two = (app.catalogue.study_info(study.study_id) for study in (target, source))
     counts: dict[str, Any] = {name: one.get(name, 0) + two.get(name, 0) for name in _COUNTS}
-    names = {
-        key: list(dict.fromkeys([*one.get(NAMES, {}).get(key, ()), *two.get(NAMES, {}).get(key, ())]))
-        for key in ("rules", "left_off", "strange")
-    }
     keys = app.catalogue.sample_keys(target.study_id)
+    # Samples whose names were taken have others now.
+    now = dict(zip((sample.name for sample in source.samples), list(keys)[start:], strict=True))
+    mine, theirs = one.get(NAMES, {}), two.get(NAMES, {})
+    names: dict[str, Any] = {
+        key: list(dict.fromkeys([*mine.get(key, ()), *theirs.get(key, ())])) for key in ("rules", "left_off")
+    }
+    names["strange"] = [*mine.get("strange", ()), *(now.get(name, name) for name in theirs.get("strange", ()))]
+    several = theirs.get("several_times", {})
+    names["several_times"] = {
+        **mine.get("several_times", {}),
+        **{now.get(name, name): times for name, times in several.items()},
+    }
     copies = {copy.sample: copy.of for copy in copied_samples(app, target.study_id, keys, target.channel) if copy.whole}
     findings = [*findings_of(app, target.study_id), *findings_of(app, source.study_id)]
     with atomic_write(app.folder.study_dir(target.study_id) / "findings.csv") as stream:

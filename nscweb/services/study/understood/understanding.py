@@ -157,6 +157,23 @@ def offer(card: Understanding, number: int) -> Doubt:
     return doubt
 
 
+def offers(card: Understanding, numbers: Sequence[int]) -> list[Doubt]:
+    """The doubts with these numbers, each once.
+
+    Raises:
+        WrongUse: see `offer`; or two of them change the same box of the sheet.
+    """
+    chosen = {number: offer(card, number) for number in numbers}
+    changed: dict[tuple[str, str], int] = {}
+    for number, doubt in chosen.items():
+        for change in doubt.changes:
+            other = changed.setdefault((change.sample, change.column), number)
+            if other != number:
+                what = f"Offers {other} and {number} say two things of the {change.column} of {change.sample}."
+                raise WrongUse(what, "Take one of them, and look at what is doubtful then.")
+    return list(chosen.values())
+
+
 def take(
     app: App, study: Study, doubt: Doubt, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> None:

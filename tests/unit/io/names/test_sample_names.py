@@ -49,6 +49,35 @@ def test_each_row_of_the_table_reads_its_example(row) -> None:
         ("G1 phase", "G1 phase", None, "", {}),
         ("S100 H6", "S100 H6", None, "", {}),
         ("DMSO t24", "DMSO", None, "", {"t": "24"}),
+        ("BDNF 10ng/mL d7 r3", "BDNF", 168, "3", {"dose": "10 ng/mL"}),
+        ("FGF2 20 ng/ml", "FGF2", None, "", {"dose": "20 ng/ml"}),
+        ("LIF 1000U/mL 24h", "LIF", 24, "", {"dose": "1000 U/mL"}),
+        ("11/05/2024 NT3", "NT3", None, "", {"date": "11-05-2024"}),
+        ("05-31-2024 NT3 24h", "NT3", 24, "", {"date": "05-31-2024"}),
+        ("2024_11_05_RA_d1", "RA", 24, "", {"date": "2024-11-05"}),
+        ("RA 10-6 M 24h", "RA", 24, "", {"dose": "10-6 M"}),
+        ("RA 1e-6M 24h", "RA", 24, "", {"dose": "1e-6 M"}),
+        ("rat NSC 24h r1", "rat NSC", 24, "1", {}),
+        ("mouse 24h r1", "mouse", 24, "1", {}),
+        ("rats d1", "rats", 24, "", {}),
+        ("R848 24h", "R848", 24, "", {}),
+        ("NT3_-1d", "NT3 -1d", None, "", {}),
+        ("NT3, 24h, r1", "NT3", 24, "1", {}),
+        ("NT3 (24 h) [r1]", "NT3", 24, "1", {}),
+        ("NT3 24h (2)", "NT3 (2)", 24, "", {}),
+        ("Poly(I:C) 24h", "Poly(I:C)", 24, "", {}),
+        ("NT3.24h.r1", "NT3", 24, "1", {}),
+        ("NT3 - day 1 - rep 1", "NT3", 24, "1", {}),
+        ("NT3 d1r2", "NT3", 24, "2", {}),
+        ("24h/NT3/1", "NT3", 24, "1", {}),
+        ("контроль 24ч повтор 1", "контроль", 24, "1", {}),
+        ("NT3 день 3", "NT3", 72, "", {}),
+        ("第3天 NT3 重复2", "NT3", 72, "2", {}),
+        ("D283 24h r1", "D283", 24, "1", {}),
+        ("J774_24h", "J774", 24, "", {}),
+        ("N2B27", "N2B27", None, "", {}),
+        ("T cell 24h", "T cell", 24, "", {}),
+        ("shRNA#2 48h r1", "shRNA#2", 48, "1", {}),
     ],
 )
 def test_one_name(name: str, group: str, time_h: float | None, replicate: str, extra: dict[str, str]) -> None:
@@ -229,3 +258,75 @@ def test_plates_are_wells_sites_and_channels(
 def test_two_channels_are_never_two_cells(shared: Path, name: str, channels: tuple[str, ...], brightfield: str) -> None:
     found, bright, rows = samples_of(shared / "cases" / name)
     assert (found, bright, [row[1:4] for row in rows]) == (channels, brightfield, [(4, "RA", 24.0)])
+
+
+def surveyed(folder: Path, names: Sequence[str]) -> tuple[list[str], tuple[str, ...], list[str]]:
+    """Samples with their numbers of cells, channels, and codes of warnings of small images with these names."""
+    for number, name in enumerate(names):
+        path = folder / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.random.default_rng(number).integers(90, 160, (24, 24), np.uint8))
+    log = FindingLog()
+    with survey([folder / "in"], Limits(), log) as found:
+        warned = [item.code for item in log if item.level == "warn"]
+        return [f"{sample.name}: {sample.cells}" for sample in found.samples], found.channels, warned
+
+
+def test_a_plate_of_folders_has_no_channels_in_row_c(tmp_path: Path) -> None:
+    wells = [f"{row}{column:02d}" for row in "ABCDEFGH" for column in range(1, 13)]
+    samples, channels, _ = surveyed(tmp_path, [f"{well}/{number}.png" for well in wells for number in (1, 2)])
+    assert samples == [f"{well}: 2" for well in wells] and channels == ("Ch1",)
+
+
+@pytest.mark.parametrize("folders", [("C1", "C2"), ("W1", "W2"), ("Nestin", "GFAP")])
+def test_folders_that_may_be_samples_are_not_taken_as_channels_without_a_word(
+    tmp_path: Path, folders: tuple[str, str]
+) -> None:
+    samples, channels, warned = surveyed(tmp_path, [f"NT3/{name}/{n}.png" for name in folders for n in (1, 2, 3)])
+    assert samples == ["NT3: 3"] and set(channels) == set(folders) and "W-NAME-SETS" in warned
+
+
+@pytest.mark.parametrize("around", ["", "set/"])
+@pytest.mark.parametrize("channels", [("BF", "GFP"), ("Ch1", "Ch2"), ("phase", "red")])
+def test_folders_of_channels_around_samples_are_channels(
+    tmp_path: Path, around: str, channels: tuple[str, str]
+) -> None:
+    names = [f"{around}{ch}/{name}/{n}.png" for ch in channels for name in ("NT3_1d", "RA_1d") for n in (1, 2, 3)]
+    samples, found, warned = surveyed(tmp_path, names)
+    assert [name.rpartition("/")[2] for name in samples] == ["NT3_1d: 3", "RA_1d: 3"]
+    assert found == channels and not warned
+
+
+def test_a_positive_control_is_no_phase_contrast(tmp_path: Path) -> None:
+    names = [f"{group}/{group}_{number}.png" for group in ("PC", "NC") for number in (1, 2, 3)]
+    samples, channels, _ = surveyed(tmp_path, names)
+    assert samples == ["NC: 3", "PC: 3"] and channels == ("Ch1",)
+
+
+@pytest.mark.parametrize(
+    ("names", "channels"),
+    [
+        (["{n}_GFP", "{n}"], ("Ch1", "GFP")),
+        (["S/BF/bf_{n}", "S/GFP/gfp_{n}"], ("BF", "GFP")),
+        (["BF/S/{n}_BF", "GFP/S/{n}_GFP"], ("BF", "GFP")),
+        (["S/Ch1/x{n}_ch01", "S/Ch2/x{n}_ch02"], ("Ch1", "Ch2")),
+    ],
+)
+def test_channels_of_a_cell_are_one_cell(tmp_path: Path, names: list[str], channels: tuple[str, ...]) -> None:
+    files = [f"{name.format(n=number)}.png" for name in names for number in (1, 2, 3, 4)]
+    samples, found, _ = surveyed(tmp_path, files)
+    assert [name.rpartition(": ")[2] for name in samples] == ["4"] and found == channels
+
+
+@pytest.mark.parametrize("form", ["{ch}/{name}/{n}.png", "{name}/{ch}/{n}.png"])
+def test_a_sample_with_fluorescence_alone_has_no_brightfield(tmp_path: Path, form: str) -> None:
+    pairs = [("BF", "NT3"), ("GFP", "NT3"), ("GFP", "RA")]
+    files = [form.format(ch=ch, name=name, n=number) for ch, name in pairs for number in (1, 2, 3)]
+    samples, channels, warned = surveyed(tmp_path, files)
+    assert samples == ["NT3: 3", "RA: 3"] and channels == ("BF", "GFP") and not warned
+
+
+@pytest.mark.parametrize("pattern", ["{group}_{day", "{group}}_{day}d", "{group}_{hours}h_{day}d", "{rep}_{replicate}"])
+def test_a_pattern_that_says_a_thing_twice_or_half_is_refused(pattern: str) -> None:
+    with pytest.raises(WrongUse, match=r"no partner|one of them twice"):
+        read(["NT3_1d"], pattern)

@@ -15,7 +15,7 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Sample
 from nscweb.services.context import App
 from nscweb.services.study.understood.cut_again import cut_study, preview_cut
-from nscweb.services.study.understood.understanding import Understanding, names_read, offer, take, understand
+from nscweb.services.study.understood.understanding import Understanding, names_read, offer, offers, take, understand
 
 
 def image(seed: int, objects: int = 1, side: int = 40) -> bytes:
@@ -179,3 +179,37 @@ def test_a_pattern_is_shown_before_the_import_and_names_what_it_does_not_fit(ope
     assert kinds(found)[0] == "pattern" and "other" in found.doubts[0].sentence
     shown = names_read(opened, [tmp_path / "in"], "{group}_{day}_{rep}")
     assert shown[0] == ("NT3_1_1", "NT3", "1 d", "1", "yes") and shown[2][-1] == "no"
+
+
+@pytest.mark.parametrize("name", ["RA 24h pulse 72h chase r1", "RA d1-d3 r1", "RA_1d_r1/3d", "RA D1 72h r1"])
+def test_a_name_with_several_times_is_doubted_until_somebody_says_which(opened: App, tmp_path: Path, name: str) -> None:
+    names = [name, "NT3_1d_r1", "NT3_1d 24h_r2"]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert kinds(found) == ["several_times"] and "names of 1 sample, such" in found.doubts[0].sentence
+    (sample,) = [item for item in found.study.samples if item.name.endswith(name)]
+    opened.catalogue.update_samples(found.study.study_id, [sample.with_changes(time_h=96.0)])
+    assert understand(opened, "S").doubts == ()
+
+
+def test_copies_are_not_offered_as_replicates(opened: App, tmp_path: Path) -> None:
+    found = studied(opened, tmp_path / "in", {"a/NT3_1d": cells(1), "b/NT3_1d": cells(1), "c/RA_1d": cells(2)})
+    assert kinds(found) == ["copies"]
+
+
+def test_offers_that_contradict_are_not_taken_together(opened: App, tmp_path: Path) -> None:
+    found = studied(opened, tmp_path / "in", {name: cells(n) for n, name in enumerate(("NT3_t24_r1", "NT3_t72_r1"))})
+    assert kinds(found) == ["time_in_hours", "time_in_days"]
+    with pytest.raises(WrongUse, match="Offers 2 and 1 say two things of the time of NT3_t24_r1"):
+        offers(found, [2, 1])
+    assert [doubt.kind for doubt in offers(found, [2, 2])] == ["time_in_days"]
+
+
+def test_a_day_glued_to_the_group_is_offered_as_a_time_and_not_as_a_replicate(opened: App, tmp_path: Path) -> None:
+    names = ["NT3d1", "NT3d3", "RAd1", "RAd3"]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert [(s.group, s.time_h, s.replicate) for s in taken(opened, found, "single_samples")] == [
+        ("NT3", 24.0, ""),
+        ("NT3", 72.0, ""),
+        ("RA", 24.0, ""),
+        ("RA", 72.0, ""),
+    ]
