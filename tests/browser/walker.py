@@ -108,9 +108,9 @@ class Walker:
         raise AssertionError(f"the box {label!r} does not offer {option!r}")
 
     def edit_cell(self, *, across: float, row: int, text: str, then: str) -> None:
-        """Type into a cell of the first table, which is drawn on a canvas and known by its place only."""
+        """Type into a cell of the first table of a tab, which is drawn on a canvas and known by its place only."""
         self.settle()
-        grid = self.page.get_by_test_id("stDataFrame").first
+        grid = self.page.locator("[role=tabpanel] [data-testid=stDataFrame]").first
         grid.scroll_into_view_if_needed()
         self.page.wait_for_timeout(500)
         box = grid.bounding_box()
