@@ -19,7 +19,8 @@ from nscweb.evaluation.ratios.sample_sums import SPREAD_BINS, SampleSums, ScoreB
 from nscweb.store.files import atomic_write
 
 _FORMAT = 1
-# What NumPy and the reader of archives raise at a file that was cut, altered or is something else.
+# What NumPy and the reader of archives raise at a file that was cut, altered or is something else; zipfile says of a
+# way of packing that it does not know that it is not implemented.
 _DAMAGED = (
     OSError,
     ValueError,
