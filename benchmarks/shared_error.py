@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nscweb.evaluation.groups.group_errors import GroupErrors
 from nscweb.evaluation.groups.means import replicate_rows
 from nscweb.evaluation.groups.pair_tests import group_tests
 from nscweb.evaluation.groups.shared_error import shared_error
@@ -76,7 +77,10 @@ def experiment(name: str, rng: np.random.Generator, sharp: float, shift: float) 
     )
     found = estimate(cells, held, rounds=100, seed=int(rng.integers(2**31)))
     rows = replicate_rows(found)
-    tables = {"alone": group_tests(rows, "b"), "with it": group_tests(rows, "b", shared=shared_error(found))}
+    tables = {
+        "alone": group_tests(rows, "b"),
+        "with it": group_tests(rows, "b", errors=GroupErrors(shared_error(found))),
+    }
     planned = dict(zip(FATES, np.subtract(one, other), strict=True))
     return pd.concat(
         table[["class", "difference", "low", "high", "p"]].assign(how=how, planned=table["class"].map(planned))

@@ -21,6 +21,7 @@ import pandas as pd
 
 from nscweb.core.card import CardEntry, read_card
 from nscweb.core.flags import LEFT_OUT, pack
+from nscweb.evaluation.groups.group_errors import group_errors
 from nscweb.evaluation.groups.means import group_estimates, replicate_rows
 from nscweb.evaluation.groups.shared_error import shared_error
 from nscweb.evaluation.ratios.cell_scores import CellScores, cell_scores
@@ -77,7 +78,8 @@ def covered(cells: CellScores, design: StudyDesign, entry: CardEntry, method: st
     for row in found.table.to_dict("records"):
         rows.append(("sample", row, row["ratio"], true[(row["sample_id"], row["class"])]))
     planned = {group.name: group for group in GROUPS}
-    for row in group_estimates(found).to_dict("records"):
+    errors = group_errors(replicate_rows(found), shared_error(found))
+    for row in group_estimates(found, errors).to_dict("records"):
         place = FATES.index(row["class"])
         own = [item.ratios for item in design.samples if (item.group, item.time_h) == (row["group"], row["time_h"])]
         rows.append(("group, these replicates", row, row["mean"], float(np.mean([ratios[place] for ratios in own]))))
@@ -105,8 +107,10 @@ def covered(cells: CellScores, design: StudyDesign, entry: CardEntry, method: st
 def claims(cells: CellScores, design: StudyDesign, entry: CardEntry) -> pd.DataFrame:
     """The sentence on neurons at each time point against the planned means."""
     found = estimate(cells, read_held_out(entry), "pacc")
-    tests = group_comparisons(replicate_rows(found).assign(light="green"), "", "holm", shared_error(found))
-    groups = group_estimates(found).assign(light="green")
+    rows = replicate_rows(found)
+    errors = group_errors(rows, shared_error(found))
+    tests = group_comparisons(rows.assign(light="green"), "", "holm", errors)
+    groups = group_estimates(found, errors).assign(light="green")
     rows = []
     for hours in sorted({item.time_h for item in design.samples}):
         said = answer(groups, tests, "neuron", hours)

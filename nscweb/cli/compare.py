@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.console import Adjust, AsJson, Control, DataDir, Fate, Method, Name, Time, hours_of, running
-from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD
+from nscweb.cli.console import Adjust, AsJson, Control, DataDir, Fate, Method, Name, Time, Variance, hours_of, running
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, DEFAULT_VARIANCE
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +24,7 @@ def compare(
     control: Control = None,
     method: Method = DEFAULT_METHOD,
     adjust: Adjust = DEFAULT_ADJUST,
+    variance: Variance = DEFAULT_VARIANCE,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for groups.csv, tests.csv and samples.csv.")] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
@@ -43,7 +44,9 @@ def compare(
         chosen = get_run(opened, run) if run else latest_run(opened, study)
         if chosen is None:
             raise WrongUse(f"The study {study!r} has no prediction yet.", "Run nscweb predict on it first.")
-        request = CompareRequest(method=method, control=control, adjust=adjust, fate=fate, time_h=hours_of(time_h))
+        request = CompareRequest(
+            method=method, control=control, adjust=adjust, variance=variance, fate=fate, time_h=hours_of(time_h)
+        )
         compared = compare_groups(opened, chosen, request)
         found, wanted, hours = compared.found, compared.fate, compared.time_h
         said = answer_of(found, wanted, hours)

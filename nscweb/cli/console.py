@@ -54,6 +54,13 @@ Adjust = Annotated[
         "--adjust", help="holm or fdr_bh (Benjamini-Hochberg), over all comparisons of a fate and time point."
     ),
 ]
+Variance = Annotated[
+    str,
+    typer.Option(
+        "--variance",
+        help="moderated (spread of replicates borrowed across groups) or own (each group by itself, Welch).",
+    ),
+]
 Control = Annotated[
     str | None,
     typer.Option(

@@ -7,8 +7,21 @@ from typing import Annotated
 
 import typer
 
-from nscweb.cli.console import Adjust, AsJson, Control, DataDir, Device, Fate, Method, Time, hours_of, point_of, running
-from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, DIFFERENCE, MARGIN
+from nscweb.cli.console import (
+    Adjust,
+    AsJson,
+    Control,
+    DataDir,
+    Device,
+    Fate,
+    Method,
+    Time,
+    Variance,
+    hours_of,
+    point_of,
+    running,
+)
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, DEFAULT_VARIANCE, DIFFERENCE, MARGIN
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +43,7 @@ def report(
     method: Method = DEFAULT_METHOD,
     control: Control = None,
     adjust: Adjust = DEFAULT_ADJUST,
+    variance: Variance = DEFAULT_VARIANCE,
     fate: Fate = "",
     time_h: Time = "",
     margin: Annotated[
@@ -77,6 +91,7 @@ def report(
             method=method,
             control=control,
             adjust=adjust,
+            variance=variance,
             fate=fate,
             time_h=hours_of(time_h),
             form=form,

@@ -10,6 +10,8 @@ TAILS = (ALPHA / 2, 1 - ALPHA / 2)
 # Replicates of a group from which a spread between replicates is believed: two give a variance of one degree of
 # freedom, whose interval says nothing. Fewer give no p value.
 FEWEST_REPLICATES = 3
+# The same where the spread is borrowed across groups: with two each, tests hold their 5 % (docs/measured/MODERATED.md).
+FEWEST_BORROWING = 2
 
 # Fast mode is offered where all of these hold, on cells that neither network learnt from.
 FAST_LEAST_AGREEMENT = 0.995  # share of cells that get the label of the exact network
@@ -55,8 +57,11 @@ POWER = 0.80
 # in part a trait of the cells: flat cells have less of it. So swaps of these cost sound networks something, too.
 SWAP_COST = 0.05
 SWAP_COSTS = {"noise": 0.10, "contrast": 0.10, "light": 0.10}
-# How is counted and adjusted unless somebody says otherwise: keys of `estimates.METHODS` and `p_values.ADJUSTMENTS`.
-DEFAULT_METHOD, DEFAULT_ADJUST = "pacc", "holm"
+# How is counted and adjusted unless somebody says otherwise: keys of `estimates.METHODS`,
+# `p_values.ADJUSTMENTS` and `group_errors.VARIANCES`.
+DEFAULT_METHOD, DEFAULT_ADJUST, DEFAULT_VARIANCE = "pacc", "holm", "moderated"
+# From so many groups of the fewest replicates on, Welch's analysis of variance finds too much.
+MANY_GROUPS = 6
 # Replicates in one group so many times those of the other are told: no test for unequal spread holds its level there.
 UNEVEN = 2
 

@@ -36,9 +36,9 @@ def app() -> App:
     return cast(App, _open(tuple(sorted(ours.items())), str(Path.cwd())))
 
 
-def comparison(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str) -> Comparison:
-    """Groups of a run compared under filters."""
-    return comparisons.comparison.announced(spinner("Counting …"), app, run, filters, method, control, adjust)
+def comparison(app: App, run: Run, filters: Filters, *asked: str) -> Comparison:
+    """Groups of a run compared under filters; `asked` as for `comparisons.comparison`."""
+    return comparisons.comparison.announced(spinner("Counting …"), app, run, filters, *asked)
 
 
 def evaluation(app: App, run: Run) -> evaluate.Evaluation:

@@ -67,7 +67,7 @@ def _beside(rows: list[Row], row: Row, found: dict[str, Row], known: Facts) -> t
         test = found.get(known.control)
         if test is None or not tested(test):
             few = int(min(row["replicates"], other["replicates"]))
-            return f"not compared with {yardstick(known)}: {no_test(few)}", "open", [other]
+            return f"not compared with {yardstick(known)}: {no_test(few, known)}", "open", [other]
         said, shown = _either_way(test, known)
         return said, "control" if shown else "open", [other]
     if not ranked:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nscweb.core.rules import FAR, FEW_CELLS, FEWEST_CELLS, FEWEST_REPLICATES, WIDE
-from nscweb.words.numbers import listed
+from nscweb.core.rules import FAR, FEW_CELLS, FEWEST_CELLS, WIDE
+from nscweb.words.numbers import listed, sentence_start
 from nscweb.words.rows import Facts, Row, enough, shown_name, usable
 
 UNLIKE = "unlike those that the model knows (red trust light)"
@@ -18,8 +18,10 @@ def cautions(ranked: Sequence[Row], known: Facts) -> list[str]:
     said = []
     if number == 1:
         said.append("One replicate: the interval is about its cells and says nothing about the next culture.")
-    elif number < FEWEST_REPLICATES:
+    elif number < known.fewest:
         said.append(f"Only {number} replicates: no p value is given.")
+    if name in known.outlying:
+        said.append(f"{sentence_start(shown_name(name))}: {known.outlying[name]}.")
     if known.unnamed & {str(row["group"]) for row in ranked}:
         said.append(
             "Samples without a replicate name count as one replicate each, which is right only for cultures of "

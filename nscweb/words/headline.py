@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nscweb.core.rules import FEWEST_REPLICATES, spelled
+from nscweb.core.rules import spelled
 from nscweb.words.cautions import UNLIKE, cautions, left_out, not_seen
 from nscweb.words.numbers import listed, p_value, plural, points, sentence_start, share_with_interval, when
 from nscweb.words.rows import Facts as Facts
@@ -93,7 +93,7 @@ def standing(rows: Sequence[Row], ranked: Sequence[Row], found: dict[str, Row], 
         gap = points(float(leader["mean"]) - float(without[0]["mean"]))
         other = shown_name(without[0]["group"])
         return Standing(
-            f"not shown to be higher than {other}, which has {gap} less: {no_test(few)}{lower}",
+            f"not shown to be higher than {other}, which has {gap} less: {no_test(few, known)}{lower}",
             opening=_opening([leader, *without], bool(beaten), fate),
             named=True,
         )
@@ -122,10 +122,10 @@ def adjusted_for(test: Row, known: Facts) -> str:
     return f" adjusted for {number} comparisons{way}" if number > 1 else ""
 
 
-def no_test(replicates: int) -> str:
+def no_test(replicates: int, known: Facts) -> str:
     """Why two groups were not tested."""
-    if replicates < FEWEST_REPLICATES:
-        return f"with fewer than {spelled(FEWEST_REPLICATES)} replicates there is no test"
+    if replicates < known.fewest:
+        return f"with fewer than {spelled(known.fewest)} replicates there is no test"
     return "there is no test, because it needs replicates that differ a little"
 
 
@@ -165,7 +165,7 @@ def _against_control(rows: Sequence[Row], ranked: Sequence[Row], found: dict[str
         return Standing(f"not compared with {named}, {why}{also}", untested=why)
     if not tested(test) or test is None:
         row = next(row for row in others if str(row["group"]) == control)
-        why = no_test(int(min(leader["replicates"], row["replicates"])))
+        why = no_test(int(min(leader["replicates"], row["replicates"])), known)
         return Standing(f"not shown to be higher than {named}: {why}{also}", untested=why)
     if tied(test):
         said = f"cannot be told apart from {named} ({difference(test, known, False)}){also}"

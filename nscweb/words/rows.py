@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, DEFAULT_METHOD, FEWEST_CELLS
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, DEFAULT_METHOD, FEWEST_CELLS, FEWEST_REPLICATES
 
 NAMELESS = "the group without a name"
 Row = dict[str, Any]
@@ -39,6 +39,8 @@ class Facts:
         red: group -> how many of its samples have a red trust light, and how many it has.
         small: group -> how many of its replicates have too few cells, and how many it has; only where there are any.
         unnamed: groups with samples that name no replicate, so that each counts as one.
+        fewest: replicates that a group needs for a test.
+        outlying: group -> a few words on its spread, where its replicates vary more than those of other groups.
     """
 
     method: str = DEFAULT_METHOD
@@ -56,6 +58,8 @@ class Facts:
     red: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     small: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     unnamed: frozenset[str] = frozenset()
+    fewest: int = FEWEST_REPLICATES
+    outlying: Mapping[str, str] = field(default_factory=dict)
 
 
 def tested(test: Row | None) -> bool:

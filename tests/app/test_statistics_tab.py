@@ -254,7 +254,7 @@ def test_one_replicate_is_not_joined_and_no_comparison_is_said(data_folder: Path
 
 
 def test_groups_over_time_stand_in_the_order_of_the_answer(data_folder: Path) -> None:
-    script = PAGE.format(study=LABELLED, groups=FULL, doses=False, view="data.shared = None\nshow_time_course")
+    script = PAGE.format(study=LABELLED, groups=FULL, doses=False, view="data.errors = None\nshow_time_course")
     script = script.replace("(app, run, data)", "(app, run, data, 'RA', 'neuron', ('NGF', 'RA', '=NT4 <b>x</b>'))")
     test = AppTest.from_string(script, default_timeout=120).run()
     assert is_healthy(test)
@@ -274,9 +274,12 @@ def test_intervals_without_the_error_of_the_correction_say_so(data_folder: Path,
     script = PAGE.format(study=LABELLED, groups=FULL, doses=True, view="show_time_course")
     alone = "from the replicates alone: what the held-out cells leave uncertain"
     for shared in (False, True):
-        given = "data.shared = SharedError((), {})\n" if shared else "data.shared = None\n"
+        given = "data.errors = GroupErrors(SharedError((), {}))\n" if shared else "data.errors = None\n"
         text = script.replace("show_time_course(app", given + "show_time_course(app")
-        text = "from nscweb.evaluation.groups.shared_error import SharedError\n" + text
+        text = (
+            "from nscweb.evaluation.groups.group_errors import GroupErrors\n"
+            "from nscweb.evaluation.groups.shared_error import SharedError\n" + text
+        )
         test = AppTest.from_string(text, default_timeout=120).run()
         assert is_healthy(test)
         told = [item.value for item in (*test.markdown, *test.caption) if alone in item.value]

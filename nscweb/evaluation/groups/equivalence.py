@@ -9,16 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, FEWEST_REPLICATES, spelled
-from nscweb.evaluation.groups.replicate_rows import (
-    all_the_same,
-    checked_rows,
-    group_words,
-    panels,
-    same_words,
-    time_words,
-)
-from nscweb.evaluation.groups.shared_error import SharedError, half_width, tail
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, spelled
+from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
+from nscweb.evaluation.groups.replicate_rows import checked_rows, group_words, panels, same_words, time_words
+from nscweb.evaluation.groups.shared_error import half_width, tail
 from nscweb.evaluation.groups.spread import adjusted
 
 Float64 = NDArray[np.float64]
@@ -45,23 +39,23 @@ EQUIVALENCE_COLUMNS: tuple[str, ...] = (
 
 
 def equivalence_table(
-    rows: pd.DataFrame, control: str, margin: float, *, adjust: str = DEFAULT_ADJUST, shared: SharedError | None = None
+    rows: pd.DataFrame, control: str, margin: float, *, adjust: str = DEFAULT_ADJUST, errors: GroupErrors = ALONE
 ) -> pd.DataFrame:
-    """Two one-sided Welch tests of every group against the control, per time point and class.
+    """Two one-sided t tests of every group against the control, per time point and class.
 
     Args:
         rows: replicate rows.
         control: group to be equal to, e.g. "RA+SHH".
         margin: 0..1, the largest difference that would not matter; to be chosen before looking at the numbers.
         adjust: ``holm`` or ``fdr_bh``.
-        shared: as for `pair_tests.group_tests`.
+        errors: as for `pair_tests.group_tests`.
 
     Returns:
-        Columns `EQUIVALENCE_COLUMNS`. ``low`` to ``high`` is the 90 % Welch interval, cut at -1 and 1: two
+        Columns `EQUIVALENCE_COLUMNS`. ``low`` to ``high`` is the 90 % interval, cut at -1 and 1: two
         one-sided tests at 5 % are the same as this interval lying within the margins (Schuirmann, J.
         Pharmacokinet. Biopharm. 15, 657 (1987)). ``p_no_worse`` tests "not lower than control by more than the margin"
-        alone. ``verdict`` says it in words, by the adjusted p values. NaN and a note under three replicates or
-        without spread.
+        alone. ``verdict`` says it in words, by the adjusted p values. NaN and a note with too few
+        replicates or without spread.
 
     Raises:
         WrongUse: a margin outside 0..1 or a control that no row has.
@@ -86,8 +80,7 @@ def equivalence_table(
                 "n_group": len(first),
                 "n_control": len(second),
             }
-            common = shared.variance(hours, name, group, control) if shared else 0.0
-            lines.append({**line, **_tested(first, second, margin, group, control, hours, common)})
+            lines.append({**line, **_tested(first, second, margin, (hours, name, group, control), errors)})
     result = pd.DataFrame(lines, columns=list(EQUIVALENCE_COLUMNS))
     for column in ("p_equivalent", "p_no_worse"):
         values = result[column].to_numpy(np.float64)
@@ -98,29 +91,29 @@ def equivalence_table(
 
 
 def _tested(
-    first: Float64, second: Float64, margin: float, group: str, control: str, hours: float, common: float
+    first: Float64, second: Float64, margin: float, key: tuple[float, str, str, str], errors: GroupErrors
 ) -> dict[str, Any]:
-    from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
-
+    hours, name, group, control = key
     nothing = float("nan")
     difference = float(first.mean() - second.mean()) if len(first) and len(second) else nothing
     found: dict[str, Any] = {"difference": difference, "low": nothing, "high": nothing, "note": ""}
     found |= {"p_equivalent": nothing, "p_no_worse": nothing}
-    if min(len(first), len(second)) < FEWEST_REPLICATES:
-        few = group if len(first) < FEWEST_REPLICATES else control
+    if min(len(first), len(second)) < errors.fewest:
+        few = group if len(first) < errors.fewest else control
         found["note"] = (
-            f"No test {time_words(hours)}: {group_words(few)} has fewer than {spelled(FEWEST_REPLICATES)} replicates."
+            f"No test {time_words(hours)}: {group_words(few)} has fewer than {spelled(errors.fewest)} replicates."
         )
         return found
-    if all_the_same(first) and all_the_same(second):
+    variances, free = np.array([errors.spread(hours, name, *side) for side in ((group, first), (control, second))]).T
+    if not variances.sum() > 0:
         same = [same_words(group_words(name), x) for name, x in ((group, first), (control, second))]
         found["note"] = f"No test. {' '.join(same)}"
         return found
-    means = CompareMeans(DescrStatsW(first), DescrStatsW(second))
-    # Two one-sided tests as statsmodels ttost_ind(usevar="unequal") makes them, and the same with the shared error.
-    own, degrees = float(means.std_meandiff_separatevar) ** 2, float(means.dof_satt())
-    half = float(half_width(own, degrees, common, 1 - ALPHA))
-    no_worse, no_better = (float(tail(side * difference + margin, own, degrees, common)) for side in (1, -1))
+    one, other = variances / [len(first), len(second)]
+    degrees = errors.degrees(one, other, *free)
+    common = errors.of_difference(hours, name, group, control)
+    half = float(half_width(one + other, degrees, common, 1 - ALPHA))
+    no_worse, no_better = (float(tail(side * difference + margin, one + other, degrees, common)) for side in (1, -1))
     found |= {"low": max(-1.0, difference - half), "high": min(1.0, difference + half)}
     found |= {"p_equivalent": max(no_worse, no_better), "p_no_worse": no_worse}
     return found

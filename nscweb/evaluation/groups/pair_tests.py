@@ -1,4 +1,8 @@
-"""Groups compared on replicate means: Welch's t test, Hedges g, Games-Howell, adjusted for all comparisons.
+"""Groups compared on replicate means: t tests, Hedges g, Games-Howell, adjusted for all comparisons.
+
+A test is Welch's (Biometrika 34, 28 (1947)), or the same with a spread of replicates that is borrowed across groups,
+the moderated t test of gene expression, which Phipson et al., Bioinformatics 38, 4720 (2022), took to shares of cell
+types. `group_errors.GroupErrors` says which.
 
 Each comparison stands on the biological replicates of one time point and class. Pooled cells never enter: with no
 true effect they gave a "significant" difference in about four of five comparisons (benchmarks/replicates.py).
@@ -8,8 +12,8 @@ Hedges g is the difference of two groups in units of the spread between replicat
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -18,9 +22,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, FEWEST_REPLICATES, LEVEL, TAILS, spelled
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, TAILS, spelled
+from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
 from nscweb.evaluation.groups.p_values import ADJUSTMENTS
-from nscweb.evaluation.groups.power import needed_replicates, pooled_spread
+from nscweb.evaluation.groups.power import Spread, needed_replicates, pooled_spread
 from nscweb.evaluation.groups.replicate_rows import (
     all_the_same,
     checked_rows,
@@ -30,7 +35,7 @@ from nscweb.evaluation.groups.replicate_rows import (
     time_words,
     uneven_words,
 )
-from nscweb.evaluation.groups.shared_error import SharedError, combined, tail
+from nscweb.evaluation.groups.shared_error import combined, tail
 from nscweb.evaluation.groups.spread import adjusted
 
 Float64 = NDArray[np.float64]
@@ -110,7 +115,7 @@ def group_tests(
     *,
     adjust: str = DEFAULT_ADJUST,
     difference: float = 0.1,
-    shared: SharedError | None = None,
+    errors: GroupErrors = ALONE,
 ) -> pd.DataFrame:
     """Every group against the control, or all pairs where there is none, per time point and class.
 
@@ -120,17 +125,17 @@ def group_tests(
         control: group that the others are compared with; None compares all pairs.
         adjust: key of `p_values.ADJUSTMENTS`.
         difference: 0..1, the difference for which the note says how many replicates would be needed.
-        shared: error of the correction that the groups have in common; None for counted labels. Its variance is
-            added to Welch's, with the degrees of freedom of Satterthwaite, Biometrics Bull. 2, 110 (1946).
+        errors: of the whole study (`group_errors.group_errors`): whether the spread of replicates is borrowed, and
+            the error of the correction that the groups have in common, whose variance is added with the degrees of
+            freedom of Satterthwaite, Biometrics Bull. 2, 110 (1946). Welch's test on replicates alone without it.
 
     Returns:
-        Columns `TEST_COLUMNS`. ``difference`` is group minus control of the mean ratios, -1..1, with the 95 %
-        Welch interval ``low`` to ``high`` of this comparison alone; ``low_all`` to ``high_all`` hold for all
-        comparisons at once (Bonferroni). ``p`` is two-sided of Welch's t test (Biometrika 34, 28 (1947)),
-        ``p_adjusted`` over ``comparisons``. ``p_games_howell`` (all pairs only) is adjusted within one time
-        point and class (Games and Howell, J. Educ. Stat. 1, 113 (1976)). Fewer than three replicates in a group,
-        or no spread in both: p and intervals are NaN and ``note`` says why. Intervals are cut at -1 and 1. Hedges
-        g is about the spread of replicates only; it is NaN where they hardly differ at all.
+        Columns `TEST_COLUMNS`. ``difference`` is group minus control of the mean ratios, -1..1, with the 95 % interval
+        ``low`` to ``high`` of this comparison alone; ``low_all`` to ``high_all`` hold for all comparisons at once
+        (Bonferroni). ``p`` is two-sided, ``p_adjusted`` over ``comparisons``. ``p_games_howell`` (all pairs only) is
+        adjusted within one time point and class (Games and Howell, J. Educ. Stat. 1, 113 (1976)). Too few replicates
+        in a group, or no spread in both: p and intervals are NaN and ``note`` says why. Intervals are cut at -1 and 1.
+        Hedges g is about the spread of the replicates of these two groups only; it is NaN where they hardly differ.
 
     Raises:
         WrongUse: another `adjust`, or a control that no row has.
@@ -145,14 +150,13 @@ def group_tests(
     sizes: list[int] = []
     for hours, name, groups in panels(table):
         pairs = _pairs(list(groups), control)
-        compared = sum(len(values) >= FEWEST_REPLICATES for values in groups.values())
+        compared = sum(len(values) >= errors.fewest for values in groups.values())
         sizes += [compared] * len(pairs)
         for first, second in pairs:
             lines.append({"time_h": hours, "class": name, "group": first, "control": second})
             samples.append((groups[first], groups.get(second, np.zeros(0))))
     result = pd.DataFrame(lines, columns=list(TEST_COLUMNS[:4]))
-    common = [shared.variance(*_key(line)) if shared else 0.0 for line in lines]
-    computed = _welch(samples, np.asarray(common, np.float64))
+    computed = _tested(lines, samples, errors)
     for column, values in computed.items():
         result[column] = values
     result["p_adjusted"], comparisons = adjusted(computed["p"], adjust)
@@ -160,11 +164,12 @@ def group_tests(
     result["low_all"], result["high_all"] = _simultaneous(result, comparisons)
     result["p_games_howell"] = np.nan
     if control is None and 0 < len(result) <= MOST_GAMES_HOWELL:
-        result["p_games_howell"] = _games_howell(samples, sizes, computed)
+        result["p_games_howell"] = _games_howell(sizes, computed)
     over = f"{ADJUSTMENTS[adjust]} over {comparisons} comparisons"
-    result["method"] = f"Welch t test on replicates, {over if comparisons else NOTHING_TESTED}"
+    result["method"] = f"{errors.test} on replicates, {over if comparisons else NOTHING_TESTED}"
+    asked = _Asked(comparisons, difference, errors)
     keys = zip(lines, samples, np.isfinite(computed["g"]), strict=True)
-    result["note"] = [_note(line, *pair, comparisons, difference, bool(known)) for line, pair, known in keys]
+    result["note"] = [_note(line, *pair, asked, bool(known)) for line, pair, known in keys]
     return result[list(TEST_COLUMNS)]
 
 
@@ -174,47 +179,31 @@ def _pairs(groups: Sequence[str], control: str | None) -> list[tuple[str, str]]:
     return [(group, control) for group in groups if group != control]
 
 
-def _key(line: dict[str, Any]) -> tuple[float, str, str, str]:
-    return line["time_h"], line["class"], line["group"], line["control"]
-
-
-def _welch(samples: Sequence[tuple[Float64, Float64]], common: Float64) -> dict[str, Any]:
-    """Everything about each pair; comparisons of the same sizes go to SciPy together, which is quick.
-
-    Args:
-        common: variance of each difference from the error that both groups share; 0 leaves SciPy's numbers.
-    """
+def _tested(
+    lines: Sequence[dict[str, Any]], samples: Sequence[tuple[Float64, Float64]], errors: GroupErrors
+) -> dict[str, Any]:
+    """Everything about each pair, as columns; NaN where it cannot be tested."""
     count = len(samples)
     n = np.array([(len(a), len(b)) for a, b in samples], np.int64).reshape(count, 2)
     # A group is in many pairs; its mean and spread are made once.
-    each = {id(x): x for pair in samples for x in pair}
-    known = {key: (x.mean() if len(x) else np.nan, _sd(x)) for key, x in each.items()}
-    both = np.array([[known[id(x)] for x in pair] for pair in samples], np.float64).reshape(count, 2, 2)
-    mean, spread = both[:, :, 0], both[:, :, 1]
-    p, degrees, error = (np.full(count, np.nan) for _ in range(3))
-    testable = (n.min(axis=1, initial=FEWEST_REPLICATES) >= FEWEST_REPLICATES) & (np.nan_to_num(spread).sum(axis=1) > 0)
-    for sizes in sorted(set(map(tuple, n[testable].tolist()))):
-        rows = np.flatnonzero(testable & (n == sizes).all(axis=1)).tolist()
-        first = np.stack([samples[row][0] for row in rows], axis=1)
-        second = np.stack([samples[row][1] for row in rows], axis=1)
-        # Replicates that agree but for rounding are made equal, so that SciPy sees a spread of exactly zero.
-        first = np.where(spread[rows, 0] == 0, first[:1], first)
-        second = np.where(spread[rows, 1] == 0, second[:1], second)
-        found = _quiet_welch(first, second)
-        between = found.confidence_interval(LEVEL)
-        p[rows], degrees[rows] = found.pvalue, found.df
-        error[rows] = (np.asarray(between.high) - np.asarray(between.low)) / 2
+    each: dict[int, tuple[float, ...]] = {}
+    for line, pair in zip(lines, samples, strict=True):
+        for side, values in zip(("group", "control"), pair, strict=True):
+            if id(values) not in each:
+                spread = errors.spread(line["time_h"], line["class"], line[side], values)
+                each[id(values)] = (values.mean() if len(values) else np.nan, _sd(values), *spread)
+    known = np.array([[each[id(x)] for x in pair] for pair in samples], np.float64).reshape(count, 2, 4)
+    mean, own, variance, free = np.moveaxis(known, 2, 0)
+    testable = (n.min(axis=1, initial=errors.fewest) >= errors.fewest) & (np.nan_to_num(variance).sum(axis=1) > 0)
+    one, other = np.where(testable[:, None], variance / np.maximum(n, 1), np.nan).T
+    degrees = errors.degrees(one, other, *free.T)
+    keys = ((line["time_h"], line["class"], line["group"], line["control"]) for line in lines)
+    common = np.array([errors.of_difference(*key) for key in keys], np.float64)
     difference = mean[:, 0] - mean[:, 1]
-    with_shared = np.flatnonzero(testable & (common > 0))
-    p[with_shared], degrees[with_shared], error[with_shared] = _widened(
-        difference[with_shared], degrees[with_shared], error[with_shared], common[with_shared]
-    )
+    p, degrees, half = _inferred(difference, one + other, degrees, common)
     # No difference of two shares lies beyond 100 points; a t interval of few replicates knows nothing of that.
-    low, high = np.clip(difference - error, -1, 1), np.clip(difference + error, -1, 1)
-    # Never a bare zero, however many degrees of freedom there are.
-    p = np.maximum(p, _TINY)
-    arguments = (mean[:, 0], spread[:, 0], n[:, 0], mean[:, 1], spread[:, 1], n[:, 1])
-    g, g_low, g_high = hedges_g(*arguments)
+    low, high = np.clip(difference - half, -1, 1), np.clip(difference + half, -1, 1)
+    g, g_low, g_high = hedges_g(mean[:, 0], own[:, 0], n[:, 0], mean[:, 1], own[:, 1], n[:, 1])
     blank = ~testable | (np.abs(g) > _LARGEST_G)
     for values in (g, g_low, g_high):
         values[blank] = np.nan
@@ -223,37 +212,32 @@ def _welch(samples: Sequence[tuple[Float64, Float64]], common: Float64) -> dict[
         "low": low,
         "high": high,
         "degrees": degrees,
-        "half": error,
+        "half": half,
         "g": g,
         "g_low": g_low,
         "g_high": g_high,
         "p": p,
         "n_group": n[:, 0],
         "n_control": n[:, 1],
-        "sd_group": spread[:, 0],
-        "sd_control": spread[:, 1],
     }
 
 
-def _widened(difference: Float64, degrees: Float64, half: Float64, common: Float64) -> tuple[Float64, Float64, Float64]:
-    """p, degrees of freedom and half interval of Welch's test when `common` is added to its squared error."""
+def _inferred(difference: Float64, own: Float64, degrees: Float64, common: Float64) -> tuple[Float64, Float64, Float64]:
+    """Two-sided p, degrees of freedom and half of the 95 % interval; NaN where `own` is.
+
+    Args:
+        own: variance of each difference from the replicates, with its `degrees` of freedom.
+        common: variance from the error that both groups share.
+    """
     from scipy.stats import t
 
-    own = (half / t.ppf(TAILS[1], degrees)) ** 2
     error, free = combined(own, degrees, common)
+    alone = t.ppf(TAILS[1], degrees) * np.sqrt(own)
+    wide = t.ppf(TAILS[1], free) * error
     # More degrees of freedom must not make an interval narrower, nor a p smaller, than those of the replicates alone.
-    wide = np.maximum(t.ppf(TAILS[1], free) * error, half)
     p = 2 * tail(np.abs(difference), own, degrees, common)
-    return p, np.where(wide > half, free, degrees), wide
-
-
-def _quiet_welch(first: Float64, second: Float64) -> Any:
-    """scipy.stats.ttest_ind(equal_var=False) over axis 0; one group without any spread is no warning here."""
-    from scipy.stats import ttest_ind
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
-        return ttest_ind(first, second, equal_var=False)
+    # Never a bare zero, however many degrees of freedom there are.
+    return np.maximum(p, _TINY), np.where(wide > alone, free, degrees), np.maximum(wide, alone)
 
 
 def _sd(values: Float64) -> float:
@@ -272,64 +256,80 @@ def _simultaneous(result: pd.DataFrame, comparisons: int) -> tuple[Float64, Floa
     return np.maximum(difference - half * stretch, -1), np.minimum(difference + half * stretch, 1)
 
 
-def _games_howell(
-    samples: Sequence[tuple[Float64, Float64]], sizes: Sequence[int], computed: dict[str, Any]
-) -> Float64:
-    """p values within one time point and class: studentised range with the error and degrees of freedom of `_welch`.
+def _games_howell(sizes: Sequence[int], computed: dict[str, Any]) -> Float64:
+    """p values within one time point and class: studentised range with the error and degrees of freedom of `_tested`.
 
     The same numbers as scipy.stats.tukey_hsd(equal_var=False), which computes every pair twice and is slow.
     """
     from scipy.stats import studentized_range, t
 
-    p = np.full(len(samples), np.nan)
-    for row, ((first, second), groups) in enumerate(zip(samples, sizes, strict=True)):
-        if min(len(first), len(second)) < FEWEST_REPLICATES or (all_the_same(first) and all_the_same(second)):
-            continue
+    least: Float64 = computed["p"]
+    p = np.full(len(sizes), np.nan)
+    for row in np.flatnonzero(np.isfinite(least)).tolist():
         free = computed["degrees"][row]
         error = computed["half"][row] / t.ppf(TAILS[1], free)
-        p[row] = studentized_range.sf(abs(computed["difference"][row]) / error * np.sqrt(2), groups, free)
+        p[row] = studentized_range.sf(abs(computed["difference"][row]) / error * np.sqrt(2), sizes[row], free)
     # Far out the range is integrated to zero; it is never below the p of the pair alone.
-    least: Float64 = computed["p"]
     return np.where(np.isnan(p), np.nan, np.fmax(p, least))
 
 
-def _note(line: dict[str, Any], first: Float64, second: Float64, comparisons: int, wanted: float, g_known: bool) -> str:
-    short = [
-        f"{group_words(name)} has {len(values)}"
-        for name, values in ((line["group"], first), (line["control"], second))
-        if len(values) < FEWEST_REPLICATES
-    ]
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What notes on comparisons need: how many there are, the difference that is looked for, and how it was tested."""
+
+    comparisons: int
+    difference: float
+    errors: GroupErrors
+
+
+def _note(line: dict[str, Any], first: Float64, second: Float64, asked: _Asked, g_known: bool) -> str:
+    pairs, fewest = ((line["group"], first), (line["control"], second)), asked.errors.fewest
+    short = [f"{group_words(name)} has {len(values)}" for name, values in pairs if len(values) < fewest]
+    spreads = [asked.errors.spread(line["time_h"], line["class"], name, values)[0] for name, values in pairs]
     if short:
         when, few = time_words(line["time_h"]), " and ".join(short)
-        why = f"No p value {when}: it needs {spelled(FEWEST_REPLICATES)} replicates in each group, {few}."
-        return f"{why} {needed_sentence([first, second], wanted, comparisons)}"
-    pairs = ((line["group"], first), (line["control"], second))
+        why = f"No p value {when}: it needs {spelled(fewest)} replicates in each group, {few}."
+        return f"{why} {needed_sentence(_spread([first, second], asked, spreads), asked)}"
     flat = [same_words(group_words(name), values) for name, values in pairs if all_the_same(values)]
-    if len(flat) == 2:
+    if not np.nansum(spreads) > 0:
         return f"No p value, because the spread between replicates is not known. {' '.join(flat)}"
-    uneven = [uneven_words(dict(pairs), 7)]
-    large = [] if g_known else ["No Hedges g: replicates hardly differ, so it would be a number without meaning."]
-    return " ".join(text for text in [*flat, *uneven, *large] if text)
+    uneven = uneven_words(dict(pairs), 7) if asked.errors.borrowed is None else ""
+    large = "" if g_known else "No Hedges g: replicates hardly differ, so it would be a number without meaning."
+    return " ".join(text for text in [*flat, uneven, *_standing_out(line, asked.errors), large] if text)
 
 
-def needed_sentence(groups: Sequence[Float64], difference: float, comparisons: int) -> str:
-    """How many replicates would be needed for a `difference` (0..1), from the spread of these groups."""
-    spread = pooled_spread(groups)
-    points = f"{100 * difference:g} points"
+def _standing_out(line: dict[str, Any], errors: GroupErrors) -> Iterator[str]:
+    for name in (line["group"], line["control"]):
+        found = errors.outlying(line["time_h"], line["class"], name)
+        if found is not None:
+            yield f"{group_words(name)}: {found.words}."
+
+
+def _spread(groups: Sequence[Float64], asked: _Asked, spreads: Sequence[float]) -> Spread:
+    """How replicates of two groups differ: as borrowed, or by their own values."""
+    known = [value for value in spreads if np.isfinite(value)]
+    if asked.errors.borrowed is None or not known:
+        return pooled_spread(groups)
+    return Spread(float(np.sqrt(np.mean(known))), 0, float("nan"))
+
+
+def needed_sentence(spread: Spread, asked: _Asked) -> str:
+    """How many replicates would be needed for a difference, from the spread of these groups."""
+    points, lent = f"{100 * asked.difference:g} points", asked.errors.lent
     if not np.isfinite(spread.sd) or spread.sd == 0:
-        assumed = needed_replicates(0.05, difference)
+        assumed = needed_replicates(0.05, asked.difference, borrowed=lent)
         return (
             f"How replicates differ is not known yet; if by 5 points (standard deviation), {assumed} in each group "
             f"would show a difference of {points} four times in five."
         )
-    alone = needed_replicates(spread.sd, difference)
+    alone = needed_replicates(spread.sd, asked.difference, borrowed=lent)
     sentence = (
         f"Replicates differed by {100 * spread.sd:.1f} points (standard deviation); "
         f"{_number(alone)} in each group would show a difference of {points} four times in five"
     )
-    if comparisons > 1:
-        strict = needed_replicates(spread.sd, difference, alpha=ALPHA / comparisons)
-        sentence += f", {_number(strict)} when adjusted for {comparisons} comparisons"
+    if asked.comparisons > 1:
+        strict = needed_replicates(spread.sd, asked.difference, alpha=ALPHA / asked.comparisons, borrowed=lent)
+        sentence += f", {_number(strict)} when adjusted for {asked.comparisons} comparisons"
     return sentence + "."
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.core.rules import ALPHA, POWER
+from nscweb.core.rules import ALPHA, FEWEST_BORROWING, FEWEST_REPLICATES, POWER
 from nscweb.evaluation.groups.replicate_rows import SAME
 
 Float64 = NDArray[np.float64]
@@ -46,16 +46,20 @@ def pooled_spread(groups: Sequence[Float64]) -> Spread:
     return Spread(sd, degrees, float(sd * np.sqrt(degrees / chi2.ppf(1 - _UPPER, degrees))))
 
 
-def power_of_t(effect: float, n_first: int, n_second: int, alpha: float) -> float:
+def power_of_t(effect: float, n_first: int, n_second: int, alpha: float, borrowed: float = 0.0) -> float:
     """Power of the two-sided t test for a true difference of `effect` standard deviations, 0..1.
 
     The mean of P(|Z + shift| > critical * s) over s, the estimated standard deviation in units of the true one
     (chi with its degrees of freedom). The noncentral t distribution of SciPy, which says the same, has no value at some
     effects of every size, and a missing value is no power.
+
+    Args:
+        borrowed: degrees of freedom of a spread that is borrowed across groups (`borrowed.BorrowedSpread.degrees`);
+            those of both groups do not add up then. 0 for each group by itself.
     """
     from scipy.stats import chi, norm, t
 
-    degrees = n_first + n_second - 2
+    degrees = max(n_first, n_second) - 1 + borrowed if borrowed else n_first + n_second - 2
     shift = effect / np.sqrt(1 / n_first + 1 / n_second)
     critical = t.ppf(1 - alpha / 2, degrees)
     low, high = np.asarray(chi.ppf([1e-12, 1 - 1e-12], degrees), np.float64)
@@ -73,7 +77,9 @@ def _legendre() -> tuple[Float64, Float64]:
     return np.polynomial.legendre.leggauss(400)
 
 
-def needed_replicates(sd: float, difference: float, *, alpha: float = ALPHA, power: float = POWER) -> int | None:
+def needed_replicates(
+    sd: float, difference: float, *, alpha: float = ALPHA, power: float = POWER, borrowed: float = 0.0
+) -> int | None:
     """Replicates in each of two groups so that a true `difference` is found with probability `power`.
 
     Two-sided t test with as many replicates and the same spread in both groups, where Welch's test and
@@ -84,19 +90,23 @@ def needed_replicates(sd: float, difference: float, *, alpha: float = ALPHA, pow
         difference: 0..1, above 0.
         alpha: level of one comparison; `ALPHA` divided by the comparisons when p values are adjusted.
 
+        borrowed: as for `power_of_t`.
+
     Returns:
-        At least 3 (no p value is given below); None when over 1,000 or when `sd` is not known.
+        At least 3, or 2 with a borrowed spread (no p value is given below); None when over 1,000 or when `sd` is not
+        known.
     """
     if not (np.isfinite(sd) and difference > 0 and 0 < alpha < 1):
         return None
+    least = FEWEST_BORROWING if borrowed else FEWEST_REPLICATES
     if sd < SAME:
-        return 3
+        return least
     effect = min(difference / sd, 25.0)
 
     def enough(number: int) -> bool:
-        return power_of_t(effect, number, number, alpha) >= power
+        return power_of_t(effect, number, number, alpha, borrowed) >= power
 
-    low, high = 2, 3
+    low, high = least - 1, least
     while high < _MOST and not enough(high):
         low, high = high, min(2 * high, _MOST)
     if not enough(high):
@@ -108,7 +118,7 @@ def needed_replicates(sd: float, difference: float, *, alpha: float = ALPHA, pow
 
 
 def detectable_difference(
-    sd: float, n_first: int, n_second: int, *, alpha: float = ALPHA, power: float = POWER
+    sd: float, n_first: int, n_second: int, *, alpha: float = ALPHA, power: float = POWER, borrowed: float = 0.0
 ) -> float:
     """Smallest true difference that groups of these sizes find with probability `power`; NaN if not known."""
     from scipy.optimize import brentq
@@ -117,7 +127,7 @@ def detectable_difference(
         return float("nan")
 
     def missing(effect: float) -> float:
-        return power_of_t(effect, n_first, n_second, alpha) - power
+        return power_of_t(effect, n_first, n_second, alpha, borrowed) - power
 
     low, high = 1e-3, 1.0
     while missing(high) < 0 and high < 512:

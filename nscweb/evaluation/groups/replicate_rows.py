@@ -94,11 +94,15 @@ def all_the_same(values: Float64) -> bool:
     return bool(len(values) and np.ptp(values) < SAME)
 
 
+def at_the_end(values: Float64) -> bool:
+    """True when replicates all have 0 or all 1, where corrected ratios end."""
+    return bool(len(values) and (values.max() < SAME or values.min() > 1 - SAME))
+
+
 def same_words(who: str, values: Float64) -> str:
     """Why replicates may have the same value: corrected ratios end at 0 and 1, copies of a file elsewhere."""
-    value = float(values[0])
-    if value < SAME or value > 1 - SAME:
-        share = "0 %" if value < SAME else "100 %"
+    if at_the_end(values):
+        share = "0 %" if values[0] < SAME else "100 %"
         return f"All replicates of {who} have exactly {share}: ratios end there, so their spread is not known."
     return f"All replicates of {who} have the same value; check that they are not copies of one file."
 

@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.rules import FEWEST_PAIRS, TAILS, spelled
+from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
 from nscweb.evaluation.groups.means import group_means
 from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows
-from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.evaluation.scores.intervals import NORMAL, t_quantile
 
 Float64 = NDArray[np.float64]
@@ -30,17 +30,17 @@ AGREEMENT_COLUMNS: tuple[str, ...] = (
 )
 
 
-def time_course(rows: pd.DataFrame, shared: SharedError | None = None) -> pd.DataFrame:
+def time_course(rows: pd.DataFrame, errors: GroupErrors = ALONE) -> pd.DataFrame:
     """Mean ratio at each time point with its 95 % interval, the same as in every table of groups.
 
     Args:
         rows: replicate rows.
-        shared: error of the correction that all samples have in common; None for counted labels.
+        errors: of the whole study.
 
     Returns:
         Columns `COURSE_COLUMNS`; the interval is NaN with one replicate or without spread.
     """
-    return group_means(rows, shared)[list(COURSE_COLUMNS)]
+    return group_means(rows, errors)[list(COURSE_COLUMNS)]
 
 
 @dataclass(frozen=True)

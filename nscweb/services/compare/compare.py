@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, DEFAULT_VARIANCE
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import Filters
@@ -29,6 +29,8 @@ class CompareRequest:
         control: group that the others are tested against; "" tests every pair, None takes the group that the sample
             sheet marks as control, as the pages do.
         adjust: ``holm`` or ``fdr_bh``.
+        variance: key of `nscweb.evaluation.groups.group_errors.VARIANCES`: ``moderated`` borrows the spread of
+            replicates across groups, ``own`` takes that of each group by itself.
         fate: class that the answer is about; "" as the pages open.
         time_h: hours that the answer is about; None as the pages open.
     """
@@ -37,6 +39,7 @@ class CompareRequest:
     method: str = DEFAULT_METHOD
     control: str | None = None
     adjust: str = DEFAULT_ADJUST
+    variance: str = DEFAULT_VARIANCE
     fate: str = ""
     time_h: float | None = None
 
@@ -55,9 +58,10 @@ def compare_groups(app: App, run: Run | str, request: CompareRequest) -> Compare
 
     Raises:
         StoreError: there is no such run or its table is damaged.
-        WrongUse: an unknown method, way to adjust, class, control or time point.
+        WrongUse: an unknown method, way to adjust, spread, class, control or time point.
     """
-    found = comparison(app, get_run(app, run), request.filters, request.method, request.control, request.adjust)
+    asked = (request.filters, request.method, request.control, request.adjust, request.variance)
+    found = comparison(app, get_run(app, run), *asked)
     if request.control and found.control != request.control:
         raise WrongUse(f"No counted cell is of the group {request.control!r}.", "Name a group of the sample sheet.")
     names = found.classes.names

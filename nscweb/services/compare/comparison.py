@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, FEWEST_CELLS
+from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, DEFAULT_VARIANCE, FEWEST_CELLS
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import dashboard
@@ -35,10 +35,11 @@ def _key(
     method: str = DEFAULT_METHOD,
     control: str | None = None,
     adjust: str = DEFAULT_ADJUST,
+    variance: str = DEFAULT_VARIANCE,
 ) -> Hashable:
     with one_look():
         found = get_run(app, run)
-        asked = (filters or Filters(), method, _against(app, found, control), adjust)
+        asked = (filters or Filters(), method, _against(app, found, control), adjust, variance)
         return (cells_key(app, found), known_version(app, found), tuple(lights_of(found).items()), asked)
 
 
@@ -55,6 +56,7 @@ def comparison(
     method: str = DEFAULT_METHOD,
     control: str | None = None,
     adjust: str = DEFAULT_ADJUST,
+    variance: str = DEFAULT_VARIANCE,
 ) -> Comparison:
     """Groups of a run compared; kept in memory, so that the same question is answered at once.
 
@@ -63,17 +65,20 @@ def comparison(
         control: group that the others are tested against; "" tests every pair, None takes the group that the sample
             sheet marks as control (`statistics.default_control`), and every pair where it marks none or several.
         adjust: ``holm`` or ``fdr_bh``.
+        variance: key of evaluation.groups.group_errors.VARIANCES: whether the spread of replicates is borrowed.
 
     Raises:
         StoreError: there is no such run or its table is damaged.
-        WrongUse: an unknown method or way to adjust.
+        WrongUse: an unknown method, way to adjust or spread.
     """
     with one_look():
         found = get_run(app, run)
-        return _compare(app, found, filters or Filters(), method, _against(app, found, control), adjust)
+        against = _against(app, found, control)
+        return _compare(app, found, filters or Filters(), method, against, adjust, variance)
 
 
-def _compare(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str) -> Comparison:
+def _compare(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str, variance: str) -> Comparison:
+    from nscweb.evaluation.groups.group_errors import group_errors
     from nscweb.evaluation.groups.means import group_estimates, replicate_rows
     from nscweb.evaluation.groups.replicate_join import replicate_names
     from nscweb.evaluation.groups.shared_error import shared_error
@@ -83,14 +88,16 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
     lights = lights_of(run)
     rows = replicate_rows(estimates)
     against = control if control in set(rows["group"]) else ""
-    groups = with_lights(group_estimates(estimates), estimates.table, lights, ["group", "time_h"])
     named = estimates.table.assign(replicate=replicate_names(estimates.table))
     rows = with_lights(rows, named, lights, ["group", "time_h", "replicate"])
     every = estimates_of(app, run, replace(filters, groups=()), method) if filters.groups else estimates
-    shared = shared_error(every)
+    # The spread of replicates comes from all groups and times: what is looked at must not move a number.
+    whole = estimates_of(app, run, replace(filters, groups=(), times_h=()), method) if filters.times_h else every
+    errors = group_errors(replicate_rows(whole), shared_error(whole), variance)
+    groups = with_lights(group_estimates(estimates, errors), estimates.table, lights, ["group", "time_h"])
     hidden = replicate_rows(every) if filters.groups else rows
     hidden = hidden[~hidden["group"].isin(set(rows["group"])).to_numpy(bool)].assign(light="")
-    tests = group_comparisons(rows, against, adjust, shared, hidden)
+    tests = group_comparisons(rows, against, adjust, errors, hidden)
     result = Comparison(
         run,
         data.classes,
@@ -105,7 +112,8 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
         tests,
         lights,
         (),
-        shared,
+        errors,
+        variance,
         hidden,
     )
     object.__setattr__(result, "sentences", sentences(result))
@@ -177,7 +185,7 @@ def lead_at(found: Comparison, fate: str, time_h: float) -> Answer:
 
     key = (fate, -1.0 if np.isnan(time_h) else time_h)
     if key not in found.leaders:
-        facts = Facts(control=found.control)
+        facts = Facts(control=found.control, fewest=found.errors.fewest)
         found.leaders[key] = answer(found.groups, found.tests, fate, time_h, facts)
     return found.leaders[key]
 

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.run_record import Run
+from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
 from nscweb.services.compare.doses import doses_of
 from nscweb.services.compare.group_lights import worst_light
 from nscweb.services.kept import kept, table_mark
 
 if TYPE_CHECKING:
     from nscweb.evaluation.groups.dose_response import DoseCurve
-    from nscweb.evaluation.groups.shared_error import SharedError
     from nscweb.evaluation.groups.time_course import Agreement
     from nscweb.services.context import App
 
@@ -87,19 +87,19 @@ class Doses:
     sentence: str
 
 
-def _course_key(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: SharedError | None = None) -> Hashable:
-    return (table_mark(rows), table_mark(groups), shared)
+def _course_key(rows: pd.DataFrame, groups: pd.DataFrame | None = None, errors: GroupErrors = ALONE) -> Hashable:
+    return (table_mark(rows), table_mark(groups), errors)
 
 
 @kept(24, _course_key)
-def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: SharedError | None = None) -> Courses:
+def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None, errors: GroupErrors = ALONE) -> Courses:
     """Means over time with their intervals, and the first day against the last.
 
     Args:
         rows: replicate rows.
         groups: columns of `evaluation.ratios.estimates.GROUP_ESTIMATE_COLUMNS`; gives the interval where replicates
             cannot: where a group has one of them at a time, or all agree.
-        shared: error of the correction that all samples have in common (`Comparison.shared`).
+        errors: what is known of the error of group means (`Comparison.errors`).
     """
     from nscweb.evaluation.groups.time_course import agreement, first_against_final, shared_ends, time_course
 
@@ -108,7 +108,8 @@ def courses_of(rows: pd.DataFrame, groups: pd.DataFrame | None = None, shared: S
         str(name): agreement(part["first"].to_numpy(np.float64), part["final"].to_numpy(np.float64), most=1.0)
         for name, part in pairs.groupby("class", sort=True)
     }
-    return Courses(_with_own_intervals(time_course(rows, shared), groups), pairs, shared_ends(rows), found)
+    course = time_course(rows, errors)
+    return Courses(_with_own_intervals(course, groups), pairs, shared_ends(rows), found)
 
 
 def earliest_of(

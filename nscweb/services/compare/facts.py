@@ -56,6 +56,8 @@ def facts_of(found: Comparison, fate: str, time_h: float) -> Facts:
         emptied=_emptied(found, time_h),
         red=_red(samples, found.lights),
         small=_small(found, fate, time_h),
+        fewest=found.errors.fewest,
+        outlying=_outlying(found, fate, time_h),
         unnamed=frozenset(samples.loc[(samples["replicate"] == "").to_numpy(bool), "group"].astype(str)),
     )
 
@@ -85,6 +87,13 @@ def _red(samples: pd.DataFrame, lights: dict[str, str]) -> dict[str, tuple[int, 
     red = samples["sample_id"].map(lambda name: lights.get(str(name), "") == "red")
     counted = red.groupby(samples["group"].astype(str)).agg(["sum", "size"])
     return {str(row[0]): (int(row[1]), int(row[2])) for row in counted.itertuples()}
+
+
+def _outlying(found: Comparison, fate: str, time_h: float) -> dict[str, str]:
+    """Groups whose replicates vary more than those of other groups, with a few words on it."""
+    names = found.groups.loc[_at(found.groups, time_h), "group"].astype(str).unique().tolist()
+    told = ((name, found.errors.outlying(time_h, fate, name)) for name in names)
+    return {name: item.words for name, item in told if item is not None}
 
 
 def _small(found: Comparison, fate: str, time_h: float) -> dict[str, tuple[int, int]]:

@@ -72,10 +72,10 @@ def _no_worse(rows: pd.DataFrame, found: Statistics) -> str:
 
 
 def _replicates(rows: pd.DataFrame, found: Statistics) -> str:
-    shared = " More replicates do not lessen what the held-out cells leave uncertain." if found.shared else ""
+    shared = " More replicates do not lessen what the held-out cells leave uncertain." if found.errors.shared else ""
     return (
         f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates that "
-        f"was seen here. Two-sided Welch t test, power {per_cent(POWER)}. Time points with one group are left out."
+        f"was seen here. Two-sided t test, power {per_cent(POWER)}. Time points with one group are left out."
         f"{shared}"
     )
 
@@ -124,7 +124,7 @@ GROUP_TABLES: tuple[GroupTable, ...] = (
     GroupTable(
         "ANOVA",
         "anova.csv",
-        "Welch's ANOVA over all groups of a time point",
+        "Analysis of variance (Welch's) over all groups of a time point",
         _PLACE,
         lambda rows, found: found.anova,
         (

@@ -7,16 +7,12 @@ the first that shows no difference: such a fixed order needs no further adjustme
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
+from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
 from nscweb.evaluation.groups.p_values import adjusted
 from nscweb.services.predict.lights import SEVERITY
-
-if TYPE_CHECKING:
-    from nscweb.evaluation.groups.shared_error import SharedError
 
 # ``difference`` is ``group`` minus ``other``; ``p`` is adjusted, ``p_single`` is not.
 COMPARED_COLUMNS: tuple[str, ...] = (
@@ -40,14 +36,14 @@ COMPARED_COLUMNS: tuple[str, ...] = (
 
 
 def group_comparisons(
-    rows: pd.DataFrame, control: str, adjust: str, shared: SharedError | None = None, hidden: pd.DataFrame | None = None
+    rows: pd.DataFrame, control: str, adjust: str, errors: GroupErrors = ALONE, hidden: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Welch's t tests on replicates (evaluation.groups.pair_tests), adjusted within each fate and time point.
+    """t tests on replicates (evaluation.groups.pair_tests), adjusted within each fate and time point.
 
     Args:
         rows: group, time_h, replicate, class, ratio, cells, light.
         control: "" for every pair.
-        shared: error of the correction that all samples have in common; None for counted labels.
+        errors: of the whole study (`evaluation.groups.group_errors.group_errors`).
         hidden: such rows of groups that a filter hides; adjusted for as well, but not in the table.
 
     Returns:
@@ -59,7 +55,7 @@ def group_comparisons(
     if rows.empty or rows["group"].nunique() < 2:
         return pd.DataFrame(columns=list(COMPARED_COLUMNS))
     family = rows if hidden is None or hidden.empty else pd.concat([rows, hidden], ignore_index=True)
-    found = group_tests(family, control or None, adjust=adjust, shared=shared)
+    found = group_tests(family, control or None, adjust=adjust, errors=errors)
     found = found.rename(columns={"control": "other", "n_control": "n_other", "p": "p_single"})
     single = found["p_single"].to_numpy(np.float64)
     p, made = np.full(len(found), np.nan), np.zeros(len(found), np.int64)
@@ -67,8 +63,8 @@ def group_comparisons(
         p[places] = adjusted(single[places], adjust)
         made[places] = np.isfinite(single[places]).sum()
     found["p"], found["comparisons"] = p, made
-    how = f"Welch t test on replicates, {ADJUSTMENTS[adjust]} over the comparisons of this fate and time point"
-    found["method"] = how
+    over = f"{ADJUSTMENTS[adjust]} over the comparisons of this fate and time point"
+    found["method"] = f"{errors.test} on replicates, {over}"
     shown = set(rows["group"])
     found = found[(found["group"].isin(shown) & found["other"].isin(shown)).to_numpy(bool)].reset_index(drop=True)
     lights = _worst(rows)

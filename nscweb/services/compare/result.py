@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nscweb.core.classes import ClassScheme
+from nscweb.core.rules import DEFAULT_VARIANCE
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare.dashboard import DashboardData
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.groups.shared_error import SharedError
+    from nscweb.evaluation.groups.group_errors import GroupErrors
     from nscweb.evaluation.ratios.estimates import Estimates
     from nscweb.words.headline import Answer
 
@@ -35,7 +36,9 @@ class Comparison:
         tests: columns of services.compare.headline_tests.COMPARED_COLUMNS.
         lights: sample -> ``green``, ``yellow``, ``red``; samples that were not judged are missing.
         sentences: the answer for the default fate and time point, and what belongs to it.
-        shared: error of the correction that all samples have in common; None for counted labels.
+        errors: what is known of the error of group means: the correction that all samples have in common, and the
+            spread of replicates where it is borrowed across groups.
+        variance: key of evaluation.groups.group_errors.VARIANCES that was asked for.
         hidden_rows: replicate rows of groups that the filter hides. They are not shown, but p values count their
             comparisons: how many questions a study asks is not decided by what somebody looks at.
         answers: those that were asked for already, see `answer_of`.
@@ -54,7 +57,8 @@ class Comparison:
     tests: pd.DataFrame
     lights: dict[str, str]
     sentences: tuple[str, ...]
-    shared: SharedError | None = None
+    errors: GroupErrors
+    variance: str = DEFAULT_VARIANCE
     hidden_rows: pd.DataFrame = field(default_factory=pd.DataFrame)
     answers: dict[tuple[str, float], Answer] = field(default_factory=dict)
     leaders: dict[tuple[str, float], Answer] = field(default_factory=dict)

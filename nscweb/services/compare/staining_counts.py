@@ -17,12 +17,12 @@ import pandas as pd
 
 from nscweb.core.errors import StoreError, WrongUse
 from nscweb.core.plain import REFUSE_UNKNOWN, from_plain, to_plain
-from nscweb.core.rules import DEFAULT_ADJUST, FEWEST_REPLICATES, spelled
+from nscweb.core.rules import DEFAULT_ADJUST, spelled
+from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
 from nscweb.services.file_lock import file_lock
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.groups.shared_error import SharedError
     from nscweb.services.context import App
 
 UNITS: tuple[str, ...] = ("cells", "fields", "cultures", "not known")
@@ -185,17 +185,17 @@ def compare_with_counts(
     rows: pd.DataFrame,
     counts: Sequence[Count],
     adjust: str = DEFAULT_ADJUST,
-    shared: SharedError | None = None,
+    errors: GroupErrors = ALONE,
     *,
     simulated: bool = False,
 ) -> pd.DataFrame:
-    """Predicted ratios of the replicates against each count: two-sided one-sample t test (scipy ttest_1samp).
+    """Predicted ratios of the replicates against each count: two-sided one-sample t test.
 
     Args:
         rows: replicate rows: group, time_h, replicate, class, ratio, cells.
         counts: those of groups, times and classes that `rows` does not have stay, with a note.
         adjust: ``holm`` or ``fdr_bh``, over all counts compared.
-        shared: error of the correction that all samples have in common; it is added to the spread of replicates.
+        errors: what is known of the error of group means (`Comparison.errors`).
         simulated: the cells are simulated; published counts then get no p value, see `CIRCULAR`.
 
     Returns:
@@ -203,10 +203,8 @@ def compare_with_counts(
         cut at 0 and 1, ``counted_low`` to ``counted_high`` Wilson's interval of the count, only where cells were
         counted: fields and cultures tell how many, not how they differed.
     """
-    from scipy.stats import ttest_1samp
-
     from nscweb.evaluation.groups.means import mean_interval
-    from nscweb.evaluation.groups.replicate_rows import all_the_same, checked_rows, same_words, values_of
+    from nscweb.evaluation.groups.replicate_rows import checked_rows, same_words, values_of
     from nscweb.evaluation.groups.shared_error import tail
     from nscweb.evaluation.groups.spread import adjusted
     from nscweb.evaluation.ratios.published_counts import SOURCE
@@ -219,21 +217,18 @@ def compare_with_counts(
         here = np.isclose(hours, item.time_h) & (groups == item.group) & (classes == item.fate)
         values = values_of(table[here])
         n, share, p = len(values), item.percent / 100, float("nan")
-        common = shared.variance_of(item.time_h, item.fate, item.group) if shared else 0.0
-        mean, _, error, low, high = mean_interval(values[:, None], common)[0].tolist()
+        common = errors.of_mean(item.time_h, item.fate, item.group)
+        variance, free = errors.spread(item.time_h, item.fate, item.group, values)
+        mean, _, _, low, high = mean_interval(values[:, None], common, spread=np.array([[variance, free]]))[0].tolist()
         note = ""
         if n == 0:
             note = "Nothing was predicted for this group, time and fate."
-        elif n < FEWEST_REPLICATES:
-            note = (
-                f"No p value: it needs {spelled(FEWEST_REPLICATES)} replicates, there {'is' if n == 1 else 'are'} {n}."
-            )
-        elif all_the_same(values):
+        elif n < errors.fewest:
+            note = f"No p value: it needs {spelled(errors.fewest)} replicates, there {'is' if n == 1 else 'are'} {n}."
+        elif not variance > 0:
             note = f"No p value. {same_words('this group', values)}"
         else:
-            p = float(ttest_1samp(values, share).pvalue)
-            # Never more certain than by the replicates alone.
-            p = max(p, 2 * float(tail(abs(mean - share), error**2, n - 1, common)), 1e-300)
+            p = max(2 * float(tail(abs(mean - share), variance / n, free, common)), 1e-300)
             if simulated and item.source == SOURCE:
                 p, note = float("nan"), f"No p value. {CIRCULAR}"
         counted_low = counted_high = float("nan")

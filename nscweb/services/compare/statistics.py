@@ -12,11 +12,11 @@ import pandas as pd
 from nscweb.core.errors import WrongUse
 from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, DIFFERENCE, MARGIN
 from nscweb.core.run_record import Run
+from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
 from nscweb.services.kept import kept, table_mark
 from nscweb.services.predict.runs import get_run, study_of
 
 if TYPE_CHECKING:
-    from nscweb.evaluation.groups.shared_error import SharedError
     from nscweb.services.context import App
 
 POWER_COLUMNS: tuple[str, ...] = (
@@ -73,7 +73,7 @@ class Statistics:
         power: time_h, class, sd, sd_upper, degrees, difference, needed, needed_adjusted, needed_upper,
             detectable: what experiments of this spread can show; time points with two groups or more.
         sentences: how it was tested and what to mind, for the page and the methods paragraph.
-        shared: error of the correction that is in the intervals; None for counted labels.
+        errors: what is in the intervals besides the replicates themselves.
         hidden: replicate rows of groups that a filter hides: adjusted for as well, but in no table.
     """
 
@@ -84,7 +84,7 @@ class Statistics:
     anova: pd.DataFrame
     power: pd.DataFrame
     sentences: tuple[str, ...]
-    shared: SharedError | None = None
+    errors: GroupErrors
     hidden: pd.DataFrame | None = None
 
 
@@ -100,12 +100,12 @@ def _key(
     run: Run | str,
     rows: pd.DataFrame,
     settings: TestSettings,
-    shared: SharedError | None = None,
+    errors: GroupErrors = ALONE,
     hidden: pd.DataFrame | None = None,
 ) -> Hashable:
     """With the control of the sample sheet where none was chosen."""
     control = default_control(app, run) if settings.control is None and not settings.pairs else None
-    return (table_mark(rows), settings, control, shared, table_mark(hidden))
+    return (table_mark(rows), settings, control, errors, table_mark(hidden))
 
 
 @kept(24, _key)
@@ -114,7 +114,7 @@ def statistics_of(
     run: Run | str,
     rows: pd.DataFrame,
     settings: TestSettings,
-    shared: SharedError | None = None,
+    errors: GroupErrors = ALONE,
     hidden: pd.DataFrame | None = None,
 ) -> Statistics:
     """Compare the groups of a run on their replicates.
@@ -122,7 +122,7 @@ def statistics_of(
     Args:
         rows: replicate rows: group, time_h, replicate, class, ratio (NaN where not recovered), cells.
         settings: what to compare.
-        shared: error of the correction that all samples have in common (`Comparison.shared`).
+        errors: what is known of the error of group means (`Comparison.errors`).
         hidden: replicate rows of groups that a filter hides (`Comparison.hidden_rows`); p values count them.
 
     Raises:
@@ -135,19 +135,17 @@ def statistics_of(
     shown = _narrowed(rows, settings)
     control = _control(app, run, shown, settings)
     family = _family(rows, settings, hidden)
-    tests = group_tests(family, control, adjust=settings.adjust, difference=settings.difference, shared=shared)
+    tests = group_tests(family, control, adjust=settings.adjust, difference=settings.difference, errors=errors)
     tests = _of_shown(tests, shown)
     return Statistics(
         settings=settings,
         control=control,
-        summary=summary_table(shown, shared),
+        summary=summary_table(shown, errors),
         tests=tests,
-        anova=anova_table(shown, settings.adjust, shared),
-        power=_power(shown, settings, int(tests["comparisons"].max()) if len(tests) else 0),
-        sentences=tuple(
-            tested_sentences(family, set(shown["group"]), tests, control, settings.adjust, shared is not None)
-        ),
-        shared=shared,
+        anova=anova_table(shown, settings.adjust, errors),
+        power=_power(shown, settings, int(tests["comparisons"].max()) if len(tests) else 0, errors.lent),
+        sentences=tuple(tested_sentences(family, set(shown["group"]), tests, control, settings.adjust, errors)),
+        errors=errors,
         hidden=hidden,
     )
 
@@ -168,7 +166,7 @@ def equivalence_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
         found.control,
         settings.margin,
         adjust=settings.adjust,
-        shared=found.shared,
+        errors=found.errors,
     )
     return _of_shown(table, rows)
 
@@ -180,7 +178,7 @@ def odds_of(rows: pd.DataFrame, found: Statistics) -> pd.DataFrame:
     if found.control is None:
         return pd.DataFrame(columns=list(MODEL_COLUMNS))
     family, adjust = _family(rows, found.settings, found.hidden), found.settings.adjust
-    return _of_shown(odds_ratios(family, found.control, adjust=adjust, shared=found.shared), rows)
+    return _of_shown(odds_ratios(family, found.control, adjust=adjust, shared=found.errors.shared), rows)
 
 
 def family_words(rows: pd.DataFrame, found: Statistics) -> str:
@@ -260,7 +258,7 @@ def _control(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSetting
     return found if found in groups else None
 
 
-def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int) -> pd.DataFrame:
+def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int, lent: float) -> pd.DataFrame:
     from nscweb.evaluation.groups.power import detectable_difference, needed_replicates, pooled_spread
     from nscweb.evaluation.groups.replicate_rows import checked_rows, panels
 
@@ -281,10 +279,10 @@ def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int) -> pd.D
                 spread.upper,
                 spread.degrees,
                 settings.difference,
-                needed_replicates(spread.sd, settings.difference),
-                needed_replicates(spread.sd, settings.difference, alpha=level),
-                needed_replicates(spread.upper, settings.difference),
-                detectable_difference(spread.sd, few[0], few[1]),
+                needed_replicates(spread.sd, settings.difference, borrowed=lent),
+                needed_replicates(spread.sd, settings.difference, alpha=level, borrowed=lent),
+                needed_replicates(spread.upper, settings.difference, borrowed=lent),
+                detectable_difference(spread.sd, few[0], few[1], borrowed=lent),
             )
         )
     table = pd.DataFrame(lines, columns=list(POWER_COLUMNS))

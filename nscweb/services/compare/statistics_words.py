@@ -8,10 +8,16 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.rules import ALPHA, per_cent, spelled
+from nscweb.evaluation.groups.group_errors import GroupErrors
 
 
 def tested_sentences(
-    rows: pd.DataFrame, shown: Collection[str], tests: pd.DataFrame, control: str | None, adjust: str, corrected: bool
+    rows: pd.DataFrame,
+    shown: Collection[str],
+    tests: pd.DataFrame,
+    control: str | None,
+    adjust: str,
+    errors: GroupErrors,
 ) -> list[str]:
     """How it was tested and what to mind.
 
@@ -21,7 +27,7 @@ def tested_sentences(
         tests: columns of `evaluation.groups.pair_tests.TEST_COLUMNS`, of the groups shown.
         control: None for all pairs.
         adjust: key of `evaluation.groups.p_values.ADJUSTMENTS`.
-        corrected: ratios are corrected, so that they share an error.
+        errors: what is in the intervals besides the replicates themselves.
     """
     from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 
@@ -42,11 +48,11 @@ def tested_sentences(
         )
     )
     said = [
-        f"Groups are compared {against} on the ratios of their biological replicates (Welch's t test, two-sided, "
-        "which does not presume equal spread), never on pooled cells.",
+        f"Groups are compared {against} on the ratios of their biological replicates ({_how(errors)}), never on pooled "
+        "cells.",
         adjusted if made else "No comparison could be tested, so there is no p value; the notes in the table say why.",
     ]
-    if corrected:
+    if errors.shared is not None:
         said.append(
             "What the held-out cells leave uncertain is common to all samples; it is in the intervals and p values of "
             "the differences, and in the ANOVA."
@@ -60,6 +66,15 @@ def tested_sentences(
         word = "ratio of a replicate" if lost == 1 else "ratios of replicates"
         said.append(f"{lost} {word} could not be recovered; left out here.")
     return said
+
+
+def _how(errors: GroupErrors) -> str:
+    if errors.borrowed is None:
+        return "Welch's t test, two-sided, which does not presume equal spread"
+    return (
+        "moderated t test, two-sided: the spread of replicates is drawn to that of all "
+        f"{errors.borrowed.groups} groups of the study"
+    )
 
 
 def needed_sentence(power: pd.DataFrame, fate: str, time_h: float, difference: float, comparisons: int) -> str:

@@ -134,7 +134,7 @@ def add_statistics(
             kept.missing[name] = NO_CELL
         return (), pd.DataFrame()
     progress(0, 5, "Comparing groups")
-    made = statistics.statistics_of(app, found.run, rows, settings, found.shared, found.hidden_rows)
+    made = statistics.statistics_of(app, found.run, rows, settings, found.errors, found.hidden_rows)
     family = statistics.family_words(rows, made)
     if made.control is None:
         made = replace(made, tests=directed(made.tests, order))
@@ -158,7 +158,7 @@ def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> 
         entered = staining_counts.counts_of(app, study.study_id) if study else ()
         table = (
             staining_counts.compare_with_counts(
-                rows, entered, found.adjust, found.shared, simulated=found.data.simulated
+                rows, entered, found.adjust, found.errors, simulated=found.data.simulated
             )
             if entered
             else pd.DataFrame()
@@ -170,7 +170,7 @@ def _counts(app: App, found: Comparison, rows: pd.DataFrame, kept: Gathered) -> 
 
 
 def _courses(found: Comparison, rows: pd.DataFrame, kept: Gathered) -> None:
-    made = courses.courses_of(rows, found.groups, found.shared)
+    made = courses.courses_of(rows, found.groups, found.errors)
     kept.put("Time course", _by_fate(made.course, found), "No sample has a time.")
     kept.put("First against last", _by_fate(made.pairs, found), ONE_TIME)
     named = [name for name in found.classes.names if name in made.agreements]

@@ -50,7 +50,7 @@ NOT_STATED = ("Sample sheet",)
 _NO_LIGHT = ("Findings", "Known mixtures", "Reliability", "Sample sheet", "published_counts")
 
 # Fields of the request that the provenance has in its parts "filters" and "counting", or that change no number.
-_SAID_ELSEWHERE = ("filters", "method", "control", "adjust", "form", "cells")
+_SAID_ELSEWHERE = ("filters", "method", "control", "adjust", "variance", "form", "cells")
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ def report_data(
 
     Raises:
         StoreError: there is no such run or its table is damaged.
-        WrongUse: an unknown method, way to adjust, class or control.
+        WrongUse: an unknown method, way to adjust, spread, class or control.
     """
     from nscweb.services.predict.runs import model_of_run
 

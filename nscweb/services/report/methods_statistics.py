@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nscweb.core.rules import ALPHA, FEWEST_REPLICATES, LEVEL, per_cent, spelled
+from nscweb.core.rules import ALPHA, LEVEL, per_cent, spelled
 from nscweb.evaluation.ratios.estimates import ROUNDS
 from nscweb.services.report.content import ReportData
 from nscweb.services.report.references import cite, numbers, plural
@@ -91,12 +91,11 @@ def test_sentences(data: ReportData, used: list[str]) -> list[str]:
         return [
             *control,
             f"Groups were not tested: none of the {without:,} comparisons has the replicates that a p value needs "
-            f"({spelled(FEWEST_REPLICATES)} in each group).",
+            f"({spelled(found.errors.fewest)} in each group).",
         ]
     tested = tests[tests["p"].notna()]
     said = [
-        f"Groups were compared {against} at each time point by two-sided Welch t tests on the shares of replicates "
-        f"{cite(used, 'welch')}, not assuming equal variances.",
+        f"Groups were compared {against} at each time point by two-sided {_tests(data, used)}.",
         *control,
         _adjustment(data, sorted({int(number) for number in tested["comparisons"]}), used),
         *[text for text in [family_left_out(found)] if text],
@@ -110,6 +109,19 @@ def test_sentences(data: ReportData, used: list[str]) -> list[str]:
             "not differ at all."
         )
     return said
+
+
+def _tests(data: ReportData, used: list[str]) -> str:
+    """The test, and where the spread of replicates comes from."""
+    borrowed = data.found.errors.borrowed
+    if borrowed is None:
+        return f"Welch t tests on the shares of replicates {cite(used, 'welch')}, not assuming equal variances"
+    return (
+        "moderated t tests on the shares of replicates: variances, divided by p (1 - p), were drawn together by "
+        f"empirical Bayes {cite(used, 'smyth')} with robust hyperparameters {cite(used, 'phipson')}, those of a group "
+        f"over its time points and classes to those of all {borrowed.groups} groups, and single ones to that of their "
+        "group, at most eight degrees of freedom in a step. Intervals of means rest on the same variances"
+    )
 
 
 def _adjustment(data: ReportData, sizes: list[int], used: list[str]) -> str:

@@ -47,6 +47,7 @@ def provenance_dict(app: App, found: Comparison) -> dict[str, Any]:
             "control": found.control,
             "calibrated_on": list(found.data.controls),
             "adjust": found.adjust,
+            "variance": found.variance,
         },
         "sheet": [sample_as_dict(sample) for sample in found.data.sheet],
     }

@@ -16,6 +16,11 @@ REFERENCES: dict[str, str] = {
     "Biometrics Bull 2:110-114.",
     "wilson": "Wilson EB (1927) Probable inference, the law of succession, and statistical inference. J Am Stat "
     "Assoc 22:209-212.",
+    "smyth": "Smyth GK (2004) Linear models and empirical Bayes methods for assessing differential expression in "
+    "microarray experiments. Stat Appl Genet Mol Biol 3:3.",
+    "phipson": "Phipson B, Lee S, Majewski IJ, Alexander WS, Smyth GK (2016) Robust hyperparameter estimation protects "
+    "against hypervariable genes and improves power to detect differential expression. Ann Appl Stat "
+    "10:946-963.",
     "welch": "Welch BL (1947) The generalization of 'Student's' problem when several different population variances "
     "are involved. Biometrika 34:28-35.",
     "holm": "Holm S (1979) A simple sequentially rejective multiple test procedure. Scand J Stat 6:65-70.",

@@ -113,7 +113,9 @@ def rerun(
     entry = _model(app, made)
     counting = made["counting"]
     chosen = {"filters": made["filters"], "method": counting["asked"]}
-    chosen |= {name: counting[name] for name in ("control", "adjust")} | made.get("asked", {}) | {"form": "zip"}
+    chosen |= {name: counting[name] for name in ("control", "adjust", "variance") if name in counting}
+    # Reports of before 0.6.0 do not say where the spread of replicates is from: each group stood by itself.
+    chosen = {"variance": "own"} | chosen | made.get("asked", {}) | {"form": "zip"}
     request = from_plain(ReportRequest, chosen, f"The report {report.name}", InputRefused)
     mode, not_fast = _mode(app, entry, made, device, progress)
     with same_inputs(app, study, made) as (beside, its_study):

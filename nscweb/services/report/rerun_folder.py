@@ -185,6 +185,7 @@ class _Counting:
     asked: str
     control: str
     adjust: str
+    variance: str = "own"
     calibrated_on: tuple[str, ...] = ()
 
 

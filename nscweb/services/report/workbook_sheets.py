@@ -83,6 +83,7 @@ def choices(found: Comparison, fate: str, time_h: float) -> list[tuple[str, str]
         ("the answer is about", f"{fate} at {when}; tables hold every class and time point"),
         ("compared with", found.control or "every pair of groups"),
         ("p values adjusted by", ADJUSTMENTS[found.adjust]),
+        ("intervals and tests by", found.errors.how),
     ]
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from nscweb.core.classes import ClassScheme
 from nscweb.core.columns import heading
 from nscweb.core.errors import NscwebError
-from nscweb.evaluation.groups.shared_error import SharedError
+from nscweb.evaluation.groups.group_errors import GroupErrors
 from nscweb.services.compare import staining_counts
 from nscweb.services.context import App
 from nscweb.services.predict.runs import study_of
@@ -24,12 +24,12 @@ COUNT_HELP = (
 
 
 def show_counts(
-    app: App, origin: Origin, rows: pd.DataFrame, classes: ClassScheme, adjust: str, shared: SharedError | None
+    app: App, origin: Origin, rows: pd.DataFrame, classes: ClassScheme, adjust: str, errors: GroupErrors
 ) -> None:
     """The counts of the study, editable, and the comparison below them.
 
     Args:
-        adjust, shared: as the comparisons above have them.
+        adjust, errors: as the comparisons above have them.
     """
     study = study_of(app, origin.run)
     if study is None:
@@ -44,7 +44,7 @@ def show_counts(
             return
         if origin.simulated:
             show.warnings([f"These cells are simulated. {staining_counts.CIRCULAR}"])
-        table = staining_counts.compare_with_counts(rows, kept, adjust, shared, simulated=origin.simulated)
+        table = staining_counts.compare_with_counts(rows, kept, adjust, errors, simulated=origin.simulated)
         tables.show_table("Counted cells", table, origin)
         st.caption(
             "A large p does not show that prediction and count agree: with few replicates it only says that they "

@@ -26,6 +26,12 @@ _ADJUST = {
     "holm": f"Holm: at most {per_cent(ALPHA)} chance of even one false difference",
     "fdr_bh": f"Benjamini-Hochberg: at most {per_cent(ALPHA)} of the differences are false",
 }
+_VARIANCE = {"moderated": "borrowed across groups (moderated)", "own": "of each group by itself (Welch)"}
+VARIANCE_HELP = (
+    "Three replicates hardly tell how much replicates vary, so intervals from each group by itself are very wide. "
+    "Replicates of all groups are made in the same way: borrowed, the spread of a group is drawn to that of others, "
+    "and a group that truly varies more keeps most of its own. With one or two groups each stands by itself."
+)
 METHOD_HELP = (
     "Counting predicted labels is biased, because the model takes some cells of one class for another, and more so "
     "for rare classes. The corrected ways correct for what the model mixes up in held-out cells whose class is known; "
@@ -102,6 +108,14 @@ def ask(
             help="Whoever compares many groups finds some difference by chance; the adjustment accounts for it.",
             persist_state="session",
         )
+        variance = right.selectbox(
+            "Spread of replicates",
+            list(_VARIANCE),
+            format_func=_VARIANCE.__getitem__,
+            key=f"{key}_variance",
+            help=VARIANCE_HELP,
+            persist_state="session",
+        )
         naive = beside and left.toggle(
             "Show counted labels as well",
             key=f"{key}_naive",
@@ -130,7 +144,7 @@ def ask(
         persist_state="session",
         width=172,
     )
-    found = cached.comparison(app, run, filters, method, control, adjust)
+    found = cached.comparison(app, run, filters, method, control, adjust, variance)
     times = [-1.0 if math.isnan(hours) else hours for hours in comparisons.times_of(found)]
     start = comparisons.default_time(found)
     hours = when.selectbox(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from nscweb.core.run_record import Run
 from nscweb.evaluation.groups.direction import directed, in_order, rows_with
-from nscweb.evaluation.groups.shared_error import SharedError
+from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
 from nscweb.figures.differences import differences, differences_data
 from nscweb.services.compare import statistics
 from nscweb.services.compare.comparison import answer_of, usual_fate
@@ -47,7 +47,7 @@ def show_statistics(
         return
     rows = rows[ROWS]
     settings, origin = ask(app, run, data, control), tables.origin_of(run, data)
-    found = compared(app, run, rows, settings, getattr(data, "shared", None), hidden_of(data))
+    found = compared(app, run, rows, settings, getattr(data, "errors", None) or ALONE, hidden_of(data))
     show.warnings(tables.minded(data.replicate_rows))
     show.bullets(found.sentences)
     if found.tests.empty:
@@ -72,7 +72,7 @@ def show_statistics(
     for table in GROUP_TABLES:
         if table.title and not (table.against_control and found.control is None):
             _fold(table, origin, rows, found, fate, time_h)
-    counts_view.show_counts(app, origin, rows, data.classes, settings.adjust, found.shared)
+    counts_view.show_counts(app, origin, rows, data.classes, settings.adjust, found.errors)
 
 
 def compared(
@@ -80,12 +80,12 @@ def compared(
     run: Run,
     rows: pd.DataFrame,
     settings: TestSettings,
-    shared: SharedError | None,
+    errors: GroupErrors,
     hidden: pd.DataFrame | None = None,
 ) -> Statistics:
     """`services.compare.statistics.statistics_of` with a spinner."""
     sign = cached.spinner("Comparing groups …")
-    return statistics.statistics_of.announced(sign, app, run, rows, settings, shared, hidden)
+    return statistics.statistics_of.announced(sign, app, run, rows, settings, errors, hidden)
 
 
 def _pairs_with(origin: Origin, found: Statistics, fate: str, time_h: float) -> tuple[pd.DataFrame, str | None]:

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from nscweb.core.rules import FEWEST_REPLICATES, spelled
+from nscweb.core.rules import spelled
 from nscweb.core.run_record import Run
+from nscweb.evaluation.groups.group_errors import ALONE
 from nscweb.figures import differences as drawn
 from nscweb.figures import fate_over_time
 from nscweb.services.compare import courses
@@ -70,13 +71,13 @@ def show_time_course(
         width=260,
     )
     against = control_of(app, run, data, control) or ""
-    shared = getattr(data, "shared", None)
+    errors = getattr(data, "errors", None) or ALONE
     sign = cached.spinner("Following groups over time …")
-    found = courses.courses_of.announced(sign, rows[rows["class"] == chosen], data.groups, shared)
+    found = courses.courses_of.announced(sign, rows[rows["class"] == chosen], data.groups, errors)
     show.warnings(tables.minded(data.replicate_rows))
     _bands(origin, found, rows, groups, chosen)
     _earliest(origin, data, chosen, against, groups)
-    first_day_view.show_first_day(origin, found, chosen, corrected=shared is not None, order=groups)
+    first_day_view.show_first_day(origin, found, chosen, corrected=errors.shared is not None, order=groups)
     _doses(app, origin, data)
 
 
@@ -132,12 +133,12 @@ def _earliest(origin: Origin, data: HasTests, fate: str, control: str, order: li
         show.note("There is no other group to compare with the control.")
         return
     made = int(table["comparisons"].max())
+    fewest = (getattr(data, "errors", None) or ALONE).fewest
     st.caption(
         f"These are the tests of the sentence at the top of the page: p values are adjusted for the comparisons of one "
         f"fate at one time point, {made} at most."
         if made
-        else f"No comparison could be tested: it needs {spelled(FEWEST_REPLICATES)} replicates in a group and in the "
-        "control."
+        else f"No comparison could be tested: it needs {spelled(fewest)} replicates in a group and in the control."
     )
     tables.show_table("Earliest day", table, origin)
 
@@ -183,6 +184,6 @@ def _doses(app: App, origin: Origin, data: HasReplicates) -> None:
         alt="Ratio of each replicate against dose with the fitted curve of each fate",
     )
     table = curves[(curves["series"] == series) & np.isclose(curves["time_h"], hours, equal_nan=True)]
-    if getattr(data, "shared", None) is not None:
+    if (getattr(data, "errors", None) or ALONE).shared is not None:
         st.caption(f"The interval of EC50 and the p of the curve are {first_day_view.REPLICATES_ALONE}.")
     tables.show_table("Dose curves", table, origin)

@@ -224,6 +224,7 @@ def choose(app: App, run: Run) -> Choices:
         method=found.method,
         control=found.control,
         adjust=found.adjust,
+        variance=found.variance,
         fate=asked.fate,
         time_h=None if math.isnan(asked.time_h) else asked.time_h,
         margin=margin / 100,

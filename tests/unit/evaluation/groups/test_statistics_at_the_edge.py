@@ -11,6 +11,7 @@ from simulated_rates import chance_band
 from test_group_tests import frame
 
 from nscweb.evaluation.groups.equivalence import equivalence_table
+from nscweb.evaluation.groups.group_errors import GroupErrors
 from nscweb.evaluation.groups.mixed_model import odds_ratios
 from nscweb.evaluation.groups.pair_tests import group_tests
 from nscweb.evaluation.groups.replicate_rows import same_words
@@ -84,10 +85,11 @@ def test_any_shares_give_numbers_within_bounds_or_a_sentence(data, spread):
     rng = np.random.default_rng(0)
     means = {(name, 24.0): rng.normal(0.5, spread, (20, 1)).astype(np.float32) for name in data}
     shared = SharedError(("neuron",), means)
+    errors = GroupErrors(shared)
     tables = [
-        group_tests(rows, "a", shared=shared),
-        group_tests(rows, None, shared=shared),
-        equivalence_table(rows, "a", 0.05, shared=shared).rename(columns={"p_no_worse": "p"}),
+        group_tests(rows, "a", errors=errors),
+        group_tests(rows, None, errors=errors),
+        equivalence_table(rows, "a", 0.05, errors=errors).rename(columns={"p_no_worse": "p"}),
         odds_ratios(rows, "a", shared=shared),
     ]
     for table in tables:
@@ -109,7 +111,7 @@ def test_the_shared_error_widens_and_never_narrows():
         drawn = np.array([[-1.0], [1.0]], np.float32) * sd / np.sqrt(2)
         shared = SharedError(("neuron",), {("a", 24.0): drawn, ("b", 24.0): 0 * drawn})
         assert shared.variance(24.0, "neuron", "a", "b") == pytest.approx(sd**2, rel=1e-5)
-        row = group_tests(rows, "b", shared=shared).iloc[0]
+        row = group_tests(rows, "b", errors=GroupErrors(shared)).iloc[0]
         assert row["low"] <= alone["low"] + 1e-12 and row["high"] >= alone["high"] - 1e-12
         assert row["p"] >= alone["p"] - 1e-12
         own = (0.02**2) * 2 / 3
@@ -118,7 +120,9 @@ def test_the_shared_error_widens_and_never_narrows():
         assert degrees == pytest.approx(4.0 * ((own + sd**2) / own) ** 2)
     assert row["high"] - row["low"] > 1.4 * (alone["high"] - alone["low"])
     assert shared.variance(72.0, "neuron", "a", "b") == 0
-    assert group_tests(rows.assign(time_h=np.nan), "b", shared=shared).iloc[0]["p"] == pytest.approx(alone["p"])
+    assert group_tests(rows.assign(time_h=np.nan), "b", errors=GroupErrors(shared)).iloc[0]["p"] == pytest.approx(
+        alone["p"]
+    )
 
 
 def test_groups_corrected_by_the_same_wrong_matrix(simulations):

@@ -8,6 +8,7 @@ import pytest
 from drawn_scores import drawn_cells, drawn_held_out
 from simulated_rates import Simulations, chance_band
 
+from nscweb.evaluation.groups.group_errors import GroupErrors
 from nscweb.evaluation.groups.means import REPLICATE_COLUMNS, group_estimates, mean_interval, replicate_rows
 from nscweb.evaluation.groups.shared_error import SharedError
 from nscweb.evaluation.groups.spread import anova_table
@@ -156,10 +157,12 @@ def test_the_anova_knows_the_error_that_groups_share(simulations: Simulations) -
             ],
             columns=["group", "time_h", "replicate", "class", "ratio", "cells"],
         )
-        with_it = anova_table(rows, shared=SharedError(("x",), means)).iloc[0]
+        with_it = anova_table(rows, errors=GroupErrors(SharedError(("x",), means))).iloc[0]
         without = anova_table(rows).iloc[0]
         assert with_it["f"] <= without["f"] and with_it["p"] >= without["p"]
         low += with_it["p"] < 0.05
     assert low / rounds <= chance_band(rounds, 0.0, 0.05)[1]
     nothing = {(name, 24.0): np.full((200, 1), 0.3, np.float32) for name in "abc"}
-    assert anova_table(rows, shared=SharedError(("x",), nothing)).iloc[0]["p"] == pytest.approx(without["p"])
+    assert anova_table(rows, errors=GroupErrors(SharedError(("x",), nothing))).iloc[0]["p"] == pytest.approx(
+        without["p"]
+    )

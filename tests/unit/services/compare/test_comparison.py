@@ -124,7 +124,7 @@ def test_a_filter_by_group_makes_no_p_smaller(
                 control=control or None, pairs=not control, adjust=adjust, classes=("neuron",), times_h=(hours,)
             )
             rows = some.replicate_rows[["group", "time_h", "replicate", "class", "ratio", "cells"]]
-            made = statistics_of(app, run, rows, settings, some.shared, some.hidden_rows)
+            made = statistics_of(app, run, rows, settings, some.errors, some.hidden_rows)
             here = some.tests[(some.tests["class"] == "neuron") & (some.tests["time_h"] == hours)]
             assert sorted(made.tests["p_adjusted"]) == pytest.approx(sorted(here["p"]), abs=1e-12)
             assert family_words(rows, made).startswith("9 groups") and set(made.tests["group"]) <= set(names)

@@ -90,7 +90,7 @@ def test_sentence_table_figure_and_file_hold_the_same_difference(found: Comparis
 def test_statistics_start_from_the_same_numbers(found: Comparison) -> None:
     settings = TestSettings(pairs=True, classes=(FATE,), times_h=(DAY,))
     rows = found.replicate_rows[["group", "time_h", "replicate", "class", "ratio", "cells"]]
-    made = statistics_of(None, found.run, rows, settings, found.shared, found.hidden_rows)  # type: ignore[arg-type]
+    made = statistics_of(None, found.run, rows, settings, found.errors, found.hidden_rows)  # type: ignore[arg-type]
     mine = found.tests[(found.tests["class"] == FATE) & (found.tests["time_h"] == DAY)]
     theirs = made.tests.set_index(["group", "control"])
     for row in mine.to_dict("records"):

@@ -8,6 +8,7 @@ import pytest
 from drawn_runs import drawn_held_out, drawn_run
 from predicted import fresh_app
 
+from nscweb.evaluation.groups.group_errors import ALONE
 from nscweb.evaluation.groups.means import group_estimates, replicate_rows
 from nscweb.evaluation.groups.shared_error import shared_error
 from nscweb.evaluation.groups.time_course import time_course
@@ -36,8 +37,8 @@ def found(tmp_path_factory):
 
 def test_the_mean_of_a_group_has_one_interval(found):
     app, made = found
-    assert made.shared is not None
-    table = statistics_of(app, made.run, made.replicate_rows, TestSettings(control="NT4"), made.shared).summary
+    assert made.errors.shared is not None
+    table = statistics_of(app, made.run, made.replicate_rows, TestSettings(control="NT4"), made.errors).summary
     both = made.groups.merge(table, on=KEYS, suffixes=("", "_tab"))
     assert len(both) == 6
     for column in ("mean", "sd", "sem", "low", "high"):
@@ -46,7 +47,7 @@ def test_the_mean_of_a_group_has_one_interval(found):
 
 def test_the_sentence_and_the_tab_test_the_same_difference(found):
     app, made = found
-    tests = statistics_of(app, made.run, made.replicate_rows, TestSettings(control="NT4"), made.shared).tests
+    tests = statistics_of(app, made.run, made.replicate_rows, TestSettings(control="NT4"), made.errors).tests
     both = made.tests.merge(tests, left_on=[*KEYS, "other"], right_on=[*KEYS, "control"], suffixes=("", "_tab"))
     assert len(both) == 3
     for column in ("difference", "low", "high", "g"):
@@ -58,12 +59,12 @@ def test_everything_that_compares_is_wider_with_it(found):
     app, made = found
     rows = made.replicate_rows
     settings = TestSettings(control="NT4")
-    alone, full = (statistics_of(app, made.run, rows, settings, shared) for shared in (None, made.shared))
+    alone, full = (statistics_of(app, made.run, rows, settings, errors) for errors in (ALONE, made.errors))
     pairs = [
         (alone.tests, full.tests),
         (equivalence_of(rows, alone), equivalence_of(rows, full)),
         (odds_of(rows, alone), odds_of(rows, full)),
-        (time_course(rows), time_course(rows, made.shared)),
+        (time_course(rows), time_course(rows, made.errors)),
     ]
     for before, after in pairs:
         width = (after["high"] - after["low"]) / (before["high"] - before["low"])
@@ -78,7 +79,7 @@ def test_a_count_is_not_found_different_for_an_error_of_the_correction(found):
     # At the edge of the interval that holds the shared error.
     counted = [Count("NGF", 24.0, "neuron", percent=100 * float(neurons["high"]))]
     alone = compare_with_counts(made.replicate_rows, counted).iloc[0]
-    full = compare_with_counts(made.replicate_rows, counted, shared=made.shared).iloc[0]
+    full = compare_with_counts(made.replicate_rows, counted, errors=made.errors).iloc[0]
     assert alone["p"] < full["p"] <= 0.06
     assert full["high"] >= alone["high"] and full["low"] <= alone["low"]
 
@@ -86,7 +87,7 @@ def test_a_count_is_not_found_different_for_an_error_of_the_correction(found):
 def test_counted_labels_share_no_error(found):
     app, made = found
     naive = comparison(app, made.run, method="naive")
-    assert naive.shared is None
+    assert naive.errors.shared is None
     estimates = made.estimates
     assert shared_error(estimates) is not None
     empty = pd.DataFrame(columns=estimates.table.columns)

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
+from nscweb.core.rules import DEFAULT_VARIANCE
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.services.compare import courses, honest_scores, ratios
@@ -59,11 +60,12 @@ def ask(app: App, monkeypatch: pytest.MonkeyPatch) -> Ask:
         filters: Filters | None = None,
         time_h: float | None = 24.0,
         method: str = "pacc",
+        variance: str = DEFAULT_VARIANCE,
         **about: Any,
     ) -> Answer:
         monkeypatch.setattr(ratios, "known_cells", lambda app, run: known)
         run = drawn_run(app, f"Worst {next(number)}", shares, **about)
-        return answer_of(comparison(app, run, filters, method, control), "neuron", time_h)
+        return answer_of(comparison(app, run, filters, method, control, variance=variance), "neuron", time_h)
 
     return asked
 
@@ -202,8 +204,10 @@ def test_what_filters_hide_is_said(ask: Ask) -> None:
     shares = groups(NGF=HIGH, NT4=LOW, MT=MIDDLE)
     some = ask(shares, filters=Filters(groups=("NT4", "MT"), replicates=("1", "2", "3")))
     assert some.leader == "MT" and "The filter hides 1 group of this run" in some.headline
-    two = ask(shares, filters=Filters(replicates=("1", "2")))
-    assert "The filter hides 1 replicate of this run" in two.headline and "p =" not in two.headline
+    alone, two = (ask(shares, filters=Filters(replicates=("1", "2")), variance=way) for way in ("own", "moderated"))
+    assert "The filter hides 1 replicate of this run" in alone.headline and "p =" not in alone.headline
+    # Two replicates each are enough where the spread is borrowed across three groups.
+    assert "The filter hides 1 replicate of this run" in two.headline and "2 replicates; higher than MT" in two.headline
     nothing = ask(shares, filters=Filters(groups=("nobody",)))
     assert nothing.verdict == "none" and nothing.headline.startswith("No cell is left to count at day 1.")
 
@@ -225,8 +229,11 @@ def test_cells_without_group_or_replicate(ask: Ask) -> None:
 
 
 def test_twelve_groups_are_adjusted_for_all_pairs(ask: Ask) -> None:
-    said = ask(grid(12, (24.0,), 3), cells=100)
-    assert "adjusted for 66 comparisons" in said.headline and "all 12 lie between" in said.headline
+    alone, said = (ask(grid(12, (24.0,), 3), cells=100, variance=way) for way in ("own", "moderated"))
+    assert "adjusted for 66 comparisons" in alone.headline and "all 12 lie between" in alone.headline
+    # The drawn shares go from 10 to 60 %: with a borrowed spread the lowest groups are told apart, the highest are not.
+    assert "adjusted for 66 comparisons" in said.headline and "shown higher than FGF2 and EGF" in said.headline
+    no_claim(alone)
     no_claim(said)
 
 
