@@ -31,7 +31,7 @@ _NOT_FOLDERS = re.compile(
     r"(?<=\b\d\d)/(?=\d\d/20\d\d\b)|(?<=\b\d\d[/-]\d\d)/(?=20\d\d\b)",
     re.IGNORECASE,
 )
-_MOST_REPLICATES = 20
+MOST_REPLICATES = 20
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def read_names(names: Sequence[tuple[str, str, str]], pattern: str = "") -> Read
 def _parse_name(name: str, prefix: str, well: str = "") -> _Name:
     found = _Name(SampleHints(extra=(("well", _well_name(well)),) if well else ()), [])
     inner, *around = reversed(_NOT_FOLDERS.sub("-", plain_text(name)).split("/"))
-    if around and inner.isdecimal() and int(inner) <= _MOST_REPLICATES:
+    if around and inner.isdecimal() and int(inner) <= MOST_REPLICATES:
         # "RA/24h/2"; a larger number may be anything.
         found.hints = replace(found.hints, replicate=inner, said=("replicate",))
     else:
