@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FOLD_ABOVE = 200
 # Where the catalogue keeps how the names of a study were read.
 NAMES = "names_read"
+# There: sample -> names of its files that may be samples of their own, with an example.
+APART = "apart"
 # And which samples are copies: name -> the sample whose cells it holds.
 COPIES = "copies"
 # And a pixel size that files may mean by a private value.

@@ -19,6 +19,7 @@ from nscweb.services.study.copies import copied_samples
 from nscweb.services.study.field_network import network_of
 from nscweb.services.study.field_reader import FieldCut, nothing_found
 from nscweb.services.study.import_request import (
+    APART,
     COPIES,
     NAMES,
     OFFERED_SIZE,
@@ -282,6 +283,9 @@ def _finish(
                 "left_off": found.left_off,
                 "strange": found.strange_names,
                 "several_times": found.several_times,
+                APART: {
+                    name: {"names": parted.names, "example": parted.example} for name, parted in found.apart.items()
+                },
             },
         },
     )

@@ -11,7 +11,7 @@ from typing import Any
 from nscweb.core.look_alikes import look
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.study.import_request import COPIES, NAMES, OFFERED_SIZE
+from nscweb.services.study.import_request import APART, COPIES, NAMES, OFFERED_SIZE
 from nscweb.words.numbers import count
 
 # Of the cells, so many with several objects make whole fields likely.
@@ -46,6 +46,7 @@ class Doubt:
         way: what to do where the sheet cannot mend it.
         cut: taking the offer cuts the cells out of the images, see `cut_again.cut_study`.
         pixel_size_um: that taking the offer sets.
+        apart: taking the offer parts samples by the names of their files, see `part_again.part_study`.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Doubt:
     way: str = ""
     cut: bool = False
     pixel_size_um: float | None = None
+    apart: bool = False
 
 
 @dataclass
@@ -265,8 +267,32 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
+def _apart(seen: Seen) -> list[Doubt]:
+    apart = seen.info.get(NAMES, {}).get(APART, {})
+    if not apart:
+        return []
+    sample, found = next(iter(apart.items()))
+    names = [name or sample for name in found["names"]]
+    file, name = found["example"]
+    more = f" So do those of {count(len(apart) - 1, 'more sample')}." if len(apart) > 1 else ""
+    sentence = (
+        f"The files of {sample!r} differ in more than their number: {file!r} belongs to {name!r}. They may be "
+        f"{count(len(names), 'sample')} ({_listed(names)}) and were taken as one.{more}"
+    )
+    if seen.info.get("fields"):
+        return [Doubt("apart", sentence, way="If they are several, put each into a folder and import them again.")]
+    changes = tuple(
+        Change(sample, "sample", sample, f"{own or sample}: {count(images, 'image')}" if images else own or sample)
+        for sample, found in apart.items()
+        for own, images in found["names"].items()
+    )
+    way = "The samples become a study of their own; this one stays."
+    return [Doubt("apart", sentence, f"They are {count(len(names), 'sample')}", changes, way, apart=True)]
+
+
 RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
     _fields,
+    _apart,
     _pixel_size,
     _copies,
     _strange,

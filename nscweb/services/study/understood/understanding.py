@@ -177,15 +177,20 @@ def offers(card: Understanding, numbers: Sequence[int]) -> list[Doubt]:
 def take(
     app: App, study: Study, doubt: Doubt, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> None:
-    """Take an offer: put its changes into the sample sheet, or cut the cells out of the images.
+    """Take an offer: put its changes into the sample sheet, cut the cells out of the images, or part samples.
 
     Raises:
-        JobCancelled, ImportRefused, StudyExists: see `cut_again.cut_study`.
+        JobCancelled, ImportRefused, StudyExists: see `cut_again.cut_study` and `part_again.part_study`.
     """
     if doubt.cut:
         from nscweb.services.study.understood.cut_again import cut_study
 
         cut_study(app, study.study_id, progress=progress, cancel=cancel)
+        return
+    if doubt.apart:
+        from nscweb.services.study.understood.part_again import part_study
+
+        part_study(app, study.study_id, progress=progress, cancel=cancel)
         return
     if doubt.pixel_size_um is not None:
         change_study(app, study.study_id, channel=study.channel, pixel_size_um=doubt.pixel_size_um)

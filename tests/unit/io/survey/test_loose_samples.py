@@ -84,7 +84,10 @@ def test_cells_of_one_sample_stay_together(stems: list[str], tmp_path: Path, tif
         assert [sample.cells for sample in found.samples] == [len(stems)] and not found.apart
 
 
-@pytest.mark.parametrize("heads", [("NT3", "RA"), ("s1", "s2"), ("NT3_s1", "NT3_s2"), ("astro", "oligo", "neuron"), ("2024-03-12", "2024-03-13")])
+UNKNOWN = [("NT3", "RA"), ("s1", "s2"), ("NT3_s1", "NT3_s2"), ("astro", "oligo", "neuron"), ("2024-03-12", "2024-03-13")]
+
+
+@pytest.mark.parametrize("heads", UNKNOWN)
 def test_names_that_differ_and_are_not_understood_are_asked_about(
     heads: tuple[str, ...], tmp_path: Path, tiff: Any
 ) -> None:

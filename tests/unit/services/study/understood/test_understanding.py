@@ -213,3 +213,37 @@ def test_a_day_glued_to_the_group_is_offered_as_a_time_and_not_as_a_replicate(op
         ("RA", 24.0, ""),
         ("RA", 72.0, ""),
     ]
+
+
+def loose(folder: Path, *heads: str) -> list[Path]:
+    folder.mkdir()
+    paths = [folder / f"{head}_{number}.png" for head in heads for number in range(1, 5)]
+    for seed, path in enumerate(paths):
+        path.write_bytes(image(seed))
+    return paths
+
+
+def test_loose_files_of_several_samples_are_told_on_the_card(opened: App, tmp_path: Path) -> None:
+    import_study(opened, loose(tmp_path / "in", "NT3_1d_r1", "RA_1d_r1"), "S")
+    found = understand(opened, "S")
+    assert [sample.name for sample in found.study.samples] == ["NT3_1d_r1", "RA_1d_r1"] and found.doubts == ()
+    assert any("'NT3_1d_r1_1' belongs to 'NT3_1d_r1'" in rule for rule in found.rules)
+
+
+@pytest.mark.parametrize("heads", [("NT3", "RA"), ("NT3", "RA", "LDH-NT3"), ("clone7", "cloneX")])
+def test_names_that_no_table_knows_are_parted_by_one_button(
+    opened: App, tmp_path: Path, heads: tuple[str, ...]
+) -> None:
+    import_study(opened, loose(tmp_path / "in", *heads), "S")
+    found = understand(opened, "S")
+    assert [sample.cells for sample in found.study.samples] == [4 * len(heads)]
+    number = kinds(found).index("apart") + 1
+    doubt = offer(found, number)
+    assert [change.after for change in doubt.changes] == [f"{head}: 4 images" for head in heads]
+    take(opened, found.study, doubt)
+    parted = opened.catalogue.study("S, samples apart")
+    assert {sample.name: (sample.group, sample.cells) for sample in parted.samples} == {
+        head: (head, 4) for head in heads
+    }
+    assert "apart" not in kinds(understand(opened, parted.name))
+    assert opened.catalogue.study("S").cells == parted.cells
