@@ -85,7 +85,8 @@ def _without_dark_frame(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
         (columns[-1] + 1 < pixels.shape[1], hit[:, -1]),
     )
     cut = [line for is_cut, line in sides if is_cut]
-    return inner if cut and min(inner.shape) >= _LEAST_SIDE and all(line.mean() >= 1 - _CHANCE for line in cut) else pixels
+    straight = all(line.mean() >= 1 - _CHANCE for line in cut)
+    return inner if cut and straight and min(inner.shape) >= _LEAST_SIDE else pixels
 
 
 def guess_brightfield(channels: Sequence[str], images: Mapping[str, Sequence[NDArray[Any]]]) -> str:

@@ -15,7 +15,8 @@ from functools import lru_cache
 from typing import Literal
 
 from nscweb.io.names.name_words import MOST_WORDS, longest_known
-from nscweb.io.names.sample_names import MOST_REPLICATES, WELL, SampleHints, parse_sample_hints
+from nscweb.io.names.sample_names import MOST_REPLICATES, parse_sample_hints
+from nscweb.io.names.wells import WELL, well_row, well_words
 
 Reading = Literal["one", "several", "ask"]
 
@@ -86,7 +87,7 @@ def reading_of(counts: Mapping[str, int], folder: str = "", *, numbered: bool = 
         return "one"
     alone = not numbered and sum(counts.values()) < 2 * len(counts)
     said = {name: _said(name) for name in counts}
-    wells = [_well(name) for name in counts]
+    wells = well_words([_WORDS.split(name) for name in counts])
     plate = all(wells) and _is_plate(wells)
     # A date says when a file was written; it tells no samples apart.
     understood = plate or all(set(values) - {"date"} for values in said.values())
@@ -141,13 +142,15 @@ def _without_places(head: str) -> str:
 
 def _ends_known(text: str) -> bool:
     """Whether the last words are of the tables, such as "rep 1", "3d" or a date; a number alone is not."""
-    words = _WORDS.split(text)[-MOST_WORDS:]
-    return _known(tuple(words)) or (len(words) > 0 and bool(WELL.match(words[-1])))
+    words = tuple(_WORDS.split(text)[-MOST_WORDS:])
+    return _known(words) or bool(WELL.match(words[-1]))
 
 
 @lru_cache(maxsize=4096)
 def _known(words: tuple[str, ...]) -> bool:
-    return any(longest_known(words[start:])[0] == len(words) - start for start in range(len(words)))
+    # A date of digits only may as well count cells.
+    alone = len(words) - words[-1].isdecimal()
+    return any(longest_known(words[start:])[0] == len(words) - start for start in range(alone))
 
 
 def _well(name: str) -> str:
@@ -156,7 +159,7 @@ def _well(name: str) -> str:
 
 def _is_plate(wells: Sequence[str]) -> bool:
     """Wells of several rows, or written as only wells are: "B02"; one row of "D1", "D2" may be days."""
-    return len({well[0].upper() for well in wells}) > 1 or all(
+    return len(set(map(well_row, wells))) > 1 or all(
         _PADDED.match(well) or not longest_known([well])[0] for well in wells
     )
 
@@ -164,7 +167,7 @@ def _is_plate(wells: Sequence[str]) -> bool:
 @lru_cache(maxsize=4096)
 def _said(name: str) -> dict[str, object]:
     """What tells samples apart in a name, without the group, which no table knows."""
-    hints: SampleHints = parse_sample_hints(name)
+    hints = parse_sample_hints(name)
     values: dict[str, object] = {title: value for title, value in hints.extra if title != "well"}
     values |= {} if hints.time_h is None else {"time": hints.time_h}
     values |= {title: value for title, value in (("replicate", hints.replicate), ("donor", hints.donor)) if value}

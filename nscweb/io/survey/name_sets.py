@@ -26,7 +26,7 @@ from nscweb.io.names.channel_marks import (
 from nscweb.io.names.file_names import natural_key, stem_of
 from nscweb.io.names.loose_names import Parted, sample_parts
 from nscweb.io.names.plate_names import PlateName, parse_plate_name
-from nscweb.io.names.sample_names import WELL
+from nscweb.io.names.wells import WELL
 from nscweb.io.survey.cell_index import IndexBuilder
 
 # Of two folders that may be channels, as many names must be in both.

@@ -13,7 +13,8 @@ from nscweb.io.archives.sources import Source
 from nscweb.io.names.brightfield import guess_brightfield, looks_stained
 from nscweb.io.names.file_names import natural_key
 from nscweb.io.names.loose_names import Parted, reading_of
-from nscweb.io.names.sample_names import ReadNames, SampleHints, read_names
+from nscweb.io.names.name_parts import SampleHints
+from nscweb.io.names.sample_names import ReadNames, read_names
 from nscweb.io.pixels.cell_table import CellTable
 from nscweb.io.survey.cell_index import UNNAMED_CHANNEL, FileRows, IndexBuilder
 from nscweb.io.survey.first_look import Peek, peek_at, peek_at_table

@@ -51,6 +51,7 @@ class Survey:
         strange_names: samples whose names the pattern of the user does not fit.
         several_times: all times in hours of the names that say several.
         apart: sample -> names of its files that may be samples of their own.
+        letters: sample -> its group with a last letter that was taken as the replicate and may not be one.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -78,6 +79,7 @@ class Survey:
         self.strange_names: tuple[str, ...] = ()
         self.several_times: Mapping[str, tuple[float, ...]] = {}
         self.apart: Mapping[str, Parted] = {}
+        self.letters: Mapping[str, str] = {}
 
     @property
     def images(self) -> int:
@@ -217,7 +219,7 @@ def survey(
         found.rules = tuple(rule for rule in (settled.read.rule, *listing.sets.rules) if rule)
         found.strange_names = settled.read.strange
         found.several_times = settled.read.timed
-        found.apart = settled.apart
+        found.apart, found.letters = settled.apart, settled.read.letters
         found.masks = listing.masks
         found._joins = find_joins(listing.joins, opened.sources, settled, log)
         found.members = listing.members + len(opened.broken) + opened.paired + settled.table_cells

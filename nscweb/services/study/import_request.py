@@ -28,6 +28,8 @@ FOLD_ABOVE = 200
 NAMES = "names_read"
 # There: sample -> names of its files that may be samples of their own, with an example.
 APART = "apart"
+# And: sample -> its group with a last letter that was taken as the replicate and may not be one.
+LETTERS = "letters"
 # And which samples are copies: name -> the sample whose cells it holds.
 COPIES = "copies"
 # And a pixel size that files may mean by a private value.

@@ -21,6 +21,7 @@ from nscweb.services.study.field_reader import FieldCut, nothing_found
 from nscweb.services.study.import_request import (
     APART,
     COPIES,
+    LETTERS,
     NAMES,
     OFFERED_SIZE,
     ImportRefused,
@@ -283,6 +284,7 @@ def _finish(
                 "left_off": found.left_off,
                 "strange": found.strange_names,
                 "several_times": found.several_times,
+                LETTERS: found.letters,
                 APART: {
                     name: {"names": parted.names, "example": parted.example} for name, parted in found.apart.items()
                 },

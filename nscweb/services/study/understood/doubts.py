@@ -11,7 +11,7 @@ from typing import Any
 from nscweb.core.look_alikes import look
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.study.import_request import APART, COPIES, NAMES, OFFERED_SIZE
+from nscweb.services.study.import_request import COPIES, NAMES, OFFERED_SIZE
 from nscweb.words.numbers import count
 
 # Of the cells, so many with several objects make whole fields likely.
@@ -70,6 +70,7 @@ class Seen:
 
 
 def time_words(sample: Sample) -> str:
+    """The time of a sample, "" where it has none."""
     return "" if sample.time_h is None else TimePoint(sample.time_h).label()
 
 
@@ -111,8 +112,8 @@ def _look_alikes(seen: Seen) -> list[Doubt]:
             for sample in seen.samples
             if sample.group in names and sample.group != best
         )
-        listed = ", ".join(f"{name!r}" for name, _ in others)
-        sentence = f"The groups {best!r} and {listed} differ only in capitals, spaces, dashes or look-alike letters."
+        named = ", ".join(f"{name!r}" for name, _ in others)
+        sentence = f"The groups {best!r} and {named} differ only in capitals, spaces, dashes or look-alike letters."
         doubts.append(Doubt("look_alike_groups", sentence, f"They are one group: {best}", changes))
     return doubts
 
@@ -199,7 +200,7 @@ def _times(seen: Seen) -> list[Doubt]:
         ]
     without = [sample.name for sample in seen.samples if sample.time_h is None]
     if without and len(without) < len(seen.samples):
-        sentence = f"{count(len(without), 'sample')} of {len(seen.samples)} have no time: {_listed(without)}."
+        sentence = f"{count(len(without), 'sample')} of {len(seen.samples)} have no time: {listed(without)}."
         return [Doubt("no_time", sentence, way="Enter it in the sample sheet, or leave it where there is none.")]
     return []
 
@@ -232,7 +233,7 @@ def _no_group(seen: Seen) -> list[Doubt]:
     without = [sample.name for sample in seen.samples if not sample.group]
     if not without:
         return []
-    sentence = f"{count(len(without), 'sample')} of {len(seen.samples)} have no group: {_listed(without)}."
+    sentence = f"{count(len(without), 'sample')} of {len(seen.samples)} have no group: {listed(without)}."
     return [Doubt("no_group", sentence, way="Say in the sample sheet which inducer each of them got.")]
 
 
@@ -250,8 +251,8 @@ def _copies(seen: Seen) -> list[Doubt]:
     copies = seen.info.get(COPIES, {})
     if not copies:
         return []
-    listed = _listed([f"{name} of {of}" for name, of in copies.items()])
-    sentence = f"{count(len(copies), 'sample')} hold the cells of another sample, pixel by pixel: {listed}."
+    pairs = listed([f"{name} of {of}" for name, of in copies.items()])
+    sentence = f"{count(len(copies), 'sample')} hold the cells of another sample, pixel by pixel: {pairs}."
     return [Doubt("copies", sentence, way="They are not counted. Look which folder was copied, and import again.")]
 
 
@@ -259,40 +260,17 @@ def _strange(seen: Seen) -> list[Doubt]:
     strange = seen.info.get(NAMES, {}).get("strange", ())
     if not strange:
         return []
-    sentence = f"Your name pattern does not fit {count(len(strange), 'sample')}: {_listed(strange)}."
+    sentence = f"Your name pattern does not fit {count(len(strange), 'sample')}: {listed(strange)}."
     return [Doubt("pattern", sentence, way="They were read by their words; correct them in the sample sheet.")]
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Up to five names."""
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-
-
-def _apart(seen: Seen) -> list[Doubt]:
-    apart = seen.info.get(NAMES, {}).get(APART, {})
-    if not apart:
-        return []
-    sample, found = next(iter(apart.items()))
-    names = [name or sample for name in found["names"]]
-    file, name = found["example"]
-    more = f" So do those of {count(len(apart) - 1, 'more sample')}." if len(apart) > 1 else ""
-    sentence = (
-        f"The files of {sample!r} differ in more than their number: {file!r} belongs to {name!r}. They may be "
-        f"{count(len(names), 'sample')} ({_listed(names)}) and were taken as one.{more}"
-    )
-    if seen.info.get("fields"):
-        return [Doubt("apart", sentence, way="If they are several, put each into a folder and import them again.")]
-    changes = tuple(
-        Change(sample, "sample", sample, f"{own or sample}: {count(images, 'image')}" if images else own or sample)
-        for sample, found in apart.items()
-        for own, images in found["names"].items()
-    )
-    way = "The samples become a study of their own; this one stays."
-    return [Doubt("apart", sentence, f"They are {count(len(names), 'sample')}", changes, way, apart=True)]
 
 
 RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
     _fields,
-    _apart,
     _pixel_size,
     _copies,
     _strange,

@@ -15,7 +15,15 @@ from nscweb.core.gates import DEFAULT_GATES
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
 from nscweb.services.study.copies import copied_samples
-from nscweb.services.study.import_request import APART, COPIES, NAMES, ImportReport, ImportRequest, findings_csv
+from nscweb.services.study.import_request import (
+    APART,
+    COPIES,
+    LETTERS,
+    NAMES,
+    ImportReport,
+    ImportRequest,
+    findings_csv,
+)
 from nscweb.services.study.import_staging import request_key
 from nscweb.services.study.quality import get_gates, set_gates
 from nscweb.services.study.study import delete_study, findings_of, get_study
@@ -152,7 +160,8 @@ def _join_facts(app: App, target: Study, source: Study, start: int) -> None:
         **mine.get("several_times", {}),
         **{now.get(name, name): times for name, times in several.items()},
     }
-    names[APART] = {**mine.get(APART, {}), **{now.get(name, name): own for name, own in theirs.get(APART, {}).items()}}
+    for key in (APART, LETTERS):
+        names[key] = {**mine.get(key, {}), **{now.get(name, name): own for name, own in theirs.get(key, {}).items()}}
     copies = {copy.sample: copy.of for copy in copied_samples(app, target.study_id, keys, target.channel) if copy.whole}
     findings = [*findings_of(app, target.study_id), *findings_of(app, source.study_id)]
     with atomic_write(app.folder.study_dir(target.study_id) / "findings.csv") as stream:

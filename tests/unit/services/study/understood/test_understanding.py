@@ -247,3 +247,48 @@ def test_names_that_no_table_knows_are_parted_by_one_button(
     }
     assert "apart" not in kinds(understand(opened, parted.name))
     assert opened.catalogue.study("S").cells == parted.cells
+
+
+def test_letters_that_were_taken_can_be_given_back(opened: App, tmp_path: Path) -> None:
+    names = [f"{group} {letter} 1d" for group in ("Hepatitis", "Influenza") for letter in "AB"]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert kinds(found) == ["letters"] and "'Hepatitis A'" in found.doubts[0].sentence
+    assert {sample.group for sample in taken(opened, found, "letters")} == {name[:-3] for name in names}
+    assert "letters" not in kinds(understand(opened, "S")) or understand(opened, "S").doubts[0].offer
+
+
+def test_letters_that_stayed_can_be_taken(opened: App, tmp_path: Path) -> None:
+    names = ("Hepatitis A 1d", "Hepatitis B 1d", "mock 1d")
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert [sample.group for sample in found.study.samples] == ["Hepatitis A", "Hepatitis B", "mock"]
+    assert kinds(found) == ["letters"]
+    assert sorted((item.group, item.replicate) for item in taken(opened, found, "letters")) == [
+        ("Hepatitis", "A"),
+        ("Hepatitis", "B"),
+        ("mock", ""),
+    ]
+
+
+@pytest.mark.parametrize("before", ["", "RA "])
+def test_one_row_of_a_plate_is_not_taken_for_days_without_a_word(opened: App, tmp_path: Path, before: str) -> None:
+    names = [f"{before}D{column}" for column in range(1, 7)]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    kind = "one_row" if before else "short_wells"
+    assert kind in kinds(found)
+    samples = taken(opened, found, kind)
+    assert sorted(dict(sample.extra)["well"] for sample in samples) == [f"D0{column}" for column in range(1, 7)]
+    assert {sample.time_h for sample in samples} == {None}
+    assert kind not in kinds(understand(opened, "S"))
+
+
+@pytest.mark.parametrize("names", [("D3", "J1"), ("T3", "T5"), ("N2", "N3")])
+def test_short_names_are_asked_about(opened: App, tmp_path: Path, names: tuple[str, ...]) -> None:
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert "short_names" in kinds(found)
+    assert sorted(sample.group for sample in taken(opened, found, "short_names")) == sorted(names)
+
+
+def test_days_of_several_groups_are_days(opened: App, tmp_path: Path) -> None:
+    names = [f"{group} D{day} r{number}" for group in ("NT3", "RA") for day in (1, 3) for number in (1, 2)]
+    names += ["NT3 D5 r1", "NT3 D5 r2", "RA D5 r1", "RA D5 r2"]
+    assert studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)}).doubts == ()
