@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nscweb.core.errors import WrongUse
@@ -32,6 +32,9 @@ _NOT_FOLDERS = re.compile(
 MOST_REPLICATES = 20
 # "110524" alone is rather a number.
 _SHORT_DATE = 6
+# Of a pattern of the user; names have fewer parts.
+MOST_PATTERN_FIELDS, MOST_PATTERN_LENGTH = 20, 300
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -292,27 +295,51 @@ class NameForm:
                 f"Write for example {{group}}_{{day}}d_{{rep}}; fields are {fields}.",
                 "E-NAME-PATTERN",
             )
+        if len(places) > MOST_PATTERN_FIELDS or len(self.pattern) > MOST_PATTERN_LENGTH:
+            raise WrongUse(
+                f"The name pattern has {len(places):,} fields and {len(self.pattern):,} characters; at most "
+                f"{MOST_PATTERN_FIELDS} fields and {MOST_PATTERN_LENGTH} characters can be used.",
+                "One {*} may stand for several parts of a name that say nothing.",
+                "E-NAME-PATTERN",
+            )
         self._levels = self.pattern.count("/") + 1
-        self._fields: list[str] = []
-        self._regex = re.compile(self._compiled(), re.IGNORECASE)
-
-    def _compiled(self) -> str:
-        parts = []
+        self._parts: list[tuple[str, re.Pattern[str]]] = []
         for literal, place in re.findall(r"([^{}]*)(?:\{([^{}]*)\})?", self.pattern):
-            parts.append(re.sub(r"(?:\\?\s)+", r"\\s+", re.escape(literal)))
+            if literal:
+                text = re.sub(r"(?:\\?\s)+", r"\\s+", re.escape(literal))
+                self._parts.append(("", re.compile(text, re.IGNORECASE)))
             name = place.strip().casefold()
             if name:
-                self._fields.append(name)
-                parts.append(f"({_FIELDS[name]})")
-        return f"^{''.join(parts)}$"
+                self._parts.append((name, re.compile(_FIELDS[name])))
+
+    def _fitted(self, text: str) -> dict[str, str] | None:
+        """The text of each field, the earliest ones as short as can be; None where the pattern does not fit.
+
+        A place from which the rest does not fit is tried once, so that many open fields take no longer than few.
+        """
+        failed: set[tuple[int, int]] = set()
+
+        def fit(index: int, start: int) -> dict[str, str] | None:
+            if index == len(self._parts):
+                return {} if start == len(text) else None
+            if (index, start) in failed:
+                return None
+            name, pattern = self._parts[index]
+            for end in _ends(name, pattern, text, start):
+                rest = fit(index + 1, end)
+                if rest is not None:
+                    return {name: text[start:end].strip(), **rest} if name else rest
+            failed.add((index, start))
+            return None
+
+        return fit(0, 0)
 
     def read(self, name: str) -> SampleHints | None:
         """What a name says by this pattern; None where it does not fit, or its time cannot be understood."""
         tail = "/".join(plain_text(name).split("/")[-self._levels :])
-        match = self._regex.match(tail)
-        if match is None:
+        values = self._fitted(tail)
+        if values is None:
             return None
-        values = dict(zip(self._fields, (value.strip() for value in match.groups()), strict=True))
         try:
             time_h = _time_of(values)
         except ValueError:
@@ -329,6 +356,19 @@ class NameForm:
             extra,
             tuple(values),
         )
+
+
+def _ends(name: str, pattern: re.Pattern[str], text: str, start: int) -> Iterable[int]:
+    """Where a part of a pattern may end: numbers and text as late, all else as early as possible."""
+    match = pattern.match(text, start)
+    if match is None:
+        return ()
+    if not name or pattern.pattern.startswith(r"\d"):
+        return (end for end in range(match.end(), start, -1) if pattern.fullmatch(text, start, end))
+    if pattern.pattern.startswith(r"\w"):
+        longest = _WORD.match(text, start)
+        return range(start + 1, longest.end() + 1) if longest else ()
+    return range(match.end(), len(text) + 1)
 
 
 def _time_of(values: dict[str, str]) -> float | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import pytest
 
+from nscweb.core.errors import WrongUse
 from nscweb.io.names.loose_names import sample_parts
 from nscweb.io.names.plate_names import parse_plate_name
-from nscweb.io.names.sample_names import ReadNames, read_names
+from nscweb.io.names.sample_names import MOST_PATTERN_FIELDS, NameForm, ReadNames, read_names
 
 
 def read(names: Sequence[str]) -> ReadNames:
@@ -78,3 +80,26 @@ def test_wells_of_the_largest_plates() -> None:
     for stem, well in (("Screen1_AA01_s1_w1", "AA01"), ("Screen1_Q17_s1_w2", "Q17"), ("P_AF-48f00d1", "AF48")):
         found = parse_plate_name(stem)
         assert found is not None and found.well == well
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{*}" * 8 + "{group}_{rep}!", "{*}_" * 19 + "{group}!", "{group}_{time}_{donor}_{dose}_{date}_{rep}!"]
+)
+def test_a_pattern_of_many_open_fields_is_not_slow(pattern: str) -> None:
+    form, began = NameForm(pattern), time.process_time()
+    assert form.read("a_" * 100) is None
+    assert time.process_time() - began < 5
+
+
+def test_a_pattern_of_too_many_fields_is_refused_by_its_limit() -> None:
+    with pytest.raises(WrongUse, match=f"at most {MOST_PATTERN_FIELDS} fields"):
+        NameForm("{*}_" * MOST_PATTERN_FIELDS + "{group}")
+    with pytest.raises(WrongUse, match="characters can be used"):
+        NameForm("x" * 400 + "{group}")
+
+
+def test_open_fields_are_as_short_and_numbers_as_long_as_can_be() -> None:
+    found = NameForm("{*}_{group}_{day}d_{rep}").read("a_b_NT3_10d_2")
+    assert found is not None and (found.group, found.time_h, found.replicate) == ("b_NT3", 240.0, "2")
+    found = NameForm("{group}{day}d{rep}").read("NT3,5d1")
+    assert found is not None and (found.group, found.time_h, found.replicate) == ("NT", 84.0, "1")
