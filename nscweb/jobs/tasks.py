@@ -52,7 +52,8 @@ def cut_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked
 def part_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Part samples by the names of their files. Payload: study, and when it is taken up again `AGAIN_SINCE`."""
     from nscweb.services.study.study_import import finished_since
-    from nscweb.services.study.understood.part_again import name_of_parts, part_study
+    from nscweb.services.study.understood.cut_again import name_of_parts
+    from nscweb.services.study.understood.part_again import part_study
 
     name = name_of_parts(app.catalogue.study(payload["study"]))
     report = finished_since(app, name, payload[AGAIN_SINCE]) if payload.get(AGAIN_SINCE) else None

@@ -32,6 +32,8 @@ APART = "apart"
 LETTERS = "letters"
 # And which samples are copies: name -> the sample whose cells it holds.
 COPIES = "copies"
+# And how many cells of a sample are blank: name -> cells.
+BLANK = "blank"
 # And a pixel size that files may mean by a private value.
 OFFERED_SIZE = "offered_pixel_size_um"
 COLUMNS = ("level", "code", "message", "where", "what_to_do")

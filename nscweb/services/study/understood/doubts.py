@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nscweb.core.look_alikes import look
+from nscweb.core.rules import MANY_BLANK
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.study.import_request import COPIES, NAMES, OFFERED_SIZE
+from nscweb.services.study.import_request import BLANK, COPIES, NAMES, OFFERED_SIZE
 from nscweb.words.numbers import count
 
 # Of the cells, so many with several objects make whole fields likely.
@@ -256,6 +257,17 @@ def _copies(seen: Seen) -> list[Doubt]:
     return [Doubt("copies", sentence, way="They are not counted. Look which folder was copied, and import again.")]
 
 
+def _blank(seen: Seen) -> list[Doubt]:
+    blank: dict[str, int] = seen.info.get(BLANK, {})
+    many = [item for item in seen.samples if blank.get(item.name, 0) >= max(1, MANY_BLANK * item.cells)]
+    if not many:
+        return []
+    named = listed([f"{blank[item.name]:,} of {item.cells:,} in {item.name}" for item in many])
+    sentence = f"Many images are blank, every pixel of them has the same value: {named}."
+    way = "They are not counted. Look whether the camera or the export failed, and import the sample again."
+    return [Doubt("blank", sentence, way=way)]
+
+
 def _strange(seen: Seen) -> list[Doubt]:
     strange = seen.info.get(NAMES, {}).get("strange", ())
     if not strange:
@@ -273,6 +285,7 @@ RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
     _fields,
     _pixel_size,
     _copies,
+    _blank,
     _strange,
     _look_alikes,
     _single_samples,

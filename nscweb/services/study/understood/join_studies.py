@@ -17,6 +17,7 @@ from nscweb.core.samples import Sample, Study
 from nscweb.services.study.copies import copied_samples
 from nscweb.services.study.import_request import (
     APART,
+    BLANK,
     COPIES,
     LETTERS,
     NAMES,
@@ -162,10 +163,11 @@ def _join_facts(app: App, target: Study, source: Study, start: int) -> None:
     }
     for key in (APART, LETTERS):
         names[key] = {**mine.get(key, {}), **{now.get(name, name): own for name, own in theirs.get(key, {}).items()}}
+    blank = {**one.get(BLANK, {}), **{now.get(name, name): cells for name, cells in two.get(BLANK, {}).items()}}
     copies = {copy.sample: copy.of for copy in copied_samples(app, target.study_id, keys, target.channel) if copy.whole}
     findings = [*findings_of(app, target.study_id), *findings_of(app, source.study_id)]
     with atomic_write(app.folder.study_dir(target.study_id) / "findings.csv") as stream:
         stream.write(findings_csv(findings))
-    app.catalogue.change_info(target.study_id, **counts, **{NAMES: names, COPIES: copies})
+    app.catalogue.change_info(target.study_id, **counts, **{NAMES: names, COPIES: copies, BLANK: blank})
     if target.pixel_size_um is None and source.pixel_size_um:
         app.catalogue.update_study(target.study_id, pixel_size_um=source.pixel_size_um)

@@ -10,6 +10,7 @@ from nscweb.core.look_alikes import look
 from nscweb.core.samples import Sample
 from nscweb.io.names.wells import WELL, well_name
 from nscweb.services.study.import_request import APART, LETTERS, NAMES
+from nscweb.services.study.understood.cut_again import name_of_parts
 from nscweb.services.study.understood.doubts import Change, Doubt, Seen, listed, time_words
 from nscweb.words.numbers import count
 
@@ -39,7 +40,7 @@ def _apart(seen: Seen) -> list[Doubt]:
         for sample, found in apart.items()
         for own, images in found["names"].items()
     )
-    way = "The samples become a study of their own; this one stays."
+    way = f"The samples become a study of their own, {name_of_parts(seen.study)!r}; this one stays."
     return [Doubt("apart", sentence, f"They are {count(len(names), 'sample')}", changes, way, apart=True)]
 
 

@@ -15,20 +15,14 @@ import numpy as np
 from nscweb.core.errors import WrongUse
 from nscweb.core.findings import FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.core.samples import Study
 from nscweb.services.study.import_request import APART, NAMES, ImportReport, ImportRequest
 from nscweb.services.study.import_staging import request_key, staged
 from nscweb.services.study.study import get_study
 from nscweb.services.study.study_import import read_and_publish
-from nscweb.services.study.understood.cut_again import StoredImages
+from nscweb.services.study.understood.cut_again import StoredImages, name_of_parts
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-
-
-def name_of_parts(study: Study) -> str:
-    """What the study of the parted samples is called."""
-    return f"{study.name[:150]}, samples apart"
 
 
 def part_study(
