@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from nscweb.core.look_alikes import look
 from nscweb.core.samples import Sample
 from nscweb.io.names.wells import WELL, well_name
+from nscweb.io.sheets.sheet_values import before_date
 from nscweb.services.study.import_request import APART, LETTERS, NAMES
 from nscweb.services.study.understood.cut_again import name_of_parts
 from nscweb.services.study.understood.doubts import Change, Doubt, Seen, listed, time_words
@@ -126,6 +127,29 @@ def _one_row(seen: Seen) -> list[Doubt]:
     return [Doubt("one_row", sentence, "They are wells of a plate", _instead(own, "well"))]
 
 
+def _replicate_dates(seen: Seen) -> list[Doubt]:
+    """Replicates that a spreadsheet made dates of: what they likely were, month first or day first."""
+    before = {item.name: found for item in seen.samples if (found := before_date(item.replicate))}
+    if not before:
+        return []
+    example = next(item for item in seen.samples if item.name in before)
+    sentence = (
+        f"{count(len(before), 'replicate')} are dates, such as {example.replicate} of {example.name!r}: a spreadsheet "
+        "makes them of values such as 1/2 or 1-2."
+    )
+    doubts = []
+    for place in range(max(map(len, before.values()))):
+        changes = tuple(
+            Change(item.name, "replicate", item.replicate, before[item.name][min(place, len(before[item.name]) - 1)])
+            for item in seen.samples
+            if item.name in before
+        )
+        offer = f"They were written as {before[example.name][min(place, len(before[example.name]) - 1)]}"
+        kind = "replicate_dates" if place == 0 else "replicate_dates_day_first"
+        doubts.append(Doubt(kind, sentence, offer, changes))
+    return doubts
+
+
 def _instead(samples: list[Sample], column: str) -> tuple[Change, ...]:
     """What was read of the last word goes, and the word itself comes into another column."""
     changes = []
@@ -152,4 +176,4 @@ def _is_well(sample: Sample) -> bool:
     return "well" in dict(sample.extra)
 
 
-NAME_RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (_apart, _letters, _short_names, _one_row)
+NAME_RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (_apart, _letters, _short_names, _one_row, _replicate_dates)

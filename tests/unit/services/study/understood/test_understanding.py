@@ -292,3 +292,18 @@ def test_days_of_several_groups_are_days(opened: App, tmp_path: Path) -> None:
     names = [f"{group} D{day} r{number}" for group in ("NT3", "RA") for day in (1, 3) for number in (1, 2)]
     names += ["NT3 D5 r1", "NT3 D5 r2", "RA D5 r1", "RA D5 r2"]
     assert studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)}).doubts == ()
+
+
+def test_replicates_that_became_dates_are_offered_as_they_likely_were(opened: App, tmp_path: Path) -> None:
+    names = {f"x{number}": f"2021-0{number}-04" for number in (1, 2)}
+    found = studied(
+        opened,
+        tmp_path / "in",
+        {name: cells(seed) for seed, name in enumerate(names)},
+        describe={name: Sample(name, "NT3", 24.0, date) for name, date in names.items()},
+    )
+    assert [doubt.offer for doubt in found.doubts if doubt.kind.startswith("replicate_dates")] == [
+        "They were written as 1/4",
+        "They were written as 4/1",
+    ]
+    assert sorted(sample.replicate for sample in taken(opened, found, "replicate_dates")) == ["1/4", "2/4"]
