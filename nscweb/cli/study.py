@@ -217,7 +217,7 @@ def _card_lines(card: Understanding) -> list[str]:
             first = ", ".join(f"{c.sample}: {c.column} {c.before or 'empty'} -> {c.after}" for c in doubt.changes[:3])
             shown = f" ({first})" if first else ""
             lines.append(f"  Offer: {doubt.offer}{shown}. Take it: nscweb study understand NAME --accept {number}")
-        elif doubt.way:
+        if doubt.way:
             lines.append(f"  {doubt.way}")
     return lines
 
@@ -269,10 +269,16 @@ def merge(
 ) -> None:
     """Put the samples of a second study into the first; the second is deleted, with its runs."""
     with running(as_json) as console:
-        from nscweb.services.study.understood.join_studies import merge_studies
+        from nscweb.services.study.understood.merged import merge_and_tell
 
-        study = merge_studies(console.open(data_dir), into, other)
-        console.result(study_as_dict(study), f"{study.name} has {study.cells:,} cells in {len(study.samples)} samples.")
+        merged = merge_and_tell(console.open(data_dir), into, other)
+        answer = {
+            **study_as_dict(merged.card.study),
+            "deleted_study": merged.other,
+            "deleted_runs": list(merged.runs),
+            "understood": merged.card.as_dict(),
+        }
+        console.result(answer, "\n".join([merged.sentence, *_card_lines(merged.card)]))
 
 
 @studies.command("delete")

@@ -75,6 +75,7 @@ _ADVICE: dict[str, str] = {
     "N": _NOTHING,
     "N-CHANNEL-GUESSED": "Look at some cells, and change the channel on the page Study if it is not brightfield.",
     "N-NAME-RUNNING": "Nothing, unless these are several channels of the same cells: then call them NAME_1_Ch1.tif.",
+    "N-NAME-PARTS": "Nothing. If they are one sample, put them into a folder with its name, such as NT3_1d_rep1.",
     "N-IMG-ONE-COLOUR": "Nothing, if the image was coloured by the microscope's software.",
     "N-PIXEL-OFFERED": "Compare it with the microscope's own figure, and enter it on the page Study if it is right.",
     "N-ZIP-BEHIND": "Compare the number of cells with what you packed, and copy the zip again if some are missing.",

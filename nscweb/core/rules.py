@@ -27,6 +27,8 @@ FEWEST_PAIRS = FEWEST_REPLICATES
 # 4 of 5, 5 of 10 or 6 of 20 cells far out, where 1, 3 or 5 are to be expected. So no smaller sample is called fitting,
 # and no claim rests on one.
 FEWEST_CELLS = 20
+# Of the cells of a sample, so many without any signal are no chance: a camera or an export failed.
+MANY_BLANK = 0.05
 # Fewer cells than this are told as few, although claims may rest on them.
 FEW_CELLS = 50
 # An interval of more than this, 0 to 1, says little.

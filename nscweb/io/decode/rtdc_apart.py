@@ -21,7 +21,7 @@ from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.limits import Limits
 from nscweb.io.decode.child_process import error_from_dict
 from nscweb.io.decode.guarded_child import GuardedChild, tell
-from nscweb.io.formats.rtdc import CHANNEL, event_place
+from nscweb.io.formats.rtdc import CHANNEL, Events
 
 CODE = "E-HDF5-READER"
 _READER = GuardedChild(
@@ -38,7 +38,7 @@ _BATCH_BYTES, _MOST_ROWS = 4_000_000, 512
 _MOST_ENDS = 3
 
 
-class RtdcApart:
+class RtdcApart(Events):
     """The events of one `.rtdc` as `RtdcCells` gives them, without HDF5 in this process.
 
     Raises:
@@ -73,13 +73,6 @@ class RtdcApart:
         tell(log, {"findings": said["notes"]})
         self.notes: list[Finding] = list(log)
         self._rows = max(1, min(_MOST_ROWS, _BATCH_BYTES // max(1, int(said["cell_bytes"]))))
-
-    def object_numbers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(N,) object numbers of rows, known without reading them."""
-        return rows + 1
-
-    def where(self, row: int) -> str:
-        return event_place(self.name, row)
 
     def read(
         self, rows: Sequence[int], channels: Sequence[str], limits: Limits, log: FindingLog

@@ -45,12 +45,25 @@ def sniff(head: bytes) -> bool:
     return head.startswith(b"\x89HDF\r\n\x1a\n")
 
 
-def event_place(name: str, row: int) -> str:
-    """An event as findings name it."""
-    return f"{name} event {row + 1}"
+class Events:
+    """How the events of a file are called, for those who read them here and in a process of their own.
+
+    Attributes:
+        name: of the file.
+    """
+
+    name: str
+
+    def object_numbers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(N,) object numbers of rows, known without reading them."""
+        return rows + 1
+
+    def where(self, row: int) -> str:
+        """The event as a finding names it."""
+        return f"{self.name} event {row + 1}"
 
 
-class RtdcCells:
+class RtdcCells(Events):
     """The events of one `.rtdc` (see `CellTable`); use it as a context manager.
 
     Attributes:
@@ -198,13 +211,6 @@ class RtdcCells:
             return ""
         text = text.strip()
         return text if text.isprintable() and 0 < len(text) <= 200 else ""
-
-    def object_numbers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(N,) object numbers of rows, known without reading them."""
-        return rows + 1
-
-    def where(self, row: int) -> str:
-        return event_place(self.name, row)
 
     def read(
         self, rows: Sequence[int], channels: Sequence[str], limits: Limits, log: FindingLog

@@ -31,6 +31,7 @@ _REPLICATE = re.compile(
 _EXPERIMENT = re.compile(
     r"^(?:exp(?:eriment)?|expt|versuch|essai|exp[ée]rience|run|batch|charge)[ .#:-]?(\d+|[a-h])$", re.IGNORECASE
 )
+_COUNT = re.compile(r"^n ?= ?(\d{1,3})$", re.IGNORECASE)
 _TIME_NUMBER = re.compile(r"^t[ =]?0*(\d+)$", re.IGNORECASE)
 _DONOR = re.compile(
     # "rat NSC" and "rats" are words of a group.
@@ -42,6 +43,9 @@ _DATE = re.compile(
     r"^(?:(?:19|20)\d\d([-. ])(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])|"
     r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|"
     r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.(?:20)?\d\d|"
+    # Of two digits a year is one of this time, and stands last or first.
+    r"(?:0[1-9]|[12]\d|3[01])-(?:0[1-9]|1[0-2])-[12]\d|(?:0[1-9]|1[0-2])-(?:1[3-9]|2\d|3[01])-[12]\d|"
+    r"(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])[12]\d|[12]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|"
     # Month first or day first: both are a date.
     r"(?:(?:0?[1-9]|1[0-2])[- ](?:0?[1-9]|[12]\d|3[01])|(?:1[3-9]|2\d|3[01])[- ](?:0?[1-9]|1[0-2]))[- ]20\d\d)$"
 )
@@ -153,6 +157,7 @@ WORD_ROWS: tuple[WordRow, ...] = (
     WordRow("time", "Tag 0,5", _time),
     WordRow("replicate", "Wdh 1", _matched(_REPLICATE, "replicate")),
     WordRow("time without a unit", "t24", _matched(_TIME_NUMBER, "t")),
+    WordRow("number of replicates", "n=3", _matched(_COUNT, "n")),
     WordRow("experiment", "exp4", _matched(_EXPERIMENT, "experiment")),
     WordRow("donor", "donorA", _donor),
     WordRow("dose", "50 ng-ml", _dose),

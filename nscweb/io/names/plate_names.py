@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 
 _HOUR = r"(?P<days>\d+)d(?P<hours>\d+)h(?P<minutes>\d+)m"
-_WELL = r"(?P<row>[A-P])-?(?P<column>\d{1,2})"
+# Rows behind P are of plates with 1,536 wells, whose columns have two digits.
+_WELL = r"(?P<row>A[A-F](?=-?\d\d)|[A-P]|[Q-Z](?=-?\d\d))-?(?P<column>\d{1,2})"
 
 
 @dataclass(frozen=True)

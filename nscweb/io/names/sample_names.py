@@ -7,22 +7,20 @@ folders ("Experiment 7/RA_1d_rep2") does not get into the group.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.look_alikes import plain_text
-from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
+from nscweb.io.names.name_parts import NameParts, SampleHints
 from nscweb.io.names.name_words import is_control, longest_known, words_of
+from nscweb.io.names.names_together import counts, experiments, letters, shared_words
+from nscweb.io.names.wells import well_name, well_row, well_words
 
-WELL = re.compile(r"^([A-Pa-p])-?(0?[1-9]|1\d|2[0-4])$")
-_LETTER = re.compile(r"^[A-Ha-h]$")
 # Further columns of the sheet that a name may fill. "t": a time whose unit is not said.
-FURTHER = ("dose", "date", "experiment", "t", "well")
-# Fewer names do not show what all names share.
-_LEAST_SHARED = 3
+FURTHER = ("dose", "date", "experiment", "t", "n", "well")
 # A day, or a cell line such as D283 and J774.
 _LINE = re.compile(r"^[dj]\d+$", re.IGNORECASE)
 # Slashes that part no folders: "10 ng/mL", "11/05/2024".
@@ -31,43 +29,12 @@ _NOT_FOLDERS = re.compile(
     r"(?<=\b\d\d)/(?=\d\d/20\d\d\b)|(?<=\b\d\d[/-]\d\d)/(?=20\d\d\b)",
     re.IGNORECASE,
 )
-_MOST_REPLICATES = 20
-
-
-@dataclass(frozen=True)
-class SampleHints:
-    """What a name says; empty where it says nothing.
-
-    Attributes:
-        extra: further columns of the sheet: dose, date, experiment.
-        said: rows of `WORD_ROWS` that knew something of it.
-        times: hours of all times that the name says, where they are several.
-    """
-
-    group: str = ""
-    time_h: float | None = None
-    replicate: str = ""
-    donor: str = ""
-    instrument: str = ""
-    control: bool = False
-    extra: tuple[tuple[str, str], ...] = ()
-    said: tuple[str, ...] = ()
-    times: tuple[float, ...] = ()
-
-    def sample(self, name: str, true_class: str = "", cells: int = 0) -> Sample:
-        """A sample with these values filled in."""
-        return Sample(
-            name,
-            group=self.group,
-            time_h=self.time_h,
-            replicate=self.replicate,
-            donor=self.donor,
-            instrument=self.instrument,
-            control=self.control,
-            true_class=true_class,
-            cells=cells,
-            extra=self.extra,
-        )
+MOST_REPLICATES = 20
+# "110524" alone is rather a number.
+_SHORT_DATE = 6
+# Of a pattern of the user; names have fewer parts.
+MOST_PATTERN_FIELDS, MOST_PATTERN_LENGTH = 20, 300
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -81,6 +48,7 @@ class ReadNames:
         left_off: what all names, or the program that wrote them, have in common and that says nothing.
         strange: names that the pattern of the user does not fit.
         timed: several times of a name by the name; the first one was taken.
+        letters: name -> its group with the last letter, where that was taken as the replicate and may not be one.
     """
 
     hints: tuple[SampleHints, ...]
@@ -89,15 +57,7 @@ class ReadNames:
     left_off: tuple[str, ...] = ()
     strange: tuple[str, ...] = ()
     timed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-
-
-@dataclass
-class _Name:
-    """One name while all are looked at: words of the group are still apart."""
-
-    hints: SampleHints
-    words: list[str]
-    left: list[str] = field(default_factory=list)
+    letters: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_sample_hints(name: str, prefix: str = "") -> SampleHints:
@@ -128,12 +88,13 @@ def read_names(names: Sequence[tuple[str, str, str]], pattern: str = "") -> Read
     form = NameForm(pattern) if pattern else None
     wells = _wells([name for name, _, _ in names])
     read = [_parse_name(name, prefix, well or own) for (name, prefix, well), own in zip(names, wells, strict=True)]
-    _experiments(read)
+    counts(read)
+    experiments(read)
     left = Counter(word for item in read for word in item.left)
-    shared = _shared_words(read)
+    shared = shared_words(read)
     for item in read:
         item.words = item.words[len(shared) :]
-    _letters(read)
+    asked = {names[place][0]: group for place, group in letters(read).items()}
     hints, strange = [], []
     for (name, _, _), item in zip(names, read, strict=True):
         own = form.read(name) if form is not None else None
@@ -143,13 +104,13 @@ def read_names(names: Sequence[tuple[str, str, str]], pattern: str = "") -> Read
     left_off = tuple(dict.fromkeys([*([" ".join(shared)] if shared else []), *_common_folders(names), *left]))
     example, rule = _rule([name for name, _, _ in names], hints, form)
     timed = {name: hint.times for (name, _, _), hint in zip(names, hints, strict=True) if hint.times}
-    return ReadNames(tuple(hints), example, rule, left_off, tuple(strange), timed)
+    return ReadNames(tuple(hints), example, rule, left_off, tuple(strange), timed, asked)
 
 
-def _parse_name(name: str, prefix: str, well: str = "") -> _Name:
-    found = _Name(SampleHints(extra=(("well", _well_name(well)),) if well else ()), [])
+def _parse_name(name: str, prefix: str, well: str = "") -> NameParts:
+    found = NameParts(SampleHints(extra=(("well", well_name(well)),) if well else ()), [])
     inner, *around = reversed(_NOT_FOLDERS.sub("-", plain_text(name)).split("/"))
-    if around and inner.isdecimal() and int(inner) <= _MOST_REPLICATES:
+    if around and inner.isdecimal() and int(inner) <= MOST_REPLICATES:
         # "RA/24h/2"; a larger number may be anything.
         found.hints = replace(found.hints, replicate=inner, said=("replicate",))
     else:
@@ -163,7 +124,7 @@ def _parse_name(name: str, prefix: str, well: str = "") -> _Name:
     return found
 
 
-def _merged(first: _Name, second: _Name) -> _Name:
+def _merged(first: NameParts, second: NameParts) -> NameParts:
     a, b = first.hints, second.hints
     known = dict(a.extra)
     hints = SampleHints(
@@ -177,22 +138,26 @@ def _merged(first: _Name, second: _Name) -> _Name:
         tuple(dict.fromkeys((*a.said, *b.said))),
         _several(*(a.times or (a.time_h,)), *(b.times or (b.time_h,))),
     )
-    return _Name(hints, first.words or second.words, [*first.left, *second.left])
+    own = first if first.words else second
+    return NameParts(hints, own.words, [*first.left, *second.left], own.apart)
 
 
-def _parse_part(part: str, well: str = "") -> _Name:
+def _parse_part(part: str, well: str = "") -> NameParts:
     """One folder or prefix; what says a thing twice is believed the first time, the rest names the group."""
     words, left = words_of(part)
-    words = [word for word in words if not well or _well_name(word) != _well_name(well)]
+    words = [word for word in words if not well or well_name(word) != well_name(well)]
     values: dict[str, str | float] = {}
     said: list[str] = []
     group: list[str] = []
     times: list[float] = []
     lines: list[tuple[str, float]] = []
+    known_at = group_at = -1
+    apart = False
     position = 0
     while position < len(words):
         size, row, found = longest_known(words[position:])
-        if found:
+        if found and not (row == "date" and len(words) == 1 and words[0].isdecimal() and len(words[0]) == _SHORT_DATE):
+            known_at = position
             for item in found:
                 if item.field == "time_h":
                     times.append(float(item.value))
@@ -208,7 +173,9 @@ def _parse_part(part: str, well: str = "") -> _Name:
             values["replicate"] = word  # NT3_3d_1
             said.append("replicate")
         elif word not in group:
+            apart = bool(group) and group_at < known_at
             group.append(word)
+            group_at = position
         position += 1
     others = [hours for hours in times if hours not in [there for _, there in lines]]
     if lines and others:
@@ -232,7 +199,7 @@ def _parse_part(part: str, well: str = "") -> _Name:
     if not group and "instrument" in values:
         # A name that is nothing but an instrument names a group by it.
         group, hints = [word for word in words if word not in values.values()][:1], replace(hints, instrument="")
-    return _Name(hints, group, [left] if left else [])
+    return NameParts(hints, group, [left] if left else [], apart)
 
 
 def _several(*times: float | None) -> tuple[float, ...]:
@@ -245,57 +212,10 @@ def _wells(names: Sequence[str]) -> list[str]:
 
     One row of a plate looks like days ("D1", "D2"); so wells of two rows or more are asked for.
     """
-    found = [[word for word in words_of(plain_text(name).rpartition("/")[2])[0] if WELL.match(word)] for name in names]
-    if not all(found) or len(names) < 2 or len({words[-1][0].upper() for words in found}) < 2:
+    found = well_words([words_of(plain_text(name).rpartition("/")[2])[0] for name in names])
+    if not all(found) or len(names) < 2 or len(set(map(well_row, found))) < 2:
         return [""] * len(names)
-    return [words[-1] for words in found]
-
-
-def _well_name(word: str) -> str:
-    match = WELL.match(word)
-    return f"{match[1].upper()}{int(match[2]):02d}" if match else word
-
-
-def _shared_words(read: Sequence[_Name]) -> list[str]:
-    """The first words that all names share, where something is left of each that tells groups apart."""
-    if len(read) < _LEAST_SHARED:
-        return []
-    shared: list[str] = []
-    for words in zip(*(item.words for item in read), strict=False):
-        if len({word.casefold() for word in words}) > 1:
-            break
-        shared.append(words[0])
-    rest = {" ".join(item.words[len(shared) :]).casefold() for item in read}
-    return shared if len(rest) > 1 and "" not in rest else []
-
-
-def _letters(read: Sequence[_Name]) -> None:
-    """A last letter A to H that tells samples of one group and time apart is their replicate."""
-    alike: dict[tuple[str, float | None, str], list[_Name]] = defaultdict(list)
-    for item in read:
-        if len(item.words) > 1 and _LETTER.match(item.words[-1]) and not item.hints.replicate:
-            key = (" ".join(item.words[:-1]).casefold(), item.hints.time_h, dict(item.hints.extra).get("dose", ""))
-            alike[key].append(item)
-    if max((len({item.words[-1].upper() for item in items}) for items in alike.values()), default=0) < 2:
-        return
-    for item in (item for items in alike.values() for item in items):
-        letter = item.words.pop().upper()
-        item.hints = replace(item.hints, replicate=letter, said=(*item.hints.said, "replicate"))
-
-
-def _experiments(read: Sequence[_Name]) -> None:
-    """The number of an experiment is the replicate where it changes and no name has another one."""
-    numbers = {dict(item.hints.extra).get("experiment", "") for item in read}
-    if len(numbers) == 1 and "" not in numbers and len(read) > 1:
-        for item in read:
-            item.left.append(f"experiment {dict(item.hints.extra)['experiment']}")
-            item.hints = replace(item.hints, extra=tuple(pair for pair in item.hints.extra if pair[0] != "experiment"))
-    if len(numbers - {""}) < 2 or any(item.hints.replicate for item in read):
-        return
-    for item in read:
-        extra = dict(item.hints.extra)
-        number = extra.pop("experiment", "")
-        item.hints = replace(item.hints, replicate=number.upper(), extra=tuple(extra.items()))
+    return found
 
 
 def _common_folders(names: Sequence[tuple[str, str, str]]) -> list[str]:
@@ -375,27 +295,51 @@ class NameForm:
                 f"Write for example {{group}}_{{day}}d_{{rep}}; fields are {fields}.",
                 "E-NAME-PATTERN",
             )
+        if len(places) > MOST_PATTERN_FIELDS or len(self.pattern) > MOST_PATTERN_LENGTH:
+            raise WrongUse(
+                f"The name pattern has {len(places):,} fields and {len(self.pattern):,} characters; at most "
+                f"{MOST_PATTERN_FIELDS} fields and {MOST_PATTERN_LENGTH} characters can be used.",
+                "One {*} may stand for several parts of a name that say nothing.",
+                "E-NAME-PATTERN",
+            )
         self._levels = self.pattern.count("/") + 1
-        self._fields: list[str] = []
-        self._regex = re.compile(self._compiled(), re.IGNORECASE)
-
-    def _compiled(self) -> str:
-        parts = []
+        self._parts: list[tuple[str, re.Pattern[str]]] = []
         for literal, place in re.findall(r"([^{}]*)(?:\{([^{}]*)\})?", self.pattern):
-            parts.append(re.sub(r"(?:\\?\s)+", r"\\s+", re.escape(literal)))
+            if literal:
+                text = re.sub(r"(?:\\?\s)+", r"\\s+", re.escape(literal))
+                self._parts.append(("", re.compile(text, re.IGNORECASE)))
             name = place.strip().casefold()
             if name:
-                self._fields.append(name)
-                parts.append(f"({_FIELDS[name]})")
-        return f"^{''.join(parts)}$"
+                self._parts.append((name, re.compile(_FIELDS[name])))
+
+    def _fitted(self, text: str) -> dict[str, str] | None:
+        """The text of each field, the earliest ones as short as can be; None where the pattern does not fit.
+
+        A place from which the rest does not fit is tried once, so that many open fields take no longer than few.
+        """
+        failed: set[tuple[int, int]] = set()
+
+        def fit(index: int, start: int) -> dict[str, str] | None:
+            if index == len(self._parts):
+                return {} if start == len(text) else None
+            if (index, start) in failed:
+                return None
+            name, pattern = self._parts[index]
+            for end in _ends(name, pattern, text, start):
+                rest = fit(index + 1, end)
+                if rest is not None:
+                    return {name: text[start:end].strip(), **rest} if name else rest
+            failed.add((index, start))
+            return None
+
+        return fit(0, 0)
 
     def read(self, name: str) -> SampleHints | None:
         """What a name says by this pattern; None where it does not fit, or its time cannot be understood."""
         tail = "/".join(plain_text(name).split("/")[-self._levels :])
-        match = self._regex.match(tail)
-        if match is None:
+        values = self._fitted(tail)
+        if values is None:
             return None
-        values = dict(zip(self._fields, (value.strip() for value in match.groups()), strict=True))
         try:
             time_h = _time_of(values)
         except ValueError:
@@ -412,6 +356,19 @@ class NameForm:
             extra,
             tuple(values),
         )
+
+
+def _ends(name: str, pattern: re.Pattern[str], text: str, start: int) -> Iterable[int]:
+    """Where a part of a pattern may end: numbers and text as late, all else as early as possible."""
+    match = pattern.match(text, start)
+    if match is None:
+        return ()
+    if not name or pattern.pattern.startswith(r"\d"):
+        return (end for end in range(match.end(), start, -1) if pattern.fullmatch(text, start, end))
+    if pattern.pattern.startswith(r"\w"):
+        longest = _WORD.match(text, start)
+        return range(start + 1, longest.end() + 1) if longest else ()
+    return range(match.end(), len(text) + 1)
 
 
 def _time_of(values: dict[str, str]) -> float | None:

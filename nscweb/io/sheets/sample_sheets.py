@@ -29,6 +29,8 @@ from nscweb.io.sheets.sheet_columns import (
 from nscweb.io.sheets.sheet_values import bare_time, filled
 from nscweb.io.sheets.workbooks import is_workbook, read_workbook_table
 
+# So many known titles make a header.
+_LEAST_TITLES = 2
 _COMMA = re.compile(r"\d,\d")
 
 
@@ -107,7 +109,15 @@ def read_sheet(
 
 def _with_header(table: TextTable, samples: Sequence[Sample], name: str, log: FindingLog) -> TextTable:
     """A table without a header gets one: its first row names a sample and no column."""
-    if known_titles(table.header) or not any(match_rows(samples, table.header)):
+    named = [match.sample for match in match_rows(samples, table.header) if match is not None]
+    if len(set(named)) > 1 and known_titles(table.header) < _LEAST_TITLES:
+        raise InputRefused(
+            f"{name} has its samples in columns ({_some([title for title in table.header if title])}), and the rows "
+            "below them have no titles that are known.",
+            "Exchange rows and columns (in a spreadsheet: copy, paste transposed), so that each row is a sample.",
+            "E-SHEET-TURNED",
+        )
+    if known_titles(table.header) or not named:
         return table
     log.add("warn", "W-SHEET-NO-HEADER", "The sheet has no titles; its columns were numbered. Say what they are.", name)
     titles = tuple(f"untitled {number}" for number in range(1, len(table.header) + 1))

@@ -23,6 +23,9 @@ _THOUSANDS = re.compile(r"(?<!\d)[1-9]\d{0,2},\d{3}(?!\d)")
 _ERROR = re.compile(r"^#(?:[A-ZÀ-Ü0/]{2,14}[!?]|N/?[ADV]|N/D)$|^Err:\d{3}$")
 # 1/2 becomes a date in a spreadsheet: "2021-01-02", "02-Jan", "Jan 02", "1. Feb".
 _MONTH = r"(?:jan|feb|m[aä]r|apr|ma[yi]|jun|jul|aug|sept?|oct|okt|nov|de[cz])\.?"
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_ENGLISH = {"mär": "mar", "mai": "may", "okt": "oct", "dez": "dec"}
+_YEAR = 4
 _DATE = re.compile(
     rf"^(?:(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?: 00:00:00)?|"
     rf"\d{{1,2}}[-. ]{{1,2}}{_MONTH}(?:[- ]\d{{2,4}})?|"
@@ -61,6 +64,22 @@ def filled(
     return sample.with_changes(**changes)
 
 
+def before_date(text: str) -> tuple[str, ...]:
+    """What a value likely was before a spreadsheet made a date of it: "1/2" and "2/1" for 2021-01-02; () for others."""
+    plain = plain_text(text).casefold()
+    if not _DATE.match(plain):
+        return ()
+    numbers = [int(number) for number in re.findall(r"\d+", plain.removesuffix(" 00:00:00"))]
+    letters = re.search(r"[^\W\d_]+", plain)
+    if letters:
+        month, day = _MONTHS.index(_ENGLISH.get(letters.group()[:3], letters.group()[:3])) + 1, numbers[0]
+    elif len(str(numbers[0])) == _YEAR:
+        month, day = numbers[1:3]
+    else:
+        month, day = numbers[0], numbers[1]
+    return tuple(dict.fromkeys((f"{month}/{day}", f"{day}/{month}")))
+
+
 def bare_time(sample: str, values: Mapping[str, str]) -> dict[str, str]:
     """Sample -> number when its time is a number without a unit, which may be hours or days; else empty."""
     text = plain_text(values.get("time", ""))
@@ -74,9 +93,11 @@ def _text(field: str, text: str, where: str, log: FindingLog) -> dict[str, Any]:
         log.add("warn", "E-SHEET-LONG", message, where)
         return {}
     if _DATE.match(text):
+        before = before_date(text)
+        likely = f" It likely was {' or '.join(before)}." if before else ""
         message = (
-            "The value is a date. Spreadsheets make dates of values such as 1/2 or 1-2: if it was one, format the "
-            "column as text and write it again."
+            f"The value is a date. Spreadsheets make dates of values such as 1/2 or 1-2.{likely} Format the column as "
+            "text and write it again, or take what the understanding card of the study offers."
         )
         log.add("warn", "W-SHEET-DATE", message, f"{where}: {label} {text}")
     return {field: text}

@@ -7,6 +7,7 @@ What is passed over is said.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nscweb.core.findings import FindingLog
 from nscweb.core.look_alikes import plain_text
@@ -15,6 +16,8 @@ from nscweb.io.sheets.sheet_columns import column_of, known_titles, unit_row
 
 # Rows from the top in which the header is looked for.
 HEADER_ROWS = 40
+# So many titles below one another are a header that runs down.
+_LEAST_TITLES = 2
 _Rows = list[tuple[int, tuple[str, ...]]]
 
 
@@ -28,7 +31,7 @@ def find_table(grids: Sequence[Grid], name: str, log: FindingLog, *, sheets: int
     Raises:
         InputRefused: no sheet has a value.
     """
-    filled = [grid for grid in grids if grid.rows]
+    filled = [_turned(grid, name, log) for grid in grids if grid.rows]
     if not filled:
         raise empty(name)
     known = [known_titles(grid.rows[header_at(grid.rows)][1]) for grid in filled]
@@ -53,6 +56,19 @@ def header_at(rows: _Rows) -> int:
         if not _is_comment(row) and (not below or _width(row) >= min(2, *below)):
             return place
     return 0
+
+
+def _turned(grid: Grid, name: str, log: FindingLog) -> Grid:
+    """A sheet with a sample in each column, with rows and columns exchanged; others as they are."""
+    titles = [row[0] if row else "" for _, row in grid.rows]
+    known = known_titles(titles)
+    if known < _LEAST_TITLES or known <= max(known_titles(row) for _, row in grid.rows) or grid.merged:
+        return grid
+    width = max(len(row) for _, row in grid.rows)
+    lines = ([row[place] if place < len(row) else "" for _, row in grid.rows] for place in range(width))
+    message = "The sheet has a sample in each column; it was read with rows and columns exchanged."
+    log.add("warn", "W-SHEET-TURNED", message, f"{name}: {', '.join(filter(None, titles[:4]))}")
+    return replace(grid, rows=[(number, tuple(line)) for number, line in enumerate(lines, start=1)])
 
 
 def _table(grid: Grid, name: str, log: FindingLog) -> TextTable:

@@ -55,6 +55,7 @@ class IndexBuilder:
         self._places: dict[tuple[int, str, bool], int] = {}
         self._spellings: dict[str, int] = {}
         self._pairs: set[tuple[int, int]] = set()
+        self._moved: dict[tuple[int, int], int] = {}
         self.sample_names: list[tuple[int, str]] = []
         self.in_folder: set[int] = set()
         self.unnamed = 0
@@ -115,6 +116,30 @@ class IndexBuilder:
         counts = Counter(position for position, _ in self._pairs)
         return frozenset(position for position, count in counts.items() if count > 1)
 
+    def mixed_prefixes(self) -> dict[int, dict[str, int]]:
+        """Samples whose files have several prefixes -> the prefixes, as they were written first, and their numbers."""
+        spelled: dict[int, str] = {}
+        for spelling, prefix_id in self._spellings.items():
+            spelled.setdefault(prefix_id, spelling)
+        mixed: dict[int, dict[str, int]] = {position: {} for position in sorted(self.mixed_samples())}
+        for position, prefix_id in sorted(self._pairs):
+            if position in mixed:
+                mixed[position][spelled[prefix_id]] = prefix_id
+        return mixed
+
+    def split(self, position: int, names: dict[int, str], *, in_folder: bool) -> None:
+        """Give files of a sample with some prefixes (by their numbers) to samples of their own, called so."""
+        source = self.sample_names[position][0]
+        for prefix_id, name in names.items():
+            own = self._samples.setdefault((source, name.casefold()), len(self.sample_names))
+            if own == len(self.sample_names):
+                self.sample_names.append((source, name))
+            if in_folder:
+                self.in_folder.add(own)
+            self._moved[position, prefix_id] = own
+            self._pairs.discard((position, prefix_id))
+            self._pairs.add((own, prefix_id))
+
     def __len__(self) -> int:
         return len(self._values) // len(_COLUMNS)
 
@@ -129,6 +154,7 @@ class IndexBuilder:
             name: np.zeros(0, np.int64) if table is None else np.ascontiguousarray(table[position])
             for position, name in enumerate(_COLUMNS)
         }
+        columns["sample"] = self._parted(columns["sample"], columns["prefix"])
         channels = tuple(sorted(self._channels, key=natural_key))
         rank = np.empty(len(channels), np.int64)
         for position, name in enumerate(channels):
@@ -167,6 +193,19 @@ class IndexBuilder:
                 )
             )
         return channels, rows, twice
+
+    def _parted(self, sample: NDArray[np.int64], prefix: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Samples of all files, after `split`."""
+        parted = sample
+        for position in {place for place, _ in self._moved}:
+            rows = np.flatnonzero(sample == position)
+            to = np.full(len(self._prefixes), position, np.int64)
+            for (place, prefix_id), own in self._moved.items():
+                if place == position:
+                    to[prefix_id] = own
+            parted = parted.copy() if parted is sample else parted
+            parted[rows] = to[prefix[rows]]
+        return parted
 
     def _running_numbers(
         self, columns: dict[str, NDArray[np.int64]], number: NDArray[np.int64], name_of: Callable[[int, int], str]

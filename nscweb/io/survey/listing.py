@@ -101,6 +101,7 @@ def list_files(
             lister.files(position, source)
     lister.masks(sources, limits)
     listing = lister.finish()
+    listing.sets.split_folders = not class_from_folder
     listing.ignored += listing.sets.finish(listing.builder, sources, log)
     return listing
 

@@ -6,12 +6,13 @@ are listed.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nscweb.core.findings import FindingLog
-from nscweb.io.archives.sources import Source
+from nscweb.io.archives.sources import FileSource, Source
 from nscweb.io.names.channel_marks import (
     Marked,
     cell_numbers,
@@ -23,12 +24,16 @@ from nscweb.io.names.channel_marks import (
     unmarked,
 )
 from nscweb.io.names.file_names import natural_key, stem_of
+from nscweb.io.names.loose_names import Parted, sample_parts
 from nscweb.io.names.plate_names import PlateName, parse_plate_name
-from nscweb.io.names.sample_names import WELL
+from nscweb.io.names.wells import WELL
 from nscweb.io.survey.cell_index import IndexBuilder
 
 # Of two folders that may be channels, as many names must be in both.
 _LEAST_SHARED = 0.5
+_OTHER_SUFFIX = re.compile(r"\.[a-z]{2,5}$", re.IGNORECASE)
+# Rules beyond so many are not told.
+_MOST_RULES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,17 @@ class NameSets:
         wells: (source, sample) -> well, for samples that are wells of a plate.
         left_off: what names of plates have in common.
         rules: how names were read, in words.
+        apart: (source, sample) -> names of its files that may be samples of their own.
+        split_folders: files of a folder may be several samples; not where folders are classes.
+        apart: (source, sample) -> names that may be samples of their own, and their images.
     """
 
     files: list[Unnamed] = field(default_factory=list)
     wells: dict[tuple[int, str], str] = field(default_factory=dict)
     left_off: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
+    apart: dict[tuple[int, str], Parted] = field(default_factory=dict)
+    split_folders: bool = True
 
     def add(self, source: int, member: int, folder: str, name: str) -> None:
         """One file; `folder` is "" for a file that lies loose."""
@@ -78,7 +88,7 @@ class NameSets:
             found = {
                 file: Marked(unmarked(file.stem, name), name) for name, files in channels.items() for file in files
             }
-            self._channels(place, found, builder, sources, f"the folders {', '.join(channels)} are channels")
+            self._channels(place, found, builder, sources, f"the folders {', '.join(channels)} are channels", log)
             if len(channels) > 1 and not is_certain(channels):
                 message = (
                     f"The folders {', '.join(channels)} hold the same names and were taken as channels of the "
@@ -92,7 +102,8 @@ class NameSets:
             marked = {file: marks[file.stem] for file in files if file.stem in marks}
             if marked:
                 first = next(iter(marked))
-                self._channels(place, marked, builder, sources, f"{first.stem!r} is channel {marked[first].channel}")
+                rule = f"{first.stem!r} is channel {marked[first].channel}"
+                self._channels(place, marked, builder, sources, rule, log)
                 words = sorted({item.channel for item in marked.values()}, key=natural_key)
                 if not any(map(is_channel_word, words)):
                     message = (
@@ -100,10 +111,38 @@ class NameSets:
                         "channels of one cell. If they are different cells, rename the files."
                     )
                     log.add("warn", "W-NAME-SETS", message, place[1] or sources[place[0]].label)
-            for file in files:
-                if file not in marked:
-                    builder.add(_place(file.source, file.folder, sources), file.stem, None, "", file.member)
+            self._loose([file for file in files if file not in marked], builder, sources, log)
         return ignored
+
+    def _loose(
+        self, files: Sequence[Unnamed], builder: IndexBuilder, sources: Sequence[Source], log: FindingLog
+    ) -> None:
+        """Files of one folder, or of none, whose names only count: one sample, or several by their names."""
+        if not files:
+            return
+        source, folder = files[0].source, files[0].folder
+        # Somebody may choose a text beside images; it is told later that it is none.
+        images = [file for file in files if not _OTHER_SUFFIX.search(file.stem)]
+        heads, parted = sample_parts([file.stem for file in images], self._around((source, folder), sources))
+        own = dict(zip(images, heads, strict=True))
+        if folder and not self.split_folders:
+            parted = Parted()
+        _, whole, in_folder = _place(source, folder, sources)
+        if parted.reading == "ask":
+            self.apart[source, whole] = parted
+        for file in files:
+            head = own.get(file, "")
+            several = parted.reading == "several" and head
+            sample = "/".join(part for part in (folder, head) if part) if several else whole
+            builder.add((source, sample, in_folder), file.stem, None, "", file.member)
+        if parted.reading == "several":
+            tell_parts(parted, folder, self.rules, log)
+
+    @staticmethod
+    def _around(place: tuple[int, str], sources: Sequence[Source]) -> str:
+        """The folder or zip around files; "" for files that somebody chose one by one."""
+        source = sources[place[0]]
+        return place[1] or ("" if isinstance(source, FileSource) and source.chosen else source.label)
 
     def _plates(
         self,
@@ -183,19 +222,41 @@ class NameSets:
         builder: IndexBuilder,
         sources: Sequence[Source],
         rule: str,
+        log: FindingLog,
     ) -> None:
         cores = sorted({item.core for item in marked.values()}, key=natural_key)
         numbers = cell_numbers(cores) or {core: ("", number) for number, core in enumerate(cores, start=1)}
+        heads, parted = sample_parts(cores, self._around(place, sources))
+        if place[1] and not self.split_folders:
+            parted = Parted()
+        several, whole = parted.reading == "several", place[1] or sources[place[0]].label
+        if parted.reading == "ask" and place[1]:
+            self.apart[place[0], whole] = parted
+        # Loose files are parted by what stands before the number, as those of instruments are.
+        named = several or (not place[1] and len(set(heads)) == 1)
+        own = dict(zip(cores, heads, strict=True)) if named else {}
         for file, item in marked.items():
             prefix, number = numbers[item.core]
-            sample = (
-                _place(place[0], place[1] or prefix, sources)
-                if place[1]
-                else (place[0], prefix or sources[place[0]].label, False)
-            )
-            builder.add(sample, prefix, number, channel_name(item.channel), file.member)
-        if len(self.rules) < 5:
+            head = own.get(item.core, "")
+            if head and head.casefold() == item.core.casefold():
+                prefix, number = item.core, 1
+            inside = place[1] if place[1] and not head else head or prefix
+            sample = "/".join(part for part in (place[1] if head else "", inside) if part) or whole
+            builder.add((place[0], sample, bool(place[1])), prefix, number, channel_name(item.channel), file.member)
+        if several:
+            tell_parts(parted, place[1], self.rules, log)
+        if len(self.rules) < _MOST_RULES:
             self.rules.append(f"Channels were read from names: {rule}.")
+
+
+def tell_parts(parted: Parted, folder: str, rules: list[str], log: FindingLog) -> None:
+    """Say that files of one folder, or of none, are several samples by their names."""
+    file, name = parted.example
+    where = f"the folder {folder}" if folder else "one place"
+    said = f"The files of {where} are {len(parted.names):,} samples by their names: {file!r} belongs to {name!r}."
+    if len(rules) < _MOST_RULES:
+        rules.append(said)
+    log.add("note", "N-NAME-PARTS", said, folder)
 
 
 def _place(source: int, folder: str, sources: Sequence[Source]) -> tuple[int, str, bool]:

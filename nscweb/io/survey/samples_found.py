@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from nscweb.core.findings import FindingLog
@@ -12,10 +12,13 @@ from nscweb.core.samples import Sample
 from nscweb.io.archives.sources import Source
 from nscweb.io.names.brightfield import guess_brightfield, looks_stained
 from nscweb.io.names.file_names import natural_key
-from nscweb.io.names.sample_names import ReadNames, SampleHints, read_names
+from nscweb.io.names.loose_names import Parted, reading_of
+from nscweb.io.names.name_parts import SampleHints
+from nscweb.io.names.sample_names import ReadNames, read_names
 from nscweb.io.pixels.cell_table import CellTable
 from nscweb.io.survey.cell_index import UNNAMED_CHANNEL, FileRows, IndexBuilder
 from nscweb.io.survey.first_look import Peek, peek_at, peek_at_table
+from nscweb.io.survey.name_sets import NameSets, tell_parts
 from nscweb.io.survey.opening import LOOSE_LABEL
 
 
@@ -116,6 +119,7 @@ class Settled:
     Attributes:
         index_channels: names of the channel numbers in `FileRows`.
         table_cells: cells in files that hold many.
+        apart: sample -> names of its files that may be samples of their own.
     """
 
     samples: list[SurveySample] = field(default_factory=list)
@@ -125,6 +129,7 @@ class Settled:
     table_cells: int = 0
     names: list[NameToRead] = field(default_factory=list)
     read: ReadNames = field(default_factory=lambda: ReadNames(()))
+    apart: dict[str, Parted] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
 
     @property
@@ -172,13 +177,15 @@ class Settled:
 def settle_files(
     settled: Settled,
     builder: IndexBuilder,
-    wells: Mapping[tuple[int, str], str],
+    sets: NameSets,
     sources: Sequence[Source],
     class_from_folder: bool,
     limits: Limits,
     log: FindingLog,
 ) -> None:
     """Add the samples of image files."""
+    if not class_from_folder:
+        _part_folders(builder, sets, log)
     channels, all_rows, twice = builder.finish(lambda source, member: sources[source].name(member))
     settled.index_channels = channels
     _tell_names(builder, twice, log)
@@ -198,6 +205,8 @@ def settle_files(
                 "Choose the brightfield channel if the guess is wrong."
             )
             log.add("warn", "W-IMG-CHANNELS", message, shown)
+        if (source, name) in sets.apart:
+            settled.apart[shown] = sets.apart[source, name]
         if position in mixed:
             message = "The folder holds files with several name prefixes; they make up one sample."
             log.add("note", "N-NAME-PREFIXES", message, shown)
@@ -207,8 +216,25 @@ def settle_files(
         elif class_from_folder:
             message = "These images lie in no folder, so their class is not known."
             log.add("warn", "W-CLASS-NO-FOLDER", message, shown)
-        to_read = NameToRead(shown, prefixes.get(position, ""), wells.get((source, name), ""))
+        to_read = NameToRead(shown, prefixes.get(position, ""), sets.wells.get((source, name), ""))
         settled.add(to_read, rows.cells, names, true_class, FoundFiles(rows, planes is not None))
+
+
+def _part_folders(builder: IndexBuilder, sets: NameSets, log: FindingLog) -> None:
+    """Part folders whose files have several prefixes that are samples by themselves, as loose files are."""
+    for position, prefixes in builder.mixed_prefixes().items():
+        source, folder = builder.sample_names[position]
+        if position not in builder.in_folder or (source, folder) in sets.wells or (source, folder) in sets.apart:
+            continue
+        reading = reading_of(dict.fromkeys(prefixes, 1), folder, numbered=True)
+        first = next(filter(None, prefixes), "")
+        parted = Parted(reading, dict.fromkeys(prefixes, 0), (f"{first}_1", first))
+        if reading == "several":
+            named = {number: f"{folder}/{prefix}" for prefix, number in prefixes.items() if prefix}
+            builder.split(position, named, in_folder=True)
+            tell_parts(parted, folder, sets.rules, log)
+        elif reading == "ask":
+            sets.apart[source, folder] = parted
 
 
 def settle_tables(settled: Settled, tables: Sequence[tuple[CellTable, str]], limits: Limits) -> None:

@@ -17,6 +17,7 @@ from nscweb.core.limits import Limits
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.io.archives.sources import Source
 from nscweb.io.names.file_names import natural_key
+from nscweb.io.names.loose_names import Parted
 from nscweb.io.pixels.cell_table import CellTable
 from nscweb.io.survey.cell_reader import CellReader, FileCellReader, nobody_watches
 from nscweb.io.survey.field_masks import FieldMasks
@@ -49,6 +50,8 @@ class Survey:
         masks: outlines of cells that lie beside fields of view.
         strange_names: samples whose names the pattern of the user does not fit.
         several_times: all times in hours of the names that say several.
+        apart: sample -> names of its files that may be samples of their own.
+        letters: sample -> its group with a last letter that was taken as the replicate and may not be one.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -75,6 +78,8 @@ class Survey:
         self.left_off: tuple[str, ...] = ()
         self.strange_names: tuple[str, ...] = ()
         self.several_times: Mapping[str, tuple[float, ...]] = {}
+        self.apart: Mapping[str, Parted] = {}
+        self.letters: Mapping[str, str] = {}
 
     @property
     def images(self) -> int:
@@ -206,8 +211,7 @@ def survey(
         found._table_paths = opened.table_paths
         listing = list_files(opened.sources, limits, log, class_from_folder, progress, cancel)
         found._settled = settled = Settled()
-        wells = listing.sets.wells
-        settle_files(settled, listing.builder, wells, opened.sources, class_from_folder, limits, log)
+        settle_files(settled, listing.builder, listing.sets, opened.sources, class_from_folder, limits, log)
         lost = settle_montages(settled, listing.montages, opened.sources, class_from_folder, tile_px, limits, log)
         settle_tables(settled, opened.tables, limits)
         settled.read_names(name_pattern)
@@ -215,6 +219,7 @@ def survey(
         found.rules = tuple(rule for rule in (settled.read.rule, *listing.sets.rules) if rule)
         found.strange_names = settled.read.strange
         found.several_times = settled.read.timed
+        found.apart, found.letters = settled.apart, settled.read.letters
         found.masks = listing.masks
         found._joins = find_joins(listing.joins, opened.sources, settled, log)
         found.members = listing.members + len(opened.broken) + opened.paired + settled.table_cells

@@ -26,8 +26,14 @@ if TYPE_CHECKING:
 FOLD_ABOVE = 200
 # Where the catalogue keeps how the names of a study were read.
 NAMES = "names_read"
+# There: sample -> names of its files that may be samples of their own, with an example.
+APART = "apart"
+# And: sample -> its group with a last letter that was taken as the replicate and may not be one.
+LETTERS = "letters"
 # And which samples are copies: name -> the sample whose cells it holds.
 COPIES = "copies"
+# And how many cells of a sample are blank: name -> cells.
+BLANK = "blank"
 # And a pixel size that files may mean by a private value.
 OFFERED_SIZE = "offered_pixel_size_um"
 COLUMNS = ("level", "code", "message", "where", "what_to_do")

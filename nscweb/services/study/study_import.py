@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyNotFound, WrongUse
 from nscweb.core.field_settings import SegmentationSettings
 from nscweb.core.findings import FindingLog
+from nscweb.core.flags import flag
 from nscweb.core.plain import to_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
@@ -19,7 +20,10 @@ from nscweb.services.study.copies import copied_samples
 from nscweb.services.study.field_network import network_of
 from nscweb.services.study.field_reader import FieldCut, nothing_found
 from nscweb.services.study.import_request import (
+    APART,
+    BLANK,
     COPIES,
+    LETTERS,
     NAMES,
     OFFERED_SIZE,
     ImportRefused,
@@ -32,6 +36,7 @@ from nscweb.services.study.import_request import (
 )
 from nscweb.services.study.import_samples import read_samples
 from nscweb.services.study.import_staging import SampleMark, Staging, request_key, staged
+from nscweb.services.study.quality import flags_of
 from nscweb.store.files import need_space
 
 if TYPE_CHECKING:
@@ -276,16 +281,32 @@ def _finish(
             "fields": request.fields is not None,
             "field_settings": None if request.fields is None else to_plain(request.fields),
             COPIES: copies,
+            BLANK: _blank(staging, marks),
             OFFERED_SIZE: found.offered_pixel_size_um,
             NAMES: {
                 "rules": found.rules,
                 "left_off": found.left_off,
                 "strange": found.strange_names,
                 "several_times": found.several_times,
+                LETTERS: found.letters,
+                APART: {
+                    name: {"names": parted.names, "example": parted.example} for name, parted in found.apart.items()
+                },
             },
         },
     )
     return report
+
+
+def _blank(staging: Staging, marks: list[SampleMark]) -> dict[str, int]:
+    """Samples with cells whose pixels all have one value -> how many."""
+    bit = flag("constant").bit
+    found = {
+        mark.name: int(((flags_of(staging.app, staging.study_id, mark.key, mark.cells) & bit) != 0).sum())
+        for mark in marks
+        if mark.cells
+    }
+    return {name: cells for name, cells in found.items() if cells}
 
 
 def _copies(staging: Staging, marks: list[SampleMark], brightfield: str, log: FindingLog) -> dict[str, str]:

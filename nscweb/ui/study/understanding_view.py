@@ -64,7 +64,10 @@ def _reading(app: App, found: Understanding, doubt: Doubt) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(label(doubt.offer, 120), key=f"accept_{key}", icon=":material/check:"):
             with show.caught("understood"):
-                understanding.take(app, found.study, doubt)
+                if doubt.apart:
+                    jobs.start(app, "part", {"study": found.study.study_id})
+                else:
+                    understanding.take(app, found.study, doubt)
                 st.rerun()
         if not doubt.changes:
             return

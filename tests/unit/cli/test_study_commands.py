@@ -207,3 +207,18 @@ def test_the_card_says_what_the_import_warned_of(tmp_path: Path) -> None:
     card = nscweb(tmp_path / "d", "study", "understand", "S", "--json")
     assert "W-NAME-SETS" in [item["code"] for item in answer(card)["findings"]]
     assert "were taken as channels of the same cells" in card.stderr
+
+
+def test_a_merge_says_what_is_gone_and_shows_the_card(tmp_path: Path) -> None:
+    for study, sample in (("S", "NT3_1d_r1"), ("T", "NT3_1d_r2")):
+        folder = tmp_path / study / sample
+        folder.mkdir(parents=True)
+        for number in range(1, 4):
+            pixels = np.random.default_rng(number).normal(128, 4, (40, 40)).astype(np.uint8)
+            cv2.circle(pixels, (20, 20), 9, 190, -1)
+            cv2.imwrite(str(folder / f"x_{number}_Ch1.png"), pixels)
+        assert nscweb(tmp_path / "data", "study", "import", folder.parent, "--name", study).exit_code == 0
+    shown = nscweb(tmp_path / "data", "study", "merge", "S", "T")
+    assert "T was deleted, which had no run." in shown.stdout and "Doubt 1: 1 sample hold" in shown.stdout
+    refused = nscweb(tmp_path / "data", "study", "merge", "S", "T")
+    assert refused.exit_code != 0

@@ -71,6 +71,11 @@ def name_of_cells(study: Study) -> str:
     return f"{study.name[:150]}, cells"
 
 
+def name_of_parts(study: Study) -> str:
+    """What the study of the parted samples is called."""
+    return f"{study.name[:150]}, samples apart"
+
+
 def cut_study(
     app: App,
     study: str,

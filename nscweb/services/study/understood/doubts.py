@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nscweb.core.look_alikes import look
+from nscweb.core.rules import MANY_BLANK
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
-from nscweb.services.study.import_request import COPIES, NAMES, OFFERED_SIZE
+from nscweb.services.study.import_request import BLANK, COPIES, NAMES, OFFERED_SIZE
 from nscweb.words.numbers import count
 
 # Of the cells, so many with several objects make whole fields likely.
@@ -46,6 +47,7 @@ class Doubt:
         way: what to do where the sheet cannot mend it.
         cut: taking the offer cuts the cells out of the images, see `cut_again.cut_study`.
         pixel_size_um: that taking the offer sets.
+        apart: taking the offer parts samples by the names of their files, see `part_again.part_study`.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class Doubt:
     way: str = ""
     cut: bool = False
     pixel_size_um: float | None = None
+    apart: bool = False
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Seen:
 
 
 def time_words(sample: Sample) -> str:
+    """The time of a sample, "" where it has none."""
     return "" if sample.time_h is None else TimePoint(sample.time_h).label()
 
 
@@ -109,8 +113,8 @@ def _look_alikes(seen: Seen) -> list[Doubt]:
             for sample in seen.samples
             if sample.group in names and sample.group != best
         )
-        listed = ", ".join(f"{name!r}" for name, _ in others)
-        sentence = f"The groups {best!r} and {listed} differ only in capitals, spaces, dashes or look-alike letters."
+        named = ", ".join(f"{name!r}" for name, _ in others)
+        sentence = f"The groups {best!r} and {named} differ only in capitals, spaces, dashes or look-alike letters."
         doubts.append(Doubt("look_alike_groups", sentence, f"They are one group: {best}", changes))
     return doubts
 
@@ -197,7 +201,7 @@ def _times(seen: Seen) -> list[Doubt]:
         ]
     without = [sample.name for sample in seen.samples if sample.time_h is None]
     if without and len(without) < len(seen.samples):
-        sentence = f"{count(len(without), 'sample')} of {len(seen.samples)} have no time: {_listed(without)}."
+        sentence = f"{count(len(without), 'sample')} of {len(seen.samples)} have no time: {listed(without)}."
         return [Doubt("no_time", sentence, way="Enter it in the sample sheet, or leave it where there is none.")]
     return []
 
@@ -230,7 +234,7 @@ def _no_group(seen: Seen) -> list[Doubt]:
     without = [sample.name for sample in seen.samples if not sample.group]
     if not without:
         return []
-    sentence = f"{count(len(without), 'sample')} of {len(seen.samples)} have no group: {_listed(without)}."
+    sentence = f"{count(len(without), 'sample')} of {len(seen.samples)} have no group: {listed(without)}."
     return [Doubt("no_group", sentence, way="Say in the sample sheet which inducer each of them got.")]
 
 
@@ -248,20 +252,32 @@ def _copies(seen: Seen) -> list[Doubt]:
     copies = seen.info.get(COPIES, {})
     if not copies:
         return []
-    listed = _listed([f"{name} of {of}" for name, of in copies.items()])
-    sentence = f"{count(len(copies), 'sample')} hold the cells of another sample, pixel by pixel: {listed}."
+    pairs = listed([f"{name} of {of}" for name, of in copies.items()])
+    sentence = f"{count(len(copies), 'sample')} hold the cells of another sample, pixel by pixel: {pairs}."
     return [Doubt("copies", sentence, way="They are not counted. Look which folder was copied, and import again.")]
+
+
+def _blank(seen: Seen) -> list[Doubt]:
+    blank: dict[str, int] = seen.info.get(BLANK, {})
+    many = [item for item in seen.samples if blank.get(item.name, 0) >= max(1, MANY_BLANK * item.cells)]
+    if not many:
+        return []
+    named = listed([f"{blank[item.name]:,} of {item.cells:,} in {item.name}" for item in many])
+    sentence = f"Many images are blank, every pixel of them has the same value: {named}."
+    way = "They are not counted. Look whether the camera or the export failed, and import the sample again."
+    return [Doubt("blank", sentence, way=way)]
 
 
 def _strange(seen: Seen) -> list[Doubt]:
     strange = seen.info.get(NAMES, {}).get("strange", ())
     if not strange:
         return []
-    sentence = f"Your name pattern does not fit {count(len(strange), 'sample')}: {_listed(strange)}."
+    sentence = f"Your name pattern does not fit {count(len(strange), 'sample')}: {listed(strange)}."
     return [Doubt("pattern", sentence, way="They were read by their words; correct them in the sample sheet.")]
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Up to five names."""
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
@@ -269,6 +285,7 @@ RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
     _fields,
     _pixel_size,
     _copies,
+    _blank,
     _strange,
     _look_alikes,
     _single_samples,

@@ -15,7 +15,16 @@ from nscweb.core.gates import DEFAULT_GATES
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
 from nscweb.services.study.copies import copied_samples
-from nscweb.services.study.import_request import COPIES, NAMES, ImportReport, ImportRequest, findings_csv
+from nscweb.services.study.import_request import (
+    APART,
+    BLANK,
+    COPIES,
+    LETTERS,
+    NAMES,
+    ImportReport,
+    ImportRequest,
+    findings_csv,
+)
 from nscweb.services.study.import_staging import request_key
 from nscweb.services.study.quality import get_gates, set_gates
 from nscweb.services.study.study import delete_study, findings_of, get_study
@@ -152,10 +161,13 @@ def _join_facts(app: App, target: Study, source: Study, start: int) -> None:
         **mine.get("several_times", {}),
         **{now.get(name, name): times for name, times in several.items()},
     }
+    for key in (APART, LETTERS):
+        names[key] = {**mine.get(key, {}), **{now.get(name, name): own for name, own in theirs.get(key, {}).items()}}
+    blank = {**one.get(BLANK, {}), **{now.get(name, name): cells for name, cells in two.get(BLANK, {}).items()}}
     copies = {copy.sample: copy.of for copy in copied_samples(app, target.study_id, keys, target.channel) if copy.whole}
     findings = [*findings_of(app, target.study_id), *findings_of(app, source.study_id)]
     with atomic_write(app.folder.study_dir(target.study_id) / "findings.csv") as stream:
         stream.write(findings_csv(findings))
-    app.catalogue.change_info(target.study_id, **counts, **{NAMES: names, COPIES: copies})
+    app.catalogue.change_info(target.study_id, **counts, **{NAMES: names, COPIES: copies, BLANK: blank})
     if target.pixel_size_um is None and source.pixel_size_um:
         app.catalogue.update_study(target.study_id, pixel_size_um=source.pixel_size_um)

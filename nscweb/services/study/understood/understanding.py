@@ -21,6 +21,7 @@ from nscweb.io.names.file_names import natural_key
 from nscweb.services.study.import_request import NAMES
 from nscweb.services.study.study import change_study, findings_of
 from nscweb.services.study.understood.doubts import RULES, Change, Doubt, Seen, time_words
+from nscweb.services.study.understood.name_doubts import NAME_RULES
 from nscweb.words.numbers import count
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def understand(app: App, study: str) -> Understanding:
     names = info.get(NAMES, {})
     samples = sorted(found.samples, key=lambda sample: natural_key(sample.name))
     seen = Seen(found, info, samples, _share_of_several(app, found))
-    doubts = [doubt for rule in RULES for doubt in rule(seen)]
+    doubts = [doubt for rule in (*NAME_RULES, *RULES) for doubt in rule(seen)]
     findings = tuple(item for item in findings_of(app, found.study_id) if item.level in _SHOWN)
     return Understanding(
         found,
@@ -177,15 +178,20 @@ def offers(card: Understanding, numbers: Sequence[int]) -> list[Doubt]:
 def take(
     app: App, study: Study, doubt: Doubt, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> None:
-    """Take an offer: put its changes into the sample sheet, or cut the cells out of the images.
+    """Take an offer: put its changes into the sample sheet, cut the cells out of the images, or part samples.
 
     Raises:
-        JobCancelled, ImportRefused, StudyExists: see `cut_again.cut_study`.
+        JobCancelled, ImportRefused, StudyExists: see `cut_again.cut_study` and `part_again.part_study`.
     """
     if doubt.cut:
         from nscweb.services.study.understood.cut_again import cut_study
 
         cut_study(app, study.study_id, progress=progress, cancel=cancel)
+        return
+    if doubt.apart:
+        from nscweb.services.study.understood.part_again import part_study
+
+        part_study(app, study.study_id, progress=progress, cancel=cancel)
         return
     if doubt.pixel_size_um is not None:
         change_study(app, study.study_id, channel=study.channel, pixel_size_um=doubt.pixel_size_um)
@@ -202,7 +208,7 @@ def _changed(sample: Sample, changes: Sequence[Change]) -> Sample:
     extra = dict(sample.extra)
     for change in changes:
         if change.column == "time":
-            values["time_h"] = TimePoint.parse(change.after).hours
+            values["time_h"] = TimePoint.parse(change.after).hours if change.after else None
         elif change.column in Sample.__dataclass_fields__:
             values[change.column] = change.after
         elif change.after:

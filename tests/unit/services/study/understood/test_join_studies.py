@@ -16,6 +16,7 @@ from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.quality import quality_table, set_gates
 from nscweb.services.study.study import get_study
 from nscweb.services.study.understood import join_studies
+from nscweb.services.study.understood.merged import Merged, merge_and_tell
 from nscweb.services.study.understood.understanding import understand
 
 
@@ -82,3 +83,40 @@ def test_two_studies_become_one_and_what_does_not_fit_is_refused(opened: App, tm
         join_studies.merge_studies(opened, "S", "V")
     assert join_studies.merge_studies(opened, "S", "T").cells == 8
     assert sorted(study.name for study in opened.catalogue.studies()) == ["S", "U"]
+
+
+def test_a_merge_says_what_is_gone_and_what_is_doubtful_now(opened: App, tmp_path: Path) -> None:
+    brought(opened, export(tmp_path / "one", {"NT3_1d_r1": 1}), "S")
+    brought(opened, export(tmp_path / "two", {"NT3_1d_r2": 1}), "T")
+    merged = merge_and_tell(opened, "S", "T")
+    assert merged.sentence == "S has 8 cells in 2 samples. T was deleted, which had no run."
+    assert [doubt.kind for doubt in merged.card.doubts] == ["copies"] and merged.runs == ()
+
+
+def blanks(folder: Path, cells: int, blank: int) -> Path:
+    export(folder, {"NT3_1d_r1": 1, "NT3_1d_r2": 2})
+    for number in range(5, cells + 1):
+        pixels = np.random.default_rng(number).normal(128, 4, (40, 40)).astype(np.uint8)
+        cv2.circle(pixels, (20, 20), 9, 190, -1)
+        flat = np.full_like(pixels, 7 * number % 200)
+        path = folder / "NT3_1d_r2" / f"x_{number}_Ch1.png"
+        cv2.imwrite(str(path), flat if number > cells - blank else pixels)
+    return folder
+
+
+@pytest.mark.parametrize(("blank", "said"), [(0, False), (1, False), (6, True)])
+def test_many_blank_images_are_a_doubt(opened: App, tmp_path: Path, blank: int, said: bool) -> None:
+    brought(opened, blanks(tmp_path / "one", 40, blank), "S")
+    doubts = {doubt.kind: doubt.sentence for doubt in understand(opened, "S").doubts}
+    assert ("blank" in doubts) == said
+    if said:
+        assert "6 of 40 in NT3_1d_r2" in doubts["blank"]
+        brought(opened, export(tmp_path / "two", {"RA_1d_r1": 9}), "T")
+        assert "blank" in [doubt.kind for doubt in merge_and_tell(opened, "T", "S").card.doubts]
+
+
+def test_deleted_and_kept_runs_are_named(opened: App, tmp_path: Path) -> None:
+    brought(opened, export(tmp_path / "one", {"NT3_1d_r1": 1}), "S")
+    said = Merged(understand(opened, "S"), "T", ("r000001", "r000002"), 1).sentence
+    assert "T was deleted, with 2 runs of it (r000001, r000002)." in said
+    assert "The 1 run of S stayed, without the new samples; predict it again." in said

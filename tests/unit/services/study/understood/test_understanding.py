@@ -213,3 +213,97 @@ def test_a_day_glued_to_the_group_is_offered_as_a_time_and_not_as_a_replicate(op
         ("RA", 24.0, ""),
         ("RA", 72.0, ""),
     ]
+
+
+def loose(folder: Path, *heads: str) -> list[Path]:
+    folder.mkdir()
+    paths = [folder / f"{head}_{number}.png" for head in heads for number in range(1, 5)]
+    for seed, path in enumerate(paths):
+        path.write_bytes(image(seed))
+    return paths
+
+
+def test_loose_files_of_several_samples_are_told_on_the_card(opened: App, tmp_path: Path) -> None:
+    import_study(opened, loose(tmp_path / "in", "NT3_1d_r1", "RA_1d_r1"), "S")
+    found = understand(opened, "S")
+    assert [sample.name for sample in found.study.samples] == ["NT3_1d_r1", "RA_1d_r1"] and found.doubts == ()
+    assert any("'NT3_1d_r1_1' belongs to 'NT3_1d_r1'" in rule for rule in found.rules)
+
+
+@pytest.mark.parametrize("heads", [("NT3", "RA"), ("NT3", "RA", "LDH-NT3"), ("clone7", "cloneX")])
+def test_names_that_no_table_knows_are_parted_by_one_button(
+    opened: App, tmp_path: Path, heads: tuple[str, ...]
+) -> None:
+    import_study(opened, loose(tmp_path / "in", *heads), "S")
+    found = understand(opened, "S")
+    assert [sample.cells for sample in found.study.samples] == [4 * len(heads)]
+    number = kinds(found).index("apart") + 1
+    doubt = offer(found, number)
+    assert [change.after for change in doubt.changes] == [f"{head}: 4 images" for head in heads]
+    take(opened, found.study, doubt)
+    parted = opened.catalogue.study("S, samples apart")
+    assert {sample.name: (sample.group, sample.cells) for sample in parted.samples} == {
+        head: (head, 4) for head in heads
+    }
+    assert "apart" not in kinds(understand(opened, parted.name))
+    assert opened.catalogue.study("S").cells == parted.cells
+
+
+def test_letters_that_were_taken_can_be_given_back(opened: App, tmp_path: Path) -> None:
+    names = [f"{group} {letter} 1d" for group in ("Hepatitis", "Influenza") for letter in "AB"]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert kinds(found) == ["letters"] and "'Hepatitis A'" in found.doubts[0].sentence
+    assert {sample.group for sample in taken(opened, found, "letters")} == {name[:-3] for name in names}
+    assert "letters" not in kinds(understand(opened, "S")) or understand(opened, "S").doubts[0].offer
+
+
+def test_letters_that_stayed_can_be_taken(opened: App, tmp_path: Path) -> None:
+    names = ("Hepatitis A 1d", "Hepatitis B 1d", "mock 1d")
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert [sample.group for sample in found.study.samples] == ["Hepatitis A", "Hepatitis B", "mock"]
+    assert kinds(found) == ["letters"]
+    assert sorted((item.group, item.replicate) for item in taken(opened, found, "letters")) == [
+        ("Hepatitis", "A"),
+        ("Hepatitis", "B"),
+        ("mock", ""),
+    ]
+
+
+@pytest.mark.parametrize("before", ["", "RA "])
+def test_one_row_of_a_plate_is_not_taken_for_days_without_a_word(opened: App, tmp_path: Path, before: str) -> None:
+    names = [f"{before}D{column}" for column in range(1, 7)]
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    kind = "one_row" if before else "short_wells"
+    assert kind in kinds(found)
+    samples = taken(opened, found, kind)
+    assert sorted(dict(sample.extra)["well"] for sample in samples) == [f"D0{column}" for column in range(1, 7)]
+    assert {sample.time_h for sample in samples} == {None}
+    assert kind not in kinds(understand(opened, "S"))
+
+
+@pytest.mark.parametrize("names", [("D3", "J1"), ("T3", "T5"), ("N2", "N3")])
+def test_short_names_are_asked_about(opened: App, tmp_path: Path, names: tuple[str, ...]) -> None:
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert "short_names" in kinds(found)
+    assert sorted(sample.group for sample in taken(opened, found, "short_names")) == sorted(names)
+
+
+def test_days_of_several_groups_are_days(opened: App, tmp_path: Path) -> None:
+    names = [f"{group} D{day} r{number}" for group in ("NT3", "RA") for day in (1, 3) for number in (1, 2)]
+    names += ["NT3 D5 r1", "NT3 D5 r2", "RA D5 r1", "RA D5 r2"]
+    assert studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)}).doubts == ()
+
+
+def test_replicates_that_became_dates_are_offered_as_they_likely_were(opened: App, tmp_path: Path) -> None:
+    names = {f"x{number}": f"2021-0{number}-04" for number in (1, 2)}
+    found = studied(
+        opened,
+        tmp_path / "in",
+        {name: cells(seed) for seed, name in enumerate(names)},
+        describe={name: Sample(name, "NT3", 24.0, date) for name, date in names.items()},
+    )
+    assert [doubt.offer for doubt in found.doubts if doubt.kind.startswith("replicate_dates")] == [
+        "They were written as 1/4",
+        "They were written as 4/1",
+    ]
+    assert sorted(sample.replicate for sample in taken(opened, found, "replicate_dates")) == ["1/4", "2/4"]
