@@ -94,6 +94,11 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 .nsc-answer .times small {color: #5b6775;} .nsc-answer .times b {text-align: right;}
 .nsc-answer .times em {font-style: normal; font-weight: 650; text-align: right; padding-left: 0.4rem; font-variant-numeric: tabular-nums;}
 .nsc-answer details {margin-top: 0.35rem; font-size: 0.93rem; color: #44505d;}
+.nsc-answer .early {overflow-x: auto;} .nsc-answer .early table {border-collapse: collapse; font-variant-numeric: tabular-nums;}
+.nsc-answer .early th, .nsc-answer .early td {padding: 0.12rem 0.6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #eef1f4;}
+.nsc-answer .early th {font-weight: 500; color: #44505d;} .nsc-answer .early tr > th:first-child {text-align: left; position: sticky; left: 0;
+  background: #fff;}
+.nsc-answer .early small {color: #5b6775;} .nsc-answer .early i {font-style: normal;}
 .nsc-answer summary {cursor: pointer; color: #0072B2; padding: 0.35rem 0; width: fit-content;}
 @media (pointer: coarse) {
   [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-secondary"], [data-testid="stBaseButton-tertiary"],

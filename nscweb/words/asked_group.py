@@ -22,14 +22,14 @@ from nscweb.words.rows import (
     usable,
 )
 
-_SIDES = {1: "shown higher than", -1: "shown lower than", 0: "not told apart from"}
+_SIDES = {1: "shown higher than", -1: "shown lower than", 0: "not proven to differ from"}
 
 
 def about(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, time_h: float, name: str, facts: Facts) -> Answer:
     """The answer on group `name`; arguments as in `headline.answer`, ``clear`` and ``control`` in either direction.
 
     With a group to compare with, the difference from it is told with its interval, in either direction; else from
-    which groups it is told apart.
+    which groups it is shown to differ.
     """
     rows, many, moment = at(groups, fate, time_h), plural(fate), after(when(time_h))
     row = next((row for row in rows if str(row["group"]) == name), None)
@@ -95,4 +95,4 @@ def _either_way(test: Row, known: Facts) -> tuple[str, bool]:
     gap = points(test["difference"], test["low"], test["high"])
     if shown > 0:
         return f"higher than {yardstick(known)} by {gap}, {told}", True
-    return f"cannot be told apart from {yardstick(known)} (difference {gap}, {told})", False
+    return f"{_SIDES[0]} {yardstick(known)} (difference {gap}, {told})", False

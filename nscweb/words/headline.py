@@ -3,7 +3,7 @@
 The sentence is written for somebody who reads nothing else. It claims a difference only where a test on replicates
 and its interval both show one, it names what it cannot tell, and a sample that the model does not know is not ranked.
 
-Of the group named first it says that it is higher than the others, not told apart from them, or not tested.
+Of the group named first it says that it is higher than the others, not proven to be, or not tested.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from nscweb.words.rows import (
     usable,
 )
 
+# Absence of proof, in words that nobody reads as "equal".
+NOT_PROVEN = "not proven to be"
 _LOST = "The ratio cannot be recovered: "
 
 
@@ -81,9 +83,9 @@ def standing(rows: Sequence[Row], ranked: Sequence[Row], found: dict[str, Row], 
         first = found[str(ties[0]["group"])]
         rest = [shown_name(row["group"]) for row in ties[1:]]
         # Where it is no higher than any, the sentence before says so already.
-        more = f", nor from {listed(rest)}" if rest and beaten else ""
+        more = f", nor than {listed(rest)}" if rest and beaten else ""
         return Standing(
-            f"cannot be told apart from {shown_name(ties[0]['group'])} ({difference(first, known, False)}){more}"
+            f"{NOT_PROVEN} higher than {shown_name(ties[0]['group'])} ({difference(first, known, 'difference ')}){more}"
             f"{lower}",
             opening=_opening([leader, *ties, *without], bool(beaten), fate),
             named=True,
@@ -107,11 +109,10 @@ def yardstick(known: Facts) -> str:
     return f"{'the control ' if known.control_marked else ''}{shown_name(known.control)}"
 
 
-def difference(test: Row, known: Facts, interval: bool = True) -> str:
-    """The difference with its interval or alone, and the p value with what it is adjusted for."""
-    ends = (test["low"], test["high"]) if interval else ()
-    gap = points(test["difference"], *ends)
-    return f"{'' if interval else 'difference '}{gap}, {p_value(test['p'])}{adjusted_for(test, known)}"
+def difference(test: Row, known: Facts, start: str = "") -> str:
+    """The difference with its interval, and the p value with what it is adjusted for."""
+    gap = points(test["difference"], test["low"], test["high"])
+    return f"{start}{gap}, {p_value(test['p'])}{adjusted_for(test, known)}"
 
 
 def adjusted_for(test: Row, known: Facts) -> str:
@@ -168,7 +169,7 @@ def _against_control(rows: Sequence[Row], ranked: Sequence[Row], found: dict[str
         why = no_test(int(min(leader["replicates"], row["replicates"])), known)
         return Standing(f"not shown to be higher than {named}: {why}{also}", untested=why)
     if tied(test):
-        said = f"cannot be told apart from {named} ({difference(test, known, False)}){also}"
+        said = f"{NOT_PROVEN} higher than {named} ({difference(test, known, 'difference ')}){also}"
         return Standing(said, named=True)
     return Standing(f"higher than {named} by {difference(test, known)}{also}", "control" if also else "clear")
 

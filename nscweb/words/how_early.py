@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.evaluation.groups.earliest import Earliest, earliest
-from nscweb.words.headline import Facts, missing
+from nscweb.words.headline import NOT_PROVEN, Facts, missing
 from nscweb.words.numbers import listed, sentence_start, share_with_interval, when
 from nscweb.words.rows import Sides, at, enough, ranked_of, shown_name, sides, tests_of
 
@@ -21,7 +21,7 @@ _MOST_NAMED = 4
 
 
 def over_times(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, control: str = "") -> str:
-    """ "Over time: day 1: RA 57 %, not shown to be higher than NT4; day 5: ..."; "" with fewer than two times.
+    """ "Over time: day 1: RA 57 %, not proven to be higher than NT4; day 5: ..."; "" with fewer than two times.
 
     Args:
         groups, tests: as in `words.headline.answer`.
@@ -85,7 +85,7 @@ def _beside(found: Sides) -> str:
     rest = [shown_name(name) for name in found.rest]
     if open_ones:
         also = f", nor tested against {listed(rest, 3)}" if rest else ""
-        return f"not shown to be higher than {listed(open_ones, 3)}{also}"
+        return f"{NOT_PROVEN} higher than {listed(open_ones, 3)}{also}"
     if not found.higher:
         return f"not tested against {listed(rest, 3)}"
     # Of groups that could be compared but were not tested, nothing is claimed.
@@ -146,7 +146,7 @@ def how_early(groups: pd.DataFrame, tests: pd.DataFrame, fate: str, leader: str,
         last = found.tested[-1]
         later = [moment(hours) for hours in found.times if hours > last]
         end = f", and there is no test at {listed(later)}" if later else ""
-        return f"{name} is shown to be higher than {held}; by {moment(last)} this is no longer shown{end}."
+        return f"{name} is shown to be higher than {held}; at {moment(last)} it is not proven{end}."
     lacking = _lacking(groups, fate, found.times[-1], control)
     if found.states[-1] is None and lacking:
         return f"{sentence_start(moment(found.times[-1]))}: {name} is not tested{lacking}."
@@ -174,11 +174,11 @@ def earliest_sentence(here: Mapping[float, Sides], groups: pd.DataFrame, fate: s
         return f"{who}: differs from {against} at {listed(apart_at)}, but not to the end."
     # Absence of proof: with few replicates a difference can be there and not be shown.
     where = "any time point" if len(found.tested) == len(found.times) else "any time point that could be tested"
-    return f"{who}: not shown to differ from {against} at {where}."
+    return f"{who}: not proven to differ from {against} at {where}."
 
 
 def _held(found: Earliest, here: Mapping[float, Sides], groups: pd.DataFrame, fate: str, control: str) -> str:
-    """ "NT4 from day 3 on; earlier this is not shown": whom, since when, and what could not be tested."""
+    """ "NT4 from day 3 on; earlier this is not proven": whom, since when, and what could not be tested."""
     first, last = found.time_h, found.tested[-1]
     held = [hours for hours in found.tested if hours >= first]
     to_the_end = last == found.times[-1]
@@ -196,7 +196,7 @@ def _held(found: Earliest, here: Mapping[float, Sides], groups: pd.DataFrame, fa
     elif found.states[place - 1] is None:
         said += "; the time point before could not be tested, so it may be earlier"
     elif to_the_end:
-        said += "; earlier this is not shown"
+        said += "; earlier this is not proven"
     return f"{said}; not tested at {listed(between)}" if between else said
 
 

@@ -54,9 +54,9 @@ def test_ratios_of_the_asked_fate_stand_before_counts(walk: Walk, data_folder: P
 
 def test_a_badge_says_in_words_what_its_colour_says() -> None:
     assert answer_view.badge("clear", "A", "") == "✓ Shown by a test"
-    assert answer_view.badge("open", "A", "B") == "? Not shown against B"
-    assert answer_view.badge("open", "A", "B", "which has no cells then") == "? Not tested against B"
-    assert answer_view.badge("open", "B", "B") == "? Not shown by a test"
+    assert answer_view.badge("open", "A", "B") == "○ Not proven against B"
+    assert answer_view.badge("open", "A", "B", "which has no cells then") == "○ Not tested against B"
+    assert answer_view.badge("open", "B", "B") == "○ Not proven"
     assert answer_view.badge("none", "", "B") == "✕ No answer"
 
 
@@ -113,7 +113,7 @@ def test_a_tile_of_few_groups_is_no_winner() -> None:
     two = answer_view.Tile(24.0, "A", "50 %", "clear", 2, 9)
     assert two.few and two.words[0] == "✓"
     most = answer_view.Tile(24.0, "A", "50 %", "open", 5, 9, True)
-    assert not most.few and most.words == ("?", "Not tested")
+    assert not most.few and most.words == ("○", "Not tested")
     assert answer_view.Tile(24.0, "", "", "none", 1, 9).words == ("✕", "No answer")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, DEFAULT_VARIANCE, FEWEST_CELLS
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, DEFAULT_METHOD, DEFAULT_VARIANCE, DIFFERENCE, FEWEST_CELLS
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import dashboard
@@ -202,8 +202,32 @@ def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
     early = how_early(found.groups, found.tests, chosen, said.leader, facts) if said.verdict != "none" else ""
     every = over_times(found.groups, found.tests, chosen, found.control)
     far = moved(at(found.groups, chosen, hours), found.estimates.method)
-    details = tuple(text for text in (early, far, every, time_line(found, hours)) if text)
+    needed = _still_needed(found, chosen, hours, said)
+    details = tuple(text for text in (early, needed, far, every, time_line(found, hours)) if text)
     return replace(said, details=details)
+
+
+def _still_needed(found: Comparison, fate: str, hours: float, said: Answer) -> str:
+    """How many replicates would show a difference, where the leader was tested and nothing is proven."""
+    from nscweb.evaluation.groups.power import needed_replicates
+    from nscweb.services.compare.statistics_words import still_needed
+    from nscweb.words.rows import tests_of
+
+    tests = tests_of(found.tests, said.leader, fate, hours)
+    made = [row for other, row in tests.items() if np.isfinite(row["p"]) and other in {found.control or other}]
+    if said.verdict != "open" or not made:
+        return ""
+    rows = found.replicate_rows
+    rows = rows[(rows["class"] == fate).to_numpy(bool) & np.isclose(rows["time_h"], hours, equal_nan=True)]
+    spreads = [
+        found.errors.spread(hours, fate, str(name), part["ratio"].dropna().to_numpy(np.float64))[0]
+        for name, part in rows.groupby("group")
+    ]
+    comparisons = int(made[0]["comparisons"])
+    sd = float(np.sqrt(np.nanmean(spreads)))
+    number = needed_replicates(sd, DIFFERENCE, alpha=ALPHA / comparisons, borrowed=found.errors.lent)
+    now = int(min(min(row["n_group"], row["n_other"]) for row in made))
+    return still_needed(float("nan") if number is None else number, now, comparisons, DIFFERENCE)
 
 
 def sentences(found: Comparison, fate: str = "", time_h: float | None = None) -> tuple[str, ...]:

@@ -108,5 +108,24 @@ def needed_sentence(power: pd.DataFrame, fate: str, time_h: float, difference: f
     )
 
 
+def still_needed(needed: float, now: int, comparisons: int, difference: float) -> str:
+    """How many replicates would show a difference, beside an answer that is not proven; "" where there are enough.
+
+    Args:
+        needed: replicates in each group, NaN for more than 1,000.
+        now: replicates of the smaller group.
+        comparisons: that p values are adjusted for.
+        difference: 0..1.
+    """
+    if needed <= now:
+        return ""
+    number = f"{needed:.0f}" if np.isfinite(needed) else "more than 1,000"
+    among = f" (one of {comparisons} comparisons)" if comparisons > 1 else ""
+    return (
+        f"{number} replicates in each group would show a true difference of {100 * difference:g} points four times in "
+        f"five{among}; here are {now}."
+    )
+
+
 def _replicates(number: int | None) -> str:
     return f"{number} replicates" if isinstance(number, int | np.integer) else "more than 1,000 replicates"

@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.groups.p_values import ADJUSTMENTS
 from nscweb.files.html_document import Table
 from nscweb.files.svg import ROWS_OF_A_PAGE, ratio_rows, ratio_svg, stacked_svg
 from nscweb.services.compare.comparison import answer_of
+from nscweb.services.compare.early_table import EarlyCell, early_table
 from nscweb.services.report.content import ReportData
 from nscweb.services.report.html_numbers import classes_in_threes, interval, light, p_text, percent, share
 from nscweb.services.report.methods_statistics import control_words
@@ -82,18 +84,18 @@ def _family(data: ReportData, tests: Iterable[Mapping[Any, Any]]) -> str:
 
 def _early(data: ReportData, order: Sequence[str], fate: str) -> Table | None:
     """The fate of the answer in every group at every time point; None where there is one time point."""
-    rows = [row for row in data.tables["Groups"].to_dict("records") if row["class"] == fate]
-    times = list(dict.fromkeys(str(row["time"]) for row in sorted(rows, key=lambda row: row["time_h"])))
-    if len(times) < 2:
+    made = early_table(data.found, fate, order)
+    if made is None:
         return None
-    held = {(str(row["group"]), str(row["time"])): row for row in rows}
-    lines = []
-    for name in order:
-        found = [held.get((name, time)) for time in times]
-        told = [f"{symbol(str(row['light']))} {share(row)}".strip() if row else "–" for row in found]
-        lines.append([name or _NO_GROUP, *told])
-    caption = f"How early: {fate} % [95 % interval] at every time point"
+    lines = [[name or _NO_GROUP, *(_early_cell(cell) for cell in cells)] for name, cells in made.lines.items()]
+    legend = made.legend and f"; {made.legend}"
+    caption = f"How early: {fate} % [95 % interval] at every time point{legend}"
+    times = [TimePoint(hours).label() for hours in made.times_h]
     return Table(["Group", *times], lines, range(1, 1 + len(times)), caption, cards=True)
+
+
+def _early_cell(cell: EarlyCell | None) -> str:
+    return f"{symbol(str(cell.row['light']))} {share(cell.row)} {cell.arrow}".strip() if cell else "–"
 
 
 def _difference(tests: dict[tuple[str, str], dict[str, Any]], name: str, against: str) -> list[str]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nscweb.services.compare import comparison as comparisons
+from nscweb.services.compare.early_table import EarlyCell, early_table
 from nscweb.services.compare.facts import about_group
 from nscweb.ui.compare.question import Asked
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import html, percent
+from nscweb.words.marks import mark_colour, symbol
 from nscweb.words.numbers import count
 
 # Colour, sign and words of a verdict; colour is not the only sign.
 _VERDICTS = {
     "clear": ("#00795a", "✓", "Shown by a test"),
     "control": ("#00795a", "✓", "Shown by a test"),
-    "open": ("#8a6100", "?", "Not shown by a test"),
+    "open": ("#8a6100", "○", "Not proven"),
     "none": ("#b23a00", "✕", "No answer"),
 }
 _MOST_TIMES = 8
@@ -46,7 +49,8 @@ def answer_html(asked: Asked) -> str:
         f'<div class="nsc-answer" role="status" style="border-left-color:{colour}">'
         f'<span class="verdict" style="background:{colour}">'
         f"{html(named)}</span>"
-        f'<div class="said">{html(sentence, _TEXT)}</div>{_times(asked)}{_list(lines)}{rest}</div>'
+        f'<div class="said">{html(sentence, _TEXT)}</div>{_times(asked)}{_early(asked, said.order)}'
+        f"{_list(lines)}{rest}</div>"
     )
 
 
@@ -57,7 +61,7 @@ def badge(verdict: str, leader: str, control: str, untested: str = "") -> str:
         return f"{sign} {words}"
     if untested:
         return f"{sign} Not tested against {control}"
-    return f"{sign} {'Not shown' if verdict == 'open' else 'Shown'} against {control}"
+    return f"{sign} {'Not proven' if verdict == 'open' else 'Shown'} against {control}"
 
 
 @dataclass(frozen=True)
@@ -151,9 +155,38 @@ def _times(asked: Asked) -> str:
     against = f"higher than {html(asked.found.control)}" if asked.found.control else "highest"
     grey = "; grey: most groups have no cells then" if any(row.few for row in rows) else ""
     return (
-        f'<div class="when">Highest % {fate} at each time point (✓ shown by a test to be {against}, ? not shown, ✕ no '
+        f'<div class="when">Highest % {fate} at each time point (✓ shown by a test to be {against}, ○ not proven, ✕ no '
         f'answer{grey})</div><ul class="times">{"".join(tiles)}</ul>'
     )
+
+
+def _early(asked: Asked, order: Sequence[str]) -> str:
+    """The fate in every group at every time point: the table of the report, without decimals."""
+    made = early_table(asked.found, asked.fate, order)
+    if made is None:
+        return ""
+    head = "".join(f"<th>{html(time_word(hours))}</th>" for hours in made.times_h)
+    lines = "".join(
+        f"<tr><th>{html(name or 'no group given')}</th>{''.join(map(_early_cell, cells))}</tr>"
+        for name, cells in made.lines.items()
+    )
+    legend = f" ({html(made.legend)})" if made.legend else ""
+    return (
+        f"<details open><summary>How early: % {html(asked.fate)} in every group, with 95 % interval{legend}</summary>"
+        f'<div class="early"><table><tr><th></th>{head}</tr>{lines}</table></div></details>'
+    )
+
+
+def _early_cell(cell: EarlyCell | None) -> str:
+    if cell is None:
+        return "<td>–</td>"
+    row = cell.row
+    if not row["recovered"] or math.isnan(row["mean"]):
+        return "<td>no ratio</td>"
+    ends = "" if math.isnan(row["low"]) else f" <small>{100 * row['low']:.0f}–{100 * row['high']:.0f}</small>"
+    light = symbol(str(row["light"]))
+    mark = f'<i style="color:{mark_colour(str(row["light"]))}">{light}</i> ' if light else ""
+    return f"<td>{mark}<b>{100 * row['mean']:.0f}</b>{ends} {cell.arrow}</td>"
 
 
 def _list(sentences: list[str]) -> str:

@@ -110,7 +110,7 @@ def test_ties_are_named_and_nothing_is_called_higher() -> None:
     said = answer(table, rows, "neuron", DAY)
     assert said.headline == (
         "No group is shown to give most neurons: all 3 lie between 68 and 74 %. Highest measured, NGF: 74 % neurons at "
-        "day 1 [70, 78], 3 replicates; cannot be told apart from NT3 (difference 1 point, p = 0.80 adjusted for 15 "
+        "day 1 [70, 78], 3 replicates; not proven to be higher than NT3 (difference 1 point [−4, 6], p = 0.80 adjusted for 15 "
         "comparisons)."
     )
     assert said.verdict == "open"
@@ -122,12 +122,12 @@ def test_ties_are_named_and_nothing_is_called_higher() -> None:
         DAY,
     )
     assert lower.headline.startswith("No single group is shown to give most neurons. Highest measured, NGF: 74 %")
-    assert lower.headline.endswith("comparisons), nor from NT4; shown higher than MT.") and lower.verdict == "open"
+    assert lower.headline.endswith("comparisons), nor than NT4; shown higher than MT.") and lower.verdict == "open"
 
 
 def test_a_small_p_whose_interval_holds_zero_is_no_claim() -> None:
     said = answer(pd.DataFrame([NGF, NT4]), rows_of(compared("NGF", "NT4", 0.06, -0.01, 0.11, 0.03)), "neuron", DAY)
-    assert "cannot be told apart" in said.headline
+    assert "not proven to be higher than" in said.headline
 
 
 def test_a_control_is_what_the_leader_is_compared_with() -> None:
@@ -162,10 +162,10 @@ def test_how_early_asks_for_a_difference_that_stays() -> None:
     assert "from day 3 on" in how_early(table, rows, "neuron", "NGF")
     gone = rows.assign(p=[0.01, 0.01, 0.5], low=[0.01, 0.1, -0.1])
     assert how_early(table, gone, "neuron", "NGF") == (
-        "NGF is shown to be higher than NT4 at day 1 and day 3; by day 5 this is no longer shown."
+        "NGF is shown to be higher than NT4 at day 1 and day 3; at day 5 it is not proven."
     )
     every = over_times(table, gone, "neuron")
-    assert "day 3: NGF 74 %, higher than NT4; day 5: NGF 74 %, not shown to be higher than NT4." in every
+    assert "day 3: NGF 74 %, higher than NT4; day 5: NGF 74 %, not proven to be higher than NT4." in every
     assert how_early(table, rows_of(), "neuron", "NGF") == ""
     # A lead that was never shown needs no second sentence; a control without cells does.
     assert how_early(table, rows.assign(p=0.5), "neuron", "NGF") == ""
@@ -191,7 +191,7 @@ def test_whom_it_beat_and_against_whom_there_is_no_test_are_named() -> None:
         compared("NGF", "RA", 0.3, 0.1, 0.4, 0.01, time_h=120.0),
     )
     assert how_early(table, rows, "neuron", "NGF") == (
-        "NGF is shown to be higher than NT4, not tested against RA, at day 1; by day 5 this is no longer shown."
+        "NGF is shown to be higher than NT4, not tested against RA, at day 1; at day 5 it is not proven."
     )
     every = over_times(table, rows, "neuron")
     assert "day 1: NGF 74 %, shown higher than NT4, not tested against RA; day 5: NGF" in every
@@ -219,16 +219,16 @@ def test_the_sentence_of_the_table_tells_both_directions_and_what_is_missing() -
         here = sides_over(table, tests, "neuron", name, control)
         return earliest_sentence(here, table, "neuron", name, control)
 
-    assert told(rows) == ("NGF, neuron: higher than NT4 from day 3 on; earlier this is not shown.")
-    assert told(rows, "NT4", "NGF") == ("NT4, neuron: lower than NGF from day 3 on; earlier this is not shown.")
+    assert told(rows) == ("NGF, neuron: higher than NT4 from day 3 on; earlier this is not proven.")
+    assert told(rows, "NT4", "NGF") == ("NT4, neuron: lower than NGF from day 3 on; earlier this is not proven.")
     gap = rows.assign(p=[0.4, np.nan, 0.01])
     assert told(gap) == (
         "NGF, neuron: higher than NT4 from day 5 on; the time point before could not be tested, so it may be earlier."
     )
     for p, words in (
         ([0.01, 0.01, 0.4], "differs from NT4 at day 1 and day 3, but not to the end."),
-        ([0.4, np.nan, 0.4], "not shown to differ from NT4 at any time point that could be tested."),
-        ([0.4, 0.4, 0.4], "not shown to differ from NT4 at any time point."),
+        ([0.4, np.nan, 0.4], "not proven to differ from NT4 at any time point that could be tested."),
+        ([0.4, 0.4, 0.4], "not proven to differ from NT4 at any time point."),
         ([np.nan] * 3, "could not be tested against NT4 at any time point."),
         ([0.4, 0.01, np.nan], "higher than NT4 at day 3, and not tested at day 5."),
         ([0.01, np.nan, 0.01], "higher than NT4 from day 1 on, the first time point; not tested at day 3."),

@@ -46,7 +46,7 @@ def say(name: str, tests: pd.DataFrame = TESTS, groups: pd.DataFrame = GROUPS, *
         ("MT", "higher than MT by 30 points [25, 35], p = 0.001 adjusted for 3 comparisons.", "control"),
         (
             "CNTF",
-            "cannot be told apart from CNTF (difference 2 points [−3, 7], p = 0.60 adjusted for 3 comparisons).",
+            "not proven to differ from CNTF (difference 2 points [−3, 7], p = 0.60 adjusted for 3 comparisons).",
             "open",
         ),
     ],
@@ -63,7 +63,7 @@ def test_without_a_control_every_other_group_is_named_once() -> None:
     text, verdict = say("NGF", simulated_cells=True)
     assert text == (
         "Simulated cells. NGF: 60 % neurons at day 1 [56, 64], 3 replicates; shown higher than MT; shown lower "
-        "than NT4; not told apart from CNTF (p adjusted for 3 comparisons)."
+        "than NT4; not proven to differ from CNTF (p adjusted for 3 comparisons)."
     )
     assert verdict == "clear"
 
