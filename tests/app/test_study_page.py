@@ -94,7 +94,7 @@ def test_names_of_users_stay_plain_text(walk: Walk, data_folder: Path, app: App,
 def test_an_empty_inbox_says_where_it_is(walk: Walk, data_folder: Path, app: App) -> None:
     test = walk("pages/study.py", study=app.catalogue.study(LABELLED).study_id)
     where = next(item for item in test.segmented_control if item.label == "Where are the images?")
-    test = where.set_value("Inbox folder of the server").run()
+    test = where.set_value("Inbox of the server").run()
     assert "The inbox is empty" in texts(test)
     assert str(data_folder / "inbox") in [item.value for item in test.code]
 

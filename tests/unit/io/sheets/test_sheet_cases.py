@@ -99,7 +99,7 @@ def test_other_encodings_are_read_right_and_said_with_an_example(case: str, word
 
 @pytest.mark.parametrize(
     ("case", "code"),
-    [("time_hmm", "E-SHEET-TIME"), ("time_t24", "E-SHEET-TIME"), ("xlsx_error_cells", "E-SHEET-CELL-ERROR"),
+    [("time_hmm", "E-SHEET-TIME"), ("time_t24", "E-SHEET-TIME-UNIT"), ("xlsx_error_cells", "E-SHEET-CELL-ERROR"),
      ("xlsx_replicate_dates", "W-SHEET-DATE")],
 )  # fmt: skip
 def test_what_is_doubtful_is_pointed_at_row_by_row_and_the_rest_is_kept(case: str, code: str, shared: Path) -> None:
@@ -108,6 +108,15 @@ def test_what_is_doubtful_is_pointed_at_row_by_row_and_the_rest_is_kept(case: st
     told = [finding.where for finding in log if finding.code == code]
     assert len(told) in (3, 6) and all(where.startswith("row ") for where in told)
     assert joined.samples[0].group == "NT3" and joined.samples[0].control
+
+
+@pytest.mark.parametrize("written", ["24", "t24", "T=24", "tp 24", "Zeit: 24"])
+def test_a_time_without_unit_is_asked_about_however_it_is_written(written: str) -> None:
+    joined, log = applied(f"sample,time\nNT3_1d_rep1,{written}\n".encode(), "s.csv")
+    assert joined.bare_times == {"NT3_1d_rep1": "24"} and "E-SHEET-TIME-UNIT" in codes(log)
+    hours, log = applied(f"sample,time (h)\nNT3_1d_rep1,{written}\n".encode(), "s.csv")
+    assert hours.samples[0].time_h == 24.0 and not hours.bare_times
+    assert not applied(b"sample,time\nNT3_1d_rep1,t-24\n", "s.csv")[0].bare_times
 
 
 def test_numbers_keep_the_zeros_of_their_format(shared: Path) -> None:
