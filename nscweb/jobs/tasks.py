@@ -49,6 +49,18 @@ def cut_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked
     return (report or cut_study(app, payload["study"], progress=progress, cancel=cancel)).as_dict()
 
 
+def merge_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Put the samples of a study into another one. Payload: into, other, and `AGAIN_SINCE` when taken up again."""
+    from nscweb.services.study.study import list_studies
+    from nscweb.services.study.understood.join_studies import merge_studies
+
+    gone = all(study.study_id != payload["other"] for study in list_studies(app))
+    into = payload["into"]
+    done = gone and bool(payload.get(AGAIN_SINCE))
+    study = app.catalogue.study(into) if done else merge_studies(app, into, payload["other"], progress=progress)
+    return {"study_id": study.study_id, "cells": study.cells, "samples": len(study.samples)}
+
+
 def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Predict a study. Payload: a `PredictRequest`."""
     from nscweb.services.predict.predict import predict_study
@@ -137,6 +149,7 @@ class JobKind:
 KINDS: dict[str, JobKind] = {
     "import": JobKind(import_task, "Import", "study"),
     "cut": JobKind(cut_task, "Cells cut out of fields", "study"),
+    "merge": JobKind(merge_task, "Two studies made one", "study"),
     "predict": JobKind(predict_task, "Prediction", "predict"),
     "fast_check": JobKind(fast_check_task, "Measurement of fast mode", "predict"),
     "demo": JobKind(demo_task, "Demo study", "home"),

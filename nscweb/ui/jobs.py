@@ -99,6 +99,8 @@ def _take_result(app: App, view: JobView) -> None:
     if view.kind in ("import", "cut"):
         session.choose("study", studies.get_study(app, str(result["study"])).study_id)
         _told_import(result)
+    if view.kind == "merge":
+        show.note(f"Put in: the study has {count(result['cells'], 'cell')} in {count(result['samples'], 'sample')}.")
     for key, name in (("study", "study_id"), ("run", "run_id")):
         if result.get(name):
             session.choose(key, str(result[name]))

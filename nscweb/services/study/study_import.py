@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyNotFound, WrongUse
 from nscweb.core.field_settings import SegmentationSettings
@@ -33,6 +33,7 @@ from nscweb.services.study.import_request import (
 from nscweb.services.study.import_samples import read_samples
 from nscweb.services.study.import_staging import SampleMark, Staging, request_key, staged
 from nscweb.store.files import need_space
+from nscweb.store.kept_outlines import OUTLINES, keep_outlines
 
 if TYPE_CHECKING:
     from nscweb.io.survey.survey import Survey
@@ -146,7 +147,12 @@ def read_and_publish(
     size = request.pixel_size_um or found.pixel_size_um
     cut = None if request.fields is None else _cut(app, request.fields, size, staging)
     marks = read_samples(staging, found, brightfield, kept, progress, cancel, cut)
-    return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, log)
+    if request.fields is None:
+        folder = app.folder.outlines_dir(staging.study_id)
+        outlines = keep_outlines(folder, found.masks, app.settings.limits, cancel)
+    else:
+        outlines = {}
+    return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, outlines, log)
 
 
 def _cut(app: App, settings: SegmentationSettings, size: float | None, staging: Staging) -> FieldCut:
@@ -169,8 +175,7 @@ def _tell_masks(found: Survey, request: ImportRequest, log: FindingLog) -> None:
         )
         return
     message = (
-        "Outlines of cells lie beside images. They were not used, because the images were imported as single cells. If "
-        "these are whole fields of view, import them again as such (on the command line: --fields)."
+        "Outlines of cells lie beside images. They were not used, because the images were imported as single cells."
     )
     log.add("warn", "W-MASK-UNUSED", message, files)
 
@@ -225,6 +230,7 @@ def _finish(
     known: Mapping[str, Sample],
     marks: list[SampleMark],
     left_out_before: tuple[int, int],
+    outlines: Mapping[str, Any],
     log: FindingLog,
 ) -> ImportReport:
     from nscweb.io.survey.listing import why_nothing
@@ -276,6 +282,7 @@ def _finish(
             "fields": request.fields is not None,
             "field_settings": None if request.fields is None else to_plain(request.fields),
             COPIES: copies,
+            OUTLINES: outlines,
             OFFERED_SIZE: found.offered_pixel_size_um,
             NAMES: {
                 "rules": found.rules,

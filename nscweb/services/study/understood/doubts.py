@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from nscweb.core.look_alikes import look
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.study.import_request import COPIES, NAMES, OFFERED_SIZE
+from nscweb.store.kept_outlines import OUTLINES
 from nscweb.words.numbers import count
 
 # Of the cells, so many with several objects make whole fields likely.
@@ -20,6 +21,8 @@ _LEAST_SAMPLES = 4
 _ZHU = {"a": "astrocyte", "o": "oligodendrocyte", "n": "neuron"}
 _LAST = re.compile(r"^(.*\S)[\s_.#-]*?(\d{1,3}|[A-Ha-h])$")
 
+# Kind of the doubt whose offer uses outlines that lie beside the images.
+OUTLINED = "outlines_beside"
 # "NT3d1": a day without anything between.
 _GLUED_DAY = re.compile(r"^(.*[^\W_])d(\d{1,3})$", re.IGNORECASE)
 
@@ -71,7 +74,21 @@ def time_words(sample: Sample) -> str:
     return "" if sample.time_h is None else TimePoint(sample.time_h).label()
 
 
+def _outlined(seen: Seen) -> list[Doubt]:
+    outlines = seen.info.get(OUTLINES, {})
+    if seen.info.get("fields") or not outlines.get("several"):
+        return []
+    names = list(dict.fromkeys(name for name, _, _ in outlines["files"].values()))
+    lie = f"Outlines of cells lie beside {count(len(outlines['files']), 'image')}" if len(names) > 1 else ""
+    lie = lie or "Outlines of cells lie beside an image"
+    sentence = f"{lie} ({_listed(names[:2])}), several in each, so the images are likely whole fields of view."
+    way = "The cells become a study of their own; this one stays. In images without outlines they are searched for."
+    return [Doubt(OUTLINED, sentence, "They are fields: cut the cells out along these outlines", way=way, cut=True)]
+
+
 def _fields(seen: Seen) -> list[Doubt]:
+    if _outlined(seen):
+        return []
     if seen.info.get("fields") or seen.several < _FIELDS_FROM:
         return []
     sentence = (
@@ -156,7 +173,8 @@ def _replicates(seen: Seen) -> list[Doubt]:
     changes = []
     for own in alike.values():
         open_ = [sample for sample in own if not sample.replicate]
-        if len(own) < 2 or not open_:
+        # Of what the group is not known nothing is a replicate.
+        if len(own) < 2 or not open_ or not own[0].group:
             continue
         taken = {sample.replicate for sample in own}
         free = (str(number) for number in range(1, 2 * len(own) + 1) if str(number) not in taken)
@@ -164,8 +182,8 @@ def _replicates(seen: Seen) -> list[Doubt]:
     if not changes:
         return []
     sentence = (
-        f"{count(len(changes), 'sample')} of a group and time with several samples name no replicate; "
-        "as they are, they count as one."
+        f"{_samples(changes, 'says', 'say')} no replicate, though other samples have the same group and time; as they "
+        "are, they count as one."
     )
     return [Doubt("replicates", sentence, "Each of these samples is a replicate of its own", tuple(changes))]
 
@@ -197,7 +215,7 @@ def _times(seen: Seen) -> list[Doubt]:
         ]
     without = [sample.name for sample in seen.samples if sample.time_h is None]
     if without and len(without) < len(seen.samples):
-        sentence = f"{count(len(without), 'sample')} of {len(seen.samples)} have no time: {_listed(without)}."
+        sentence = f"{_samples(without, 'has', 'have', len(seen.samples))} no time: {_listed(without)}."
         return [Doubt("no_time", sentence, way="Enter it in the sample sheet, or leave it where there is none.")]
     return []
 
@@ -230,7 +248,7 @@ def _no_group(seen: Seen) -> list[Doubt]:
     without = [sample.name for sample in seen.samples if not sample.group]
     if not without:
         return []
-    sentence = f"{count(len(without), 'sample')} of {len(seen.samples)} have no group: {_listed(without)}."
+    sentence = f"{_samples(without, 'has', 'have', len(seen.samples))} no group: {_listed(without)}."
     return [Doubt("no_group", sentence, way="Say in the sample sheet which inducer each of them got.")]
 
 
@@ -238,8 +256,12 @@ def _classes(seen: Seen) -> list[Doubt]:
     groups = {sample.group for sample in seen.samples}
     if not groups or not groups <= set(_ZHU) or any(sample.true_class for sample in seen.samples):
         return []
+    # One file a.tif says nothing; their names have several letters, or a time such as a_1d1_3.
+    if len(groups) < 2 and any(sample.time_h is None for sample in seen.samples):
+        return []
     said = ", ".join(f"{letter} {_ZHU[letter]}" for letter in sorted(groups))
-    sentence = f"The groups {', '.join(sorted(groups))} are the letters of the images of Zhu et al. 2021 ({said})."
+    verb = "groups {} are letters" if len(groups) > 1 else "group {} is a letter"
+    sentence = f"The {verb.format(', '.join(sorted(groups)))} of the images of Zhu et al. 2021 ({said})."
     changes = tuple(Change(sample.name, "true_class", "", _ZHU[sample.group]) for sample in seen.samples)
     return [Doubt("classes_of_zhu", sentence, "They are the true classes of the cells", changes)]
 
@@ -249,7 +271,7 @@ def _copies(seen: Seen) -> list[Doubt]:
     if not copies:
         return []
     listed = _listed([f"{name} of {of}" for name, of in copies.items()])
-    sentence = f"{count(len(copies), 'sample')} hold the cells of another sample, pixel by pixel: {listed}."
+    sentence = f"{_samples(copies, 'holds', 'hold')} the cells of another sample, pixel by pixel: {listed}."
     return [Doubt("copies", sentence, way="They are not counted. Look which folder was copied, and import again.")]
 
 
@@ -261,11 +283,20 @@ def _strange(seen: Seen) -> list[Doubt]:
     return [Doubt("pattern", sentence, way="They were read by their words; correct them in the sample sheet.")]
 
 
+def _samples(some: Sized, one: str, many: str, of: int = 0) -> str:
+    """ "2 samples of 6 have", "1 sample has", "All 6 samples have"."""
+    if of > 1 and len(some) == of:
+        return f"All {of:,} samples {many}"
+    among = f" of {of:,}" if of > 1 else ""
+    return f"{count(len(some), 'sample')}{among} {one if len(some) == 1 else many}"
+
+
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
+    _outlined,
     _fields,
     _pixel_size,
     _copies,

@@ -21,6 +21,7 @@ from nscweb.services.study.quality import get_gates, set_gates
 from nscweb.services.study.study import delete_study, findings_of, get_study
 from nscweb.services.study.study_import import import_study, report_of
 from nscweb.store.files import atomic_write
+from nscweb.store.kept_outlines import OUTLINES, joined_outlines
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -52,7 +53,7 @@ def bring_in(
     return replace(report, study=target.name, study_id=target.study_id)
 
 
-def merge_studies(app: App, into: str, other: str) -> Study:
+def merge_studies(app: App, into: str, other: str, *, progress: Progress = no_progress) -> Study:
     """Put the samples of a study into another one, and delete the first with its runs.
 
     A sample whose name is taken gets a number behind it. Runs of the study that stays keep their numbers; predict it
@@ -75,7 +76,7 @@ def merge_studies(app: App, into: str, other: str) -> Study:
     start = joining["from"] if joining.get("study") == source.study_id else len(target.samples)
     app.catalogue.change_info(target.study_id, **{_JOINING: {"study": source.study_id, "from": start}})
     if len(target.samples) < start + len(source.samples):
-        _copy_files(app, target, source, start)
+        _copy_files(app, target, source, start, progress)
         app.catalogue.add_samples(target.study_id, _free_names(target, source))
     _join_facts(app, target, source, start)
     if get_gates(app, target.study_id).digest() != DEFAULT_GATES.digest():
@@ -90,7 +91,8 @@ def _name_apart(target: Study, request: ImportRequest) -> str:
     return f"{target.name[:120]} (adding {request_key(parts, request.paths)[:12]})"
 
 
-def _check_fit(target: Study, source: Study) -> None:
+def why_unfit(target: Study, source: Study) -> str:
+    """Why the samples of one study cannot be put into another, "" when they can."""
     what = ""
     if target.channels != source.channels:
         what = f"its channels are {', '.join(source.channels)}, and not {', '.join(target.channels)}"
@@ -99,6 +101,11 @@ def _check_fit(target: Study, source: Study) -> None:
         what = f"its cells are {kinds[source.simulated]}, and those of {target.name} are {kinds[target.simulated]}"
     elif source.pixel_size_um and target.pixel_size_um and source.pixel_size_um != target.pixel_size_um:
         what = f"its pixels are {source.pixel_size_um:g} µm wide, and not {target.pixel_size_um:g} µm"
+    return what
+
+
+def _check_fit(target: Study, source: Study) -> None:
+    what = why_unfit(target, source)
     if what:
         raise StudyError(
             f"The new cells cannot be put into {target.name}: {what}.",
@@ -119,8 +126,9 @@ def _free_names(target: Study, source: Study) -> list[Sample]:
     return renamed
 
 
-def _copy_files(app: App, target: Study, source: Study, start: int) -> None:
+def _copy_files(app: App, target: Study, source: Study, start: int, progress: Progress) -> None:
     """Files of each sample under the key that its row will get; rows come after, so nobody sees half a study."""
+    copied = 0
     keys = app.catalogue.sample_keys(source.study_id)
     for place, sample in enumerate(source.samples, start=start + 1):
         for path in (app.folder.cells_path, app.folder.quality_path, app.folder.columns_path):
@@ -130,9 +138,11 @@ def _copy_files(app: App, target: Study, source: Study, start: int) -> None:
                 part = will.with_name(f".{will.name}.joining.part")
                 shutil.copyfile(was, part)
                 part.replace(will)
-    pictures = app.folder.fields_dir(source.study_id)
-    if pictures.exists():
-        shutil.copytree(pictures, app.folder.fields_dir(target.study_id), dirs_exist_ok=True)
+        copied += sample.cells
+        progress(copied, source.cells, f"Copying {sample.name}")
+    for folder in (app.folder.fields_dir, app.folder.outlines_dir):
+        if folder(source.study_id).exists():
+            shutil.copytree(folder(source.study_id), folder(target.study_id), dirs_exist_ok=True)
 
 
 def _join_facts(app: App, target: Study, source: Study, start: int) -> None:
@@ -152,10 +162,11 @@ def _join_facts(app: App, target: Study, source: Study, start: int) -> None:
         **mine.get("several_times", {}),
         **{now.get(name, name): times for name, times in several.items()},
     }
+    outlines = joined_outlines(one.get(OUTLINES, {}), two.get(OUTLINES, {}))
     copies = {copy.sample: copy.of for copy in copied_samples(app, target.study_id, keys, target.channel) if copy.whole}
     findings = [*findings_of(app, target.study_id), *findings_of(app, source.study_id)]
     with atomic_write(app.folder.study_dir(target.study_id) / "findings.csv") as stream:
         stream.write(findings_csv(findings))
-    app.catalogue.change_info(target.study_id, **counts, **{NAMES: names, COPIES: copies})
+    app.catalogue.change_info(target.study_id, **counts, **{NAMES: names, COPIES: copies, OUTLINES: outlines})
     if target.pixel_size_um is None and source.pixel_size_um:
         app.catalogue.update_study(target.study_id, pixel_size_um=source.pixel_size_um)

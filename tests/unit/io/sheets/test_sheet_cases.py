@@ -110,15 +110,6 @@ def test_what_is_doubtful_is_pointed_at_row_by_row_and_the_rest_is_kept(case: st
     assert joined.samples[0].group == "NT3" and joined.samples[0].control
 
 
-@pytest.mark.parametrize("written", ["24", "t24", "T=24", "tp 24", "Zeit: 24"])
-def test_a_time_without_unit_is_asked_about_however_it_is_written(written: str) -> None:
-    joined, log = applied(f"sample,time\nNT3_1d_rep1,{written}\n".encode(), "s.csv")
-    assert joined.bare_times == {"NT3_1d_rep1": "24"} and "E-SHEET-TIME-UNIT" in codes(log)
-    hours, log = applied(f"sample,time (h)\nNT3_1d_rep1,{written}\n".encode(), "s.csv")
-    assert hours.samples[0].time_h == 24.0 and not hours.bare_times
-    assert not applied(b"sample,time\nNT3_1d_rep1,t-24\n", "s.csv")[0].bare_times
-
-
 def test_numbers_keep_the_zeros_of_their_format(shared: Path) -> None:
     samples = [Sample(f"00{number}") for number in range(1, 7)]
     joined, log = applied((shared / "cases/xlsx_numfmt_000/s.xlsx").read_bytes(), "s.xlsx", samples)

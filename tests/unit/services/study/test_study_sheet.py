@@ -18,9 +18,9 @@ from nscweb.services.study.study import (
     list_studies,
     make_alike_one,
     name_columns,
+    one_change,
     set_times,
     sheet_table,
-    one_change,
     undo_sheet,
     update_sheet,
 )

@@ -11,6 +11,7 @@ import pytest
 
 from nscweb.core.errors import StudyError, StudyNotFound, WrongUse
 from nscweb.core.gates import Gates
+from nscweb.jobs.tasks import AGAIN_SINCE, merge_task
 from nscweb.services.context import App
 from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.quality import quality_table, set_gates
@@ -82,3 +83,17 @@ def test_two_studies_become_one_and_what_does_not_fit_is_refused(opened: App, tm
         join_studies.merge_studies(opened, "S", "V")
     assert join_studies.merge_studies(opened, "S", "T").cells == 8
     assert sorted(study.name for study in opened.catalogue.studies()) == ["S", "U"]
+
+
+def test_the_job_tells_how_far_it_is_and_is_not_done_twice(opened: App, tmp_path: Path) -> None:
+    first = brought(opened, export(tmp_path / "one", {"NT3_1d_r1": 1}), "S")
+    second = brought(opened, export(tmp_path / "two", {"RA_1d_r1": 2, "RA_1d_r2": 3}), "T")
+    told: list[tuple[int, int]] = []
+    payload = {"into": first, "other": second}
+    done = merge_task(opened, payload, lambda *said: told.append(said[:2]), lambda: False)
+    assert done == {"study_id": first, "cells": 12, "samples": 3} and told == [(4, 8), (8, 8)]
+    # The worker was lost before it could say so: what is done stays done.
+    again = {**payload, AGAIN_SINCE: "2026-01-01T00:00:00Z"}
+    assert merge_task(opened, again, lambda *said: None, lambda: False) == done
+    with pytest.raises(StudyNotFound):
+        merge_task(opened, payload, lambda *said: None, lambda: False)
