@@ -28,6 +28,8 @@ FOLD_ABOVE = 200
 NAMES = "names_read"
 # And which samples are copies: name -> the sample whose cells it holds.
 COPIES = "copies"
+# And the share of images with several objects.
+SEVERAL = "several_objects"
 # And a pixel size that files may mean by a private value.
 OFFERED_SIZE = "offered_pixel_size_um"
 COLUMNS = ("level", "code", "message", "where", "what_to_do")

@@ -22,6 +22,7 @@ from nscweb.services.study.import_request import (
     COPIES,
     NAMES,
     OFFERED_SIZE,
+    SEVERAL,
     ImportRefused,
     ImportReport,
     ImportRequest,
@@ -32,6 +33,7 @@ from nscweb.services.study.import_request import (
 )
 from nscweb.services.study.import_samples import read_samples
 from nscweb.services.study.import_staging import SampleMark, Staging, request_key, staged
+from nscweb.services.study.quality import share_of_several
 from nscweb.store.files import need_space
 from nscweb.store.kept_outlines import OUTLINES, keep_outlines
 
@@ -261,7 +263,8 @@ def _finish(
             f"The files say that a pixel is {pixel_size:.4g} µm wide; it was taken from them. Change it on the "
             "page Study if that is wrong.",
         )
-    copies = _copies(staging, marks, brightfield, log)
+    keys = {mark.name: mark.key for mark in marks}
+    copies = _copies(staging, keys, brightfield, log)
     samples = [replace(known[mark.name], name=mark.name, cells=mark.cells) for mark in marks if mark.cells]
     simulated = found.simulated if request.simulated is None else request.simulated
     report = ImportReport(
@@ -283,6 +286,7 @@ def _finish(
             "field_settings": None if request.fields is None else to_plain(request.fields),
             COPIES: copies,
             OUTLINES: outlines,
+            SEVERAL: 0.0 if request.fields else share_of_several(staging.app, staging.study_id, keys, brightfield),
             OFFERED_SIZE: found.offered_pixel_size_um,
             NAMES: {
                 "rules": found.rules,
@@ -295,9 +299,8 @@ def _finish(
     return report
 
 
-def _copies(staging: Staging, marks: list[SampleMark], brightfield: str, log: FindingLog) -> dict[str, str]:
+def _copies(staging: Staging, keys: Mapping[str, str], brightfield: str, log: FindingLog) -> dict[str, str]:
     """Samples that hold the cells of another sample and nothing else -> that sample; those and overlaps are said."""
-    keys = {mark.name: mark.key for mark in marks}
     whole = {}
     for copy in copied_samples(staging.app, staging.study_id, keys, brightfield):
         if copy.whole:

@@ -16,8 +16,9 @@ from nscweb.ui.study import plate_map_view, sheet_edits, sheet_outcome
 from nscweb.ui.text import label
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-# Characters of a name from which its column would be wider than this many pixels.
+# Characters of a name from which its column would be wider than this many pixels; heights of rows in pixels.
 _LONG, _WIDEST = 26, 190
+_LINE, _TWO_LINES = 35, 54
 _TIME_HELP = (
     "Time since induction with its unit: 12 h, 0.5 d, day 3. For a number without a unit you are asked, "
     "because 3 could mean hours or days."
@@ -38,14 +39,18 @@ def sheet(app: App, study: Study) -> None:
     if shared:
         st.caption(label(f"All samples lie in {shared}", 200))
     start = sheet_edits.start_of(study, table)
+    # The sample stays in view while the rest is moved, so a long name is broken instead of filling a narrow window.
+    long = max(map(len, table["sample"]), default=0) > _LONG
+    row = _TWO_LINES if long else _LINE
     edited = st.data_editor(
         start.table,
         hide_index=True,
         num_rows="fixed",
         disabled=["sample", "cells"],
-        column_config=_columns(max(map(len, table["sample"]), default=0)),
+        column_config=_columns(_WIDEST if long else None),
         key=sheet_edits.editor_key(study),
-        height=min(560, 38 + 35 * max(len(table), 1)),
+        height=min(560, 38 + row * max(len(table), 1)),
+        row_height=row,
     )
     changed = sheet_edits.remember(study, table, edited)
     if start.kept and changed:
@@ -125,10 +130,8 @@ def _shared_folders(names: Iterable[str]) -> str:
     return "".join(f"{part}/" for part in shared)
 
 
-def _columns(longest: int) -> dict[str, object]:
+def _columns(width: int | None) -> dict[str, object]:
     text = st.column_config.TextColumn
-    # The sample stays in view while the rest is moved, so it must leave room in a narrow window.
-    width = _WIDEST if longest > _LONG else None
     return {
         "sample": text("Sample", help="From the folder and file names.", pinned=True, width=width),
         "group": text("Inducer group", help="What the cells were treated with, for example NT3 or RA+SHH."),

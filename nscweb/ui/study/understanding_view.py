@@ -109,10 +109,12 @@ def _cut(app: App, study: Study, doubt: Doubt) -> None:
             with show.caught("understood"):
                 jobs.start(app, "cut", {"study": study.study_id})
                 st.rerun()
-        with st.popover("Show what would be found", key=f"cut_preview_{study.study_id}"):
-            with show.caught("understood"), st.spinner("Looking for cells in the first image …"):
+        wanted = st.toggle("Show what would be found", key=f"cut_preview_{study.study_id}")
+    if wanted:
+        with show.caught("understood"):
+            with st.spinner("Looking for cells in the first image …"):
                 preview = cut_again.preview_cut(app, study.study_id)
-            st.image(preview.picture, width=420)
+            st.image(preview.picture, width=560)
             st.caption(label(preview.sentence, 300))
 
 

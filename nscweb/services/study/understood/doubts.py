@@ -83,7 +83,7 @@ def _outlined(seen: Seen) -> list[Doubt]:
     lie = lie or "Outlines of cells lie beside an image"
     sentence = f"{lie} ({_listed(names[:2])}), several in each, so the images are likely whole fields of view."
     way = "The cells become a study of their own; this one stays. In images without outlines they are searched for."
-    return [Doubt(OUTLINED, sentence, "They are fields: cut the cells out along these outlines", way=way, cut=True)]
+    return [Doubt(OUTLINED, sentence, "Cut the cells out along these outlines", way=way, cut=True)]
 
 
 def _fields(seen: Seen) -> list[Doubt]:
@@ -215,7 +215,9 @@ def _times(seen: Seen) -> list[Doubt]:
         ]
     without = [sample.name for sample in seen.samples if sample.time_h is None]
     if without and len(without) < len(seen.samples):
-        sentence = f"{_samples(without, 'has', 'have', len(seen.samples))} no time: {_listed(without)}."
+        sentence = (
+            f"{_samples(without, 'has', 'have', len(seen.samples))} no time: {_listed(list(map(repr, without)))}."
+        )
         return [Doubt("no_time", sentence, way="Enter it in the sample sheet, or leave it where there is none.")]
     return []
 
@@ -248,7 +250,7 @@ def _no_group(seen: Seen) -> list[Doubt]:
     without = [sample.name for sample in seen.samples if not sample.group]
     if not without:
         return []
-    sentence = f"{_samples(without, 'has', 'have', len(seen.samples))} no group: {_listed(without)}."
+    sentence = f"{_samples(without, 'has', 'have', len(seen.samples))} no group: {_listed(list(map(repr, without)))}."
     return [Doubt("no_group", sentence, way="Say in the sample sheet which inducer each of them got.")]
 
 

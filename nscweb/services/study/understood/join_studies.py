@@ -15,7 +15,7 @@ from nscweb.core.gates import DEFAULT_GATES
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
 from nscweb.services.study.copies import copied_samples
-from nscweb.services.study.import_request import COPIES, NAMES, ImportReport, ImportRequest, findings_csv
+from nscweb.services.study.import_request import COPIES, NAMES, SEVERAL, ImportReport, ImportRequest, findings_csv
 from nscweb.services.study.import_staging import request_key
 from nscweb.services.study.quality import get_gates, set_gates
 from nscweb.services.study.study import delete_study, findings_of, get_study
@@ -163,10 +163,14 @@ def _join_facts(app: App, target: Study, source: Study, start: int) -> None:
         **{now.get(name, name): times for name, times in several.items()},
     }
     outlines = joined_outlines(one.get(OUTLINES, {}), two.get(OUTLINES, {}))
+    # Told anew by whoever looks at the study next.
+    several = max(one[SEVERAL], two[SEVERAL]) if SEVERAL in one and SEVERAL in two else None
     copies = {copy.sample: copy.of for copy in copied_samples(app, target.study_id, keys, target.channel) if copy.whole}
     findings = [*findings_of(app, target.study_id), *findings_of(app, source.study_id)]
     with atomic_write(app.folder.study_dir(target.study_id) / "findings.csv") as stream:
         stream.write(findings_csv(findings))
-    app.catalogue.change_info(target.study_id, **counts, **{NAMES: names, COPIES: copies, OUTLINES: outlines})
+    app.catalogue.change_info(
+        target.study_id, **counts, **{NAMES: names, COPIES: copies, OUTLINES: outlines, SEVERAL: several}
+    )
     if target.pixel_size_um is None and source.pixel_size_um:
         app.catalogue.update_study(target.study_id, pixel_size_um=source.pixel_size_um)

@@ -18,7 +18,8 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.io.names.file_names import natural_key
-from nscweb.services.study.import_request import NAMES
+from nscweb.services.study.import_request import NAMES, SEVERAL
+from nscweb.services.study.quality import share_of_several
 from nscweb.services.study.sheet import SheetUpdate, store_samples
 from nscweb.services.study.study import change_study, findings_of
 from nscweb.services.study.understood.doubts import OUTLINED, RULES, Change, Doubt, Seen, time_words
@@ -105,7 +106,12 @@ def understand(app: App, study: str) -> Understanding:
     info = app.catalogue.study_info(found.study_id)
     names = info.get(NAMES, {})
     samples = sorted(found.samples, key=lambda sample: natural_key(sample.name))
-    seen = Seen(found, info, samples, _share_of_several(app, found))
+    # Studies of earlier versions were not looked at when they were imported.
+    several = info.get(SEVERAL)
+    if several is None:
+        keys = app.catalogue.sample_keys(found.study_id)
+        several = 0.0 if info.get("fields") else share_of_several(app, found.study_id, keys, found.channel)
+    seen = Seen(found, info, samples, several)
     doubts = [doubt for rule in RULES for doubt in rule(seen)]
     # The doubt says it, with what can be done.
     said = {"W-MASK-UNUSED"} if any(doubt.kind == OUTLINED for doubt in doubts) else set()
@@ -229,16 +235,3 @@ def _rows(samples: Sequence[Sample]) -> tuple[tuple[str, str, str, int, str, int
         (*key, len(own), ", ".join(sample.replicate or "?" for sample in own), sum(s.cells for s in own))
         for key, own in table.items()
     )
-
-
-def _share_of_several(app: App, study: Study) -> float:
-    from nscweb.services.study.quality import quality_table
-
-    keys = app.catalogue.sample_keys(study.study_id)
-    counts = [
-        quality_table(app, study.study_id, sample.name)["n_objects"]
-        for sample in study.samples[:6]
-        if sample.cells and app.folder.quality_path(study.study_id, keys[sample.name]).exists()
-    ]
-    cells = sum(map(len, counts))
-    return sum(int((part > 1).sum()) for part in counts) / cells if cells else 0.0
