@@ -11,6 +11,7 @@ with open_page("study") as app:
     new_study.new_study(app, expanded=not list_studies(app))
     jobs.follow_current(app, "import")
     jobs.follow_current(app, "cut")
+    jobs.follow_current(app, "each")
     jobs.follow_current(app, "merge")
     study = picker.pick_study(app, quiet=True)
     if study:

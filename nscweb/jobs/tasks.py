@@ -49,6 +49,16 @@ def cut_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked
     return (report or cut_study(app, payload["study"], progress=progress, cancel=cancel)).as_dict()
 
 
+def each_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Make a study with each object once. Payload: study, kind, and when it is taken up again `AGAIN_SINCE`."""
+    from nscweb.services.study.study_import import finished_since
+    from nscweb.services.study.understood.one_of_each import name_of_each, one_of_each
+
+    name = name_of_each(app.catalogue.study(payload["study"]))
+    report = finished_since(app, name, payload[AGAIN_SINCE]) if payload.get(AGAIN_SINCE) else None
+    return (report or one_of_each(app, payload["study"], payload["kind"], progress=progress, cancel=cancel)).as_dict()
+
+
 def merge_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Put the samples of a study into another one. Payload: into, other, and `AGAIN_SINCE` when taken up again."""
     from nscweb.services.study.study import list_studies
@@ -149,6 +159,7 @@ class JobKind:
 KINDS: dict[str, JobKind] = {
     "import": JobKind(import_task, "Import", "study"),
     "cut": JobKind(cut_task, "Cells cut out of fields", "study"),
+    "each": JobKind(each_task, "Study with each object once", "study"),
     "merge": JobKind(merge_task, "Two studies made one", "study"),
     "predict": JobKind(predict_task, "Prediction", "predict"),
     "fast_check": JobKind(fast_check_task, "Measurement of fast mode", "predict"),

@@ -96,7 +96,7 @@ def is_following() -> bool:
 
 def _take_result(app: App, view: JobView) -> None:
     result = view.result
-    if view.kind in ("import", "cut"):
+    if view.kind in ("import", "cut", "each"):
         session.choose("study", studies.get_study(app, str(result["study"])).study_id)
         _told_import(result)
     if view.kind == "merge":

@@ -18,6 +18,7 @@ from nscweb.words.numbers import count
 
 _MOST_CHANNELS = 8
 _MOST_CHANGES = 200
+_PREVIEWED = 8
 _COLUMNS = {"true_class": "true class"}
 
 
@@ -81,6 +82,9 @@ def _reading(app: App, found: Understanding, doubt: Doubt) -> None:
     if doubt.cut:
         _cut(app, found.study, doubt)
         return
+    if doubt.each:
+        _each(app, found.study, doubt)
+        return
     key = f"{found.study.study_id}_{doubt.kind}" + "".join(f"_{change.sample}" for change in doubt.changes[:1])
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(label(doubt.offer, 120), key=f"accept_{key}", icon=":material/check:"):
@@ -116,6 +120,24 @@ def _cut(app: App, study: Study, doubt: Doubt) -> None:
                 preview = cut_again.preview_cut(app, study.study_id)
             st.image(preview.picture, width=560)
             st.caption(label(preview.sentence, 300))
+
+
+def _each(app: App, study: Study, doubt: Doubt) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(label(doubt.offer, 120), key=f"each_{doubt.each}_{study.study_id}", icon=":material/check:"):
+            with show.caught("understood"):
+                jobs.start(app, "each", {"study": study.study_id, "kind": doubt.each})
+                st.rerun()
+        wanted = st.toggle("Show some of them", key=f"each_preview_{doubt.each}_{study.study_id}")
+    if not wanted:
+        return
+    with show.caught("understood"):
+        tiles = []
+        for sample in doubt.samples:
+            shown = studies.contact_sheet(app, study.study_id, sample, _PREVIEWED // len(doubt.samples), "per cell")
+            numbered = zip(shown.object_numbers, shown.images, strict=True)
+            tiles += [gallery.Tile([(f"{sample}, {n}", image)], "", "", [f"{sample}, {n}"]) for n, image in numbered]
+        gallery.grid(tiles, width=104, pixel_size_um=study.pixel_size_um)
 
 
 def _names(found: Understanding) -> None:

@@ -12,6 +12,7 @@ from nscweb.core.look_alikes import look
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.study.import_request import COPIES, NAMES, OFFERED_SIZE
+from nscweb.services.study.understood.doubled import DOUBLED
 from nscweb.store.kept_outlines import OUTLINES
 from nscweb.words.numbers import count
 
@@ -49,6 +50,8 @@ class Doubt:
         way: what to do where the sheet cannot mend it.
         cut: taking the offer cuts the cells out of the images, see `cut_again.cut_study`.
         pixel_size_um: that taking the offer sets.
+        each: what comes twice; taking the offer makes a study with each object once, see `one_of_each.one_of_each`.
+        samples: that show it.
     """
 
     kind: str
@@ -58,6 +61,8 @@ class Doubt:
     way: str = ""
     cut: bool = False
     pixel_size_um: float | None = None
+    each: str = ""
+    samples: tuple[str, ...] = ()
 
 
 @dataclass
@@ -268,6 +273,46 @@ def _classes(seen: Seen) -> list[Doubt]:
     return [Doubt("classes_of_zhu", sentence, "They are the true classes of the cells", changes)]
 
 
+_DOUBLED = {
+    "same": "the same picture twice",
+    "mask": "a cell and a mask",
+    "channel": "one in brightfield and one in fluorescence, so likely channels of one cell",
+}
+_DOUBLED_OFFER = {
+    "same": ("Take one image of each cell", "As it is, each cell counts twice."),
+    "mask": ("Leave the masks out", "As it is, the masks count as cells."),
+    "channel": ("Join them as channels of one cell", "As it is, the fluorescence counts as cells."),
+}
+_NEW_STUDY = "They become a study of their own; this one stays."
+
+
+def _doubled(seen: Seen) -> list[Doubt]:
+    there = {sample.name for sample in seen.samples}
+    doubts = []
+    for kind, what in _DOUBLED.items():
+        own = [item for item in seen.info.get(DOUBLED, ()) if item["kind"] == kind and there >= set(item["samples"])]
+        if not own:
+            continue
+        images, objects = (sum(item[name] for item in own) for name in ("images", "objects"))
+        among = _listed([repr(name) for name in own[0]["samples"]]) + (" and others" if len(own) > 1 else "")
+        sentence = (
+            f"{count(images, 'image')} of {among} name {count(objects, 'object')} only: {own[0]['first']!r} and "
+            f"{own[0]['second']!r} are {what}."
+        )
+        offer, way = _DOUBLED_OFFER[kind]
+        doubts.append(
+            Doubt(
+                f"doubled_{kind}",
+                sentence,
+                offer,
+                way=f"{way} {_NEW_STUDY}",
+                each=kind,
+                samples=tuple(own[0]["samples"]),
+            )
+        )
+    return doubts
+
+
 def _copies(seen: Seen) -> list[Doubt]:
     copies = seen.info.get(COPIES, {})
     if not copies:
@@ -302,6 +347,7 @@ RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
     _fields,
     _pixel_size,
     _copies,
+    _doubled,
     _strange,
     _look_alikes,
     _single_samples,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import StudyError, WrongUse
 from nscweb.core.gates import DEFAULT_GATES
+from nscweb.core.plain import to_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
 from nscweb.services.study.copies import copied_samples
@@ -20,6 +21,7 @@ from nscweb.services.study.import_staging import request_key
 from nscweb.services.study.quality import get_gates, set_gates
 from nscweb.services.study.study import delete_study, findings_of, get_study
 from nscweb.services.study.study_import import import_study, report_of
+from nscweb.services.study.understood.doubled import DOUBLED, find_doubled
 from nscweb.store.files import atomic_write
 from nscweb.store.kept_outlines import OUTLINES, joined_outlines
 
@@ -41,16 +43,25 @@ def bring_in(
         StudyError: the new cells do not fit the study: other channels, another pixel size, simulated and measured.
     """
     if not request.add_to:
-        return import_study(app, request, progress=progress, cancel=cancel)
+        report = import_study(app, request, progress=progress, cancel=cancel)
+        _note_doubled(app, report.study_id)
+        return report
     target = get_study(app, request.add_to)
     apart = replace(request, add_to="", name=_name_apart(target, request))
     # An earlier try may have been killed between the import and the joining.
     there = next((study for study in app.catalogue.studies() if study.name == apart.name), None)
-    report = report_of(app, there) if there is not None else None
-    if report is None:
-        report = import_study(app, apart, progress=progress, cancel=cancel)
+    before = report_of(app, there) if there is not None else None
+    report = before or import_study(app, apart, progress=progress, cancel=cancel)
+    _note_doubled(app, report.study_id)
     merge_studies(app, target.study_id, report.study_id)
     return replace(report, study=target.name, study_id=target.study_id)
+
+
+def _note_doubled(app: App, study_id: str) -> None:
+    """Keep which images come twice; of what was cut out of fields that is not asked."""
+    if not app.catalogue.study_info(study_id).get("fields"):
+        found = find_doubled(app, app.catalogue.study(study_id))
+        app.catalogue.change_info(study_id, **{DOUBLED: to_plain([paired.found for paired in found])})
 
 
 def merge_studies(app: App, into: str, other: str, *, progress: Progress = no_progress) -> Study:
@@ -165,12 +176,17 @@ def _join_facts(app: App, target: Study, source: Study, start: int) -> None:
     outlines = joined_outlines(one.get(OUTLINES, {}), two.get(OUTLINES, {}))
     # Told anew by whoever looks at the study next.
     several = max(one[SEVERAL], two[SEVERAL]) if SEVERAL in one and SEVERAL in two else None
+    doubled = one.get(DOUBLED, []) + [
+        {**item, "samples": [now.get(name, name) for name in item["samples"]]} for item in two.get(DOUBLED, [])
+    ]
     copies = {copy.sample: copy.of for copy in copied_samples(app, target.study_id, keys, target.channel) if copy.whole}
     findings = [*findings_of(app, target.study_id), *findings_of(app, source.study_id)]
     with atomic_write(app.folder.study_dir(target.study_id) / "findings.csv") as stream:
         stream.write(findings_csv(findings))
     app.catalogue.change_info(
-        target.study_id, **counts, **{NAMES: names, COPIES: copies, OUTLINES: outlines, SEVERAL: several}
+        target.study_id,
+        **counts,
+        **{NAMES: names, COPIES: copies, OUTLINES: outlines, SEVERAL: several, DOUBLED: doubled},
     )
     if target.pixel_size_um is None and source.pixel_size_um:
         app.catalogue.update_study(target.study_id, pixel_size_um=source.pixel_size_um)

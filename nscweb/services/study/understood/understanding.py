@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.findings import Finding, FindingLog
@@ -22,6 +22,7 @@ from nscweb.services.study.import_request import NAMES, SEVERAL
 from nscweb.services.study.quality import share_of_several
 from nscweb.services.study.sheet import SheetUpdate, store_samples
 from nscweb.services.study.study import change_study, findings_of
+from nscweb.services.study.understood.doubled import Kind
 from nscweb.services.study.understood.doubts import OUTLINED, RULES, Change, Doubt, Seen, time_words
 from nscweb.words.numbers import count
 
@@ -199,6 +200,11 @@ def take(
         from nscweb.services.study.understood.cut_again import cut_study
 
         cut_study(app, study.study_id, progress=progress, cancel=cancel)
+        return None
+    if doubt.each:
+        from nscweb.services.study.understood.one_of_each import one_of_each
+
+        one_of_each(app, study.study_id, cast(Kind, doubt.each), progress=progress, cancel=cancel)
         return None
     if doubt.pixel_size_um is not None:
         change_study(app, study.study_id, channel=study.channel, pixel_size_um=doubt.pixel_size_um)
