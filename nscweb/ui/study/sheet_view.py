@@ -16,9 +16,8 @@ from nscweb.ui.study import plate_map_view, sheet_edits, sheet_outcome
 from nscweb.ui.text import label
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-# Characters of a name from which its column would be wider than this many pixels; heights of rows in pixels.
-_LONG, _WIDEST = 26, 190
-_LINE, _TWO_LINES = 35, 54
+# Characters of a name from which its column would be wider than this many pixels.
+_LONG, _WIDEST = 36, 250
 _TIME_HELP = (
     "Time since induction with its unit: 12 h, 0.5 d, day 3. For a number without a unit you are asked, "
     "because 3 could mean hours or days."
@@ -39,9 +38,8 @@ def sheet(app: App, study: Study) -> None:
     if shared:
         st.caption(label(f"All samples lie in {shared}", 200))
     start = sheet_edits.start_of(study, table)
-    # The sample stays in view while the rest is moved, so a long name is broken instead of filling a narrow window.
+    # The sample stays in view while the rest is moved, so a long name must not fill a narrow window.
     long = max(map(len, table["sample"]), default=0) > _LONG
-    row = _TWO_LINES if long else _LINE
     edited = st.data_editor(
         start.table,
         hide_index=True,
@@ -49,8 +47,7 @@ def sheet(app: App, study: Study) -> None:
         disabled=["sample", "cells"],
         column_config=_columns(_WIDEST if long else None),
         key=sheet_edits.editor_key(study),
-        height=min(560, 38 + row * max(len(table), 1)),
-        row_height=row,
+        height=min(560, 38 + 35 * max(len(table), 1)),
     )
     changed = sheet_edits.remember(study, table, edited)
     if start.kept and changed:

@@ -276,14 +276,14 @@ def _classes(seen: Seen) -> list[Doubt]:
 _DOUBLED = {
     "same": "the same picture twice",
     "mask": "a cell and a mask",
-    "channel": "one in brightfield and one in fluorescence, so likely channels of one cell",
+    "channel": "brightfield and fluorescence, so likely channels of one cell",
 }
 _DOUBLED_OFFER = {
     "same": ("Take one image of each cell", "As it is, each cell counts twice."),
     "mask": ("Leave the masks out", "As it is, the masks count as cells."),
     "channel": ("Join them as channels of one cell", "As it is, the fluorescence counts as cells."),
 }
-_NEW_STUDY = "They become a study of their own; this one stays."
+_NEW_STUDY = "What comes of it is a study of its own; this one stays."
 
 
 def _doubled(seen: Seen) -> list[Doubt]:

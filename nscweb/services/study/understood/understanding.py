@@ -115,7 +115,8 @@ def understand(app: App, study: str) -> Understanding:
     seen = Seen(found, info, samples, several)
     doubts = [doubt for rule in RULES for doubt in rule(seen)]
     # The doubt says it, with what can be done.
-    said = {"W-MASK-UNUSED"} if any(doubt.kind == OUTLINED for doubt in doubts) else set()
+    asked = {doubt.kind for doubt in doubts}
+    said = {"W-MASK-UNUSED", "W-IMG-FIELD"} if OUTLINED in asked else {"W-IMG-FIELD"} if "fields" in asked else set()
     findings = tuple(
         item for item in findings_of(app, found.study_id) if item.level in _SHOWN and item.code not in said
     )
