@@ -86,7 +86,7 @@ def _outlined(seen: Seen) -> list[Doubt]:
     names = list(dict.fromkeys(name for name, _, _ in outlines["files"].values()))
     lie = f"Outlines of cells lie beside {count(len(outlines['files']), 'image')}" if len(names) > 1 else ""
     lie = lie or "Outlines of cells lie beside an image"
-    sentence = f"{lie} ({_listed(names[:2])}), several in each, so the images are likely whole fields of view."
+    sentence = f"{lie} ({_listed(names)}), several in each, so the images are likely whole fields of view."
     way = "The cells become a study of their own; this one stays. In images without outlines they are searched for."
     return [Doubt(OUTLINED, sentence, "Cut the cells out along these outlines", way=way, cut=True)]
 
@@ -339,7 +339,7 @@ def _samples(some: Sized, one: str, many: str, of: int = 0) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
