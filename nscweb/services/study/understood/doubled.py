@@ -33,8 +33,8 @@ _PARTS = re.compile(r"[/ _.-]+")
 _LEAST_OBJECTS = 3
 # Of the object numbers so many must be there twice.
 _MOST = 0.9
-# Larger samples come from instruments, whose names say object and channel.
-_MOST_IMAGES, _MOST_SAMPLES = 20_000, 100
+# Of all samples together, 6 µs each; larger ones come from instruments, whose names say object and channel.
+_MOST_IMAGES, _MOST_SAMPLES = 100_000, 100
 _LOOKS = 6
 _SAME_FROM = 0.9
 _VALUES_OF_MASKS = 3
@@ -78,12 +78,14 @@ def find_doubled(app: App, study: Study) -> list[Paired]:
     """Samples of a study with fewer objects than images, and pairs of samples that hold the same objects."""
     keys = app.catalogue.sample_keys(study.study_id)
     files = {}
+    room = _MOST_IMAGES
     for sample in study.samples[:_MOST_SAMPLES]:
-        if 0 < sample.cells <= _MOST_IMAGES:
+        if 0 < sample.cells <= room:
+            room -= sample.cells
             path = app.folder.cells_path(study.study_id, keys[sample.name])
             with CellFile(path) as cells:
                 files[sample.name] = _Files(path, study.channel, [str(source) for source in cells.sources()])
-    found = [paired for name, own in files.items() if (paired := _inside(name, own)) is not None]
+    found = [paired for name, own in files.items() if (paired := _inside(name, own) or _in_turn(name, own)) is not None]
     taken = {sample for paired in found for sample in paired.found.samples}
     for one, two in _pairs({name: own for name, own in files.items() if name not in taken}):
         if one in taken or two in taken:
@@ -144,6 +146,28 @@ def _inside(sample: str, files: _Files) -> Paired | None:
         found = Doubled(kind, (sample,), len(numbers), len(files.names), first, second)
         return Paired(found, *(tuple((sample, row) for row in columns[place]) for place in (stay, other)))
     return None
+
+
+def _in_turn(sample: str, files: _Files) -> Paired | None:
+    """Images that are numbered through, a cell and its other image in turn: each of them is looked at by itself."""
+    if len(files.names) % 2 or len(files.names) < 2 * _LEAST_OBJECTS:
+        return None
+    ones, twos = range(0, len(files.names), 2), range(1, len(files.names), 2)
+    step = max(1, len(ones) // _LOOKS)
+    looked = files.images(ones[::step]), files.images(twos[::step])
+    kinds = {_kind([one], [two]) for one, two in zip(*looked, strict=False)}
+    if len(looked[0]) != len(looked[1]) or len(kinds) != 1:
+        return None
+    kind = kinds.pop()
+    # Which of the two is which must not change from pair to pair; a cell that looks like the next one proves nothing.
+    if (
+        kind not in ("mask", "channel")
+        or len({_second_stays(kind, [a], [b]) for a, b in zip(*looked, strict=True)}) > 1
+    ):
+        return None
+    stay, other = (twos, ones) if _second_stays(kind, *looked) else (ones, twos)
+    found = Doubled(kind, (sample,), len(ones), len(files.names), files.names[stay[0]], files.names[other[0]])
+    return Paired(found, *(tuple((sample, row) for row in rows) for rows in (stay, other)))
 
 
 def _pairs(files: Mapping[str, _Files]) -> Iterator[tuple[str, str]]:

@@ -296,7 +296,7 @@ def _doubled(seen: Seen) -> list[Doubt]:
         images, objects = (sum(item[name] for item in own) for name in ("images", "objects"))
         among = _listed([repr(name) for name in own[0]["samples"]]) + (" and others" if len(own) > 1 else "")
         sentence = (
-            f"{count(images, 'image')} of {among} name {count(objects, 'object')} only: {own[0]['first']!r} and "
+            f"{count(images, 'image')} of {among} show {count(objects, 'object')} only: {own[0]['first']!r} and "
             f"{own[0]['second']!r} are {what}."
         )
         offer, way = _DOUBLED_OFFER[kind]

@@ -109,6 +109,27 @@ def test_samples_and_prefixes_that_are_numbered_alike_are_other_cells(opened: Ap
     assert kinds(opened, tmp_path / "in") == []
 
 
+@pytest.mark.parametrize(("second", "kind"), [("gfp", "channel"), ("mask", "mask")])
+@pytest.mark.parametrize("pattern", ["x_{}_Ch1.tif", "x{}.tif"])
+def test_images_numbered_through_in_turn_are_noticed(
+    opened: App, tmp_path: Path, pattern: str, second: str, kind: str
+) -> None:
+    (tmp_path / "in" / SAMPLE).mkdir(parents=True)
+    for place, number in enumerate(NUMBERS):
+        own = pictures(number)
+        # The other image of a cell first: the order must not matter.
+        tifffile.imwrite(tmp_path / "in" / SAMPLE / pattern.format(2 * place), own[second])
+        tifffile.imwrite(tmp_path / "in" / SAMPLE / pattern.format(2 * place + 1), own["bf"])
+    # An object list that says so is no contradiction.
+    rows = "".join(f"{number},{100 + number}\n" for number in range(1, 16, 2))
+    (tmp_path / "in" / SAMPLE / "objects.csv").write_text(f"Object Number,Area\n{rows}", "utf-8")
+    assert kinds(opened, tmp_path / "in") == [f"doubled_{kind}"]
+    card = understand(opened, "S")
+    take(opened, card.study, offer(card, [doubt.kind for doubt in card.doubts].index(f"doubled_{kind}") + 1))
+    once = get_study(opened, "S, each once")
+    assert once.cells == 8 and once.channels == (("Ch1", "Fluorescence") if kind == "channel" else ("Ch1",))
+
+
 def test_the_rest_of_the_study_goes_along(opened: App, tmp_path: Path) -> None:
     laid(tmp_path / "in", {"RA_1d_rep1/{}a.tif": "bf", "RA_1d_rep1/{}b.tif": "gfp"})
     laid(tmp_path / "in", {"RA_1d_rep2/c_{}.tif": "bf"}, seed=3)
