@@ -287,7 +287,8 @@ _NEW_STUDY = "What comes of it is a study of its own; this one stays."
 
 
 def _doubled(seen: Seen) -> list[Doubt]:
-    there = {sample.name for sample in seen.samples}
+    # Of copied samples their own doubt says it.
+    there = {sample.name for sample in _no_copies(seen)}
     doubts = []
     for kind, what in _DOUBLED.items():
         own = [item for item in seen.info.get(DOUBLED, ()) if item["kind"] == kind and there >= set(item["samples"])]

@@ -130,6 +130,12 @@ def test_images_numbered_through_in_turn_are_noticed(
     assert once.cells == 8 and once.channels == (("Ch1", "Fluorescence") if kind == "channel" else ("Ch1",))
 
 
+def test_a_copied_sample_is_said_once(opened: App, tmp_path: Path) -> None:
+    laid(tmp_path / "in", {"RA_1d_rep1/c_{}.tif": "bf", "RA_1d_rep2/c_{}.tif": "bf"})
+    assert kinds(opened, tmp_path / "in") == []
+    assert "copies" in [doubt.kind for doubt in understand(opened, "S").doubts]
+
+
 def test_the_rest_of_the_study_goes_along(opened: App, tmp_path: Path) -> None:
     laid(tmp_path / "in", {"RA_1d_rep1/{}a.tif": "bf", "RA_1d_rep1/{}b.tif": "gfp"})
     laid(tmp_path / "in", {"RA_1d_rep2/c_{}.tif": "bf"}, seed=3)
