@@ -23,6 +23,10 @@ def test_a_doubt_is_shown_and_its_offer_changes_the_sheet(walk: Walk, data_folde
     assert "differ only in capitals" not in texts(test)
     groups = {sample.group for sample in app.catalogue.study(PLAIN).samples}
     assert first.group in groups and not any("\u00a0" in group for group in groups)
+    assert "Taken: They are one group" in texts(test).replace("\\", "")
+    test = next(item for item in test.button if item.key == f"untake_{study.study_id}").click().run()
+    assert is_healthy(test) and "differ only in capitals" in texts(test) and "Taken" not in texts(test)
+    assert any("\u00a0" in sample.group for sample in app.catalogue.study(PLAIN).samples)
 
 
 def test_a_clear_study_shows_what_was_understood(walk: Walk, data_folder: Path, app: App) -> None:

@@ -12,8 +12,8 @@ from nscweb.io.names.wells import WELL, well_name
 from nscweb.io.sheets.sheet_values import before_date
 from nscweb.services.study.import_request import APART, LETTERS, NAMES
 from nscweb.services.study.understood.cut_again import name_of_parts
-from nscweb.services.study.understood.doubts import Change, Doubt, Seen, listed, time_words
-from nscweb.words.numbers import count
+from nscweb.services.study.understood.doubts import NAMED, Change, Doubt, Seen, time_words
+from nscweb.words.numbers import count, listed
 
 _LETTER = re.compile(r"^(.*\S)[\s_.#-]+([A-Ha-h])$")
 _SHORT = re.compile(r"^([A-Z])(\d{1,2})$")
@@ -32,7 +32,7 @@ def _apart(seen: Seen) -> list[Doubt]:
     more = f" So do those of {count(len(apart) - 1, 'more sample')}." if len(apart) > 1 else ""
     sentence = (
         f"The files of {sample!r} differ in more than their number: {file!r} belongs to {name!r}. They may be "
-        f"{count(len(names), 'sample')} ({listed(names)}) and were taken as one.{more}"
+        f"{count(len(names), 'sample')} ({listed(names, NAMED)}) and were taken as one.{more}"
     )
     if seen.info.get("fields"):
         return [Doubt("apart", sentence, way="If they are several, put each into a folder and import them again.")]
@@ -88,7 +88,7 @@ def _letters_of_groups(seen: Seen) -> list[Doubt]:
             Change(item.name, "replicate", "", parted[item.name][2].upper()),
         )
     )
-    names = listed(sorted({item.group for item in own}))
+    names = listed(sorted({item.group for item in own}), NAMED)
     sentence = f"Groups differ in their last letter only ({names}); it may be the replicate, or belong to the name."
     return [Doubt("letters", sentence, f"The last letter is the replicate: {count(len(several), 'group')}", changes)]
 

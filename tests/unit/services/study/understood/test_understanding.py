@@ -57,7 +57,7 @@ def test_a_clear_study_has_a_card_without_doubts(opened: App, tmp_path: Path) ->
     names = [f"{group}_{day}d_r{number}" for group in ("NT3", "RA") for day in (1, 3) for number in (1, 2)]
     found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
     assert found.doubts == () and found.sentence == "32 cells in 8 samples, 2 groups, 2 time points."
-    assert found.rows[0] == ("NT3", "1 d", 2, "1, 2", 8) and "says group NT3" in found.rules[0]
+    assert found.rows[0] == ("NT3", "", "1 d", 2, "1, 2", 8) and "says group NT3" in found.rules[0]
     said = found.as_dict()
     assert (said["brightfield"], said["images_are"], said["doubts"]) == ("Ch1", "cells", [])
 
