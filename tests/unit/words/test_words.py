@@ -110,8 +110,8 @@ def test_ties_are_named_and_nothing_is_called_higher() -> None:
     said = answer(table, rows, "neuron", DAY)
     assert said.headline == (
         "No group is shown to give most neurons: all 3 lie between 68 and 74 %. Highest measured, NGF: 74 % neurons at "
-        "day 1 [70, 78], 3 replicates; not proven to be higher than NT3 (difference 1 point [−4, 6], p = 0.80 adjusted for 15 "
-        "comparisons)."
+        "day 1 [70, 78], 3 replicates; not proven to be higher than NT3 (difference 1 point [−4, 6], p = 0.80 adjusted "
+        "for 15 comparisons)."
     )
     assert said.verdict == "open"
     # What tests did show is said as well.
