@@ -2,15 +2,15 @@
 
     python -m benchmarks.moderated [--studies 300] [--null 2000] [--write docs/measured/MODERATED.md]
 
-Score-level studies: the plan of the demo (nine inducer groups, three time points, mixed fates) or groups without any
-difference; every cell gets scores from the plain model of `benchmarks/ratios.py`, each sample a light of its own (0.25
-on the log odds), and shares are corrected (PACC) with held-out cells that are drawn anew for each study, three samples
-of 667 per class and time point. Replicates differ by a normal deviate on the log shares: 0.18, or 0.18 times a
-lognormal factor of each group (0.4 or 0.8), or of each group at each time point. Told are: 95 % intervals of group
-means (width, how many hold the planned mean, and how many of the most variable group do), pairs of groups that truly
-differ by more than 20 points and are found (Holm within fate and time), false signs, and fate and time points without
-any difference at which some pair is "different". Studies drawn as images, through the
-shipped model: `benchmarks/truth.py`.
+Score-level studies: nine inducer groups at three time points each with mixed fates, planned as Zhu et al. 2021
+counted them, or groups without any difference; every cell gets scores from the plain model of `benchmarks/ratios.py`,
+each sample a light of its own (0.25 on the log odds), and shares are corrected (PACC) with held-out cells that are
+drawn anew for each study, three samples of 667 per class and time point. Replicates differ by a normal deviate on the
+log shares: 0.18, or 0.18 times a lognormal factor of each group (0.4 or 0.8), or of each group at each time point.
+Told are: 95 % intervals of group means (width, how many hold the planned mean, and how many of the most variable
+group do), pairs of groups that truly differ by more than 20 points and are found (Holm within fate and time), false
+signs, and fate and time points without any difference at which some pair is "different". Studies drawn as images,
+through the shipped model: `benchmarks/truth.py`.
 """
 
 from __future__ import annotations
@@ -70,16 +70,21 @@ class Study:
 
 
 def demo_like(rng: np.random.Generator, replicates: int = 3) -> Study:
-    """The plan of the demo, with other replicates each time."""
+    """Nine groups at three time points each, as Zhu et al. 2021 counted them, with other replicates each time."""
     design = plan_study(CELLS * 27 * replicates, int(rng.integers(1 << 31)), replicates=replicates)
     samples = [Sample(item.group, item.time_h, item.replicate, item.ratios) for item in design.samples]
+    return Study(samples, planned_shares(), {})
+
+
+def planned_shares() -> dict[tuple[str, float], np.ndarray]:
+    """(group, hours) -> shares that a simulated study is planned with."""
     planned = {}
     for group in GROUPS:
         for hours, percent in group.percent.items():
             share = np.array(group.rest) * (1 - percent / 100)
             share[group.fate] = percent / 100
             planned[(group.name, float(hours))] = share
-    return Study(samples, planned, {})
+    return planned
 
 
 def equal_groups(
@@ -254,8 +259,8 @@ def main() -> None:
     rng = np.random.default_rng(asked.seed)
     few = asked.few
     kinds: list[tuple[str, int, Callable[[], Study]]] = [
-        ("demo plan", asked.studies, lambda: demo_like(rng)),
-        ("demo plan, 4 replicates", few // 4, lambda: demo_like(rng, 4)),
+        ("nine groups, three times", asked.studies, lambda: demo_like(rng)),
+        ("the same, 4 replicates", few // 4, lambda: demo_like(rng, 4)),
         ("8 equal groups, 3 times", asked.null, lambda: equal_groups(rng)),
         ("the same, spreads uneven (0.4)", few, lambda: equal_groups(rng, uneven=0.4)),
         ("the same, spreads uneven (0.8)", asked.null, lambda: equal_groups(rng, uneven=0.8)),

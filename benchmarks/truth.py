@@ -1,8 +1,8 @@
 """Does the truth of simulated mixed cultures lie inside the intervals that the page shows, as often as promised?
 
-    python benchmarks/truth.py [--studies 2] [--cells 12150] [--seed 900] [--model nsc-simulated-compact]
+    python -m benchmarks.truth [--studies 2] [--cells 12150] [--seed 900] [--model nsc-simulated-compact]
 
-Every study is planned like the demo (nine inducer groups, three time points, three replicates, mixed fates), drawn by
+Every study is planned like a screen (nine inducer groups, three time points, three replicates, mixed fates), drawn by
 the simulator, measured, gated and predicted by the road of the program, and counted by the default way. Seeds are not
 those of training. The truth of a sample is the share that its cells were drawn with; that of a group is the mean of
 its replicates (what the samples at hand were) and the mean that the group was planned with (what the next replicates
@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.moderated import Study, judged, planned_shares
 from nscweb.core.card import CardEntry, read_card
 from nscweb.core.flags import LEFT_OUT, pack
-from nscweb.evaluation.groups.group_errors import group_errors
+from nscweb.evaluation.groups.group_errors import VARIANCES, group_errors
 from nscweb.evaluation.groups.means import group_estimates, replicate_rows
 from nscweb.evaluation.groups.shared_error import shared_error
 from nscweb.evaluation.ratios.cell_scores import CellScores, cell_scores
@@ -126,6 +127,14 @@ def claims(cells: CellScores, design: StudyDesign, entry: CardEntry) -> pd.DataF
     return pd.DataFrame(rows, columns=["time_h", "verdict", "false_claim"])
 
 
+def both_ways(cells: CellScores, entry: CardEntry) -> dict[str, dict[str, np.ndarray]]:
+    """Means and tests of one study with each spread of replicates, judged as in `benchmarks/moderated.py`."""
+    found = estimate(cells, read_held_out(entry), "pacc")
+    rows, shared = replicate_rows(found), shared_error(found)
+    study = Study([], planned_shares(), {})
+    return {way: judged(study, rows, group_errors(rows, shared, way)) for way in VARIANCES}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=2)
@@ -136,14 +145,26 @@ def main() -> None:
     entry = read_card(PROJECT / "weights" / asked.model)
     model = Classifier(entry, threads=1)
     parts, said = [], []
+    ways: dict[str, list[dict[str, np.ndarray]]] = {way: [] for way in VARIANCES}
     for seed in range(asked.seed, asked.seed + asked.studies):
         start = time.process_time()
         design = plan_study(asked.cells, seed)
         cells = cell_scores(pd.concat(drawn(design, model), ignore_index=True), FATES)
         parts += [covered(cells, design, entry, method) for method in METHODS]
         said.append(claims(cells, design, entry))
+        for way, found in both_ways(cells, entry).items():
+            ways[way].append(found)
         print(f"study {seed}: {len(cells):,} cells counted, {time.process_time() - start:.0f} s", flush=True)
         told(pd.concat(parts, ignore_index=True), pd.concat(said, ignore_index=True))
+        for way, each in ways.items():
+            joined = {key: np.concatenate([one[key] for one in each]) for key in each[0]}
+            number = len(joined["inside"])
+            print(
+                f"{way}: width {100 * joined['width'].mean():.1f}, holds the planned mean "
+                f"{100 * joined['inside'].mean():.1f} % of {number}, finds {100 * joined['found'].mean():.0f} "
+                f"% of {len(joined['found'])} pairs over 20 points, wrong signs {joined['wrong'].sum()}",
+                flush=True,
+            )
 
 
 def told(table: pd.DataFrame, verdicts: pd.DataFrame) -> None:

@@ -43,6 +43,8 @@ GROUPS: tuple[InducerGroup, ...] = (
     InducerGroup("astrocyte medium", 0, {12: 83.357, 24: 83.813, 48: 88.78}, (0.0, 0.5, 0.5)),
     InducerGroup("oligodendrocyte medium", 1, {24: 52.968, 48: 55.472, 72: 63.622}, (0.7, 0.0, 0.3)),
 )
+# Out of focus by so much, edges of a cell of 10 px are gone and its size is left.
+BLUR_PX = 2.0
 GROUP_NAMES: tuple[str, ...] = tuple(group.name for group in GROUPS)
 
 
@@ -56,6 +58,7 @@ class SimulatedSample:
         ratios: true shares of the fates in this replicate, in the order of `FATES`, summing to 1.
         cells: number of images.
         index: position in the study; together with the seed it decides every random number.
+        blur_px: standard deviation of a blur over all its images, for a recording out of focus; 0 for none.
     """
 
     name: str
@@ -65,6 +68,7 @@ class SimulatedSample:
     ratios: tuple[float, float, float]
     cells: int
     index: int
+    blur_px: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,13 @@ def plan_study(
     groups: Sequence[str] | None = None,
     replicate_sd: float = 0.18,
     pure: bool = False,
+    out_of_focus: Sequence[str] = (),
 ) -> StudyDesign:
     """A study of `cells` images, spread evenly over its samples.
 
     Replicates differ from their group by a normal deviate of `replicate_sd` on the log-ratio scale, so that
     the replicate is the unit of variation. With `pure` every sample holds one fate, five time points each.
+    Samples named in `out_of_focus` are recorded out of focus.
 
     Raises:
         ValueError: fewer cells than samples, or an unknown group.
@@ -102,7 +108,7 @@ def plan_study(
         raise ValueError(f"a study with {len(rows)} samples needs at least {len(rows)} cells, got {cells}")
     share, more = divmod(cells, len(rows))
     samples = [
-        SimulatedSample(name, group, time_h, replicate, ratios, share + (i < more), i)
+        SimulatedSample(name, group, time_h, replicate, ratios, share + (i < more), i, BLUR_PX * (name in out_of_focus))
         for i, (name, group, time_h, replicate, ratios) in enumerate(rows)
     ]
     return StudyDesign(seed, tuple(samples))

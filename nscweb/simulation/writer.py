@@ -51,6 +51,7 @@ def write_study_zip(
     replicates: int = 3,
     confounded: bool = False,
     pure: bool = False,
+    out_of_focus: Sequence[str] = (),
     workers: int = 1,
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -64,6 +65,7 @@ def write_study_zip(
         profile: ``flowsight`` or ``imagestream``.
         confounded: background level depends on the fate, the trap of the published sets (101 against 151).
         pure: each sample holds one fate and is named after it.
+        out_of_focus: names of samples that are recorded out of focus.
         progress: called with cells done, cells in all and the name of the sample.
         cancel: asked after every sample; True stops and leaves no file.
 
@@ -73,7 +75,7 @@ def write_study_zip(
     """
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}; there are {', '.join(PROFILES)}")
-    design = plan_study(cells, seed, replicates=replicates, groups=groups, pure=pure)
+    design = plan_study(cells, seed, replicates=replicates, groups=groups, pure=pure, out_of_focus=out_of_focus)
     rows: list[tuple[object, ...]] = []
     members = 0
     with _complete(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -129,10 +131,18 @@ def draw_objects(
             cell.object_number,
             "" if cell.kind in ("debris", "empty") else FATES[cell.fate],
             cell.kind,
-            [tiff_bytes(np.ascontiguousarray(plane), name) for plane, name in zip(cell.pixels, channels, strict=True)],
+            [
+                tiff_bytes(_focused(plane, sample.blur_px), name)
+                for plane, name in zip(cell.pixels, channels, strict=True)
+            ],
         )
         for cell in cells
     ]
+
+
+def _focused(plane: np.ndarray, blur_px: float) -> np.ndarray:
+    """The image as the camera saw it: out of focus where the sample is."""
+    return cv2.GaussianBlur(plane, (0, 0), blur_px) if blur_px else np.ascontiguousarray(plane)
 
 
 def _drawn(

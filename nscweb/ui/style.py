@@ -97,7 +97,7 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
 .nsc-answer .early {overflow-x: auto;} .nsc-answer .early table {border-collapse: collapse; font-variant-numeric: tabular-nums;}
 .nsc-answer .early th, .nsc-answer .early td {padding: 0.12rem 0.6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #eef1f4;}
 .nsc-answer .early th {font-weight: 500; color: #44505d;} .nsc-answer .early tr > th:first-child {text-align: left; position: sticky; left: 0;
-  background: #fff;}
+  background: #fff; white-space: normal; min-width: 6rem; line-height: 1.25;}
 .nsc-answer .early small {color: #5b6775;} .nsc-answer .early i {font-style: normal;}
 .nsc-answer summary {cursor: pointer; color: #0072B2; padding: 0.35rem 0; width: fit-content;}
 @media (pointer: coarse) {
@@ -108,6 +108,7 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
   .modebar-btn {padding: 6px 7px !important;} .modebar-btn svg {width: 20px; height: 20px;}
 }
 @media (max-width: 640px) {
+  .nsc-answer .early th, .nsc-answer .early td {padding: 0.12rem 0.35rem;}
   .nsc-answer {padding: 0.6rem 0.75rem;} .nsc-answer .said {font-size: 1.05rem;}
   [data-testid="stTabs"] [role="tablist"] {flex-wrap: wrap; row-gap: 0.2rem; overflow: visible;}
   [data-testid="stMainBlockContainer"] {padding: 3.2rem 0.9rem 3rem 0.9rem;}

@@ -11,14 +11,20 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study
 from nscweb.services.file_lock import file_lock
+from nscweb.services.study.simulate import Plan, small_design
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
 DEMO_NAME = "Demo (simulated)"
 LABELLED_NAME = "Known fates, to check a model (simulated)"
-# 150 cells for each of 81 samples; 50 for each of 45. Ready in well under a minute on two cores.
-DEMO_CELLS = 12_150
+# 250 cells for each of 60 samples; 50 for each of 45. Ready in under a minute on two cores.
+DEMO_CELLS = 15_000
+# Four replicates, so that the first look shows all there is: a clear winner (neurons at day 1), a tie (at day 5), and a
+# sample that does not fit.
+DEMO_PLAN = Plan(
+    ("RA+SHH", "NT3", "NT4", "astrocyte medium", "oligodendrocyte medium"), 4, out_of_focus=("NT3_3d_rep2",)
+)
 LABELLED_CELLS = 2_250
 DEMO_SEED = 20_210
 LABELLED_SEED = 20_211
@@ -111,8 +117,8 @@ def _study(app: App, name: str, cells: int, seed: int, pure: bool, progress: Pro
             cells=cells,
             seed=seed,
             pure=pure,
+            plan=_plan(cells, pure),
             channels=("Ch1",) if pure else None,
-            workers=1,
             progress=_told(progress, "Drawing simulated cells"),
             cancel=cancel,
         )
@@ -124,14 +130,18 @@ def _study(app: App, name: str, cells: int, seed: int, pure: bool, progress: Pro
     return app.catalogue.study(name)
 
 
+def _plan(cells: int, pure: bool) -> Plan:
+    """The plan of the demo, or for other numbers of cells the usual one."""
+    return DEMO_PLAN if cells == DEMO_CELLS and not pure else small_design(cells, pure)
+
+
 def _sheet(cells: int, seed: int, pure: bool) -> dict[str, Sample]:
     """What the simulator knows of its samples; file names cannot say all of it (spaces, truth)."""
-    from nscweb.services.study.simulate import small_design
     from nscweb.simulation.design import plan_study
     from nscweb.simulation.traits import FATES
 
-    groups, replicates = small_design(cells, pure)
-    plan = plan_study(cells, seed, replicates=replicates, groups=groups, pure=pure)
+    chosen = _plan(cells, pure)
+    plan = plan_study(cells, seed, replicates=chosen.replicates, groups=chosen.groups, pure=pure)
     return {
         sample.name: Sample(
             sample.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,21 @@ REPLICATES = 3
 PURE_SAMPLES = 15  # three fates at five time points, in one replicate
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a simulated study consists of.
+
+    Attributes:
+        groups: inducer groups; None for all.
+        replicates: of each group and time point.
+        out_of_focus: names of samples that are recorded out of focus.
+    """
+
+    groups: tuple[str, ...] | None = None
+    replicates: int = REPLICATES
+    out_of_focus: tuple[str, ...] = ()
+
+
 def simulate(
     out: Path,
     *,
@@ -26,6 +42,7 @@ def simulate(
     truth: Path | None = None,
     profile: str = "flowsight",
     pure: bool = False,
+    plan: Plan | None = None,
     channels: tuple[str, ...] | None = None,
     workers: int | None = None,
     progress: Progress = no_progress,
@@ -37,6 +54,7 @@ def simulate(
         truth: CSV with the fate of every object, written beside the zip when given.
         profile: ``flowsight`` (8 bit, frames 60 wide) or ``imagestream`` (12 bit in uint16).
         pure: each sample holds one fate, for training and evaluation.
+        plan: what the study consists of; None takes `small_design`.
         channels: None writes all four (``Ch1`` brightfield, ``Ch2`` GFAP, ``Ch3`` Olig2, ``Ch11`` NeuN).
         workers: processes; None decides by the number of cells and processors.
 
@@ -54,7 +72,7 @@ def simulate(
     unknown = sorted(set(channels or ()) - set(writer.CHANNELS))
     if unknown:
         raise WrongUse(f"The simulator has no channel {unknown[0]!r}.", f"It has {', '.join(writer.CHANNELS)}.")
-    groups, replicates = small_design(cells, pure)
+    plan = plan or small_design(cells, pure)
     if workers is None:
         workers = min(4, os.cpu_count() or 1) if cells >= CELLS_FOR_TWO_PROCESSES else 1
     try:
@@ -68,8 +86,9 @@ def simulate(
             truth=truth,
             channels=channels or writer.CHANNELS,
             profile=profile,
-            groups=groups,
-            replicates=replicates,
+            groups=plan.groups,
+            replicates=plan.replicates,
+            out_of_focus=plan.out_of_focus,
             pure=pure,
             workers=workers,
             progress=progress,
@@ -85,8 +104,8 @@ def simulate(
         raise StoreError(f"{out} cannot be written ({error.strerror or error}).") from error
 
 
-def small_design(cells: int, pure: bool) -> tuple[tuple[str, ...] | None, int]:
-    """Inducer groups (None for all) and replicates for which there are enough cells.
+def small_design(cells: int, pure: bool) -> Plan:
+    """The plan for which there are enough cells.
 
     A full study has 81 samples; a few cells for a quick try are spread over fewer groups and replicates.
 
@@ -98,14 +117,14 @@ def small_design(cells: int, pure: bool) -> tuple[tuple[str, ...] | None, int]:
     if pure:
         if cells < PURE_SAMPLES:
             raise WrongUse(f"With one fate in each sample at least {PURE_SAMPLES} cells are needed.")
-        return None, min(REPLICATES, cells // PURE_SAMPLES)
+        return Plan(None, min(REPLICATES, cells // PURE_SAMPLES))
     times = max(len(group.percent) for group in GROUPS)
     if cells >= len(GROUP_NAMES) * times * REPLICATES:
-        return None, REPLICATES
+        return Plan()
     if cells < times:
         raise WrongUse(f"A study needs at least {times} cells, one for each time point.")
     replicates = REPLICATES if cells >= times * REPLICATES else 1
     # One neuronal group and both media first, so that a small study shows all fates.
     order = (GROUP_NAMES[0], *GROUP_NAMES[:-3:-1], *GROUP_NAMES[1:-2])
     chosen = order[: cells // (times * replicates)]
-    return tuple(name for name in GROUP_NAMES if name in chosen), replicates
+    return Plan(tuple(name for name in GROUP_NAMES if name in chosen), replicates)

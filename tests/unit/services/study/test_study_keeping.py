@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 from small_studies import simulated_study
 
@@ -16,7 +16,7 @@ from nscweb.services.context import App, open_app
 from nscweb.services.study.gates import funnel
 from nscweb.services.study.import_request import findings_csv, fold, read_findings_csv
 from nscweb.services.study.quality import quality_table
-from nscweb.services.study.simulate import simulate, small_design
+from nscweb.services.study.simulate import Plan, simulate, small_design
 from nscweb.services.study.study import change_study, delete_study, get_study
 from nscweb.settings import Settings
 
@@ -95,11 +95,18 @@ def test_the_same_seed_gives_the_same_export(tmp_path: Path) -> None:
 
 def test_a_few_cells_make_a_small_study_and_nonsense_is_wrong_use(tmp_path: Path) -> None:
     for cells in (3, 9, 30, 80, 81):
-        groups, replicates = small_design(cells, False)
-        assert (9 if groups is None else len(groups)) * 3 * replicates <= cells
+        plan = small_design(cells, False)
+        assert (9 if plan.groups is None else len(plan.groups)) * 3 * plan.replicates <= cells
     assert simulate(tmp_path / "s.zip", cells=9, seed=1, channels=("Ch1",)).samples == 9
     for bad in ({"cells": 2}, {"cells": 100, "profile": "x"}, {"cells": 100, "channels": ("Ch5",)}):
         with pytest.raises(WrongUse):
             simulate(tmp_path / "bad.zip", seed=1, **bad)
     assert not (tmp_path / "bad.zip").exists()
-    assert not np.array_equal(small_design(5, False), small_design(80, False))
+    assert small_design(5, False) != small_design(80, False)
+    sharp = simulate(tmp_path / "sharp.zip", cells=81, seed=1, channels=("Ch1",))
+    blurred = simulate(
+        tmp_path / "blurred.zip", cells=81, seed=1, channels=("Ch1",), plan=Plan(out_of_focus=("NT3_3d_rep2",))
+    )
+    with zipfile.ZipFile(tmp_path / "sharp.zip") as one, zipfile.ZipFile(tmp_path / "blurred.zip") as other:
+        differ = {name.split("/")[0] for name in one.namelist() if one.read(name) != other.read(name)}
+    assert sharp.samples == blurred.samples and differ == {"NT3_3d_rep2"}
