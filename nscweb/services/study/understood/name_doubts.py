@@ -16,8 +16,8 @@ from nscweb.services.study.understood.doubts import NAMED, Change, Doubt, Seen, 
 from nscweb.words.numbers import count, listed
 
 _LETTER = re.compile(r"^(.*\S)[\s_.#-]+([A-Ha-h])$")
-# "NT3 1", "Kontrolle WH1", "NT3 B02"; not "NT3" itself.
-_END_NUMBER = re.compile(r"^(.*\S)[\s_.#-]+(?:[^\W\d_]{2,15}[.#-]?)?([^\W\d_]?\d{1,3})$")
+# "NT3 1", "Kontrolle WH1", "NT3 B02", "NT3 II"; not "NT3" itself.
+_END_NUMBER = re.compile(r"^(.*\S)[\s_.#-]+(?:[^\W\d_]{2,15}[.#-]?)?([^\W\d_]?\d{1,3}|I{1,3}|I?V|VI{1,3})$")
 _SHORT = re.compile(r"^([A-Z])(\d{1,2})$")
 _DAY_OR_WELL = re.compile(r"^(?:.*[\s_-])?([DJ])(\d{1,2})$")
 # So many wells of a row, one after the other, are rarely days of one group.

@@ -98,6 +98,7 @@ def test_every_group_with_one_sample_is_read_by_its_last_letter(opened: App, tmp
         (["NT3 1", "NT3 2", "NT3 3"], 1),
         (["Kontrolle XY1 1d", "Kontrolle XY2 1d", "NT3 1d r1", "NT3 1d r2"], 2),
         (["a.b 01 1d", "a.b 02 1d", "RA #1 1d"], 2),
+        (["NT3 I 1d", "NT3 II 1d", "NT3 IV 1d"], 1),
         (["NT3 1d r1", "NT4 1d r1"], 0),
         (["NT3 1d r1", "NT3 x1 1d r2", "NT3 x2 1d r2"], 0),
         (["medium NT3 1d", "medium BMP4 1d"], 0),
