@@ -46,6 +46,7 @@ class Doubt:
         way: what to do where the sheet cannot mend it.
         cut: taking the offer cuts the cells out of the images, see `cut_again.cut_study`.
         pixel_size_um: that taking the offer sets.
+        answer: model and yes or no, whether the setting is that of its training images.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Doubt:
     way: str = ""
     cut: bool = False
     pixel_size_um: float | None = None
+    answer: tuple[str, str] | None = None
 
 
 @dataclass
@@ -65,6 +67,7 @@ class Seen:
     info: dict[str, Any]
     samples: list[Sample] = field(default_factory=list)
     several: float = 0.0
+    asked_models: tuple[str, ...] = ()
 
 
 def time_words(sample: Sample) -> str:
@@ -92,6 +95,22 @@ def _pixel_size(seen: Seen) -> list[Doubt]:
     sentence = "The files do not say how wide a pixel is; a private value in them may mean it, which is a guess."
     way = "Compare it with the microscope's own figure before you take it."
     return [Doubt("pixel_size", sentence, f"A pixel is {size:.4g} µm wide", way=way, pixel_size_um=size)]
+
+
+def _setting(seen: Seen) -> list[Doubt]:
+    """Last of all: a question about every study whose pixel size nobody knows, or whose model does not know its own."""
+    what = "of the study is not known" if not seen.study.pixel_size_um else "of the model is not known"
+    return [
+        Doubt(
+            f"same_setting_{said}",
+            f"Same setting as the training images of {model} (magnification, binning, camera)? The pixel size {what}, "
+            "so the program cannot tell; until this is answered no trust light is green.",
+            offer,
+            answer=(model, said),
+        )
+        for model in seen.asked_models
+        for said, offer in (("yes", "Yes, the same setting"), ("no", "No, another setting"))
+    ]
 
 
 def _look_alikes(seen: Seen) -> list[Doubt]:
@@ -278,4 +297,5 @@ RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
     _no_group,
     _replicates,
     _twice,
+    _setting,
 )

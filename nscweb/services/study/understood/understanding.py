@@ -21,6 +21,7 @@ from nscweb.io.names.file_names import natural_key
 from nscweb.services.study.import_request import NAMES
 from nscweb.services.study.study import change_study, findings_of
 from nscweb.services.study.understood.doubts import RULES, Change, Doubt, Seen, time_words
+from nscweb.services.study.understood.same_setting import answer, asked_models
 from nscweb.words.numbers import count
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def understand(app: App, study: str) -> Understanding:
     info = app.catalogue.study_info(found.study_id)
     names = info.get(NAMES, {})
     samples = sorted(found.samples, key=lambda sample: natural_key(sample.name))
-    seen = Seen(found, info, samples, _share_of_several(app, found))
+    seen = Seen(found, info, samples, _share_of_several(app, found), asked_models(app, found, info))
     doubts = [doubt for rule in RULES for doubt in rule(seen)]
     findings = tuple(item for item in findings_of(app, found.study_id) if item.level in _SHOWN)
     return Understanding(
@@ -166,10 +167,11 @@ def offers(card: Understanding, numbers: Sequence[int]) -> list[Doubt]:
     chosen = {number: offer(card, number) for number in numbers}
     changed: dict[tuple[str, str], int] = {}
     for number, doubt in chosen.items():
-        for change in doubt.changes:
-            other = changed.setdefault((change.sample, change.column), number)
+        boxes = [(change.sample, change.column) for change in doubt.changes]
+        for box in [*boxes, *([(doubt.answer[0], "setting")] if doubt.answer else [])]:
+            other = changed.setdefault(box, number)
             if other != number:
-                what = f"Offers {other} and {number} say two things of the {change.column} of {change.sample}."
+                what = f"Offers {other} and {number} say two things of the {box[1]} of {box[0]}."
                 raise WrongUse(what, "Take one of them, and look at what is doubtful then.")
     return list(chosen.values())
 
@@ -186,6 +188,9 @@ def take(
         from nscweb.services.study.understood.cut_again import cut_study
 
         cut_study(app, study.study_id, progress=progress, cancel=cancel)
+        return
+    if doubt.answer is not None:
+        answer(app, study, *doubt.answer)
         return
     if doubt.pixel_size_um is not None:
         change_study(app, study.study_id, channel=study.channel, pixel_size_um=doubt.pixel_size_um)
