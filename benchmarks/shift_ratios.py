@@ -1,7 +1,7 @@
 """Does a green light ever stand over a ratio that is wrong, for a large model and for small ones?
 
     python benchmarks/shift_ratios.py [--sets compact accurate folders small jurkat] [--samples 12] [--fresh 150]
-        [--cells 250] [--real ../shared/data] [--out docs/measured/SHIFT.md]
+        [--cells 250] [--real ../shared/data] [--rows FOLDER] [--out docs/measured/SHIFT.md]
 
 Every sample is a mixture of all classes at a random ratio. It is counted, corrected and given its light as a user's
 sample is, once as it is (a light that is not green is then a false alarm) and once under every change of the
@@ -13,6 +13,7 @@ cannot describe what the network sees; and from a third of the real Jurkat cells
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -213,8 +214,8 @@ def report(rows: list[dict[str, Any]], titles: dict[str, str], command: str, cel
     lines = [
         STORED_RATIOS,
         f"Made by `python benchmarks/shift_ratios.py{command}`. Samples are mixtures of {cells} cells at random "
-        f"ratios. Wrong: a share that is off by more than {100 * FAR:.0f} points and outside its own 95 % interval. "
-        "Brackets hold 95 % intervals by Wilson.",
+        "ratios; the table says how many of each kind. Wrong: a share that is off by more than "
+        f"{100 * FAR:.0f} points and outside its own 95 % interval. Brackets hold 95 % intervals by Wilson.",
         "",
         f"- **Wrong ratios that are not green**: {said(wrong - blessed, wrong)} of all sets and changes (bar: 98 %).",
         f"- **False alarms**: {said(alarms, every)} unchanged samples are not green (bar: 5 %), "
@@ -256,6 +257,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=250)
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--real", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--rows", type=Path, help="folder that keeps what each set gave, so that sets run one by one")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     titles = {
@@ -269,15 +271,21 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
         for name in options.sets:
+            kept = options.rows / f"{name}.json" if options.rows else None
+            if kept is not None and kept.exists():
+                rows += json.loads(kept.read_text("utf-8"))
+                continue
             if name in ("compact", "accurate"):
                 entry, draw = read_card(options.weights / f"nsc-simulated-{name}"), simulated((24.0, 48.0, 72.0))
             elif name == "jurkat":
                 entry, draw = jurkat(Path(folder), options.real)
             else:
                 entry, draw = from_folders(Path(folder), name, *FOLDERS[name])
-            rows += rows_of(name, entry, draw, options)
-    command = f" --sets {' '.join(options.sets)} --samples {options.samples} --fresh {options.fresh}"
-    text = report(rows, titles, command, options.cells)
+            made = rows_of(name, entry, draw, options)
+            rows += made
+            if kept is not None:
+                kept.write_text(json.dumps(made), "utf-8")
+    text = report(rows, titles, f" --sets {' '.join(options.sets)}", options.cells)
     if options.out:
         old = options.out.read_text("utf-8").split(STORED_RATIOS)[0].rstrip() if options.out.exists() else ""
         options.out.write_text(f"{old}\n\n{text}" if old else text, "utf-8")
