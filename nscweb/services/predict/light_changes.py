@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from nscweb.core.card import ModelCard
-from nscweb.core.rules import FAR, FEWEST_CELLS, HARMFUL
+from nscweb.core.rules import FAR, FEWEST_CELLS, FEWEST_KNOWN, HARMFUL
 from nscweb.evaluation.audit.change_tests import Amount, Unexplained, cost_of
 from nscweb.inference.familiarity import CHANGES_KEY
 from nscweb.services.predict.lights import RED, YELLOW
@@ -107,6 +107,23 @@ def untested_words(card: ModelCard, amounts: Sequence[Amount], cells: int) -> li
         f"costs this model {100 * least.cost:.0f} points of accuracy, would not stand out from how known samples "
         "differ."
     ]
+
+
+def few_known_words(card: ModelCard) -> str:
+    """Why no sample of a model is green that was measured on too few cells of a class; "" where it was on enough.
+
+    From so few the correction of a ratio, and its interval, are drawn again and again out of the same cells: of 60
+    samples that fitted, 8 had a ratio off by more than 15 points and outside its interval, where a model had 20
+    held-out cells per class (measured by benchmarks/shift_ratios.py).
+    """
+    counts = {name: sum(row) for name, row in zip(card.classes.names, card.performance.confusion, strict=False)}
+    least = min(counts, key=lambda name: counts[name], default="")
+    if not least or counts[least] >= FEWEST_KNOWN:
+        return ""
+    return (
+        f"This model was measured on {counts[least]} cells of {least} that it was not trained on; {FEWEST_KNOWN} of "
+        "each class are needed before the interval of a corrected ratio can be relied on."
+    )
 
 
 def change_names_of(card: ModelCard) -> list[str]:

@@ -21,7 +21,7 @@ from nscweb.core.rules import FEWEST_CELLS, FEWEST_HELD_OUT_SAMPLES
 from nscweb.evaluation.audit.change_tests import Amount, Unexplained
 from nscweb.evaluation.audit.shift import Known, Shift, Summary
 from nscweb.inference.sample_figures import STORED
-from nscweb.services.predict.light_changes import change_grounds, change_numbers
+from nscweb.services.predict.light_changes import change_grounds, change_numbers, few_known_words
 from nscweb.services.predict.light_words import advice_for, decided_words, few_cells_words, shift_words
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW
 
@@ -125,6 +125,9 @@ def judge(
         else:
             grounds.append((YELLOW, name, shift_words(name, shift)))
     grounds += [(item.light, item.name, item.sentence) for item in change_grounds(card, amounts, cells, rest)]
+    few = few_known_words(card)
+    if few:
+        grounds.append((YELLOW, "known", few))
     if cells < FEWEST_CELLS:
         grounds.append((YELLOW, "cells", few_cells_words(cells)))
     grounds.sort(key=lambda ground: -LIGHTS.index(ground[0]))

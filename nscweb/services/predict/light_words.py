@@ -45,6 +45,7 @@ _CHECKS: dict[str, str] = {
     "slope": "Check that the light is even across the frame.",
     "cells": "Record more cells of this sample, or pool it with others of its culture in the sample sheet; the ratio "
     "of so few cells says little.",
+    "known": "Train with more cells of known class, or choose control samples on the page Compare, tab Scores.",
     "size": "Check the magnification, and the pixel size on the Study page.",
     "slope of the light": "Check that the light is even across the frame.",
     "brightness": "Check the illumination of this acquisition.",

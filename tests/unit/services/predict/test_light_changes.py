@@ -105,6 +105,22 @@ def test_a_card_without_a_table_tested_nothing_and_one_without_harm_needs_no_tes
     assert untested_words(replace(card, robustness=(row(FINE),), calibration={}), [], 200) == []
 
 
+@pytest.mark.parametrize(
+    ("matrix", "words"),
+    [
+        (((20, 1, 0), (0, 60, 0), (0, 0, 60)), "measured on 21 cells of astrocyte"),
+        (((60, 0, 0), (0, 40, 9), (0, 0, 60)), "measured on 49 cells of oligodendrocyte"),
+        (((50, 0, 0), (0, 0, 50), (0, 0, 50)), ""),
+        ((), ""),
+    ],
+)
+def test_a_model_that_was_measured_on_too_few_cells_makes_no_green(card, matrix, words):
+    measured = replace(card, performance=replace(card.performance, confusion=matrix))
+    found = judge(measured, {}, {}, {}, cells=200, amounts=QUIET)
+    assert found.light == ("yellow" if words else "green")
+    assert words in " ".join(found.reasons)
+
+
 def test_what_no_ratio_explains_is_told_where_nothing_else_is(card):
     assert change_grounds(card, QUIET, 200, Unexplained(9.0, 5.0, True))[0].light == "yellow"
     assert change_grounds(card, QUIET, 200, Unexplained(3.0, 5.0, False)) == []
