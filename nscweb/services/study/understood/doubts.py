@@ -102,7 +102,7 @@ def _setting(seen: Seen) -> list[Doubt]:
     what = "of the study is not known" if not seen.study.pixel_size_um else "of the model is not known"
     return [
         Doubt(
-            f"same_setting_{said}",
+            f"same_setting_{said}_{model}",
             f"Same setting as the training images of {model} (magnification, binning, camera)? The pixel size {what}, "
             "so the program cannot tell; until this is answered no trust light is green.",
             offer,

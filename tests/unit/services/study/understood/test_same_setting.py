@@ -133,3 +133,25 @@ def _filters():
     from nscweb.evaluation.ratios.cell_filters import Filters
 
     return Filters()
+
+
+@pytest.mark.parametrize(("of_study", "said"), [(0.5, True), (1.0, False), (1.01, False), (2.0, True)])
+def test_a_prediction_says_that_images_were_brought_to_the_pixel_size_of_the_model(tmp_path, of_study, said):
+    from nscweb.services.predict.runs import prediction_table
+
+    app = fresh_app(tmp_path)
+    write_random_model(tmp_path / "models" / "sized", recipe=replace(RECIPE, pixel_size_um=1.0))
+    rng = np.random.default_rng(1)
+    images = [rng.integers(0, 255, (1, 60, 60)).astype(np.uint8) for _ in range(4)]
+    study = add_study(app, "sized", [(Sample("a"), images)], simulated=False, pixel_size_um=of_study)
+    run = predict_study(app, study.name, "sized")
+    assert run.extra[SETTING] == "known"
+    sentences = [text for text in run_warnings(run) if "µm per pixel" in text]
+    assert bool(sentences) == said
+    assert [text for text in run_provenance(app, run, _filters())["warnings"] if "µm per pixel" in text] == sentences
+    # The same cells without a pixel size are scored as they come.
+    app.catalogue.update_study(study.study_id, pixel_size_um=None)
+    plain = prediction_table(app, predict_study(app, study.name, "sized"))
+    scores = ["p_astrocyte", "p_neuron", "p_oligodendrocyte"]
+    same = np.allclose(prediction_table(app, run)[scores], plain[scores], atol=1e-6)
+    assert same != said
