@@ -213,10 +213,16 @@ def report(rows: list[dict[str, Any]], titles: dict[str, str], command: str, cel
     wrong, blessed = (sum(row[key] for row in rows) for key in ("wrong", "blessed"))
     alarms = sum(row["samples"] - row[GREEN] for row in fresh)
     every = sum(row["samples"] for row in fresh)
+    drawn = ", ".join(
+        f"{row['set']} {next(other['samples'] for other in changed if other['set'] == row['set'])} and {row['samples']}"
+        for row in rows
+        if row not in changed
+    )
     lines = [
         STORED_RATIOS,
-        f"Made by `python benchmarks/shift_ratios.py{command}`. Samples are mixtures of {cells} cells at random "
-        "ratios; the table says how many of each kind. Wrong: a share that is off by more than "
+        f"Made by `python benchmarks/shift_ratios.py{command}`, with these samples per change, and unchanged ones "
+        f"(`--samples`, `--fresh`): {drawn}. Samples are mixtures of {cells} cells at "
+        "random ratios. Wrong: a share that is off by more than "
         f"{100 * FAR:.0f} points and outside its own 95 % interval. Brackets hold 95 % intervals by Wilson.",
         "",
         f"- **Wrong ratios that are not green**: {said(wrong - blessed, wrong)} of all sets and changes (bar: 98 %).",
