@@ -125,7 +125,9 @@ def from_folders(folder: Path, name: str, each: int, recordings: int) -> tuple[C
         for _ in range(recordings):
             light = draw_illumination(rng, PROFILE)
             drawn = list(draw_sample(rng, 4 * each // recordings, ratio, 72.0, PROFILE, light, kind_shares=SINGLES))
-            made = [LabelledCell(SampleLabel(label), fate, cell.pixels) for cell in drawn]
+            made = [
+                LabelledCell(SampleLabel(label), fate, drawn[place].pixels) for place in rng.permutation(len(drawn))
+            ]
             cells += made[: each // recordings]
             others += made[each // recordings :]
     return trained(folder, name, cells, tuple(FATES), True), pooled(
