@@ -59,6 +59,12 @@ POWER = 0.80
 # in part a trait of the cells: flat cells have less of it. So swaps of these cost sound networks something, too.
 SWAP_COST = 0.05
 SWAP_COSTS = {"noise": 0.10, "contrast": 0.10, "light": 0.10}
+# A change of the recording that costs a model more than this share of its right answers harms it: every sample is
+# tested for such changes before it is called fitting.
+HARMFUL = 0.05
+# Pixel sizes that differ by no more than this share are the same: instruments round theirs to two digits, and cells of
+# one culture differ in size by more. Beyond it images are resampled to the pixel size of the model.
+SAME_PIXEL_SIZE = 0.02
 # How is counted and adjusted unless somebody says otherwise: keys of `estimates.METHODS`,
 # `p_values.ADJUSTMENTS` and `group_errors.VARIANCES`.
 DEFAULT_METHOD, DEFAULT_ADJUST, DEFAULT_VARIANCE = "pacc", "holm", "moderated"

@@ -56,6 +56,7 @@ class Doubt:
         apart: taking the offer parts samples by the names of their files, see `part_again.part_study`.
         each: what comes twice; taking the offer makes a study with each object once, see `one_of_each.one_of_each`.
         samples: that show it.
+        answer: model and yes or no, whether the setting is that of its training images.
     """
 
     kind: str
@@ -68,6 +69,7 @@ class Doubt:
     apart: bool = False
     each: str = ""
     samples: tuple[str, ...] = ()
+    answer: tuple[str, str] | None = None
 
 
 @dataclass
@@ -78,6 +80,7 @@ class Seen:
     info: dict[str, Any]
     samples: list[Sample] = field(default_factory=list)
     several: float = 0.0
+    asked_models: tuple[str, ...] = ()
 
 
 def time_words(sample: Sample) -> str:
@@ -120,6 +123,22 @@ def _pixel_size(seen: Seen) -> list[Doubt]:
     sentence = "The files do not say how wide a pixel is; a private value in them may mean it, which is a guess."
     way = "Compare it with the microscope's own figure before you take it."
     return [Doubt("pixel_size", sentence, f"A pixel is {size:.4g} µm wide", way=way, pixel_size_um=size)]
+
+
+def _setting(seen: Seen) -> list[Doubt]:
+    """Last of all: a question about every study whose pixel size nobody knows, or whose model does not know its own."""
+    what = "of the study is not known" if not seen.study.pixel_size_um else "of the model is not known"
+    return [
+        Doubt(
+            f"same_setting_{said}_{model}",
+            f"Same setting as the training images of {model} (magnification, binning, camera)? The pixel size {what}, "
+            "so the program cannot tell; until this is answered no trust light is green.",
+            offer,
+            answer=(model, said),
+        )
+        for model in seen.asked_models
+        for said, offer in (("yes", "Yes, the same setting"), ("no", "No, another setting"))
+    ]
 
 
 def _look_alikes(seen: Seen) -> list[Doubt]:
@@ -374,4 +393,5 @@ RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
     _no_group,
     _replicates,
     _twice,
+    _setting,
 )

@@ -25,6 +25,7 @@ from nscweb.services.study.study import change_study, findings_of
 from nscweb.services.study.understood.doubled import Kind
 from nscweb.services.study.understood.doubts import OUTLINED, RULES, Change, Doubt, Seen, time_words
 from nscweb.services.study.understood.name_doubts import NAME_RULES
+from nscweb.services.study.understood.same_setting import answer, asked_models
 from nscweb.words.numbers import count
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def understand(app: App, study: str) -> Understanding:
     if several is None:
         keys = app.catalogue.sample_keys(found.study_id)
         several = 0.0 if info.get("fields") else share_of_several(app, found.study_id, keys, found.channel)
-    seen = Seen(found, info, samples, several)
+    seen = Seen(found, info, samples, several, asked_models(app, found, info))
     doubts = [doubt for rule in (*NAME_RULES, *RULES) for doubt in rule(seen)]
     # The doubt says it, with what can be done.
     asked = {doubt.kind for doubt in doubts}
@@ -179,10 +180,11 @@ def offers(card: Understanding, numbers: Sequence[int]) -> list[Doubt]:
     chosen = {number: offer(card, number) for number in numbers}
     changed: dict[tuple[str, str], int] = {}
     for number, doubt in chosen.items():
-        for change in doubt.changes:
-            other = changed.setdefault((change.sample, change.column), number)
+        boxes = [(change.sample, change.column) for change in doubt.changes]
+        for box in [*boxes, *([(doubt.answer[0], "setting")] if doubt.answer else [])]:
+            other = changed.setdefault(box, number)
             if other != number:
-                what = f"Offers {other} and {number} say two things of the {change.column} of {change.sample}."
+                what = f"Offers {other} and {number} say two things of the {box[1]} of {box[0]}."
                 raise WrongUse(what, "Take one of them, and look at what is doubtful then.")
     return list(chosen.values())
 
@@ -214,6 +216,9 @@ def take(
         from nscweb.services.study.understood.one_of_each import one_of_each
 
         one_of_each(app, study.study_id, cast(Kind, doubt.each), progress=progress, cancel=cancel)
+        return None
+    if doubt.answer is not None:
+        answer(app, study, *doubt.answer)
         return None
     if doubt.pixel_size_um is not None:
         change_study(app, study.study_id, channel=study.channel, pixel_size_um=doubt.pixel_size_um)
