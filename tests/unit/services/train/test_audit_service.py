@@ -64,12 +64,19 @@ def test_a_model_of_simulated_cells_is_asked_again_from_its_command(tmp_path):
     assert entry.card.audit == {}
     weights = entry.weights_path.read_bytes()
     steps: list[str] = []
+    before = read_held_out(entry)
     again = audit_model(app, entry, progress=lambda done, total, step="": steps.append(step))
     assert again.card == read_card(entry.folder).card
     assert {"passed", "sentence", "swaps", "alone"} <= set(again.card.audit)
     assert again.card.robustness[0]["change"] == "unchanged"
     assert again.card.performance == entry.card.performance
-    assert again.card.held_out == entry.card.held_out
+    # Cells are kept as float16: where float32 is rounded another way on some processors (seen with AVX-512), a pixel may
+    # move by one step of it (5e-4), a score by about as much, and the hash of their file with it.
+    after = read_held_out(again)
+    assert before is not None and after is not None
+    np.testing.assert_allclose(after.scores, before.scores, atol=1e-3)
+    np.testing.assert_array_equal(after.labels, before.labels)
+    assert {**again.card.held_out, "sha256": ""} == {**entry.card.held_out, "sha256": ""}
     # A model from before held-out scores were kept gets them.
     (entry.folder / "held_out.npz").unlink()
     older = replace(entry, card=replace(entry.card, held_out={}))
