@@ -70,8 +70,8 @@ def test_a_model_of_simulated_cells_is_asked_again_from_its_command(tmp_path):
     assert {"passed", "sentence", "swaps", "alone"} <= set(again.card.audit)
     assert again.card.robustness[0]["change"] == "unchanged"
     assert again.card.performance == entry.card.performance
-    # Cells are kept as float16: where float32 is rounded another way on some processors (seen with AVX-512), a pixel may
-    # move by one step of it (5e-4), a score by about as much, and the hash of their file with it.
+    # Cells are kept as float16: where float32 is rounded another way on some processors (seen with AVX-512), a pixel
+    # may move by one step of it (5e-4), a score by about as much, and the hash of their file with it.
     after = read_held_out(again)
     assert before is not None and after is not None
     np.testing.assert_allclose(after.scores, before.scores, atol=1e-3)
