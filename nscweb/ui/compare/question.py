@@ -22,6 +22,8 @@ from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain
 
 EVERY_PAIR = ""
+# Letters of a caption of a few sentences; names in it are cut sooner.
+_SENTENCES = 1000
 _ADJUST = {
     "holm": f"Holm: at most {per_cent(ALPHA)} chance of even one false difference",
     "fdr_bh": f"Benjamini-Hochberg: at most {per_cent(ALPHA)} of the differences are false",
@@ -148,7 +150,7 @@ def ask(
     found = cached.comparison(app, run, filters, method, control, adjust, variance)
     for said in (known_part.more_cells_line(found), refused):
         if said:
-            left.caption(plain(said))
+            left.caption(plain(said, _SENTENCES))
     times = [-1.0 if math.isnan(hours) else hours for hours in comparisons.times_of(found)]
     start = comparisons.default_time(found)
     hours = when.selectbox(
