@@ -176,7 +176,8 @@ def estimate(
     elsewhere = np.unique(sums.times_h[stratum == ALL_TIMES]).tolist()
     single = bool(len(known)) and len(np.unique(known.samples)) <= len(np.unique(strata)) * len(sums.classes)
     sentence = correction_sentence(known, used, instead, elsewhere, single, FEWEST_KNOWN)
-    mended = [judged for judged in honest.values() if judged.calibration is not None]
+    here = set(stratum.tolist())
+    mended = [judged for key, judged in honest.items() if key in here and judged.calibration is not None]
     if used == "em" and mended:
         sentence = f"{sentence} {mended_sentence(max(judged.fault for judged in mended))}"
     table, part = _table(sums, found, used), _known_part(found)
@@ -188,31 +189,35 @@ def _usable(
 ) -> tuple[str, str, dict[int, Honesty]]:
     """The way of counting that these held-out cells allow, why it is not the one asked for, and how honest scores are.
 
-    One way for all samples, so that they can be compared.
+    One way for all samples, so that they can be compared; and by all times of the held-out cells, so that a filter by
+    time changes no number.
     """
     if bool(np.isin(known.scores, (0.0, 1.0)).all()):
         instead = "" if method == "acc" else "Only the confusion matrix of this model is known, not its scores."
         return "acc", instead, {}
     if method != "em":
         return method, "", {}
-    honest = honesty_by_stratum(known, strata, np.unique(stratum))
+    honest = honesty_by_stratum(known, strata, np.unique(np.concatenate((strata, stratum))))
     if all(judged.usable for judged in honest.values()):
         return "em", "", honest
     return "pacc", dishonest_sentence(max(judged.left for judged in honest.values())), honest
 
 
 def honest_at(held_out: HeldOut, times_h: Float64) -> list[tuple[float | None, Honesty]]:
-    """How honest scores are at these times, hours, each with its judgement; None for held-out cells of all times.
+    """How honest scores are at each time of the held-out cells, hours; None for the cells of all times together.
 
-    [] where a class has too few held-out cells, or where only a confusion matrix is known.
+    Args:
+        times_h: (S,) hours of samples, NaN where not known; decides whether cells of all times are asked about.
+
+    Returns:
+        [] where a class has too few held-out cells, or where only a confusion matrix is known.
     """
     known = matched(held_out, held_out.classes)
     if known is None or bool(np.isin(known.scores, (0.0, 1.0)).all()):
         return []
-    stratum, strata = strata_of(known, times_h if len(times_h) else np.array([np.nan]))
-    found = honesty_by_stratum(known, strata, np.unique(stratum))
-    hours = {int(key): float(when) for key, when in zip(stratum, times_h, strict=False)}
-    return [(None if key == ALL_TIMES else hours[key], item) for key, item in found.items()]
+    stratum, strata = strata_of(known, times_h)
+    found = honesty_by_stratum(known, strata, np.unique(np.concatenate((strata, stratum))))
+    return [(None if key == ALL_TIMES else float(known.times[strata == key][0]), item) for key, item in found.items()]
 
 
 def why_not_em(held_out: HeldOut, times_h: Float64) -> str:

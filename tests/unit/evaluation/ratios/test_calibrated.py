@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nscweb.core.rules import EM_MOST_OFF
 from nscweb.evaluation.ratios.calibrated import calibration, honesty, largest_fault
 from nscweb.evaluation.ratios.cell_scores import CellScores
-from nscweb.evaluation.ratios.corrected import estimate
+from nscweb.evaluation.ratios.corrected import estimate, why_not_em
 from nscweb.evaluation.scores.held_out import HeldOut
 
 
@@ -96,6 +96,23 @@ def test_scores_that_no_calibration_mends_are_refused_to_em_and_pacc_is_said_to_
     assert "not honest enough" in found.instead and "PACC" in found.instead
     assert found.instead in found.sentence
     assert not plain.instead
+
+
+def test_a_filter_by_time_does_not_change_the_way_of_counting() -> None:
+    """At 24 h the scores are past mending; samples at 72 h alone must not be counted otherwise than beside others."""
+    rng = np.random.default_rng(6)
+    held = drawn_held_out(rng, 1, 400, times=(24.0, 72.0))
+    early = held.times == 24.0
+    known = replace(held, scores=np.where(early[:, None], flipped(held.scores), held.scores).astype(np.float32))
+    cells = drawn_cells(rng, rng.dirichlet(np.ones(3), 4), 200)
+    mixed = replace(cells, times_h=np.array([72.0, 72.0, 24.0, 24.0]))
+    both, alone = (
+        estimate(mixed, known, "em", rounds=20),
+        estimate(mixed.take(mixed.sample < 2), known, "em", rounds=20),
+    )
+    assert both.method == alone.method == "pacc"
+    assert both.instead == alone.instead == why_not_em(known, np.array([72.0]))
+    np.testing.assert_allclose(both.table["ratio"][:6], alone.table["ratio"])
 
 
 def test_the_judgement_does_not_hang_on_the_order_of_classes_or_on_how_many_are_held_out_of_one() -> None:
