@@ -165,6 +165,7 @@ def test_populations_are_previewed_by_name(opened):
 
 def test_areas_are_in_micrometres_only_where_the_pixel_size_is_known(opened):
     study = simulated_study(opened, cells=36)
+    change_study(opened, study.name, channel="Ch1", pixel_size_um=None)
     info = {item.name: item for item in gates.gate_list(opened, study.name)}
     assert (info["size"].unit, info["size"].factor) == ("pixels", 1.0)
     assert "population" not in info
