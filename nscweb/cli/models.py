@@ -1,4 +1,4 @@
-"""`nscweb models`: which models there are; installing published ones; audit and other forms of one."""
+"""`nscweb models`: which models there are; installing and packing; audit and other forms of one."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Installed models.", no_args_is_help=True)
     group.command("list")(list_installed)
     group.command("install")(install_)
+    group.command("pack")(pack)
     group.command("audit")(audit)
     group.command("export")(export)
     app.add_typer(group, name="models")
@@ -53,22 +54,45 @@ def list_installed(as_json: AsJson = False, data_dir: DataDir = None) -> None:
 
 
 def install_(
-    name: Annotated[str, typer.Argument(help="What to install; see --list.", show_default=False)] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="What to install; see --list. Or a packed model: the path of its file.", show_default=False
+        ),
+    ] = "",
     list_: Annotated[bool, typer.Option("--list", help="Only list what can be installed.")] = False,
     file: Annotated[
         Path | None, typer.Option("--from", help="The authors' file on this disk, for computers without internet.")
     ] = None,
+    rename: Annotated[str, typer.Option("--as", help="Name that a packed model gets here; else its own.")] = "",
+    over: Annotated[
+        bool, typer.Option("--replace", help="Put a packed model in the place of another one of its name.")
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Install a published model or ImageNet weights: downloaded from their authors, checked, and kept.
+    """Install a model that a colleague packed (nscweb models pack), a published model, or ImageNet weights.
 
-    Nothing is downloaded unless this command asks for it by name.
+    A packed model is a file: it is compared with the list of its packer and tried before it is kept. The others are
+    downloaded from their authors and checked; nothing is downloaded unless this command asks for it by name.
     """
     with running(as_json) as console:
         from nscweb.services.fetch import published_models
 
         opened = console.open(data_dir)
+        if name and published_models.is_file_name(name):
+            if list_ or file is not None:
+                raise WrongUse(f"{name} is a file; --list and --from are for published models.", "Leave them out.")
+            told = published_models.from_packed_file(opened, Path(name), rename, over, progress=console.progress)
+            console.result(
+                told.as_dict(),
+                f"{told.name} is installed already, with the same card and weights: {told.path}."
+                if told.already
+                else f"{told.name} is installed: {told.path}. Read on the page Models where it stops.",
+            )
+            return
+        if rename or over:
+            raise WrongUse("--as and --replace are for packed models.", "Name the file: nscweb models install FILE.")
         if list_ or not name:
             if file is not None:
                 raise WrongUse("Say what the file is.", "Write: nscweb models install zhu2021 --from FILE.")
@@ -88,6 +112,32 @@ def install_(
                 "Models before you use it."
             )
         console.result(done.as_dict(), text)
+
+
+def pack(
+    name: ModelName,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The file, or a folder for it; else NAME-VERSION.nscweb-model.zip here."),
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Write a model as one file for a colleague, who installs it with nscweb models install FILE or on the page Models.
+
+    The file has the weights, the card and the scores of held-out cells, but no images of cells beyond the small
+    example. The card tells the command and the names of the folders that the model was trained with.
+    """
+    with running(as_json) as console:
+        from nscweb.services.fetch.model_packing import pack_model
+
+        done = pack_model(console.open(data_dir), name, out, progress=console.progress)
+        left = f" Not of the model, so left out: {', '.join(done.left_out)}." if done.left_out else ""
+        console.result(
+            {"file": str(done.path), "bytes": done.size, "files": list(done.files), "left_out": list(done.left_out)},
+            f"Written: {done.path} ({done.size / 1e6:.1f} MB, {len(done.files)} files).{left}\n"
+            f"Your colleague installs it with: nscweb models install {done.path.name}",
+        )
 
 
 def audit(
