@@ -62,6 +62,7 @@ class LookedAt:
             one of that name differs.
         there: the installed model of that name, or None.
         differs: in words, how it differs; "" otherwise.
+        replaceable: the installed one lies in the data folder, and did not come with nscweb.
     """
 
     manifest: Manifest
@@ -69,6 +70,14 @@ class LookedAt:
     state: State
     there: CardEntry | None = None
     differs: str = ""
+    replaceable: bool = False
+
+
+def free_name(app: App, name: str) -> str:
+    """The name with the first number behind it that no model of the data folder and no shipped one has."""
+    taken = {entry.card.name for entry in list_models(app)}
+    numbers = (f"{name[:75]}-{number}" for number in range(2, 1_000))
+    return next(new for new in numbers if new not in taken and not (app.folder.models_dir / new).exists())
 
 
 def look_into(app: App, file: Path) -> LookedAt:
@@ -269,7 +278,8 @@ def _standing(app: App, manifest: Manifest, card: ModelCard) -> LookedAt:
         if same_weights
         else "other weights"
     )
-    return LookedAt(manifest, card, "other", there, differs)
+    own = there.folder.resolve() == (app.folder.models_dir / card.name).resolve()
+    return LookedAt(manifest, card, "other", there, differs, own)
 
 
 def _refuse_other(app: App, name: str, found: LookedAt, over: bool) -> None:
@@ -285,7 +295,7 @@ def _refuse_other(app: App, name: str, found: LookedAt, over: bool) -> None:
                 "E-INSTALL-FOLDER",
             )
         return
-    if found.there.folder.resolve() != place.resolve():
+    if not found.replaceable:
         raise WrongUse(
             f"A model called {name} came with nscweb; the one in the file has {found.differs}.",
             f"{other_name}; a model that came with nscweb is not replaced.",
