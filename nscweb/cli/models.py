@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nscweb.cli.console import AsJson, DataDir, running
+from nscweb.cli.console import AsJson, Console, DataDir, running
 from nscweb.core.errors import WrongUse
 
 if TYPE_CHECKING:
+    from nscweb.services.context import App
     from nscweb.services.fetch.published_models import Installable
 
 ModelName = Annotated[str, typer.Argument(help="Name of a model, or path of its folder.", show_default=False)]
@@ -191,14 +192,29 @@ def export(
     study: Annotated[
         str, typer.Option("--study", help="Cells to check the fast form on: a study it was not trained on.")
     ] = "",
+    bioimageio: Annotated[
+        Path | None,
+        typer.Option("--bioimageio", help="Only write the model as a package of bioimage.io into this zip file."),
+    ] = None,
+    authors: Annotated[
+        list[str] | None, typer.Option("--author", help="Who made the model, for that package; may be given again.")
+    ] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Write the ONNX form of a model and, where it proves as good, the fast form, beside its weights.
 
-    The fast form is checked on cells of the study given, or on new simulated ones for a model trained on such.
+    The fast form is checked on cells of the study given, or on new simulated ones for a model trained on such. With
+    --bioimageio the model folder stays as it is, and a package for other programs is written.
     """
     with running(as_json) as console:
+        if bioimageio is not None:
+            if study:
+                raise WrongUse("--study is for the fast form, which a package of bioimage.io has not.", "Leave it out.")
+            _export_bioimageio(console, console.open(data_dir), name, bioimageio, authors or [])
+            return
+        if authors:
+            raise WrongUse("--author is for a package of bioimage.io.", "Add --bioimageio FILE.")
         from nscweb.services.models import model_by_name
         from nscweb.services.predict.fast_form_cells import export_cells
         from nscweb.services.predict.model_exports import complete_exports, fast_mode_sentence
@@ -217,6 +233,16 @@ def export(
             {"model": done.card.name, "exports": exports, "fast_offered": offered, "fast": sentence},
             "\n".join([*lines, sentence]),
         )
+
+
+def _export_bioimageio(console: Console, opened: App, name: str, out: Path, authors: list[str]) -> None:
+    from nscweb.services.predict.bioimageio_package import write_bioimageio
+
+    done = write_bioimageio(opened, name, out, authors, progress=console.progress)
+    console.result(
+        {"file": str(done.path), "files": list(done.files), "before_publishing": list(done.missing)},
+        "\n".join([f"Written: {done.path}", *(f"Before you publish it: {said}" for said in done.missing)]),
+    )
 
 
 def _installable_line(item: Installable) -> str:

@@ -51,3 +51,13 @@ def test_what_makes_no_sense_is_told_in_a_line(tmp_path: Path) -> None:
     for words, said in cases.items():
         result = ask(tmp_path / "data", *words)
         assert result.exit_code in (1, 2) and said in result.stderr and "Traceback" not in result.stderr, words
+
+
+def test_a_package_of_bioimageio(tmp_path: Path) -> None:
+    write_random_model(tmp_path / "a" / "models" / "mine")
+    file = tmp_path / "mine.zip"
+    done = ask(tmp_path / "a", "export", "mine", "--bioimageio", str(file), "--author", "Anna")
+    assert done.exit_code == 0 and file.is_file() and "Before you publish it: It cites nothing" in done.stdout
+    for words in (["--author", "Anna"], ["--bioimageio", str(tmp_path / "b.zip"), "--study", "x"]):
+        refused = ask(tmp_path / "a", "export", "mine", *words)
+        assert refused.exit_code == 2 and "Traceback" not in refused.stderr
