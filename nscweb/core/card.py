@@ -23,6 +23,8 @@ _FILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 CARD_FORMAT = 1
 MOST_CARD_BYTES = 32_000_000
+# Beside a card, where a model was trained here: fingerprints of its training cells, so that scoring them is noticed.
+SEEN_FILE = "seen.npz"
 
 
 def card_to_dict(card: ModelCard) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -134,6 +137,8 @@ def install_packed(
                 _unpack(archive, members[name], staging / name, packed, file.name)
             if final.name != card.name:
                 _rename(staging / CARD, final.name)
+            for path in sorted(staging.glob("*.npz")):
+                _check_arrays(path, app.settings.limits, file.name)
             progress(0, 0, f"Checking {final.name}")
             check_whole(read_card(staging))
     return read_card(app.folder.models_dir / final.name), False
@@ -320,6 +325,35 @@ def _unpack(archive: Archive, index: int, target: Path, packed: PackedFile, file
             digest.update(block)
             size += len(block)
     _compare(digest.hexdigest(), size, packed, target.name, file)
+
+
+def _check_arrays(path: Path, limits: Limits, file: str) -> None:
+    """A file of arrays is a zip of its own: neither it nor an array in it may claim more than there is.
+
+    Raises:
+        LimitExceeded: it unpacks to more than `Limits.max_model_bytes`.
+        InputRefused: it is damaged, holds pickled objects, or an array claims more numbers than the file has.
+    """
+    import numpy as np
+
+    what = f"{path.name} in the packed model {file}"
+    try:
+        with zipfile.ZipFile(path) as arrays:
+            members = arrays.infolist()
+            limits.check("max_model_bytes", sum(item.file_size for item in members), f"Unpacked bytes of {what}")
+            for item in members:
+                with arrays.open(item) as stream:
+                    version = np.lib.format.read_magic(stream)
+                    read = (
+                        np.lib.format.read_array_header_1_0
+                        if version == (1, 0)
+                        else np.lib.format.read_array_header_2_0
+                    )
+                    shape, _, kind = read(stream)
+                if kind.hasobject or math.prod(shape) * kind.itemsize > item.file_size:
+                    raise ValueError(f"{item.filename} is not an array of plain numbers")
+    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputRefused(f"{what} is no sound file of arrays: {error}.", _CHANGED, "E-INSTALL-ARRAYS") from error
 
 
 def _read(archive: Archive, index: int, name: str, file: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from nscweb.services.fetch import packed_models
 from nscweb.services.fetch.model_packing import CARD, MANIFEST, pack_model, pack_name, packed_bytes
 from nscweb.services.fetch.packed_models import install_packed, look_into
 from nscweb.services.models import list_models
+from nscweb.services.predict.seen_cells import write_seen
 
 Members = dict[str, bytes]
 
@@ -40,10 +42,15 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     entry = with_held_out(write_random_model(folder / "data" / "models" / "theirs"), drawn_cells(600, samples=6))
     card = replace(entry.card, exports={"onnx": export_onnx(entry)})
     (entry.folder / CARD).write_text(json.dumps(card_to_dict(card)), "utf-8")
+    write_seen(entry.folder, np.arange(1, 9, dtype=np.uint64))
     (entry.folder / "history.csv").write_text("epoch,loss\n1,1.0\n", "utf-8")
     (entry.folder / "notes.txt").write_text("mine", "utf-8")
     done = pack_model(app, "theirs", folder / "theirs.zip")
-    assert done.left_out == ("notes.txt",) and done.files[0] == CARD and "held_out.npz" in done.files
+    assert (
+        done.left_out == ("notes.txt",)
+        and done.files[0] == CARD
+        and {"held_out.npz", "seen.npz", "model.onnx"} <= set(done.files)
+    )
     assert packed_bytes(app, read_card(entry.folder)) == done.path.read_bytes()
     with pytest.raises(WrongUse, match="already"):
         pack_model(app, "theirs", folder / "theirs.zip")
@@ -248,6 +255,31 @@ def test_a_bomb_that_declares_less_is_cut_off(opened: App, packed: Path, tmp_pat
     assert models_there(opened) == []
 
 
+def _arrays(name: str, header: bytes, size: int) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(size))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["example.npz", "held_out.npz", "seen.npz"])
+@pytest.mark.parametrize("case", ["unpacks to much", "claims more than it has", "pickled", "damaged"])
+def test_a_bomb_inside_a_file_of_arrays(opened: App, packed: Path, tmp_path: Path, name: str, case: str) -> None:
+    header = "{{'descr': '{}', 'fortran_order': False, 'shape': ({},), }}\n"
+    data = {
+        "unpacks to much": lambda: _arrays("a.npy", header.format("|u1", 20_000_000).encode(), 20_000_000),
+        "claims more than it has": lambda: _arrays("a.npy", header.format("<f8", 10**12).encode(), 8),
+        "pickled": lambda: _arrays("a.npy", header.format("|O", 1).encode(), 8),
+        "damaged": lambda: b"PK\x03\x04 damaged",
+    }[case]()
+    small = replace(opened.settings.limits, max_model_bytes=10_000_000)
+    limited = replace(opened, settings=replace(opened.settings, limits=small))
+    file = zipped(tmp_path / "x.zip", resealed({**members_of(packed), name: data}))
+    with pytest.raises(InputRefused, match=rf"{name} in the packed model x\.zip"):
+        install_packed(limited, file)
+    assert models_there(opened) == []
+
+
 def test_links_and_passwords_are_refused(opened: App, packed: Path, tmp_path: Path) -> None:
     link = zipfile.ZipInfo("curves.json")
     link.external_attr = 0o120777 << 16
@@ -328,3 +360,9 @@ def test_a_damaged_model_is_not_packed(opened: App, tmp_path: Path) -> None:
     with pytest.raises(NscwebError, match="other scores"):
         pack_model(opened, "mine", tmp_path / "mine.zip")
     assert list(tmp_path.glob("*mine*")) == []
+
+
+@pytest.mark.parametrize("name", ["nsc-simulated-compact", "nsc-simulated-accurate"])
+def test_every_file_of_a_shipped_model_goes_along(opened: App, project: Path, tmp_path: Path, name: str) -> None:
+    assert pack_model(opened, str(project / "weights" / name), tmp_path / "a.zip").left_out == ()
+    assert install_packed(opened, tmp_path / "a.zip")[0].card == read_card(project / "weights" / name).card
