@@ -14,11 +14,10 @@ from typing import Any
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import CardInvalid
+from nscweb.core.model_names import MODEL_NAME
 from nscweb.core.plain import REFUSE_UNKNOWN, YesNo, from_plain, to_plain
 from nscweb.core.recipe import InputRecipe
 
-MODEL_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
-MODEL_NAME_RULE = "Use up to 80 letters, digits and . _ -, beginning with a letter or digit."
 _FILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 CARD_FORMAT = 1

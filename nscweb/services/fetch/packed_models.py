@@ -16,17 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from nscweb.core.card import (
-    MODEL_NAME,
-    MODEL_NAME_RULE,
-    MOST_CARD_BYTES,
-    CardEntry,
-    ModelCard,
-    card_from_dict,
-    read_card,
-)
+from nscweb.core.card import MOST_CARD_BYTES, CardEntry, ModelCard, card_from_dict, read_card
 from nscweb.core.errors import InputRefused, LimitExceeded, NscwebError, WrongUse
 from nscweb.core.limits import Limits
+from nscweb.core.model_names import MODEL_NAME, MODEL_NAME_RULE
 from nscweb.core.plain import from_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.io.archives.archive import Archive

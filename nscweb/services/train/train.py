@@ -11,8 +11,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from nscweb.core.card import MODEL_NAME, CardEntry
+from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
+from nscweb.core.model_names import MODEL_NAME
 from nscweb.core.plain import from_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.services.train.finished_model import write_card

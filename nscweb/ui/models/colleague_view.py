@@ -13,6 +13,7 @@ from nscweb.services.fetch.model_packing import ENDING, check_whole, pack_name, 
 from nscweb.services.fetch.packed_models import LookedAt, free_name, look_into
 from nscweb.services.study import uploads
 from nscweb.ui import jobs, show
+from nscweb.ui.models.name_field import name_field
 from nscweb.ui.text import plain
 from nscweb.words.numbers import count
 
@@ -92,7 +93,7 @@ def _question(app: App, staged: Path) -> None:
     assert found.there is not None
     with st.container(border=True):
         st.text(_asked(found))
-        name = st.text_input("Name of the new one", free_name(app, found.card.name), key="colleague_name", width=420)
+        name = name_field("Name of the new one", free_name(app, found.card.name), "colleague_name")
         with st.container(horizontal=True):
             if st.button("Keep both", key="colleague_both", type="primary"):
                 _start(app, staged, rename=name)
