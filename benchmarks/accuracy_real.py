@@ -8,6 +8,8 @@ epochs follows from the measured speed of the network, so that the cosine schedu
 the best validation loss is kept. Networks that want 224 pixels see 64 here: the cells have 40, and at 224 a core would
 not come through ten epochs. The data do not name their samples, so the split is by cell within each phase and all
 figures are somewhat too good; the order of the networks is what counts.
+Two rows need no network: 79 plain features (`benchmarks/plain_features.py`) with a logistic regression and with a
+support vector machine, whose one setting is chosen on the validation cells.
 A finished row is kept in ACCURACY_REAL.json and not run again.
 """
 
@@ -29,6 +31,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.recipe import InputRecipe
+from nscweb.evaluation.ratios.quantification import one_hot
 from nscweb.evaluation.scores.confusion import held_out_metrics
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.cost import count_cost
@@ -37,8 +40,15 @@ from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData
 from nscweb.training.loop import fit, predict_logits
 from nscweb.training.splits.plan import Split, split_by_cell
 
+try:
+    from benchmarks.plain_features import COUNT, plain_features
+except ImportError:  # started as a file
+    from plain_features import COUNT, plain_features
+
 TILES = Path(__file__).resolve().parents[2] / "shared" / "data" / "jurkat_cycle" / "brightfield_tiles.npz"
 SEED = 1
+REGRESSION = f"Logistic regression on {COUNT} plain features"
+SUPPORT = f"Support vector machine on {COUNT} plain features"
 # Parameters above which the smaller learning rate is taken; 2e-3 makes the large networks diverge.
 _LARGE = 5_000_000
 
@@ -177,6 +187,38 @@ def probe_row(entry: Entry) -> dict[str, Any]:
     }
 
 
+def plain_row(kind: str) -> dict[str, Any]:
+    """Plain features and a classifier that takes a second of one core; the baseline that a network has to beat."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    data = jurkat(48)
+    split = split_by_cell(data, SEED)
+    began = time.process_time()
+    with np.load(TILES, allow_pickle=False) as arrays:
+        features = plain_features(arrays["x"])
+    rate = len(features) / (time.process_time() - began)
+    began = time.process_time()
+    best: tuple[float, Any] = (-1.0, None)
+    for strength in (0.1, 1.0, 10.0):
+        last = SVC(C=strength) if kind == SUPPORT else LogisticRegression(C=strength / 10, max_iter=2000)
+        model = make_pipeline(StandardScaler(), last).fit(features[split.train], data.labels[split.train])
+        score = float(model.score(features[split.validation], data.labels[split.validation]))
+        best = max(best, (score, model), key=lambda pair: pair[0])
+    named = best[1].predict(features[split.held_out])
+    return {
+        **figures(data, split, one_hot(named, len(data.classes))),
+        "parameters": 0,
+        "mflop": 0.0,
+        "epochs": 0,
+        "seconds": round(time.process_time() - began),
+        "train_cells_per_second": 0,
+        "predict_cells_per_second": round(rate),
+    }
+
+
 def figures(data: TrainingData, split: Split, probabilities: NDArray[np.float32]) -> dict[str, Any]:
     """Accuracy, macro F1 and F1 per class with 95 % intervals, on the held-out cells."""
     rows = split.held_out
@@ -211,14 +253,34 @@ def document(rows: dict[str, dict[str, Any]], minutes: float) -> str:
     ]
     for name, row in rows.items():
         lines.append(
-            f"| {name} | {row['parameters']:,} | {row['mflop']:,} | {_span(row['accuracy'])} | "
+            f"| {name} | {_count(row['parameters'])} | {_count(row['mflop'])} | {_span(row['accuracy'])} | "
             f"{_span(row['macro_f1'])} | {row['epochs'] or ''} | {row['seconds']} | "
             f"{row['train_cells_per_second'] or ''} | {row['predict_cells_per_second']} |"
         )
     lines += ["", "F1 per phase:", "", f"| network | {' | '.join(classes)} |", "|---|" + "---|" * len(classes)]
     for name, row in rows.items():
         lines.append(f"| {name} | " + " | ".join(_span(row[f"f1 {item}"]) for item in classes) + " |")
+    lines += ["", *_what_it_says(rows)]
     return "\n".join(lines) + "\n"
+
+
+def _what_it_says(rows: dict[str, dict[str, Any]]) -> list[str]:
+    """What stands between the first network and the plain features, from the figures themselves."""
+    network = ARCHITECTURES[ENTRIES[0].architecture].title
+    if not {network, SUPPORT} <= set(rows):
+        return []
+    net, plain = rows[network], rows[SUPPORT]
+    return [
+        f"{SUPPORT} needs about a second of training and comes to an accuracy of "
+        f"{plain['accuracy'][0]:.3f} and a macro F1 of {plain['macro_f1'][0]:.3f}; the default network to "
+        f"{net['accuracy'][0]:.3f} and {net['macro_f1'][0]:.3f}. With so few cells no network here is better than "
+        "plain features by more than its interval. A second command adds the rows of plain features: "
+        "`python benchmarks/accuracy_real.py --minutes 3 --only plain`."
+    ]
+
+
+def _count(number: float) -> str:
+    return f"{number:,}" if number else ""
 
 
 def _span(numbers: Sequence[float]) -> str:
@@ -229,7 +291,7 @@ def main() -> None:
     """Run what is not there yet and write the tables after each row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--only", nargs="+", default=None, help="architectures")
+    parser.add_argument("--only", nargs="+", default=None, help="architectures, or plain")
     parser.add_argument("--out", type=Path, default=Path("docs/measured"))
     given = parser.parse_args()
     if not TILES.exists():
@@ -238,13 +300,20 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     kept = given.out / "ACCURACY_REAL.json"
     rows: dict[str, dict[str, Any]] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+
+    def keep(name: str, row: dict[str, Any]) -> None:
+        rows[name] = row
+        print(name, json.dumps(row), flush=True)
+        kept.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+        (given.out / "ACCURACY_REAL.md").write_text(document(rows, given.minutes), "utf-8")
+
+    for kind in (REGRESSION, SUPPORT):
+        if kind not in rows and (not given.only or "plain" in given.only):
+            keep(kind, plain_row(kind))
     for entry in ENTRIES:
         if entry.name in rows or (given.only and entry.architecture not in given.only):
             continue
-        rows[entry.name] = probe_row(entry) if entry.probe else network_row(entry, 60 * given.minutes)
-        print(entry.name, json.dumps(rows[entry.name]), flush=True)
-        kept.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
-        (given.out / "ACCURACY_REAL.md").write_text(document(rows, given.minutes), "utf-8")
+        keep(entry.name, probe_row(entry) if entry.probe else network_row(entry, 60 * given.minutes))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ with open_page("study") as app:
     jobs.follow_current(app, "import")
     jobs.follow_current(app, "cut")
     jobs.follow_current(app, "part")
+    jobs.follow_current(app, "each")
+    jobs.follow_current(app, "merge")
     study = picker.pick_study(app, quiet=True)
     if study:
         study_view.facts(study)

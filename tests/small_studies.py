@@ -17,17 +17,25 @@ from nscweb.core.cells import CellImage
 from nscweb.core.samples import Sample, Study
 from nscweb.preprocess.cell_quality import measure, quality_flags
 from nscweb.services.context import App
+from nscweb.simulation.camera import PROFILES
 from nscweb.simulation.labelled_cells import iter_labelled_cells
 from nscweb.simulation.traits import FATES
 from nscweb.store.cell_files import CellWriter
 
 
 def add_study(
-    app: App, name: str, samples: Iterable[tuple[Sample, list[np.ndarray]]], *, simulated: bool = True
+    app: App,
+    name: str,
+    samples: Iterable[tuple[Sample, list[np.ndarray]]],
+    *,
+    simulated: bool = True,
+    pixel_size_um: float | None = None,
 ) -> Study:
     """Store samples with their (C, h, w) cells as an import would; channel ``Ch1`` is brightfield."""
     found = list(samples)
-    study_id, keys = _listed(app, name, [replace(sample, cells=len(images)) for sample, images in found], simulated)
+    study_id, keys = _listed(
+        app, name, [replace(sample, cells=len(images)) for sample, images in found], simulated, pixel_size_um
+    )
     for key, (sample, images) in zip(keys, found, strict=True):
         _write_cells(app.folder.cells_path(study_id, key), app.folder.quality_path(study_id, key), sample.name, images)
     return app.catalogue.study(study_id)
@@ -52,7 +60,7 @@ def simulated_study(
     samples = [Sample(**values) for values in json.loads((drawn / "samples.json").read_text("utf-8"))]
     if not truth:
         samples = [replace(sample, true_class="") for sample in samples]
-    study_id, keys = _listed(app, name, samples, simulated=True)
+    study_id, keys = _listed(app, name, samples, True, PROFILES["flowsight"].pixel_size_um)
     for key in keys:
         _copy(drawn / f"{key}.arrow", app.folder.cells_path(study_id, key))
         _copy(drawn / f"{key}.parquet", app.folder.quality_path(study_id, key))
@@ -77,9 +85,11 @@ def _draw(folder: Path, *, seed: int, cells: int, replicates: int, only: Collect
         _write_cells(folder / f"{key}.arrow", folder / f"{key}.parquet", sample.name, images)
 
 
-def _listed(app: App, name: str, samples: list[Sample], simulated: bool) -> tuple[str, list[str]]:
+def _listed(
+    app: App, name: str, samples: list[Sample], simulated: bool, pixel_size_um: float | None
+) -> tuple[str, list[str]]:
     study_id = app.catalogue.create_study(
-        name, app.clock(), channel="Ch1", channels=["Ch1"], simulated=simulated, pixel_size_um=None
+        name, app.clock(), channel="Ch1", channels=["Ch1"], simulated=simulated, pixel_size_um=pixel_size_um
     )
     return study_id, app.catalogue.add_samples(study_id, samples)
 

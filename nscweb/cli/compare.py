@@ -36,6 +36,7 @@ def compare(
     with running(as_json) as console:
         from nscweb.services.compare.compare import CompareRequest, compare_groups
         from nscweb.services.compare.comparison import answer_of
+        from nscweb.services.compare.known_part import more_cells_dict, more_cells_line
         from nscweb.services.predict.runs import run_of
         from nscweb.services.report.export import write_comparison
 
@@ -53,6 +54,8 @@ def compare(
             "fate": wanted,
             "time_h": hours,
             "method": found.estimates.method,
+            "method_instead_of_asked": found.estimates.instead,
+            "held_out": more_cells_dict(found),
             "control": found.control,
             "answer": said.headline,
             "verdict": said.verdict,
@@ -61,5 +64,6 @@ def compare(
             "warnings": list(found.data.warnings),
             "files": {name: str(path) for name, path in files.items()},
         }
-        lines = [*found.sentences, *(f"Note: {text}" for text in found.data.warnings)]
+        worth = [text for text in [more_cells_line(found)] if text]
+        lines = [*found.sentences, *worth, *(f"Note: {text}" for text in found.data.warnings)]
         console.result(result, "\n".join([*lines, *(f"Written: {path}" for path in files.values())]))

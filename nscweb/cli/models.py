@@ -155,6 +155,13 @@ def audit(
             help="Only accuracy, F1, AUC and their intervals, from the held-out scores kept with the model: seconds.",
         ),
     ] = False,
+    lights_only: Annotated[
+        bool,
+        typer.Option(
+            "--lights-only",
+            help="Only what trust lights test samples for: the changes that harm the model, and its pixel size.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -164,7 +171,8 @@ def audit(
     """
     with running(as_json) as console:
         from nscweb.services.models import model_by_name
-        from nscweb.services.train.model_audit import audit_model, figures_again
+        from nscweb.services.predict.light_changes import change_names_of, sentence_of_tests
+        from nscweb.services.train.model_audit import audit_model, figures_again, light_tests_again
 
         opened = console.open(data_dir)
         entry = model_by_name(opened, name)
@@ -176,6 +184,11 @@ def audit(
                 f"{name}: {100 * accuracy.value:.1f} % of held-out cells are right "
                 f"(95 % interval {100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}, {accuracy.interval}).",
             )
+            return
+        if lights_only:
+            card = light_tests_again(opened, entry, tuple(studies or ()), progress=console.progress).card
+            names = change_names_of(card)
+            console.result({"model": name, "tests": names}, sentence_of_tests(name, names))
             return
         card = audit_model(opened, entry, tuple(studies or ()), device=device, progress=console.progress).card
         passed = bool(card.audit.get("passed"))

@@ -41,6 +41,9 @@ def sheet(
     ] = None,
     plate_field: Annotated[str, typer.Option(help="What the plate map says: group, dose, time, ...")] = "group",
     plate: Annotated[str, typer.Option(help="Which plate, where the study has several.", show_default=False)] = "",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take back the last change of the sheet; the same again brings it back.")
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -49,8 +52,10 @@ def sheet(
         from nscweb.services.study import study as services
         from nscweb.services.study.plate_map import apply_plate_map, read_plate_file
 
-        if not (out or apply or columns or make_alike_one or plate_map):
+        if not (out or apply or columns or make_alike_one or plate_map or undo):
             raise WrongUse("Say what to do with the sheet.", "Give --out FILE.csv or --apply FILE.csv.")
+        if undo and (apply or columns or make_alike_one or plate_map):
+            raise WrongUse("--undo takes back the last change, so it stands alone or with --out.")
         if time_unit not in (None, "h", "d"):
             raise WrongUse(f"--time-unit is h or d, not {time_unit!r}.")
         if time_unit and not (apply or columns or plate_map):
@@ -61,6 +66,8 @@ def sheet(
         opened = console.open(data_dir)
         result: dict[str, Any] = {"study": services.get_study(opened, name).name}
         updates = []
+        if undo:
+            updates.append(services.undo_sheet(opened, name))
         if apply is not None:
             updates.append(services.apply_sheet_file(opened, name, apply, said))
         elif said:
@@ -73,6 +80,8 @@ def sheet(
             updates.append(services.set_times(opened, name, bare, cast(Literal["h", "d"], time_unit)))
         if make_alike_one:
             updates.append(services.make_alike_one(opened, name))
+        if len(updates) > 1:
+            services.one_change(opened, updates)
         lines = []
         if updates:
             first = updates[0]

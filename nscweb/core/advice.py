@@ -107,7 +107,7 @@ _ADVICE: dict[str, str] = {
     "W-MASK-BINARY": "Export labels, one number per cell, so that cells that touch stay apart.",
     "W-MASK-NO-FIELD": "Give the outlines the name of their image with _masks behind it, in the same folder.",
     "W-MASK-OVERLAP": "Nothing, unless outlines of nuclei lie among those of cells: then export one kind only.",
-    "W-MASK-UNUSED": "Import again with the option for whole fields of view (--fields), if the images are fields.",
+    "W-MASK-UNUSED": "If the images are whole fields of view, take the offer on the page Study or of study understand.",
     "W-MONTAGE-PART": "Compare the number of cells with that of the montage.",
     "W-NAME-SETS": "Look at the channels on the page Study; the one with the usual light is the brightfield channel.",
     "W-NAME-TWICE": "Check whether the same images came in twice.",

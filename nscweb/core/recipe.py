@@ -15,7 +15,7 @@ Interpolation = Literal["area", "linear"]
 _WHAT = "The recipe in the model card"
 # Defaults are for code; a card states these, and later steps only where they are on.
 _STATED = ("channels", "background", "contrast", "resize")
-_LATER = ("crop_to_object", "clahe")
+_LATER = ("crop_to_object", "clahe", "pixel_size_um")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ class InputRecipe:
         divide_by: constant divisor after resizing (255 in Zhu et al. 2021; 1 when contrast is normalised).
             Deeper images are brought to the range 0..255 first when it is 255.
         clip: (low, high) after scaling, or None.
+        pixel_size_um: micrometres per pixel of the training images; images of another pixel size are brought to it
+            before everything else, where their own is known. None where it is not known, and for a field in
+            micrometres, which does the same.
     """
 
     channels: tuple[str, ...] = ("brightfield",)
@@ -54,6 +57,7 @@ class InputRecipe:
     interpolation: Interpolation = "area"
     divide_by: float = 1.0
     clip: tuple[float, float] | None = None
+    pixel_size_um: float | None = None
 
     def __post_init__(self) -> None:
         if not self.channels:
@@ -71,6 +75,8 @@ class InputRecipe:
             raise CardInvalid("The recipe asks for a field without extent.")
         if self.clip is not None and not self.clip[0] < self.clip[1]:
             raise CardInvalid("The recipe clips to a range whose low end is not below its high end.")
+        if self.pixel_size_um is not None and not (math.isfinite(self.pixel_size_um) and self.pixel_size_um > 0):
+            raise CardInvalid("The recipe gives a pixel size that is not a positive number of micrometres.")
         if self.crop_to_object is not None and not 0 <= self.crop_to_object <= 1024:
             raise CardInvalid("The recipe crops to the object with a margin that is not 0 to 1024 pixels.")
         if self.clahe is not None and not (

@@ -38,6 +38,16 @@ FAR = 0.15
 # Cells of known class behind each class from which the correction is taken, of control samples or of held-out cells of
 # one time point; and of all time points together, which are used where one has too few.
 FEWEST_KNOWN, FEWEST_KNOWN_OF_ALL = 50, 20
+# Maximum likelihood (EM) believes each score. Asked for known mixtures of held-out cells it may be off by this much, 0
+# to 1. On mixtures of real cells its error was that of PACC or less up to 0.10, 1.2 times it from 0.10 to 0.15 and 2.8
+# times above 0.20; where calibration left more than 0.10, 1.6 times it (docs/measured/MIXTURES_REAL.md). Chance of 120
+# held-out cells of each class alone makes 0.03 to 0.07.
+EM_MOST_OFF = 0.10
+# Held-out cells of each class that a sentence adds, to say what they would be worth. As many as an afternoon at the
+# cytometer gives.
+MORE_CELLS = 1_000
+# Cells of a sample, the same share of each class, for which the card of a model says how wide an interval is.
+CELLS_OF_A_SAMPLE = 500
 # Cells of known class from which a set of classes can be promised to hold the right one, and from which a time point
 # has a curve of reliability of its own.
 FEWEST_FOR_SETS, FEWEST_FOR_RELIABILITY = 100, 50
@@ -59,6 +69,12 @@ POWER = 0.80
 # in part a trait of the cells: flat cells have less of it. So swaps of these cost sound networks something, too.
 SWAP_COST = 0.05
 SWAP_COSTS = {"noise": 0.10, "contrast": 0.10, "light": 0.10}
+# A change of the recording that costs a model more than this share of its right answers harms it: every sample is
+# tested for such changes before it is called fitting.
+HARMFUL = 0.05
+# Pixel sizes that differ by no more than this share are the same: instruments round theirs to two digits, and cells of
+# one culture differ in size by more. Beyond it images are resampled to the pixel size of the model.
+SAME_PIXEL_SIZE = 0.02
 # How is counted and adjusted unless somebody says otherwise: keys of `estimates.METHODS`,
 # `p_values.ADJUSTMENTS` and `group_errors.VARIANCES`.
 DEFAULT_METHOD, DEFAULT_ADJUST, DEFAULT_VARIANCE = "pacc", "holm", "moderated"

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from nscweb.core.plain import REFUSE_UNKNOWN
 
 # How a network is run: as trained, or in its 8-bit form.
+# Key in the `extra` of a run: whether its cells were recorded at the setting of the training images.
+SETTING = "setting"
 Mode = Literal["exact", "fast"]
 
 

@@ -21,11 +21,11 @@ UNITS: dict[float, tuple[str, ...]] = {
     ),
     24.0: (
         *("d", "day", "days", "dpi", "dpt", "dpd", "div", "tag", "tage", "tagen", "j", "jour", "jours", "dia", "dias"),
-        *("día", "días", "giorno", "giorni", "dag", "dagen", "天", "日", "день", "дня", "дней", "сут"),
+        *("día", "días", "giorno", "giorni", "dag", "dagen", "天", "日", "日目", "день", "дня", "дней", "сут"),
     ),
     168.0: (
         *("w", "wk", "wks", "week", "weeks", "wpi", "woche", "wochen", "sem", "semaine", "semaines", "semana"),
-        *("semanas", "settimana", "settimane", "weken", "周", "週", "星期", "нед", "неделя", "недели"),
+        *("semanas", "settimana", "settimane", "weken", "周", "週", "週目", "星期", "нед", "неделя", "недели"),
     ),
 }
 _HOURS_OF = {word: hours for hours, words in UNITS.items() for word in words}

@@ -7,7 +7,7 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from nscweb.files.zips import entry
 from nscweb.io.outlines.polygons import Corners, ring_area
 from nscweb.preprocess.labels import Labels
+
+if TYPE_CHECKING:
+    from roifile import ImagejRoi
 
 # QuPath shows a class that it does not know in this colour.
 _GREY = (128, 128, 128)
@@ -76,16 +79,41 @@ def _closed(ring: Corners) -> list[list[float]]:
 
 
 def roi_zip_bytes(outlines: Sequence[NamedOutline]) -> bytes:
-    """A zip of .roi files for the ROI manager of ImageJ: the outermost line of each cell, its class in its name."""
+    """A zip of .roi files for the ROI manager of ImageJ, holes as holes, the class of each cell in its name."""
     import roifile
 
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w") as archive:
         for number, outline in enumerate(outlines, start=1):
             name = f"{outline.name} {outline.class_name}".strip()
-            roi = roifile.ImagejRoi.frompoints(outline.rings[0], name=name)
+            one = len(outline.rings) == 1
+            roi = roifile.ImagejRoi.frompoints(outline.rings[0], name=name) if one else _shape(outline.rings, name)
             archive.writestr(entry(f"{number:06d}.roi"), roi.tobytes())
     return held.getvalue()
+
+
+def _shape(rings: Sequence[Corners], name: str) -> ImagejRoi:
+    """A shape of several lines: what lies in two of them is a hole. Each begins with a move (0) and is closed (4)."""
+    import roifile
+
+    path: list[float] = []
+    for ring in rings:
+        for number, (x, y) in enumerate(ring.tolist()):
+            path += [1.0 if number else 0.0, x, y]
+        path.append(4.0)
+    points = np.concatenate(rings)
+    left, top = np.floor(points.min(axis=0)).astype(int).tolist()
+    right, bottom = np.ceil(points.max(axis=0)).astype(int).tolist()
+    return roifile.ImagejRoi(
+        roitype=roifile.ROI_TYPE.RECT,
+        name=name,
+        left=left,
+        top=top,
+        right=right,
+        bottom=bottom,
+        shape_roi_size=len(path),
+        multi_coordinates=np.array(path, np.float32),
+    )
 
 
 def label_tiff_bytes(planes: Sequence[Labels]) -> bytes:

@@ -22,8 +22,8 @@ from torch import Tensor
 from nscweb.core.recipe import InputRecipe
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.models.torchvision_compat import ensure_torchvision
-from nscweb.preprocess.pixel_steps import centred_slices, crop_box
-from nscweb.preprocess.prepare import field_size, seen_box
+from nscweb.preprocess.pixel_steps import centred_slices, crop_box, resampled
+from nscweb.preprocess.prepare import field_size, pixel_factor, seen_box
 
 if TYPE_CHECKING:
     pass
@@ -95,6 +95,13 @@ def map_on_frame(
     Args:
         image: (C, h, w), needed by recipes that crop to the object, to know where the object is.
     """
+    factor = pixel_factor(recipe, pixel_size_um)
+    if factor != 1.0:
+        # The network saw the frame at another pixel size: back from there as if it had been stored so.
+        there = (max(1, round(frame[0] * factor)), max(1, round(frame[1] * factor)))
+        larger = None if image is None else resampled(image, factor)
+        on_frame = map_on_frame(class_map, recipe, there, image=larger)
+        return np.asarray(cv2.resize(on_frame, frame[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
     seen = (0, 0, *frame) if image is None else seen_box(recipe, image)
     field = field_size(recipe, pixel_size_um) or seen[2:]
     on_field = cv2.resize(np.asarray(class_map, np.float32), field[::-1], interpolation=cv2.INTER_LINEAR)

@@ -20,6 +20,8 @@ from nscweb.inference.embeddings import CALIBRATION_KEY, FeatureReference, featu
 if TYPE_CHECKING:
     from nscweb.inference.classifier import Classifier
 
+# Key in the calibration of a card of the tests for changes that harm its model.
+CHANGES_KEY = "harmful_changes"
 KINDS: tuple[str, ...] = ("embedding", "input")
 # A cell is far out beyond this quantile of the distances of known cells.
 FAR_QUANTILE = 1 - FAR_OUT
@@ -129,7 +131,7 @@ def values_of(
     if not len(images):
         return {}
     found = {"embedding": embeddings} if reference_of(classifier.card, "embedding") else {}
-    if reference_of(classifier.card, "input"):
+    if reference_of(classifier.card, "input") or CHANGES_KEY in classifier.card.calibration:
         found["input"] = input_statistics(classifier.prepare(images, pixel_size_um))
     return found
 

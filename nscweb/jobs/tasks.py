@@ -60,6 +60,28 @@ def part_task(app: App, payload: Payload, progress: Progress, cancel: CancelAske
     return (report or part_study(app, payload["study"], progress=progress, cancel=cancel)).as_dict()
 
 
+def each_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Make a study with each object once. Payload: study, kind, and when it is taken up again `AGAIN_SINCE`."""
+    from nscweb.services.study.study_import import finished_since
+    from nscweb.services.study.understood.one_of_each import name_of_each, one_of_each
+
+    name = name_of_each(app.catalogue.study(payload["study"]))
+    report = finished_since(app, name, payload[AGAIN_SINCE]) if payload.get(AGAIN_SINCE) else None
+    return (report or one_of_each(app, payload["study"], payload["kind"], progress=progress, cancel=cancel)).as_dict()
+
+
+def merge_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Put the samples of a study into another one. Payload: into, other, and `AGAIN_SINCE` when taken up again."""
+    from nscweb.services.study.study import list_studies
+    from nscweb.services.study.understood.merged import merge_and_tell, told_of
+
+    gone = all(study.study_id != payload["other"] for study in list_studies(app))
+    into = payload["into"]
+    done = gone and bool(payload.get(AGAIN_SINCE))
+    merged = told_of(app, into) if done else merge_and_tell(app, into, payload["other"], progress=progress)
+    return {"study_id": merged.card.study.study_id, "sentence": merged.sentence}
+
+
 def predict_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Predict a study. Payload: a `PredictRequest`."""
     from nscweb.services.predict.predict import predict_study
@@ -149,6 +171,8 @@ KINDS: dict[str, JobKind] = {
     "import": JobKind(import_task, "Import", "study"),
     "cut": JobKind(cut_task, "Cells cut out of fields", "study"),
     "part": JobKind(part_task, "Samples parted by names", "study"),
+    "each": JobKind(each_task, "Study with each object once", "study"),
+    "merge": JobKind(merge_task, "Two studies made one", "study"),
     "predict": JobKind(predict_task, "Prediction", "predict"),
     "fast_check": JobKind(fast_check_task, "Measurement of fast mode", "predict"),
     "demo": JobKind(demo_task, "Demo study", "home"),

@@ -106,6 +106,20 @@ def crop_box(pixels: Array, box: tuple[int, int, int, int], fill: NDArray[Any]) 
     return result
 
 
+def resampled(image: Array, factor: float) -> Array:
+    """An image (C, h, w) with `factor` times as many pixels along each side, of the same type; at least one pixel.
+
+    Smaller ones are averaged over the area of each new pixel, larger ones interpolated linearly, so that no value
+    leaves the range of the image.
+    """
+    height, width = (max(1, round(length * factor)) for length in image.shape[1:])
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    work = image.dtype if image.dtype in (np.dtype(np.float32), np.dtype(np.float64)) else np.dtype(np.float64)
+    planes = [cv2.resize(plane.astype(work), (width, height), interpolation=method) for plane in image]
+    result = np.stack(planes)
+    return np.rint(result).astype(image.dtype) if image.dtype.kind in "ui" else result.astype(image.dtype)
+
+
 def equalise(pixels: Array, clip_limit: float, tiles: int) -> NDArray[np.uint8]:
     """Contrast-limited adaptive histogram equalisation (CLAHE) of each plane of (C, h, w), to 8 bit.
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.recipe import InputRecipe
+from nscweb.core.rules import SAME_PIXEL_SIZE
 from nscweb.preprocess.outline import outline_of
 from nscweb.preprocess.pixel_steps import (
     Array,
@@ -26,8 +27,12 @@ from nscweb.preprocess.pixel_steps import (
     equalise,
     full_scale,
     pad_or_crop,
+    resampled,
     resize_planes,
 )
+
+# Objectives of 4x and 100x with the same camera are 25 times apart; no model for one sees cells of the other.
+_MOST_TIMES = 32.0
 
 
 def field_size(recipe: InputRecipe, pixel_size_um: float | None = None) -> tuple[int, int] | None:
@@ -50,13 +55,45 @@ def field_size(recipe: InputRecipe, pixel_size_um: float | None = None) -> tuple
     return height, width
 
 
+def pixel_factor(recipe: InputRecipe, pixel_size_um: float | None) -> float:
+    """New pixels per old pixel when images are brought to the pixel size of the training images; 1 leaves them.
+
+    1 where one of the sizes is not known, where they are the same (`rules.SAME_PIXEL_SIZE`), where the field is given
+    in micrometres, and where the whole frame is stretched to the input of the network, whatever its pixels are.
+
+    Raises:
+        WrongUse: one is so many times the other that it cannot be true, and images would grow beyond all bounds.
+    """
+    own = recipe.pixel_size_um
+    in_pixels = recipe.field_px is not None or recipe.crop_to_object is not None
+    if not own or not pixel_size_um or pixel_size_um <= 0 or not in_pixels:
+        return 1.0
+    factor = pixel_size_um / own
+    if not 1 / _MOST_TIMES <= factor <= _MOST_TIMES:
+        raise WrongUse(
+            f"The pixel size of the study ({pixel_size_um:g} µm) and that of the model ({own:g} µm) are too far apart.",
+            "Correct the micrometres per pixel on the Study page.",
+            "E-PIXEL-SIZE",
+        )
+    return 1.0 if abs(factor - 1) <= SAME_PIXEL_SIZE else factor
+
+
+def at_pixel_size(
+    recipe: InputRecipe, images: Sequence[NDArray[Any]], pixel_size_um: float | None
+) -> Sequence[NDArray[Any]]:
+    """The images (C, h, w) at the pixel size of the training images; see `pixel_factor`."""
+    factor = pixel_factor(recipe, pixel_size_um)
+    return images if factor == 1.0 else [resampled(image, factor) for image in images]
+
+
 def prepare_field(
     recipe: InputRecipe, images: Sequence[NDArray[Any]], margin: int = 0, *, pixel_size_um: float | None = None
 ) -> Float32:
     """Crop, contrast, background, field: images (C, h, w) of any depth -> (N, C, fh + 2 margin, fw + 2 margin).
 
-    Cropping to the object and equalising contrast come first, in the order of Zamani et al. 2022, and make a new
-    image of each; all that follows sees only that one.
+    Images are brought to the pixel size of the model before anything else, see `pixel_factor`. Cropping to the object
+    and equalising contrast come next, in the order of Zamani et al. 2022, and make a new image of each; all that
+    follows sees only that one.
     With ``border-median`` each image and channel has the median of its own border subtracted, and what the
     frame does not cover is 0, that is background. Integers of 16 bit keep their full range. When the recipe
     divides by 255, deeper images are first brought to 0..255 by `full_scale`.
@@ -66,7 +103,8 @@ def prepare_field(
     Raises:
         WrongUse: number of channels differs from the recipe, or the pixel size is missing.
     """
-    planes = [_enhanced(recipe, _three_axes(image, len(recipe.channels))) for image in images]
+    planes = [_three_axes(image, len(recipe.channels)) for image in images]
+    planes = [_enhanced(recipe, image) for image in at_pixel_size(recipe, planes, pixel_size_um)]
     size = field_size(recipe, pixel_size_um)
     height, width = size if size is not None else recipe.resize
     result = np.zeros((len(planes), len(recipe.channels), height + 2 * margin, width + 2 * margin), np.float32)

@@ -216,6 +216,16 @@ class Catalogue(JobTable):
         if not done.rowcount:
             raise StoreError(f"The run {run.run_id} was never started.")
 
+    def change_run(self, run_id: str, **values: Any) -> None:
+        """Set some of what a finished run keeps in its `extra` and leave the rest alone."""
+        where = tables.runs.c.id == _number(run_id)
+        with transaction(self.engine) as connection:
+            text = connection.scalar(select(tables.runs.c.extra).where(where, tables.runs.c.state == "done"))
+            if text is None:
+                raise StoreError(f"There is no finished run {run_id!r}.", "", "E-RUN-NOT-FOUND")
+            extra = json.dumps({**json.loads(text), **values})
+            connection.execute(update(tables.runs).where(where).values(extra=extra))
+
     def run(self, run_id: str) -> Run:
         """The finished run of that id. StoreError when there is none."""
         table = tables.runs

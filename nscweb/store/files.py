@@ -41,6 +41,10 @@ class DataFolder:
         """Pictures of whole fields of view that cells were cut out of."""
         return self.study_dir(study_id) / "fields"
 
+    def outlines_dir(self, study_id: str) -> Path:
+        """Files of outlines that lay beside images which came in as single cells."""
+        return self.study_dir(study_id) / "outlines"
+
     def run_dir(self, run_id: str) -> Path:
         return self.root / "runs" / _checked(run_id)
 

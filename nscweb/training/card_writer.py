@@ -29,10 +29,11 @@ from nscweb.models.cost import count_cost
 from nscweb.training.card_figures import with_figures
 from nscweb.training.checkpoint import copy_of, write_atomically
 from nscweb.training.checks.card_checks import run_checks, scored_held_out, with_checks
+from nscweb.training.checks.harmful_changes import with_harmful_changes
 from nscweb.training.checks.held_out_scores import write_held_out
 from nscweb.training.checks.known_samples import with_known_samples
 from nscweb.training.config import TrainConfig
-from nscweb.training.data.dataset import TrainingData
+from nscweb.training.data.dataset import TrainingData, with_pixel_size
 from nscweb.training.data.inputs import predict_rows
 from nscweb.training.loop import Trained, predict_logits
 from nscweb.training.splits.plan import Split
@@ -117,7 +118,7 @@ def write_model_folder(
         architecture=config.architecture,
         options=config.options,
         classes=data.classes,
-        recipe=data.recipe,
+        recipe=with_pixel_size(data.recipe, data.pixel_size_um),
         weights=WeightsFile(WEIGHTS, hashlib.sha256(weights).hexdigest(), EXAMPLE),
         origin=_origin(config, data, split, trained, text),
         performance=performance,
@@ -144,6 +145,7 @@ def write_model_folder(
                 cancel=cancel,
             ),
         )
+        card = with_harmful_changes(card, trained.model, data, split, progress=progress, cancel=cancel)
     write_atomically(out / "card.json", _json(card_to_dict(card)))
     return read_card(out)
 

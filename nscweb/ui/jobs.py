@@ -96,9 +96,11 @@ def is_following() -> bool:
 
 def _take_result(app: App, view: JobView) -> None:
     result = view.result
-    if view.kind in ("import", "cut", "part"):
+    if view.kind in ("import", "cut", "part", "each"):
         session.choose("study", studies.get_study(app, str(result["study"])).study_id)
         _told_import(result)
+    if view.kind == "merge":
+        show.note(result["sentence"])
     if view.kind == "install" and result.get("kind") == "model":
         show.note(f"{plain(str(result['name']))} is installed. Read in its card where it stops before you use it.")
     for key, name in (("study", "study_id"), ("run", "run_id")):

@@ -124,7 +124,7 @@ def findings(items: Iterable[Finding], *, limit: int = 40, examples: int = 3) ->
         advice = f"<br><b>What to do:</b> {html(todo, _TEXT)}" if todo else ""
         rows.append(
             f'<tr><td><span class="nsc-tag {line.level}">{_LEVEL_WORDS[line.level]}</span></td>'
-            f'<td class="n">{line.count:,}</td><td>{html(line.message, _TEXT)}'
+            f'<td class="n{" once" if line.count == 1 else ""}">{line.count:,}</td><td>{html(line.message, _TEXT)}'
             f"{advice}<br><small>{places}{more}{' · ' if places else ''}{html(line.code)}</small></td></tr>"
         )
     rest = f"<p><small>… and {count(len(lines) - limit, 'more reason')}.</small></p>" if len(lines) > limit else ""

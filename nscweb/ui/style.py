@@ -115,6 +115,10 @@ h3 {font-size: 1.05rem !important; padding: 0.5rem 0 0.1rem 0 !important;}
   [data-testid="stHeader"] {background: #fff;}
   h1 {font-size: 1.55rem !important;}
   .nsc-kv td:first-child {width: 8rem;}
+  .nsc-findings tr:first-child {display: none;} .nsc-findings tr {display: grid; grid-template-columns: auto 1fr; column-gap: 0.6rem;
+    border-bottom: 1px solid #e8ecf0; padding: 0.4rem 0;}
+  .nsc-findings td, .nsc-findings td.n {border: 0; padding: 0.05rem 0; text-align: left; color: #5b6775;} .nsc-findings td.n::after {content: " times";}
+  .nsc-findings td.n.once {visibility: hidden;} .nsc-findings td:last-child {grid-column: 1 / -1; color: inherit;}
   .nsc-simulated {flex-direction: column; gap: 0.1rem;}
 }
 """  # noqa: E501

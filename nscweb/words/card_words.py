@@ -31,6 +31,9 @@ def input_rows(card: ModelCard) -> dict[str, object]:
     elif recipe.field_um:
         field = f"{recipe.field_um[1]:g} x {recipe.field_um[0]:g} µm around the centre, never stretched"
     first: dict[str, object] = {}
+    if recipe.pixel_size_um:
+        size = f"{recipe.pixel_size_um:g} µm; images whose own is known and differs are brought to it"
+        first["Pixel size"] = size
     if recipe.crop_to_object is not None:
         first["Crop"] = f"to the cell or colony, with {count(recipe.crop_to_object, 'pixel')} around it"
     if recipe.clahe is not None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from app_walk import Walk, is_healthy, texts
 from asked import report_data
-from drawn_runs import drawn_run
+from drawn_runs import drawn_held_out, drawn_run
 
 from nscweb.core.run_record import Run
+from nscweb.evaluation.ratios.estimates import METHODS
 from nscweb.figures.group_data import difference_data
 from nscweb.services.compare import comparison as comparisons
+from nscweb.services.compare import ratios
 from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.report.content import figure_tables
@@ -79,6 +83,25 @@ def test_the_sample_table_shows_corrected_and_on_demand_counted(
         text = shown.loc[row["sample_id"], row["class"]]
         assert text.startswith(f"{100 * row['ratio']:.1f} %") and text.endswith(f"{100 * row['naive']:.1f} %")
     assert "■ do not trust" in set(shown["Does the model fit?"])
+
+
+def test_beside_the_way_of_counting_stands_what_held_out_cells_cost_and_em_is_offered_on_honest_scores(
+    walk: Walk, data_folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = drawn_held_out((24.0, 72.0), cells=1800)
+    named = held.scores == held.scores.max(axis=1, keepdims=True)
+    unsure = held.scores.max(axis=1) < 0.9
+    wrong = np.where(np.roll(named, 1, axis=1), 0.98, 0.01)
+    bad = replace(held, scores=np.asarray(np.where(unsure[:, None], wrong, held.scores), np.float32))
+    for known, offered in ((held, True), (bad, False)):
+        monkeypatch.setattr(ratios, "known_cells", lambda app, run, known=known: known)
+        test = opened(walk, run, "compare")
+        assert is_healthy(test), texts(test)
+        box = next(item for item in test.selectbox if item.label == "Ratios are")
+        assert METHODS["pacc"] in box.options
+        assert (METHODS["em"] in box.options) is offered
+        assert "1,000 more labelled cells of each class" in texts(test)
+        assert ("not honest enough" in texts(test)) is not offered
 
 
 def test_a_filter_and_a_question_change_the_answer(walk: Walk, data_folder: Path, run: Run) -> None:

@@ -94,7 +94,7 @@ def test_the_inbox_takes_big_exports(walk: Walk, app: App, export: Path) -> None
     (app.settings.inbox / "big.zip").write_bytes(export.read_bytes())
     test = walk("pages/study.py")
     where = next(item for item in test.segmented_control if item.label == "Where are the images?")
-    test = where.set_value("Inbox folder of the server").run()
+    test = where.set_value("Inbox of the server").run()
     test = next(item for item in test.multiselect if item.label == "Files and folders").select("big.zip").run()
     test = press_import(test)
     work(app)

@@ -65,6 +65,7 @@ def test_the_published_reference_comes_with_a_plain_note(walk: Walk, data_folder
 
 
 def test_the_gallery_shows_the_surest_cells_first_with_maps(walk: Walk, data_folder: Path, app: App) -> None:
+    app.catalogue.update_study(app.catalogue.study(LABELLED).study_id, pixel_size_um=None)
     test = opened(walk, app, "cells")
     page = cells.gallery(app, run_of(app), limit=24)
     said = texts(test)

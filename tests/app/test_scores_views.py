@@ -41,6 +41,8 @@ def test_the_models_page_shows_reliability_and_recovers_mixtures(walk: Walk, dat
     said = texts(test)
     assert "Calibration error" in said
     assert "too sure" in said
+    assert "In a sample of 500 cells" in said and "1,000 more labelled cells of each class" in said
+    assert "Maximum likelihood (EM)" in said
     test.selectbox(key="reliability_model_random-compact").select_index(1).run()
     assert is_healthy(test), texts(test)
     test.slider(key="mixtures_random-compact_many").set_value(5)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
+from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts, work
 
 from nscweb.services.context import App
 from nscweb.services.study import study as studies
@@ -94,7 +94,7 @@ def test_names_of_users_stay_plain_text(walk: Walk, data_folder: Path, app: App,
 def test_an_empty_inbox_says_where_it_is(walk: Walk, data_folder: Path, app: App) -> None:
     test = walk("pages/study.py", study=app.catalogue.study(LABELLED).study_id)
     where = next(item for item in test.segmented_control if item.label == "Where are the images?")
-    test = where.set_value("Inbox folder of the server").run()
+    test = where.set_value("Inbox of the server").run()
     assert "The inbox is empty" in texts(test)
     assert str(data_folder / "inbox") in [item.value for item in test.code]
 
@@ -126,3 +126,32 @@ def test_outlines_leave_from_the_pictures(walk: Walk, data_folder: Path, app: Ap
     test = form.select("geojson").run()
     assert is_healthy(test), texts(test)
     assert "Outlines as files" in {item.label for item in test.expander}
+
+
+def test_another_study_is_put_into_this_one_and_what_does_not_fit_says_why(
+    walk: Walk, data_folder: Path, app: App
+) -> None:
+    study, other = app.catalogue.study(LABELLED), app.catalogue.study(PLAIN)
+    test = open_tab(walk, app, "Settings")
+    box = next(item for item in test.selectbox if item.key == f"merge_other_{study.study_id}")
+    test = box.select(other.study_id).run()
+    assert is_healthy(test) and f"will have {study.cells + other.cells} cells" in texts(test)
+    test = next(item for item in test.button if item.key == f"merge_{study.study_id}").click().run()
+    work(app)
+    test = test.run()
+    assert is_healthy(test) and f"{other.name} was deleted, w" in texts(test)
+    assert app.catalogue.study(LABELLED).cells == study.cells + other.cells
+    assert [known.name for known in studies.list_studies(app)] == [LABELLED]
+
+
+def test_a_study_with_other_channels_has_no_button_to_put_it_in(walk: Walk, data_folder: Path, app: App) -> None:
+    study, other = app.catalogue.study(LABELLED), app.catalogue.study(PLAIN)
+    app.catalogue.update_study(other.study_id, channels=("Ch1", "Ch9"))
+    test = open_tab(walk, app, "Settings")
+    test = (
+        next(item for item in test.selectbox if item.key == f"merge_other_{study.study_id}")
+        .select(other.study_id)
+        .run()
+    )
+    assert is_healthy(test) and "cannot be put into" in texts(test)
+    assert f"merge_{study.study_id}" not in {item.key for item in test.button}

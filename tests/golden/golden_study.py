@@ -160,7 +160,7 @@ def _import(
         table = csv.DictWriter(handle, list(rows[0]))
         table.writeheader()
         table.writerows(rows)
-    run(folder, "study", "import", str(few), "--name", name, "--sheet", str(sheet))
+    run(folder, "study", "import", str(few), "--name", name, "--sheet", str(sheet), "--pixel-size", "1")
 
 
 def _chosen_cell(sample: str, before: int) -> bool:

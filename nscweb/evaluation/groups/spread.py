@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.rules import DEFAULT_ADJUST, FEWEST_REPLICATES, MANY_GROUPS, spelled
+from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, FEWEST_REPLICATES, MANY_GROUPS, spelled
 from nscweb.evaluation.groups import p_values
 from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
 from nscweb.evaluation.groups.means import group_means
@@ -161,7 +161,7 @@ def _many_words(groups: list[Float64]) -> str:
         return ""
     return (
         f"With {len(groups)} groups of {spelled(FEWEST_REPLICATES)} replicates Welch's analysis of variance finds too "
-        "much: of 100 studies of eight equal groups about 10 have p below 0.05."
+        f"much: of 100 studies of eight equal groups about 10 have p below {ALPHA}."
     )
 
 

@@ -14,10 +14,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import DEFAULT_METHOD, FEWEST_KNOWN, FEWEST_KNOWN_OF_ALL, TAILS
+from nscweb.core.rules import DEFAULT_METHOD, EM_MOST_OFF, FEWEST_KNOWN, FEWEST_KNOWN_OF_ALL, TAILS, per_cent
+from nscweb.evaluation.ratios.calibrated import Honesty
 from nscweb.evaluation.ratios.cell_scores import CellScores
-from nscweb.evaluation.ratios.estimates import ESTIMATE_COLUMNS, METHODS, ROUNDS, Estimates
-from nscweb.evaluation.ratios.rounds import ALL_TIMES, Draws, Rounds, em_rounds, linear_rounds, strata_of
+from nscweb.evaluation.ratios.estimates import ESTIMATE_COLUMNS, METHODS, ROUNDS, Estimates, KnownPart
+from nscweb.evaluation.ratios.rounds import (
+    ALL_TIMES,
+    Draws,
+    Rounds,
+    em_rounds,
+    honesty_by_stratum,
+    linear_rounds,
+    strata_of,
+)
 from nscweb.evaluation.ratios.sample_sums import SampleSums, sample_sums
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.evaluation.scores.intervals import wilson
@@ -46,31 +55,52 @@ def flat_sentence(alike: Sequence[str], hours: float) -> str:
     )
 
 
+def uncorrected_sentence(held_out: HeldOut | None) -> str:
+    """Why labels are counted although a correction was asked for."""
+    reason = (
+        "this model came without held-out cells"
+        if held_out is None
+        else "the held-out cells of this model are too few of some of its classes"
+    )
+    return (
+        f"Ratios are counted labels: {reason}, so they cannot be corrected for what the model mixes up, and the "
+        "intervals do not contain that error."
+    )
+
+
+def dishonest_sentence(left: float) -> str:
+    """Why maximum likelihood is not used although it was asked for, and what is."""
+    return (
+        "Maximum likelihood (EM) was asked for, but it believes each score, and these scores are not honest enough for "
+        f"it: of known mixtures of the held-out cells its ratios are off by up to {100 * left:.0f} points, even after "
+        f"calibration ({per_cent(EM_MOST_OFF)} is the limit). Mean scores (PACC) need no honest scores and are used "
+        "instead."
+    )
+
+
+def mended_sentence(fault: float) -> str:
+    """That scores were calibrated before maximum likelihood."""
+    return (
+        f"As they are, these scores would put it off by up to {100 * fault:.0f} points on known mixtures of the "
+        "held-out cells, so they were calibrated on these cells first."
+    )
+
+
 def correction_sentence(
-    held_out: HeldOut | None, method: str, instead: bool, elsewhere: Sequence[float], single: bool, least: int
+    held_out: HeldOut | None, method: str, instead: str, elsewhere: Sequence[float], single: bool, least: int
 ) -> str:
     """One line for the page: which way of counting, from which cells, and what to keep in mind.
 
     Args:
         held_out: the cells of known class; None when there are none.
         method: key of METHODS that was used.
-        instead: True when another one had been asked for.
+        instead: why it is not the one asked for; "" when it is.
         elsewhere: times of samples that had to be corrected with held-out cells of all times.
         single: each class and time has one held-out sample only.
         least: held-out cells per class that a time point needs.
     """
     if method == "naive":
-        if not instead:
-            return "Ratios are counted labels, not corrected for what the model mixes up."
-        reason = (
-            "this model came without held-out cells"
-            if held_out is None
-            else "the held-out cells of this model are too few of some of its classes"
-        )
-        return (
-            f"Ratios are counted labels: {reason}, so they cannot be corrected for what the model mixes up, and "
-            "the intervals do not contain that error."
-        )
+        return instead or "Ratios are counted labels, not corrected for what the model mixes up."
     kind = "simulated " if held_out is not None and held_out.simulated else ""
     cells = f"{0 if held_out is None else len(held_out):,} held-out {kind}cells of known class"
     if held_out is not None and held_out.source:
@@ -84,8 +114,8 @@ def correction_sentence(
         f"Ratios are corrected for what the model mixes up in held-out cells, {how}; they are right as far as the "
         "model mixes up the cells of these samples alike."
     ]
-    if instead and method == "acc":
-        text.append("Only the confusion matrix of this model is known, not its scores.")
+    if instead:
+        text.append(instead)
     if elsewhere:
         times = joined([hours_text(hours) for hours in elsewhere])
         text.append(
@@ -135,16 +165,65 @@ def estimate(
     known = None if held_out is None or method == "naive" else matched(held_out, sums.classes)
     if known is None:
         return _naive(sums, method, held_out)
-    counts_only = bool(np.isin(known.scores, (0.0, 1.0)).all())
-    used = "acc" if counts_only else method
     stratum, strata = strata_of(known, sums.times_h)
-    draw = em_rounds if used == "em" else linear_rounds
-    found = draw(sums, known, strata, stratum, rounds, Draws(seed), by_labels=used == "acc", together=together)
+    used, instead, honest = _usable(known, method, stratum, strata)
+    if used == "em":
+        found = em_rounds(sums, known, strata, stratum, rounds, Draws(seed), honest=honest, together=together)
+    else:
+        labels = used == "acc"
+        found = linear_rounds(sums, known, strata, stratum, rounds, Draws(seed), by_labels=labels, together=together)
     # NaN is not equal to itself, so a set would hold it once for each sample.
     elsewhere = np.unique(sums.times_h[stratum == ALL_TIMES]).tolist()
     single = bool(len(known)) and len(np.unique(known.samples)) <= len(np.unique(strata)) * len(sums.classes)
-    sentence = correction_sentence(known, used, used != method, elsewhere, single, FEWEST_KNOWN)
-    return Estimates(_table(sums, found, used), found.shared, used, sentence, tuple(elsewhere))
+    sentence = correction_sentence(known, used, instead, elsewhere, single, FEWEST_KNOWN)
+    here = set(stratum.tolist())
+    mended = [judged for key, judged in honest.items() if key in here and judged.calibration is not None]
+    if used == "em" and mended:
+        sentence = f"{sentence} {mended_sentence(max(judged.fault for judged in mended))}"
+    table, part = _table(sums, found, used), _known_part(found)
+    return Estimates(table, found.shared, used, sentence, tuple(elsewhere), instead, part)
+
+
+def _usable(
+    known: HeldOut, method: str, stratum: NDArray[np.int64], strata: NDArray[np.int64]
+) -> tuple[str, str, dict[int, Honesty]]:
+    """The way of counting that these held-out cells allow, why it is not the one asked for, and how honest scores are.
+
+    One way for all samples, so that they can be compared; and by all times of the held-out cells, so that a filter by
+    time changes no number.
+    """
+    if bool(np.isin(known.scores, (0.0, 1.0)).all()):
+        instead = "" if method == "acc" else "Only the confusion matrix of this model is known, not its scores."
+        return "acc", instead, {}
+    if method != "em":
+        return method, "", {}
+    honest = honesty_by_stratum(known, strata, np.unique(np.concatenate((strata, stratum))))
+    if all(judged.usable for judged in honest.values()):
+        return "em", "", honest
+    return "pacc", dishonest_sentence(max(judged.left for judged in honest.values())), honest
+
+
+def honest_at(held_out: HeldOut, times_h: Float64) -> list[tuple[float | None, Honesty]]:
+    """How honest scores are at each time of the held-out cells, hours; None for the cells of all times together.
+
+    Args:
+        times_h: (S,) hours of samples, NaN where not known; decides whether cells of all times are asked about.
+
+    Returns:
+        [] where a class has too few held-out cells, or where only a confusion matrix is known.
+    """
+    known = matched(held_out, held_out.classes)
+    if known is None or bool(np.isin(known.scores, (0.0, 1.0)).all()):
+        return []
+    stratum, strata = strata_of(known, times_h)
+    found = honesty_by_stratum(known, strata, np.unique(np.concatenate((strata, stratum))))
+    return [(None if key == ALL_TIMES else float(known.times[strata == key][0]), item) for key, item in found.items()]
+
+
+def why_not_em(held_out: HeldOut, times_h: Float64) -> str:
+    """Why maximum likelihood may not be used for samples of these times, hours; "" where it may."""
+    found = honest_at(held_out, times_h)
+    return "" if all(item.usable for _, item in found) else dishonest_sentence(max(item.left for _, item in found))
 
 
 def matched(held_out: HeldOut, classes: tuple[str, ...]) -> HeldOut | None:
@@ -169,7 +248,9 @@ def _naive(sums: SampleSums, method: str, held_out: HeldOut | None) -> Estimates
     size, number = len(sums.classes), len(sums)
     empty = np.zeros((0, number, size), np.float32)
     table = _table(sums, None, "naive")
-    return Estimates(table, empty, "naive", correction_sentence(held_out, "naive", method != "naive", [], False, 0))
+    instead = "" if method == "naive" else uncorrected_sentence(held_out)
+    sentence = correction_sentence(held_out, "naive", instead, [], False, 0)
+    return Estimates(table, empty, "naive", sentence, instead=instead)
 
 
 def _table(sums: SampleSums, found: Rounds | None, method: str) -> pd.DataFrame:
@@ -209,9 +290,20 @@ def _table(sums: SampleSums, found: Rounds | None, method: str) -> pd.DataFrame:
     return table[list(ESTIMATE_COLUMNS)]
 
 
-def _percentiles(found: Rounds) -> tuple[Float64, Float64]:
-    """95 % interval from free rounds, cut at 0 and 1, and never without the estimate itself."""
+def _known_part(found: Rounds) -> KnownPart:
+    low, high = _free(found)
+    return KnownPart(low, high, found.due, found.known)
+
+
+def _free(found: Rounds) -> tuple[Float64, Float64]:
+    """95 % interval from free rounds, not cut."""
     if not len(found.all):
         return found.ratio, found.ratio
     low, high = np.quantile(found.all, TAILS, axis=0)
+    return low, high
+
+
+def _percentiles(found: Rounds) -> tuple[Float64, Float64]:
+    """95 % interval from free rounds, cut at 0 and 1, and never without the estimate itself."""
+    low, high = _free(found)
     return np.minimum(np.clip(low, 0, 1), found.ratio), np.maximum(np.clip(high, 0, 1), found.ratio)

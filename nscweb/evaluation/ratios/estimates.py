@@ -56,6 +56,22 @@ METHODS: dict[str, str] = {
 
 
 @dataclass(frozen=True, eq=False)
+class KnownPart:
+    """How much of each interval is there because only so many cells are held out; see `more_cells`.
+
+    Attributes:
+        low, high: (S, K) ends of the 95 % intervals before they are cut at 0 and 1; NaN without a ratio.
+        due: (S, K, K) variance of each share (second axis) due to the number of held-out cells of each class.
+        cells: (S, K) held-out cells of each class that speak for a sample.
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    due: NDArray[np.float64]
+    cells: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
 class Estimates:
     """Fate ratios of all samples of a run.
 
@@ -68,6 +84,8 @@ class Estimates:
         method: key of `METHODS`.
         sentence: one line for the page: which way of counting, and why.
         elsewhere: times of samples, hours or NaN, that were corrected with held-out cells of all times.
+        instead: why another way of counting was used than asked for; "" where it is the one.
+        known: what the number of held-out cells costs; None for counted labels.
     """
 
     table: pd.DataFrame
@@ -75,3 +93,5 @@ class Estimates:
     method: str
     sentence: str
     elsewhere: tuple[float, ...] = ()
+    instead: str = ""
+    known: KnownPart | None = None

@@ -6,19 +6,20 @@ Maximum likelihood (EM) works on binned scores. At its solution it says of every
 and the mean of these over the sample is the ratio itself. So the ratio is also what mean scores would give, were those
 posteriors the scores: its rounds are those of `linear_rounds` with the posteriors as features. EM believes the
 calibration of the scores; the held-out cells show how far their posteriors are from that, and the interval reaches from
-there to the estimate.
+there to the estimate. Where scores are too far from honest they are calibrated first (`evaluation.ratios.calibrated`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.core.rules import FEWEST_KNOWN
+from nscweb.core.rules import FEWEST_KNOWN, TAILS
 from nscweb.core.streams import stream
+from nscweb.evaluation.ratios.calibrated import Honesty, honesty
 from nscweb.evaluation.ratios.held_out_rounds import Known, Units, known_of, moments, root_of, units_of
 from nscweb.evaluation.ratios.quantification import Flatness, adjusted_shares, em_shares, flatness, free_shares, one_hot
 from nscweb.evaluation.ratios.sample_sums import SampleSums, ScoreBins, bin_codes
@@ -29,6 +30,8 @@ from nscweb.evaluation.scores.held_out import HeldOut
 PSEUDO_CELLS = 4.0
 Float64 = NDArray[np.float64]
 ALL_TIMES = -1
+# Half the width of a 95 % interval of a normal distribution, in standard deviations.
+NORMAL = 1.959964
 # No class is ruled out when posteriors are made, or a class without cells could not get any in a round.
 _FLOOR = 0.05
 
@@ -117,18 +120,30 @@ class Rounds:
         ratio: (S, K) on the simplex; NaN where it cannot be recovered.
         all, shared: (B, S, K) everything drawn again, and only the held-out cells; not cut at 0 and 1.
         flat: one judgement per sample.
+        due: (S, K, K) variance of the share of each class (second axis) that is there because only so many cells of
+            each class (third axis) were held out.
+        known: (S, K) held-out cells of each class that speak for the sample.
     """
 
     ratio: Float64
     all: NDArray[np.float32]
     shared: NDArray[np.float32]
     flat: list[Flatness]
+    due: Float64
+    known: NDArray[np.int64]
 
 
 def empty_rounds(samples: int, classes: int, rounds: int) -> Rounds:
     """Rounds to be filled in."""
     every = np.full((rounds, samples, classes), np.nan, np.float32)
-    return Rounds(np.full((samples, classes), np.nan), every, every.copy(), [Flatness(False, 1.0)] * samples)
+    return Rounds(
+        np.full((samples, classes), np.nan),
+        every,
+        every.copy(),
+        [Flatness(False, 1.0)] * samples,
+        np.full((samples, classes, classes), np.nan),
+        np.zeros((samples, classes), np.int64),
+    )
 
 
 def strata_of(held_out: HeldOut, times_h: Float64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -214,7 +229,9 @@ def linear_rounds(
         own = draws.of_samples([sums.sample_ids[row] for row in rows])
         spread = (count[rows], mean[rows], scatter[rows])
         result.ratio[rows] = share
-        result.all[:, rows], result.shared[:, rows] = _drawn_shares(known, share, spread, drawn, wide, own, together)
+        every, shared = _drawn_shares(known, share, spread, drawn, wide, own, together)
+        result.all[:, rows], result.shared[:, rows] = every, shared
+        result.due[rows], result.known[rows] = due_to_cells(known, share, shared), cells_of(held_out, strata, key)
     return result
 
 
@@ -240,6 +257,33 @@ def _drawn_shares(
     return free_shares(drawn[:, None], seen), free_shares(drawn[:, None], spread[1][None])
 
 
+def due_to_cells(known: Known, share: Float64, shared: Float64) -> Float64:
+    """(n, K, K) part of the variance of shares (n, K) that the finite number of held-out cells of each class makes.
+
+    Shares solve share @ mean = what was seen, so to first order they move by -share[j] * (move of mean[j]) @ inverse.
+    That says which part of the spread of `shared` (B, n, K) is due to cells of a class, and which to few samples; how
+    large the spread is comes from the rounds, which know more than the first order.
+    """
+    if not len(shared):
+        return np.zeros((*share.shape, share.shape[1]))
+    turned = np.linalg.pinv(known.mean)
+    by_cells = np.einsum("fk,jfg,gk->kj", turned, known.error_cells, turned)[None] * (share**2)[:, None, :]
+    roots = np.einsum("nj,jfg->njfg", share, root_of(known.error_between))
+    roots = roots.sum(axis=1, keepdims=True) if known.common else roots
+    by_samples = (np.einsum("njfg,fk->njgk", roots, turned) ** 2).sum(axis=(1, 2))
+    whole = np.maximum(by_cells.sum(axis=2) + by_samples, 1e-300)
+    low, high = np.quantile(shared, TAILS, axis=0)
+    # Half an interval is 1.96 standard deviations.
+    result: Float64 = by_cells / whole[:, :, None] * (((high - low) / (2 * NORMAL)) ** 2)[:, :, None]
+    return result
+
+
+def cells_of(held_out: HeldOut, strata: NDArray[np.int64], key: int) -> NDArray[np.int64]:
+    """(K,) held-out cells of each class in a stratum."""
+    labels = held_out.labels if key == ALL_TIMES else held_out.labels[strata == key]
+    return np.bincount(labels, minlength=len(held_out.classes))
+
+
 def binned(scores: NDArray[np.float32], bins: ScoreBins) -> tuple[NDArray[np.int64], NDArray[np.int64], Float64]:
     """Held-out cells and samples in common bins.
 
@@ -262,6 +306,21 @@ def binned(scores: NDArray[np.float32], bins: ScoreBins) -> tuple[NDArray[np.int
     return of_held, of_bins, np.stack(sums, axis=1) / count[:, None]
 
 
+def honesty_by_stratum(held_out: HeldOut, strata: NDArray[np.int64], wanted: NDArray[np.int64]) -> dict[int, Honesty]:
+    """Whether EM may take the scores as they are, for each stratum in `wanted`; held-out cells alone decide."""
+    size = len(held_out.classes)
+    result: dict[int, Honesty] = {}
+    for key in wanted.tolist():
+        rows = np.arange(len(held_out)) if key == ALL_TIMES else np.flatnonzero(strata == key)
+        scores, labels = held_out.scores[rows], held_out.labels[rows]
+        number = np.unique(bin_codes(scores), return_inverse=True)[1].reshape(-1)
+        width = int(number.max()) + 1
+        cells = np.bincount(labels * width + number, minlength=size * width).astype(np.float64).reshape(size, width)
+        total = np.stack([np.bincount(number, column, width) for column in scores.T], axis=1)
+        result[key] = honesty(total / cells.sum(axis=0)[:, None], cells)
+    return result
+
+
 def em_rounds(
     sums: SampleSums,
     held_out: HeldOut,
@@ -270,21 +329,22 @@ def em_rounds(
     rounds: int,
     draws: Draws,
     *,
-    by_labels: bool = False,
+    honest: Mapping[int, Honesty] | None = None,
     together: bool = True,
 ) -> Rounds:
-    """Most likely shares of each sample with their rounds; arguments as in `linear_rounds`.
+    """Most likely shares of each sample with their rounds; other arguments as in `linear_rounds`.
 
-    Scores are taken to be calibrated for equal shares of the classes, as they are when held-out cells are.
+    Args:
+        honest: from `honesty_by_stratum`; None takes all scores as they are. They are taken to be calibrated for equal
+            shares of the classes, as they are when held-out cells are.
     """
     if sums.bins is None:
         raise ValueError("maximum likelihood needs the bins of the samples")
     size, number = len(sums.classes), len(sums)
-    of_held, of_bins, centres = binned(held_out.scores, sums.bins)
-    width = len(centres)
+    of_held, of_bins, scores = binned(held_out.scores, sums.bins)
+    width = len(scores)
     seen = np.zeros((number, width), np.int64)
     seen[sums.bins.sample, of_bins] = sums.bins.count
-    ratio = em_shares(centres, weights=seen.astype(np.float64))
     result = empty_rounds(number, size, rounds)
     for key, known in known_by_stratum(held_out.scores, held_out, strata, np.unique(stratum)).items():
         rows = np.flatnonzero(stratum == key)
@@ -294,19 +354,24 @@ def em_rounds(
             result.flat[row] = judged
         if judged.flat or not len(rows):
             continue
+        better = None if honest is None else honest[key].calibration
+        centres = scores if better is None else better.of(scores)
+        result.ratio[rows] = em_shares(centres, weights=seen[rows].astype(np.float64))
         taken = np.ones(len(held_out), bool) if key == ALL_TIMES else strata != ALL_TIMES
         units = _binned_units(held_out, strata, key, np.flatnonzero(taken), of_held, width)
         for row in rows.tolist():
             # The same draws for every sample of a time point: the held-out cells are the same for all.
-            posterior = centres * ((1 - _FLOOR) * ratio[row] + _FLOOR / size)
+            share = result.ratio[row]
+            posterior = centres * ((1 - _FLOOR) * share + _FLOOR / size)
             posterior /= posterior.sum(axis=1, keepdims=True)
             known = _known(units, posterior)[key]
             drawn = draw_means(known, wide, draws.of(f"stratum {key}"))
             spread = _moments(seen[row][None].astype(np.float64), posterior)
             own = draws.of_samples([sums.sample_ids[row]])
-            found = _drawn_shares(known, ratio[row][None], spread, drawn, wide, own, together)
-            result.ratio[row] = ratio[row]
+            found = _drawn_shares(known, share[None], spread, drawn, wide, own, together)
             result.all[:, row], result.shared[:, row] = (shares[:, 0] for shares in found)
+            result.due[row] = due_to_cells(known, share[None], found[1])[0]
+            result.known[row] = cells_of(held_out, strata, key)
     return result
 
 

@@ -25,6 +25,9 @@ BRIGHTFIELD_WORDS = frozenset(
         "ph2",
     }
     | {"dic", "trans", "transmitted", "transmission", "tl", "td", "hellfeld", "durchlicht", "pc"}
+    # French, Spanish, Portuguese, Italian, Dutch, Chinese, Japanese, Russian.
+    | {"fond clair", "champ clair", "contraste de phase", "campo claro", "campo chiaro", "helderveld"}
+    | {"phasenkontrast", "明场", "明視野", "светлое поле"}
 )
 _STAINS = frozenset(
     {
@@ -81,6 +84,7 @@ _AT_END = re.compile(rf"^(.*?\w)[ _.\-]+({_WORDS}|(?:ch|channel|c|w)[ _\-]?0*\d{
 _AT_START = re.compile(rf"^({_WORDS}|(?:ch|channel|c|w)[ _\-]?0*\d{{1,3}})[ _.\-]+(\w.*)$", re.IGNORECASE)
 # A last word that is no known channel; believed where all names come with the same set of such words.
 _ANY_WORD = re.compile(r"^(.*\w)[ _.\-]+([^\W\d_]{1,15})$")
+_ANY_FIRST_WORD = re.compile(r"^([^\W\d_]{1,15})[ _.\-]+(\w.*)$")
 _NUMBERED = re.compile(r"^(ch|channel|c|w)[ _\-]?0*(\d{1,3})$", re.IGNORECASE)
 # Where nothing else is marked, these are as likely a positive control or a phase of the cell cycle.
 _UNSURE_ALONE = frozenset({"pc", "ph", "ph1", "ph2", "td", "tl", "trans"})
@@ -131,6 +135,11 @@ def says_brightfield(channel: str) -> bool:
     return channel.strip().casefold() in BRIGHTFIELD_WORDS
 
 
+def _surely_brightfield(channel: str) -> bool:
+    """ "pc" beside "neg" is rather a positive control."""
+    return says_brightfield(channel) and channel.strip().casefold() not in _UNSURE_ALONE
+
+
 def marked_names(stems: Collection[str]) -> dict[str, Marked]:
     """Names of one sample with their channels; empty where the names do not come in channels.
 
@@ -146,17 +155,31 @@ def marked_names(stems: Collection[str]) -> dict[str, Marked]:
                 core, mark = (match[1], match[2]) if core_first else (match[2], match[1])
                 found[stem] = Marked(core, channel_name(mark))
         found |= _bare(stems, found)
+        found |= _beside(stems, found, core_first)
         if len(found) > len(best) and _believed(found):
             best = found
     return best or _sets_of_words(stems)
 
 
 def _bare(stems: Collection[str], found: Mapping[str, Marked]) -> dict[str, Marked]:
-    """ "cell_3" beside "cell_3_GFP" is another channel of the same cell."""
-    if not any(is_stain(item.channel) for item in found.values()):
+    """ "cell_3" beside "cell_3_GFP" or "cell_3_BF" is another channel of the same cell."""
+    if not any(is_stain(item.channel) or _surely_brightfield(item.channel) for item in found.values()):
         return {}
     cores = {item.core.casefold() for item in found.values()}
     return {stem: Marked(stem, "Ch1") for stem in stems if stem not in found and stem.casefold() in cores}
+
+
+def _beside(stems: Collection[str], found: Mapping[str, Marked], core_first: bool) -> dict[str, Marked]:
+    """ "cell_3_tubulin" beside "cell_3_BF" is another channel of the same cell, whatever the word is."""
+    cores = {item.core.casefold() for item in found.values() if _surely_brightfield(item.channel)}
+    others = {}
+    for stem in stems if cores else ():
+        match = None if stem in found else (_ANY_WORD if core_first else _ANY_FIRST_WORD).match(stem)
+        if match is not None:
+            core, word = (match[1], match[2]) if core_first else (match[2], match[1])
+            if core.casefold() in cores:
+                others[stem] = Marked(core, word)
+    return others
 
 
 def unmarked(stem: str, channel: str) -> str:

@@ -24,7 +24,8 @@ _PARTS = re.compile(r"^\d+d\d+h(?:\d+m)?$", re.IGNORECASE)
 _TIME_REPLICATE = re.compile(r"^(\d+(?:[.,]\d+)?(?:h|d)|d\d+(?=r))r?(\d{1,2})$", re.IGNORECASE)
 _REPLICATE = re.compile(
     r"^(?:(?:bio(?:logical)?[ .-]?|tech(?:nical)?[ .-]?)?"
-    r"(?:replicates?|repl?|r[ée]plicats?|r[ée]petitions?|répétitions?|r[ée]plicas?|replikate?|wdh|wiederholung(?:en)?|repeats?|重复|重複|повтор)"
+    r"(?:replicates?|repl?|r[ée]plicats?|r[ée]petitions?|répétitions?|r[ée]plicas?|replikate?|wdh|wiederholung(?:en)?|wh"
+    r"|repeti[cç](?:[aã]o|[oõ]es)|repetici[oó]n(?:es)?|ripetizion[ei]|herhaling(?:en)?|repeats?|重复|重複|反復|повтор)"
     r"[ .#:-]?(\d+|[a-h])|(?:#|n°|nº|no\.|nr\.) ?(\d+)|[rn][.#-]?(\d{1,2}))$",
     re.IGNORECASE,
 )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nscweb.io.names.name_parts import NameParts
+from nscweb.io.names.wells import WELL
 
 _LETTER = re.compile(r"^[A-Ha-h]$")
 # Fewer names do not show what all names share.
@@ -53,7 +54,12 @@ def shared_words(read: Sequence[NameParts]) -> list[str]:
             break
         shared.append(words[0])
     rest = {" ".join(item.words[len(shared) :]).casefold() for item in read}
-    return shared if len(rest) > 1 and "" not in rest else []
+    return shared if len(rest) > 1 and all(any(map(_names_group, left.split())) for left in rest) else []
+
+
+def _names_group(word: str) -> bool:
+    """Numbers, single letters and wells tell samples apart, not groups: of "NT3 1" and "NT3 2" the group is left."""
+    return not (word.isdecimal() or len(word) == 1 or WELL.match(word))
 
 
 def letters(read: Sequence[NameParts]) -> dict[int, str]:

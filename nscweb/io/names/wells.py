@@ -13,14 +13,19 @@ _TWO_LETTERS = re.compile(r"^A[A-F]-?\d\d$")
 
 
 def well_words(names: Sequence[Sequence[str]]) -> list[str]:
-    """The last word of each name that is a well, "" where it has none.
+    """The word of each name that is a well, "" where it has none.
+
+    Where names have several such words ("NT3_B02_d1"), it is the last place at which rows differ, else the last one.
 
     Args:
         names: words of each name; wells of two letters in one of them say how large the plate of all is.
     """
     large = any(_TWO_LETTERS.match(word) for words in names for word in words)
     pattern = _LARGE if large else WELL
-    return [next((word for word in reversed(words) if pattern.match(word)), "") for words in names]
+    found = [[word for word in reversed(words) if pattern.match(word)] for words in names]
+    places = range(min(map(len, found), default=0))
+    place = next((at for at in places if len({well_row(own[at]) for own in found}) > 1), 0)
+    return [own[place] if own else "" for own in found]
 
 
 def well_name(word: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ MOST_CORNERS = 10_000_000
 _MOST_ROI_BYTES = 2_000_000
 _NAME_LENGTH = 200
 _AGAIN = "Export it again."
+_DAMAGED = (ValueError, KeyError, IndexError, TypeError, OverflowError, EOFError, RuntimeError, zipfile.BadZipFile)
+# Numbers behind the command of a path of ImageJ: move, line, quadratic and cubic curve, close.
+_PATH = {0: 2, 1: 2, 2: 4, 3: 6, 4: 0}
+_CURVE_POINTS = 12
 
 
 def main() -> None:
@@ -42,7 +47,7 @@ def _answer(asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
             outlines.append(outline)
     except InputRefused as error:
         return {"findings": [], "error": error_as_dict(error)}, b""
-    except (ValueError, KeyError, IndexError, TypeError, OverflowError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         refused = InputRefused(f"The file of outlines is damaged or of another kind ({type(error).__name__}).", _AGAIN)
         refused.code = "E-MASK-DAMAGED"
         return {"findings": [], "error": error_as_dict(refused)}, b""
@@ -53,6 +58,7 @@ def _answer(asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         "names": [outline.name[:_NAME_LENGTH] for outline in outlines],
         "classes": [outline.class_name[:_NAME_LENGTH] for outline in outlines],
         "rings": [len(outline.rings) for outline in outlines],
+        "parts": [outline.parts for outline in outlines],
         "corners": [len(ring) for ring in rings],
     }
     return said, np.concatenate(rings).astype("<f8").tobytes() if rings else b""
@@ -84,7 +90,7 @@ def _roi(data: bytes) -> Outline | None:
     if roi.roitype not in (kinds.POLYGON, kinds.FREEHAND, kinds.TRACED, kinds.RECT, kinds.OVAL):
         return None
     if roi.composite:
-        rings = tuple(np.asarray(ring, np.float64).reshape(-1, 2) for ring in roi.coordinates(multi=True))
+        rings = tuple(_path(np.asarray(roi.multi_coordinates, np.float64).tolist()))
     elif roi.roitype == kinds.OVAL:
         rings = (_oval(roi.left, roi.top, roi.right, roi.bottom),)
     elif roi.roitype == kinds.RECT:
@@ -92,7 +98,39 @@ def _roi(data: bytes) -> Outline | None:
         rings = (np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64),)
     else:
         rings = (np.asarray(roi.coordinates(), np.float64).reshape(-1, 2),)
-    return _outline(rings, str(roi.name or ""))
+    return _outline((rings,), str(roi.name or ""))
+
+
+def _path(values: list[float]) -> Iterator[Corners]:
+    """Rings of a shape of several lines, such as a cell with a hole; curves as short lines."""
+    ring: list[tuple[float, float]] = []
+    place = 0
+    while place < len(values):
+        command = int(values[place])
+        numbers = values[place + 1 : place + 1 + _PATH[command]]
+        if len(numbers) < _PATH[command]:
+            raise ValueError("a path that ends too early")
+        points = list(zip(numbers[::2], numbers[1::2], strict=True))
+        place += 1 + len(numbers)
+        if command == 0:
+            yield np.array(ring, np.float64).reshape(-1, 2)
+            ring = points
+        elif command in (2, 3):
+            ring += _curve([ring[-1], *points])
+        else:
+            ring += points
+    yield np.array(ring, np.float64).reshape(-1, 2)
+
+
+def _curve(controls: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points on a Bezier curve behind its first one, by the algorithm of de Casteljau."""
+    found = []
+    for t in np.linspace(0, 1, _CURVE_POINTS + 1)[1:].tolist():
+        points = controls
+        while len(points) > 1:
+            points = [(a + t * (c - a), b + t * (d - b)) for (a, b), (c, d) in itertools.pairwise(points)]
+        found.append(points[0])
+    return found
 
 
 def _oval(left: float, top: float, right: float, bottom: float) -> Corners:
@@ -117,7 +155,7 @@ def _geojson(data: bytes) -> Iterator[Outline | None]:
             yield None
             continue
         polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
-        rings = tuple(np.asarray(ring, np.float64)[:, :2] for polygon in polygons for ring in polygon)
+        rings = tuple(tuple(np.asarray(ring, np.float64)[:, :2] for ring in polygon) for polygon in polygons)
         label = kind.get("name", "") if isinstance(kind, dict) else str(kind)
         yield _outline(rings, str(about.get("name") or ""), str(label or ""))
 
@@ -127,14 +165,16 @@ def _lines(data: bytes) -> Iterator[Outline | None]:
     for line in data.decode("ascii").splitlines():
         if line.strip():
             # These are pixels of the rim and not corners, so half a pixel is added to reach their centres.
-            yield _outline((np.array(line.split(","), np.float64).reshape(-1, 2) + 0.5,))
+            yield _outline(((np.array(line.split(","), np.float64).reshape(-1, 2) + 0.5,),))
 
 
-def _outline(rings: tuple[Corners, ...], name: str = "", class_name: str = "") -> Outline | None:
-    usable = tuple(ring for ring in rings if len(ring) >= 3)
-    if not all(np.isfinite(ring).all() and np.abs(ring).max() < 1e7 for ring in usable):
+def _outline(parts: tuple[tuple[Corners, ...], ...], name: str = "", class_name: str = "") -> Outline | None:
+    usable = [tuple(ring for ring in part if len(ring) >= 3) for part in parts]
+    rings = tuple(ring for part in usable for ring in part)
+    if not all(np.isfinite(ring).all() and np.abs(ring).max() < 1e7 for ring in rings):
         raise ValueError("corners that are no places")
-    return Outline(usable, name, class_name) if usable else None
+    counts = tuple(len(part) for part in usable if part)
+    return Outline(rings, name, class_name, counts if len(counts) > 1 else ()) if rings else None
 
 
 _READ = {"rois": _rois, "geojson": _geojson, "lines": _lines}

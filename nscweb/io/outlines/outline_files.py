@@ -44,8 +44,10 @@ def read_outlines(data: bytes, kind: str, name: str, limits: Limits, log: Findin
     points = np.frombuffer(found, "<f8").reshape(-1, 2)
     rings = iter(np.split(points, np.cumsum(said["corners"])[:-1])) if said["corners"] else iter(())
     return [
-        Outline(tuple(next(rings) for _ in range(count)), label, kind_name)
-        for count, label, kind_name in zip(said["rings"], said["names"], said["classes"], strict=True)
+        Outline(tuple(next(rings) for _ in range(count)), label, kind_name, tuple(parts))
+        for count, label, kind_name, parts in zip(
+            said["rings"], said["names"], said["classes"], said["parts"], strict=True
+        )
     ]
 
 

@@ -22,14 +22,21 @@ class Outline:
     """One object.
 
     Attributes:
-        rings: (P, 2) of x and y each; what lies in two of them is a hole.
+        rings: (P, 2) of x and y each; what lies in two rings of one part is a hole.
         name: what it is called in the file, "" without.
         class_name: what a person or program classified it as, "" without.
+        parts: number of rings of each part, in order; parts that overlap leave no hole. () when all rings are one.
     """
 
     rings: tuple[Corners, ...]
     name: str = ""
     class_name: str = ""
+    parts: tuple[int, ...] = ()
+
+    def by_part(self) -> list[tuple[Corners, ...]]:
+        """The rings of each part."""
+        ends = [sum(self.parts[: number + 1]) for number in range(len(self.parts))] or [len(self.rings)]
+        return [self.rings[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,8 @@ class Drawn:
 def draw_outlines(outlines: Sequence[Outline], size: tuple[int, int]) -> Drawn:
     """Number the pixels of a field (h, w) by the outline they lie in, in reading order of their first pixels."""
     labels = np.zeros(size, np.int32)
-    areas = [sum(abs(ring_area(ring)) for ring in outline.rings[:1]) for outline in outlines]
+    # Of each part the largest ring: in which order files write holes is their affair.
+    areas = [sum(max(map(abs, map(ring_area, part)), default=0.0) for part in own.by_part()) for own in outlines]
     overlapping = 0
     # The smaller one later, so that an outline inside another is not lost.
     for number in sorted(range(len(outlines)), key=lambda index: -areas[index]):
@@ -94,17 +102,25 @@ def ring_area(ring: Corners) -> float:
 
 
 def _inside(outline: Outline, size: tuple[int, int]) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
-    """(box in the field, which of its pixels are inside): crossings of each row are counted (even-odd rule)."""
+    """(box in the field, which of its pixels are inside a part): crossings of each row are counted (even-odd rule)."""
     points = np.concatenate(outline.rings) if outline.rings else np.zeros((0, 2))
     low = np.clip(np.floor(points.min(axis=0, initial=np.inf)), 0, size[::-1])
     high = np.clip(np.ceil(points.max(axis=0, initial=-np.inf)), 0, size[::-1])
     if not (high > low).all():
         return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)
     (left, top), (right, bottom) = low.astype(int).tolist(), high.astype(int).tolist()
-    width, height = right - left, bottom - top
+    inside = np.zeros((bottom - top, right - left), bool)
+    for part in outline.by_part():
+        inside |= _in_rings(part, (top, left), inside.shape)
+    return (slice(top, bottom), slice(left, right)), inside
+
+
+def _in_rings(rings: Sequence[Corners], corner: tuple[int, int], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which pixels (h, w) of a box at a corner (top, left) lie inside an odd number of rings."""
+    (top, left), (height, width) = corner, size
     flips = np.zeros((height, width + 1), np.int32)
-    centres = np.arange(top, bottom) + 0.5
-    for ring in outline.rings:
+    centres = np.arange(top, top + height) + 0.5
+    for ring in rings:
         follow = np.roll(ring, -1, axis=0)
         for (x0, y0), (x1, y1) in zip(ring.tolist(), follow.tolist(), strict=True):
             if y0 == y1:
@@ -115,8 +131,7 @@ def _inside(outline: Outline, size: tuple[int, int]) -> tuple[tuple[slice, slice
             # The first pixel whose centre is not left of the crossing.
             places = np.clip(np.ceil(crossing - 0.5 - left), 0, width).astype(int)
             np.add.at(flips, (rows, places), 1)
-    inside = np.cumsum(flips, axis=1)[:, :width] % 2 == 1
-    return (slice(top, bottom), slice(left, right)), inside
+    return np.asarray(np.cumsum(flips, axis=1)[:, :width] % 2 == 1)
 
 
 def connected(mask: NDArray[np.bool_]) -> Labels:

@@ -95,7 +95,7 @@ def ways_told(matches: Sequence[Match | None]) -> str:
     total = sum(match is not None for match in matches)
     if len(counts) == 1 and counts.total() == total:
         return next(iter(counts))
-    return ", ".join(f"{count} {way}" for way, count in counts.most_common())
+    return ", ".join(f"{count} of them {way}" for way, count in counts.most_common())
 
 
 def _wells_of_the_sheet(samples: Sequence[Sample], table: dict[str, list[int]]) -> None:

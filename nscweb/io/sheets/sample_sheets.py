@@ -312,7 +312,7 @@ def join_sheet(samples: Iterable[Sample], rows: Sequence[SheetRow], log: Finding
     way = ways_told(matches)
     matched = len(rows) - len(unmatched)
     if way:
-        log.add("note", "N-SHEET-MATCHED", f"{matched} of {len(rows)} rows were matched {way}.")
+        log.add("note", "N-SHEET-MATCHED", f"{matched} of {len(rows)} rows were matched, {way}.")
     return Joined(known, len(rows), matched, way, unmatched, _unknown(rows, log), bare)
 
 

@@ -147,7 +147,8 @@ _NUMBERED = frozenset({"#", "no", "nr", "id", "name", "number", "num", "nummer",
 _BIOLOGICAL = frozenset({"bio", "biol", "biological"})
 # How a number is written whose unit stands in the title.
 UNIT_WORDS: dict[float, str] = {1 / 60: "min", 1.0: "h", 24.0: "d", 168.0: "weeks"}
-BARE_NUMBER = re.compile(r"^\+?\d+(?:[.,]\d+)?$")
+# "t24" and "T = 24" say no unit either.
+_BARE_NUMBER = re.compile(r"^(?:(?:t|tp|time|zeit|temps|tiempo)[ =_.:]*)?(\+?\d+(?:[.,]\d+)?)$", re.IGNORECASE)
 # A well holds one sample, so its name must not come twice either.
 PLATE_TITLES = frozenset({"plate", "plate id", "plate name", "platte", "plaque", "placa", "板"})
 KEYS: tuple[str, ...] = ("sample", "well")
@@ -178,8 +179,14 @@ class Column:
 
     def with_unit(self, text: str) -> str:
         """A bare number with the unit of the title; any other value as it is."""
-        plain = plain_text(text)
-        return f"{plain} {UNIT_WORDS[self.hours]}" if self.hours and BARE_NUMBER.match(plain) else text
+        number = bare_number(text)
+        return f"{number} {UNIT_WORDS[self.hours]}" if self.hours and number else text
+
+
+def bare_number(text: str) -> str:
+    """ "24" of a time that says no unit, such as "24" and "t24"; "" for any other text."""
+    match = _BARE_NUMBER.match(plain_text(text))
+    return match[1] if match else ""
 
 
 @dataclass(frozen=True)

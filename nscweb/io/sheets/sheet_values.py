@@ -14,7 +14,7 @@ from nscweb.core.look_alikes import plain_text, unseen
 from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
 from nscweb.io.names.name_words import is_control
-from nscweb.io.sheets.sheet_columns import BARE_NUMBER, LABELS, NO, TEXT_FIELDS, YES
+from nscweb.io.sheets.sheet_columns import LABELS, NO, TEXT_FIELDS, YES, bare_number
 
 LONGEST_VALUE = 200
 # "1,500 h" is 1.5 hours here and 1500 hours there; "0,125" can only be a fraction.
@@ -82,8 +82,8 @@ def before_date(text: str) -> tuple[str, ...]:
 
 def bare_time(sample: str, values: Mapping[str, str]) -> dict[str, str]:
     """Sample -> number when its time is a number without a unit, which may be hours or days; else empty."""
-    text = plain_text(values.get("time", ""))
-    return {sample: text} if BARE_NUMBER.match(text) else {}
+    number = bare_number(values.get("time", ""))
+    return {sample: number} if number else {}
 
 
 def _text(field: str, text: str, where: str, log: FindingLog) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _time(text: str, where: str, log: FindingLog) -> dict[str, Any]:
             raise ValueError(f"{text!r} may mean a decimal comma or thousands; write it without a comma")
         return {"time_h": TimePoint.parse(text).hours}
     except ValueError as error:
-        code = "E-SHEET-TIME-UNIT" if BARE_NUMBER.match(text) else "E-SHEET-TIME"
+        code = "E-SHEET-TIME-UNIT" if bare_number(text) else "E-SHEET-TIME"
         log.add("warn", code, f"The time was left as it was: {error}.", f"{where}: {text}")
         return {}
 

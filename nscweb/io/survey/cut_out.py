@@ -62,6 +62,7 @@ def excerpt(found: Survey, sample: SurveySample, start: int, stop: int, *, apart
         rows = way.table.groups[way.group][start:stop]
         path = found._table_paths.get(id(way.table)) if apart else None
         new = FoundTable(_TablePart(way.table, way.group, rows, path, found.limits), way.group)
+        part.masks = FieldMasks() if apart else found.masks
         cells = len(rows)
     else:
         limits = way.montages(start, stop) if isinstance(way, FoundMontages) else (start, stop)

@@ -72,7 +72,17 @@ class FieldMasks:
     fields: int = 0
     _sources: Sequence[Source] = ()
     _members: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _data: dict[str, bytes] | None = None
+    _data: Mapping[str, bytes] | None = None
+
+    @classmethod
+    def of_bytes(cls, files: Mapping[str, tuple[str, MaskKind]], data: Mapping[str, bytes]) -> FieldMasks:
+        """Outlines that are kept elsewhere.
+
+        Args:
+            files: see the attribute.
+            data: name of a file of outlines -> its bytes; asked when a field is read.
+        """
+        return cls(dict(files), len({name for name, _ in files.values()}), _data=data)
 
     def part(self, places: Iterable[str], *, apart: bool) -> FieldMasks:
         """For an excerpt of the survey, with the bytes of the files when another process reads it."""
@@ -81,14 +91,16 @@ class FieldMasks:
         if not apart:
             part._sources, part._members = self._sources, {place: self._members[place] for place in mine}
             return part
-        part._data = {}
+        data: dict[str, bytes] = {}
         for place in mine:
             name = self.files[place][0]
-            if name not in part._data:
-                part._data[name] = self._bytes(place)
+            if name not in data:
+                data[name] = self.read(place)
+        part._data = data
         return part
 
-    def _bytes(self, place: str) -> bytes:
+    def read(self, place: str) -> bytes:
+        """The file with the outlines of the field whose file is at `place`; b"" when it cannot be read any more."""
         if self._data is not None:
             return self._data[self.files[place][0]]
         source, member = self._members[place]
@@ -97,6 +109,17 @@ class FieldMasks:
         except InputRefused:
             return b""  # refused where it is decoded, with a finding
 
+    def objects(self, place: str, limits: Limits) -> int:
+        """How many objects a file of outlines holds; 0 when it cannot be read."""
+        name, kind = self.files[place]
+        log = FindingLog()
+        try:
+            if kind == "labels":
+                return int(labels_of(_pixels(self.read(place), name, limits, log), name, log).max(initial=0))
+            return len(read_outlines(self.read(place), kind, name, limits, log))
+        except NscwebError:
+            return 0
+
     def outlines(self, place: str, size: tuple[int, int], limits: Limits, log: FindingLog) -> FieldOutlines | None:
         """The outlines of the field whose file is at `place`; None without, or when they cannot be used (told)."""
         if place not in self.files:
@@ -104,11 +127,11 @@ class FieldMasks:
         name, kind = self.files[place]
         try:
             if kind == "labels":
-                pixels = _pixels(self._bytes(place), name, limits, log)
+                pixels = _pixels(self.read(place), name, limits, log)
                 if pixels.shape != size:
                     raise _size(pixels.shape, size)
                 return FieldOutlines(labels_of(pixels, name, log), {}, name)
-            found = read_outlines(self._bytes(place), kind, name, limits, log)
+            found = read_outlines(self.read(place), kind, name, limits, log)
             drawn = draw_outlines(found, size)
             if drawn.lost and drawn.lost >= len(found) / 2:
                 raise InputRefused(

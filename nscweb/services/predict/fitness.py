@@ -14,6 +14,7 @@ from nscweb.core.errors import ModelError
 from nscweb.core.plain import to_plain
 from nscweb.core.rules import FAR_OUT
 from nscweb.core.samples import Study
+from nscweb.preprocess.prepare import pixel_factor
 from nscweb.services.predict.light_words import LIE_FAR_OUT
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW, lights_of
 
@@ -162,6 +163,11 @@ def study_warnings(study: Study, card: ModelCard) -> list[str]:
         sentences.append(
             f"The pixel size of this study is not known; the model looks at {height} x {width} pixels and "
             "takes for granted that a cell is as many pixels wide as in its training data."
+        )
+    if pixel_factor(card.recipe, study.pixel_size_um) != 1.0:
+        sentences.append(
+            f"The images were brought from {study.pixel_size_um:g} to {card.recipe.pixel_size_um:g} µm per pixel, the "
+            f"pixel size of the training images of {card.name}."
         )
     return sentences
 

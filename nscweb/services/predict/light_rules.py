@@ -2,6 +2,8 @@
 
 - What the network sees (``embedding``) and what it is given (``input``) decide red.
 - What the camera stored, and how sure the network is, can make yellow.
+- A change of the recording that the card calls harmful makes yellow where a sample shows it, red where it shows as much
+  of it as costs far more; one that could not be tested makes yellow.
 - What the network was shown not to look at (the shortcut audit and the robustness table of its card) is told and
   changes no light.
 """
@@ -10,19 +12,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nscweb.core.card import ModelCard
 from nscweb.core.rules import FEWEST_CELLS, FEWEST_HELD_OUT_SAMPLES
+from nscweb.evaluation.audit.change_tests import Amount, Unexplained
 from nscweb.evaluation.audit.shift import Known, Shift, Summary
 from nscweb.inference.sample_figures import STORED
+from nscweb.services.predict.light_changes import change_grounds, change_numbers, few_known_words
 from nscweb.services.predict.light_words import advice_for, decided_words, few_cells_words, shift_words
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW
 
 # A new version makes predictions whose scores are taken over from an older run judge their samples again.
-RULES_VERSION = 2
+RULES_VERSION = 3
 # Chance that a further sample of known cells lies as far out (two-sided). Yellow: with three numbers that decide, about
 # three of a thousand good samples; the numbers hang together, so fewer in truth.
 YELLOW_P = 0.002
@@ -83,6 +87,8 @@ def judge(
     chances: Mapping[str, float] | None = None,
     unlike: str = "",
     cells: int = FEWEST_CELLS,
+    amounts: Sequence[Amount] = (),
+    rest: Unexplained | None = None,
 ) -> Judgement:
     """The light of one sample.
 
@@ -93,6 +99,7 @@ def judge(
         chances: kind -> chance that a known sample differs as much in the pattern of many numbers.
         unlike: kind in which the rule for single cells (`predict.fitness`) finds the sample unlike, "" for none.
         cells: that were looked at.
+        amounts: of changes that harm the model. rest: what no mixture of known cells explains.
     """
     shifts = {name: known[name].shift(found[name]) for name in found if name in known and found[name].cells}
     grounds: list[tuple[str, str, str]] = []  # light, number, sentence
@@ -117,6 +124,10 @@ def judge(
             notes.append(shift_words(name, shift)[:-1] + _HARMLESS)
         else:
             grounds.append((YELLOW, name, shift_words(name, shift)))
+    grounds += [(item.light, item.name, item.sentence) for item in change_grounds(card, amounts, cells, rest)]
+    few = few_known_words(card)
+    if few:
+        grounds.append((YELLOW, "known", few))
     if cells < FEWEST_CELLS:
         grounds.append((YELLOW, "cells", few_cells_words(cells)))
     grounds.sort(key=lambda ground: -LIGHTS.index(ground[0]))
@@ -129,6 +140,7 @@ def judge(
         {
             **{name: shift.as_dict() for name, shift in shifts.items()},
             **{f"{name}_pattern": {"p": float(f"{chance:.5g}")} for name, chance in (chances or {}).items()},
+            **change_numbers([item for item in amounts if item.harm.counts]),
         },
     )
 

@@ -16,8 +16,8 @@ from nscweb.core.rules import FAR_OUT, FEWEST_CELLS
 from nscweb.core.run_record import Run
 from nscweb.services.predict.fitness import SampleFitness, fitness_warnings, measure_fitness, with_sentence
 from nscweb.services.predict.light_rules import judge
-from nscweb.services.predict.light_words import FEW_CELLS_START
-from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW, judged
+from nscweb.services.predict.light_words import FAR_SHARE, FEW_CELLS_START
+from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW, judged_by_cells, setting_sentence
 
 _TOGETHER = (
     "This sample alone has too few cells to tell, but all samples of this prediction together are unlike the training "
@@ -44,6 +44,7 @@ def judge_sample(
     Returns:
         None when the card says nothing of its known cells, or there are no cells.
     """
+    from nscweb.inference.change_figures import amounts_of
     from nscweb.inference.familiarity import distances_from
     from nscweb.inference.sample_figures import (
         confidences,
@@ -55,7 +56,11 @@ def judge_sample(
     )
 
     distances = distances_from(card, values)
+    amounts, rest = amounts_of(card, images, values)
     measured = measure_fitness(distances, sample_id)
+    if measured is None and amounts:
+        # Too few known cells to say how far out one lies; what could be tested is said all the same.
+        measured = SampleFitness(sample_id, len(images), 0, "input", FAR_OUT, False)
     if measured is None:
         return None
     known = known_samples(card)
@@ -72,6 +77,8 @@ def judge_sample(
         pattern_chances(card, values),
         measured.kind if measured.unlike else "",
         measured.cells,
+        amounts,
+        rest,
     )
     judged = replace(
         measured,
@@ -85,7 +92,8 @@ def judge_sample(
     if measured.unlike:
         # The sentence says what the light says, and the light is known only now.
         return with_sentence(judged)
-    if found.light != RED:
+    # A red light for a change is no matter of cells that lie far out; its own reason says what it is.
+    if found.light != RED or max(shares.values(), default=0.0) < FAR_SHARE:
         return judged
     # The kind of distance that made it red is the one to speak of.
     worst = max(shares, key=lambda kind: shares[kind])
@@ -110,12 +118,12 @@ def only_few_cells(item: SampleFitness) -> bool:
 
 
 def light_sentences(measured: Sequence[SampleFitness]) -> list[str]:
-    """Sentences for the samples that are yellow without being called unlike (those have their own), and tiny ones."""
+    """Sentences for samples that are not green without being called unlike (those have their own), and tiny ones."""
     few = [item for item in measured if only_few_cells(item)]
-    said = _yellow_sentences(
-        [item for item in measured if item.light == YELLOW and not item.unlike and not only_few_cells(item)],
-        len(measured),
-    )
+    said = []
+    for light in (RED, YELLOW):
+        of_light = [item for item in measured if item.light == light and not item.unlike and not only_few_cells(item)]
+        said += _sentences_of(light, of_light, len(measured))
     if few:
         named = ", ".join(f"{item.sample_id}: {item.cells}" for item in few[:3])
         more = ", …" if len(few) > 3 else ""
@@ -133,9 +141,10 @@ def run_warnings(run: Run, names: Collection[str] | None = None) -> list[str]:
     The run keeps its sentences as text. Those about samples are made again from its judgements and taken out of the
     text, so a run whose sentences were made another way keeps them all.
     """
-    said = list(run.provenance.warnings)
+    said = [*run.provenance.warnings, *(text for text in [setting_sentence(run)] if text)]
     rows = [
-        from_plain(SampleFitness, item, f"A trust light of the run {run.run_id}", StoreError) for item in judged(run)
+        from_plain(SampleFitness, item, f"A trust light of the run {run.run_id}", StoreError)
+        for item in judged_by_cells(run)
     ]
     if names is None or all(item.sample_id in names for item in rows):
         return said
@@ -144,18 +153,18 @@ def run_warnings(run: Run, names: Collection[str] | None = None) -> list[str]:
     return [text for text in said if text not in every] + fitness_warnings(shown) + light_sentences(shown)
 
 
-def _yellow_sentences(yellow: Sequence[SampleFitness], samples: int) -> list[str]:
+def _sentences_of(light: str, yellow: Sequence[SampleFitness], samples: int) -> list[str]:
     if not yellow:
         return []
     names = ", ".join(item.sample_id for item in yellow[:3]) + (", …" if len(yellow) > 3 else "")
     if len(yellow) == 1:
         return [
-            f'The sample "{yellow[0].sample_id}" has a yellow trust light: {yellow[0].reasons[0]}'
+            f'The sample "{yellow[0].sample_id}" has a {light} trust light: {yellow[0].reasons[0]}'
             if yellow[0].reasons
             else ""
         ]
     return [
-        f"{len(yellow)} of {samples} samples have a yellow trust light ({names}): they differ from the samples that "
+        f"{len(yellow)} of {samples} samples have a {light} trust light ({names}): they differ from the samples that "
         "the model knows. The reasons are given with each of them."
     ]
 

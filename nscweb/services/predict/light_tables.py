@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.run_record import Run
+from nscweb.services.predict.light_changes import CHANGE_START
 from nscweb.services.predict.light_words import TITLES, UNITS
 from nscweb.services.predict.lights import LIGHTS, judged
 
@@ -27,6 +28,7 @@ TABLE_COLUMNS = (
     "known_samples",
 )
 _PATTERN = {"embedding_pattern": "network: pattern", "input_pattern": "images: pattern"}
+_AMOUNT = "1 = as much as in the card"
 _FARTHEST = 99.0
 
 
@@ -75,8 +77,8 @@ def fitness_table(run: Run, names: Sequence[str] | None = None) -> pd.DataFrame:
                     item["sample_id"],
                     item["light"],
                     number,
-                    _PATTERN.get(number) or TITLES[number],
-                    UNITS.get(number, ""),
+                    _title(number),
+                    _AMOUNT if number.startswith(CHANGE_START) else UNITS.get(number, ""),
                     figure.get("value", np.nan),
                     figure.get("typical", np.nan),
                     figure.get("low", np.nan),
@@ -88,3 +90,7 @@ def fitness_table(run: Run, names: Sequence[str] | None = None) -> pd.DataFrame:
                 )
             )
     return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
+
+
+def _title(number: str) -> str:
+    return number if number.startswith(CHANGE_START) else _PATTERN.get(number) or TITLES[number]

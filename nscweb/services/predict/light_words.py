@@ -45,6 +45,13 @@ _CHECKS: dict[str, str] = {
     "slope": "Check that the light is even across the frame.",
     "cells": "Record more cells of this sample, or pool it with others of its culture in the sample sheet; the ratio "
     "of so few cells says little.",
+    "known": "Train with more cells of known class, or choose control samples on the page Compare, tab Scores.",
+    "size": "Check the magnification, and the pixel size on the Study page.",
+    "slope of the light": "Check that the light is even across the frame.",
+    "brightness": "Check the illumination of this acquisition.",
+    "bit depth": "Export the images with the bit depth of the training images, if you can.",
+    "compression": "Export the images without compression that loses detail, TIFF instead of JPEG.",
+    "instrument": "Check instrument, magnification and the pixel size on the Study page.",
     "depth": "Export the images with the bit depth of the training images, if you can.",
 }
 # From three times the expected share on, the cells themselves tell why.

@@ -21,8 +21,9 @@ from nscweb.core.errors import StoreError, StudyError
 from nscweb.core.gates import Gates
 from nscweb.core.predictions import prediction_columns
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
-from nscweb.core.run_record import Mode, Provenance, Run
+from nscweb.core.run_record import SETTING, Mode, Provenance, Run
 from nscweb.core.samples import Sample, Study
+from nscweb.preprocess.prepare import at_pixel_size
 from nscweb.services.models import default_model, model_by_name
 from nscweb.services.predict import fitness, light_samples
 from nscweb.services.predict.fast_here import require_fast, tuning
@@ -34,6 +35,7 @@ from nscweb.services.predict.runs import list_runs, sheet_digest
 from nscweb.services.study.gates import gates_changed
 from nscweb.services.study.quality import default_flags_of, flags_of, put_in_force
 from nscweb.services.study.study import get_study
+from nscweb.services.study.understood.same_setting import setting_of
 
 if TYPE_CHECKING:
     from nscweb.inference.classifier import Classifier
@@ -130,6 +132,7 @@ def finish(work: PredictionWork, writer: PredictionWriter, started_utc: str, sec
         "channels": list(work.channels),
         "channel": study.channel,
         "pixel_size_um": study.pixel_size_um,
+        SETTING: setting_of(study, app.catalogue.study_info(study.study_id), card),
         "scores_key": work.scores_key,
         **gates_as_extra(work.gates),
     }
@@ -244,6 +247,7 @@ def _predict_sample(work: PredictionWork, writer: PredictionWriter, sample: Samp
             work.progress(work.done, study.cells, f"Predicting {sample.name}")
         images = _images(work, cells, looked_at)
         values = values_of(work.classifier, images, np.concatenate(embeddings), study.pixel_size_um)
+        images = list(at_pixel_size(work.entry.card.recipe, images, study.pixel_size_um))
     work.distances.append(distances_from(work.entry.card, values))
     measured = light_samples.judge_sample(
         work.entry.card, sample.name, images, values, np.concatenate(answers), temperature_of(work.entry)

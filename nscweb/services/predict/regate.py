@@ -15,11 +15,12 @@ from nscweb.core.errors import StoreError
 from nscweb.core.gates import Gates
 from nscweb.core.plain import to_plain
 from nscweb.core.progress import Progress
-from nscweb.core.run_record import Run
+from nscweb.core.run_record import SETTING, Run
 from nscweb.core.samples import Study
 from nscweb.services.predict.light_rules import card_of_rules
 from nscweb.services.predict.run_sums import make_sums
 from nscweb.services.study.quality import flags_of
+from nscweb.services.study.understood.same_setting import setting_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -61,7 +62,8 @@ def regate(app: App, study: Study, card: ModelCard, gates: Gates, scores_key: st
     folder = app.folder.run_dir(run_id)
     write_predictions(folder / "predictions.parquet", table)
     write_provenance(folder / "provenance.json", provenance)
-    extra = {**found.extra, **gates_as_extra(gates)}
+    setting = setting_of(study, app.catalogue.study_info(study.study_id), card)
+    extra = {**found.extra, SETTING: setting, **gates_as_extra(gates)}
     run = Run(run_id, study.study_id, found.model, app.clock(), len(table), found.class_names, provenance, extra)
     make_sums(app, run)
     app.catalogue.add_run(run)

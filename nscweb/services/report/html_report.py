@@ -10,6 +10,7 @@ from nscweb.core.card import ModelCard
 from nscweb.core.findings import Finding, FindingLog
 from nscweb.files.html_document import Table, render
 from nscweb.services.compare.facts import cells_left_out
+from nscweb.services.compare.known_part import more_cells_line
 from nscweb.services.report.content import COMPARED, ReportData
 from nscweb.services.report.html_answer import answer, ratios
 from nscweb.services.report.html_details import fit, funnel, samples, tests
@@ -36,6 +37,7 @@ def html_report(data: ReportData) -> str:
         notices=data.notices,
         data=data,
         answer=answer(data),
+        more_cells=more_cells_line(data.found),
         ratios=ratios(data),
         tests=tests(data),
         fit=fit(data),

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import NscwebError
 from nscweb.core.plain import to_plain
-from nscweb.core.run_record import Run
+from nscweb.core.run_record import SETTING, Run
 from nscweb.core.samples import sample_as_dict
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare.dashboard import warnings_of
 from nscweb.services.compare.result import Comparison
+from nscweb.services.predict.lights import all_judgements
 from nscweb.services.predict.runs import sheet_changed, study_of
 from nscweb.services.study.gates import gates_changed, gates_of_run
 
@@ -66,7 +67,8 @@ def run_provenance(app: App, run: Run, filters: Filters) -> dict[str, Any]:
         "classes": list(run.class_names),
         "warnings": list(warnings_of(app, run)),
         "limits": list(run.extra.get("limits", ())),
-        "fitness": list(run.extra.get("fitness", ())),
+        "fitness": all_judgements(run),
+        SETTING: run.extra.get(SETTING, ""),
         "brightfield": run.extra.get("channel", ""),
         "pixel_size_um": run.extra.get("pixel_size_um"),
         "filters": to_plain(filters),

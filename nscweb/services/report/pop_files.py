@@ -12,6 +12,7 @@ from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.zips import entry
 from nscweb.services.predict.controls import no_results
+from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.runs import prediction_table
 from nscweb.services.report.export import counted, run_csv
 from nscweb.services.report.fcs_files import file_name
@@ -27,6 +28,7 @@ POPULATION_COLUMNS = (
     "cells",
     "object_numbers",
     "numbers_twice_in_sample",
+    "trust_light",
     "file",
     "model",
     "run",
@@ -52,6 +54,8 @@ def add_populations(
     made = table[["sample_id", "object_number", "predicted"]].assign(
         counted=counted(table, filters or Filters(), no_results(app, run))
     )
+    # How many cells of a sample each class has is a ratio, so the light of the sample stands beside it.
+    lights = lights_of(run)
     lines, lists, done = [], 0, 0
     for number, (sample, part) in enumerate(made.groupby("sample_id", sort=False, observed=True), start=1):
         place = f"{folder}{file_name(number, str(sample))}"
@@ -69,6 +73,7 @@ def add_populations(
                     "cells": len(cells),
                     "object_numbers": len(numbers),
                     "numbers_twice_in_sample": twice,
+                    "light": lights.get(str(sample), ""),
                     "file": path[len(folder) :],
                 }
             )

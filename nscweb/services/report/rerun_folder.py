@@ -23,6 +23,7 @@ import pandas as pd
 from nscweb.core.errors import InputRefused
 from nscweb.core.gates import Gates
 from nscweb.core.plain import from_plain
+from nscweb.core.run_record import SETTING
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import Filters
@@ -32,6 +33,7 @@ from nscweb.services.context import App, open_app
 from nscweb.services.predict.fast_here import speeds_path
 from nscweb.services.report.origin import FORMAT, FORMAT_040
 from nscweb.services.report.parts import ALSO_COMPARED, BY_NAME, COMPARED
+from nscweb.services.study.understood.same_setting import ANSWERS
 
 if TYPE_CHECKING:
     from nscweb.store.files import DataFolder
@@ -81,6 +83,8 @@ def same_inputs(app: App, study: Study, made: dict[str, Any]) -> Iterator[tuple[
 def _copy(app: App, beside: App, study: Study, made: dict[str, Any]) -> str:
     info = {key: value for key, value in app.catalogue.study_info(study.study_id).items() if key != _IN_FORCE}
     info[_GATES] = made["gates"]["limits"]
+    if made.get(SETTING) in ("yes", "no"):
+        info[ANSWERS] = {made["model"]: made[SETTING]}
     info[_CONTROLS] = list(made["counting"].get("calibrated_on", ()))
     channel = made.get("brightfield") or study.channel
     study_id = beside.catalogue.create_study(
@@ -213,6 +217,7 @@ class _Stated:
     filters: Filters
     brightfield: str | None = None
     pixel_size_um: float | None = None
+    setting: str = ""
     sheet: tuple[_Line, ...] = ()
     entered_counts: tuple[Count, ...] | None = None
     asked: dict[str, Any] = field(default_factory=dict)

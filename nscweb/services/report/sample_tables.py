@@ -13,6 +13,7 @@ from nscweb.core.samples import Sample
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import USED_FOR_CALIBRATION
 from nscweb.files.outgoing import yes_no
+from nscweb.services.predict.lights import all_judgements
 
 if TYPE_CHECKING:
     from nscweb.services.compare.result import Comparison
@@ -82,7 +83,7 @@ def replicates_frame(found: Comparison) -> pd.DataFrame:
 def fit_frame(run: Run) -> pd.DataFrame:
     """One row per sample that was judged: its light, the reasons, and the numbers behind them."""
     rows = []
-    for item in run.extra.get("fitness", ()):
+    for item in all_judgements(run):
         plain = {key: value for key, value in item.items() if isinstance(value, str | int | float | bool)}
         reasons = " ".join(str(reason) for reason in item.get("reasons", ())) or str(item.get("sentence", ""))
         leading = {"sample": str(item.get("sample_id", "")), "light": str(item.get("light", "")), "reasons": reasons}

@@ -34,6 +34,8 @@ LETTERS = "letters"
 COPIES = "copies"
 # And how many cells of a sample are blank: name -> cells.
 BLANK = "blank"
+# And the share of images with several objects.
+SEVERAL = "several_objects"
 # And a pixel size that files may mean by a private value.
 OFFERED_SIZE = "offered_pixel_size_um"
 COLUMNS = ("level", "code", "message", "where", "what_to_do")

@@ -5,7 +5,7 @@ The gates of a study are kept with it and put into the flags of its cells here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from nscweb.core.gates import DEFAULT_GATES, Gates
 from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
+from nscweb.preprocess.whole_fields import LEAST_SIDE, looks_like_field
 from nscweb.services.file_lock import file_lock
 from nscweb.store.cell_files import CellFile
 from nscweb.store.files import atomic_write
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _GATES, _IN_FORCE = "gates", "gates_in_force"
 CHUNK = 512
+# Samples, and large images, that are looked at to tell whether they are fields of view.
+_LOOKED_AT = 6
 
 
 def get_gates(app: App, study: str) -> Gates:
@@ -159,6 +162,31 @@ def read_quality(path: Path) -> pd.DataFrame:
     from nscweb.preprocess.cell_quality import complete
 
     return complete(pd.read_parquet(path))
+
+
+def share_of_several(app: App, study_id: str, keys: Mapping[str, str], channel: str) -> float:
+    """Share of images, 0 to 1, that hold several objects, so that they are likely whole fields of view.
+
+    Args:
+        keys: sample -> key of its files; a few samples are looked at.
+    """
+    some = [key for key in keys.values() if key and app.folder.quality_path(study_id, key).exists()][:_LOOKED_AT]
+    tables = [read_quality(app.folder.quality_path(study_id, key)) for key in some]
+    images = sum(map(len, tables))
+    share = sum(int((table["n_objects"] > 1).sum()) for table in tables) / images if images else 0.0
+    # Large frames are searched too, a few of them: where light is uneven, nothing stands out from the border.
+    large = [
+        (key, int(row))
+        for key, table in zip(some, tables, strict=True)
+        for row in np.flatnonzero(table[["height", "width"]].min(axis=1) >= LEAST_SIDE)[:_LOOKED_AT]
+    ]
+    chosen = large[:: max(1, len(large) // _LOOKED_AT)][:_LOOKED_AT]
+    fields = 0
+    for key, row in chosen:
+        with CellFile(app.folder.cells_path(study_id, key)) as cells:
+            (image,) = cells.images(channel, row, row + 1)
+        fields += image is not None and looks_like_field(image[0])
+    return max(share, fields / len(chosen) if chosen else 0.0)
 
 
 def flags_of(app: App, study_id: str, key: str, cells: int) -> NDArray[np.int64]:

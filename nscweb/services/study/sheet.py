@@ -12,6 +12,7 @@ import pandas as pd
 from nscweb.core.errors import InputRefused, StoreError, WrongUse
 from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.look_alikes import alike_sets
+from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.io.sheets.sheet_columns import (
@@ -25,6 +26,7 @@ from nscweb.io.sheets.sheet_columns import (
 )
 from nscweb.io.sheets.sheet_values import bare_time, filled
 from nscweb.store.files import atomic_write
+from nscweb.words.numbers import count
 
 __all__ = [
     "ANSWERS",
@@ -36,6 +38,7 @@ __all__ = [
     "import_sheet",
     "make_alike_one",
     "name_columns",
+    "one_change",
     "read_sheet_file",
     "set_times",
     "sheet_table",
@@ -48,6 +51,9 @@ __all__ = [
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
+
+# Where the catalogue keeps the samples that the last change of a sheet changed, as they were.
+LAST_CHANGE = "sheet_before"
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class SheetUpdate:
         unknown: columns that were not understood.
         bare_times: sample -> its number where the time has no unit; `set_times` takes them.
         before: the samples that changed, as they were; `undo_sheet` takes them.
+        undone: the samples were put back as they were.
     """
 
     study: Study
@@ -78,12 +85,24 @@ class SheetUpdate:
     unknown: tuple[UnknownColumn, ...] = ()
     bare_times: Mapping[str, str] = field(default_factory=dict)
     before: tuple[Sample, ...] = ()
+    undone: bool = False
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether nothing that is analysed changed, because something was not understood."""
+        analysed = any(field in LABELS.values() for field in self.fields)
+        return self.rejected or (bool(self.unknown or self.bare_times) and not analysed)
 
     @property
     def sentence(self) -> str:
         """What happened, with the rows that were matched; "saved" is said only of what changed."""
         titles = ", ".join(repr(column.title) for column in self.unknown)
-        if self.changed:
+        if self.undone:
+            fields = f" ({', '.join(self.fields)})" if self.fields else ""
+            return f"Undone: {count(self.changed, 'sample')} as before{fields}."
+        if self.changed and self.unanswered:
+            said = f"Nothing that is analysed changed yet, only {', '.join(self.fields)}."
+        elif self.changed:
             said = f"Saved: {self.changed} of {len(self.study.samples)} samples changed ({', '.join(self.fields)})."
         elif self.unknown:
             said = f"Nothing that is analysed changed: {titles} not understood; say below what that is."
@@ -92,9 +111,11 @@ class SheetUpdate:
         else:
             said = "Nothing changed: the study says the same already."
         if self.rows:
-            said += f" {self.matched} of {self.rows} rows matched a sample{f' {self.way}' if self.way else ''}."
+            said += f" {self.matched} of {self.rows} rows matched a sample{f', {self.way}' if self.way else ''}."
         if self.rows > self.matched:
-            said += f" {self.rows - self.matched} rows name no sample of the study and were left out."
+            verb = "names" if self.rows - self.matched == 1 else "name"
+            said += f" {count(self.rows - self.matched, 'row')} {verb} no sample of the study and"
+            said += f" {'was' if verb == 'names' else 'were'} left out."
         if self.unknown and self.changed:
             said += f" Not understood: {titles}."
         return said
@@ -248,9 +269,32 @@ def make_alike_one(app: App, study: str) -> SheetUpdate:
     return store_samples(app, found, samples, FindingLog())
 
 
-def undo_sheet(app: App, study: str, before: Sequence[Sample]) -> SheetUpdate:
-    """Put samples back as they were, `SheetUpdate.before`."""
-    return store_samples(app, app.catalogue.study(study), before, FindingLog())
+def undo_sheet(app: App, study: str, before: Sequence[Sample] | None = None) -> SheetUpdate:
+    """Put samples back as they were; the same again takes that back.
+
+    Args:
+        before: `SheetUpdate.before`; None takes what the last change of the sheet kept.
+
+    Raises:
+        StudyNotFound: no such study.
+        WrongUse: the sheet of the study was not changed.
+    """
+    found = app.catalogue.study(study)
+    if before is None:
+        kept = app.catalogue.study_info(found.study_id).get(LAST_CHANGE)
+        if not kept:
+            raise WrongUse(f"The sample sheet of {found.name} was not changed since the import.")
+        before = from_plain(tuple[Sample, ...], kept, "the last change of the sheet", StoreError)
+    names = {sample.name for sample in found.samples}
+    update = store_samples(app, found, [sample for sample in before if sample.name in names], FindingLog())
+    return replace(update, findings=[], undone=True)
+
+
+def one_change(app: App, updates: Sequence[SheetUpdate]) -> None:
+    """Let several updates of a study count as one, so that one undo takes them all back."""
+    before = {sample.name: sample for update in reversed(updates) for sample in update.before}
+    if before:
+        app.catalogue.change_info(updates[0].study.study_id, **{LAST_CHANGE: to_plain(tuple(before.values()))})
 
 
 def apply_sheet_file(app: App, study: str, path: Path, said: Mapping[str, str] | None = None) -> SheetUpdate:
@@ -342,6 +386,8 @@ def store_samples(
         understood += bool(new)
     if changed:
         app.catalogue.update_samples(found.study_id, changed)
+        kept = to_plain(tuple(before[sample.name] for sample in changed))
+        app.catalogue.change_info(found.study_id, **{LAST_CHANGE: kept})
     study = app.catalogue.study(found.study_id)
     if changed or unknown:
         _look_over(study, log)
@@ -369,8 +415,8 @@ def _look_over(study: Study, log: FindingLog) -> None:
     """Say what is odd about the sheet as a whole."""
     for name, kept, others in alike_values(study):
         told = ", ".join(repr(other) for other in others)
-        message = f"The {LABELS[name]} {kept!r} and {told} look alike and count as different ones; make them one?"
-        log.add("warn", "W-SHEET-ALIKE", message, f"{kept}, {told}")
+        message = f"The {LABELS[name]}s {kept!r} and {told} look alike and count as different ones; make them one?"
+        log.add("warn", "W-SHEET-ALIKE", message, ", ".join((kept, *others)))
     times = sorted({sample.time_h for sample in study.samples if sample.time_h is not None})
     controlled = {sample.time_h for sample in study.samples if sample.control}
     without = [TimePoint(hours).label() for hours in times if hours not in controlled]

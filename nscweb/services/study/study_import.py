@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import InputRefused, JobCancelled, NscwebError, StudyNotFound, WrongUse
 from nscweb.core.field_settings import SegmentationSettings
@@ -26,6 +26,7 @@ from nscweb.services.study.import_request import (
     LETTERS,
     NAMES,
     OFFERED_SIZE,
+    SEVERAL,
     ImportRefused,
     ImportReport,
     ImportRequest,
@@ -36,8 +37,9 @@ from nscweb.services.study.import_request import (
 )
 from nscweb.services.study.import_samples import read_samples
 from nscweb.services.study.import_staging import SampleMark, Staging, request_key, staged
-from nscweb.services.study.quality import flags_of
+from nscweb.services.study.quality import flags_of, share_of_several
 from nscweb.store.files import need_space
+from nscweb.store.kept_outlines import OUTLINES, keep_outlines
 
 if TYPE_CHECKING:
     from nscweb.io.survey.survey import Survey
@@ -151,7 +153,12 @@ def read_and_publish(
     size = request.pixel_size_um or found.pixel_size_um
     cut = None if request.fields is None else _cut(app, request.fields, size, staging)
     marks = read_samples(staging, found, brightfield, kept, progress, cancel, cut)
-    return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, log)
+    if request.fields is None:
+        folder = app.folder.outlines_dir(staging.study_id)
+        outlines = keep_outlines(folder, found.masks, app.settings.limits, cancel)
+    else:
+        outlines = {}
+    return _finish(request, staging, found, brightfield, kept, known, marks, left_out_before, outlines, log)
 
 
 def _cut(app: App, settings: SegmentationSettings, size: float | None, staging: Staging) -> FieldCut:
@@ -174,8 +181,7 @@ def _tell_masks(found: Survey, request: ImportRequest, log: FindingLog) -> None:
         )
         return
     message = (
-        "Outlines of cells lie beside images. They were not used, because the images were imported as single cells. If "
-        "these are whole fields of view, import them again as such (on the command line: --fields)."
+        "Outlines of cells lie beside images. They were not used, because the images were imported as single cells."
     )
     log.add("warn", "W-MASK-UNUSED", message, files)
 
@@ -230,6 +236,7 @@ def _finish(
     known: Mapping[str, Sample],
     marks: list[SampleMark],
     left_out_before: tuple[int, int],
+    outlines: Mapping[str, Any],
     log: FindingLog,
 ) -> ImportReport:
     from nscweb.io.survey.listing import why_nothing
@@ -260,7 +267,8 @@ def _finish(
             f"The files say that a pixel is {pixel_size:.4g} µm wide; it was taken from them. Change it on the "
             "page Study if that is wrong.",
         )
-    copies = _copies(staging, marks, brightfield, log)
+    keys = {mark.name: mark.key for mark in marks}
+    copies = _copies(staging, keys, brightfield, log)
     samples = [replace(known[mark.name], name=mark.name, cells=mark.cells) for mark in marks if mark.cells]
     simulated = found.simulated if request.simulated is None else request.simulated
     report = ImportReport(
@@ -282,6 +290,8 @@ def _finish(
             "field_settings": None if request.fields is None else to_plain(request.fields),
             COPIES: copies,
             BLANK: _blank(staging, marks),
+            OUTLINES: outlines,
+            SEVERAL: 0.0 if request.fields else share_of_several(staging.app, staging.study_id, keys, brightfield),
             OFFERED_SIZE: found.offered_pixel_size_um,
             NAMES: {
                 "rules": found.rules,
@@ -309,9 +319,8 @@ def _blank(staging: Staging, marks: list[SampleMark]) -> dict[str, int]:
     return {name: cells for name, cells in found.items() if cells}
 
 
-def _copies(staging: Staging, marks: list[SampleMark], brightfield: str, log: FindingLog) -> dict[str, str]:
+def _copies(staging: Staging, keys: Mapping[str, str], brightfield: str, log: FindingLog) -> dict[str, str]:
     """Samples that hold the cells of another sample and nothing else -> that sample; those and overlaps are said."""
-    keys = {mark.name: mark.key for mark in marks}
     whole = {}
     for copy in copied_samples(staging.app, staging.study_id, keys, brightfield):
         if copy.whole:

@@ -58,8 +58,10 @@ def audit_model(
     from nscweb.services.train.finished_model import look_for_twins
     from nscweb.training.card_figures import with_figures
     from nscweb.training.checks.card_checks import run_checks, scored_held_out, with_checks
+    from nscweb.training.checks.harmful_changes import with_harmful_changes
     from nscweb.training.checks.held_out_scores import write_held_out
     from nscweb.training.checks.known_samples import with_known_samples
+    from nscweb.training.data.dataset import with_pixel_size
 
     card = entry.card
     model = load_model(entry)
@@ -82,7 +84,38 @@ def audit_model(
         held_out=write_held_out(entry.folder, scored, data, split),
         performance=with_figures(card.performance, scored),
     )
-    return _written(entry, checked)
+    checked = with_harmful_changes(checked, model, data, split, progress=progress, cancel=cancel)
+    return _written(entry, replace(checked, recipe=with_pixel_size(card.recipe, data.pixel_size_um)))
+
+
+def light_tests_again(
+    app: App,
+    entry: CardEntry,
+    studies: Sequence[str] = (),
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+) -> CardEntry:
+    """Give a card what tests samples for the changes that its robustness table calls harmful; nothing else changes.
+
+    The known cells are found again, as `audit_model` does, but neither figures nor audit nor table are made anew.
+
+    Raises:
+        As `audit_model`.
+    """
+    from nscweb.inference.device import choose_device
+    from nscweb.models.loading import load_model
+    from nscweb.training.checks.card_checks import scored_held_out
+    from nscweb.training.checks.harmful_changes import with_harmful_changes
+    from nscweb.training.data.dataset import with_pixel_size
+
+    card, model = entry.card, load_model(entry).cpu().eval()
+    data = _data_of(app, card, studies, progress, cancel)
+    split = _split_of(card, data)
+    device = choose_device("cpu", app.settings.threads)
+    _check_same(card, scored_held_out(model, data, split, device, card.temperature))
+    tested = with_harmful_changes(card, model, data, split, progress=progress, cancel=cancel)
+    return _written(entry, replace(tested, recipe=with_pixel_size(card.recipe, data.pixel_size_um)))
 
 
 def figures_again(entry: CardEntry) -> CardEntry:
@@ -144,7 +177,7 @@ def _data_of(
         if data.classes.names != card.classes.names:
             raise WrongUse(f"The model {card.name} has other classes than simulated cells have.")
         return data
-    from nscweb.services.train.training_data import sources_of
+    from nscweb.services.train.training_data import one_pixel_size, sources_of
     from nscweb.training.data.dataset import collect, read_cell_files
 
     found = [app.catalogue.study(name) for name in studies] or _studies_of(app, card)
@@ -155,7 +188,6 @@ def _data_of(
         for source in sources_of(app, study, channels)
         if source.true_class in card.classes.names
     ]
-    sizes = {study.pixel_size_um for study in found}
     return collect(
         read_cell_files(sources, card.classes),
         card.classes,
@@ -164,7 +196,7 @@ def _data_of(
         description=card.origin.data,
         licence=card.origin.licence,
         total=sum(study.cells for study in found),
-        pixel_size_um=sizes.pop() if len(sizes) == 1 else None,
+        pixel_size_um=one_pixel_size(found),
         progress=progress,
         cancel=cancel,
     )

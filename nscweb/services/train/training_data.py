@@ -74,6 +74,7 @@ def collect_data(app: App, request: LearnRequest, progress: Progress, cancel: Ca
         description=_description(studies, classes),
         licence=request.licence,
         total=total,
+        pixel_size_um=one_pixel_size(studies),
         progress=progress,
         cancel=cancel,
     )
@@ -208,6 +209,12 @@ def _description(studies: list[Study], classes: ClassScheme) -> str:
     cells = sum(s.cells for study in studies for s in study.samples if s.true_class in classes.names)
     kind = "simulated cells" if any(study.simulated for study in studies) else "cells"
     return f"{cells:,} {kind} of the {'study' if len(studies) == 1 else 'studies'} {names}."
+
+
+def one_pixel_size(studies: list[Study]) -> float | None:
+    """Micrometres per pixel of all of some studies; None where one does not know it, or they differ."""
+    sizes = {study.pixel_size_um for study in studies}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def _remarks(studies: list[Study]) -> tuple[str, ...]:

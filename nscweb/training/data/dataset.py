@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,11 @@ class TrainingData:
         digest.update(self.sample_of.tobytes())
         digest.update(np.ascontiguousarray(self.fields[:: max(1, len(self) // 512)]).tobytes())
         return digest.hexdigest()
+
+
+def with_pixel_size(recipe: InputRecipe, pixel_size_um: float | None) -> InputRecipe:
+    """The recipe of a card, which brings later images to the pixel size of the training images; see `InputRecipe`."""
+    return recipe if recipe.field_um is not None else replace(recipe, pixel_size_um=pixel_size_um)
 
 
 def collect(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nscweb.core.classes import ClassScheme
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.recipe import InputRecipe
+from nscweb.simulation.camera import PROFILES
 from nscweb.simulation.labelled_cells import TIMES_H, iter_labelled_cells
 from nscweb.simulation.traits import FATES
 from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
@@ -35,6 +36,7 @@ def simulated_data(
         description=f"{cells:,} simulated single cells of {len(FATES)} fates at {len(TIMES_H)} time points.",
         licence="Apache-2.0",
         total=cells,
+        pixel_size_um=PROFILES["flowsight"].pixel_size_um,
         progress=progress,
         cancel=cancel,
     )

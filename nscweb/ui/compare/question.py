@@ -13,7 +13,7 @@ from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
 from nscweb.evaluation.ratios.estimates import METHODS
 from nscweb.services.compare import comparison as comparisons
-from nscweb.services.compare import statistics
+from nscweb.services.compare import known_part, statistics
 from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
 from nscweb.services.predict import runs
@@ -22,6 +22,8 @@ from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain
 
 EVERY_PAIR = ""
+# Letters of a caption of a few sentences; names in it are cut sooner.
+_SENTENCES = 1000
 _ADJUST = {
     "holm": f"Holm: at most {per_cent(ALPHA)} chance of even one false difference",
     "fdr_bh": f"Benjamini-Hochberg: at most {per_cent(ALPHA)} of the differences are false",
@@ -92,9 +94,10 @@ def ask(
     top = st.container(horizontal=True, vertical_alignment="bottom")
     with (below or st.container()).expander("How it is counted and tested", icon=":material/calculate:"):
         left, right = st.columns(2)
+        refused = known_part.why_no_em(app, run)
         method = left.selectbox(
             "Ratios are",
-            list(METHODS),
+            [name for name in METHODS if name != "em" or not refused],
             format_func=METHODS.__getitem__,
             key=f"{key}_method",
             help=METHOD_HELP,
@@ -145,6 +148,9 @@ def ask(
         width=172,
     )
     found = cached.comparison(app, run, filters, method, control, adjust, variance)
+    for said in (known_part.more_cells_line(found), refused):
+        if said:
+            left.caption(plain(said, _SENTENCES))
     times = [-1.0 if math.isnan(hours) else hours for hours in comparisons.times_of(found)]
     start = comparisons.default_time(found)
     hours = when.selectbox(

@@ -15,7 +15,7 @@ from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.figures.reliability_and_sets import reliability_figure, sets_data, sets_figure
-from nscweb.services.compare import honest_scores, honest_scores_words
+from nscweb.services.compare import honest_scores, honest_scores_words, known_part
 from nscweb.services.compare.group_lights import with_light
 from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
@@ -88,6 +88,17 @@ def show_reliability(entry: CardEntry) -> None:
         entry.card.origin.simulated,
         lambda table: export.model_csv(table, "Reliability", entry.card),
     )
+
+
+def show_known_part(entry: CardEntry) -> None:
+    """What the number of its held-out cells costs, and whether EM may take its scores; below the reliability."""
+    try:
+        lines = known_part.known_lines(entry)
+    except NscwebError:
+        # The reliability above says what is wrong with the file.
+        return
+    for line in lines:
+        show.note(line)
 
 
 def draw_reliability(found: list[Reliability], key: str, simulated: bool, csv: Callable[[pd.DataFrame], bytes]) -> None:

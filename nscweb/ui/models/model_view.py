@@ -135,8 +135,9 @@ def draw_figures(card: ModelCard) -> None:
 
 
 def draw_scores(app: App, entry: CardEntry) -> None:
-    """Whether its scores are honest, and whether it recovers known mixtures."""
+    """Whether its scores are honest, what its held-out cells allow, and whether it recovers known mixtures."""
     scores_view.show_reliability(entry)
+    scores_view.show_known_part(entry)
     mixtures_view.show_mixtures(app, entry)
 
 

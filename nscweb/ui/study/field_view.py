@@ -279,7 +279,10 @@ def _mend(field: fields.Field, seen: fields.FieldPreview, mended: int) -> None:
             st.rerun()
     if len(chosen) == 1:
         rim = fields.rim_view(field, seen, chosen[0])
-        st.html(f'<img alt="outline {chosen[0]} with numbered points" src="{gallery.png_uri(rim.picture)}">')
+        st.html(
+            f'<img alt="outline {chosen[0]} with numbered points" src="{gallery.png_uri(rim.picture)}" '
+            'style="width:100%;max-width:480px;border-radius:6px;display:block">'
+        )
         left, right = st.columns(2)
         numbers = range(1, len(rim.points) + 1)
         key = f"{mended}_{chosen[0]}"

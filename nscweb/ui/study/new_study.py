@@ -27,8 +27,8 @@ _PROBLEM = "nsc_upload_problem"
 _DONE = "nsc_imports_started"
 NEW = "a new study"
 _WANTED = "nsc_new_study_wanted"
-UPLOAD = "Upload from this computer"
-INBOX = "Inbox folder of the server"
+UPLOAD = "This computer"
+INBOX = "Inbox of the server"
 _LISTED = 6
 
 

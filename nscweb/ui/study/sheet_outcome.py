@@ -45,17 +45,22 @@ def outcome(app: App, study: Study, *, opened: bool) -> None:
     if isinstance(told, NscwebError):
         show.problem(told)
         return
-    if told.rejected or (told.unknown and not told.changed):
+    if told.unanswered:
         show.warnings([told.sentence])
     else:
         show.note(told.sentence)
-    if told.before and st.button("Undo", icon=":material/undo:", key="sheet_undo"):
+    # Taking back an undo is no undo in anybody's words.
+    again, icon = ("Redo", ":material/redo:") if told.undone else ("Undo", ":material/undo:")
+    if told.before and st.button(again, icon=icon, key="sheet_undo"):
         done(study, studies.undo_sheet(app, study.study_id, told.before))
     if told.bare_times:
         _ask_unit(app, study, told)
     if told.unknown:
         _ask_columns(app, study, told)
-    show.findings(told.findings, examples=_PLACES)
+    # What is asked above is not said again.
+    asked = {"E-SHEET-TIME-UNIT"} if told.bare_times else set()
+    asked |= {"W-SHEET-COLUMN"} if told.unknown else set()
+    show.findings([item for item in told.findings if item.code not in asked], examples=_PLACES)
 
 
 def offer_alike(app: App, study: Study) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import takewhile
+
 import streamlit as st
 
 from nscweb.core.errors import NscwebError
@@ -10,8 +13,11 @@ from nscweb.services.context import App
 from nscweb.services.study import study as studies
 from nscweb.ui import show
 from nscweb.ui.study import plate_map_view, sheet_edits, sheet_outcome
+from nscweb.ui.text import label
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+# Characters of a name from which its column would be wider than this many pixels.
+_LONG, _WIDEST = 36, 250
 _TIME_HELP = (
     "Time since induction with its unit: 12 h, 0.5 d, day 3. For a number without a unit you are asked, "
     "because 3 could mean hours or days."
@@ -26,13 +32,20 @@ def sheet(app: App, study: Study) -> None:
     )
     sheet_outcome.offer_alike(app, study)
     table = studies.sheet_table(app, study.study_id)
+    # Folders that all samples share would push everything else out of a narrow window.
+    shared = _shared_folders(table["sample"])
+    table["sample"] = [name[len(shared) :] for name in table["sample"]]
+    if shared:
+        st.caption(label(f"All samples lie in {shared}", 200))
     start = sheet_edits.start_of(study, table)
+    # The sample stays in view while the rest is moved, so a long name must not fill a narrow window.
+    long = max(map(len, table["sample"]), default=0) > _LONG
     edited = st.data_editor(
         start.table,
         hide_index=True,
         num_rows="fixed",
         disabled=["sample", "cells"],
-        column_config=_columns(),
+        column_config=_columns(_WIDEST if long else None),
         key=sheet_edits.editor_key(study),
         height=min(560, 38 + 35 * max(len(table), 1)),
     )
@@ -42,7 +55,8 @@ def sheet(app: App, study: Study) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Save sheet", type="primary", disabled=not changed, icon=":material/save:", key="sheet_save"):
             with show.caught("sheet"):
-                sheet_outcome.done(study, studies.update_sheet(app, study.study_id, edited))
+                whole = edited.assign(sample=[shared + name for name in edited["sample"]])
+                sheet_outcome.done(study, studies.update_sheet(app, study.study_id, whole))
         if changed:
             if st.button("Discard changes", icon=":material/close:", key="sheet_discard"):
                 sheet_edits.start_anew(study)
@@ -106,10 +120,17 @@ def _files(app: App, study: Study) -> None:
             sheet_outcome.done(study, update)
 
 
-def _columns() -> dict[str, object]:
+def _shared_folders(names: Iterable[str]) -> str:
+    """ "Export/March/" when all names begin with these folders, "" when they share none."""
+    folders = [name.split("/")[:-1] for name in names]
+    shared = [parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))]
+    return "".join(f"{part}/" for part in shared)
+
+
+def _columns(width: int | None) -> dict[str, object]:
     text = st.column_config.TextColumn
     return {
-        "sample": text("Sample", help="From the folder and file names.", pinned=True),
+        "sample": text("Sample", help="From the folder and file names.", pinned=True, width=width),
         "group": text("Inducer group", help="What the cells were treated with, for example NT3 or RA+SHH."),
         "time": text("Time", help=_TIME_HELP),
         "replicate": text("Replicate", help="Biological replicate. Intervals are taken over replicates."),

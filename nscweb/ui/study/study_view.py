@@ -12,7 +12,7 @@ from nscweb.services.predict.runs import list_runs
 from nscweb.services.study import study as studies
 from nscweb.ui import show
 from nscweb.ui.cells import gallery
-from nscweb.ui.study import populations_view
+from nscweb.ui.study import merge_view, populations_view
 from nscweb.ui.text import plain
 from nscweb.words.numbers import count
 
@@ -182,4 +182,5 @@ def settings(app: App, study: Study) -> None:
             with st.spinner("Saving; another channel is measured anew …"):
                 studies.change_study(app, study.study_id, channel=channel, pixel_size_um=size)
             st.rerun()
+    merge_view.merge(app, study)
     populations_view.choose(app, study)

@@ -18,6 +18,7 @@ from nscweb.words.numbers import count
 
 _MOST_CHANNELS = 8
 _MOST_CHANGES = 200
+_PREVIEWED = 8
 _COLUMNS = {"true_class": "true class"}
 
 
@@ -32,9 +33,13 @@ def card(app: App, study: Study) -> None:
     title = "What was understood" + (f": {count(doubts, 'doubt')}" if doubts else "")
     icon = ":material/help:" if doubts else ":material/task_alt:"
     with st.expander(
-        title, expanded=bool(doubts or found.findings), icon=icon, key=f"understood_{study.study_id}_{doubts}"
+        title,
+        expanded=bool(doubts or found.findings or _taken_slot(study) in st.session_state),
+        icon=icon,
+        key=f"understood_{study.study_id}_{doubts}",
     ):
         st.html(f"<b>{html(found.sentence, 300)}</b>")
+        _taken(app, study)
         for sentence, readings in asked.items():
             with st.container(border=True, key=f"doubt_{study.study_id}_{readings[0].kind}"):
                 show.note(sentence)
@@ -51,6 +56,23 @@ def card(app: App, study: Study) -> None:
             show.findings(found.findings)
 
 
+def _taken(app: App, study: Study) -> None:
+    """The offer that was taken last, with its undo, as long as the sheet is as it left it."""
+    offer, update = st.session_state.get(_taken_slot(study), ("", None))
+    if update is None or update.study.samples != study.samples:
+        st.session_state.pop(_taken_slot(study), None)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(label(f"Taken: {offer}.", 200))
+        if st.button("Undo", icon=":material/undo:", key=f"untake_{study.study_id}"):
+            studies.undo_sheet(app, study.study_id, update.before)
+            st.rerun()
+
+
+def _taken_slot(study: Study) -> str:
+    return f"nsc_taken_{study.study_id}"
+
+
 def _reading(app: App, found: Understanding, doubt: Doubt) -> None:
     """The likely reading as a button, with what it would change."""
     if doubt.way:
@@ -60,6 +82,9 @@ def _reading(app: App, found: Understanding, doubt: Doubt) -> None:
     if doubt.cut:
         _cut(app, found.study, doubt)
         return
+    if doubt.each:
+        _each(app, found.study, doubt)
+        return
     key = f"{found.study.study_id}_{doubt.kind}" + "".join(f"_{change.sample}" for change in doubt.changes[:1])
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(label(doubt.offer, 120), key=f"accept_{key}", icon=":material/check:"):
@@ -67,7 +92,8 @@ def _reading(app: App, found: Understanding, doubt: Doubt) -> None:
                 if doubt.apart:
                     jobs.start(app, "part", {"study": found.study.study_id})
                 else:
-                    understanding.take(app, found.study, doubt)
+                    update = understanding.take(app, found.study, doubt)
+                    st.session_state[_taken_slot(found.study)] = (doubt.offer, update)
                 st.rerun()
         if not doubt.changes:
             return
@@ -90,11 +116,31 @@ def _cut(app: App, study: Study, doubt: Doubt) -> None:
             with show.caught("understood"):
                 jobs.start(app, "cut", {"study": study.study_id})
                 st.rerun()
-        with st.popover("Show what would be found", key=f"cut_preview_{study.study_id}"):
-            with show.caught("understood"), st.spinner("Looking for cells in the first image …"):
+        wanted = st.toggle("Show what would be found", key=f"cut_preview_{study.study_id}")
+    if wanted:
+        with show.caught("understood"):
+            with st.spinner("Looking for cells in the first image …"):
                 preview = cut_again.preview_cut(app, study.study_id)
-            st.image(preview.picture, width=420)
+            st.image(preview.picture, width=560)
             st.caption(label(preview.sentence, 300))
+
+
+def _each(app: App, study: Study, doubt: Doubt) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(label(doubt.offer, 120), key=f"each_{doubt.each}_{study.study_id}", icon=":material/check:"):
+            with show.caught("understood"):
+                jobs.start(app, "each", {"study": study.study_id, "kind": doubt.each})
+                st.rerun()
+        wanted = st.toggle("Show some of them", key=f"each_preview_{doubt.each}_{study.study_id}")
+    if not wanted:
+        return
+    with show.caught("understood"):
+        tiles = []
+        for sample in doubt.samples:
+            shown = studies.contact_sheet(app, study.study_id, sample, _PREVIEWED // len(doubt.samples), "per cell")
+            numbered = zip(shown.object_numbers, shown.images, strict=True)
+            tiles += [gallery.Tile([(f"{sample}, {n}", image)], "", "", [f"{sample}, {n}"]) for n, image in numbered]
+        gallery.grid(tiles, width=104, pixel_size_um=study.pixel_size_um)
 
 
 def _names(found: Understanding) -> None:
@@ -107,11 +153,13 @@ def _names(found: Understanding) -> None:
 
 def _table(found: Understanding) -> None:
     rows = [
-        (plain(group) or "no group", time or "no time", samples, replicates, cells)
-        for group, time, samples, replicates, cells in found.rows
+        (plain(group) or "no group", plain(dose), time or "no time", plain(replicates), cells, samples)
+        for group, dose, time, samples, replicates, cells in found.rows
     ]
-    columns = ["Group", "Time", "Samples", "Replicates", "Cells"]
-    st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True, height="content" if len(rows) < 12 else 420)
+    table = pd.DataFrame(rows, columns=["Group", "Dose", "Time", "Replicates", "Cells", "Samples"])
+    if not any(dose for _, dose, *_ in rows):
+        table = table.drop(columns="Dose")
+    st.dataframe(table, hide_index=True, height="content" if len(rows) < 12 else 420)
 
 
 def _channels(app: App, found: Understanding) -> None:

@@ -198,6 +198,25 @@ def test_a_sheet_with_titles_and_names_of_a_laboratory(tmp_path: Path) -> None:
     assert mapped["changed"] == 2 and mapped["stored"]
 
 
+def test_a_sheet_is_undone_with_everything_that_was_said_with_it(tmp_path: Path) -> None:
+    CliRunner().invoke(app, ["simulate", str(tmp_path / "cells.zip"), "--cells", "81", "--seed", "1"])
+    data, sheet, out = tmp_path / "data", tmp_path / "lab.csv", tmp_path / "out.csv"
+    nscweb(data, "study", "import", tmp_path / "cells.zip", "--name", "S")
+    assert nscweb(data, "study", "sheet", "S", "--undo").exit_code == 2
+    nscweb(data, "study", "sheet", "S", "--out", out)
+    before = out.read_bytes()
+    names = [line.split(",")[0] for line in before.decode("utf-8-sig").splitlines()[1:]]
+    sheet.write_text("sample,Farbe,Zeit\n" + "".join(f"{name},rot,3\n" for name in names), "utf-8")
+    nscweb(data, "study", "sheet", "S", "--apply", sheet, "--time-unit", "d", "--column", "Farbe=group")
+    both = nscweb(data, "study", "sheet", "S", "--undo", "--apply", sheet)
+    assert both.exit_code == 2 and "stands alone" in both.output
+    undone = nscweb(data, "study", "sheet", "S", "--undo", "--out", out)
+    assert undone.exit_code == 0 and "Undone: 81 samples as before" in undone.output
+    assert out.read_bytes() == before
+    again = answer(nscweb(data, "study", "sheet", "S", "--undo", "--json"))
+    assert again["changed"] == 81 and again["stored"]
+
+
 def test_the_card_says_what_the_import_warned_of(tmp_path: Path) -> None:
     for place in ("C1/1.png", "C1/2.png", "C2/1.png", "C2/2.png"):
         (tmp_path / "in" / "NT3_1d" / place).parent.mkdir(parents=True, exist_ok=True)

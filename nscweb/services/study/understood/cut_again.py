@@ -27,8 +27,10 @@ from nscweb.services.study.import_staging import request_key, staged
 from nscweb.services.study.study import get_study
 from nscweb.services.study.study_import import read_and_publish
 from nscweb.store.cell_files import CellFile
+from nscweb.store.kept_outlines import OUTLINES, kept_outlines
 
 if TYPE_CHECKING:
+    from nscweb.io.survey.field_masks import FieldMasks
     from nscweb.services.context import App
 
 
@@ -84,7 +86,8 @@ def cut_study(
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
 ) -> ImportReport:
-    """Cut the cells out of the images of a study, into a new study.
+    """Cut the cells out of the images of a study, into a new study: by the outlines that lay beside an image when it
+    was imported, else by a search.
 
     Args:
         settings: how cells are found; None takes what suits the pixel size.
@@ -120,28 +123,53 @@ def cut_study(
         ]
         try:
             with survey_tables([(table, table.name) for table in tables], app.settings.limits) as images:
+                images.masks = _outlines(app, found)
                 return read_and_publish(app, request, staging, images, log, progress, cancel)
         finally:
             for table in tables:
                 table.close()
 
 
+def _outlines(app: App, study: Study) -> FieldMasks:
+    kept = app.catalogue.study_info(study.study_id).get(OUTLINES, {})
+    return kept_outlines(app.folder.outlines_dir(study.study_id), kept)
+
+
 def preview_cut(app: App, study: str) -> FieldPreview:
-    """What `cut_study` would find in the first image.
+    """What `cut_study` would find in the first image, or in the first one with outlines beside it.
 
     Raises:
         StudyNotFound: no such study.
         StudyError: it has no cells.
     """
     found = get_study(app, study)
-    sample = next((item for item in found.samples if item.cells), None)
-    if sample is None:
+    masks = _outlines(app, found)
+    keys = app.catalogue.sample_keys(found.study_id)
+    samples = [item for item in found.samples if item.cells]
+    if not samples:
         raise StudyError(f"{found.name} has no cells.")
-    path = app.folder.cells_path(found.study_id, app.catalogue.sample_keys(found.study_id)[sample.name])
-    with CellFile(path) as cells:
-        (image,), (source,) = cells.images(found.channel, 0, 1), cells.sources(0, 1)
+    shown, row = samples[0], 0
+    for sample in samples if masks.files else ():
+        with CellFile(app.folder.cells_path(found.study_id, keys[sample.name])) as cells:
+            outlined = next((n for n, source in enumerate(cells.sources()) if str(source) in masks.files), None)
+        if outlined is not None:
+            shown, row = sample, outlined
+            break
+    with CellFile(app.folder.cells_path(found.study_id, keys[shown.name])) as cells:
+        (image,), (source,) = cells.images(found.channel, row, row + 1), cells.sources(row, row + 1)
         if image is None:
-            raise StudyError(f"The first image of {sample.name} has no channel {found.channel}.")
+            raise StudyError(f"The image {source} of {shown.name} has no channel {found.channel}.")
         pixels = np.array(image[0])
-    field = Field(str(source), pixels, (pixels.shape[0], pixels.shape[1]), found.channel, found.cells)
+    size, said = (pixels.shape[0], pixels.shape[1]), FindingLog()
+    given = masks.outlines(str(source), size, app.settings.limits, said)
+    field = Field(
+        str(source),
+        pixels,
+        size,
+        found.channel,
+        found.cells,
+        labels=None if given is None else given.labels,
+        mask="" if given is None else given.file,
+        findings=tuple(finding.message for finding in said),
+    )
     return preview_field(app, field, SegmentationSettings.suggested(found.pixel_size_um))

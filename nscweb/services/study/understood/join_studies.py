@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import StudyError, WrongUse
 from nscweb.core.gates import DEFAULT_GATES
+from nscweb.core.plain import to_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
 from nscweb.services.study.copies import copied_samples
@@ -21,6 +22,7 @@ from nscweb.services.study.import_request import (
     COPIES,
     LETTERS,
     NAMES,
+    SEVERAL,
     ImportReport,
     ImportRequest,
     findings_csv,
@@ -29,12 +31,16 @@ from nscweb.services.study.import_staging import request_key
 from nscweb.services.study.quality import get_gates, set_gates
 from nscweb.services.study.study import delete_study, findings_of, get_study
 from nscweb.services.study.study_import import import_study, report_of
+from nscweb.services.study.understood.doubled import DOUBLED, find_doubled
 from nscweb.store.files import atomic_write
+from nscweb.store.kept_outlines import OUTLINES, joined_outlines
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
 _JOINING = "joining"
+# What was put in last: id and name of the study that went, and the runs that went with it.
+JOINED = "joined"
 # Of an import: what is counted, so that two add up.
 _COUNTS = ("skipped", "ignored", "images", "members")
 
@@ -49,19 +55,28 @@ def bring_in(
         StudyError: the new cells do not fit the study: other channels, another pixel size, simulated and measured.
     """
     if not request.add_to:
-        return import_study(app, request, progress=progress, cancel=cancel)
+        report = import_study(app, request, progress=progress, cancel=cancel)
+        _note_doubled(app, report.study_id)
+        return report
     target = get_study(app, request.add_to)
     apart = replace(request, add_to="", name=_name_apart(target, request))
     # An earlier try may have been killed between the import and the joining.
     there = next((study for study in app.catalogue.studies() if study.name == apart.name), None)
-    report = report_of(app, there) if there is not None else None
-    if report is None:
-        report = import_study(app, apart, progress=progress, cancel=cancel)
+    before = report_of(app, there) if there is not None else None
+    report = before or import_study(app, apart, progress=progress, cancel=cancel)
+    _note_doubled(app, report.study_id)
     merge_studies(app, target.study_id, report.study_id)
     return replace(report, study=target.name, study_id=target.study_id)
 
 
-def merge_studies(app: App, into: str, other: str) -> Study:
+def _note_doubled(app: App, study_id: str) -> None:
+    """Keep which images come twice; of what was cut out of fields that is not asked."""
+    if not app.catalogue.study_info(study_id).get("fields"):
+        found = find_doubled(app, app.catalogue.study(study_id))
+        app.catalogue.change_info(study_id, **{DOUBLED: to_plain([paired.found for paired in found])})
+
+
+def merge_studies(app: App, into: str, other: str, *, progress: Progress = no_progress) -> Study:
     """Put the samples of a study into another one, and delete the first with its runs.
 
     A sample whose name is taken gets a number behind it. Runs of the study that stays keep their numbers; predict it
@@ -83,8 +98,10 @@ def merge_studies(app: App, into: str, other: str) -> Study:
     joining = app.catalogue.study_info(target.study_id).get(_JOINING, {})
     start = joining["from"] if joining.get("study") == source.study_id else len(target.samples)
     app.catalogue.change_info(target.study_id, **{_JOINING: {"study": source.study_id, "from": start}})
+    gone = {"study": source.study_id, "name": source.name, "runs": runs_of(app, source)}
+    app.catalogue.change_info(target.study_id, **{JOINED: gone})
     if len(target.samples) < start + len(source.samples):
-        _copy_files(app, target, source, start)
+        _copy_files(app, target, source, start, progress)
         app.catalogue.add_samples(target.study_id, _free_names(target, source))
     _join_facts(app, target, source, start)
     if get_gates(app, target.study_id).digest() != DEFAULT_GATES.digest():
@@ -99,7 +116,8 @@ def _name_apart(target: Study, request: ImportRequest) -> str:
     return f"{target.name[:120]} (adding {request_key(parts, request.paths)[:12]})"
 
 
-def _check_fit(target: Study, source: Study) -> None:
+def why_unfit(target: Study, source: Study) -> str:
+    """Why the samples of one study cannot be put into another, "" when they can."""
     what = ""
     if target.channels != source.channels:
         what = f"its channels are {', '.join(source.channels)}, and not {', '.join(target.channels)}"
@@ -108,6 +126,16 @@ def _check_fit(target: Study, source: Study) -> None:
         what = f"its cells are {kinds[source.simulated]}, and those of {target.name} are {kinds[target.simulated]}"
     elif source.pixel_size_um and target.pixel_size_um and source.pixel_size_um != target.pixel_size_um:
         what = f"its pixels are {source.pixel_size_um:g} µm wide, and not {target.pixel_size_um:g} µm"
+    return what
+
+
+def runs_of(app: App, study: Study) -> list[str]:
+    """Ids of the runs of a study, which go with it."""
+    return [run.run_id for run in app.catalogue.runs(study.study_id)]
+
+
+def _check_fit(target: Study, source: Study) -> None:
+    what = why_unfit(target, source)
     if what:
         raise StudyError(
             f"The new cells cannot be put into {target.name}: {what}.",
@@ -128,8 +156,9 @@ def _free_names(target: Study, source: Study) -> list[Sample]:
     return renamed
 
 
-def _copy_files(app: App, target: Study, source: Study, start: int) -> None:
+def _copy_files(app: App, target: Study, source: Study, start: int, progress: Progress) -> None:
     """Files of each sample under the key that its row will get; rows come after, so nobody sees half a study."""
+    copied = 0
     keys = app.catalogue.sample_keys(source.study_id)
     for place, sample in enumerate(source.samples, start=start + 1):
         for path in (app.folder.cells_path, app.folder.quality_path, app.folder.columns_path):
@@ -139,9 +168,11 @@ def _copy_files(app: App, target: Study, source: Study, start: int) -> None:
                 part = will.with_name(f".{will.name}.joining.part")
                 shutil.copyfile(was, part)
                 part.replace(will)
-    pictures = app.folder.fields_dir(source.study_id)
-    if pictures.exists():
-        shutil.copytree(pictures, app.folder.fields_dir(target.study_id), dirs_exist_ok=True)
+        copied += sample.cells
+        progress(copied, source.cells, f"Copying {sample.name}")
+    for folder in (app.folder.fields_dir, app.folder.outlines_dir):
+        if folder(source.study_id).exists():
+            shutil.copytree(folder(source.study_id), folder(target.study_id), dirs_exist_ok=True)
 
 
 def _join_facts(app: App, target: Study, source: Study, start: int) -> None:
@@ -164,10 +195,20 @@ def _join_facts(app: App, target: Study, source: Study, start: int) -> None:
     for key in (APART, LETTERS):
         names[key] = {**mine.get(key, {}), **{now.get(name, name): own for name, own in theirs.get(key, {}).items()}}
     blank = {**one.get(BLANK, {}), **{now.get(name, name): cells for name, cells in two.get(BLANK, {}).items()}}
+    outlines = joined_outlines(one.get(OUTLINES, {}), two.get(OUTLINES, {}))
+    # Told anew by whoever looks at the study next.
+    several = max(one[SEVERAL], two[SEVERAL]) if SEVERAL in one and SEVERAL in two else None
+    doubled = one.get(DOUBLED, []) + [
+        {**item, "samples": [now.get(name, name) for name in item["samples"]]} for item in two.get(DOUBLED, [])
+    ]
     copies = {copy.sample: copy.of for copy in copied_samples(app, target.study_id, keys, target.channel) if copy.whole}
     findings = [*findings_of(app, target.study_id), *findings_of(app, source.study_id)]
     with atomic_write(app.folder.study_dir(target.study_id) / "findings.csv") as stream:
         stream.write(findings_csv(findings))
-    app.catalogue.change_info(target.study_id, **counts, **{NAMES: names, COPIES: copies, BLANK: blank})
+    app.catalogue.change_info(
+        target.study_id,
+        **counts,
+        **{NAMES: names, COPIES: copies, BLANK: blank, OUTLINES: outlines, SEVERAL: several, DOUBLED: doubled},
+    )
     if target.pixel_size_um is None and source.pixel_size_um:
         app.catalogue.update_study(target.study_id, pixel_size_um=source.pixel_size_um)

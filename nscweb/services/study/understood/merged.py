@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nscweb.services.study.study import get_study
-from nscweb.services.study.understood.join_studies import merge_studies
+from nscweb.core.progress import Progress, no_progress
+from nscweb.services.study.understood.join_studies import JOINED, merge_studies, runs_of
 from nscweb.services.study.understood.understanding import Understanding, understand
 from nscweb.words.numbers import count
 
@@ -34,9 +35,6 @@ class Merged:
     def sentence(self) -> str:
         """What happened, in words."""
         study = self.card.study
-        gone = (
-            f"with {count(len(self.runs), 'run')} of it ({', '.join(self.runs)})" if self.runs else "which had no run"
-        )
         kept = (
             f" The {count(self.kept_runs, 'run')} of {study.name} stayed, without the new samples; predict it again."
             if self.kept_runs
@@ -44,17 +42,32 @@ class Merged:
         )
         return (
             f"{study.name} has {count(study.cells, 'cell')} in {count(len(study.samples), 'sample')}. "
-            f"{self.other} was deleted, {gone}.{kept}"
+            f"{self.other} was deleted, {with_runs(self.runs)}.{kept}"
         )
 
 
-def merge_and_tell(app: App, into: str, other: str) -> Merged:
+def with_runs(runs: Sequence[str]) -> str:
+    """What goes with a study: "with 2 runs of it (r000001, r000002)"."""
+    if not runs:
+        return "which had no run"
+    return f"with {count(len(runs), 'run')} of it ({', '.join(runs)})"
+
+
+def merge_and_tell(app: App, into: str, other: str, *, progress: Progress = no_progress) -> Merged:
     """Merge two studies, see `merge_studies`, and say what is gone and what is doubtful.
 
     Raises:
         StudyNotFound, WrongUse, StudyError: see `merge_studies`.
     """
-    source = get_study(app, other)
-    runs = tuple(run.run_id for run in app.catalogue.runs(source.study_id))
-    study = merge_studies(app, into, other)
-    return Merged(understand(app, study.study_id), source.name, runs, len(app.catalogue.runs(study.study_id)))
+    return told_of(app, merge_studies(app, into, other, progress=progress).study_id)
+
+
+def told_of(app: App, study: str) -> Merged:
+    """The answer to the last merge into a study, also when whoever merged it was lost before the answer.
+
+    Raises:
+        StudyNotFound: no such study.
+    """
+    card = understand(app, study)
+    gone = app.catalogue.study_info(card.study.study_id)[JOINED]
+    return Merged(card, gone["name"], tuple(gone["runs"]), len(runs_of(app, card.study)))

@@ -12,10 +12,12 @@ from nscweb.io.names.wells import WELL, well_name
 from nscweb.io.sheets.sheet_values import before_date
 from nscweb.services.study.import_request import APART, LETTERS, NAMES
 from nscweb.services.study.understood.cut_again import name_of_parts
-from nscweb.services.study.understood.doubts import Change, Doubt, Seen, listed, time_words
-from nscweb.words.numbers import count
+from nscweb.services.study.understood.doubts import NAMED, Change, Doubt, Seen, time_words
+from nscweb.words.numbers import count, listed
 
 _LETTER = re.compile(r"^(.*\S)[\s_.#-]+([A-Ha-h])$")
+# "NT3 1", "Kontrolle WH1", "NT3 B02", "NT3 II"; not "NT3" itself.
+_END_NUMBER = re.compile(r"^(.*\S)[\s_.#-]+(?:[^\W\d_]{2,15}[.#-]?)?([^\W\d_]?\d{1,3}|I{1,3}|I?V|VI{1,3})$")
 _SHORT = re.compile(r"^([A-Z])(\d{1,2})$")
 _DAY_OR_WELL = re.compile(r"^(?:.*[\s_-])?([DJ])(\d{1,2})$")
 # So many wells of a row, one after the other, are rarely days of one group.
@@ -32,7 +34,7 @@ def _apart(seen: Seen) -> list[Doubt]:
     more = f" So do those of {count(len(apart) - 1, 'more sample')}." if len(apart) > 1 else ""
     sentence = (
         f"The files of {sample!r} differ in more than their number: {file!r} belongs to {name!r}. They may be "
-        f"{count(len(names), 'sample')} ({listed(names)}) and were taken as one.{more}"
+        f"{count(len(names), 'sample')} ({listed(names, NAMED)}) and were taken as one.{more}"
     )
     if seen.info.get("fields"):
         return [Doubt("apart", sentence, way="If they are several, put each into a folder and import them again.")]
@@ -63,21 +65,26 @@ def _letters(seen: Seen) -> list[Doubt]:
             )
         )
         return [Doubt("letters", sentence, f"The letter belongs to the group: {count(len(groups), 'group')}", changes)]
-    return _letters_of_groups(seen)
+    return _ends_of_groups(seen, _LETTER, "letters", "letter")
+
+
+def _numbers(seen: Seen) -> list[Doubt]:
+    """ "Kontrolle WH1" beside "Kontrolle WH2": a last number that no table knows may be the replicate."""
+    return _ends_of_groups(seen, _END_NUMBER, "numbers", "number")
 
 
 def _joined(sample: Sample) -> str:
     return look(f"{sample.group} {sample.replicate}") if sample.group and sample.replicate else " "
 
 
-def _letters_of_groups(seen: Seen) -> list[Doubt]:
+def _ends_of_groups(seen: Seen, pattern: re.Pattern[str], kind: str, what: str) -> list[Doubt]:
     groups = {look(item.group) for item in seen.samples if item.group}
-    stems: dict[str, set[str]] = defaultdict(set)
-    parted = {item.name: match for item in seen.samples if not item.replicate and (match := _LETTER.match(item.group))}
+    ends: dict[str, set[str]] = defaultdict(set)
+    parted = {item.name: match for item in seen.samples if not item.replicate and (match := pattern.match(item.group))}
     for match in parted.values():
-        stems[look(match[1])].add(match[2].upper())
-    several = {stem for stem, letters in stems.items() if len(letters) > 1}
-    own = [item for item in seen.samples if item.name in parted and look(parted[item.name][1]) in several]
+        ends[_before_end(match)].add(match[2].upper())
+    several = {before for before, found in ends.items() if len(found) > 1}
+    own = [item for item in seen.samples if item.name in parted and _before_end(parted[item.name]) in several]
     if not own or len(groups) == len(seen.samples) >= _LEAST_RUN:
         return []  # where every group has one sample, that is asked about
     changes = tuple(
@@ -88,9 +95,14 @@ def _letters_of_groups(seen: Seen) -> list[Doubt]:
             Change(item.name, "replicate", "", parted[item.name][2].upper()),
         )
     )
-    names = listed(sorted({item.group for item in own}))
-    sentence = f"Groups differ in their last letter only ({names}); it may be the replicate, or belong to the name."
-    return [Doubt("letters", sentence, f"The last letter is the replicate: {count(len(several), 'group')}", changes)]
+    names = listed(sorted({item.group for item in own}), NAMED)
+    sentence = f"Groups differ in their last {what} only ({names}); it may be the replicate, or belong to the name."
+    stems = count(len({look(parted[item.name][1]) for item in own}), "group")
+    return [Doubt(kind, sentence, f"The last {what} is the replicate: {stems}", changes)]
+
+
+def _before_end(match: re.Match[str]) -> str:
+    return look(match.string[: match.start(2)])
 
 
 def _short_names(seen: Seen) -> list[Doubt]:
@@ -176,4 +188,11 @@ def _is_well(sample: Sample) -> bool:
     return "well" in dict(sample.extra)
 
 
-NAME_RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (_apart, _letters, _short_names, _one_row, _replicate_dates)
+NAME_RULES: tuple[Callable[[Seen], list[Doubt]], ...] = (
+    _apart,
+    _letters,
+    _numbers,
+    _short_names,
+    _one_row,
+    _replicate_dates,
+)

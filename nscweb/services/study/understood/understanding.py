@@ -10,18 +10,22 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.findings import Finding
+from nscweb.core.findings import Finding, FindingLog
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.core.samples import Sample, Study
 from nscweb.core.timepoint import TimePoint
 from nscweb.io.names.file_names import natural_key
-from nscweb.services.study.import_request import NAMES
+from nscweb.services.study.import_request import NAMES, SEVERAL
+from nscweb.services.study.quality import share_of_several
+from nscweb.services.study.sheet import SheetUpdate, store_samples
 from nscweb.services.study.study import change_study, findings_of
-from nscweb.services.study.understood.doubts import RULES, Change, Doubt, Seen, time_words
+from nscweb.services.study.understood.doubled import Kind
+from nscweb.services.study.understood.doubts import OUTLINED, RULES, Change, Doubt, Seen, time_words
 from nscweb.services.study.understood.name_doubts import NAME_RULES
+from nscweb.services.study.understood.same_setting import answer, asked_models
 from nscweb.words.numbers import count
 
 if TYPE_CHECKING:
@@ -41,7 +45,7 @@ class Understanding:
         rules: how names were read, in words, on examples.
         left_off: what names have in common and that says nothing.
         as_fields: cells were cut out of whole fields of view.
-        rows: (group, time, samples, replicates, cells) in the order of the study.
+        rows: (group, dose, time, samples, replicates, cells) in natural order; dose is "" where none is known.
         doubts: the gravest first; `offer` takes their number from 1.
         findings: of the import, that a person should read.
     """
@@ -50,7 +54,7 @@ class Understanding:
     rules: tuple[str, ...] = ()
     left_off: tuple[str, ...] = ()
     as_fields: bool = False
-    rows: tuple[tuple[str, str, int, str, int], ...] = ()
+    rows: tuple[tuple[str, str, str, int, str, int], ...] = ()
     doubts: tuple[Doubt, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -70,7 +74,7 @@ class Understanding:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         study = self.study
-        columns = ("group", "time", "samples", "replicates", "cells")
+        columns = ("group", "dose", "time", "samples", "replicates", "cells")
         return {
             "study": study.name,
             "sentence": self.sentence,
@@ -105,9 +109,19 @@ def understand(app: App, study: str) -> Understanding:
     info = app.catalogue.study_info(found.study_id)
     names = info.get(NAMES, {})
     samples = sorted(found.samples, key=lambda sample: natural_key(sample.name))
-    seen = Seen(found, info, samples, _share_of_several(app, found))
+    # Studies of earlier versions were not looked at when they were imported.
+    several = info.get(SEVERAL)
+    if several is None:
+        keys = app.catalogue.sample_keys(found.study_id)
+        several = 0.0 if info.get("fields") else share_of_several(app, found.study_id, keys, found.channel)
+    seen = Seen(found, info, samples, several, asked_models(app, found, info))
     doubts = [doubt for rule in (*NAME_RULES, *RULES) for doubt in rule(seen)]
-    findings = tuple(item for item in findings_of(app, found.study_id) if item.level in _SHOWN)
+    # The doubt says it, with what can be done.
+    asked = {doubt.kind for doubt in doubts}
+    said = {"W-MASK-UNUSED", "W-IMG-FIELD"} if OUTLINED in asked else {"W-IMG-FIELD"} if "fields" in asked else set()
+    findings = tuple(
+        item for item in findings_of(app, found.study_id) if item.level in _SHOWN and item.code not in said
+    )
     return Understanding(
         found,
         tuple(names.get("rules", ())),
@@ -126,7 +140,6 @@ def names_read(app: App, paths: Sequence[Path], pattern: str) -> list[tuple[str,
         WrongUse: a pattern that makes no sense.
         InputRefused: no image can be read.
     """
-    from nscweb.core.findings import FindingLog
     from nscweb.io.survey.survey import survey
 
     with survey(paths, app.settings.limits, FindingLog(), name_pattern=pattern) as found:
@@ -167,40 +180,54 @@ def offers(card: Understanding, numbers: Sequence[int]) -> list[Doubt]:
     chosen = {number: offer(card, number) for number in numbers}
     changed: dict[tuple[str, str], int] = {}
     for number, doubt in chosen.items():
-        for change in doubt.changes:
-            other = changed.setdefault((change.sample, change.column), number)
+        boxes = [(change.sample, change.column) for change in doubt.changes]
+        for box in [*boxes, *([(doubt.answer[0], "setting")] if doubt.answer else [])]:
+            other = changed.setdefault(box, number)
             if other != number:
-                what = f"Offers {other} and {number} say two things of the {change.column} of {change.sample}."
+                what = f"Offers {other} and {number} say two things of the {box[1]} of {box[0]}."
                 raise WrongUse(what, "Take one of them, and look at what is doubtful then.")
     return list(chosen.values())
 
 
 def take(
     app: App, study: Study, doubt: Doubt, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
-) -> None:
-    """Take an offer: put its changes into the sample sheet, cut the cells out of the images, or part samples.
+) -> SheetUpdate | None:
+    """Take an offer: put its changes into the sample sheet, cut the cells out of the images, part samples, or take
+    each object once.
+
+    Returns:
+        What became of the sheet, with an undo; None when the offer is about something else.
 
     Raises:
-        JobCancelled, ImportRefused, StudyExists: see `cut_again.cut_study` and `part_again.part_study`.
+        JobCancelled, ImportRefused, StudyExists: see `cut_again.cut_study`, `part_again.part_study` and
+            `one_of_each.one_of_each`.
     """
     if doubt.cut:
         from nscweb.services.study.understood.cut_again import cut_study
 
         cut_study(app, study.study_id, progress=progress, cancel=cancel)
-        return
+        return None
     if doubt.apart:
         from nscweb.services.study.understood.part_again import part_study
 
         part_study(app, study.study_id, progress=progress, cancel=cancel)
-        return
+        return None
+    if doubt.each:
+        from nscweb.services.study.understood.one_of_each import one_of_each
+
+        one_of_each(app, study.study_id, cast(Kind, doubt.each), progress=progress, cancel=cancel)
+        return None
+    if doubt.answer is not None:
+        answer(app, study, *doubt.answer)
+        return None
     if doubt.pixel_size_um is not None:
         change_study(app, study.study_id, channel=study.channel, pixel_size_um=doubt.pixel_size_um)
-        return
+        return None
     by_sample: dict[str, list[Change]] = defaultdict(list)
     for change in doubt.changes:
         by_sample[change.sample].append(change)
     changed = [_changed(sample, by_sample[sample.name]) for sample in study.samples if sample.name in by_sample]
-    app.catalogue.update_samples(study.study_id, changed)
+    return store_samples(app, app.catalogue.study(study.study_id), changed, FindingLog())
 
 
 def _changed(sample: Sample, changes: Sequence[Change]) -> Sample:
@@ -218,24 +245,13 @@ def _changed(sample: Sample, changes: Sequence[Change]) -> Sample:
     return sample.with_changes(**values, extra=tuple(extra.items()))
 
 
-def _rows(samples: Sequence[Sample]) -> tuple[tuple[str, str, int, str, int], ...]:
-    table: dict[tuple[str, str], list[Sample]] = defaultdict(list)
-    for sample in sorted(samples, key=lambda item: (natural_key(item.group), item.time_h or 0.0)):
-        table[sample.group, time_words(sample)].append(sample)
+def _rows(samples: Sequence[Sample]) -> tuple[tuple[str, str, str, int, str, int], ...]:
+    table: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
+    doses = {sample.name: dict(sample.extra).get("dose", "") for sample in samples}
+    order = sorted(samples, key=lambda s: (natural_key(s.group), natural_key(doses[s.name]), s.time_h or 0.0))
+    for sample in order:
+        table[sample.group, doses[sample.name], time_words(sample)].append(sample)
     return tuple(
-        (group, time, len(own), ", ".join(sample.replicate or "?" for sample in own), sum(s.cells for s in own))
-        for (group, time), own in table.items()
+        (*key, len(own), ", ".join(sample.replicate or "?" for sample in own), sum(s.cells for s in own))
+        for key, own in table.items()
     )
-
-
-def _share_of_several(app: App, study: Study) -> float:
-    from nscweb.services.study.quality import quality_table
-
-    keys = app.catalogue.sample_keys(study.study_id)
-    counts = [
-        quality_table(app, study.study_id, sample.name)["n_objects"]
-        for sample in study.samples[:6]
-        if sample.cells and app.folder.quality_path(study.study_id, keys[sample.name]).exists()
-    ]
-    cells = sum(map(len, counts))
-    return sum(int((part > 1).sum()) for part in counts) / cells if cells else 0.0

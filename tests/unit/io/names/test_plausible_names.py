@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from nscweb.core.errors import WrongUse
+from nscweb.io.names.channel_marks import marked_names
 from nscweb.io.names.loose_names import sample_parts
 from nscweb.io.names.plate_names import parse_plate_name
 from nscweb.io.names.sample_names import MOST_PATTERN_FIELDS, NameForm, ReadNames, read_names
@@ -103,3 +104,61 @@ def test_open_fields_are_as_short_and_numbers_as_long_as_can_be() -> None:
     assert found is not None and (found.group, found.time_h, found.replicate) == ("b_NT3", 240.0, "2")
     found = NameForm("{group}{day}d{rep}").read("NT3,5d1")
     assert found is not None and (found.group, found.time_h, found.replicate) == ("NT", 84.0, "1")
+
+
+@pytest.mark.parametrize(
+    ("ends", "wells"),
+    [
+        (("B02", "B03", "C02"), ("B02", "B03", "C02")),
+        (("B02 d1", "B03 d1", "C02 d1"), ("B02", "B03", "C02")),
+        (("D3 d1", "E3 d1", "D4 d3"), ("D03", "E03", "D04")),
+        (("1d A1 r1", "1d B1 r1", "3d H12 r1"), ("A01", "B01", "H12")),
+    ],
+)
+def test_a_well_is_told_from_a_day_and_the_group_of_all_stays(ends: Sequence[str], wells: Sequence[str]) -> None:
+    hints = read([f"NT3 {end}" for end in ends]).hints
+    assert [dict(hint.extra)["well"] for hint in hints] == list(wells)
+    assert {hint.group for hint in hints} == {"NT3"}
+
+
+@pytest.mark.parametrize(
+    "ends", [("1", "2", "3"), ("A", "B", "C"), ("x", "y", "z"), ("01", "2", "10"), ("A1", "A2", "A3")]
+)
+def test_what_all_names_share_stays_where_the_rest_names_no_group(ends: Sequence[str]) -> None:
+    found = read([f"NT3 {end}" for end in ends])
+    assert [hint.group for hint in found.hints] == [f"NT3 {end}" for end in ends] and not found.left_off
+    assert read(["lab NT3 1d", "lab RA 1d", "lab NT4 1d"]).left_off == ("lab",)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "1日目 反復2",
+        "dia 1 repetição 2",
+        "día 1 repetición 2",
+        "dag 1 herhaling 2",
+        "giorno 1 ripetizione 2",
+        "Tag 1 WH2",
+    ],
+)
+def test_replicates_are_read_in_more_languages(words: str) -> None:
+    (hint,) = read([f"NT3 {words}"]).hints
+    assert (hint.group, hint.time_h, hint.replicate) == ("NT3", 24.0, "2")
+
+
+@pytest.mark.parametrize(
+    ("light", "other"),
+    [("BF", "vimentin"), ("fond clair", "verde"), ("Hellfeld", "Nestin"), ("campo claro", "rojo"), ("明场", "绿")],
+)
+@pytest.mark.parametrize("form", ["cell_{n}_{word}", "c{n}_{word}", "{word}_{n}"])
+def test_an_unknown_word_beside_brightfield_is_a_channel(light: str, other: str, form: str) -> None:
+    stems = [form.format(n=number, word=word) for number in (1, 2, 3) for word in (light, other)]
+    found = marked_names(stems)
+    assert len(found) == 6 and len({item.core for item in found.values()}) == 3
+    assert {item.channel for item in found.values()} == {light, other}
+
+
+def test_a_bare_name_beside_brightfield_is_a_channel_and_controls_are_none() -> None:
+    found = marked_names([f"cell{number}{end}" for number in (1, 2, 3) for end in ("_BF", "")])
+    assert {item.channel for item in found.values()} == {"BF", "Ch1"} and len(found) == 6
+    assert not marked_names([f"{word}_{number}" for number in (1, 2, 3) for word in ("pc", "neg")])

@@ -99,7 +99,7 @@ def test_other_encodings_are_read_right_and_said_with_an_example(case: str, word
 
 @pytest.mark.parametrize(
     ("case", "code"),
-    [("time_hmm", "E-SHEET-TIME"), ("time_t24", "E-SHEET-TIME"), ("xlsx_error_cells", "E-SHEET-CELL-ERROR"),
+    [("time_hmm", "E-SHEET-TIME"), ("time_t24", "E-SHEET-TIME-UNIT"), ("xlsx_error_cells", "E-SHEET-CELL-ERROR"),
      ("xlsx_replicate_dates", "W-SHEET-DATE")],
 )  # fmt: skip
 def test_what_is_doubtful_is_pointed_at_row_by_row_and_the_rest_is_kept(case: str, code: str, shared: Path) -> None:

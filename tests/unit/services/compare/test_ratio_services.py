@@ -16,7 +16,7 @@ from nscweb.evaluation.groups.means import group_estimates
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.evaluation.ratios.estimates import GROUP_ESTIMATE_COLUMNS
 from nscweb.evaluation.scores.held_out import HeldOut
-from nscweb.services.compare import ratios
+from nscweb.services.compare import known_part, ratios
 from nscweb.services.context import App
 from nscweb.services.report.content import file_place
 from nscweb.services.report.scope import ReportRequest
@@ -122,3 +122,28 @@ def test_a_kept_report_is_made_anew_when_the_held_out_cells_change(
     other = drawn_held_out((24.0,), cells=1200, sharpness=1.4, seed=5)
     monkeypatch.setattr(ratios, "known_cells", lambda app, run: other)
     assert file_place(opened, run, ReportRequest()) != first
+
+
+def test_em_is_offered_only_where_scores_are_honest_enough(opened: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unsure cells whose scores are sure of a wrong class: no calibration mends that."""
+    held = drawn_held_out((24.0,), cells=3000, sharpness=1.4)
+    run = drawn_run(opened, "Offered", {("NGF", 24.0, number): SHARE for number in (1, 2)}, cells=200, sharpness=1.4)
+    monkeypatch.setattr(ratios, "known_cells", lambda app, run: held)
+    assert known_part.why_no_em(opened, run) == ""
+    unsure = held.scores.max(axis=1) < 0.9
+    named = held.scores == held.scores.max(axis=1, keepdims=True)
+    wrong = np.where(np.roll(named, 1, axis=1), 0.98, 0.01)
+    bad = replace(held, scores=np.asarray(np.where(unsure[:, None], wrong, held.scores), np.float32))
+    monkeypatch.setattr(ratios, "known_cells", lambda app, run: bad)
+    refused = known_part.why_no_em(opened, run)
+    assert "Mean scores (PACC)" in refused
+    found = ratios.estimates_of(opened, run, method="em")
+    assert (found.method, found.instead) == ("pacc", refused)
+    monkeypatch.setattr(ratios, "known_cells", lambda app, run: None)
+    assert known_part.why_no_em(opened, run) == ""
+
+
+def test_the_card_says_what_its_held_out_cells_cost(entry: CardEntry) -> None:
+    worth, em = known_part.known_lines(entry)
+    assert "In a sample of 500 cells" in worth and "1,000 more labelled cells of each class" in worth
+    assert "Maximum likelihood (EM)" in em and "12 h" in em

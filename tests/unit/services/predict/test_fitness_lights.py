@@ -34,7 +34,9 @@ USUAL = {"embedding": 0.7, "input": 0.65, "confidence": 0.9, "background": 101.0
 
 @pytest.fixture(scope="module")
 def card(tmp_path_factory):
-    return write_random_model(tmp_path_factory.mktemp("lights") / "random").card
+    """A model that was asked what harms it, and nothing did."""
+    found = write_random_model(tmp_path_factory.mktemp("lights") / "random").card
+    return replace(found, robustness=({"kind": "rotation", "amount": 90.0, "cost": 0.0},))
 
 
 def _judge(card, shares=None, chances=None, unlike="", known=KNOWN, **values):
@@ -121,6 +123,7 @@ def test_lights_are_made_at_prediction_from_a_card_that_knows_samples_and_kept_w
     from nscweb.core.card import read_card
     from nscweb.models.loading import load_model
     from nscweb.services.train.finished_model import write_card
+    from nscweb.training.data.dataset import with_pixel_size
     from nscweb.training.data.simulated import simulated_data
 
     app = fresh_app(tmp_path)
@@ -134,12 +137,16 @@ def test_lights_are_made_at_prediction_from_a_card_that_knows_samples_and_kept_w
     figures = known["known_samples"]["figures"]
     assert (len(figures["embedding"]["values"]), len(figures["background"]["values"])) == (60, 180)
     assert set(known["known_samples"]["patterns"]) == {"embedding", "input"}
-    write_card(entry, replace(entry.card, calibration=known))
+    harmless = ({"kind": "rotation", "amount": 90.0, "cost": 0.0},)
+    recipe = with_pixel_size(entry.card.recipe, data.pixel_size_um)
+    write_card(entry, replace(entry.card, calibration=known, robustness=harmless, recipe=recipe))
     assert read_card(entry.folder).card.calibration["known_samples"] == known["known_samples"]
     rng = np.random.default_rng(0)
     fresh = [data.raw.images[place] for place in rng.permutation(len(data))[:60]]
     noise = [rng.integers(0, 255, (1, 45, 60)).astype(np.uint8) for _ in range(20)]
-    study = add_study(app, "two", [(Sample("good"), fresh), (Sample("noise"), noise)], simulated=False)
+    study = add_study(
+        app, "two", [(Sample("good"), fresh), (Sample("noise"), noise)], simulated=False, pixel_size_um=1.0
+    )
     run = predict_study(app, study.name, "knowing")
     assert lights_of(run) == {"good": "green", "noise": "red"}
     bad = judged(run)[1]

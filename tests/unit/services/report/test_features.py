@@ -21,6 +21,7 @@ def made(tmp_path):
 
 def test_one_row_per_cell_and_no_micrometres_without_a_pixel_size(made):
     app, study = made
+    app.catalogue.update_study(study.study_id, pixel_size_um=None)
     table = feature_table(app, study.name)
     assert len(table) == study.cells
     assert {"sample", "object_number", "area_px", "aspect_ratio", "focus", "flags"} <= set(table.columns)

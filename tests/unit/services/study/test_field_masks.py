@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,10 @@ from nscweb.io.outlines.polygons import outline_of_mask
 from nscweb.services.context import App
 from nscweb.services.study import fields, import_chunks, import_samples
 from nscweb.services.study.import_request import ImportReport
-from nscweb.services.study.study import get_study
+from nscweb.services.study.study import findings_of, get_study
+from nscweb.services.study.understood.cut_again import cut_study, preview_cut
+from nscweb.services.study.understood.join_studies import merge_studies
+from nscweb.services.study.understood.understanding import offer, take, understand
 from nscweb.store.cell_files import CellFile
 
 SETTINGS = SegmentationSettings(min_area=120)
@@ -172,6 +176,77 @@ def test_without_the_option_masks_are_no_cells(opened: App, tmp_path: Path, fiel
     write(tmp_path / "in", {"simulated_x_cp_masks.png": png(field.truth)})
     report = import_study(opened, [tmp_path / "in"], "single")
     assert report.imported == 1 and "W-MASK-UNUSED" in codes(report)
+
+
+@pytest.mark.parametrize(
+    ("beside", "make"),
+    [
+        ("simulated_x_cp_masks.png", png),
+        ("simulated_x.geojson", geojson),
+        ("masks/simulated_x.tif", tiff),
+        ("simulated_x_rois.zip", roi_zip),
+    ],
+)
+def test_outlines_beside_images_that_came_in_as_cells_are_offered_and_used(
+    opened: App, tmp_path: Path, field: SimulatedField, beside: str, make: Callable[[np.ndarray], bytes]
+) -> None:
+    write_field(tmp_path / "in" / "simulated_x.tif", field.pixels)
+    write(tmp_path / "in", {beside: make(field.truth)})
+    import_study(opened, [tmp_path / "in"], "S")
+    # The files of an upload are gone after its import.
+    shutil.rmtree(tmp_path / "in")
+    card = understand(opened, "S")
+    assert card.doubts[0].kind == "outlines_beside" and "fields" not in [doubt.kind for doubt in card.doubts]
+    assert "W-MASK-UNUSED" not in [finding.code for finding in card.findings]
+    assert beside in card.doubts[0].sentence
+    seen = preview_cut(opened, "S")
+    assert seen.n_cells == field.cells and "not searched for" in seen.sentence
+    take(opened, card.study, offer(card, 1))
+    cells = get_study(opened, "S, cells")
+    assert cells.cells == field.cells and get_study(opened, "S").cells == 1
+    assert "N-MASK-USED" in {finding.code for finding in findings_of(opened, cells.study_id)}
+
+
+def test_outlines_of_single_cells_are_not_offered_as_those_of_fields(
+    opened: App, tmp_path: Path, field: SimulatedField
+) -> None:
+    one = (field.truth == np.unique(field.truth)[1]).astype(np.uint8)
+    for number in (1, 2, 3):
+        write_field(tmp_path / "in" / f"simulated_{number}.tif", field.pixels)
+        write(tmp_path / "in", {f"simulated_{number}_mask.tif": tiff(255 * one, np.uint8)})
+    import_study(opened, [tmp_path / "in"], "S")
+    card = understand(opened, "S")
+    assert "outlines_beside" not in [doubt.kind for doubt in card.doubts]
+    assert "W-MASK-UNUSED" in [finding.code for finding in card.findings]
+
+
+def test_images_without_outlines_are_searched_beside_those_with(
+    opened: App, tmp_path: Path, field: SimulatedField
+) -> None:
+    for name in ("a", "b"):
+        write_field(tmp_path / "in" / f"simulated_{name}.tif", field.pixels)
+    write(tmp_path / "in", {"simulated_b_cp_masks.png": png(field.truth)})
+    import_study(opened, [tmp_path / "in"], "S")
+    assert "simulated_b" in preview_cut(opened, "S").sentence
+    found = cut_study(opened, "S", SETTINGS)
+    assert found.imported == field.cells + 9
+
+
+def test_outlines_stay_with_their_images_when_studies_become_one(
+    opened: App, tmp_path: Path, field: SimulatedField
+) -> None:
+    for name in ("one", "two"):
+        write_field(tmp_path / name / "simulated_x.tif", field.pixels)
+        write_field(tmp_path / name / f"simulated_{name}.tif", field.pixels)
+        other = field.truth if name == "one" else np.where(field.truth == 1, 0, field.truth)
+        for stem in ("simulated_x", f"simulated_{name}"):
+            write(tmp_path / name, {f"{stem}_cp_masks.png": png(other)})
+        import_study(opened, [tmp_path / name], name)
+    merge_studies(opened, "one", "two")
+    # Two images are called simulated_x, each with outlines of its own: nobody can tell any more, so none is used.
+    found = cut_study(opened, "one", SETTINGS)
+    used = next(finding for finding in found.findings if finding.code == "N-MASK-USED")
+    assert "simulated_one_cp_masks" in used.message and "simulated_x" not in used.message
 
 
 def test_a_mask_without_a_field_is_said(opened: App, tmp_path: Path, field: SimulatedField) -> None:

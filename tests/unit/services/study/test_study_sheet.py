@@ -18,6 +18,7 @@ from nscweb.services.study.study import (
     list_studies,
     make_alike_one,
     name_columns,
+    one_change,
     set_times,
     sheet_table,
     undo_sheet,
@@ -204,6 +205,33 @@ def test_rows_that_match_no_sample_are_counted_in_the_same_sentence(opened: App)
     sentence = import_sheet(opened, study.name, rows, "s.csv").sentence
     total = len(study.samples)
     assert f"{total} of {total + 2} rows matched a sample. 2 rows name no sample" in sentence
+    one = import_sheet(opened, study.name, rows.rpartition(b"\n")[0], "s.csv").sentence
+    assert "1 row names no sample of the study and was left out." in one
+
+
+def test_an_undo_is_told_as_one_and_can_be_taken_back_without_knowing_what_was(opened: App) -> None:
+    study = simulated_study(opened, cells=36)
+    with pytest.raises(WrongUse, match="not changed since the import"):
+        undo_sheet(opened, study.name)
+    import_sheet(opened, study.name, sheet_of(study, "sample,group", lambda sample: "RA"), "s.csv")
+    undone = undo_sheet(opened, study.name)
+    assert undone.study.samples == study.samples and undone.sentence.startswith("Undone: ")
+    assert {sample.group for sample in undo_sheet(opened, study.name).study.samples} == {"RA"}
+    # Several answers to one sheet are one change.
+    first = import_sheet(opened, study.name, sheet_of(study, "sample,donor,time", lambda sample: "d,3"), "s.csv")
+    one_change(opened, [first, set_times(opened, study.name, first.bare_times, "d")])
+    assert {(s.donor, s.time_h) for s in undo_sheet(opened, study.name).study.samples} == {
+        (s.donor, s.time_h) for s in study.samples
+    }
+
+
+def test_saved_is_not_said_while_what_matters_waits_for_an_answer(opened: App) -> None:
+    study = simulated_study(opened, cells=36)
+    rows = sheet_of(study, "sample,comment,time", lambda sample: "x,3")
+    update = import_sheet(opened, study.name, rows, "s.csv")
+    assert update.unanswered and "Saved" not in update.sentence and "only comment" in update.sentence
+    known = import_sheet(opened, study.name, sheet_of(study, "sample,donor,time", lambda sample: "d,3"), "s.csv")
+    assert not known.unanswered and known.sentence.startswith("Saved: ")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from nscweb.core.errors import StudyError, StudyNotFound, WrongUse
 from nscweb.core.gates import Gates
+from nscweb.jobs.tasks import AGAIN_SINCE, merge_task
 from nscweb.services.context import App
 from nscweb.services.study.import_request import ImportRequest
 from nscweb.services.study.quality import quality_table, set_gates
@@ -120,3 +121,18 @@ def test_deleted_and_kept_runs_are_named(opened: App, tmp_path: Path) -> None:
     said = Merged(understand(opened, "S"), "T", ("r000001", "r000002"), 1).sentence
     assert "T was deleted, with 2 runs of it (r000001, r000002)." in said
     assert "The 1 run of S stayed, without the new samples; predict it again." in said
+
+
+def test_the_job_tells_how_far_it_is_and_is_not_done_twice(opened: App, tmp_path: Path) -> None:
+    first = brought(opened, export(tmp_path / "one", {"NT3_1d_r1": 1}), "S")
+    second = brought(opened, export(tmp_path / "two", {"RA_1d_r1": 2, "RA_1d_r2": 3}), "T")
+    told: list[tuple[int, int]] = []
+    payload = {"into": first, "other": second}
+    done = merge_task(opened, payload, lambda *said: told.append(said[:2]), lambda: False)
+    said = "S has 12 cells in 3 samples. T was deleted, which had no run."
+    assert done == {"study_id": first, "sentence": said} and told == [(4, 8), (8, 8)]
+    # The worker was lost before it could say so: what is done stays done.
+    again = {**payload, AGAIN_SINCE: "2026-01-01T00:00:00Z"}
+    assert merge_task(opened, again, lambda *said: None, lambda: False) == done
+    with pytest.raises(StudyNotFound):
+        merge_task(opened, payload, lambda *said: None, lambda: False)

@@ -57,7 +57,7 @@ def test_a_clear_study_has_a_card_without_doubts(opened: App, tmp_path: Path) ->
     names = [f"{group}_{day}d_r{number}" for group in ("NT3", "RA") for day in (1, 3) for number in (1, 2)]
     found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
     assert found.doubts == () and found.sentence == "32 cells in 8 samples, 2 groups, 2 time points."
-    assert found.rows[0] == ("NT3", "1 d", 2, "1, 2", 8) and "says group NT3" in found.rules[0]
+    assert found.rows[0] == ("NT3", "", "1 d", 2, "1, 2", 8) and "says group NT3" in found.rules[0]
     said = found.as_dict()
     assert (said["brightfield"], said["images_are"], said["doubts"]) == ("Ch1", "cells", [])
 
@@ -90,6 +90,28 @@ def test_every_group_with_one_sample_is_read_by_its_last_letter(opened: App, tmp
         ("RA-y", "1"),
         ("RA-y", "2"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        (["NT3 1", "NT3 2", "NT3 3"], 1),
+        (["Kontrolle XY1 1d", "Kontrolle XY2 1d", "NT3 1d r1", "NT3 1d r2"], 2),
+        (["a.b 01 1d", "a.b 02 1d", "RA #1 1d"], 2),
+        (["NT3 I 1d", "NT3 II 1d", "NT3 IV 1d"], 1),
+        (["NT3 1d r1", "NT4 1d r1"], 0),
+        (["NT3 1d r1", "NT3 x1 1d r2", "NT3 x2 1d r2"], 0),
+        (["medium NT3 1d", "medium BMP4 1d"], 0),
+    ],
+)
+def test_groups_that_differ_in_a_last_number_are_asked_about(
+    opened: App, tmp_path: Path, names: list[str], groups: int
+) -> None:
+    found = studied(opened, tmp_path / "in", {name: cells(seed) for seed, name in enumerate(names)})
+    assert ("numbers" in kinds(found)) == bool(groups)
+    if groups:
+        samples = taken(opened, found, "numbers")
+        assert all(sample.replicate for sample in samples) and len({sample.group for sample in samples}) == groups
 
 
 def test_missing_replicates_are_numbered(opened: App, tmp_path: Path) -> None:
