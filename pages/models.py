@@ -4,7 +4,7 @@ import streamlit as st
 
 from nscweb.ui import figures, show
 from nscweb.ui.frame import open_page
-from nscweb.ui.models import cards, install_view, model_view, search_view, training_view
+from nscweb.ui.models import cards, colleague_view, install_view, model_view, search_view, training_view
 
 with open_page("models") as app:
     installed, train, search, published = st.tabs(
@@ -30,6 +30,7 @@ with open_page("models") as app:
                     model_view.draw_figures(entry.card)
                     model_view.draw_scores(app, entry)
                     cards.draw_details(entry.card)
+                    colleague_view.pack_button(app, entry)
     if train.open:
         with train:
             training_view.train_a_model(app)
@@ -38,5 +39,6 @@ with open_page("models") as app:
             search_view.search_settings(app)
     if published.open:
         with published:
+            colleague_view.from_a_colleague(app)
             install_view.published_models(app)
             install_view.public_sets(app)

@@ -34,17 +34,14 @@ def compare(
     The numbers are those of the page Compare with the filters that it opens with.
     """
     with running(as_json) as console:
-        from nscweb.core.errors import WrongUse
         from nscweb.services.compare.compare import CompareRequest, compare_groups
         from nscweb.services.compare.comparison import answer_of
         from nscweb.services.compare.known_part import more_cells_dict, more_cells_line
-        from nscweb.services.predict.runs import get_run, latest_run
+        from nscweb.services.predict.runs import run_of
         from nscweb.services.report.export import write_comparison
 
         opened = console.open(data_dir)
-        chosen = get_run(opened, run) if run else latest_run(opened, study)
-        if chosen is None:
-            raise WrongUse(f"The study {study!r} has no prediction yet.", "Run nscweb predict on it first.")
+        chosen = run_of(opened, study, run)
         request = CompareRequest(
             method=method, control=control, adjust=adjust, variance=variance, fate=fate, time_h=hours_of(time_h)
         )

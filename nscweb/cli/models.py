@@ -1,4 +1,4 @@
-"""`nscweb models`: which models there are; installing published ones; audit and other forms of one."""
+"""`nscweb models`: which models there are; installing and packing; audit and other forms of one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nscweb.cli.console import AsJson, DataDir, running
+from nscweb.cli.console import AsJson, Console, DataDir, running
 from nscweb.core.errors import WrongUse
 
 if TYPE_CHECKING:
+    from nscweb.services.context import App
     from nscweb.services.fetch.published_models import Installable
 
 ModelName = Annotated[str, typer.Argument(help="Name of a model, or path of its folder.", show_default=False)]
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Installed models.", no_args_is_help=True)
     group.command("list")(list_installed)
     group.command("install")(install_)
+    group.command("pack")(pack)
     group.command("audit")(audit)
     group.command("export")(export)
     app.add_typer(group, name="models")
@@ -53,22 +55,45 @@ def list_installed(as_json: AsJson = False, data_dir: DataDir = None) -> None:
 
 
 def install_(
-    name: Annotated[str, typer.Argument(help="What to install; see --list.", show_default=False)] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="What to install; see --list. Or a packed model: the path of its file.", show_default=False
+        ),
+    ] = "",
     list_: Annotated[bool, typer.Option("--list", help="Only list what can be installed.")] = False,
     file: Annotated[
         Path | None, typer.Option("--from", help="The authors' file on this disk, for computers without internet.")
     ] = None,
+    rename: Annotated[str, typer.Option("--as", help="Name that a packed model gets here; else its own.")] = "",
+    over: Annotated[
+        bool, typer.Option("--replace", help="Put a packed model in the place of another one of its name.")
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Install a published model or ImageNet weights: downloaded from their authors, checked, and kept.
+    """Install a model that a colleague packed (nscweb models pack), a published model, or ImageNet weights.
 
-    Nothing is downloaded unless this command asks for it by name.
+    A packed model is a file: it is compared with the list of its packer and tried before it is kept. The others are
+    downloaded from their authors and checked; nothing is downloaded unless this command asks for it by name.
     """
     with running(as_json) as console:
         from nscweb.services.fetch import published_models
 
         opened = console.open(data_dir)
+        if name and published_models.is_file_name(name):
+            if list_ or file is not None:
+                raise WrongUse(f"{name} is a file; --list and --from are for published models.", "Leave them out.")
+            told = published_models.from_packed_file(opened, Path(name), rename, over, progress=console.progress)
+            console.result(
+                told.as_dict(),
+                f"{told.name} is installed already, with the same card and weights: {told.path}."
+                if told.already
+                else f"{told.name} is installed: {told.path}. Read on the page Models where it stops.",
+            )
+            return
+        if rename or over:
+            raise WrongUse("--as and --replace are for packed models.", "Name the file: nscweb models install FILE.")
         if list_ or not name:
             if file is not None:
                 raise WrongUse("Say what the file is.", "Write: nscweb models install zhu2021 --from FILE.")
@@ -88,6 +113,32 @@ def install_(
                 "Models before you use it."
             )
         console.result(done.as_dict(), text)
+
+
+def pack(
+    name: ModelName,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The file, or a folder for it; else NAME-VERSION.nscweb-model.zip here."),
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Write a model as one file for a colleague, who installs it with nscweb models install FILE or on the page Models.
+
+    The file has the weights, the card and the scores of held-out cells, but no images of cells beyond the small
+    example. The card tells the command and the names of the folders that the model was trained with.
+    """
+    with running(as_json) as console:
+        from nscweb.services.fetch.model_packing import pack_model
+
+        done = pack_model(console.open(data_dir), name, out, progress=console.progress)
+        left = f" Not of the model, so left out: {', '.join(done.left_out)}." if done.left_out else ""
+        console.result(
+            {"file": str(done.path), "bytes": done.size, "files": list(done.files), "left_out": list(done.left_out)},
+            f"Written: {done.path} ({done.size / 1e6:.1f} MB, {len(done.files)} files).{left}\n"
+            f"Your colleague installs it with: nscweb models install {done.path.name}",
+        )
 
 
 def audit(
@@ -154,14 +205,29 @@ def export(
     study: Annotated[
         str, typer.Option("--study", help="Cells to check the fast form on: a study it was not trained on.")
     ] = "",
+    bioimageio: Annotated[
+        Path | None,
+        typer.Option("--bioimageio", help="Only write the model as a package of bioimage.io into this zip file."),
+    ] = None,
+    authors: Annotated[
+        list[str] | None, typer.Option("--author", help="Who made the model, for that package; may be given again.")
+    ] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Write the ONNX form of a model and, where it proves as good, the fast form, beside its weights.
 
-    The fast form is checked on cells of the study given, or on new simulated ones for a model trained on such.
+    The fast form is checked on cells of the study given, or on new simulated ones for a model trained on such. With
+    --bioimageio the model folder stays as it is, and a package for other programs is written.
     """
     with running(as_json) as console:
+        if bioimageio is not None:
+            if study:
+                raise WrongUse("--study is for the fast form, which a package of bioimage.io has not.", "Leave it out.")
+            _export_bioimageio(console, console.open(data_dir), name, bioimageio, authors or [])
+            return
+        if authors:
+            raise WrongUse("--author is for a package of bioimage.io.", "Add --bioimageio FILE.")
         from nscweb.services.models import model_by_name
         from nscweb.services.predict.fast_form_cells import export_cells
         from nscweb.services.predict.model_exports import complete_exports, fast_mode_sentence
@@ -180,6 +246,16 @@ def export(
             {"model": done.card.name, "exports": exports, "fast_offered": offered, "fast": sentence},
             "\n".join([*lines, sentence]),
         )
+
+
+def _export_bioimageio(console: Console, opened: App, name: str, out: Path, authors: list[str]) -> None:
+    from nscweb.services.predict.bioimageio_package import write_bioimageio
+
+    done = write_bioimageio(opened, name, out, authors, progress=console.progress)
+    console.result(
+        {"file": str(done.path), "files": list(done.files), "before_publishing": list(done.missing)},
+        "\n".join([f"Written: {done.path}", *(f"Before you publish it: {said}" for said in done.missing)]),
+    )
 
 
 def _installable_line(item: Installable) -> str:

@@ -14,13 +14,16 @@ from typing import Any
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import CardInvalid
+from nscweb.core.model_names import MODEL_NAME
 from nscweb.core.plain import REFUSE_UNKNOWN, YesNo, from_plain, to_plain
 from nscweb.core.recipe import InputRecipe
 
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 _FILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 CARD_FORMAT = 1
+MOST_CARD_BYTES = 32_000_000
+# Beside a card, where a model was trained here: fingerprints of its training cells, so that scoring them is noticed.
+SEEN_FILE = "seen.npz"
 
 
 def card_to_dict(card: ModelCard) -> dict[str, Any]:
@@ -39,8 +42,16 @@ def card_from_dict(data: Any, what: str = "The model card") -> ModelCard:
     """
     if not isinstance(data, dict):
         raise CardInvalid(f"{what} is not a JSON object.")
-    if data.get("format") != CARD_FORMAT:
-        raise CardInvalid(f"{what} has format {data.get('format')!r}; this program reads format {CARD_FORMAT}.")
+    found = data.get("format")
+    if found != CARD_FORMAT:
+        newer = isinstance(found, int) and not isinstance(found, bool) and found > CARD_FORMAT
+        raise CardInvalid(
+            f"{what} has format {found!r}; this program reads format {CARD_FORMAT}.",
+            "It was written by a newer nscweb: update this one, or ask for the model as an older one writes it."
+            if newer
+            else "",
+            "E-CARD-NEWER" if newer else "",
+        )
     recipe = InputRecipe.from_dict(data.get("recipe"))
     card = from_plain(ModelCard, {"options": {}, **data, "recipe": recipe}, what, CardInvalid)
     _check(card)
@@ -48,7 +59,7 @@ def card_from_dict(data: Any, what: str = "The model card") -> ModelCard:
 
 
 def _check(card: ModelCard) -> None:
-    if not _NAME.match(card.name):
+    if not MODEL_NAME.match(card.name):
         raise CardInvalid(f"The model name {card.name!r} has characters other than letters, digits, . _ -.")
     others = [str(export.get("file", "")) for export in card.exports.values()]
     if card.held_out:
@@ -266,7 +277,7 @@ def read_card(folder: Path) -> CardEntry:
 
     path = folder / "card.json"
     try:
-        if path.stat().st_size > 32_000_000:
+        if path.stat().st_size > MOST_CARD_BYTES:
             raise CardInvalid(f"The model card {path.name} in {folder.name} is larger than 32 MB.")
         data = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:

@@ -32,6 +32,7 @@ class Limits:
         max_sheet_bytes: a sample sheet, also after unpacking an XLSX or ODS.
         max_sheet_rows: rows of a sample sheet.
         max_sheet_columns: columns of a sample sheet.
+        max_model_bytes: all files of a packed model together, after unpacking.
     """
 
     max_members: int = 2_000_000
@@ -49,6 +50,7 @@ class Limits:
     max_sheet_bytes: int = 20 * MB
     max_sheet_rows: int = 20_000
     max_sheet_columns: int = 256
+    max_model_bytes: int = 4_000 * MB
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Limits:

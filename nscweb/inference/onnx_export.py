@@ -127,6 +127,17 @@ def export_onnx(entry: CardEntry, seed: int = 0) -> dict[str, Any]:
     Raises:
         ModelError: the network cannot be expressed, or gives other numbers as ONNX; no file is written then.
     """
+    data, check = checked_onnx(entry, seed)
+    write_export(entry.folder / ONNX_FILE, data)
+    return {**export_record(entry, data, ONNX_FILE, check), "opset": OPSET}
+
+
+def checked_onnx(entry: CardEntry, seed: int = 0) -> tuple[bytes, dict[str, Any]]:
+    """The network of a model as ONNX, and how far it was compared with the plain network; nothing is written.
+
+    Raises:
+        ModelError: as `export_onnx`.
+    """
     network = load_model(entry)
     inputs = read_example(entry)
     rng = np.random.default_rng(seed)
@@ -141,8 +152,7 @@ def export_onnx(entry: CardEntry, seed: int = 0) -> dict[str, Any]:
             "It still predicts with torch.",
             "E-ONNX-DIFFERS",
         )
-    write_export(entry.folder / ONNX_FILE, data)
-    return {**export_record(entry, data, ONNX_FILE, check), "opset": OPSET}
+    return data, check
 
 
 def check_onnx(data: bytes, network: CellNetwork, entry: CardEntry, cells: dict[str, Floats]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from nscweb.services.study import study as studies
 from nscweb.services.study.field_reader import FIELD_STEP
 from nscweb.services.study.import_request import ImportRequest
 from nscweb.ui import frame, session, show
-from nscweb.ui.text import duration, html, label
+from nscweb.ui.text import duration, html, label, plain
 from nscweb.words.numbers import count
 
 LIVING = ("queued", "running", "interrupted")
@@ -101,6 +101,8 @@ def _take_result(app: App, view: JobView) -> None:
         _told_import(result)
     if view.kind == "merge":
         show.note(result["sentence"])
+    if view.kind == "install" and result.get("kind") == "model":
+        show.note(f"{plain(str(result['name']))} is installed. Read in its card where it stops before you use it.")
     for key, name in (("study", "study_id"), ("run", "run_id")):
         if result.get(name):
             session.choose(key, str(result[name]))

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from app_walk import LABELLED, Walk, is_healthy, texts, work
+from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts, work
+from small_studies import simulated_study
 from streamlit.testing.v1 import AppTest
 
 from nscweb.jobs import queue
@@ -82,10 +83,39 @@ def test_a_name_that_cannot_be_one_and_a_split_that_cannot_be_made_are_told(
     assert "needs to know the donor" in texts(test) and button(test, "Start training").disabled
     test = test.selectbox(key="train_split").set_value("sample").run()
     name = next(item for item in test.text_input if item.label == "Name of the model")
-    test = name.set_value("../x").run()
+    test = name.set_value("日本").run()
     test = button(test, "Start training").click().run()
     assert "cannot be the name of a model" in texts(test)
     assert training_jobs.trainings(app) == [] and queue.active(app) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [("../x", "x"), ("Müllers Zellen (neu)", "Mullers-Zellen-neu"), ("a/b\\c", "a-b-c"), ("fine-1.0", "fine-1.0")],
+)
+def test_a_name_is_made_valid_when_it_was_typed(walk: Walk, data_folder: Path, app: App, typed: str, name: str) -> None:
+    test = opened(walk, TABS[1])
+    field = next(item for item in test.text_input if item.label == "Name of the model")
+    test = field.set_value(typed).run()
+    assert next(item for item in test.text_input if item.label == "Name of the model").value == name
+    assert ("cannot be the name of a folder" in texts(test)) == (typed != name)
+    test = button(test, "Start training").click().run()
+    assert is_healthy(test), texts(test)
+    assert [item.order.name for item in training_jobs.trainings(app)] == [name]
+
+
+def test_a_labelled_study_is_the_default_choice_and_measured_cells_come_first(
+    walk: Walk, data_folder: Path, app: App
+) -> None:
+    newest = simulated_study(app, "Demo again (simulated)", cells=60)
+    assert opened(walk, TABS[1]).multiselect(key="train_studies").value == [newest.study_id]
+    mine = app.catalogue.study(LABELLED).study_id
+    app.catalogue.update_study(mine, simulated=False)
+    assert opened(walk, TABS[1]).multiselect(key="train_studies").value == [mine]
+    # The study in use wins, where it has labels.
+    assert opened(walk, TABS[1], study=newest.study_id).multiselect(key="train_studies").value == [newest.study_id]
+    unlabelled = app.catalogue.study(PLAIN).study_id
+    assert opened(walk, TABS[1], study=unlabelled).multiselect(key="train_studies").value == [mine]
 
 
 def test_stop_continue_keep_and_the_model_is_in_the_pickers(walk: Walk, data_folder: Path, app: App) -> None:

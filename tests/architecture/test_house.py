@@ -94,6 +94,7 @@ def test_nobody_below_services_reads_clock_environment_or_seed(project: Path) ->
 @pytest.mark.parametrize(
     "module",
     [
+        "nscweb.api",
         "nscweb.cli.main",
         "nscweb.models.card_folders",
         "nscweb.services.study.study",

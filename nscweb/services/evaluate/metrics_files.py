@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,7 +153,11 @@ def confusion_table(matrix: Matrix, names: tuple[str, ...]) -> pd.DataFrame:
 
 def metrics_table(result: Evaluation) -> pd.DataFrame:
     """Every figure of an evaluation, one per line, with its interval and what it rests on."""
-    metrics = [*result.metrics, *(item for part in result.by_time for item in _timed(part.metrics, part.time_h))]
+    return metrics_frame([*result.metrics, *(m for part in result.by_time for m in _timed(part.metrics, part.time_h))])
+
+
+def metrics_frame(metrics: Iterable[Metric]) -> pd.DataFrame:
+    """Figures, one per line, with interval and what each rests on; of an evaluation or of a card."""
     columns = ["figure", "class", "time_h", "value", "low", "high", "cells", "samples", "interval"]
     rows = [[m.name, m.class_name, m.time_h, m.value, m.low, m.high, m.cells, m.samples, m.interval] for m in metrics]
     return pd.DataFrame(rows, columns=columns)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from nscweb.core.card import CardEntry, read_card
 from nscweb.core.errors import CardInvalid, InputRefused, ModelError, NscwebError, WeightsInvalid, WrongUse
@@ -15,8 +14,8 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.models.backbone_files import BACKBONE_FILES, BackboneFile
 from nscweb.models.published import PUBLISHED, PublishedModel
 from nscweb.services.fetch.downloads import Expected, check_file, download
+from nscweb.services.fetch.model_staging import staged_model
 from nscweb.services.fetch.web_requests import STATUS, Patience
-from nscweb.store.files import sync_folder
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -155,6 +154,14 @@ def install(
     )
 
 
+def is_file_name(text: str) -> bool:
+    """Whether what was asked for is a file, and not the name of something published."""
+    known = {*PUBLISHED, _IN_PACKAGE, *BACKBONE_FILES}
+    return text not in known and (
+        Path(text).is_file() or Path(text).suffix.lower() == ".zip" or len(Path(text).parts) > 1
+    )
+
+
 def backbones_folder(app: App) -> Path:
     """Where ImageNet weights lie that were downloaded."""
     return app.settings.data_dir / "backbones"
@@ -185,18 +192,44 @@ def backbone_download(
 
 
 def install_task(app: App, payload: dict[str, Any], progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
-    """Install as a job. Payload: name, and file (a path on this computer) or nothing to download."""
+    """Install as a job.
+
+    Payload: name, and file (a path on this computer) or nothing to download; for a packed model packed (true) and file,
+    and rename and over where somebody chose them.
+    """
     from nscweb.services.study.uploads import discard_staged
 
     file = Path(payload["file"]) if payload.get("file") else None
     try:
-        done = install(app, payload["name"], file=file, progress=progress, cancel=cancel)
-    except (InputRefused, ModelError):
+        if payload.get("packed"):
+            assert file is not None
+            done = from_packed_file(
+                app, file, payload.get("rename", ""), bool(payload.get("over")), progress=progress, cancel=cancel
+            )
+        else:
+            done = install(app, payload["name"], file=file, progress=progress, cancel=cancel)
+    except (InputRefused, ModelError, WrongUse):
         # What was refused will be refused again; only a cancelled job needs its upload once more.
         discard_staged(app, [file] if file else [])
         raise
     discard_staged(app, [file] if file else [])
     return done.as_dict()
+
+
+def from_packed_file(
+    app: App,
+    file: Path,
+    rename: str = "",
+    over: bool = False,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+) -> Installed:
+    """Install a model that a colleague packed; arguments and errors of `packed_models.install_packed`."""
+    from nscweb.services.fetch.packed_models import install_packed
+
+    entry, already = install_packed(app, file, rename=rename, over=over, progress=progress, cancel=cancel)
+    return Installed(entry.card.name, entry.folder, already, entry)
 
 
 def _install_model(
@@ -220,22 +253,9 @@ def _install_model(
     finally:
         if file is None:
             shutil.rmtree(got.parent, ignore_errors=True)
-    # One folder deeper than a model, so that no list shows it before it is whole.
-    staging = app.folder.models_dir / f".installing-{uuid4().hex[:8]}" / model.name
-    try:
-        staging.mkdir(parents=True)
+    with staged_model(app, model.name, cancel) as staging:
         write_model(staging, state, created_utc=app.clock(), command=f"nscweb models install {model.name}")
         _works(read_card(staging))
-        staging.replace(final)
-        sync_folder(final.parent)
-    except OSError as error:
-        raise InputRefused(
-            f"The model {model.name} could not be written: {error.strerror or error}.",
-            "Check the disk of the data folder and install it again.",
-            "E-INSTALL-WRITE",
-        ) from error
-    finally:
-        shutil.rmtree(staging.parent, ignore_errors=True)
     return Installed(model.name, final, False, read_card(final))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.errors import ModelNotFound, StoreError, StudyNotFound
+from nscweb.core.errors import ModelNotFound, StoreError, StudyNotFound, WrongUse
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Sample, Study, sample_as_dict
 from nscweb.services.kept import kept
@@ -50,6 +50,22 @@ def latest_run(app: App, study: str) -> Run | None:
     """The newest finished run of a study (name or id), or None."""
     runs = list_runs(app, study)
     return runs[0] if runs else None
+
+
+def run_of(app: App, study: str, run: str = "") -> Run:
+    """The run of that id, or the newest of a study (name or id).
+
+    Raises:
+        StoreError: there is no such run.
+        WrongUse: the study has no prediction yet, or the run is one of another study.
+    """
+    known = app.catalogue.study(study)
+    found = get_run(app, run) if run else latest_run(app, known.study_id)
+    if found is None:
+        raise WrongUse(f"The study {study!r} has no prediction yet.", "Run nscweb predict on it first.")
+    if found.study_id != known.study_id:
+        raise WrongUse(f"The run {run} is not one of the study {known.name}.", "Leave the run out for the newest.")
+    return found
 
 
 def study_of(app: App, run: Run) -> Study | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nscweb.core.card import SEEN_FILE
 from nscweb.core.errors import StoreError
 from nscweb.core.progress import CancelAsked, never_cancelled, stop_if_asked
 from nscweb.services.kept import kept
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from nscweb.training.data.dataset import CellFileSource
     from nscweb.training.splits.plan import Split
 
-SEEN = "seen.npz"
 # An image without any contrast, or none at all: it says nothing about which cell it is.
 NOTHING = np.uint64(0)
 _PIECE = 4096
@@ -113,9 +113,9 @@ def write_seen(folder: Path, prints: Prints) -> dict[str, Any]:
     """
     kept = np.unique(prints)
     kept = kept[kept != NOTHING].astype("<u8")
-    with atomic_write(folder / SEEN) as stream:
+    with atomic_write(folder / SEEN_FILE) as stream:
         np.savez(stream, seen=kept)
-    return {"file": SEEN, "images": len(kept), "sha256": hashlib.sha256(kept.tobytes()).hexdigest()}
+    return {"file": SEEN_FILE, "images": len(kept), "sha256": hashlib.sha256(kept.tobytes()).hexdigest()}
 
 
 def read_seen(folder: Path) -> Prints | None:
@@ -124,7 +124,7 @@ def read_seen(folder: Path) -> Prints | None:
     Raises:
         StoreError: the file is damaged.
     """
-    path = folder / SEEN
+    path = folder / SEEN_FILE
     try:
         stamp = path.stat()
     except FileNotFoundError:
@@ -223,5 +223,5 @@ def _damaged(path: Path) -> StoreError:
     return StoreError(
         f"The list of cells that the model {path.parent.name} was trained on ({path.name}) is damaged.",
         "Install the model again, or train it again.",
-        "E-SEEN",
+        "E-SEEN_FILE",
     )

@@ -72,17 +72,22 @@ def compared_files(app: App, found: Comparison, others: Mapping[str, Iterable[st
     Args:
         others: further files that the dictionary explains -> their columns.
     """
-    made = made_by(found.run)
-    frames = {
-        "samples.csv": outgoing(samples_frame(found), "Samples", made),
-        "groups.csv": outgoing(groups_frame(found), "Groups", made),
-        "tests.csv": outgoing(tests_frame(found), "Tests", made),
-    }
+    frames = {f"{name}.csv": frame for name, frame in compared_frames(found).items()}
     explained = {**(others or {}), **{name: list(table.columns) for name, table in frames.items()}}
     return {
         **{name: csv_bytes(table) for name, table in frames.items()},
         DICTIONARY: csv_bytes(columns_table(explained)),
         "provenance.json": provenance_json(app, found),
+    }
+
+
+def compared_frames(found: Comparison) -> dict[str, pd.DataFrame]:
+    """The tables ``samples``, ``groups`` and ``tests`` of a comparison with the columns that files have."""
+    made = made_by(found.run)
+    return {
+        "samples": outgoing(samples_frame(found), "Samples", made),
+        "groups": outgoing(groups_frame(found), "Groups", made),
+        "tests": outgoing(tests_frame(found), "Tests", made),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,15 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from nscweb.core.errors import JobNotFound, NscwebError, StoreError, WrongUse
+from nscweb.core.model_names import MODEL_NAME
 from nscweb.core.plain import from_plain, to_plain
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
-# Names become folders, on Windows too.
-NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
-NAME_RULE = "Use letters without accents, digits and . _ - only, at most 80, and begin with a letter or a digit."
 # States of a job that is not over; ``interrupted``: its worker is gone, the next one takes it up.
 ACTIVE = ("queued", "running", "interrupted")
 
@@ -58,7 +55,7 @@ class Orders(Generic[Kind]):
         Raises:
             StoreError: a name that no order can have.
         """
-        if not NAME.match(name):
+        if not MODEL_NAME.match(name):
             raise StoreError(f"There is no {self.what} called {name!r}.", "Start one on the page Models.")
         return app.folder.root / self.place / name
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.model_names import MODEL_NAME, MODEL_NAME_RULE
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.services.train.job_folders import NAME, NAME_RULE, Orders, any_simulated, job_standing, read_facts
+from nscweb.services.train.job_folders import Orders, any_simulated, job_standing, read_facts
 from nscweb.services.train.request import TuneRequest
 from nscweb.services.train.tune import tune
 from nscweb.services.train.tune_files import BEST, FACTS, TuneResult, read_trials
@@ -75,8 +76,8 @@ def new_search(app: App, order: SearchOrder) -> None:
     Raises:
         WrongUse: a name that cannot be one, or that is taken; nothing to search.
     """
-    if not NAME.match(order.name):
-        raise WrongUse(f"{order.name!r} cannot be the name of a search.", NAME_RULE)
+    if not MODEL_NAME.match(order.name):
+        raise WrongUse(f"{order.name!r} cannot be the name of a search.", MODEL_NAME_RULE)
     if _ORDERS.exists(app, order.name):
         raise WrongUse(f"A search called {order.name} is there already.", "Choose another name.")
     if not order.request.space:

@@ -5,7 +5,6 @@ Cross-validation, and what a split by cell would have pretended, are the same tr
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
+from nscweb.core.model_names import MODEL_NAME
 from nscweb.core.plain import from_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.services.train.finished_model import write_card
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 # Settings that have an option of their own.
 _FIXED = {"architecture", "seed", "device", "threads"}
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 
 
 def train_again(
@@ -195,7 +194,7 @@ def check_request(request: LearnRequest) -> None:
         )
     if request.epochs is not None and request.epochs < 1:
         raise WrongUse("The number of epochs must be at least 1.")
-    if not _NAME.match(request.out.name):
+    if not MODEL_NAME.match(request.out.name):
         raise WrongUse(
             f"The folder {request.out.name!r} becomes the name of the model, and that takes only letters, "
             "digits and . _ -.",

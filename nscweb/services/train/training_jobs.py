@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from nscweb.core.card import CardEntry, card_to_dict, read_card
 from nscweb.core.errors import WrongUse
+from nscweb.core.model_names import MODEL_NAME, MODEL_NAME_RULE
 from nscweb.core.plain import to_plain
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.services.train.job_folders import NAME, NAME_RULE, Orders, any_simulated, job_standing
+from nscweb.services.train.job_folders import Orders, any_simulated, job_standing
 from nscweb.services.train.request import TrainRequest
 from nscweb.services.train.train import train_model
 from nscweb.services.train.training_plan import Live, LiveWriter, keep_speed, mean_speed, read_live
@@ -97,8 +98,8 @@ def new_training(app: App, order: TrainingOrder) -> None:
 
 def check_name(app: App, name: str) -> None:
     """Raise `WrongUse` when a new model cannot have this name."""
-    if not NAME.match(name):
-        raise WrongUse(f"{name!r} cannot be the name of a model.", NAME_RULE, "E-MODEL-NAME")
+    if not MODEL_NAME.match(name):
+        raise WrongUse(f"{name!r} cannot be the name of a model.", MODEL_NAME_RULE, "E-MODEL-NAME")
     if any((place / name).exists() for place in app.settings.weights_dirs):
         raise WrongUse(f"A model called {name} is installed already.", "Choose another name.", "E-MODEL-NAME")
 

@@ -32,8 +32,9 @@ from nscweb.services.report import export
 from nscweb.services.study.populations import known_classes
 from nscweb.ui import figures, frame, show
 from nscweb.ui.evaluate import cached_parts
-from nscweb.ui.models.cards import METRIC_HELP, metric_word
+from nscweb.ui.models.cards import METRIC_HELP
 from nscweb.ui.text import plain
+from nscweb.words.card_words import metric_word
 from nscweb.words.numbers import count
 
 _ALL = "all"

@@ -25,8 +25,8 @@ from nscweb.services.predict.runs import study_of
 from nscweb.ui import dataframes, figures, frame, picker, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.evaluate import cached_parts
-from nscweb.ui.models.cards import metric_word
 from nscweb.ui.text import percent, plain
+from nscweb.words.card_words import metric_word
 from nscweb.words.numbers import count
 
 PER_PAGE = 12

@@ -13,18 +13,9 @@ from nscweb.core.timepoint import TimePoint
 from nscweb.ui import show
 from nscweb.ui.models.audit_view import draw_checks
 from nscweb.ui.text import duration, html, label, when
+from nscweb.words.card_words import input_rows, metric_word
 from nscweb.words.numbers import count
 
-_METRIC_WORDS = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_f1": "Macro F1",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-    "auc": "AUC",
-    "ece": "Calibration error",
-}
 METRIC_HELP = (
     "Accuracy: share of cells with the right class. Macro F1: F1 of each class, averaged, so that a rare "
     "class counts "
@@ -84,7 +75,7 @@ def draw_details(card: ModelCard) -> None:
         st.dataframe(table, hide_index=True, height=min(420, 36 * (len(table) + 1)))
     draw_checks(card)
     st.subheader("What it sees", anchor=False)
-    show.key_values(_input_rows(card))
+    show.key_values(input_rows(card))
     st.subheader("Where it comes from", anchor=False)
     show.key_values(_origin_rows(card))
     if card.citation:
@@ -109,43 +100,8 @@ def metrics_table(metrics: Sequence[Metric]) -> pd.DataFrame:
     )
 
 
-def metric_word(name: str) -> str:
-    """``macro_f1`` -> Macro F1."""
-    return _METRIC_WORDS.get(name, name.replace("_", " ").capitalize())
-
-
 def _interval(metric: Metric) -> str:
     return f"95 %: {metric.low:.3f} to {metric.high:.3f} · {count(metric.samples, 'sample')}"
-
-
-def _input_rows(card: ModelCard) -> dict[str, object]:
-    recipe = card.recipe
-    field = "the whole frame"
-    if recipe.field_px:
-        field = f"{recipe.field_px[1]} x {recipe.field_px[0]} pixels around the centre, padded, never stretched"
-    elif recipe.field_um:
-        field = f"{recipe.field_um[1]:g} x {recipe.field_um[0]:g} µm around the centre, never stretched"
-    first: dict[str, object] = {}
-    if recipe.pixel_size_um:
-        size = f"{recipe.pixel_size_um:g} µm; images whose own is known and differs are brought to it"
-        first["Pixel size"] = size
-    if recipe.crop_to_object is not None:
-        first["Crop"] = f"to the cell or colony, with {count(recipe.crop_to_object, 'pixel')} around it"
-    if recipe.clahe is not None:
-        limit, tiles = recipe.clahe
-        first["Local contrast"] = f"equalised (CLAHE, clip limit {limit:g}, {tiles} x {tiles} tiles)"
-    return {
-        "Classes": ", ".join(card.classes.names),
-        "Channel": ", ".join(recipe.channels),
-        **first,
-        "Field": field,
-        "Background": "left as it is" if recipe.background == "none" else "subtracted for each cell",
-        "Contrast": "divided by the deviation in the field"
-        if recipe.contrast != "none"
-        else f"divided by {recipe.divide_by:g}",
-        "Network input": f"{recipe.resize[1]} x {recipe.resize[0]} pixels",
-        "Architecture": card.architecture,
-    }
 
 
 def _origin_rows(card: ModelCard) -> dict[str, object]:

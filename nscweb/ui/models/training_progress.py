@@ -13,6 +13,7 @@ from nscweb.services.train import training_jobs
 from nscweb.services.train.training_jobs import Training
 from nscweb.ui import figures, frame, jobs, show
 from nscweb.ui.models import cards, model_view
+from nscweb.ui.models.name_field import name_field
 from nscweb.ui.text import duration, html, label, percent
 
 _SECONDS = 2.0
@@ -91,14 +92,7 @@ def _keep(app: App, item: Training) -> None:
     name = item.order.name
     assert item.model is not None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = st.text_input(
-            "Keep it under the name",
-            value=name,
-            max_chars=80,
-            key=f"keep_name_{name}",
-            width=320,
-            help="Letters without accents, digits and . _ - only.",
-        ).strip()
+        wanted = name_field("Keep it under the name", name, f"keep_name_{name}", width=320)
         if st.button("Keep", key=f"keep_{name}", type="primary", icon=":material/check:"):
             with show.caught("keep"):
                 entry = training_jobs.keep(app, name, wanted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from nscweb.core.errors import NscwebError
+from nscweb.core.model_names import made_valid
 from nscweb.services.context import App
 from nscweb.services.train import search_jobs, training_jobs, training_plan
 from nscweb.services.train import training_plan as training_live
 from nscweb.services.train.request import LearnRequest, TrainRequest
 from nscweb.services.train.training_plan import ArchitectureFacts, LabelledStudy, TrainingPlan
 from nscweb.ui import frame, session, show
+from nscweb.ui.models.name_field import name_field
 from nscweb.ui.text import duration, label, plain
 from nscweb.words.numbers import count
 
@@ -33,7 +34,6 @@ _EPOCHS_HELP = (
     "earlier by itself when the validation loss (how far the scores of set-aside samples are from the truth) no "
     "longer falls."
 )
-_NAME_HELP = "Letters without accents, digits and . _ - only. It becomes a folder in the models of the data folder."
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ def choose_data(app: App, prefix: str) -> Data | None:
         )
         frame.page_link("study", "Study: bring in cells or fill in the sheet")
         return None
-    first = session.chosen("study") if session.chosen("study") in known else next(iter(known))
+    # The study in use, else the newest with measured cells: the simulated demo is there to try things out.
+    measured = [key for key, item in known.items() if not item.study.simulated]
+    first = session.chosen("study") if session.chosen("study") in known else next(iter([*measured, *known]))
     chosen = st.multiselect(
         "Labelled studies",
         list(known),
@@ -117,7 +119,7 @@ def new_training(app: App) -> training_jobs.TrainingOrder | None:
     if data.simulated:
         show.simulated_banner("The model will know simulated cells only, and its card will say so.")
     request = _request(app, data)
-    name = chosen_name(data, "train", "Name of the model", _NAME_HELP)
+    name = chosen_name(data, "train", "Name of the model")
     plan = draw_plan(app, request)
     pressed = st.button(
         "Start training", type="primary", icon=":material/play_arrow:", disabled=plan is None, key="train_start"
@@ -260,13 +262,11 @@ def _start_from_imagenet(app: App, architecture: str) -> bool:
     return False
 
 
-def chosen_name(data: Data, prefix: str, caption: str, help_text: str | None = None) -> str:
+def chosen_name(data: Data, prefix: str, caption: str) -> str:
     """A name, by default made of study and network."""
-    study = re.sub(r"[^A-Za-z0-9]+", "-", data.studies[0].study.name).strip("-").lower() or "study"
-    suggestion = f"{study[:40]}-{data.architecture}"
-    key = f"{prefix}_name_{suggestion}"
-    name: str = st.text_input(caption, value=suggestion, key=key, max_chars=80, width=420, help=help_text)
-    return name.strip()
+    study = made_valid(data.studies[0].study.name).lower() or "study"
+    suggestion = f"{study[:40].rstrip('.-')}-{data.architecture}"
+    return name_field(caption, suggestion, f"{prefix}_name_{suggestion}")
 
 
 def planned(app: App) -> Path:

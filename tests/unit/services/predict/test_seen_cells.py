@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from predicted import fresh_app
 from small_studies import add_study
 
+from nscweb.core.card import SEEN_FILE
 from nscweb.core.cells import CellImage
 from nscweb.core.errors import StoreError, StudyError
 from nscweb.core.samples import Sample
 from nscweb.services.evaluate.counts_and_curves import refuse_if_trained, trained_on, training_overlap
 from nscweb.services.evaluate.evaluate import evaluate_run
 from nscweb.services.predict.seen_cells import (
-    SEEN,
     fingerprint,
     fingerprints,
     overlap,
@@ -92,7 +92,7 @@ def test_overlap_is_membership(tmp_path_factory, known, asked, both):
 
 def test_a_folder_without_the_list_and_a_damaged_list(tmp_path):
     assert read_seen(tmp_path) is None
-    path = tmp_path / SEEN
+    path = tmp_path / SEEN_FILE
     for content in (b"", b"PK\x03\x04half", b"\x93NUMPY"):
         path.write_bytes(content)
         with pytest.raises(StoreError, match="damaged"):
