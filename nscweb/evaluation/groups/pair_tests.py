@@ -194,7 +194,7 @@ def _tested(
                 each[id(values)] = (values.mean() if len(values) else np.nan, _sd(values), *spread)
     known = np.array([[each[id(x)] for x in pair] for pair in samples], np.float64).reshape(count, 2, 4)
     mean, own, variance, free = np.moveaxis(known, 2, 0)
-    testable = (n.min(axis=1, initial=errors.fewest) >= errors.fewest) & (np.nan_to_num(variance).sum(axis=1) > 0)
+    testable = (n.min(axis=1, initial=errors.fewest) >= errors.fewest) & errors.testable(*variance.T)
     one, other = np.where(testable[:, None], variance / np.maximum(n, 1), np.nan).T
     degrees = errors.degrees(one, other, *free.T)
     keys = ((line["time_h"], line["class"], line["group"], line["control"]) for line in lines)
@@ -292,7 +292,7 @@ def _note(line: dict[str, Any], first: Float64, second: Float64, asked: _Asked, 
         planned = asked.errors.planned(line["time_h"], line["class"], dict(pairs))
         return f"{why} {needed_sentence(planned, asked)}"
     flat = [same_words(group_words(name), values) for name, values in pairs if all_the_same(values)]
-    if not np.nansum(spreads) > 0:
+    if not asked.errors.testable(*np.array(spreads)):
         return f"No p value, because the spread between replicates is not known. {' '.join(flat)}"
     uneven = uneven_words(dict(pairs), 7) if asked.errors.borrowed is None else ""
     large = "" if g_known else "No Hedges g: replicates hardly differ, so it would be a number without meaning."
