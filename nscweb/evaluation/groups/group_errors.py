@@ -88,9 +88,8 @@ class GroupErrors:
     def planned(self, time_h: float, name: str, groups: Mapping[str, Float64]) -> Spread:
         """What one replicate of these groups varies by: the spread that numbers of replicates needed are made from.
 
-        Where it is borrowed, the mean of the variances that the tests take, weighted by their degrees of freedom. What
-        groups borrow is the same for all, so degrees of freedom do not add up: those of the replicates do, and a single
-        group may have more.
+        Where it is borrowed, the mean of the variances that the tests take. What groups borrow is the same for all, so
+        degrees of freedom do not add up: those of the replicates do, and a single group may have more.
 
         Args:
             groups: name -> ratios of its replicates, 0..1, of one time point and class.
@@ -100,7 +99,7 @@ class GroupErrors:
             return pooled_spread(list(groups.values()))
         variances, free = np.array(lent).T
         own = sum(max(0, len(values) - 1) for values in groups.values())
-        return spread_of(float(np.average(variances, weights=free)), max(own, int(free.max())))
+        return spread_of(float(variances.mean()), max(own, int(free.max())))
 
     def testable(self, one: Float64, other: Float64) -> NDArray[np.bool_]:
         """True where the spreads of two groups allow a test of their difference, elementwise.
