@@ -36,7 +36,7 @@ def differences(
     """Estimation plot: difference of each group from the one compared with, and its interval; one fate and time point.
 
     The thick line is the 95 % interval of a comparison alone, the thin one holds for all comparisons at once. A
-    hollow point has no interval: fewer than three replicates, or no spread.
+    hollow point has no interval: too few replicates for a test, or no spread.
 
     Args:
         tests: rows of `group_tests` of one class and time point; lights in the column ``light`` are marked.

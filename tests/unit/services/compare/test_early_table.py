@@ -12,6 +12,7 @@ from nscweb.services.compare import ratios
 from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.compare.early_table import early_table
 from nscweb.services.compare.result import Comparison
+from nscweb.services.compare.statistics import TestSettings, statistics_of
 from nscweb.services.compare.statistics_words import still_needed
 from nscweb.services.context import open_app
 from nscweb.settings import Settings
@@ -72,3 +73,20 @@ def test_replicates_that_would_be_needed_stand_beside_what_is_not_proven(found: 
     assert any("four times in five" in " ".join(said.details) for said in told)
     assert still_needed(3, 3, 1, 0.1) == "" and "11 replicates" in still_needed(11, 4, 3, 0.1)
     assert "more than 1,000 replicates" in still_needed(np.nan, 3, 3, 0.1)
+
+
+@pytest.mark.parametrize("variance", ["moderated", "own"])
+def test_the_sentence_and_the_table_of_replicates_needed_plan_with_one_spread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variance: str
+) -> None:
+    monkeypatch.setattr(ratios, "known_cells", lambda app, run: drawn_held_out(list(TIMES)))
+    app = open_app(Settings.from_environment({}, tmp_path))
+    run = drawn_run(app, "Alike", grid(5, (72.0,), 3, spread=0.6), cells=150)
+    found = comparison(app, run, control="", variance=variance)
+    said = next(text for text in answer_of(found, "neuron", 72.0).details if "would show a true difference" in text)
+    asked = TestSettings(pairs=True, classes=("neuron",), times_h=(72.0,))
+    made = statistics_of(app, run, found.replicate_rows, asked, found.errors, found.hidden_rows)
+    row = made.power.iloc[0]
+    assert said.startswith(f"{row['needed_adjusted']} replicates") and row["needed_adjusted"] >= row["needed"]
+    assert row["sd_upper"] > row["sd"] and row["degrees"] >= 5 * 2
+    assert found.errors.test == ("moderated t test" if variance == "moderated" else "Welch t test")
