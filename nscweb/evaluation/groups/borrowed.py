@@ -34,6 +34,10 @@ LEAST_WEIGHT = 0.03
 MOST_BORROWED = 8.0
 # With one or two groups there is nobody to borrow from.
 FEWEST_GROUPS = 3
+# Nor is a spread lent that few values tell: with three groups of three replicates, one time point and two classes,
+# six independent degrees of freedom, 90 % of intervals held their mean and any pair was false in 6 to 7 % of studies;
+# with eight 92 to 93 % held it, with twelve 95 %.
+FEWEST_DEGREES = 10.0
 # A spread stands out when one of a hundred studies without such a group would have one as large; that of a group over
 # all its time points also has to be twice the usual.
 _RARE, _TIMES = ALPHA / 5, 2.0
@@ -91,8 +95,9 @@ def borrowed_spread(rows: pd.DataFrame) -> BorrowedSpread | None:
         rows: replicate rows of the whole study, hidden groups among them: what is looked at must not move a number.
 
     Returns:
-        None where fewer than three groups have two replicates that differ. Replicates that all have 0 or 1 take the
-        spread of their group; those that agree elsewhere may be copies of a file and are left out.
+        None where fewer than three groups have two replicates that differ, or all of them together say too little.
+        Replicates that all have 0 or 1 take the spread of their group; those that agree elsewhere may be copies of a
+        file and are left out.
     """
     keys: list[Key] = []
     values: list[Float64] = []
@@ -158,6 +163,8 @@ def _levels(own: Float64, free: Float64, place: NDArray[np.int64], classes: int)
     pooled = np.bincount(place, free * own, number)[known] / total[known]
     # Shares add up to one, so the last class says nothing that the others have not said.
     degrees = total[known] * (classes - 1) / classes
+    if degrees.sum() < FEWEST_DEGREES:
+        return None
     found = squeezed(pooled, degrees)
     # The spread of few groups is not known with more degrees of freedom than there are other groups.
     prior = np.minimum(found.prior, min(MOST_BORROWED, len(known) - 1))

@@ -75,6 +75,12 @@ def test_one_or_two_groups_stand_by_themselves(groups: int) -> None:
     pd.testing.assert_frame_equal(group_means(rows, errors), group_means(rows, ALONE))
 
 
+@pytest.mark.parametrize(("groups", "times", "lent"), [(3, 1, False), (4, 1, False), (5, 1, True), (3, 2, True)])
+def test_few_values_in_all_lend_nothing(groups: int, times: int, lent: bool) -> None:
+    rows = drawn(4, dict.fromkeys(NAMES[:groups], 0.04), times=(24.0, 72.0)[:times])
+    assert (borrowed_spread(rows) is not None) == lent
+
+
 def test_a_third_group_without_replicates_lends_nothing() -> None:
     rows = drawn(3, dict.fromkeys(NAMES[:2], 0.04))
     for ratios in ([0.4], [0.4, 0.4, 0.4], [float("nan")] * 3):

@@ -204,9 +204,10 @@ def test_what_filters_hide_is_said(ask: Ask) -> None:
     shares = groups(NGF=HIGH, NT4=LOW, MT=MIDDLE)
     some = ask(shares, filters=Filters(groups=("NT4", "MT"), replicates=("1", "2", "3")))
     assert some.leader == "MT" and "The filter hides 1 group of this run" in some.headline
-    alone, two = (ask(shares, filters=Filters(replicates=("1", "2")), variance=way) for way in ("own", "moderated"))
+    five = {**shares, **groups(RA=LOW, CNTF=LOW)}
+    alone, two = (ask(five, filters=Filters(replicates=("1", "2")), variance=way) for way in ("own", "moderated"))
     assert "The filter hides 1 replicate of this run" in alone.headline and "p =" not in alone.headline
-    # Two replicates each are enough where the spread is borrowed across three groups.
+    # Two replicates each are enough where the spread is borrowed across five groups.
     assert "The filter hides 1 replicate of this run" in two.headline and "2 replicates; higher than MT" in two.headline
     nothing = ask(shares, filters=Filters(groups=("nobody",)))
     assert nothing.verdict == "none" and nothing.headline.startswith("No cell is left to count at day 1.")
