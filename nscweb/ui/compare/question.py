@@ -32,7 +32,7 @@ _VARIANCE = {"moderated": "borrowed across groups (moderated)", "own": "of each 
 VARIANCE_HELP = (
     "Three replicates hardly tell how much replicates vary, so intervals from each group by itself are very wide. "
     "Replicates of all groups are made in the same way: borrowed, the spread of a group is drawn to that of others, "
-    "and a group that truly varies more keeps most of its own. With few groups and replicates in all, each stands by itself."
+    "and a group that truly varies more keeps most of its own. With few groups and replicates, each stands alone."
 )
 METHOD_HELP = (
     "Counting predicted labels is biased, because the model takes some cells of one class for another, and more so "
