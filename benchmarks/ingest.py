@@ -218,7 +218,8 @@ def import_only(path: Path, folder: Path) -> None:
     import psutil
 
     from nscweb.services.context import open_app
-    from nscweb.services.study.study import import_study
+    from nscweb.services.study.import_request import ImportRequest
+    from nscweb.services.study.study_import import import_study
     from nscweb.settings import Settings
 
     app = open_app(Settings.from_environment({}, folder / "data"))
@@ -238,9 +239,11 @@ def import_only(path: Path, folder: Path) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    report, spent = timed(import_study, app, [path], "study")
-    over.set()
-    watcher.join()
+    try:
+        report, spent = timed(import_study, app, ImportRequest((path,), "study"))
+    finally:
+        over.set()
+        watcher.join()
     print(round(idle / 1e6), round((peak[0] - idle) / 1e6), round(report.imported / spent))
 
 
