@@ -345,6 +345,7 @@ def _check_arrays(path: Path, limits: Limits, file: str) -> None:
                     shape, _, kind = read(stream)
                 if kind.hasobject or math.prod(shape) * kind.itemsize > item.file_size:
                     raise ValueError(f"{item.filename} is not an array of plain numbers")
+    # Of zipfile: NotImplementedError for a way of packing that it does not know, RuntimeError for a password.
     except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputRefused(f"{what} is no sound file of arrays: {error}.", _CHANGED, "E-INSTALL-ARRAYS") from error
 
