@@ -32,6 +32,7 @@ from nscweb.training.augment import AugmentSettings
 from nscweb.training.checks.card_checks import run_checks
 from nscweb.training.config import TrainConfig
 from nscweb.training.data.dataset import LabelledCell, SampleLabel, collect
+from nscweb.training.jury import Jury
 from nscweb.training.loop import fit, predict_logits
 from nscweb.training.splits.plan import split_by_sample
 
@@ -114,7 +115,7 @@ def run(study: str, name: str, cells: int, epochs: int, seed: int) -> dict[str, 
     probabilities = _softmax(predict_logits(model, data.inputs(split.held_out), device))
     scored = data.scored(split.held_out, probabilities)
     started = time.process_time()
-    audit = run_checks(model, data, split, scored, seed=seed, device=device).audit
+    audit = run_checks(Jury.alone(model, data, split), scored, seed=seed, device=device).audit
     seconds = time.process_time() - started
     fair = list(cells_of("fair", cells // 3, seed + 1000))
     said = predict_logits(model, apply_recipe(recipe, [cell.pixels for cell in fair]), device).argmax(axis=1)

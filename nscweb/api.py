@@ -220,7 +220,8 @@ def train(
         epochs: at most; None lets the number of cells decide.
         split_by: what is never split between training and held-out cells: ``sample``, ``replicate``, ``donor``...
         settings, recipe: attributes of the training and of the preprocessing to change.
-        folds: also cross-validate with that many folds of whole groups, 0 for one group at a time.
+        folds: every cell trains, and each is judged by one of so many networks that never saw its group; 0 for one
+            group at a time, 1 for a part that is held out and never trains; None chooses by the number of cells.
         checks: False leaves out audit, robustness and ONNX forms; for trials only.
         seed, device: as in `nscweb train`.
         licence: of the images; "" says that it is not stated.

@@ -55,7 +55,10 @@ def train(
     folds: Annotated[
         int | None,
         typer.Option(
-            "--folds", min=0, help="Also cross-validate with that many folds of whole groups; 0: one group at a time."
+            "--folds",
+            min=0,
+            help="Every cell trains, and each is judged by one of so many networks that never saw its group; 0: one "
+            "group at a time; 1: a part is held out and never trains. Chosen by the number of cells.",
         ),
     ] = None,
     compare_splits: Annotated[

@@ -47,6 +47,7 @@ def training_curves(history: History, *, best_epoch: int | None = None, simulate
     Args:
         history: see `training_curves_data`.
         best_epoch: the epoch whose weights were kept, marked by a line; by default the least validation loss.
+            Where no cells decided when to stop, a card names the last one.
         simulated: say so on the figure.
     """
     data = training_curves_data(history)

@@ -54,7 +54,9 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
 def _trained(given: argparse.Namespace, config: TrainConfig, team: Team, words: list[str]) -> None:
     shown = _Shown(quiet=not team.leads)
     data = _data(given, config, team, shown)
-    plan = SplitPlan(given.split_by, given.validation, given.held_out)
+    # Several processes train one network together, not one per fold.
+    folds = 1 if given.folds is None and team.size > 1 else given.folds
+    plan = SplitPlan(given.split_by, given.validation, given.held_out, folds)
     if not team.leads:
         help_train(config, data, given.out, plan, team, given.pretrained_folder)
         team.wait()

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +22,24 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.device import choose_device
-from nscweb.inference.embeddings import CALIBRATION_KEY, fit_reference
-from nscweb.inference.familiarity import input_statistics
+from nscweb.inference.embeddings import CALIBRATION_KEY
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.cost import count_cost
 from nscweb.training.card_figures import with_figures
 from nscweb.training.checkpoint import copy_of, write_atomically
-from nscweb.training.checks.card_checks import run_checks, scored_held_out, with_checks
+from nscweb.training.checks.card_checks import run_checks, with_checks
 from nscweb.training.checks.harmful_changes import with_harmful_changes
 from nscweb.training.checks.held_out_scores import write_held_out
-from nscweb.training.checks.known_samples import with_known_samples
+from nscweb.training.checks.known_samples import described_inputs, with_known_samples
 from nscweb.training.config import TrainConfig
 from nscweb.training.data.dataset import TrainingData, with_pixel_size
-from nscweb.training.data.inputs import predict_rows
+from nscweb.training.jury import Jury, write_judges
 from nscweb.training.loop import Trained, predict_logits
 from nscweb.training.splits.plan import Split
 from nscweb.training.temperature import fit_temperature
 
 WEIGHTS, EXAMPLE, CURVES, HISTORY = "weights.safetensors", "example.npz", "curves.json", "history.csv"
 _EXAMPLES = 16
-_REFERENCE_CELLS = 6000
-_LEAST_REFERENCE_CELLS = 300
 
 
 @dataclass(frozen=True)
@@ -81,11 +78,11 @@ def refuse_existing_model(out: Path) -> None:
 def write_model_folder(
     out: Path,
     config: TrainConfig,
-    data: TrainingData,
-    split: Split,
+    jury: Jury,
     trained: Trained,
     text: CardText,
     *,
+    folds: dict[str, Any] | None = None,
     checks: bool = True,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
@@ -93,6 +90,9 @@ def write_model_folder(
     """Measure a network on its held-out cells and write the whole folder; returns the card as read back.
 
     Args:
+        jury: the network and who judges its cells, with data and split.
+        trained: how it was trained; its network is ``jury.kept``.
+        folds: figures of each fold, see `nscweb.training.cross_fitting`.
         checks: False leaves out the shortcut audit and the robustness table, for quick trials.
         progress, cancel: of the checks.
 
@@ -100,14 +100,20 @@ def write_model_folder(
         JobCancelled: somebody asked to stop; there is no card yet.
     """
     out.mkdir(parents=True, exist_ok=True)
-    temperature = _temperature(data, split, trained)
-    scored = scored_held_out(trained.model, data, split, torch.device("cpu"), temperature)
+    data, split = jury.data, jury.split
+    temperature = _temperature(jury)
+    scored = jury.scored(temperature)
     # The network was trained with channels last; files hold plain contiguous tensors.
     tensors = {name: tensor.contiguous() for name, tensor in copy_of(trained.model).items()}
     weights = safetensors.torch.save(tensors, {"architecture": config.architecture})
     write_atomically(out / WEIGHTS, weights)
     write_atomically(out / EXAMPLE, _example(data, split, trained, temperature))
-    performance = _performance(data, split, scored, trained, text)
+    judges = write_judges(out, jury)
+    performance = _performance(jury, scored, trained, text)
+    if folds:
+        # The last epoch is kept where no cells decide when to stop.
+        further = {"cross_validation": folds, "best_epoch": trained.best_epoch}
+        performance = replace(performance, curves={**performance.curves, **further})
     write_atomically(out / CURVES, _json(performance.curves))
     write_atomically(out / HISTORY, _history_csv(trained.history))
     card = ModelCard(
@@ -120,14 +126,12 @@ def write_model_folder(
         classes=data.classes,
         recipe=with_pixel_size(data.recipe, data.pixel_size_um),
         weights=WeightsFile(WEIGHTS, hashlib.sha256(weights).hexdigest(), EXAMPLE),
-        origin=_origin(config, data, split, trained, text),
+        origin=_origin(config, data, split, trained, text, judges),
         performance=performance,
         uses=text.uses,
         limits=(*_limits(data, split), *text.limits),
         citation=text.citation,
-        calibration=with_known_samples(
-            {"temperature": temperature, **_calibration(data, split, trained)}, trained.model, data, split
-        ),
+        calibration=with_known_samples({"temperature": temperature, **_calibration(jury)}, jury, cancel),
         mark=text.mark,
         held_out=write_held_out(out, scored, data, split),
     )
@@ -135,9 +139,7 @@ def write_model_folder(
         card = with_checks(
             card,
             run_checks(
-                trained.model,
-                data,
-                split,
+                jury,
                 scored,
                 seed=config.seed,
                 device=choose_device(config.device, config.threads),
@@ -145,12 +147,14 @@ def write_model_folder(
                 cancel=cancel,
             ),
         )
-        card = with_harmful_changes(card, trained.model, data, split, progress=progress, cancel=cancel)
+        card = with_harmful_changes(card, jury, progress=progress, cancel=cancel)
     write_atomically(out / "card.json", _json(card_to_dict(card)))
     return read_card(out)
 
 
-def _origin(config: TrainConfig, data: TrainingData, split: Split, trained: Trained, text: CardText) -> Origin:
+def _origin(
+    config: TrainConfig, data: TrainingData, split: Split, trained: Trained, text: CardText, judges: dict[str, Any]
+) -> Origin:
     cost = count_cost(trained.model, (len(data.recipe.channels), *data.recipe.resize))
     settings = {
         **config.as_dict(),
@@ -161,6 +165,7 @@ def _origin(config: TrainConfig, data: TrainingData, split: Split, trained: Trai
         "parameters": cost.parameters,
         "mflop_per_cell": round(cost.mflop, 2),
         "source": ARCHITECTURES[config.architecture].source,
+        **judges,
     }
     versions = {
         "nscweb": __version__,
@@ -185,10 +190,16 @@ def _origin(config: TrainConfig, data: TrainingData, split: Split, trained: Trai
     )
 
 
-def _performance(data: TrainingData, split: Split, scored: HeldOut, trained: Trained, text: CardText) -> Performance:
+def _performance(jury: Jury, scored: HeldOut, trained: Trained, text: CardText) -> Performance:
+    data, split = jury.data, jury.split
     kind = "simulated " if data.simulated else ""
     samples = len(np.unique(data.sample_of[split.held_out]))
-    whose = f"of {samples} samples never seen in training" if split.by_sample else "held out by cell"
+    if jury.crossed:
+        whose = f"of {samples} samples, each judged by one of {len(jury.judges)} networks that had not seen it"
+        if split.by_sample:
+            whose += f" or its {split.by}"
+    else:
+        whose = f"of {samples} samples never seen in training" if split.by_sample else "held out by cell"
     history = [{key: round(value, 6) for key, value in row.items()} for row in trained.history]
     measured = Performance(
         data=f"{len(scored):,} {kind}cells {whose}. {data.description}",
@@ -215,29 +226,18 @@ def _limits(data: TrainingData, split: Split) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _temperature(data: TrainingData, split: Split, trained: Trained) -> float:
-    """Fitted on the cells that decided when to stop, never on those that the scores are judged on."""
-    logits = predict_rows(trained.model, data, split.validation, torch.device("cpu"))
-    return fit_temperature(logits, data.labels[split.validation])
+def _temperature(jury: Jury) -> float:
+    """Fitted on cells that did not train: those that decided when to stop, or all of them out of fold."""
+    rows = jury.split.held_out if jury.crossed else jury.split.validation
+    return fit_temperature(jury.logits(rows), jury.data.labels[rows])
 
 
-def _calibration(data: TrainingData, split: Split, trained: Trained) -> dict[str, Any]:
-    """What known cells look like, to the network and in plain statistics, from cells that were not trained on."""
-    rows = np.sort(np.concatenate((split.held_out, split.validation)))
-    if len(rows) < _LEAST_REFERENCE_CELLS:
+def _calibration(jury: Jury) -> dict[str, Any]:
+    """What known cells look like, to the network and in plain statistics."""
+    reference = jury.reference()
+    if reference is None:
         return {}
-    rows = rows[:: max(1, len(rows) // _REFERENCE_CELLS)]
-    features, plain = [], []
-    with torch.inference_mode():
-        for start in range(0, len(rows), 512):
-            inputs = data.inputs(rows[start : start + 512])
-            found = trained.model.forward_features(torch.from_numpy(inputs)).mean(dim=(2, 3)).numpy()
-            features.append(found)
-            plain.append(input_statistics(inputs))
-    described = {"embedding": features, "input": plain}
-    return {
-        CALIBRATION_KEY: {kind: fit_reference(np.concatenate(parts)).as_dict() for kind, parts in described.items()}
-    }
+    return {CALIBRATION_KEY: {"embedding": reference.as_dict(), "input": described_inputs(jury.data, jury.split)}}
 
 
 def _example(data: TrainingData, split: Split, trained: Trained, temperature: float) -> bytes:

@@ -51,7 +51,8 @@ class Trained:
     Attributes:
         model: the network at its best epoch, on the CPU, in evaluation mode.
         history: one row per epoch: epoch, learning_rate, train_loss, train_accuracy, validation_loss,
-            validation_accuracy, seconds.
+            validation_accuracy (both of the held-out cells where none decide when to stop, and left out where no
+            cell is left to look at), seconds.
         best_epoch: epoch of `model`, from 1.
         seconds: training time over all parts of an interrupted run.
         device: where it was trained, in words.
@@ -82,7 +83,10 @@ def fit(
     team: Team = ALONE,
     pretrained_folder: Path | None = None,
 ) -> Trained:
-    """Train a network on `split.train`, stop by `split.validation`; `split.held_out` is not touched.
+    """Train a network on `split.train`, stop by `split.validation`; `split.held_out` decides nothing.
+
+    Without validation cells the run goes on to its end, where a cosine has brought the rate to nothing, and the last
+    epoch is what is kept.
 
     Args:
         config: settings.
@@ -100,16 +104,14 @@ def fit(
 
     Raises:
         JobCancelled: somebody asked to stop.
-        WrongUse: the folder holds an unfinished run of another kind, a part has no cells, or there are no ImageNet
+        WrongUse: the folder holds an unfinished run of another kind, there are no cells to learn from, or no ImageNet
             weights for the architecture.
         InputRefused: they are not on this computer.
         ModelError: the loss is no longer a number.
     """
-    if not len(split.train) or not len(split.validation):
-        raise WrongUse(
-            "Training needs cells to learn from and cells that decide when to stop, and one of them has none.",
-            "Choose shares of the split that leave cells for both.",
-        )
+    if not len(split.train):
+        raise WrongUse("Training needs cells to learn from, and there are none.", "Choose another share of the split.")
+    stopped_by_cells = len(split.validation) > 0
     config = config.for_cells(len(split.train))
     device = team.device(choose_device(config.device, config.threads))
     weight = class_weight(config, data.labels[split.train], len(data.classes))
@@ -126,24 +128,30 @@ def fit(
     for row in progressed.history:
         after_epoch(row)
     saved, saving = -math.inf, 0.0
-    while not _finished(config, progressed):
+    while not _finished(config, progressed, stopped_by_cells):
         started = clock()
         row = epoch_run(progressed.epoch)
         row["seconds"] = clock() - started
         progressed.history.append(row)
         progressed.epoch += 1
         progressed.seconds += row["seconds"]
-        if row["validation_loss"] < progressed.best_loss:
+        if not stopped_by_cells:
+            progressed.best_epoch = progressed.gained_epoch = progressed.epoch
+            best = copy_of(learner.kept)
+        elif row["validation_loss"] < progressed.best_loss:
             progressed.best_loss, progressed.best_epoch = row["validation_loss"], progressed.epoch
             best = copy_of(learner.kept)
-        if row["validation_loss"] < progressed.gained_loss - config.least_gain:
+        if stopped_by_cells and row["validation_loss"] < progressed.gained_loss - config.least_gain:
             progressed.gained_loss, progressed.gained_epoch = row["validation_loss"], progressed.epoch
         began = clock()
-        if team.leads and (_finished(config, progressed) or (began - saved) * _SAVING_SHARE >= saving):
+        if team.leads and (
+            _finished(config, progressed, stopped_by_cells) or (began - saved) * _SAVING_SHARE >= saving
+        ):
             save_checkpoint(path, fingerprint, progressed, learner.network, learner.optimiser, best, averaged)
             saved = clock()
             saving = saved - began
-        said = f"validation accuracy {row['validation_accuracy']:.3f}"
+        kind = "validation" if "validation_accuracy" in row else "train"
+        said = f"{kind} accuracy {row[f'{kind}_accuracy']:.3f}"
         epoch_run.report(progressed.epoch * len(split.train), progressed.epoch, f": {said}")
         after_epoch(row)
     model = learner.network
@@ -214,9 +222,11 @@ class _EpochRun:
             "train_loss": loss_sum / max(1.0, count),
             "train_accuracy": hit_sum / max(1.0, count),
         }
-        measured = self._validated() if team.leads else [0.0, 0.0]
-        row["validation_loss"], row["validation_accuracy"] = team.told(measured, self.device)
-        if not math.isfinite(row["train_loss"] + row["validation_loss"]):
+        watched = self.split.validation if len(self.split.validation) else self._judged
+        if len(watched):
+            measured = self._validated(watched) if team.leads else [0.0, 0.0]
+            row["validation_loss"], row["validation_accuracy"] = team.told(measured, self.device)
+        if not math.isfinite(row["train_loss"] + row.get("validation_loss", 0.0)):
             raise ModelError("Training failed: the loss is no longer a number.", "Lower the learning rate.")
         return row
 
@@ -236,9 +246,13 @@ class _EpochRun:
         """Whether a thread makes the next batch: for a GPU; a CPU has no core left over for it."""
         return self.device.type == "cuda"
 
-    def _validated(self) -> list[float]:
-        """Loss and accuracy on the validation cells."""
-        rows = self.split.validation
+    @property
+    def _judged(self) -> NDArray[np.int64]:
+        """Held-out cells that the network does not learn from."""
+        return self.split.held_out if not self.split.folds else self.split.held_out[:0]
+
+    def _validated(self, rows: NDArray[np.int64]) -> list[float]:
+        """Loss and accuracy on cells that do not train."""
         scores = predict_rows(self.learner.kept, self.data, rows, self.device, self.learner.half)
         labels = self.data.labels[rows]
         loss = functional.cross_entropy(torch.from_numpy(scores), torch.from_numpy(labels))
@@ -258,9 +272,9 @@ def predict_logits(
     return np.concatenate(parts)
 
 
-def _finished(config: TrainConfig, progressed: Progressed) -> bool:
+def _finished(config: TrainConfig, progressed: Progressed, stopped_by_cells: bool) -> bool:
     waited = progressed.epoch - progressed.gained_epoch
-    return progressed.epoch >= config.epochs or waited >= config.patience
+    return progressed.epoch >= config.epochs or (stopped_by_cells and waited >= config.patience)
 
 
 def _fingerprint(config: TrainConfig, data: TrainingData, split: Split, team: Team) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
@@ -12,11 +13,14 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.training.card_writer import CardText, refuse_existing_model, write_model_folder
 from nscweb.training.config import TrainConfig
+from nscweb.training.cross_fitting import cross_fit, tidy
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.distributed import ALONE, Team
+from nscweb.training.jury import Jury
 from nscweb.training.loop import CHECKPOINT, fit, unheard
+from nscweb.training.splits.folds import split_for
 from nscweb.training.splits.grouping import By
-from nscweb.training.splits.plan import Split, SplitPlan, make_split
+from nscweb.training.splits.plan import Split, SplitPlan
 
 
 def train(
@@ -44,7 +48,8 @@ def train(
         text: title, command and so on for the card.
         split_by: what stays together in the split; ``cell`` only for data that do not say which cells belong
             together, and the card then says so.
-        plan: the split in full, in place of `split_by`.
+        plan: the split in full, in place of `split_by`; with folds, every cell trains and each is judged by a network
+            that never saw it.
         checkpoint_folder: where an unfinished run is kept, `out` when None. The same call after a kill goes on
             from there.
         pretrained_folder: where ImageNet weights lie that were downloaded before, for `config.pretrained`.
@@ -60,26 +65,39 @@ def train(
     """
     refuse_existing_model(out)
     split = _split(config, data, plan or SplitPlan(split_by))
+    if split.folds and team.size > 1:
+        raise WrongUse("Several processes train one network, not one per fold.", "Ask for one fold, or one process.")
     config = config.for_cells(len(split.train))
     folder = checkpoint_folder or out
-    trained = fit(
-        config,
-        data,
-        split,
-        folder,
-        progress,
-        cancel,
-        after_epoch=after_epoch,
-        team=team,
-        pretrained_folder=pretrained_folder,
-    )
+    folds: dict[str, Any] = {}
+    if split.folds:
+        fitted = cross_fit(
+            config, data, split, folder, progress, cancel, after_epoch=after_epoch, pretrained_folder=pretrained_folder
+        )
+        trained, jury, folds = fitted.trained, fitted.jury, fitted.folds
+    else:
+        trained = fit(
+            config,
+            data,
+            split,
+            folder,
+            progress,
+            cancel,
+            after_epoch=after_epoch,
+            team=team,
+            pretrained_folder=pretrained_folder,
+        )
+        jury = Jury.alone(trained.model, data, split)
     if trained.remarks:
         # The only thing that can be asked for in vain and left out.
         config = replace(config, compile=False)
         progress(1, 1, " ".join(trained.remarks))
     progress(1, 1, "Measuring on held-out cells")
-    entry = write_model_folder(out, config, data, split, trained, text, checks=checks, progress=progress, cancel=cancel)
+    entry = write_model_folder(
+        out, config, jury, trained, text, folds=folds, checks=checks, progress=progress, cancel=cancel
+    )
     (folder / CHECKPOINT).unlink(missing_ok=True)
+    tidy(folder)
     return entry
 
 
@@ -107,4 +125,4 @@ def _split(config: TrainConfig, data: TrainingData, plan: SplitPlan) -> Split:
         raise WrongUse(
             f"There is no architecture called {config.architecture!r}.", f"Possible are {', '.join(ARCHITECTURES)}."
         )
-    return make_split(data, plan, config.seed)
+    return split_for(data, plan, config.seed)

@@ -61,6 +61,12 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made.add_argument("--pretrained-folder", type=Path, help="where downloaded ImageNet weights lie")
     made.add_argument("--field", type=int, default=RECIPE.resize[0], help="side of the field in pixels")
     made.add_argument("--split-by", choices=CHOICES, default="sample", help="what is never torn apart")
+    made.add_argument(
+        "--folds",
+        type=int,
+        help="every cell trains, and each is judged by one of so many networks that never saw its group; 0: one group "
+        "at a time; 1: parts as below; chosen by the number of cells",
+    )
     made.add_argument("--validation", type=float, default=0.1, help="share that decides when to stop")
     made.add_argument("--held-out", type=float, default=0.2, help="share that is never seen")
     made.add_argument(

@@ -96,13 +96,13 @@ def trained_fingerprints(
             found, whole = fingerprints(cells, source.channels, cancel)
         parts.append(found[whole])
     known = np.concatenate(parts) if parts else np.zeros((0, 1), np.uint64)
-    size = len(split.train) + len(split.validation) + len(split.held_out)
+    size = len(np.union1d(split.learned, split.held_out))
     if len(known) != size:
         raise StoreError(
             f"{size:,} cells were trained on or held out, and the cell files now hold {len(known):,}.",
             "Do not change a study while it trains; train again.",
         )
-    return np.asarray(known[np.concatenate((split.train, split.validation))].ravel())
+    return np.asarray(known[split.learned].ravel())
 
 
 def write_seen(folder: Path, prints: Prints) -> dict[str, Any]:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from nscweb.training.data.dataset import TrainingData
     from nscweb.training.splits.plan import Split
 
-_REFERENCE_CELLS = 6000
 # Above that many cells the search for twins takes longer than a user waits; the card then says that none was made.
 _MOST_FOR_TWINS = 150_000
 
@@ -69,6 +68,10 @@ def _cells_for_fast(collected: Collected, split: Split) -> tuple[Any, Any]:
     raw = collected.data.raw
     if raw is None or not collected.sources:
         return None, None
+    if split.folds:
+        # Every cell trained; half of them set the ranges, and the other half tells whether both forms say the same.
+        places = np.arange(len(raw))
+        return list(raw.at(places[::2]).images), list(raw.at(places[1::2]).images)
     return list(raw.among(split.train).images), list(raw.among(split.held_out).images)
 
 
@@ -78,7 +81,7 @@ def _completed_card(entry: CardEntry, collected: Collected, split: Split, duplic
     These are the digests of the cell files whose cells were shown in training, so that an evaluation on one of
     them says that it is too good, and the plain statistics of known inputs, so that unlike images are noticed.
     """
-    seen = np.unique(collected.data.sample_of[np.concatenate((split.train, split.validation))])
+    seen = np.unique(collected.data.sample_of[split.learned])
     names = [collected.data.samples[index].name for index in seen]
     digests = sorted({collected.digests[name] for name in names if name in collected.digests})
     settings = {**entry.card.origin.settings, "training_cells_sha256": digests}
@@ -93,17 +96,13 @@ def _completed_card(entry: CardEntry, collected: Collected, split: Split, duplic
 
 def _with_inputs(calibration: dict[str, Any], collected: Collected, split: Split) -> dict[str, Any]:
     """The description of known cells with the statistics of their inputs, when there is one already."""
-    from nscweb.inference.embeddings import CALIBRATION_KEY, fit_reference
-    from nscweb.inference.familiarity import input_statistics
+    from nscweb.inference.embeddings import CALIBRATION_KEY
+    from nscweb.training.checks.known_samples import described_inputs
 
     known = calibration.get(CALIBRATION_KEY)
     if not known or "input" in known:
         return calibration
-    rows = np.sort(np.concatenate((split.held_out, split.validation)))
-    rows = rows[:: max(1, len(rows) // _REFERENCE_CELLS)]
-    parts = [input_statistics(collected.data.inputs(part)) for part in np.array_split(rows, len(rows) // 512 + 1)]
-    described = fit_reference(np.concatenate(parts)).as_dict()
-    return {**calibration, CALIBRATION_KEY: {**known, "input": described}}
+    return {**calibration, CALIBRATION_KEY: {**known, "input": described_inputs(collected.data, split)}}
 
 
 def _with_setting(entry: CardEntry, name: str, value: object) -> CardEntry:

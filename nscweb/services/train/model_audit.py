@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nscweb.evaluation.scores.held_out import HeldOut
     from nscweb.services.context import App
     from nscweb.training.data.dataset import TrainingData
+    from nscweb.training.jury import Jury
     from nscweb.training.splits.plan import Split
 
 _SIMULATED = re.compile(r"--simulated[ =](\d+)")
@@ -54,37 +55,33 @@ def audit_model(
         JobCancelled: somebody asked to stop; the card is as it was.
     """
     from nscweb.inference.device import choose_device
-    from nscweb.models.loading import load_model
     from nscweb.services.train.finished_model import look_for_twins
     from nscweb.training.card_figures import with_figures
-    from nscweb.training.checks.card_checks import run_checks, scored_held_out, with_checks
+    from nscweb.training.checks.card_checks import run_checks, with_checks
     from nscweb.training.checks.harmful_changes import with_harmful_changes
     from nscweb.training.checks.held_out_scores import write_held_out
     from nscweb.training.checks.known_samples import with_known_samples
     from nscweb.training.data.dataset import with_pixel_size
 
     card = entry.card
-    model = load_model(entry)
-    data = _data_of(app, card, studies, progress, cancel)
-    split = _split_of(card, data)
+    jury = _jury_of(app, entry, studies, progress, cancel)
+    data, split = jury.data, jury.split
     chosen = choose_device(device, app.settings.threads)
     progress(0, 0, "Measuring on held-out cells")
-    scored = scored_held_out(model, data, split, chosen, card.temperature)
+    scored = jury.scored(card.temperature, chosen)
     _check_same(card, scored)
-    checks = run_checks(
-        model, data, split, scored, seed=card.origin.seed, device=chosen, progress=progress, cancel=cancel
-    )
+    checks = run_checks(jury, scored, seed=card.origin.seed, device=chosen, progress=progress, cancel=cancel)
     twins = look_for_twins(data, split, progress, cancel)
     checked = with_checks(card, checks)
     # The temperature stays as it is: the other forms of the network hold it, and runs were made with it.
     checked = replace(
         checked,
         audit={**checked.audit, "duplicates": twins},
-        calibration=with_known_samples(card.calibration, model.cpu().eval(), data, split, cancel),
+        calibration=with_known_samples(card.calibration, jury, cancel),
         held_out=write_held_out(entry.folder, scored, data, split),
         performance=with_figures(card.performance, scored),
     )
-    checked = with_harmful_changes(checked, model, data, split, progress=progress, cancel=cancel)
+    checked = with_harmful_changes(checked, jury, progress=progress, cancel=cancel)
     return _written(entry, replace(checked, recipe=with_pixel_size(card.recipe, data.pixel_size_um)))
 
 
@@ -104,18 +101,13 @@ def light_tests_again(
         As `audit_model`.
     """
     from nscweb.inference.device import choose_device
-    from nscweb.models.loading import load_model
-    from nscweb.training.checks.card_checks import scored_held_out
     from nscweb.training.checks.harmful_changes import with_harmful_changes
     from nscweb.training.data.dataset import with_pixel_size
 
-    card, model = entry.card, load_model(entry).cpu().eval()
-    data = _data_of(app, card, studies, progress, cancel)
-    split = _split_of(card, data)
-    device = choose_device("cpu", app.settings.threads)
-    _check_same(card, scored_held_out(model, data, split, device, card.temperature))
-    tested = with_harmful_changes(card, model, data, split, progress=progress, cancel=cancel)
-    return _written(entry, replace(tested, recipe=with_pixel_size(card.recipe, data.pixel_size_um)))
+    card, jury = entry.card, _jury_of(app, entry, studies, progress, cancel)
+    _check_same(card, jury.scored(card.temperature, choose_device("cpu", app.settings.threads)))
+    tested = with_harmful_changes(card, jury, progress=progress, cancel=cancel)
+    return _written(entry, replace(tested, recipe=with_pixel_size(card.recipe, jury.data.pixel_size_um)))
 
 
 def figures_again(entry: CardEntry) -> CardEntry:
@@ -163,6 +155,21 @@ def _written(entry: CardEntry, card: ModelCard) -> CardEntry:
         with atomic_write(entry.folder / name) as stream:
             stream.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
     return read_card(entry.folder)
+
+
+def _jury_of(app: App, entry: CardEntry, studies: Sequence[str], progress: Progress, cancel: CancelAsked) -> Jury:
+    """The network of a model and those that judged its cells, with the cells and the split of its training.
+
+    Raises:
+        As `audit_model`; `WrongUse` where the networks that judged were too large to be kept.
+    """
+    from nscweb.models.loading import load_model
+    from nscweb.training.jury import Jury, read_judges
+
+    data = _data_of(app, entry.card, studies, progress, cancel)
+    split = _split_of(entry.card, data)
+    model = load_model(entry)
+    return Jury(model, read_judges(entry, model) if split.folds else (model,), data, split)
 
 
 def _data_of(
@@ -226,13 +233,15 @@ def _studies_of(app: App, card: ModelCard) -> list[Study]:
 
 def _split_of(card: ModelCard, data: TrainingData) -> Split:
     """The split that the card describes, found by its sentence."""
+    from nscweb.training.splits.folds import folds_said, split_for
     from nscweb.training.splits.grouping import CHOICES
-    from nscweb.training.splits.plan import SplitPlan, make_split
+    from nscweb.training.splits.plan import SplitPlan
 
+    folds = folds_said(card.origin.split)
     for by in CHOICES:
         try:
-            split = make_split(data, SplitPlan(by), card.origin.seed)
-        except InputRefused:
+            split = split_for(data, SplitPlan(by, folds=folds), card.origin.seed)
+        except (InputRefused, WrongUse):
             continue
         if split.sentence == card.origin.split:
             return split

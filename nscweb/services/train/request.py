@@ -52,7 +52,9 @@ class TrainRequest(LearnRequest):
     """What to train.
 
     Attributes:
-        folds, compare_splits: further trainings on other splits, see `nscweb.services.train.train`.
+        folds: networks that judge in turn, so that every cell trains the one that is kept: a number of folds, 0 for
+            one group at a time, 1 for a part that is held out and never trains; None chooses by the number of cells.
+        compare_splits: also train by cell, see `nscweb.services.train.train.with_split_gap`.
         checks: False leaves out the shortcut audit, the robustness table, the search for twins and the ONNX forms;
             for trials, not for models that somebody will use.
         command: what the user typed, kept in the card.

@@ -39,7 +39,7 @@ class PartRow:
     """One part of a split.
 
     Attributes:
-        part: one of `PARTS`.
+        part: one of `PARTS`, or a fold.
         samples: samples with at least one cell in it.
         cells: cells in it.
         classes: class name -> cells.
@@ -76,10 +76,13 @@ class SplitPreview:
 
     Attributes:
         plan: what was asked for.
-        rows: the three parts.
+        rows: the three parts, or the folds that are judged in turn.
         sentence: as it would stand in the card.
         warnings: what is thin about it.
         cells: cells of all parts; a cell without an image of the channel is counted here and left out of training.
+        learning: cells that train the network that is kept.
+        first: cells that train the first network.
+        shown: cells shown in one epoch of every network that is trained.
     """
 
     plan: SplitPlan
@@ -87,6 +90,9 @@ class SplitPreview:
     sentence: str
     warnings: tuple[str, ...]
     cells: int
+    learning: int
+    first: int
+    shown: int
 
 
 def labelled_cells(app: App, studies: Sequence[str]) -> LabelledCells:
@@ -118,15 +124,24 @@ def preview_split(app: App, studies: Sequence[str], plan: SplitPlan, seed: int =
         StudyNotFound, WrongUse: see `labelled_cells`.
         InputRefused: the plan does not fit these samples; the sentences say why.
     """
-    from nscweb.training.splits.plan import make_split
+    from nscweb.training.splits.folds import split_for
 
     data = labelled_cells(app, studies)
-    split = make_split(data, plan, seed)
-    rows = tuple(
-        _row(data, plan, name, part)
-        for name, part in zip(PARTS, (split.train, split.validation, split.held_out), strict=True)
+    split = split_for(data, plan, seed)
+    parts = list(zip(PARTS, (split.train, split.validation, split.held_out), strict=True))
+    if split.folds:
+        parts = [(f"judged in turn, fold {number}", held) for number, (_, held) in enumerate(split.folds, start=1)]
+    rows = tuple(_row(data, plan, name, part) for name, part in parts)
+    return SplitPreview(
+        plan,
+        rows,
+        split.sentence,
+        _warnings(data, plan, split),
+        len(data.labels),
+        len(split.train),
+        len(split.judged[0][0]),
+        split.shown,
     )
-    return SplitPreview(plan, rows, split.sentence, _warnings(data, plan, split), len(data.labels))
 
 
 def split_choices(app: App, studies: Sequence[str], seed: int = 0) -> tuple[Choice, ...]:
@@ -178,7 +193,7 @@ def _warnings(data: LabelledCells, plan: SplitPlan, split: Split) -> tuple[str, 
         found.append(
             "Cells of one sample lie on both sides, so the figures come out too good. Use it only to see by how much."
         )
-    elif len(split.groups) == 1:
+    elif len(split.groups) == 1 and not split.folds:
         found.append(
             f"A single {plan.by} is held out ({split.groups[0]}); how the network does on another one may differ "
             "much. Leaving out one at a time uses all of them."
@@ -188,7 +203,7 @@ def _warnings(data: LabelledCells, plan: SplitPlan, split: Split) -> tuple[str, 
     if few:
         found.append(f"Fewer than 30 held-out cells of: {', '.join(few)}. Their figures will be uncertain.")
     share = len(split.held_out) / max(1, len(data.labels))
-    if abs(share - plan.held_out) > 0.1:
+    if not split.folds and abs(share - plan.held_out) > 0.1:
         found.append(
             f"{100 * share:.0f} % of the cells are held out, not {100 * plan.held_out:.0f} %, because a "
             f"{plan.by} is never divided."

@@ -1,6 +1,6 @@
 """Train a model from imported studies with true classes; the result is a folder with a complete card.
 
-Cross-validation, and what a split by cell would have pretended, are the same training on other splits.
+What a split by cell would have pretended is the same training on another split.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
@@ -32,54 +32,31 @@ if TYPE_CHECKING:
 _FIXED = {"architecture", "seed", "device", "threads"}
 
 
-def train_again(
+def with_split_gap(
     entry: CardEntry,
     collected: Collected,
     config: TrainConfig,
     plan: SplitPlan,
     folder: Path,
     *,
-    folds: int | None,
-    compare_splits: bool,
     progress: Progress,
     cancel: CancelAsked,
 ) -> CardEntry:
-    """Train on further splits and write the figures into the card of a finished model.
+    """Train once by cell and once by `plan.by` on equally many cells; the gap goes to ``audit["gap"]`` of the card.
 
     Args:
         entry: the finished model; its weights stay as they are.
         config, plan: settings and split that it was trained with.
-        folder: keeps finished folds until all are done, so that a stopped run goes on.
-        folds: folds of a grouped cross-validation, 0 for one group at a time, None for none. Its summary and the
-            figure of each fold go to ``performance.curves["cross_validation"]``.
-        compare_splits: train once by cell and once by `plan.by` on equally many cells; the gap goes to
-            ``audit["gap"]``.
+        folder: keeps finished trainings until both are done, so that a stopped run goes on.
 
     Raises:
         WrongUse, InputRefused: the split asked for does not fit the data.
         JobCancelled: somebody asked to stop.
     """
-    from nscweb.training.cross_validation import cross_validate
     from nscweb.training.split_gap import split_gap
-    from nscweb.training.splits.folds import folds as splits_of
 
-    card = entry.card
-    if folds is not None:
-        splits = splits_of(collected.data, plan.by, folds, config.seed)
-        found = cross_validate(config, collected.data, splits, folder / "folds", progress, cancel)
-        rows = [{key: row[key] for key in ("fold", "cells", "accuracy", "macro_f1", "f1")} for row in found.rows]
-        figures: dict[str, Any] = {
-            "by": plan.by,
-            "rows": rows,
-            "summary": found.summary,
-            "confusion": [list(row) for row in found.confusion],
-        }
-        curves = {**card.performance.curves, "cross_validation": figures}
-        card = replace(card, performance=replace(card.performance, curves=curves))
-    if compare_splits:
-        gap = split_gap(config, collected.data, plan, config.seed, folder / "gap", progress, cancel)
-        card = replace(card, audit={**card.audit, "gap": gap.as_dict()})
-    done = write_card(entry, card)
+    gap = split_gap(config, collected.data, replace(plan, folds=1), config.seed, folder, progress, cancel)
+    done = write_card(entry, replace(entry.card, audit={**entry.card.audit, "gap": gap.as_dict()}))
     shutil.rmtree(folder, ignore_errors=True)
     return done
 
@@ -108,42 +85,33 @@ def train_model(
     from nscweb.training.card_writer import refuse_existing_model
     from nscweb.training.loop import unheard
     from nscweb.training.make_model import train
-    from nscweb.training.splits.plan import SplitPlan, make_split
+    from nscweb.training.splits.folds import split_for
+    from nscweb.training.splits.plan import SplitPlan
 
     check_request(request)
     refuse_existing_model(request.out)
     collected = collect_data(app, request, progress, cancel)
     config = config_of(request, app.settings.threads)
     by = request.split_by or ("sample" if collected.can_split_by_sample else "cell")
-    plan = SplitPlan(cast("By", by))
+    plan = SplitPlan(cast("By", by), folds=request.folds)
     entry = train(
         config,
         collected.data,
         request.out,
         card_text(app, request, collected),
-        split_by=plan.by,
+        plan=plan,
         checks=request.checks,
         progress=progress,
         cancel=cancel,
         pretrained_folder=backbones_folder(app),
         after_epoch=after_epoch or unheard,
     )
-    split = make_split(collected.data, plan, config.seed)
+    split = split_for(collected.data, plan, config.seed)
     done = finish_model(entry, collected, split, checks=request.checks, progress=progress, cancel=cancel)
-    if request.folds is None and not request.compare_splits:
+    if not request.compare_splits:
         return done
-
-    return train_again(
-        done,
-        collected,
-        config,
-        plan,
-        app.settings.data_dir / "training" / f"{request.out.name}-again",
-        folds=request.folds,
-        compare_splits=request.compare_splits,
-        progress=progress,
-        cancel=cancel,
-    )
+    folder = app.settings.data_dir / "training" / f"{request.out.name}-again"
+    return with_split_gap(done, collected, config, plan, folder, progress=progress, cancel=cancel)
 
 
 def config_of(request: LearnRequest, threads: int | None) -> TrainConfig:

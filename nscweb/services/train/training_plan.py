@@ -19,12 +19,12 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
 from nscweb.services.kept import kept
 from nscweb.services.train.job_folders import read_facts
+from nscweb.services.train.request import LearnRequest, TrainRequest
 from nscweb.services.train.split_preview import PartRow, preview_split, split_choices
 from nscweb.store.files import atomic_write
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-    from nscweb.services.train.request import LearnRequest
     from nscweb.training.splits.grouping import By
 
 
@@ -54,19 +54,23 @@ class Live:
     """A training as far as it has come.
 
     Attributes:
-        history: one row per finished epoch, see `nscweb.training.loop.Trained`.
+        history: one row per finished epoch, see `nscweb.training.loop.Trained`; of the fold that is trained now, or
+            of the last one whose cells were judged.
         epochs: planned at most; 0 when not known.
         cells: training cells of one epoch; 0 when not known.
+        fold: which network of a cross-fitting is trained now, from 1, that of all cells last; 0 where there is one.
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
     epochs: int = 0
     cells: int = 0
+    fold: int = 0
 
     @property
     def best(self) -> dict[str, float] | None:
         """The row with the lowest validation loss."""
-        return min(self.history, key=lambda row: row["validation_loss"]) if self.history else None
+        judged = [row for row in self.history if "validation_loss" in row]
+        return min(judged, key=lambda row: row["validation_loss"]) if judged else None
 
     @property
     def cells_per_second(self) -> float | None:
@@ -85,12 +89,12 @@ class LiveWriter:
     def __init__(self, folder: Path, epochs: int, cells: int) -> None:
         self._path = folder / LIVE
         self._epochs, self._cells = epochs, cells
-        self._rows = {int(row["epoch"]): row for row in read_live(folder).history}
+        self._rows = {_place(row): row for row in read_facts(self._path).get("history", ())}
 
     def __call__(self, row: dict[str, float]) -> None:
         """Write the file anew with one more row."""
-        self._rows[int(row["epoch"])] = dict(row)
-        history = [self._rows[epoch] for epoch in sorted(self._rows)]
+        self._rows[_place(row)] = dict(row)
+        history = [self._rows[place] for place in sorted(self._rows)]
         content = {"epochs": self._epochs, "cells": self._cells, "history": history}
         with atomic_write(self._path, durable=False) as stream:
             stream.write(json.dumps(content).encode())
@@ -101,7 +105,15 @@ def read_live(folder: Path) -> Live:
     content = read_facts(folder / LIVE)
     if not content:
         return Live()
-    return Live(list(content["history"]), int(content["epochs"]), int(content["cells"]))
+    rows = list(content["history"])
+    fold = max((_place(row)[0] for row in rows), default=0)
+    judged = max((_place(row)[0] for row in rows if "validation_loss" in row), default=fold)
+    return Live([row for row in rows if _place(row)[0] == judged], int(content["epochs"]), int(content["cells"]), fold)
+
+
+def _place(row: dict[str, float]) -> tuple[int, int]:
+    """Fold and epoch of a row; trainings without folds say none."""
+    return int(row.get("fold", 0)), int(row["epoch"])
 
 
 @dataclass(frozen=True)
@@ -234,7 +246,7 @@ class TrainingPlan:
         parts: training, validation, held out.
         sentence: how they are separated. warnings: what is thin about it.
         classes: of the new model.
-        train_cells: cells of one epoch.
+        train_cells: cells of one epoch, of the first network that is trained.
         epochs: at most.
         speed: cells per second on this computer, None when nothing was measured yet.
         seconds: at most, without the measuring at the end; None without a speed.
@@ -332,20 +344,21 @@ def plan_training(app: App, request: LearnRequest) -> TrainingPlan:
     from nscweb.services.train.train import config_of
     from nscweb.training.splits.plan import SplitPlan
 
-    plan = SplitPlan(cast("By", request.split_by or "sample"))
+    # A search trains on one part and judges on another, and asks for no folds.
+    folds = request.folds if isinstance(request, TrainRequest) else 1
+    plan = SplitPlan(cast("By", request.split_by or "sample"), folds=folds)
     preview = preview_split(app, request.studies, plan, request.seed)
-    train = preview.rows[0].cells
-    config = config_of(request, app.settings.threads).for_cells(train)
+    config = config_of(request, app.settings.threads).for_cells(preview.learning)
     speed = known_speed(app, request.architecture)
     return TrainingPlan(
         parts=preview.rows,
         sentence=preview.sentence,
         warnings=preview.warnings,
         classes=tuple(preview.rows[0].classes),
-        train_cells=train,
+        train_cells=preview.first,
         epochs=config.epochs,
         speed=speed,
-        seconds=config.epochs * train / speed.cells_per_second if speed else None,
+        seconds=config.epochs * preview.shown / speed.cells_per_second if speed else None,
     )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import nn
 
 from nscweb.core.card import ModelCard
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
@@ -15,9 +14,7 @@ from nscweb.training.checks.audit_words import FAILED_MARK
 from nscweb.training.checks.network_probe import probe_of
 from nscweb.training.checks.robustness import robustness
 from nscweb.training.checks.shortcut_audit import audit
-from nscweb.training.data.dataset import TrainingData
-from nscweb.training.data.inputs import predict_rows
-from nscweb.training.splits.plan import Split
+from nscweb.training.jury import Jury
 
 
 @dataclass(frozen=True)
@@ -29,9 +26,7 @@ class Checks:
 
 
 def run_checks(
-    model: nn.Module,
-    data: TrainingData,
-    split: Split,
+    jury: Jury,
     scored: HeldOut,
     *,
     seed: int,
@@ -39,34 +34,21 @@ def run_checks(
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
 ) -> Checks:
-    """Audit and robustness on held-out cells; the network comes back to the processor in evaluation mode.
+    """Audit and robustness on held-out cells; the networks come back to the processor in evaluation mode.
 
     Args:
+        jury: who judges, with data and split.
         scored: what the network said of all held-out cells, in the order of `split.held_out`.
         device: where the network is asked.
     """
-    probe = probe_of(model, data, split, seed, device)
+    probe = probe_of(jury, seed, device)
     try:
         return Checks(
-            audit(data, split, scored, probe, seed=seed, progress=progress, cancel=cancel),
+            audit(jury.data, jury.split, scored, probe, seed=seed, progress=progress, cancel=cancel),
             robustness(probe, seed=seed, progress=progress, cancel=cancel),
         )
     finally:
-        model.cpu().eval()
-
-
-def scored_held_out(
-    model: nn.Module, data: TrainingData, split: Split, device: torch.device, temperature: float = 1.0
-) -> HeldOut:
-    """What a network says of all held-out cells, in the order of `split.held_out`; it stays on `device`.
-
-    Samples keep their numbers in `data.samples`.
-
-    Args:
-        temperature: of the card, so that the scores are those that a user's cells get.
-    """
-    logits = predict_rows(model.to(device), data, split.held_out, device)
-    return data.scored(split.held_out, torch.softmax(torch.from_numpy(logits) / temperature, dim=1).numpy())
+        jury.to_cpu()
 
 
 def with_checks(card: ModelCard, checks: Checks) -> ModelCard:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from nscweb.core.card import ModelCard
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
@@ -24,12 +23,13 @@ from nscweb.evaluation.audit.even_choice import in_turn
 from nscweb.inference.change_figures import change_figures, change_names
 from nscweb.inference.embeddings import FeatureReference
 from nscweb.inference.familiarity import CHANGES_KEY, input_statistics, reference_of
+from nscweb.models.architectures.contract import CellNetwork
 from nscweb.preprocess.prepare import apply_recipe
 from nscweb.training.checks.robustness import Change, planned_changes
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.raw_cells import RawCells
 from nscweb.training.data.recordings import recordings_of
-from nscweb.training.splits.plan import Split
+from nscweb.training.jury import Jury
 
 # Known cells, and those of them that are recorded otherwise, which need fewer: a change moves all cells alike.
 _MOST_CELLS, _MOST_CHANGED, _FEWEST_CHANGED = 4_000, 400, 120
@@ -45,7 +45,7 @@ class _Measuring:
     """How cells become numbers: by a recipe, and by a network where its features are known."""
 
     data: TrainingData
-    model: nn.Module
+    model: CellNetwork
     seen: FeatureReference | None
     cancel: CancelAsked
 
@@ -63,40 +63,35 @@ class _Measuring:
             if self.seen is not None:
                 with torch.inference_mode():
                     tensor = torch.from_numpy(np.ascontiguousarray(inputs))
-                    # A network of ours; nn.Module answers any name with Tensor or Module.
-                    features = self.model.forward_features(tensor).mean(dim=(2, 3))  # type: ignore[operator]
+                    features = self.model.forward_features(tensor).mean(dim=(2, 3))
                 embedded = self.seen.standardised(features.numpy())
             parts.append(change_figures(some, input_statistics(inputs), embedded))
         return np.concatenate(parts)
 
 
 def with_harmful_changes(
-    card: ModelCard,
-    model: nn.Module,
-    data: TrainingData,
-    split: Split,
-    *,
-    progress: Progress = no_progress,
-    cancel: CancelAsked = never_cancelled,
+    card: ModelCard, jury: Jury, *, progress: Progress = no_progress, cancel: CancelAsked = never_cancelled
 ) -> ModelCard:
     """The card with `CHANGES_KEY` in its calibration; without it where nothing harms, or no cells were kept.
 
     Args:
         card: with its robustness table, and the description of known cells in its calibration.
-        model: the network, on the processor, in evaluation mode.
+        jury: the network and who judges its cells, on the processor. Where it learned from all of them, what it sees
+            in them says nothing of new ones, and plain numbers of cells have to do.
 
     Raises:
         JobCancelled: somebody asked to stop.
     """
+    data, split = jury.data, jury.split
     kept = {key: value for key, value in card.calibration.items() if key != CHANGES_KEY}
     rows = rows_of(card.robustness)
     if data.raw is None or not len(data.raw) or not any(harm.counts for harm in rows.values()):
         return replace(card, calibration=kept)
     seed = card.origin.seed
-    seen = reference_of(card, "embedding")
-    raw = data.raw if seen is None else data.raw.among(np.concatenate((split.held_out, split.validation)))
+    seen = None if jury.crossed else reference_of(card, "embedding")
+    raw = data.raw if seen is None else data.raw.among(split.unseen)
     raw = _some(data, raw, _MOST_CELLS, seed)
-    measuring = _Measuring(data, model, seen, cancel)
+    measuring = _Measuring(data, jury.kept, seen, cancel)
     known = KnownCells(measuring.of(raw.images), measuring.names, data.labels[raw.rows], data.sample_of[raw.rows])
     listed = planned_changes(raw.images[0], data.pixel_size_um)
     planned = {(change.kind, round(change.amount, 6)): change for change in listed}

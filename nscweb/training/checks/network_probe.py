@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from nscweb.core.progress import CancelAsked, stop_if_asked
 from nscweb.evaluation.audit.even_choice import in_turn
@@ -19,8 +18,7 @@ from nscweb.preprocess.prepare import apply_recipe
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.raw_cells import RawCells
 from nscweb.training.data.recordings import Recording, recordings_of
-from nscweb.training.loop import predict_logits
-from nscweb.training.splits.plan import Split
+from nscweb.training.jury import Jury
 
 Array = NDArray[Any]
 
@@ -52,8 +50,8 @@ class Probe:
     """Cells and network, and what it says of them as they are.
 
     Attributes:
-        model: in evaluation mode on `device`.
-        data: where the cells come from.
+        jury: who judges each cell.
+        rows: (n,) rows of the cells.
         images: (C, h, w) each, as stored.
         recordings: the light of each.
         labels, sample_of: (n,) true class index and sample.
@@ -63,8 +61,8 @@ class Probe:
         device: of the network.
     """
 
-    model: nn.Module
-    data: TrainingData
+    jury: Jury
+    rows: NDArray[np.int64]
     images: tuple[Array, ...]
     recordings: tuple[Recording, ...]
     labels: NDArray[np.int64]
@@ -73,6 +71,11 @@ class Probe:
     answers: RightAnswers
     donors: Donors
     device: torch.device
+
+    @property
+    def data(self) -> TrainingData:
+        """Where the cells come from."""
+        return self.jury.data
 
     @property
     def hits(self) -> NDArray[np.bool_]:
@@ -92,36 +95,37 @@ class Probe:
             stop_if_asked(cancel)
             places = range(start, min(start + _PIECE, len(self.images)))
             changed = [change(place, self.images[place], self.recordings[place]) for place in places]
-            parts.append(_probabilities(self.model, self.data, changed, self.device, pixel_factor))
+            rows = self.rows[start : start + _PIECE]
+            parts.append(_probabilities(self.jury, rows, changed, self.device, pixel_factor))
         return np.concatenate(parts)
 
 
-def probe_of(model: nn.Module, data: TrainingData, split: Split, seed: int, device: torch.device) -> Probe | None:
+def probe_of(jury: Jury, seed: int, device: torch.device) -> Probe | None:
     """The network with held-out cells that were kept as stored; None when none were.
 
     At most `MOST_CELLS`, spread over classes and samples; fewer for a network that needs much work for each
     cell, when there is no accelerator.
     """
+    data, split = jury.data, jury.split
     if data.raw is None:
         return None
     raw, lenders = data.raw.among(split.held_out), data.raw.among(split.train)
     if not len(raw) or not len(lenders):
         return None
     shape = (len(data.recipe.channels), *data.recipe.resize)
-    most, work = MOST_CELLS, count_cost(model, shape).mflop
+    most, work = MOST_CELLS, count_cost(jury.kept, shape).mflop
     if device.type == "cpu":
         most = int(np.clip(_WORK_MFLOP / _QUESTIONS / max(work, 1e-3), FEWEST_CELLS, MOST_CELLS))
     raw, lenders = _spread(data, raw, most, seed), _spread(data, lenders, MOST_CELLS, seed)
-    model = model.to(device).eval()
     labels, sample_of = data.labels[raw.rows], data.sample_of[raw.rows]
     return Probe(
-        model=model,
-        data=data,
+        jury=jury,
+        rows=raw.rows,
         images=raw.images,
         recordings=tuple(recordings_of(raw.images)),
         labels=labels,
         sample_of=sample_of,
-        probabilities=_probabilities(model, data, raw.images, device),
+        probabilities=_probabilities(jury, raw.rows, raw.images, device),
         answers=RightAnswers.of(labels, sample_of, data.classes.names, seed=seed),
         donors=Donors(
             np.array([image.shape[1:] for image in lenders.images], np.int64),
@@ -143,12 +147,12 @@ def _spread(data: TrainingData, raw: RawCells, most: int, seed: int) -> RawCells
 
 
 def _probabilities(
-    model: nn.Module, data: TrainingData, images: Sequence[Array], device: torch.device, pixel_factor: float = 1.0
+    jury: Jury, rows: NDArray[np.int64], images: Sequence[Array], device: torch.device, pixel_factor: float = 1.0
 ) -> NDArray[np.float32]:
-    parts = []
+    parts, data = [], jury.data
     size = None if data.pixel_size_um is None else data.pixel_size_um * pixel_factor
     for start in range(0, len(images), _PIECE):
         inputs = apply_recipe(data.recipe, images[start : start + _PIECE], pixel_size_um=size)
-        logits = torch.from_numpy(predict_logits(model, inputs, device))
+        logits = torch.from_numpy(jury.logits_of(inputs, rows[start : start + _PIECE], device))
         parts.append(torch.softmax(logits, dim=1).numpy())
     return np.concatenate(parts)

@@ -103,10 +103,7 @@ def _reaches(alone: dict[str, Any], chance: float) -> bool:
 def _alone(data: TrainingData, split: Split, scored: HeldOut, seed: int) -> dict[str, Any]:
     """The plain classifier on the recording beside the network, on the same held-out cells."""
     assert data.nuisance is not None
-    rows = _some(split.train, seed)
-    classes = len(data.classes)
-    known, asked = data.nuisance[rows], data.nuisance[split.held_out]
-    said = PlainClassifier(known, data.labels[rows], classes).probabilities(asked)
+    said, trained = _recording_says(data, split, data.nuisance, seed)
     answers = RightAnswers.of(scored.labels, scored.samples, scored.classes, seed=seed)
     plain = replace(scored, scores=said)
     hits = [np.asarray(item.scores.argmax(axis=1) == item.labels) for item in (plain, scored)]
@@ -128,24 +125,35 @@ def _alone(data: TrainingData, split: Split, scored: HeldOut, seed: int) -> dict
     return {
         "figures": figures,
         "difference": answers.lead(hits[1], hits[0]).as_dict(),
-        "single": _single(data, rows, split.held_out, answers),
-        "cells_trained": len(rows),
+        "single": _single(data, split, seed, answers),
+        "cells_trained": trained,
         "cells": len(scored.labels),
         "samples": answers.samples,
         "interval": answers.how.label,
     }
 
 
-def _single(
-    data: TrainingData, rows: NDArray[np.int64], held_out: NDArray[np.int64], answers: RightAnswers
-) -> list[dict[str, Any]]:
+def _recording_says(
+    data: TrainingData, split: Split, numbers: NDArray[np.float32], seed: int
+) -> tuple[NDArray[np.float32], int]:
+    """What plain classifiers say of the held-out cells, each trained beside a network that judges; their cells."""
+    said = np.zeros((len(data), len(data.classes)), np.float32)
+    trained = 0
+    for train, held_out in split.judged:
+        rows = _some(train, seed)
+        plain = PlainClassifier(numbers[rows], data.labels[rows], len(data.classes))
+        said[held_out] = plain.probabilities(numbers[held_out])
+        trained = max(trained, len(rows))
+    return said[split.held_out], trained
+
+
+def _single(data: TrainingData, split: Split, seed: int, answers: RightAnswers) -> list[dict[str, Any]]:
     """Balanced accuracy of each number of the recording on its own, strongest first."""
     assert data.nuisance is not None
     found = []
     for column, name in enumerate(nuisance_names(data.recipe.channels)):
-        own = data.nuisance[:, [column]]
-        said = PlainClassifier(own[rows], data.labels[rows], len(data.classes)).probabilities(own[held_out])
-        right = np.asarray(said.argmax(axis=1) == data.labels[held_out])
+        said, _ = _recording_says(data, split, data.nuisance[:, [column]], seed)
+        right = np.asarray(said.argmax(axis=1) == data.labels[split.held_out])
         found.append(
             {"feature": name, "label": plain_name(name), "balanced_accuracy": round(answers.balanced(right).value, 4)}
         )

@@ -28,6 +28,7 @@ SAME = 0.985
 LISTED = 200
 BY_CHANCE = 0.002
 PARTS: tuple[str, ...] = ("training", "validation", "held out")
+HELD_OUT = PARTS.index("held out")
 
 Rows = NDArray[np.int64]
 
@@ -103,6 +104,8 @@ def near_duplicates(
     part_of_cell: Rows,
     sample_of: Rows,
     *,
+    parts: tuple[str, ...] = PARTS,
+    held_out: int | None = HELD_OUT,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
 ) -> DuplicateReport:
@@ -111,8 +114,10 @@ def near_duplicates(
     Args:
         fields: (N, C, h, w) prepared cells.
         labels: (N,) class index.
-        part_of_cell: (N,) 0 training, 1 validation, 2 held out, -1 in no part.
+        part_of_cell: (N,) index into `parts`, -1 in no part.
         sample_of: (N,) index of the sample.
+        parts: names of the parts.
+        held_out: the part that is judged; None where each is judged by the network of the others.
         progress, cancel: see `nscweb.core.progress`.
 
     Raises:
@@ -137,10 +142,10 @@ def near_duplicates(
     pairs = tuple(
         Pair(
             a,
-            PARTS[part_of_cell[a]],
+            parts[part_of_cell[a]],
             int(sample_of[a]),
             b,
-            PARTS[part_of_cell[b]],
+            parts[part_of_cell[b]],
             int(sample_of[b]),
             round(scores[index], 4),
             index < exact,
@@ -153,8 +158,10 @@ def near_duplicates(
         cells=int((part_of_cell >= 0).sum()),
         exact=exact,
         near=len(found) - exact,
-        held_out_cells=int((part_of_cell == 2).sum()),
-        held_out_twins=len(np.unique(rows[part_of_cell[rows[:, 0]] == 2, 0])),
+        held_out_cells=int((part_of_cell >= 0).sum() if held_out is None else (part_of_cell == held_out).sum()),
+        held_out_twins=len(
+            np.unique(rows) if held_out is None else np.unique(rows[part_of_cell[rows[:, 0]] == held_out, 0])
+        ),
         other_class=int((labels[rows[:, 0]] != labels[rows[:, 1]]).sum()),
         pairs=pairs,
         complete=complete,
@@ -170,10 +177,21 @@ def duplicates_summary(
         ``passed`` (True when there are no more twins than by chance), ``sentence``, ``exact``, ``near``,
         ``held_out_twins``, ``other_class``, ``complete``, ``threshold`` and ``pairs``, whose samples are named.
     """
+    names = tuple(f"fold {number + 1}" for number in range(len(split.folds))) or PARTS
+    held = [rows for _, rows in split.folds] or [split.train, split.validation, split.held_out]
     part_of = np.full(len(data), -1, np.int64)
-    for part, rows in enumerate((split.train, split.validation, split.held_out)):
+    for part, rows in enumerate(held):
         part_of[rows] = part
-    report = near_duplicates(data.fields, data.labels, part_of, data.sample_of, progress=progress, cancel=cancel)
+    report = near_duplicates(
+        data.fields,
+        data.labels,
+        part_of,
+        data.sample_of,
+        parts=names,
+        held_out=None if split.folds else HELD_OUT,
+        progress=progress,
+        cancel=cancel,
+    )
     pairs = []
     for pair in report.pairs:
         row = asdict(pair)

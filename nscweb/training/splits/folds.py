@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.training.splits.grouping import CHOICES, PLURAL, By, Labelled, deal, group_samples, refuse_few, swallowed
-from nscweb.training.splits.plan import Split, held_out_split, inner_validation
+from nscweb.training.splits.plan import Split, SplitPlan, held_out_split, inner_validation, make_split
 
 LEAVE_ONE_OUT = 0
 _LEAST_FOLDS = 2
+# Below so many labelled cells a held-out third costs more accuracy than a training per fold costs time.
+CROSS_FIT_BELOW = 20_000
+FOLDS = 5
+_SAID = re.compile(r"Cross-fitted, (\d+) folds [^:]*?(, one at a time)?:")
 
 
 def folds(data: Labelled, by: By, k: int, seed: int, *, validation: float = 0.1) -> list[Split]:
@@ -57,6 +63,71 @@ def folds(data: Labelled, by: By, k: int, seed: int, *, validation: float = 0.1)
         held_out_split(data, groups, np.flatnonzero(fold_of == fold), validation, seed + fold)
         for fold in range(int(fold_of.max()) + 1)
     ]
+
+
+def split_for(data: Labelled, plan: SplitPlan, seed: int) -> Split:
+    """The split of a plan: cross-fitted where it asks for folds, or asks to choose and there are few cells; else parts.
+
+    Raises:
+        WrongUse, InputRefused: as `cross_split` and `make_split`.
+    """
+    count = folds_for(data, plan.by) if plan.folds is None else plan.folds
+    return make_split(data, plan, seed) if count == 1 else cross_split(data, plan.by, count, seed)
+
+
+def folds_for(data: Labelled, by: By) -> int:
+    """The number of folds when nobody says: `FOLDS`, fewer where a class has fewer groups; 1 for many cells.
+
+    Raises:
+        InputRefused: the sheet does not say the group of some samples.
+    """
+    if len(data.labels) >= CROSS_FIT_BELOW:
+        return 1
+    if by == "cell":
+        rarest = np.bincount(data.labels, minlength=len(data.classes))
+    else:
+        rarest = group_samples(data, by).per_class()
+    return int(min(FOLDS, max(1, rarest.min(initial=FOLDS))))
+
+
+def cross_split(data: Labelled, by: By, k: int, seed: int) -> Split:
+    """One split for cross-fitting: every cell trains the network that is kept, and is judged out of fold.
+
+    Args:
+        data, by, k, seed: as `folds`. Where the groups cannot be dealt out over `k` folds so that each class can
+            always be trained, fewer folds are tried.
+
+    Raises:
+        WrongUse, InputRefused: as `folds`, for two folds.
+    """
+    for count in (k,) if k == LEAVE_ONE_OUT else range(k, 1, -1):
+        try:
+            made = folds(data, by, count, seed, validation=0.0)
+        except InputRefused as error:
+            if error.code != "E-FOLDS" or count <= _LEAST_FOLDS:
+                raise
+            continue
+        break
+    every = np.arange(len(data.labels), dtype=np.int64)
+    together = "by cell within each class, because the data do not say which cells belong together"
+    if by != "cell":
+        together = f"by {by}, never by cell" + (", one at a time" if k == LEAVE_ONE_OUT else "")
+    sentence = (
+        f"Cross-fitted, {len(made)} folds {together}: each of {len(every):,} cells was judged by a network that had "
+        f"{'not seen it' if by == 'cell' else f'never seen its {by}'}; the network that is kept learned from all of "
+        "them and is not among those that judged."
+    )
+    if by == "cell":
+        sentence += " Figures from such a split are too good."
+    names = tuple(dict.fromkeys(name for split in made for name in split.groups))
+    parts = tuple((split.train, split.held_out) for split in made)
+    return Split(every, every[:0], every, sentence, by != "cell", by, names, parts)
+
+
+def folds_said(sentence: str) -> int:
+    """The folds of a split by its sentence in a card, as `SplitPlan` takes them; 1 for one without."""
+    found = _SAID.match(sentence)
+    return 1 if found is None else LEAVE_ONE_OUT if found[2] else int(found[1])
 
 
 def _by_cell(data: Labelled, k: int, seed: int, validation: float) -> list[Split]:

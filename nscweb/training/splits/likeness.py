@@ -13,6 +13,7 @@ Three steps, each of which only narrows down the one before:
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -42,7 +43,7 @@ def pairs_alike(
 
     Args:
         fields: (N, C, h, w) prepared cells; the first channel is used.
-        part_of_cell: (N,) number of the part, -1 for none, at most 2.
+        part_of_cell: (N,) number of the part, -1 for none.
         settled: (N,) cells whose twin is known already, so that none is looked for.
 
     Returns:
@@ -59,13 +60,13 @@ def pairs_alike(
         return empty, empty, empty, True
     axes = _axes(patches)
     known = _embedded(patches, axes)
-    ends = np.searchsorted(part_of_cell[order], [1, 2, 3])
+    ends = np.searchsorted(part_of_cell[order], np.arange(1, max(3, int(part_of_cell.max(initial=0)) + 1) + 1))
     found: list[tuple[Rows, Rows, Rows, Floats]] = []
-    for begin, end in ((ends[0], ends[1]), (ends[1], ends[2])):
+    for begin, end in pairwise(ends):
         # Everything of an earlier part lies before `begin`.
         for start in range(begin, end, _QUERIES):
             stop_if_asked(cancel)
-            progress(int(start), int(ends[2]), "Looking for images that are there twice")
+            progress(int(start), int(ends[-1]), "Looking for images that are there twice")
             rows = np.arange(start, min(start + _QUERIES, end))
             rows = rows[~settled[order[rows]]]
             turned = [_embedded(each, axes) for each in _orientations(patches[rows])]

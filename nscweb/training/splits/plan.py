@@ -44,6 +44,8 @@ class Split:
         by_sample: False only for a split by cell, where one sample is on all sides.
         by: what was kept together: ``sample``, ``donor``... or ``cell``.
         groups: names of the groups that were held out; empty for a split by cell.
+        folds: for cross-fitting, (train, held out) rows of each fold: then every cell trains the network that is
+            kept, `train` and `held_out` are both all cells, and each cell is judged by the network of its fold.
     """
 
     train: Rows
@@ -53,6 +55,27 @@ class Split:
     by_sample: bool = True
     by: By = "sample"
     groups: tuple[str, ...] = ()
+    folds: tuple[tuple[Rows, Rows], ...] = ()
+
+    @property
+    def judged(self) -> tuple[tuple[Rows, Rows], ...]:
+        """(train, held out) of each network that judges cells: of every fold, or of the one split."""
+        return self.folds or ((self.train, self.held_out),)
+
+    @property
+    def learned(self) -> Rows:
+        """Rows that the kept network was trained on or stopped by, ascending."""
+        return np.union1d(self.train, self.validation)
+
+    @property
+    def unseen(self) -> Rows:
+        """Rows that judge without having trained the network that judges them, ascending."""
+        return np.union1d(self.held_out, self.validation)
+
+    @property
+    def shown(self) -> int:
+        """Cells shown in one epoch of every network that is trained."""
+        return len(self.train) + sum(len(train) for train, _ in self.folds)
 
 
 @dataclass(frozen=True)
@@ -63,11 +86,15 @@ class SplitPlan:
         by: what must stay together; ``cell`` keeps nothing together and only shows how much too good it looks.
         validation: share of the cells that decide when to stop; 0 leaves that part empty.
         held_out: share of the cells that are never seen.
+        folds: 1 for such parts; more for cross-fitting, where every cell trains and each is judged by the network
+            of its fold, which never saw it (0: one group at a time); None chooses by the number of cells. See
+            `nscweb.training.splits.folds.split_for`.
     """
 
     by: By = "sample"
     validation: float = 0.1
     held_out: float = 0.2
+    folds: int | None = 1
 
     def __post_init__(self) -> None:
         if self.by not in CHOICES:
@@ -81,6 +108,8 @@ class SplitPlan:
 
 def make_split(data: Labelled, plan: SplitPlan, seed: int) -> Split:
     """Three parts of the cells, grouped by `plan.by` and alike in their classes; the same for the same seed.
+
+    Folds are not its business: `nscweb.training.splits.folds.split_for`.
 
     The held-out part is made of whole groups. The cells that decide when to stop are whole groups too where
     enough are left, else whole samples of the training groups; the sentence says which.

@@ -126,9 +126,11 @@ def _numbers(item: Training, rate: float | None, left: float | None) -> list[tup
     done = int(live.history[-1]["epoch"]) if live.history else 0
     epochs = live.epochs or item.order.planned_epochs
     tiles = [("Epochs done", f"{done:,}", f"of at most {epochs:,}" if epochs else "")]
+    if live.fold:
+        tiles.insert(0, ("Network", f"{live.fold}", "one per fold judges; the last learns from all cells"))
     if best is not None:
         accuracy = percent(best["validation_accuracy"])
-        tiles.append(("Best so far", accuracy, f"of validation cells right, epoch {int(best['epoch'])}"))
+        tiles.append(("Best so far", accuracy, f"of cells that it does not learn from, epoch {int(best['epoch'])}"))
     speed = live.cells_per_second or rate
     if speed:
         tiles.append(("Speed", f"{speed:,.{0 if speed >= 10 else 1}f}", "cells per second"))

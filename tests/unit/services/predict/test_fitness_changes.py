@@ -19,6 +19,7 @@ from nscweb.training.checks import changes
 from nscweb.training.checks.known_samples import with_known_samples
 from nscweb.training.data.recordings import recordings_of
 from nscweb.training.data.simulated import simulated_data
+from nscweb.training.jury import Jury
 from nscweb.training.splits.plan import Split
 
 WEIGHTS = Path(__file__).parents[4] / "weights" / "nsc-simulated-compact"
@@ -32,7 +33,7 @@ def _classifier() -> Classifier:
     rows = np.arange(len(data))
     calibration = {name: value for name, value in entry.card.calibration.items() if name != "known_samples"}
     known = with_known_samples(
-        calibration, load_model(entry).eval(), data, Split(rows[:0], rows[:0], rows, "By sample.")
+        calibration, Jury.alone(load_model(entry).eval(), data, Split(rows[:0], rows[:0], rows, "By sample."))
     )
     return Classifier(CardEntry(entry.folder, replace(entry.card, calibration=known)), device="cpu", threads=1)
 

@@ -18,6 +18,7 @@ from nscweb.services.predict.light_samples import light_sentences, together
 from nscweb.services.predict.light_tables import fitness_table, lights_table
 from nscweb.services.predict.lights import judged, lights_of
 from nscweb.training.checks.known_samples import with_known_samples
+from nscweb.training.jury import Jury
 from nscweb.training.splits.plan import Split
 
 _SPREAD = np.linspace(-1, 1, 40)
@@ -133,7 +134,7 @@ def test_lights_are_made_at_prediction_from_a_card_that_knows_samples_and_kept_w
     rows = np.arange(len(data))
     out = np.isin(data.sample_of, np.arange(0, 180, 3))
     split = Split(rows[~out], rows[:0], rows[out], "By sample.")
-    known = with_known_samples(entry.card.calibration, load_model(entry).eval(), data, split)
+    known = with_known_samples(entry.card.calibration, Jury.alone(load_model(entry).eval(), data, split))
     figures = known["known_samples"]["figures"]
     assert (len(figures["embedding"]["values"]), len(figures["background"]["values"])) == (60, 180)
     assert set(known["known_samples"]["patterns"]) == {"embedding", "input"}

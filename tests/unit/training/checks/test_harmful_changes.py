@@ -27,6 +27,7 @@ from nscweb.training.checks.robustness import planned_changes
 from nscweb.training.data.dataset import LabelledCell, SampleLabel, TrainingData, collect
 from nscweb.training.data.recordings import recordings_of
 from nscweb.training.data.simulated import RECIPE
+from nscweb.training.jury import Jury
 from nscweb.training.splits.plan import Split
 
 HARMFUL_KINDS = {"scale": 0.31, "blur": 0.12, "defocus": 0.12, "noise": 0.2, "depth": 0.07}
@@ -67,7 +68,7 @@ def _card() -> ModelCard:
     rows = np.arange(len(data))
     split = Split(rows[::2], rows[:0], rows[1::2], "By cell.", False)
     card = replace(entry.card, robustness=_table(data))
-    return with_harmful_changes(card, load_model(entry).eval(), data, split)
+    return with_harmful_changes(card, Jury.alone(load_model(entry).eval(), data, split))
 
 
 def _light(images: list[np.ndarray], card: ModelCard | None = None):
@@ -136,11 +137,13 @@ def test_nothing_harmful_and_too_few_cells_make_no_tests():
     split, model = Split(rows[::2], rows[:0], rows[1::2], "By cell.", False), load_model(entry).eval()
     calm = tuple({**row, "cost": 0.01} for row in _table(data))
     for card in (replace(entry.card, robustness=()), replace(entry.card, robustness=calm)):
-        assert CHANGES_KEY not in with_harmful_changes(card, model, data, split).calibration
+        assert CHANGES_KEY not in with_harmful_changes(card, Jury.alone(model, data, split)).calibration
     few = replace(data, raw=data.raw.at(np.arange(30)))
     harmed = replace(entry.card, robustness=_table(data))
-    assert CHANGES_KEY not in with_harmful_changes(harmed, model, few, split).calibration
-    assert CHANGES_KEY not in with_harmful_changes(harmed, model, replace(data, raw=None), split).calibration
+    assert CHANGES_KEY not in with_harmful_changes(harmed, Jury.alone(model, few, split)).calibration
+    assert (
+        CHANGES_KEY not in with_harmful_changes(harmed, Jury.alone(model, replace(data, raw=None), split)).calibration
+    )
 
 
 def test_it_can_be_cancelled():
@@ -149,7 +152,7 @@ def test_it_can_be_cancelled():
     split = Split(rows[::2], rows[:0], rows[1::2], "By cell.", False)
     card = replace(entry.card, robustness=_table(data))
     with pytest.raises(JobCancelled):
-        with_harmful_changes(card, load_model(entry).eval(), data, split, cancel=lambda: True)
+        with_harmful_changes(card, Jury.alone(load_model(entry).eval(), data, split), cancel=lambda: True)
 
 
 def test_every_row_of_the_table_but_the_first_is_read():

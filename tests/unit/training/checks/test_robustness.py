@@ -17,6 +17,7 @@ from nscweb.training.checks import changes
 from nscweb.training.checks.network_probe import probe_of
 from nscweb.training.checks.robustness import planned_changes, robustness
 from nscweb.training.data.recordings import light_of, recordings_of
+from nscweb.training.jury import Jury
 from nscweb.training.make_model import train
 from nscweb.training.splits.plan import split_by_sample
 
@@ -155,7 +156,7 @@ def test_probes_are_bounded_spread_and_can_be_stopped(monkeypatch):
     split = split_by_sample(data, 0)
     monkeypatch.setattr("nscweb.training.checks.network_probe.MOST_CELLS", 30)
     monkeypatch.setattr("nscweb.training.checks.network_probe.FEWEST_CELLS", 30)
-    probe = probe_of(Dark(), data, split, 1, torch.device("cpu"))
+    probe = probe_of(Jury.alone(Dark(), data, split), 1, torch.device("cpu"))
     assert probe is not None and len(probe.labels) == 30
     counts = np.unique(probe.sample_of, return_counts=True)[1]
     assert counts.max() - counts.min() <= 1
@@ -164,5 +165,5 @@ def test_probes_are_bounded_spread_and_can_be_stopped(monkeypatch):
     assert table == robustness(probe, seed=1)
     with pytest.raises(JobCancelled):
         robustness(probe, seed=1, cancel=lambda: True)
-    assert probe_of(Dark(), replace(data, raw=None), split, 1, torch.device("cpu")) is None
+    assert probe_of(Jury.alone(Dark(), replace(data, raw=None), split), 1, torch.device("cpu")) is None
     assert robustness(None, seed=1) == ()
