@@ -20,6 +20,8 @@ _SHARPNESS = 60.0
 _SOFT = 0.05
 _AREA_LEVELS = (0.1, 0.2, 0.3, 0.5, 0.7)
 _SMALL = 1e-6
+# Below every value, for what lies outside the field.
+_FAR_BELOW = -1e30
 
 
 def gaussian(x: Tensor, sigma: float) -> Tensor:
@@ -33,10 +35,23 @@ def gaussian(x: Tensor, sigma: float) -> Tensor:
 
 
 def highest(x: Tensor, radius: int) -> Tensor:
-    """(B, C, H, W) largest value in the square of 2 * radius + 1 pixels around each."""
-    side = 2 * radius + 1
-    rows = functional.max_pool2d(x, (side, 1), stride=1, padding=(radius, 0))
-    return functional.max_pool2d(rows, (1, side), stride=1, padding=(0, radius))
+    """(B, C, H, W) largest value in the square of 2 * radius + 1 pixels around each.
+
+    By maxima of shifted copies, each twice as wide as the one before: many times as quick as pooling.
+    """
+    padded = functional.pad(x, (radius, radius, radius, radius), value=_FAR_BELOW)
+    return _highest_along(_highest_along(padded, 2, 2 * radius + 1), 3, 2 * radius + 1)
+
+
+def _highest_along(x: Tensor, axis: int, side: int) -> Tensor:
+    """Largest of `side` values that follow each other along an axis, which becomes side - 1 shorter."""
+    wide = 1
+    while wide < side:
+        step = min(wide, side - wide)
+        length = int(x.shape[axis]) - step
+        x = torch.maximum(x.narrow(axis, 0, length), x.narrow(axis, step, length))
+        wide += step
+    return x
 
 
 def lowest(x: Tensor, radius: int) -> Tensor:
@@ -81,8 +96,9 @@ def soft_mask(level: Tensor) -> Tensor:
     flat = level.flatten(1)[:, None]
     grid = torch.arange(1, _LEVELS + 1, dtype=torch.float32, device=level.device)[None, :, None] / (_LEVELS + 1)
     above = (flat >= grid).float()
-    share = above.mean(dim=2)
-    inside = (above * flat).mean(dim=2)
+    # Share of pixels above each threshold, and their sum.
+    sums = above @ torch.stack([torch.ones_like(level), level], dim=-1).flatten(1, 3) / int(flat.shape[2])
+    share, inside = sums.unbind(dim=2)
     whole = flat.mean(dim=2)
     between = (inside - share * whole) ** 2 / (share * (1 - share) + _SMALL)
     weight = torch.softmax(_SHARPNESS * between / (between.amax(dim=1, keepdim=True) + _SMALL), dim=1)

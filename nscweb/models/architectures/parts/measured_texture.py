@@ -199,15 +199,15 @@ def neighbours(image: Tensor, places: Places) -> Named:
     return found
 
 
-def patterns(image: Tensor, raw: Tensor, places: Places) -> Named:
+def patterns(image: Tensor, places: Places) -> Named:
     """Shares of rotation-invariant uniform local binary patterns (Ojala et al. 2002) inside the cell.
 
-    They compare pixels of the input as they came, so that rounding cannot decide.
+    Pixels of the input are compared as they came, so that rounding cannot decide.
     """
-    height, width = int(raw.shape[2]), int(raw.shape[3])
-    padded = functional.pad(raw, (1, 1, 1, 1))
+    height, width = int(image.shape[2]), int(image.shape[3])
+    padded = functional.pad(image, (1, 1, 1, 1))
     around = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
-    bits = [(padded[:, :, 1 + y : 1 + y + height, 1 + x : 1 + x + width] >= raw).float() for y, x in around]
+    bits = [(padded[:, :, 1 + y : 1 + y + height, 1 + x : 1 + x + width] >= image).float() for y, x in around]
     turns = sum((bits[index] - bits[index - 1]).abs() for index in range(8))
     count = sum(bits)
     assert isinstance(turns, Tensor) and isinstance(count, Tensor)
