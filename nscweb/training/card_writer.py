@@ -116,7 +116,7 @@ def write_model_folder(
         title=text.title,
         summary=text.summary,
         architecture=config.architecture,
-        options=config.options,
+        options=config.options if trained.options is None else trained.options,
         classes=data.classes,
         recipe=with_pixel_size(data.recipe, data.pixel_size_um),
         weights=WeightsFile(WEIGHTS, hashlib.sha256(weights).hexdigest(), EXAMPLE),

@@ -7,8 +7,7 @@ decision values of cells that the machine was not fitted on (Platt 1999, for all
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -27,10 +26,12 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+# Key of ARCHITECTURES.
+FEATURES = "features"
 FOLDS = 4
 # Rows of the kernel, and so of the support vectors, which a card may give as a number up to 4,096.
 MOST_KERNEL_CELLS = 4096
-_SMOOTHNESS = (0.4, 1.0)
+_SMOOTHNESS = (0.2, 0.4, 0.8)
 _SVM_STRENGTHS = (1.0, 3.0, 8.0)
 _REGRESSION_STRENGTHS = (0.003, 0.03)
 _PLATT_STRENGTH = 1.0
@@ -45,11 +46,11 @@ class FeatureOptions:
 
     Attributes:
         kind: ``svm``, ``regression``, or ``auto``: what does better in the inner folds.
-        balanced: let a rare class count as much as a common one.
+        balance: 1 lets a rare class count as much as a common one, 0 as its cells do, between them in part.
     """
 
     kind: str = "auto"
-    balanced: bool = False
+    balance: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in ("auto", "svm", "regression"):
@@ -137,7 +138,7 @@ def fit_features(
         if candidate.gamma and distance is None:
             distance = _distances(features[some], features[some])
         kernel = np.exp(-candidate.gamma * distance) if candidate.gamma and distance is not None else None
-        values = _out_of_fold(candidate, features[some], kernel, labels[some], classes, folds, asked.balanced, cancel)
+        values = _out_of_fold(candidate, features[some], kernel, labels[some], classes, folds, asked.balance, cancel)
         score = _merit(candidate.named(values), labels[some])
         inner[candidate.words] = round(score, 4)
         if best is None or score > best[0]:
@@ -146,11 +147,13 @@ def fit_features(
     _, candidate, values = best
     progress(len(candidates), len(candidates), f"Fitting {candidate.words}")
     if candidate.gamma:
-        machine = _machine(candidate, np.exp(-candidate.gamma * _distances(features[some], features[some])), labels[some], asked.balanced)
-        weight, offset = _regression(values, labels[some], classes, _PLATT_STRENGTH, asked.balanced)
+        kernel = np.exp(-candidate.gamma * _distances(features[some], features[some]))
+        machine = _machine(candidate, kernel, labels[some], asked.balance)
+        # Not weighted: the scores are to be shares of right answers among cells as they come.
+        weight, offset = _regression(values, labels[some], classes, _PLATT_STRENGTH, 0.0)
         network = _svm_network(data, machine, features[some], classes, candidate.gamma)
     else:
-        weight, offset = _regression(features, labels, classes, candidate.strength, asked.balanced)
+        weight, offset = _regression(features, labels, classes, candidate.strength, asked.balance)
         network = Features(len(data.recipe.channels), classes)
     vectors = len(network.vectors) if network.supported else 0
     with torch.no_grad():
@@ -179,7 +182,7 @@ class _Candidate:
     def named(self, values: Doubles) -> Labels:
         """Class of each row of values: by votes of pairs, then by their sum; or the highest logit."""
         if not self.gamma:
-            return values.argmax(axis=1)
+            return np.asarray(values.argmax(axis=1), np.int64)
         classes = round((1 + np.sqrt(1 + 8 * values.shape[1])) / 2)
         votes = np.zeros((len(values), classes))
         for column, (one, other) in enumerate(combinations(range(classes), 2)):
@@ -187,7 +190,7 @@ class _Candidate:
             firm = np.sign(values[:, column]) + 0.1 * np.tanh(values[:, column])
             votes[:, one] += firm
             votes[:, other] -= firm
-        return votes.argmax(axis=1)
+        return np.asarray(votes.argmax(axis=1), np.int64)
 
 
 def _candidates(asked: FeatureOptions, count: int) -> Iterator[_Candidate]:
@@ -255,7 +258,7 @@ def _out_of_fold(
     labels: Labels,
     classes: int,
     folds: list[tuple[Labels, Labels]],
-    balanced: bool,
+    balance: float,
     cancel: CancelAsked,
 ) -> Doubles:
     """Decision values (n, P) of pairs, or logits (n, K), of each row by a classifier that was fitted without it."""
@@ -266,20 +269,28 @@ def _out_of_fold(
         if len(np.unique(labels[train])) < 2:
             continue
         if kernel is None:
-            weight, offset = _regression(features[train], labels[train], classes, candidate.strength, balanced)
+            weight, offset = _regression(features[train], labels[train], classes, candidate.strength, balance)
             found[test] = features[test] @ weight.T + offset
         else:
-            machine = _machine(candidate, kernel[np.ix_(train, train)], labels[train], balanced)
+            machine = _machine(candidate, kernel[np.ix_(train, train)], labels[train], balance)
             columns, dual, offsets = _pairs(machine, classes)
-            found[np.ix_(test, columns)] = kernel[np.ix_(test, train[machine.support_])] @ dual + offsets
+            found[np.ix_(test, np.asarray(columns))] = kernel[np.ix_(test, train[machine.support_])] @ dual + offsets
     return found
 
 
-def _machine(candidate: _Candidate, kernel: Doubles, labels: Labels, balanced: bool) -> Any:
+def _machine(candidate: _Candidate, kernel: Doubles, labels: Labels, balance: float) -> Any:
     from sklearn.svm import SVC
 
-    weights = "balanced" if balanced else None
-    return SVC(C=candidate.strength, kernel="precomputed", class_weight=weights, cache_size=500).fit(kernel, labels)
+    machine = SVC(C=candidate.strength, kernel="precomputed", class_weight=_weights(labels, balance), cache_size=500)
+    return machine.fit(kernel, labels)
+
+
+def _weights(labels: Labels, balance: float) -> dict[int, float]:
+    """Weight of each class that is there; their mean over cells is 1."""
+    counts = np.bincount(labels)
+    power = {int(name): float(counts[name]) ** -balance for name in np.flatnonzero(counts)}
+    mean = sum(counts[name] * value for name, value in power.items()) / len(labels)
+    return {name: value / mean for name, value in power.items()}
 
 
 def _pairs(machine: Any, classes: int) -> tuple[list[int], Doubles, Doubles]:
@@ -305,12 +316,12 @@ def _pairs(machine: Any, classes: int) -> tuple[list[int], Doubles, Doubles]:
 
 
 def _regression(
-    values: Doubles, labels: Labels, classes: int, strength: float, balanced: bool
+    values: Doubles, labels: Labels, classes: int, strength: float, balance: float
 ) -> tuple[Floats, Floats]:
     """Weights (K, P) and offsets (K,) of a multinomial logistic regression; unknown classes are never named."""
     from sklearn.linear_model import LogisticRegression
 
-    weights = "balanced" if balanced else None
+    weights = _weights(labels, balance)
     model = LogisticRegression(C=strength, max_iter=1000, tol=1e-4, class_weight=weights).fit(values, labels)
     weight = np.zeros((classes, values.shape[1]), np.float32)
     offset = np.full(classes, _NEVER, np.float32)
@@ -333,13 +344,3 @@ def _svm_network(data: TrainingData, machine: Any, features: Doubles, classes: i
         network.offsets[columns] = torch.from_numpy(offsets.astype(np.float32))
         network.gamma.fill_(gamma)
     return network
-
-
-def options_of(given: Mapping[str, Any], balance: float) -> FeatureOptions:
-    """The options of a training in its settings: `balance` 1 makes all classes count alike."""
-    return FeatureOptions(kind=str(given.get("kind", "auto")), balanced=balance >= 1)
-
-
-def seconds_since(began: float, clock: Callable[[], float] = time.monotonic) -> float:
-    """Seconds since `began` by the same clock."""
-    return clock() - began

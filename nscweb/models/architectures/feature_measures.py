@@ -8,6 +8,8 @@ pixels of the input, and the field of a model has a fixed size, so size stays si
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,12 +38,17 @@ def measures(x: Tensor) -> Tensor:
     about 1, as after the contrast step of a recipe.
     """
     # Sums over thousands of pixels have no use at eight bits.
-    with torch.autocast(x.device.type, enabled=False):
+    with full_precision(x.device):
         shape_part, channel_part = _measured(x.float())
         rest = torch.stack([values for _, values in channel_part], dim=1)
         # The channels of a cell lie beside each other.
         rest = rest.reshape(-1, int(x.shape[1]) * len(channel_part))
         return torch.cat([torch.stack([values for _, values in shape_part], dim=1), rest], dim=1)
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Without mixed precision, where the device knows of any."""
+    return torch.autocast(device.type, enabled=False) if device.type in ("cpu", "cuda") else nullcontext()
 
 
 def measure_names(channels: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 
 from nscweb.core.errors import WrongUse
 from nscweb.models.architectures.contract import CellNetwork
-from nscweb.models.architectures.feature_measures import measure_names, measures
+from nscweb.models.architectures.feature_measures import full_precision, measure_names, measures
 
 # A cell that lies further out in one feature than this many standard deviations lies this far out.
 FURTHEST = 5.0
@@ -27,7 +27,7 @@ def kernel_scores(features: Tensor, vectors: Tensor, weights: Tensor, offsets: T
         vectors: (V, F) support vectors. weights: (V, P) dual coefficients. offsets: (P,). gamma: () of
             ``exp(-gamma * distance ** 2)``.
     """
-    with torch.autocast(features.device.type, enabled=False):
+    with full_precision(features.device):
         values = features.float()
         own = (values**2).sum(dim=1, keepdim=True) + (vectors**2).sum(dim=1)
         distance = (own - 2 * values @ vectors.T).clamp(min=0)
@@ -85,7 +85,11 @@ class Features(CellNetwork):
 
     @property
     def cam_layer(self) -> nn.Module:
-        raise WrongUse("Plain features keep no places, so there are no class maps of them.", "Ask for occlusion maps.")
+        raise WrongUse(
+            "Plain features keep no places, so there are no class maps of them.",
+            "Ask for occlusion maps.",
+            "E-NO-CLASS-MAPS",
+        )
 
     @property
     def classifier(self) -> nn.Linear:

@@ -23,6 +23,7 @@ _SMALL = 6_000_000
 _EXPORTED = (
     "compact",
     "accurate",
+    "features",
     "zhu2021",
     "zhu2021-mlp",
     "zhu2021-vgg",

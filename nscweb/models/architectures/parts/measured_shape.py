@@ -146,7 +146,8 @@ class Places:
         square = u**2 + v**2
 
         def length(real: Tensor, imaginary: Tensor) -> Tensor:
-            return (((weight * real).sum(dim=1) / total) ** 2 + ((weight * imaginary).sum(dim=1) / total) ** 2 + 1e-6).sqrt()
+            along = (weight * real).sum(dim=1) / total, (weight * imaginary).sum(dim=1) / total
+            return (along[0] ** 2 + along[1] ** 2 + _SMALL).sqrt()
 
         second = (weight * square).sum(dim=1) / total
         fourth = (weight * square**2).sum(dim=1) / total
