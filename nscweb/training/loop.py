@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from nscweb.core.errors import ModelError, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.evaluation.audit.plain_classifier import FeatureOptions
 from nscweb.inference.device import choose_device, describe_device
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.training.checkpoint import Progressed, copy_of, load_checkpoint, save_checkpoint
@@ -31,7 +32,7 @@ from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.inputs import Batch, BatchMaker, ahead, predict_rows
 from nscweb.training.data.sampling import batches, epoch_order, mixed_seed, steps_per_epoch
 from nscweb.training.distributed import ALONE, Team
-from nscweb.training.feature_fit import FEATURES, FeatureOptions, fit_features
+from nscweb.training.feature_fit import FEATURES, fit_features
 from nscweb.training.learner import Learner, start_learner
 from nscweb.training.rates import class_weight, learning_rate
 from nscweb.training.splits.plan import Split

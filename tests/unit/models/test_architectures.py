@@ -55,6 +55,7 @@ def filled(line: Architecture, channels: int = 1, classes: int = 4) -> CellNetwo
 _SMALL_ONES = (
     "compact",
     "accurate",
+    "features",
     "zhu2021",
     "zhu2021-smaller",
     "zhu2021-larger",
