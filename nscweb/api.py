@@ -289,7 +289,7 @@ def explain(
         model: name of a model or path of its folder; "" takes the default model.
         cells: how many, the surest of each predicted class in turn.
         class_name: class to explain, or ``predicted`` for that of each cell.
-        method: ``auto``, ``closed-form`` or ``grad-cam``.
+        method: ``auto``, ``closed-form``, ``grad-cam`` or ``occlusion``.
         data_dir, progress: see `import_study`.
 
     Returns:
@@ -300,7 +300,7 @@ def explain(
 
     Raises:
         StudyNotFound, ModelNotFound: no such study or model.
-        WrongUse: no such class or method, fewer than one cell, or the network has no class maps.
+        WrongUse: no such class or method, fewer than one cell, or the model has no maps of that kind.
     """
     from nscweb.core.errors import WrongUse
     from nscweb.files.outgoing import outgoing

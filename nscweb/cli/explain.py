@@ -25,7 +25,7 @@ def explain(
     class_name: Annotated[
         str, typer.Option("--class", help="Class to explain, or predicted for that of each cell.")
     ] = "predicted",
-    method: Annotated[str, typer.Option("--method", help="auto, closed-form or grad-cam.")] = "auto",
+    method: Annotated[str, typer.Option("--method", help="auto, closed-form, grad-cam or occlusion.")] = "auto",
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:

@@ -133,7 +133,7 @@ class Classifier:
         for features, logits in self._run(images, pixel_size_um) if self.closed_form_cam else ():
             explained = _explained(logits, class_index)
             probabilities.append(self._probabilities(logits))
-            weight = self.network.classifier.weight.to(features.device)
+            weight = self.network.map_weight.to(features.device)
             maps.append(closed_form_maps(features, weight, explained, size))
         if not self.closed_form_cam:
             batch = self.prepare(images, pixel_size_um)

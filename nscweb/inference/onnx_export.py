@@ -49,7 +49,7 @@ class ForExport(nn.Module):
         self.folded = fold_batch_norm(network)
         self.closed_form = closed_form
         self.temperature = temperature
-        self.register_buffer("weight", network.classifier.weight.detach().clone())
+        self.register_buffer("weight", network.map_weight.detach().clone())
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         features, logits = self.folded(x)
@@ -189,7 +189,7 @@ def _expected(network: CellNetwork, inputs: Floats, temperature: float, closed: 
         scores = torch.softmax(network.forward_head(features) / temperature, dim=1)
         found = {PROBABILITIES: scores, EMBEDDINGS: features.mean(dim=(2, 3))}
         if closed:
-            found[MAPS] = torch.einsum("nfhw,kf->nkhw", features, network.classifier.weight)
+            found[MAPS] = torch.einsum("nfhw,kf->nkhw", features, network.map_weight)
         return {name: values.numpy() for name, values in found.items()}
 
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import platform
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,12 @@ from nscweb.models.cost import count_cost
 from nscweb.training.card_figures import with_figures
 from nscweb.training.checkpoint import copy_of, write_atomically
 from nscweb.training.checks.card_checks import run_checks, with_checks
+from nscweb.training.checks.features_baseline import with_baseline
 from nscweb.training.checks.harmful_changes import with_harmful_changes
 from nscweb.training.checks.held_out_scores import write_held_out
 from nscweb.training.checks.known_samples import described_inputs, with_known_samples
 from nscweb.training.config import TrainConfig
+from nscweb.training.cross_fitting import CrossFitted
 from nscweb.training.data.dataset import TrainingData, with_pixel_size
 from nscweb.training.jury import Jury, write_judges
 from nscweb.training.loop import Trained, predict_logits
@@ -82,7 +84,7 @@ def write_model_folder(
     trained: Trained,
     text: CardText,
     *,
-    folds: dict[str, Any] | None = None,
+    fitted: CrossFitted | None = None,
     checks: bool = True,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
@@ -92,8 +94,9 @@ def write_model_folder(
     Args:
         jury: the network and who judges its cells, with data and split.
         trained: how it was trained; its network is ``jury.kept``.
-        folds: figures of each fold, see `nscweb.training.cross_fitting`.
-        checks: False leaves out the shortcut audit and the robustness table, for quick trials.
+        fitted: what cross-fitting knows beside; None where a part was held out.
+        checks: False leaves out the shortcut audit, the robustness table and the comparison with plain features, for
+            quick trials.
         progress, cancel: of the checks.
 
     Raises:
@@ -105,14 +108,16 @@ def write_model_folder(
     scored = jury.scored(temperature)
     # The network was trained with channels last; files hold plain contiguous tensors.
     tensors = {name: tensor.contiguous() for name, tensor in copy_of(trained.model).items()}
-    weights = safetensors.torch.save(tensors, {"architecture": config.architecture})
+    weights = safetensors.torch.save(tensors, {"architecture": trained.architecture or config.architecture})
     write_atomically(out / WEIGHTS, weights)
     write_atomically(out / EXAMPLE, _example(data, split, trained, temperature))
-    judges = write_judges(out, jury)
+    beside = write_judges(out, jury)
+    if fitted is not None and fitted.shares is not None:
+        beside["shares"] = asdict(fitted.shares)
     performance = _performance(jury, scored, trained, text)
-    if folds:
+    if fitted is not None:
         # The last epoch is kept where no cells decide when to stop.
-        further = {"cross_validation": folds, "best_epoch": trained.best_epoch}
+        further = {"cross_validation": fitted.folds, "best_epoch": trained.best_epoch}
         performance = replace(performance, curves={**performance.curves, **further})
     write_atomically(out / CURVES, _json(performance.curves))
     write_atomically(out / HISTORY, _history_csv(trained.history))
@@ -121,12 +126,12 @@ def write_model_folder(
         version=text.version,
         title=text.title,
         summary=text.summary,
-        architecture=config.architecture,
-        options=config.options,
+        architecture=trained.architecture or config.architecture,
+        options=config.options if trained.options is None else trained.options,
         classes=data.classes,
         recipe=with_pixel_size(data.recipe, data.pixel_size_um),
         weights=WeightsFile(WEIGHTS, hashlib.sha256(weights).hexdigest(), EXAMPLE),
-        origin=_origin(config, data, split, trained, text, judges),
+        origin=_origin(config, data, split, trained, text, beside),
         performance=performance,
         uses=text.uses,
         limits=(*_limits(data, split), *text.limits),
@@ -148,12 +153,22 @@ def write_model_folder(
             ),
         )
         card = with_harmful_changes(card, jury, progress=progress, cancel=cancel)
+        card = with_baseline(
+            card,
+            jury,
+            scored,
+            seed=config.seed,
+            balance=config.balance,
+            known=None if fitted is None else fitted.plain,
+            progress=progress,
+            cancel=cancel,
+        )
     write_atomically(out / "card.json", _json(card_to_dict(card)))
     return read_card(out)
 
 
 def _origin(
-    config: TrainConfig, data: TrainingData, split: Split, trained: Trained, text: CardText, judges: dict[str, Any]
+    config: TrainConfig, data: TrainingData, split: Split, trained: Trained, text: CardText, beside: dict[str, Any]
 ) -> Origin:
     cost = count_cost(trained.model, (len(data.recipe.channels), *data.recipe.resize))
     settings = {
@@ -165,7 +180,7 @@ def _origin(
         "parameters": cost.parameters,
         "mflop_per_cell": round(cost.mflop, 2),
         "source": ARCHITECTURES[config.architecture].source,
-        **judges,
+        **beside,
     }
     versions = {
         "nscweb": __version__,

@@ -74,6 +74,9 @@ FAMILIES = tuple(_RECIPES)
 # Cells shown in all when the number of epochs is chosen: 4,000 batches of 64, and 7.5 passes over the cells on top.
 _LEAST_SHOWN = 256_000
 _PASSES = 7.5
+# The same for each network of a cross-fitting, whose rate falls to nothing in so few.
+_CROSSED_SHOWN, _CROSSED_PASSES = 62_000, 5
+_TWO_MEMBERS_BELOW = 5_000
 _MOST_EPOCHS = 400
 _SMALL_SET = 20_000
 _SMALL_BATCH, _LARGE_BATCH = 64, 128
@@ -118,6 +121,9 @@ class TrainConfig:
             which the share of a second cell in each input is drawn (Zhang et al. 2018); 0 off.
         average: decay per step of a running average of weights and buffers, which is then what is validated and
             kept; 0 off. It starts quicker: the decay of step t is at most (1 + t) / (10 + t).
+        members: networks that learn side by side from other random numbers and answer together, in cross-fitting; 0:
+            two below 5,000 cells, else one. plain_features: ``auto`` lets plain features answer beside them where
+            unseen cells say that it helps, in cross-fitting; ``never`` does not.
         patience: stop after this many epochs without a validation loss that is better by `least_gain`. 0: a third
             of the epochs and at least five, so that many short epochs do not stop a run that has hardly begun.
         compile: let `torch.compile` make the step quicker; where it cannot, the run goes on without and says so.
@@ -145,6 +151,8 @@ class TrainConfig:
     label_smoothing: float = 0.05
     mixup: float = 0.0
     average: float = 0.995
+    members: int = 0
+    plain_features: Literal["auto", "never"] = "auto"
     patience: int = 0
     least_gain: float = 0.0
     compile: bool = False
@@ -155,8 +163,10 @@ class TrainConfig:
     augment: AugmentSettings = field(default_factory=AugmentSettings)
 
     def __post_init__(self) -> None:
-        if self.epochs < 0 or self.batch < 0 or self.batch == 1 or self.patience < 0:
-            raise WrongUse("Epochs and patience are 0 (chosen for you) or more, and a batch has at least two cells.")
+        if min(self.epochs, self.batch, self.patience, self.members) < 0 or self.batch == 1:
+            raise WrongUse(
+                "Epochs, members and patience are 0 (chosen for you) or more, and a batch has at least two cells."
+            )
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise WrongUse("A learning rate is a positive number.")
         if self.step_every < 1 or not 0 < self.step_factor <= 1:
@@ -171,12 +181,19 @@ class TrainConfig:
         """JSON-ready; nested settings are dictionaries."""
         return asdict(self)
 
-    def for_cells(self, cells: int) -> TrainConfig:
-        """The same settings with numbers in place of every "chosen", for `cells` training cells."""
+    def for_cells(self, cells: int, *, crossed: bool = False) -> TrainConfig:
+        """The same settings with numbers in place of every "chosen".
+
+        Args:
+            cells: training cells of the network that is kept.
+            crossed: for cross-fitting, where so many cells are shown to every fold once more.
+        """
         batch = self.batch or (_SMALL_BATCH if cells < _SMALL_SET else _LARGE_BATCH)
-        shown = _LEAST_SHOWN + _PASSES * cells
+        shown = _CROSSED_SHOWN + _CROSSED_PASSES * cells if crossed else _LEAST_SHOWN + _PASSES * cells
         epochs = self.epochs or min(_MOST_EPOCHS, math.ceil(shown / max(1, cells)))
-        return replace(self, batch=batch, epochs=epochs, patience=self.patience or max(5, -(-epochs // 3)))
+        patience = self.patience or max(5, -(-epochs // 3))
+        members = self.members or (2 if crossed and cells < _TWO_MEMBERS_BELOW else 1)
+        return replace(self, batch=batch, epochs=epochs, patience=patience, members=members)
 
 
 def published_settings(**changes: Any) -> TrainConfig:

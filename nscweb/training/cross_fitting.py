@@ -1,16 +1,18 @@
 """Cross-fitting: every cell trains, and each is judged by a network that never saw it.
 
-A network per fold learns from the other folds and judges its own; a last one learns from all cells, in the same way
-and for as many epochs, and is kept. Labels are then never set aside, and there are as many honest scores as cells,
-which is what temperature, prediction sets and corrected ratios live on. The kept network has seen more cells than
-those that judged, so it is a little better than its figures say; `benchmarks/small_data.py` measures by how much.
+The networks of a fold learn from the other folds and judge its own; last ones learn from all cells, in the same way and
+for as many epochs, and are kept. Labels are then never set aside, and there are as many honest scores as cells, which
+is what temperature, prediction sets and corrected ratios live on. The kept network has seen more cells than those that
+judged, so it is a little better than its figures say; `benchmarks/small_data.py` measures by how much.
 
 No cell decides when to stop: the rate falls to nothing at the end of a run whose length follows from the number of
-cells, and the averaged weights of the end are what is kept.
+cells, and the averaged weights of the end are what is kept. Plain features are fitted beside; where cells that nobody
+had seen say that they help, both answer together (`nscweb.training.blending`).
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,21 +22,26 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.models.architectures import ARCHITECTURES
+from nscweb.models.architectures import ARCHITECTURES, blend
 from nscweb.models.architectures.contract import CellNetwork
+from nscweb.models.architectures.features import Features
+from nscweb.training.blending import BLEND, Shares, shares_of
 from nscweb.training.checkpoint import copy_of, write_atomically
+from nscweb.training.checks.features_baseline import PlainScores, fit_few
 from nscweb.training.config import TrainConfig
-from nscweb.training.cross_validation import CrossValidated, Fitted, cross_validate
+from nscweb.training.cross_validation import CrossValidated, Fitted, fold_key, gathered, kept_fold
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.inputs import predict_rows
+from nscweb.training.feature_fit import FEATURES
 from nscweb.training.jury import Jury
 from nscweb.training.loop import CHECKPOINT, Trained, fit, unheard
 from nscweb.training.splits.plan import Split
 
-NETWORK = "network.safetensors"
-LAST = "all-cells"
+NETWORKS, FACTS = "networks.safetensors", "fold.json"
+_SEEDS_APART = 1000
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,31 @@ class CrossFitted:
         trained: the kept network; its history is the mean over the folds, its seconds those of all trainings.
         jury: it, and the networks of the folds.
         folds: for ``performance.curves["cross_validation"]`` of a card: ``by``, ``rows``, ``summary``, ``confusion``.
+        plain: what plain features say of each cell out of fold; None for a model that is plain features itself.
+        shares: how network and features answer together, None where the network answers alone.
     """
 
     trained: Trained
     jury: Jury
     folds: dict[str, Any]
+    plain: PlainScores | None = None
+    shares: Shares | None = None
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one fold, or all cells, came to.
+
+    Attributes:
+        networks: one per member, in evaluation mode. trained: of the first. seconds: of all.
+        plain: features fitted on the same cells, and the classifier in words.
+    """
+
+    networks: tuple[CellNetwork, ...]
+    trained: Trained
+    seconds: float
+    plain: Features | None
+    chosen: str
 
 
 def cross_fit(
@@ -63,7 +90,7 @@ def cross_fit(
     after_epoch: Callable[[dict[str, float]], None] = unheard,
     pretrained_folder: Path | None = None,
 ) -> CrossFitted:
-    """Train the network of each fold and the one that is kept; a run that was stopped goes on where it was.
+    """Train the networks of each fold and those that are kept; a run that was stopped goes on where it was.
 
     Args:
         config: settings, every number chosen (`TrainConfig.for_cells`).
@@ -79,44 +106,43 @@ def cross_fit(
         As `fit`.
     """
     parts = [replace(split, train=train, held_out=held, folds=()) for train, held in split.folds]
-    total = config.epochs * split.shown
-    before = np.concatenate(([0], np.cumsum([config.epochs * len(part.train) for part in parts])))
-    count = len(parts)
-
-    def part_of(index: int, name: str) -> tuple[Progress, Callable[[dict[str, float]], None]]:
-        def shown(done: int, _: int, step: str = "") -> None:
-            progress(int(before[index]) + done, total, f"{name}: {step}" if step else name)
-
-        def heard(row: dict[str, float]) -> None:
-            after_epoch({**row, "fold": float(index + 1)})
-
-        return shown, heard
-
-    def fold(
-        config: TrainConfig, data: TrainingData, part: Split, place: Path, _: Progress, cancel: CancelAsked
-    ) -> Fitted:
-        index = next(number for number, item in enumerate(parts) if item is part)
-        shown, heard = part_of(index, f"Fold {index + 1} of {count}")
-        made = fit(config, data, part, place, shown, cancel, after_epoch=heard, pretrained_folder=pretrained_folder)
-        logits = torch.from_numpy(predict_rows(made.model, data, part.held_out, torch.device("cpu")))
-        write_atomically(place / NETWORK, safetensors.torch.save(_plain(made.model)))
-        (place / CHECKPOINT).unlink(missing_ok=True)
-        return Fitted(torch.softmax(logits, dim=1).numpy(), made.history, made.best_epoch, made.seconds, made.device)
-
-    found = cross_validate(config, data, parts, folder, no_progress, cancel, fitter=fold)
-    shown, heard = part_of(count, "All cells")
-    last = fit(
-        config, data, split, folder / LAST, shown, cancel, after_epoch=heard, pretrained_folder=pretrained_folder
+    room = _Room(config, data, folder, progress, cancel, after_epoch, pretrained_folder, [*parts, split])
+    made = [room.part(index) for index in range(len(parts) + 1)]
+    *folds, last = made
+    held = [part.held_out for part in parts]
+    plain = _plain_scores(data, held, folds) if folds[0].plain is not None else None
+    shares = None
+    if plain is not None and config.plain_features == "auto" and config.architecture in blend.PARTS:
+        said = np.zeros_like(plain.probabilities)
+        for rows, part in zip(held, folds, strict=True):
+            said[rows] = _logits(blend.blended(part.networks, None, (1.0, 0.0)), data, rows)
+        fold_of = np.zeros(len(data), np.int64)
+        for index, rows in enumerate(held):
+            fold_of[rows] = index
+        logits = np.log(np.maximum(plain.probabilities, 1e-6))
+        shares = shares_of(said, logits, data.labels, fold_of, data.sample_of if split.by_sample else None)
+    judges = tuple(_answering(part, shares) for part in folds)
+    kept = _answering(last, shares)
+    jury = Jury(kept, judges, data, split)
+    probabilities = [torch.softmax(torch.from_numpy(jury.logits(rows)), dim=1).numpy() for rows in held]
+    fitted = [
+        Fitted(scores, part.trained.history, part.trained.best_epoch, part.seconds, part.trained.device)
+        for scores, part in zip(probabilities, folds, strict=True)
+    ]
+    found = gathered(data, parts, [(kept_fold(data, *pair), pair[1].probabilities) for pair in zip(parts, fitted)])
+    trained = replace(
+        last.trained,
+        model=kept,
+        history=mean_history([part.trained.history for part in folds]),
+        seconds=sum(part.seconds for part in made),
+        **_as_in_card(config, last, kept),
     )
-    judges = tuple(_loaded(config, data, folder / f"fold-{index + 1:02d}") for index in range(count))
-    seconds = last.seconds + sum(float(row["seconds"]) for row in found.rows)
-    trained = replace(last, history=mean_history([row["history"] for row in found.rows]), seconds=seconds)
-    return CrossFitted(trained, Jury(last.model, judges, data, split), fold_figures(found, split))
+    return CrossFitted(trained, jury, fold_figures(found, split), plain, shares)
 
 
 def tidy(folder: Path) -> None:
     """Take away what cross-fitting kept for going on, but for the folder itself."""
-    for place in (*folder.glob("fold-*"), folder / LAST):
+    for place in folder.glob("fold-*"):
         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -128,24 +154,191 @@ def fold_figures(found: CrossValidated, split: Split) -> dict[str, Any]:
 
 
 def mean_history(histories: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, float]]:
-    """The mean over folds of each number of each epoch; seconds are added up.
-
-    A number that some fold does not have, because it was not finite there, is left out.
-    """
+    """The mean over folds of each number of each epoch; seconds are added up."""
     rows = []
     for epoch in zip(*histories, strict=True):
-        names = [name for name in epoch[0] if all(row.get(name) is not None for row in epoch)]
-        values = {name: [float(row[name]) for row in epoch] for name in names if name != "fold"}
+        values = {name: [float(row[name]) for row in epoch] for name in epoch[0]}
         rows.append({name: sum(item) if name == "seconds" else float(np.mean(item)) for name, item in values.items()})
     return rows
 
 
-def _plain(network: CellNetwork) -> dict[str, torch.Tensor]:
-    """Contiguous tensors, as files hold them."""
-    return {name: tensor.contiguous() for name, tensor in copy_of(network).items()}
+@dataclass(frozen=True)
+class _Room:
+    """Everything that the trainings of one cross-fitting have in common."""
+
+    config: TrainConfig
+    data: TrainingData
+    folder: Path
+    progress: Progress
+    cancel: CancelAsked
+    after_epoch: Callable[[dict[str, float]], None]
+    pretrained_folder: Path | None
+    splits: Sequence[Split]
+
+    @property
+    def members(self) -> int:
+        return self.config.members if self.config.architecture in blend.PARTS else 1
+
+    def part(self, index: int) -> _Part:
+        """Fold `index`, the last one being all cells: trained, or read where it was finished before."""
+        place, split = self.folder / f"fold-{index + 1:02d}", self.splits[index]
+        key = fold_key(self.config, self.data.digest(), split)
+        found = self._read(place, key)
+        if found is not None:
+            self.progress(self._before(index + 1, 0), self._before(len(self.splits), 0), self._name(index))
+            return found
+        networks, trained, seconds = [], None, 0.0
+        for member in range(self.members):
+            one = self._trained(index, member, place)
+            networks.append(one.model)
+            seconds += one.seconds
+            trained = trained or one
+        assert trained is not None
+        plain, chosen = None, ""
+        if self.config.architecture != FEATURES:
+            fitted = fit_few(
+                self.data, split.train, seed=self.config.seed, balance=self.config.balance, cancel=self.cancel
+            )
+            plain, chosen = fitted.network, fitted.chosen
+        made = _Part(tuple(networks), trained, seconds, plain, chosen)
+        self._write(place, key, made)
+        return made
+
+    def _trained(self, index: int, member: int, place: Path) -> Trained:
+        config = replace(self.config, seed=self.config.seed + _SEEDS_APART * member)
+        before, total = self._before(index, member), self._before(len(self.splits), 0)
+        name = self._name(index) + (f", network {member + 1}" if self.members > 1 else "")
+
+        def shown(done: int, _: int, step: str = "") -> None:
+            self.progress(before + done, total, f"{name}: {step}" if step else name)
+
+        def heard(row: dict[str, float]) -> None:
+            # The curves of further members are much the same.
+            if member == 0:
+                self.after_epoch({**row, "fold": float(index + 1)})
+
+        folder = place / f"member-{member + 1}"
+        return fit(
+            config,
+            self.data,
+            self.splits[index],
+            folder,
+            shown,
+            self.cancel,
+            after_epoch=heard,
+            pretrained_folder=self.pretrained_folder,
+        )
+
+    def _before(self, index: int, member: int) -> int:
+        """Cells shown when this training begins."""
+        sizes = [len(split.train) for split in self.splits]
+        done = self.members * sum(sizes[:index]) + member * (sizes[index] if index < len(sizes) else 0)
+        return self.config.epochs * done
+
+    def _name(self, index: int) -> str:
+        folds = len(self.splits) - 1
+        return f"Fold {index + 1} of {folds}" if index < folds else "All cells"
+
+    def _write(self, place: Path, key: str, made: _Part) -> None:
+        tensors = {
+            f"{number}.{name}": tensor.contiguous()
+            for number, network in enumerate(made.networks)
+            for name, tensor in copy_of(network).items()
+        }
+        if made.plain is not None:
+            tensors |= {f"plain.{name}": tensor.contiguous() for name, tensor in made.plain.state_dict().items()}
+        trained = made.trained
+        facts = {
+            "key": key,
+            "history": trained.history,
+            "best_epoch": trained.best_epoch,
+            "first_seconds": trained.seconds,
+            "seconds": made.seconds,
+            "device": trained.device,
+            "precision": trained.precision,
+            "threads": trained.threads,
+            "remarks": list(trained.remarks),
+            "options": trained.options,
+            "vectors": None if made.plain is None else int(made.plain.supported and len(made.plain.vectors)),
+            "chosen": made.chosen,
+        }
+        write_atomically(place / NETWORKS, safetensors.torch.save(tensors))
+        # Written last: a fold with this file is finished.
+        write_atomically(place / FACTS, json.dumps(facts).encode())
+        for member in place.glob(f"member-*/{CHECKPOINT}"):
+            member.unlink()
+
+    def _read(self, place: Path, key: str) -> _Part | None:
+        """A finished part; None when it is not there, cannot be read, or is of other data, settings or splits."""
+        try:
+            facts = json.loads((place / FACTS).read_text("utf-8"))
+            tensors = safetensors.torch.load((place / NETWORKS).read_bytes())
+        except (OSError, ValueError, safetensors.SafetensorError):
+            return None
+        if facts.get("key") != key:
+            return None
+        channels, classes = len(self.data.recipe.channels), len(self.data.classes)
+        options = self.config.options if facts["options"] is None else facts["options"]
+        networks = []
+        for number in range(self.members):
+            network = ARCHITECTURES[self.config.architecture].make(channels, classes, options)
+            network.load_state_dict(_under(tensors, f"{number}."))
+            networks.append(network.eval())
+        plain = None
+        if facts["vectors"] is not None:
+            plain = Features(channels, classes, vectors=facts["vectors"])
+            plain.load_state_dict(_under(tensors, "plain."))
+        trained = Trained(
+            model=networks[0],
+            history=facts["history"],
+            best_epoch=facts["best_epoch"],
+            seconds=facts["first_seconds"],
+            device=facts["device"],
+            precision=facts["precision"],
+            threads=facts["threads"],
+            remarks=tuple(facts["remarks"]),
+            options=facts["options"],
+        )
+        return _Part(
+            tuple(networks), trained, facts["seconds"], None if plain is None else plain.eval(), facts["chosen"]
+        )
 
 
-def _loaded(config: TrainConfig, data: TrainingData, place: Path) -> CellNetwork:
-    network = ARCHITECTURES[config.architecture].make(len(data.recipe.channels), len(data.classes), config.options)
-    network.load_state_dict(safetensors.torch.load((place / NETWORK).read_bytes()))
-    return network.eval()
+def _under(tensors: dict[str, torch.Tensor], head: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(head): tensor for name, tensor in tensors.items() if name.startswith(head)}
+
+
+def _answering(part: _Part, shares: Shares | None) -> CellNetwork:
+    """The network that answers for a part: its only one, or its members and features together."""
+    if shares is not None:
+        return blend.blended(part.networks, part.plain, (shares.network, shares.features))
+    return part.networks[0] if len(part.networks) == 1 else blend.blended(part.networks, None, (1.0, 0.0))
+
+
+def _as_in_card(config: TrainConfig, last: _Part, kept: CellNetwork) -> dict[str, Any]:
+    """Architecture and options by which a card builds the kept network."""
+    if not isinstance(kept, blend.Blend):
+        return {}
+    vectors = None
+    if kept.plain is not None:
+        vectors = len(kept.plain.vectors) if kept.plain.supported else 0
+    options = {
+        "network": config.architecture,
+        "options": config.options,
+        "members": len(last.networks),
+        "vectors": vectors,
+    }
+    return {"architecture": BLEND, "options": options}
+
+
+def _plain_scores(data: TrainingData, held: Sequence[NDArray[np.int64]], folds: Sequence[_Part]) -> PlainScores:
+    """What plain features say of every cell out of fold."""
+    scores = np.zeros((len(data), len(data.classes)), np.float32)
+    for rows, part in zip(held, folds, strict=True):
+        assert part.plain is not None
+        scores[rows] = torch.softmax(torch.from_numpy(_logits(part.plain, data, rows)), dim=1).numpy()
+    return PlainScores(scores, folds[0].chosen, max(len(data) - len(rows) for rows in held))
+
+
+def _logits(network: CellNetwork, data: TrainingData, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    return predict_rows(network, data, rows, torch.device("cpu"))

@@ -135,24 +135,38 @@ def cross_validate(
     """
     if not splits:
         raise WrongUse("There is no fold to train.", "Ask for two folds or more.")
-    total = np.zeros((len(data), len(data.classes)), np.float64)
-    times = np.zeros(len(data), np.int64)
-    rows = []
+    found = []
     data_digest = data.digest()
     for index, split in enumerate(splits):
         inner = share_of(progress, index, len(splits), f"Fold {index + 1} of {len(splits)}")
         place = folder / f"fold-{index + 1:02d}"
-        key = _key(config, data_digest, split)
-        found = _read(place, key)
-        if found is None:
+        key = fold_key(config, data_digest, split)
+        kept = _read(place, key)
+        if kept is None:
             fitted = fitter(config, data, split, place, inner, cancel)
-            found = _row(data, split, fitted), fitted.probabilities
-            _write(place, key, *found)
-        row, probabilities = found
+            kept = kept_fold(data, split, fitted), fitted.probabilities
+            _write(place, key, *kept)
+        found.append(kept)
+        inner(1, 1)
+    return gathered(data, splits, found)
+
+
+def gathered(
+    data: TrainingData, splits: Sequence[Split], found: Sequence[tuple[dict[str, Any], Floats]]
+) -> CrossValidated:
+    """All folds together.
+
+    Args:
+        data, splits: see `cross_validate`.
+        found: of each fold its row (`kept_fold`) and the probabilities of its held-out cells.
+    """
+    total = np.zeros((len(data), len(data.classes)), np.float64)
+    times = np.zeros(len(data), np.int64)
+    rows = []
+    for index, (split, (row, probabilities)) in enumerate(zip(splits, found, strict=True)):
         rows.append({"fold": index + 1, **row})
         total[split.held_out] += probabilities
         times[split.held_out] += 1
-        inner(1, 1)
     judged = times > 0
     mean = np.full(total.shape, np.nan, np.float32)
     mean[judged] = total[judged] / times[judged, None]
@@ -208,7 +222,8 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _row(data: TrainingData, split: Split, fitted: Fitted) -> dict[str, Any]:
+def kept_fold(data: TrainingData, split: Split, fitted: Fitted) -> dict[str, Any]:
+    """What is kept of a fold, JSON-ready; a row of `CrossValidated` without its number."""
     labels = data.labels[split.held_out]
     matrix = confusion_counts(labels, fitted.probabilities.argmax(axis=1), len(data.classes))
     figures = figures_of(matrix[None])
@@ -232,7 +247,7 @@ def _row(data: TrainingData, split: Split, fitted: Fitted) -> dict[str, Any]:
     }
 
 
-def _key(config: TrainConfig, data_digest: str, split: Split) -> str:
+def fold_key(config: TrainConfig, data_digest: str, split: Split) -> str:
     """Fingerprint of a fold, so that results of other data, settings or splits are never taken for its own."""
     settings = {key: value for key, value in config.as_dict().items() if key not in ("device", "threads")}
     text = json.dumps(settings, sort_keys=True, default=str) + data_digest + split.sentence

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from nscweb.core.card import CardEntry
 from nscweb.core.errors import WrongUse
@@ -67,14 +66,14 @@ def train(
     split = _split(config, data, plan or SplitPlan(split_by))
     if split.folds and team.size > 1:
         raise WrongUse("Several processes train one network, not one per fold.", "Ask for one fold, or one process.")
-    config = config.for_cells(len(split.train))
+    config = config.for_cells(len(split.train), crossed=bool(split.folds))
     folder = checkpoint_folder or out
-    folds: dict[str, Any] = {}
+    fitted = None
     if split.folds:
         fitted = cross_fit(
             config, data, split, folder, progress, cancel, after_epoch=after_epoch, pretrained_folder=pretrained_folder
         )
-        trained, jury, folds = fitted.trained, fitted.jury, fitted.folds
+        trained, jury = fitted.trained, fitted.jury
     else:
         trained = fit(
             config,
@@ -94,7 +93,7 @@ def train(
         progress(1, 1, " ".join(trained.remarks))
     progress(1, 1, "Measuring on held-out cells")
     entry = write_model_folder(
-        out, config, jury, trained, text, folds=folds, checks=checks, progress=progress, cancel=cancel
+        out, config, jury, trained, text, fitted=fitted, checks=checks, progress=progress, cancel=cancel
     )
     (folder / CHECKPOINT).unlink(missing_ok=True)
     tidy(folder)

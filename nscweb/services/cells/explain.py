@@ -129,7 +129,7 @@ def save(cells: Sequence[Explained], out_dir: Path, note: str = "") -> list[Path
 
 __all__ = ["COLOUR_STOPS", "PREDICTED", "Explained", "explain", "representative_cells", "save_overlays"]
 
-Method = Literal["auto", "closed-form", "grad-cam"]
+Method = Literal["auto", "closed-form", "grad-cam", "occlusion"]
 PREDICTED = "predicted"
 
 
@@ -142,7 +142,7 @@ class Explained:
         explained: class that the map speaks for.
         map: (h, w) float32 in 0..1 on the raw frame, 0 outside the field that the network saw.
         overlay: (h, w, 3) uint8, the map over the raw image.
-        method: ``closed-form`` or ``grad-cam``.
+        method: ``closed-form``, ``grad-cam`` or ``occlusion``.
         pixel_size_um: micrometres per pixel of the frame, None when not known.
     """
 
@@ -183,16 +183,17 @@ def explain(
 
     Args:
         class_name: class to explain, or ``predicted`` for the predicted class of each cell.
-        method: ``auto`` takes the closed form where the architecture allows it.
+        method: ``auto`` takes the closed form where the architecture allows it, and occlusion where the model keeps no
+            places; both ways of Grad-CAM are then refused (E-NO-CLASS-MAPS).
         alpha: strength of the map over the image, 0..1.
         classifier: a loaded model of this run, to save loading it again.
 
     Raises:
-        WrongUse: the class or a cell does not exist, or the network has no class maps (E-NO-CLASS-MAPS).
+        WrongUse: the class or a cell does not exist, or the model has no class maps of that kind.
         ModelNotFound: the model of the run is not installed any more.
     """
     found = get_run(app, run)
-    check_has_maps(classifier.card if classifier else model_of_run(app, found).card)
+    check_has_maps(classifier.card if classifier else model_of_run(app, found).card, method)
     rows = _rows(app, found, cell_ids)
     explained = explained_classes(found, rows, class_name)
     used = classifier or load_classifier(app, found)
@@ -216,11 +217,11 @@ def maps_on_frames(
 ) -> tuple[list[NDArray[np.float32]], str]:
     """(h, w) maps on the raw frames of (C, h, w) images, one class per image; and the method used."""
     from nscweb.inference.cam import map_on_frame
-    from nscweb.inference.class_maps import class_maps
+    from nscweb.inference.class_maps import chosen_method, class_maps
 
-    check_has_maps(classifier.card)
-    closed = method == "closed-form" or (method == "auto" and classifier.closed_form_cam)
-    if method == "closed-form" and not classifier.closed_form_cam:
+    check_has_maps(classifier.card, method)
+    chosen = chosen_method(classifier, method)
+    if chosen == "closed-form" and not classifier.closed_form_cam:
         raise WrongUse(
             f"The architecture {classifier.card.architecture} has no closed form of its class maps.",
             "Use the method auto or grad-cam.",
@@ -229,37 +230,41 @@ def maps_on_frames(
     for name in sorted(set(explained)):
         members = [index for index, wanted in enumerate(explained) if wanted == name]
         maps = class_maps(
-            classifier,
-            [images[index] for index in members],
-            classifier.card.classes.index(name),
-            "closed-form" if closed else "grad-cam",
-            pixel_size_um,
+            classifier, [images[index] for index in members], classifier.card.classes.index(name), chosen, pixel_size_um
         )
         for index, found in zip(members, maps, strict=True):
             height, width = images[index].shape[1:]
             frames[index] = map_on_frame(found, classifier.card.recipe, (height, width), pixel_size_um, images[index])
-    return frames, "closed-form" if closed else "grad-cam"
+    return frames, chosen
 
 
-def check_has_maps(card: ModelCard) -> None:
-    """Raise `WrongUse` for a network that keeps no places: a map of it would be an invention."""
+def has_places(card: ModelCard) -> bool:
+    """Whether the network of a model keeps places, so that class maps (Grad-CAM) can be drawn from it."""
     from nscweb.models.architectures import ARCHITECTURES
 
-    if ARCHITECTURES[card.architecture].class_maps == "none":
+    return ARCHITECTURES[card.architecture].class_maps != "none"
+
+
+def check_has_maps(card: ModelCard, method: Method = "closed-form") -> None:
+    """Raise `WrongUse` for Grad-CAM of a model that keeps no places: a map of it would be an invention."""
+    if method in ("closed-form", "grad-cam") and not has_places(card):
         raise WrongUse(
-            f"The network of {card.name} mixes all pixels in its first layer, so it cannot show which part of a cell "
-            "decided; there are no class maps of it.",
-            "Predict the study with a convolutional network, such as the default model, to see class maps.",
+            f"The model {card.name} mixes all pixels in its first step, so it cannot show which part of a cell "
+            "decided; there are no class maps (Grad-CAM) of it.",
+            "Ask for occlusion: which part of a cell lowers the score when it is covered. Or predict the study with a "
+            "convolutional network, such as the default model.",
             "E-NO-CLASS-MAPS",
         )
 
 
 def check_method(method: str) -> Method:
     """The method of that name; WrongUse when there is none."""
-    for known in ("auto", "closed-form", "grad-cam"):
+    for known in ("auto", "closed-form", "grad-cam", "occlusion"):
         if method == known:
             return known
-    raise WrongUse(f"There is no way of drawing maps called {method!r}.", "Known are: auto, closed-form, grad-cam.")
+    raise WrongUse(
+        f"There is no way of drawing maps called {method!r}.", "Known are: auto, closed-form, grad-cam, occlusion."
+    )
 
 
 def representative_cells(app: App, run: Run | str, count: int) -> list[str]:

@@ -58,6 +58,7 @@ def audit_model(
     from nscweb.services.train.finished_model import look_for_twins
     from nscweb.training.card_figures import with_figures
     from nscweb.training.checks.card_checks import run_checks, with_checks
+    from nscweb.training.checks.features_baseline import with_baseline
     from nscweb.training.checks.harmful_changes import with_harmful_changes
     from nscweb.training.checks.held_out_scores import write_held_out
     from nscweb.training.checks.known_samples import with_known_samples
@@ -82,6 +83,10 @@ def audit_model(
         performance=with_figures(card.performance, scored),
     )
     checked = with_harmful_changes(checked, jury, progress=progress, cancel=cancel)
+    balance = card.origin.settings.get("balance", 0.0)
+    checked = with_baseline(
+        checked, jury, scored, seed=card.origin.seed, balance=balance, progress=progress, cancel=cancel
+    )
     return _written(entry, replace(checked, recipe=with_pixel_size(card.recipe, data.pixel_size_um)))
 
 

@@ -67,6 +67,7 @@ def draw(app: App, run: Run, page: GalleryPage, explained: str) -> None:
     if explained:
         made = cached.maps(app, run, tuple(cell.cell_id for cell in page.cells), explained)
         overlays = {item.cell.cell_id: item for item in made}
+        st.caption(maps_words({item.method for item in made}))
         gallery.ramp("little weight", "much weight for the class", COLOUR_STOPS)
     placed = fields_seen.has_fields(app, run.study_id)
     tiles = []
@@ -89,6 +90,16 @@ def draw(app: App, run: Run, page: GalleryPage, explained: str) -> None:
     gallery.grid(tiles, width=236 if explained else 150, pixel_size_um=page.pixel_size_um)
     if page.pixel_size_um is None:
         st.caption("No scale bar: the pixel size of this study is not known. It can be set on the page Study.")
+
+
+def maps_words(methods: set[str]) -> str:
+    """What the maps beside the cells are."""
+    if "occlusion" in methods:
+        return (
+            "This model keeps no places, so there is no Grad-CAM of it. Shown instead is occlusion: how much the score "
+            "falls when a patch of the cell is covered with background."
+        )
+    return "Class maps (Grad-CAM): how much each part of a cell speaks for the class."
 
 
 def place(app: App, run: Run) -> None:
