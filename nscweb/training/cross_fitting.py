@@ -112,7 +112,7 @@ def cross_fit(
     held = [part.held_out for part in parts]
     plain = _plain_scores(data, held, folds) if folds[0].plain is not None else None
     shares = None
-    if plain is not None and config.plain_features == "auto" and config.architecture in blend.PARTS:
+    if plain is not None and config.plain_features == "auto" and config.architecture == blend.PART:
         said = np.zeros_like(plain.probabilities)
         for rows, part in zip(held, folds, strict=True):
             said[rows] = _logits(blend.blended(part.networks, None, (1.0, 0.0)), data, rows)
@@ -129,7 +129,8 @@ def cross_fit(
         Fitted(scores, part.trained.history, part.trained.best_epoch, part.seconds, part.trained.device)
         for scores, part in zip(probabilities, folds, strict=True)
     ]
-    found = gathered(data, parts, [(kept_fold(data, *pair), pair[1].probabilities) for pair in zip(parts, fitted)])
+    rows_of_folds = [kept_fold(data, part, item) for part, item in zip(parts, fitted, strict=True)]
+    found = gathered(data, parts, list(zip(rows_of_folds, probabilities, strict=True)))
     trained = replace(
         last.trained,
         model=kept,
@@ -177,7 +178,7 @@ class _Room:
 
     @property
     def members(self) -> int:
-        return self.config.members if self.config.architecture in blend.PARTS else 1
+        return self.config.members if self.config.architecture == blend.PART else 1
 
     def part(self, index: int) -> _Part:
         """Fold `index`, the last one being all cells: trained, or read where it was finished before."""
@@ -319,15 +320,9 @@ def _as_in_card(config: TrainConfig, last: _Part, kept: CellNetwork) -> dict[str
     """Architecture and options by which a card builds the kept network."""
     if not isinstance(kept, blend.Blend):
         return {}
-    vectors = None
-    if kept.plain is not None:
-        vectors = len(kept.plain.vectors) if kept.plain.supported else 0
-    options = {
-        "network": config.architecture,
-        "options": config.options,
-        "members": len(last.networks),
-        "vectors": vectors,
-    }
+    options = {**config.options, "members": len(last.networks), "plain": int(kept.plain is not None)}
+    if kept.plain is not None and kept.plain.supported:
+        options["vectors"] = len(kept.plain.vectors)
     return {"architecture": BLEND, "options": options}
 
 

@@ -124,4 +124,7 @@ def _split(config: TrainConfig, data: TrainingData, plan: SplitPlan) -> Split:
         raise WrongUse(
             f"There is no architecture called {config.architecture!r}.", f"Possible are {', '.join(ARCHITECTURES)}."
         )
+    made_of = ARCHITECTURES[config.architecture].made_of
+    if made_of:
+        raise WrongUse(f"{config.architecture} is what a training may come to.", f"Ask for {made_of}.")
     return split_for(data, plan, config.seed)

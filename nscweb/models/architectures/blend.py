@@ -7,7 +7,7 @@ other, with class maps in closed form. What plain features say has no place in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,8 +17,8 @@ from nscweb.models.architectures import compact
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.models.architectures.features import Features
 
-# Networks that can be parts: those of this program whose head is pooling and one linear layer.
-PARTS = {"compact": compact.build}
+# The network that can be a part: one whose head is pooling and one linear layer.
+PART = "compact"
 
 
 class Blend(CellNetwork):
@@ -27,30 +27,23 @@ class Blend(CellNetwork):
     Args:
         n_channels: input planes C.
         n_classes: classes K.
-        network: key of `PARTS`.
-        options: of its `build`.
-        members: how many of them.
-        vectors: support vectors of the plain features, 0 for a logistic regression; None without plain features.
+        members: how many networks.
+        plain: 1 with plain features, 0 without.
+        vectors: their support vectors, 0 for a logistic regression.
+        options: of the `build` of each network.
     """
 
     def __init__(
-        self,
-        n_channels: int,
-        n_classes: int,
-        *,
-        network: str = "compact",
-        options: Mapping[str, Any] | None = None,
-        members: int = 1,
-        vectors: int | None = 0,
+        self, n_channels: int, n_classes: int, *, members: int = 1, plain: int = 1, vectors: int = 0, **options: Any
     ) -> None:
         super().__init__()
-        made = [PARTS[network](n_channels, n_classes, **(options or {})) for _ in range(members)]
+        made = [compact.build(n_channels, n_classes, **options) for _ in range(int(members))]
         self.members = nn.ModuleList(made)
-        self.plain = None if vectors is None else Features(n_channels, n_classes, vectors=vectors)
+        self.plain = Features(n_channels, n_classes, vectors=vectors) if plain else None
         self.joined = nn.Identity()
         width = sum(part.classifier.in_features for part in made)
         self.placed = width
-        self.head = nn.Linear(width + (0 if vectors is None else n_classes), n_classes)
+        self.head = nn.Linear(width + (n_classes if plain else 0), n_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
         parts = [member.forward_features(x) for member in self.members]  # type: ignore[operator]  # networks of ours

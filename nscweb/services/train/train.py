@@ -155,6 +155,13 @@ def check_request(request: LearnRequest) -> None:
             f"Known are: {', '.join(ARCHITECTURES)}.",
             "E-ARCHITECTURE",
         )
+    made_of = ARCHITECTURES[request.architecture].made_of
+    if made_of:
+        raise WrongUse(
+            f"A training comes to {request.architecture} by itself, where unseen cells say that it helps.",
+            f"Ask for {made_of}.",
+            "E-ARCHITECTURE",
+        )
     if bool(request.studies) == bool(request.simulated):
         raise WrongUse(
             "Training needs either studies with true classes or a number of simulated cells.",

@@ -274,10 +274,10 @@ def labelled_studies(app: App) -> list[LabelledStudy]:
 
 
 def architecture_names() -> list[str]:
-    """Every network, the usual ones first."""
+    """Every network that can be asked for, the usual ones first."""
     from nscweb.models.architectures import ARCHITECTURES
 
-    return list(ARCHITECTURES)
+    return [name for name, line in ARCHITECTURES.items() if not line.made_of]
 
 
 def architecture_title(name: str) -> str:
