@@ -25,7 +25,7 @@ Labels = NDArray[np.int64]
 # Key of ARCHITECTURES.
 FEATURES = "features"
 _BATCH = 128
-_LEAST_SPREAD = 1e-4
+_LEAST_SPREAD = 3e-3
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def fit_features(
     scale = channel_scale(data, rows)
     raw = measured(data, rows, scale, progress, cancel).astype(np.float64)
     middle, spread = raw.mean(axis=0), raw.std(axis=0)
-    # A feature that hardly changes would be made of rounding.
-    spread = np.where(spread > _LEAST_SPREAD * np.maximum(1.0, np.abs(middle)), spread, 1.0)
+    # What hardly changes from cell to cell is partly rounding, which must not be made large.
+    spread = np.maximum(spread, _LEAST_SPREAD * np.maximum(1.0, np.abs(middle)))
     features = np.clip((raw - middle) / spread, -FURTHEST, FURTHEST)
     classes, channels = len(data.classes), len(data.recipe.channels)
     found = fit_classifier(
