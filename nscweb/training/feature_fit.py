@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.evaluation.audit.plain_classifier import FeatureOptions, fit_classifier
-from nscweb.models.architectures.feature_measures import measures
-from nscweb.models.architectures.features import FURTHEST, Features
+from nscweb.models.architectures.feature_measures import FURTHEST, Features, measures
 from nscweb.training.data.dataset import TrainingData
 
 Floats = NDArray[np.float32]

@@ -10,8 +10,7 @@ from nscweb.core.errors import WrongUse
 from nscweb.inference.onnx_export import EMBEDDINGS, PROBABILITIES, onnx_bytes
 from nscweb.inference.onnx_session import open_session, run_session
 from nscweb.models.architectures import ARCHITECTURES
-from nscweb.models.architectures.feature_measures import measure_names, measures
-from nscweb.models.architectures.features import Features
+from nscweb.models.architectures.feature_measures import Features, measure_names, measures
 
 
 def cells(count: int, channels: int = 1, size: tuple[int, int] = (48, 48), seed: int = 0) -> torch.Tensor:
