@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.evaluation.audit.plain_classifier import FeatureOptions
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.inputs import predict_rows
-from nscweb.training.feature_fit import FEATURES, fit_features
+from nscweb.training.feature_fit import FEATURES, fit_features, options_for
 from nscweb.training.splits.plan import Split
 
 KEY = "baseline"
@@ -46,7 +45,7 @@ def with_baseline(
 
     Args:
         scored: what the network said of all held-out cells, in the order of `split.held_out`.
-        balance: see `FeatureOptions`.
+        balance: of the settings of the network, see `options_for`.
 
     Raises:
         JobCancelled: somebody asked to stop.
@@ -55,7 +54,7 @@ def with_baseline(
         return card
     train = split.train[_some(len(split.train), _MOST_TRAIN, seed)]
     some = _some(len(split.held_out), _MOST_HELD_OUT, seed)
-    options = FeatureOptions(balance=balance)
+    options = options_for(balance)
     fitted = fit_features(data, train, options=options, seed=seed, progress=progress, cancel=cancel)
     logits = predict_rows(fitted.network, data, split.held_out[some], torch.device("cpu"))
     scores = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
