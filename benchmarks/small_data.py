@@ -171,8 +171,8 @@ def page(rows: list[dict[str, Any]]) -> str:
         "",
         "Written by `python -m benchmarks.small_data --write docs/measured/SMALL_DATA.md`. Jurkat cells, real but not "
         "neural; a fifth of each phase was kept back and named by the network that is kept. Mean over fifths and "
-        "standard deviation. The data do not name their samples, so every split is by cell and all figures are somewhat "
-        "too good.",
+        "standard deviation. The data do not name their samples, so every split is by cell and all figures are "
+        "somewhat too good.",
         "",
         "| | fifths | cells | accuracy | macro F1 | calibration error | processor minutes |",
         "|---|---:|---:|---|---|---|---|",

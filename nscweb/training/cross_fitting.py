@@ -30,7 +30,7 @@ from nscweb.models.architectures.contract import CellNetwork
 from nscweb.models.architectures.features import Features
 from nscweb.training.blending import BLEND, Shares, shares_of
 from nscweb.training.checkpoint import copy_of, write_atomically
-from nscweb.training.checks.features_baseline import PlainScores, fit_few
+from nscweb.training.checks.features_baseline import PlainScores, can_fit_features, fit_few
 from nscweb.training.config import TrainConfig
 from nscweb.training.cross_validation import CrossValidated, Fitted, fold_key, gathered, kept_fold
 from nscweb.training.data.dataset import TrainingData
@@ -196,7 +196,7 @@ class _Room:
             trained = trained or one
         assert trained is not None
         plain, chosen = None, ""
-        if self.config.architecture != FEATURES:
+        if self.config.architecture != FEATURES and can_fit_features():
             fitted = fit_few(
                 self.data, split.train, seed=self.config.seed, balance=self.config.balance, cancel=self.cancel
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,10 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.evaluation.audit.plain_classifier import FeatureOptions
 from nscweb.evaluation.scores.held_out import HeldOut
-from nscweb.evaluation.scores.model_pairs import Paired, differences
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.inputs import predict_rows
-from nscweb.training.feature_fit import FEATURES, FittedFeatures, fit_features
+from nscweb.training.feature_fit import FEATURES, FittedFeatures, fit_features, options_for
 from nscweb.training.jury import Jury
 from nscweb.training.splits.plan import Split
 
@@ -58,15 +57,17 @@ def with_baseline(
 ) -> ModelCard:
     """The card with ``audit["baseline"]``; as it is for a model that is plain features itself.
 
+    It also stays as it is on a compute node without scikit-learn and pandas.
+
     Args:
         scored: what the network said of all held-out cells, in the order of ``split.held_out``.
-        balance: see `FeatureOptions`.
+        balance: of the settings of the network, see `options_for`.
         known: what plain features say of the held-out cells, where they were fitted already.
 
     Raises:
         JobCancelled: somebody asked to stop.
     """
-    if card.architecture == FEATURES:
+    if card.architecture == FEATURES or not can_fit_features():
         return card
     some = _some(len(scored), _MOST_HELD_OUT, seed)
     said = known or plain_scores(
@@ -122,8 +123,13 @@ def fit_few(
         JobCancelled: somebody asked to stop.
     """
     rows = train[_some(len(train), _MOST_TRAIN, seed)]
-    options = FeatureOptions(balance=balance)
+    options = options_for(balance)
     return fit_features(data, rows, options=options, seed=seed, progress=progress, cancel=cancel)
+
+
+def can_fit_features() -> bool:
+    """Whether the packages are there that training alone does without."""
+    return all(find_spec(name) is not None for name in ("sklearn", "pandas"))
 
 
 def _some(count: int, most: int, seed: int) -> NDArray[np.int64]:
@@ -141,6 +147,8 @@ def beside_features(network: HeldOut, scores: NDArray[np.float32], chosen: str, 
         scores: (N, K) of plain features for the same cells, which they were not fitted on either.
         chosen: the classifier of the features in words.
     """
+    from nscweb.evaluation.scores.model_pairs import Paired, differences
+
     named = network.scores.argmax(axis=1).astype(np.int64)
     plain = np.asarray(scores).argmax(axis=1).astype(np.int64)
     pairs = Paired(network.labels, plain, named, network.samples, network.times, network.classes)
