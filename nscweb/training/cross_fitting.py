@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
 from nscweb.models.architectures import ARCHITECTURES, blend
 from nscweb.models.architectures.contract import CellNetwork
-from nscweb.models.architectures.features import Features
+from nscweb.models.architectures.feature_measures import Features
 from nscweb.training.blending import BLEND, Shares, shares_of
 from nscweb.training.checkpoint import copy_of, write_atomically
 from nscweb.training.checks.features_baseline import PlainScores, can_fit_features, fit_few

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nscweb.models.architectures import compact
 from nscweb.models.architectures.contract import CellNetwork
-from nscweb.models.architectures.features import Features
+from nscweb.models.architectures.feature_measures import Features
 
 # The network that can be a part: one whose head is pooling and one linear layer.
 PART = "compact"

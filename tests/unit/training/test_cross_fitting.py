@@ -14,7 +14,7 @@ from nscweb.core.errors import InputRefused, JobCancelled, WrongUse
 from nscweb.inference.embeddings import QUANTILES, feature_reference
 from nscweb.inference.held_out_file import read_held_out
 from nscweb.models.architectures import blend, compact
-from nscweb.models.architectures.features import Features
+from nscweb.models.architectures.feature_measures import Features
 from nscweb.models.loading import load_model, replay_example
 from nscweb.training.blending import BLEND, shares_of
 from nscweb.training.card_writer import CardText
