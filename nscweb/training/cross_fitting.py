@@ -110,17 +110,18 @@ def cross_fit(
     made = [room.part(index) for index in range(len(parts) + 1)]
     *folds, last = made
     held = [part.held_out for part in parts]
-    plain = _plain_scores(data, held, folds) if folds[0].plain is not None else None
-    shares = None
-    if plain is not None and config.plain_features == "auto" and config.architecture == blend.PART:
-        said = np.zeros_like(plain.probabilities)
-        for rows, part in zip(held, folds, strict=True):
-            said[rows] = _logits(blend.blended(part.networks, None, (1.0, 0.0)), data, rows)
-        fold_of = np.zeros(len(data), np.int64)
-        for index, rows in enumerate(held):
-            fold_of[rows] = index
-        logits = np.log(np.maximum(plain.probabilities, 1e-6))
-        shares = shares_of(said, logits, data.labels, fold_of, data.sample_of if split.by_sample else None)
+    judged = split.held_out
+    plain, shares = None, None
+    if folds[0].plain is not None:
+        features = _said(data, split, [part.plain for part in folds if part.plain is not None])
+        likely = torch.softmax(torch.from_numpy(features), dim=1).numpy()
+        plain = PlainScores(likely, folds[0].chosen, max(len(part.train) for part in parts))
+        if config.plain_features == "auto" and config.architecture == blend.PART:
+            alone = _said(data, split, [blend.blended(part.networks, None, (1.0, 0.0)) for part in folds])
+            samples = data.sample_of[judged] if split.by_sample else None
+            fold_of = np.concatenate([np.full(len(rows), index) for index, rows in enumerate(held)])
+            fold_of = fold_of[np.argsort(np.concatenate(held), kind="stable")]
+            shares = shares_of(alone, features, data.labels[judged], fold_of, samples)
     judges = tuple(_answering(part, shares) for part in folds)
     kept = _answering(last, shares)
     jury = Jury(kept, judges, data, split)
@@ -326,14 +327,9 @@ def _as_in_card(config: TrainConfig, last: _Part, kept: CellNetwork) -> dict[str
     return {"architecture": BLEND, "options": options}
 
 
-def _plain_scores(data: TrainingData, held: Sequence[NDArray[np.int64]], folds: Sequence[_Part]) -> PlainScores:
-    """What plain features say of every cell out of fold."""
-    scores = np.zeros((len(data), len(data.classes)), np.float32)
-    for rows, part in zip(held, folds, strict=True):
-        assert part.plain is not None
-        scores[rows] = torch.softmax(torch.from_numpy(_logits(part.plain, data, rows)), dim=1).numpy()
-    return PlainScores(scores, folds[0].chosen, max(len(data) - len(rows) for rows in held))
-
-
-def _logits(network: CellNetwork, data: TrainingData, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    return predict_rows(network, data, rows, torch.device("cpu"))
+def _said(data: TrainingData, split: Split, networks: Sequence[CellNetwork]) -> NDArray[np.float32]:
+    """(n, K) logits of the cells of ``split.held_out``, each by the network of its fold."""
+    found = np.zeros((len(data), len(data.classes)), np.float32)
+    for (_, rows), network in zip(split.folds, networks, strict=True):
+        found[rows] = predict_rows(network, data, rows, torch.device("cpu"))
+    return found[split.held_out]

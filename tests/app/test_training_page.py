@@ -42,7 +42,7 @@ def button(test: AppTest, label: str):
 def order(app: App, name: str = "mine", epochs: int = 1) -> training_jobs.TrainingOrder:
     study = app.catalogue.study(LABELLED).study_id
     return training_jobs.TrainingOrder(
-        name, TrainRequest((study,), "compact", Path(name), epochs=epochs, settings=QUICK, split_by="sample")
+        name, TrainRequest((study,), "compact", Path(name), epochs=epochs, settings=QUICK, split_by="sample", folds=1)
     )
 
 

@@ -20,7 +20,7 @@ from nscweb.settings import Settings
 
 PATIENCE = 120.0
 EPOCHS = 30
-SMALL = {"options": {"width": 8, "depth": 1}, "precision": "float32", "batch": 16, "patience": EPOCHS}
+SMALL = {"options": {"width": 8, "depth": 1}, "precision": "float32", "batch": 16, "members": 1}
 
 
 @pytest.fixture
@@ -32,9 +32,8 @@ def app(tmp_path: Path) -> App:
 
 def order(app: App, name: str) -> training_jobs.TrainingOrder:
     study = app.catalogue.study("Study").study_id
-    return training_jobs.TrainingOrder(
-        name, TrainRequest((study,), "compact", Path(name), epochs=EPOCHS, settings=SMALL, split_by="sample")
-    )
+    request = TrainRequest((study,), "compact", Path(name), epochs=EPOCHS, settings=SMALL, split_by="sample", folds=2)
+    return training_jobs.TrainingOrder(name, request)
 
 
 def start_worker(app: App, *options: str) -> subprocess.Popen[bytes]:
@@ -63,7 +62,7 @@ def test_a_killed_training_goes_on_and_ends_like_an_unbroken_one(app: App, monke
     broken = training_jobs.training(app, "broken")
     assert broken.state == "interrupted" and broken.model is None
     assert 2 <= len(broken.live.history) < EPOCHS
-    assert (app.folder.root / "training" / "broken" / "broken" / "unfinished.safetensors").is_file()
+    assert list((app.folder.root / "training" / "broken").rglob("unfinished.safetensors"))
 
     training_jobs.new_training(app, order(app, "whole"))
     whole = queue.submit(app, "train", {"name": "whole"})
@@ -74,4 +73,4 @@ def test_a_killed_training_goes_on_and_ends_like_an_unbroken_one(app: App, monke
     assert done.model is not None and unbroken.model is not None
     assert done.model.card.weights.sha256 == unbroken.model.card.weights.sha256
     assert len(done.live.history) == len(unbroken.live.history)
-    assert not list((app.folder.root / "training").glob("*/*/unfinished.safetensors"))
+    assert not list((app.folder.root / "training").rglob("unfinished.safetensors"))

@@ -109,19 +109,20 @@ def cross_split(data: Labelled, by: By, k: int, seed: int) -> Split:
             continue
         break
     every = np.arange(len(data.labels), dtype=np.int64)
+    judged = np.sort(np.concatenate([split.held_out for split in made]))
     together = "by cell within each class, because the data do not say which cells belong together"
     if by != "cell":
         together = f"by {by}, never by cell" + (", one at a time" if k == LEAVE_ONE_OUT else "")
     sentence = (
-        f"Cross-fitted, {len(made)} folds {together}: each of {len(every):,} cells was judged by a network that had "
-        f"{'not seen it' if by == 'cell' else f'never seen its {by}'}; the network that is kept learned from all of "
-        "them and is not among those that judged."
+        f"Cross-fitted, {len(made)} folds {together}: each of {len(judged):,} cells was judged by a network that had "
+        f"{'not seen it' if by == 'cell' else f'never seen its {by}'}; the network that is kept learned from all "
+        f"{len(every):,} cells and is not among those that judged."
     )
     if by == "cell":
         sentence += " Figures from such a split are too good."
     names = tuple(dict.fromkeys(name for split in made for name in split.groups))
     parts = tuple((split.train, split.held_out) for split in made)
-    return Split(every, every[:0], every, sentence, by != "cell", by, names, parts)
+    return Split(every, every[:0], judged, sentence, by != "cell", by, names, parts)
 
 
 def folds_said(sentence: str) -> int:

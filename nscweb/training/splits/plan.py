@@ -45,7 +45,7 @@ class Split:
         by: what was kept together: ``sample``, ``donor``... or ``cell``.
         groups: names of the groups that were held out; empty for a split by cell.
         folds: for cross-fitting, (train, held out) rows of each fold: then every cell trains the network that is
-            kept, `train` and `held_out` are both all cells, and each cell is judged by the network of its fold.
+            kept, `train` is all cells, and each cell of `held_out` is judged by the network of its fold.
     """
 
     train: Rows

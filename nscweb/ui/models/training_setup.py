@@ -25,14 +25,25 @@ NOT_YET = " (not possible yet)"
 # Networks that train this fast are measured without asking, the others on request.
 _QUICK_MFLOP = 200.0
 _SPLIT_HELP = (
-    "Some cells are held out and never shown to the network; how well it names them is what the model card says. What"
-    " is kept together decides what that figure means. Cells of one sample share illumination, focus and dish, so a "
+    "The model card says how well cells are named by a network that was never shown them. What is kept together decides what that figure means. Cells of one sample share illumination, focus and dish, so a "
     "split by single cells makes any network look too good."
 )
 _EPOCHS_HELP = (
-    "An epoch shows every training cell to the network once. Empty: chosen by the number of cells. Training stops "
-    "earlier by itself when the validation loss (how far the scores of set-aside samples are from the truth) no "
-    "longer falls."
+    "An epoch shows every training cell to the network once. Empty: chosen by the number of cells. Where a part is held "
+    "out, training stops earlier by itself when the validation loss (how far the scores of set-aside samples are from "
+    "the truth) no longer falls."
+)
+# Folds of a request, in words.
+_JUDGED: dict[int | None, str] = {
+    None: "chosen by the number of cells",
+    5: "every cell trains; five networks judge in turn (cross-fitting)",
+    0: "every cell trains; each sample, donor ... is judged on its own",
+    1: "a part is held out and never trains",
+}
+_JUDGED_HELP = (
+    "With few labelled cells none should be set aside: every cell trains the network that is kept, and the figures come "
+    "from networks that each left a part out and named it (cross-fitting). It takes about five times as long as one "
+    "training. With 20,000 cells or more a part is held out."
 )
 
 
@@ -210,6 +221,13 @@ def _request(app: App, data: Data) -> TrainRequest:
             help="A search for settings on the tab Search settings finds learning rate, batch and so on for your "
             "cells.",
         )
+        folds = st.selectbox(
+            "How it is judged",
+            list(_JUDGED),
+            format_func=lambda choice: _JUDGED[choice],
+            key="train_folds",
+            help=_JUDGED_HELP,
+        )
         channels = _channels(data)
         imagenet = _start_from_imagenet(app, data.architecture)
     settings = dict(found[choice].settings) if choice in found else {}
@@ -221,6 +239,7 @@ def _request(app: App, data: Data) -> TrainRequest:
         epochs=int(epochs) if epochs else None,
         settings={**settings, "pretrained": "imagenet"} if imagenet else settings,
         split_by=data.split_by,
+        folds=folds,
         seed=int(seed or 0),
     )
 

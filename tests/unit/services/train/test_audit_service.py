@@ -109,7 +109,7 @@ def test_a_model_of_studies_finds_its_cells_by_their_digests(tmp_path):
     app = fresh_app(tmp_path)
     simulated_study(app, "other", cells=60, seed=8)
     simulated_study(app, "training", cells=240, seed=3, replicates=4)
-    request = TrainRequest(("training",), "compact", tmp_path / "models" / "mine", epochs=1)
+    request = TrainRequest(("training",), "compact", tmp_path / "models" / "mine", epochs=1, folds=1)
     entry = train_model(app, request)
     again = audit_model(app, entry)
     assert again.card == entry.card
@@ -126,6 +126,28 @@ def test_a_model_of_studies_finds_its_cells_by_their_digests(tmp_path):
         light_tests_again(app, older, ["other"])
 
 
+def test_a_cross_fitted_model_is_measured_again_by_the_networks_that_judged(tmp_path):
+    from nscweb.services.train.request import TrainRequest
+    from nscweb.services.train.train import train_model
+
+    app = fresh_app(tmp_path)
+    study = simulated_study(app, "training", cells=240, seed=3, replicates=4)
+    small = {"options": {"width": 8, "depth": 1}, "members": 1}
+    entry = train_model(
+        app, TrainRequest(("training",), "compact", tmp_path / "models" / "mine", epochs=2, settings=small)
+    )
+    card = entry.card
+    assert card.origin.split.startswith("Cross-fitted") and card.origin.cells == study.cells == card.held_out["cells"]
+    assert set(card.exports) >= {"onnx"} and "baseline" in card.audit and card.robustness
+    # Every sample was trained on, and the card remembers it.
+    assert len(card.origin.settings["training_cells_sha256"]) == len(study.samples)
+    again = audit_model(app, entry)
+    assert again.card == card
+    (entry.folder / "judges.safetensors").unlink()
+    with pytest.raises(WrongUse, match="not kept"):
+        audit_model(app, entry)
+
+
 def test_a_card_shows_the_figures_that_evaluate_shows_for_the_same_cells(tmp_path):
     from nscweb.services.evaluate.evaluate import evaluate_run
     from nscweb.services.train.request import TrainRequest
@@ -133,7 +155,7 @@ def test_a_card_shows_the_figures_that_evaluate_shows_for_the_same_cells(tmp_pat
 
     app = fresh_app(tmp_path)
     simulated_study(app, "training", cells=960, seed=3, replicates=8)
-    request = TrainRequest(("training",), "compact", tmp_path / "models" / "mine", epochs=1, checks=False)
+    request = TrainRequest(("training",), "compact", tmp_path / "models" / "mine", epochs=1, folds=1, checks=False)
     entry = train_model(app, request)
     names = {name.split(": ")[-1] for name in held_out_names(entry)}
     simulated_study(app, "held", cells=960, seed=3, replicates=8, only=names)

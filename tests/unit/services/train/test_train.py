@@ -21,7 +21,9 @@ from nscweb.services.train.train import train_model
 def test_a_model_from_a_study_is_complete_and_remembers_the_cells_it_was_shown(tmp_path):
     app = fresh_app(tmp_path)
     study = simulated_study(app, "training", cells=360, seed=3, replicates=4)
-    request = TrainRequest(("training",), "compact", tmp_path / "models" / "mine", epochs=1, command="nscweb train x")
+    request = TrainRequest(
+        ("training",), "compact", tmp_path / "models" / "mine", epochs=1, folds=1, command="nscweb train x"
+    )
     steps: list[str] = []
     entry = train_model(app, request, progress=lambda done, total, step="": steps.append(step))
     card = entry.card
@@ -59,7 +61,7 @@ def test_a_folder_per_class_is_split_by_cell_and_says_so(tmp_path):
 
     samples = [(Sample(name, true_class=name), images(level)) for name, level in (("G1", 120), ("S", -300))]
     add_study(app, "folders", samples, simulated=False)
-    request = TrainRequest(("folders",), "compact", tmp_path / "models" / "cycle", epochs=2, checks=False)
+    request = TrainRequest(("folders",), "compact", tmp_path / "models" / "cycle", epochs=2, folds=1, checks=False)
     entry = train_model(app, request)
     assert entry.card.classes.names == ("G1", "S")
     assert not entry.card.origin.simulated
@@ -76,7 +78,9 @@ def test_a_folder_per_class_is_split_by_cell_and_says_so(tmp_path):
 
 def test_simulated_cells_give_a_model_that_knows_usual_cells(tmp_path):
     app = fresh_app(tmp_path)
-    request = TrainRequest((), "compact", tmp_path / "models" / "sim", epochs=1, simulated=1440, seed=1, checks=False)
+    request = TrainRequest(
+        (), "compact", tmp_path / "models" / "sim", epochs=1, simulated=1440, seed=1, folds=1, checks=False
+    )
     entry = train_model(app, request)
     assert entry.card.origin.simulated
     assert any("simulated" in line for line in entry.card.limits)

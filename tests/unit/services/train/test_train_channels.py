@@ -45,6 +45,7 @@ def test_the_marker_model_learns_from_the_marker_channels(tmp_path):
         "compact",
         app.settings.data_dir / "models" / "markers",
         epochs=16,
+        folds=1,
         channels=("Ch2", "Ch3", "Ch11"),
         recipe={"contrast": "none", "divide_by": 100.0},
         settings={"warmup_steps": 5, "batch": 32},

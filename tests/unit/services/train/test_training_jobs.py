@@ -47,7 +47,7 @@ def order(app: App, name: str = "mine", epochs: int = 2) -> jobs.TrainingOrder:
 
 
 def wanted(name: str, study: str = "s000001", epochs: int = 2) -> jobs.TrainingOrder:
-    request = TrainRequest((study,), "compact", Path(name), epochs=epochs, settings=SMALL, split_by="sample")
+    request = TrainRequest((study,), "compact", Path(name), epochs=epochs, settings=SMALL, split_by="sample", folds=1)
     return jobs.TrainingOrder(name, request, planned_epochs=epochs, planned_cells=100)
 
 
@@ -55,7 +55,7 @@ def test_only_labelled_studies_are_offered_and_a_plan_costs_no_cell(app: App) ->
     (found,) = labelled_studies(app)
     assert (found.study.name, found.samples, found.cells) == ("Labelled", 24, 144)
     assert found.classes == ("astrocyte", "neuron", "oligodendrocyte")
-    request = TrainRequest((found.study.study_id,), "compact", app.folder.models_dir / "x", epochs=3)
+    request = TrainRequest((found.study.study_id,), "compact", app.folder.models_dir / "x", epochs=3, folds=1)
     plan = plan_training(app, request)
     assert sum(row.cells for row in plan.parts) == 144 and sum(row.samples for row in plan.parts) >= 24
     assert plan.epochs == 3 and plan.train_cells == plan.parts[0].cells and "never" in plan.sentence
