@@ -25,13 +25,14 @@ NOT_YET = " (not possible yet)"
 # Networks that train this fast are measured without asking, the others on request.
 _QUICK_MFLOP = 200.0
 _SPLIT_HELP = (
-    "The model card says how well cells are named by a network that was never shown them. What is kept together decides what that figure means. Cells of one sample share illumination, focus and dish, so a "
-    "split by single cells makes any network look too good."
+    "The model card says how well cells are named by a network that was never shown them. What is kept together decides "
+    "what that figure means. Cells of one sample share illumination, focus and dish, so a split by single cells makes "
+    "any network look too good."
 )
 _EPOCHS_HELP = (
-    "An epoch shows every training cell to the network once. Empty: chosen by the number of cells. Where a part is held "
-    "out, training stops earlier by itself when the validation loss (how far the scores of set-aside samples are from "
-    "the truth) no longer falls."
+    "An epoch shows every training cell to the network once. Empty: chosen by the number of cells. Where a part is "
+    "held out, training stops earlier by itself when the validation loss (how far the scores of set-aside samples are "
+    "from the truth) no longer falls."
 )
 # Folds of a request, in words.
 _JUDGED: dict[int | None, str] = {
@@ -41,9 +42,9 @@ _JUDGED: dict[int | None, str] = {
     1: "a part is held out and never trains",
 }
 _JUDGED_HELP = (
-    "With few labelled cells none should be set aside: every cell trains the network that is kept, and the figures come "
-    "from networks that each left a part out and named it (cross-fitting). It takes about five times as long as one "
-    "training. With 20,000 cells or more a part is held out."
+    "With few labelled cells none should be set aside: every cell trains the network that is kept, and the figures "
+    "come from networks that each left a part out and named it (cross-fitting). It takes about five times as long as "
+    "one training. With 20,000 cells or more a part is held out."
 )
 
 
