@@ -7,6 +7,7 @@ other, with class maps in closed form. What plain features say has no place in t
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,11 +39,10 @@ class Blend(CellNetwork):
     ) -> None:
         super().__init__()
         made = [compact.build(n_channels, n_classes, **options) for _ in range(int(members))]
-        self.members = nn.ModuleList(made)
+        width = self.placed = sum(part.classifier.in_features for part in made)
+        self.members = nn.ModuleList(_headless(part) for part in made)
         self.plain = Features(n_channels, n_classes, vectors=vectors) if plain else None
         self.joined = nn.Identity()
-        width = sum(part.classifier.in_features for part in made)
-        self.placed = width
         self.head = nn.Linear(width + (n_classes if plain else 0), n_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
@@ -78,11 +78,17 @@ def build(n_channels: int, n_classes: int, **options: Any) -> Blend:
     return Blend(n_channels, n_classes, **options)
 
 
-def blended(networks: Sequence[CellNetwork], plain: Features | None, shares: tuple[float, float]) -> Blend:
+def _headless(network: compact.Compact) -> compact.Compact:
+    """The network without its own last layer, which the one of the blend replaces."""
+    network.head = nn.Identity()  # type: ignore[assignment]  # it is never called again
+    return network
+
+
+def blended(networks: Sequence[compact.Compact], plain: Features | None, shares: tuple[float, float]) -> Blend:
     """Fitted parts as one network.
 
     Args:
-        networks: of one architecture, each with its own last layer; fitted.
+        networks: fitted, each with its own last layer; they stay as they are.
         plain: fitted features, or None.
         shares: what the mean of the networks' logits and the logits of the features are multiplied by.
     """
@@ -90,7 +96,8 @@ def blended(networks: Sequence[CellNetwork], plain: Features | None, shares: tup
     classes = first.classifier.out_features
     made = Blend.__new__(Blend)
     nn.Module.__init__(made)
-    made.members, made.plain, made.joined = nn.ModuleList(networks), plain, nn.Identity()
+    made.members = nn.ModuleList(_headless(copy.deepcopy(part)) for part in networks)
+    made.plain, made.joined = plain, nn.Identity()
     made.placed = sum(part.classifier.in_features for part in networks)
     made.head = nn.Linear(made.placed + (0 if plain is None else classes), classes)
     each = shares[0] / len(networks)

@@ -56,6 +56,7 @@ _SMALL_ONES = (
     "compact",
     "accurate",
     "features",
+    "blend",
     "zhu2021",
     "zhu2021-smaller",
     "zhu2021-larger",
