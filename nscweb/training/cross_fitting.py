@@ -208,11 +208,11 @@ class _Room:
 
     def _trained(self, index: int, member: int, place: Path) -> Trained:
         config = replace(self.config, seed=self.config.seed + _SEEDS_APART * member)
-        before, total = self._before(index, member), self._before(len(self.splits), 0)
+        before, whole = self._before(index, member), self._before(len(self.splits), 0)
         name = self._name(index) + (f", network {member + 1}" if self.members > 1 else "")
 
-        def shown(done: int, _: int, step: str = "") -> None:
-            self.progress(before + done, total, f"{name}: {step}" if step else name)
+        def shown(done: int, total: int, step: str = "") -> None:
+            self.progress(before + done, whole, f"{name}: {step}" if step else name)
 
         def heard(row: dict[str, float]) -> None:
             # The curves of further members are much the same.

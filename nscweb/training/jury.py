@@ -196,7 +196,7 @@ def embeddings(network: CellNetwork, data: TrainingData, rows: Rows) -> Floats:
     parts = []
     with torch.inference_mode():
         for _, inputs in plain_pieces(data, rows, torch.device("cpu")):
-            for part in inputs.split(_PIECE):
+            for part in torch.split(inputs, _PIECE):
                 parts.append(network.forward_features(part).mean(dim=(2, 3)).numpy())
     return np.concatenate(parts)
 

@@ -78,13 +78,13 @@ def build(n_channels: int, n_classes: int, **options: Any) -> Blend:
     return Blend(n_channels, n_classes, **options)
 
 
-def _headless(network: compact.Compact) -> compact.Compact:
+def _headless(network: CellNetwork) -> CellNetwork:
     """The network without its own last layer, which the one of the blend replaces."""
-    network.head = nn.Identity()  # type: ignore[assignment]  # it is never called again
+    network.head = nn.Identity()
     return network
 
 
-def blended(networks: Sequence[compact.Compact], plain: Features | None, shares: tuple[float, float]) -> Blend:
+def blended(networks: Sequence[CellNetwork], plain: Features | None, shares: tuple[float, float]) -> Blend:
     """Fitted parts as one network.
 
     Args:
