@@ -32,6 +32,7 @@ from nscweb.training.checks.card_checks import run_checks, scored_held_out, with
 from nscweb.training.checks.harmful_changes import with_harmful_changes
 from nscweb.training.checks.held_out_scores import write_held_out
 from nscweb.training.checks.known_samples import with_known_samples
+from nscweb.training.checks.map_tests import with_map_tests
 from nscweb.training.config import TrainConfig
 from nscweb.training.data.dataset import TrainingData, with_pixel_size
 from nscweb.training.data.inputs import predict_rows
@@ -93,7 +94,7 @@ def write_model_folder(
     """Measure a network on its held-out cells and write the whole folder; returns the card as read back.
 
     Args:
-        checks: False leaves out the shortcut audit and the robustness table, for quick trials.
+        checks: False leaves out the shortcut audit, the robustness table and the tests of class maps, for quick trials.
         progress, cancel: of the checks.
 
     Raises:
@@ -132,20 +133,15 @@ def write_model_folder(
         held_out=write_held_out(out, scored, data, split),
     )
     if checks:
+        device = choose_device(config.device, config.threads)
         card = with_checks(
             card,
             run_checks(
-                trained.model,
-                data,
-                split,
-                scored,
-                seed=config.seed,
-                device=choose_device(config.device, config.threads),
-                progress=progress,
-                cancel=cancel,
+                trained.model, data, split, scored, seed=config.seed, device=device, progress=progress, cancel=cancel
             ),
         )
         card = with_harmful_changes(card, trained.model, data, split, progress=progress, cancel=cancel)
+        card = with_map_tests(card, trained.model, data, split, device=device, progress=progress, cancel=cancel)
     write_atomically(out / "card.json", _json(card_to_dict(card)))
     return read_card(out)
 

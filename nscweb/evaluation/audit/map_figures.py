@@ -1,4 +1,4 @@
-"""Numbers about maps of cells: how much lies in the cell, how alike two maps are, and means with intervals over cells."""
+"""Numbers about maps of cells: how much lies in the cell, how alike two maps are, means with intervals over cells."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_prog
 if TYPE_CHECKING:
     from nscweb.core.samples import Study
     from nscweb.evaluation.scores.held_out import HeldOut
+    from nscweb.models.architectures.contract import CellNetwork
     from nscweb.services.context import App
     from nscweb.training.data.dataset import TrainingData
     from nscweb.training.splits.plan import Split
@@ -61,6 +62,7 @@ def audit_model(
     from nscweb.training.checks.harmful_changes import with_harmful_changes
     from nscweb.training.checks.held_out_scores import write_held_out
     from nscweb.training.checks.known_samples import with_known_samples
+    from nscweb.training.checks.map_tests import with_map_tests
     from nscweb.training.data.dataset import with_pixel_size
 
     card = entry.card
@@ -85,6 +87,7 @@ def audit_model(
         performance=with_figures(card.performance, scored),
     )
     checked = with_harmful_changes(checked, model, data, split, progress=progress, cancel=cancel)
+    checked = with_map_tests(checked, model, data, split, device=chosen, progress=progress, cancel=cancel)
     return _written(entry, replace(checked, recipe=with_pixel_size(card.recipe, data.pixel_size_um)))
 
 
@@ -103,19 +106,34 @@ def light_tests_again(
     Raises:
         As `audit_model`.
     """
-    from nscweb.inference.device import choose_device
-    from nscweb.models.loading import load_model
-    from nscweb.training.checks.card_checks import scored_held_out
     from nscweb.training.checks.harmful_changes import with_harmful_changes
     from nscweb.training.data.dataset import with_pixel_size
 
-    card, model = entry.card, load_model(entry).cpu().eval()
-    data = _data_of(app, card, studies, progress, cancel)
-    split = _split_of(card, data)
-    device = choose_device("cpu", app.settings.threads)
-    _check_same(card, scored_held_out(model, data, split, device, card.temperature))
+    card = entry.card
+    model, data, split, _ = _known_again(app, entry, studies, "cpu", progress, cancel)
     tested = with_harmful_changes(card, model, data, split, progress=progress, cancel=cancel)
     return _written(entry, replace(tested, recipe=with_pixel_size(card.recipe, data.pixel_size_um)))
+
+
+def map_tests_again(
+    app: App,
+    entry: CardEntry,
+    studies: Sequence[str] = (),
+    *,
+    device: str = "auto",
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+) -> CardEntry:
+    """Give a card the tests of its class maps; nothing else changes.
+
+    Raises:
+        As `audit_model`.
+    """
+    from nscweb.training.checks.map_tests import with_map_tests
+
+    model, data, split, chosen = _known_again(app, entry, studies, device, progress, cancel)
+    tested = with_map_tests(entry.card, model, data, split, device=chosen, progress=progress, cancel=cancel)
+    return _written(entry, tested)
 
 
 def figures_again(entry: CardEntry) -> CardEntry:
@@ -152,6 +170,23 @@ def _repeated(audit: dict[str, Any], performance: Performance) -> dict[str, Any]
         network = row["network"] if found is None else {"value": found.value, "low": found.low, "high": found.high}
         rows.append({**row, "network": network})
     return {**audit, "alone": {**audit["alone"], "figures": rows}} if rows else audit
+
+
+def _known_again(
+    app: App, entry: CardEntry, studies: Sequence[str], device: str, progress: Progress, cancel: CancelAsked
+) -> tuple[CellNetwork, TrainingData, Split, Any]:
+    """The network, its cells, their split and the torch device, checked to be those of the card."""
+    from nscweb.inference.device import choose_device
+    from nscweb.models.loading import load_model
+    from nscweb.training.checks.card_checks import scored_held_out
+
+    card, model = entry.card, load_model(entry).cpu().eval()
+    data = _data_of(app, card, studies, progress, cancel)
+    split = _split_of(card, data)
+    chosen = choose_device(device, app.settings.threads)
+    progress(0, 0, "Measuring on held-out cells")
+    _check_same(card, scored_held_out(model, data, split, chosen, card.temperature))
+    return model.cpu().eval(), data, split, chosen
 
 
 def _written(entry: CardEntry, card: ModelCard) -> CardEntry:
