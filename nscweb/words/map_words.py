@@ -11,12 +11,18 @@ from nscweb.words.numbers import count, listed
 
 Worth = Literal["better", "partly", "no better", "worse"]
 
+# Key in a card -> words within a sentence.
 METHODS = {"grad-cam": "Grad-CAM", "integrated-gradients": "integrated gradients", "occlusion": "occlusion"}
 RIVALS = {
     "centre": "the middle of the frame",
     "contrast": "the pixels of strongest contrast",
     "random": "pixels drawn at random",
 }
+
+
+def method_word(name: str) -> str:
+    """``integrated-gradients`` -> integrated gradients."""
+    return METHODS.get(name, name)
 
 
 def worth(against: Mapping[str, Mapping[str, float]]) -> Worth:
@@ -50,7 +56,8 @@ def map_sentence(card: ModelCard, method: str) -> str:
         )
     groups: dict[Worth, list[str]] = {}
     for rival, against in row["against"].items():
-        groups.setdefault(worth(against), []).append(RIVALS[rival])
+        words = RIVALS.get(rival) or f"what {METHODS[rival]} marks"
+        groups.setdefault(worth(against), []).append(words)
     parts = []
     if "better" in groups:
         parts.append(f"tell the model more than {listed(groups['better'])}")
@@ -72,7 +79,15 @@ def map_sentence(card: ModelCard, method: str) -> str:
         sentence += " The maps stay alike when all weights are drawn anew: they show the image more than the model."
     if row.get("shift_1px") and row["shift_1px"]["value"] < MAP_STEADY:
         sentence += " They change when the cell moves by a pixel: read areas, not single pixels."
+    better = [METHODS[other] for other in METHODS if _beats(map_row(card, other), method)]
+    if better:
+        sentence += f" By the same tests {listed(better)} is better."
     return sentence
+
+
+def _beats(row: Mapping[str, Any], method: str) -> bool:
+    against = row.get("against", {}).get(method)
+    return bool(against) and worth(against) == "better"
 
 
 def map_sentences(card: ModelCard) -> list[str]:

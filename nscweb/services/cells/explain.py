@@ -270,6 +270,11 @@ def has_layer_maps(card: ModelCard) -> bool:
     return ARCHITECTURES[card.architecture].class_maps != "none"
 
 
+def ways_of(card: ModelCard) -> tuple[Method, ...]:
+    """How pages offer to draw maps of a model, the usual way first; all of them are tested for its card."""
+    return ("grad-cam", "integrated-gradients") if has_layer_maps(card) else ("occlusion",)
+
+
 def check_method(method: str) -> Method:
     """The method of that name; WrongUse when there is none."""
     for known in METHODS:

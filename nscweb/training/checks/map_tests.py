@@ -8,7 +8,9 @@ the cell moves by a pixel or two?
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from nscweb.core.streams import stream
 from nscweb.evaluation.audit.even_choice import in_turn
 from nscweb.evaluation.audit.map_curves import Floats, areas, centre_first, contrast_first, curves, ranks_of
 from nscweb.evaluation.audit.map_figures import in_both, inside_share, likeness, shifted, with_interval
-from nscweb.inference.map_methods import MapMethod, draw_maps, methods_for, probabilities, randomised
+from nscweb.inference.map_methods import draw_maps, methods_for, probabilities, randomised
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.models.cost import count_cost
 from nscweb.preprocess.outline import mask_of
@@ -29,11 +31,14 @@ from nscweb.preprocess.pixel_steps import border_levels
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.splits.plan import Split
 
+# Network, prepared cells, class of each and background to maps (N, H, W) in 0..1.
+Draw = Callable[[CellNetwork, Floats, NDArray[np.int64], NDArray[Any]], Floats]
+
 _MOST_CELLS, _FEWEST_CELLS = 200, 40
 # Work of all questions together on a processor, about a minute of one core, and passes of the network that they need.
 _WORK_MFLOP, _PASSES = 3e6, 250
 # Cells whose maps are drawn once more and more for moved cells and other weights, which are alike from cell to cell.
-_MOST_AGAIN = 40
+MOST_AGAIN = 40
 _DRAWS = 3
 _MOVES: dict[str, tuple[tuple[int, int], ...]] = {"shift_1px": ((1, 0), (0, -1)), "shift_2px": ((2, 0), (0, -2))}
 RIVALS = ("centre", "contrast", "random")
@@ -90,14 +95,16 @@ def judge_maps(
     *,
     temperature: float = 1.0,
     seed: int = 0,
-    methods: tuple[MapMethod, ...] = (),
+    methods: Mapping[str, Draw] | None = None,
+    again: int = MOST_AGAIN,
     progress: Progress = no_progress,
     cancel: CancelAsked = never_cancelled,
 ) -> dict[str, Any]:
     """Maps of the predicted class of prepared cells (N, C, H, W), judged beside plain orders.
 
     Args:
-        methods: () takes those of the architecture.
+        methods: name -> way of drawing; None takes those of the architecture.
+        again: cells at most whose maps are drawn again for other weights and moved cells.
 
     Returns:
         ``area``: share of the field that the cell covers, which is what a map that knows nothing has inside.
@@ -108,7 +115,7 @@ def judge_maps(
         moved cell, moved back), and ``against``: for each rival and each method before, ``deletion`` and ``insertion``,
         how much better the map is.
     """
-    methods = methods or methods_for(architecture)
+    methods = methods or {name: partial(draw_maps, name) for name in methods_for(architecture)}
     score = probabilities(model, temperature)
     classes = score(inputs).argmax(axis=1).astype(np.int64)
     background = border_levels(list(inputs))
@@ -140,12 +147,12 @@ def judge_maps(
     for name in RIVALS:
         told(f"{name} first" if name != "random" else "in random order")
         others[name] = areas_of(marks[name], name)
-    some = np.arange(min(cells, _MOST_AGAIN))
+    some = np.arange(min(cells, again))
     few, wanted, level = inputs[some], classes[some], background[some]
     rows = []
-    for method in methods:
+    for method, draw in methods.items():
         told(f"{method} is drawn")
-        maps = draw_maps(method, model, inputs, classes, background)
+        maps = draw(model, inputs, classes, background)
         told(f"{method} against plain orders")
         found = areas_of(maps, method)
         made = row(method, "map", found)
@@ -153,15 +160,15 @@ def judge_maps(
         told(f"{method} with other weights")
         for key, whole in (("last_layer", False), ("all_layers", True)):
             alike = np.zeros(len(some))
-            for draw in range(_DRAWS):
-                other = randomised(model, architecture, options, few, seed + draw, whole=whole)
-                alike += likeness(maps[some], draw_maps(method, other, few, wanted, level))
+            for number in range(_DRAWS):
+                other = randomised(model, architecture, options, few, seed + number, whole=whole)
+                alike += likeness(maps[some], draw(other, few, wanted, level))
             made[key] = with_interval(alike / _DRAWS, seed)
         told(f"{method} of moved cells")
         for key, moves in _MOVES.items():
             alike = np.zeros(len(some))
             for by in moves:
-                moved = draw_maps(method, model, shifted(few, by, level), wanted, level)
+                moved = draw(model, shifted(few, by, level), wanted, level)
                 alike += likeness(*in_both(maps[some], moved, by))
             made[key] = with_interval(alike / len(moves), seed)
         made["against"] = {
