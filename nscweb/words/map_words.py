@@ -56,7 +56,7 @@ def map_sentence(card: ModelCard, method: str) -> str:
         )
     groups: dict[Worth, list[str]] = {}
     for rival, against in row["against"].items():
-        words = RIVALS.get(rival) or f"what {METHODS[rival]} marks"
+        words = RIVALS.get(rival) or f"those marked by {METHODS[rival]}"
         groups.setdefault(worth(against), []).append(words)
     parts = []
     if "better" in groups:
@@ -72,16 +72,14 @@ def map_sentence(card: ModelCard, method: str) -> str:
     joined = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, but {parts[-1]}"
     if len(parts) > 1 and "no better" not in groups and "worse" not in groups:
         joined = " and ".join(parts)
-    sentence = (
-        f"Tested on {count(int(card.map_tests['cells']), 'held-out cell')}: the pixels that {name} marks {joined}."
-    )
+    sentence = f"Tested on {count(int(card.map_tests['cells']), 'held-out cell')}: pixels marked by {name} {joined}."
     if row.get("all_layers") and row["all_layers"]["value"] >= MAP_SAME:
         sentence += " The maps stay alike when all weights are drawn anew: they show the image more than the model."
     if row.get("shift_1px") and row["shift_1px"]["value"] < MAP_STEADY:
         sentence += " They change when the cell moves by a pixel: read areas, not single pixels."
     better = [METHODS[other] for other in METHODS if _beats(map_row(card, other), method)]
     if better:
-        sentence += f" By the same tests {listed(better)} is better."
+        sentence += f" By the same tests {listed(better)} do better."
     return sentence
 
 
