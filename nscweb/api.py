@@ -300,7 +300,7 @@ def explain(
 
     Raises:
         StudyNotFound, ModelNotFound: no such study or model.
-        WrongUse: no such class or method, fewer than one cell, or the network cannot be asked so.
+        WrongUse: no such class or method, fewer than one cell, or the model has no maps of that kind.
     """
     from nscweb.core.errors import WrongUse
     from nscweb.files.outgoing import outgoing

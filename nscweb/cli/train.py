@@ -116,6 +116,7 @@ def train(
             )
         lines += further_lines(entry.card)
         summary["audit"] = {"passed": entry.card.audit.get("passed"), "sentence": entry.card.audit.get("sentence")}
+        summary["baseline"] = entry.card.audit.get("baseline", {})
         console.result(summary, "\n".join(lines))
 
 
@@ -123,5 +124,5 @@ def further_lines(card: ModelCard) -> list[str]:
     """What else a person should read about a new model."""
     validated = card.performance.curves.get("cross_validation", {}).get("summary", {}).get("sentence")
     said = [validated, card.audit.get("gap", {}).get("sentence"), card.audit.get("sentence")]
-    said.append(card.audit.get("duplicates", {}).get("sentence"))
+    said += [card.audit.get(name, {}).get("sentence") for name in ("baseline", "duplicates")]
     return [str(sentence) for sentence in said if sentence]

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 Method = Literal["closed-form", "grad-cam", "integrated-gradients", "occlusion", "auto"]
 
 
+def chosen_method(classifier: Classifier, method: Method) -> Method:
+    """What ``auto`` stands for with this model: the closed form, gradients, or occlusion where there are no places."""
+    if method != "auto":
+        return method
+    if classifier.closed_form_cam:
+        return "closed-form"
+    return "grad-cam" if classifier.has_class_maps else "occlusion"
+
+
 def class_maps(
     classifier: Classifier,
     images: Sequence[NDArray[Any]],
@@ -37,14 +46,12 @@ def class_maps(
         classifier: a loaded model.
         images: cells (C, h, w) at native depth.
         class_index: class to explain; None explains the predicted class of each cell.
-        method: ``auto`` takes Grad-CAM, in closed form where the architecture allows it, and occlusion where the
-            network keeps no places.
+        method: see `chosen_method` for ``auto``.
         pixel_size_um: micrometres per pixel of the images, when known.
         progress: of the ways that ask the model many times.
     """
-    if method == "auto" and not classifier.has_class_maps:
-        method = "occlusion"
-    if method == "closed-form" or (method == "auto" and classifier.closed_form_cam):
+    method = chosen_method(classifier, method)
+    if method == "closed-form":
         return classifier.predict_with_maps(images, class_index, pixel_size_um)[1]
     batch = classifier.prepare(images, pixel_size_um)
     if not len(batch):

@@ -25,8 +25,8 @@ MAP_METHODS: tuple[MapMethod, ...] = get_args(MapMethod)
 # layers with a stride leave in gradients, without which a map changes when the cell moves by a pixel.
 _STEPS = 8
 _BLUR_PX = 1.0
-# Of the smaller side of the input; a patch half a cell wide, and every pixel is covered four times.
-_PATCH_SHARE = 6
+# Steps of occlusion along the shorter side; a patch is two steps wide, so that every pixel is covered four times.
+_PATCH_STEPS = 8
 _BATCH = 64
 
 
@@ -83,7 +83,7 @@ def occluded(
 ) -> Floats:
     """Occlusion maps (N, H, W) in 0..1 of any scoring function, with patches that suit the size of the input."""
     size = (inputs.shape[2], inputs.shape[3])
-    step = max(1, round(min(size) / (2 * _PATCH_SHARE)))
+    step = max(1, round(min(size) / _PATCH_STEPS))
     found = occlusion_maps(score, inputs, classes, 2 * step, step, background=background, progress=progress)
     return finish_maps(found, size)
 

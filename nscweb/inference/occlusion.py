@@ -66,6 +66,8 @@ def occlusion_maps(
 
 
 def _spans(length: int, patch: int, step: int) -> list[tuple[int, int]]:
-    """From and to of patches along one side, the first and last reaching over the border."""
+    """From and to of patches along one side, the first and last reaching over the border by the same."""
     starts = range(step - patch, length, step)
-    return [(max(0, start), min(length, start + patch)) for start in starts]
+    # Centred, so that a mirrored cell gets the mirrored map.
+    shift = (length - starts[-1] - patch - starts[0]) // 2
+    return [(max(0, start + shift), min(length, start + shift + patch)) for start in starts]

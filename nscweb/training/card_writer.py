@@ -29,6 +29,7 @@ from nscweb.models.cost import count_cost
 from nscweb.training.card_figures import with_figures
 from nscweb.training.checkpoint import copy_of, write_atomically
 from nscweb.training.checks.card_checks import run_checks, scored_held_out, with_checks
+from nscweb.training.checks.features_baseline import with_baseline
 from nscweb.training.checks.harmful_changes import with_harmful_changes
 from nscweb.training.checks.held_out_scores import write_held_out
 from nscweb.training.checks.known_samples import with_known_samples
@@ -94,7 +95,8 @@ def write_model_folder(
     """Measure a network on its held-out cells and write the whole folder; returns the card as read back.
 
     Args:
-        checks: False leaves out the shortcut audit, the robustness table and the tests of class maps, for quick trials.
+        checks: False leaves out the shortcut audit, the robustness table, the tests of class maps and the comparison
+            with plain features, for quick trials.
         progress, cancel: of the checks.
 
     Raises:
@@ -117,7 +119,7 @@ def write_model_folder(
         title=text.title,
         summary=text.summary,
         architecture=config.architecture,
-        options=config.options,
+        options=config.options if trained.options is None else trained.options,
         classes=data.classes,
         recipe=with_pixel_size(data.recipe, data.pixel_size_um),
         weights=WeightsFile(WEIGHTS, hashlib.sha256(weights).hexdigest(), EXAMPLE),
@@ -142,6 +144,9 @@ def write_model_folder(
         )
         card = with_harmful_changes(card, trained.model, data, split, progress=progress, cancel=cancel)
         card = with_map_tests(card, trained.model, data, split, device=device, progress=progress, cancel=cancel)
+        card = with_baseline(
+            card, data, split, scored, seed=config.seed, balance=config.balance, progress=progress, cancel=cancel
+        )
     write_atomically(out / "card.json", _json(card_to_dict(card)))
     return read_card(out)
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from torch.nn import functional
 
 from nscweb.core.errors import ModelError, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
+from nscweb.evaluation.audit.plain_classifier import FeatureOptions
 from nscweb.inference.device import choose_device, describe_device
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.training.checkpoint import Progressed, copy_of, load_checkpoint, save_checkpoint
@@ -30,6 +32,7 @@ from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.inputs import Batch, BatchMaker, ahead, predict_rows
 from nscweb.training.data.sampling import batches, epoch_order, mixed_seed, steps_per_epoch
 from nscweb.training.distributed import ALONE, Team
+from nscweb.training.feature_fit import FEATURES, fit_features
 from nscweb.training.learner import Learner, start_learner
 from nscweb.training.rates import class_weight, learning_rate
 from nscweb.training.splits.plan import Split
@@ -58,6 +61,7 @@ class Trained:
         precision: ``float32`` or ``bfloat16``.
         threads: CPU threads.
         remarks: what was asked for and could not be done, in sentences.
+        options: what a card needs to build the network again; None: the options of the settings.
     """
 
     model: CellNetwork
@@ -68,6 +72,7 @@ class Trained:
     precision: str
     threads: int
     remarks: tuple[str, ...] = ()
+    options: dict[str, Any] | None = None
 
 
 def fit(
@@ -110,6 +115,8 @@ def fit(
             "Training needs cells to learn from and cells that decide when to stop, and one of them has none.",
             "Choose shares of the split that leave cells for both.",
         )
+    if config.architecture == FEATURES:
+        return _fit_plain_features(config, data, split, progress, cancel, clock, after_epoch)
     config = config.for_cells(len(split.train))
     device = team.device(choose_device(config.device, config.threads))
     weight = class_weight(config, data.labels[split.train], len(data.classes))
@@ -157,6 +164,38 @@ def fit(
         precision="bfloat16" if learner.half else "float32",
         threads=torch.get_num_threads(),
         remarks=(learner.remark,) if learner.remark else (),
+    )
+
+
+def _fit_plain_features(
+    config: TrainConfig,
+    data: TrainingData,
+    split: Split,
+    progress: Progress,
+    cancel: CancelAsked,
+    clock: Callable[[], float],
+    after_epoch: Callable[[dict[str, float]], None],
+) -> Trained:
+    """Features are fitted at once: a history of one row, and nothing to go on from after a kill."""
+    choose_device("cpu", config.threads)
+    began = clock()
+    options = FeatureOptions(balance=config.balance)
+    fitted = fit_features(data, split.train, options=options, seed=config.seed, progress=progress, cancel=cancel)
+    row = {"epoch": 1.0, "learning_rate": 0.0}
+    for name, rows in (("train", split.train), ("validation", split.validation)):
+        logits = predict_rows(fitted.network, data, rows, torch.device("cpu"))
+        row[f"{name}_loss"], row[f"{name}_accuracy"] = _judged(logits, data.labels[rows])
+    row["seconds"] = clock() - began
+    after_epoch(row)
+    return Trained(
+        model=fitted.network,
+        history=[row],
+        best_epoch=1,
+        seconds=row["seconds"],
+        device=describe_device(torch.device("cpu")),
+        precision="float32",
+        threads=torch.get_num_threads(),
+        options=fitted.options,
     )
 
 
@@ -240,9 +279,7 @@ class _EpochRun:
         """Loss and accuracy on the validation cells."""
         rows = self.split.validation
         scores = predict_rows(self.learner.kept, self.data, rows, self.device, self.learner.half)
-        labels = self.data.labels[rows]
-        loss = functional.cross_entropy(torch.from_numpy(scores), torch.from_numpy(labels))
-        return [float(loss), float(np.mean(scores.argmax(axis=1) == labels))]
+        return list(_judged(scores, self.data.labels[rows]))
 
 
 def predict_logits(
@@ -256,6 +293,12 @@ def predict_logits(
             batch = torch.from_numpy(inputs[start : start + _EVALUATION_BATCH]).to(device)
             parts.append(model(batch.contiguous(memory_format=torch.channels_last)).float().cpu().numpy())
     return np.concatenate(parts)
+
+
+def _judged(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Mean loss and share of right answers."""
+    loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))
+    return float(loss), float(np.mean(logits.argmax(axis=1) == labels))
 
 
 def _finished(config: TrainConfig, progressed: Progressed) -> bool:

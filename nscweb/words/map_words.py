@@ -13,6 +13,17 @@ Worth = Literal["better", "partly", "no better", "worse"]
 
 # Key in a card -> words within a sentence.
 METHODS = {"grad-cam": "Grad-CAM", "integrated-gradients": "integrated gradients", "occlusion": "occlusion"}
+_MEANINGS = {
+    "grad-cam": "Class maps (Grad-CAM): how much each part of a cell speaks for the class.",
+    "integrated-gradients": (
+        "Integrated gradients: what each pixel adds to the score of the class on the way from an empty field to the "
+        "cell."
+    ),
+    "occlusion": (
+        "This model keeps no places, so there is no Grad-CAM of it. Shown instead is occlusion: how much the score "
+        "falls when a patch of the cell is covered with background."
+    ),
+}
 RIVALS = {
     "centre": "the middle of the frame",
     "contrast": "the pixels of strongest contrast",
@@ -23,6 +34,11 @@ RIVALS = {
 def method_word(name: str) -> str:
     """``integrated-gradients`` -> integrated gradients."""
     return METHODS.get(name, name)
+
+
+def map_meaning(method: str) -> str:
+    """What a map drawn in one way shows."""
+    return _MEANINGS[method]
 
 
 def worth(against: Mapping[str, Mapping[str, float]]) -> Worth:

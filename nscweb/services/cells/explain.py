@@ -223,17 +223,15 @@ def maps_on_frames(
 ) -> tuple[list[NDArray[np.float32]], str]:
     """(h, w) maps on the raw frames of (C, h, w) images, one class per image; and the method used."""
     from nscweb.inference.cam import map_on_frame
-    from nscweb.inference.class_maps import class_maps
+    from nscweb.inference.class_maps import chosen_method, class_maps
 
     check_has_maps(classifier.card, method)
+    method = chosen_method(classifier, method)
     if method == "closed-form" and not classifier.closed_form_cam:
         raise WrongUse(
             f"The architecture {classifier.card.architecture} has no closed form of its class maps.",
             "Use the method auto or grad-cam.",
         )
-    if method == "auto":
-        own: Method = "closed-form" if classifier.closed_form_cam else "grad-cam"
-        method = own if classifier.has_class_maps else "occlusion"
     frames: list[NDArray[np.float32]] = [np.zeros(image.shape[1:], np.float32) for image in images]
     for name in sorted(set(explained)):
         members = [index for index, wanted in enumerate(explained) if wanted == name]
@@ -253,17 +251,17 @@ def maps_on_frames(
 
 def check_has_maps(card: ModelCard, method: Method) -> None:
     """Raise `WrongUse` for a network that keeps no places, asked for a map of its layers: it would be an invention."""
-    if method in ("closed-form", "grad-cam", "integrated-gradients") and not has_layer_maps(card):
+    if method in ("closed-form", "grad-cam", "integrated-gradients") and not has_places(card):
         raise WrongUse(
-            f"The network of {card.name} mixes all pixels in its first layer, so its layers cannot show which part of "
-            "a cell decided; there are no class maps of it.",
-            "Take occlusion, which covers parts of the cell and looks what that costs, or predict the study with a "
+            f"The model {card.name} mixes all pixels in its first step, so it cannot show which part of a cell "
+            "decided; there are no class maps (Grad-CAM) of it.",
+            "Ask for occlusion: which part of a cell lowers the score when it is covered. Or predict the study with a "
             "convolutional network, such as the default model.",
             "E-NO-CLASS-MAPS",
         )
 
 
-def has_layer_maps(card: ModelCard) -> bool:
+def has_places(card: ModelCard) -> bool:
     """Whether Grad-CAM and integrated gradients can be drawn of a model; occlusion can of each."""
     from nscweb.models.architectures import ARCHITECTURES
 
@@ -272,7 +270,7 @@ def has_layer_maps(card: ModelCard) -> bool:
 
 def ways_of(card: ModelCard) -> tuple[Method, ...]:
     """How pages offer to draw maps of a model, the usual way first; all of them are tested for its card."""
-    return ("grad-cam", "integrated-gradients") if has_layer_maps(card) else ("occlusion",)
+    return ("grad-cam", "integrated-gradients") if has_places(card) else ("occlusion",)
 
 
 def check_method(method: str) -> Method:

@@ -59,6 +59,7 @@ def audit_model(
     from nscweb.services.train.finished_model import look_for_twins
     from nscweb.training.card_figures import with_figures
     from nscweb.training.checks.card_checks import run_checks, scored_held_out, with_checks
+    from nscweb.training.checks.features_baseline import with_baseline
     from nscweb.training.checks.harmful_changes import with_harmful_changes
     from nscweb.training.checks.held_out_scores import write_held_out
     from nscweb.training.checks.known_samples import with_known_samples
@@ -88,6 +89,10 @@ def audit_model(
     )
     checked = with_harmful_changes(checked, model, data, split, progress=progress, cancel=cancel)
     checked = with_map_tests(checked, model, data, split, device=chosen, progress=progress, cancel=cancel)
+    balance = card.origin.settings.get("balance", 0.0)
+    checked = with_baseline(
+        checked, data, split, scored, seed=card.origin.seed, balance=balance, progress=progress, cancel=cancel
+    )
     return _written(entry, replace(checked, recipe=with_pixel_size(card.recipe, data.pixel_size_um)))
 
 

@@ -45,7 +45,7 @@ REFERENCE = "compact"
 _MAPS = {
     "closed-form": "shows where it looked, together with each prediction",
     "gradient": "shows where it looked, which takes a second pass",
-    "none": "cannot show where it looked",
+    "none": "no Grad-CAM; shows by occlusion what counts, which takes about eighty passes",
 }
 
 

@@ -12,7 +12,7 @@ from nscweb.services.context import App
 from nscweb.services.predict.runs import model_of_run
 from nscweb.ui.models.maps_view import MAPS_HELP
 from nscweb.ui.text import label
-from nscweb.words.map_words import map_sentence, method_word
+from nscweb.words.map_words import map_meaning, map_sentence, method_word
 from nscweb.words.numbers import sentence_start
 
 HOW_HELP = (
@@ -41,9 +41,10 @@ def choose_way(app: App, run: Run) -> str:
 
 
 def worth_line(app: App, run: Run, way: str) -> None:
-    """What maps drawn so are worth for the model of a run."""
+    """What maps drawn so show, and what they are worth for the model of a run."""
     if way:
-        st.caption(label(map_sentence(model_of_run(app, run).card, way), 700), help=MAPS_HELP)
+        worth = map_sentence(model_of_run(app, run).card, way)
+        st.caption(label(f"{map_meaning(way)} {worth}", 900), help=MAPS_HELP)
 
 
 def bar() -> tuple[Progress, st.delta_generator.DeltaGenerator]:

@@ -48,6 +48,17 @@ def headline(card: ModelCard) -> list[tuple[str, str, str]]:
     return tiles
 
 
+def draw_baseline(card: ModelCard) -> None:
+    """How it does beside plain features on the same held-out cells; a warning where it is no better."""
+    found = card.audit.get("baseline")
+    if not found:
+        return
+    if found["verdict"] == "better":
+        st.caption(label(found["sentence"], 600))
+    else:
+        show.warnings([f"{found['sentence']} A model of the architecture features is fitted in seconds."])
+
+
 def draw_intro(card: ModelCard) -> None:
     """What it is, how good it is, what it may be used for and where it stops."""
     st.html(f"<h2>{html(card.title)}</h2><div class='nsc-task'>{html(card.summary, 1500)}</div>")
@@ -58,6 +69,7 @@ def draw_intro(card: ModelCard) -> None:
     if headline(card):
         show.facts(headline(card))
         st.caption("Measured on: " + label(card.performance.data, 600), help=METRIC_HELP)
+    draw_baseline(card)
     if card.uses:
         st.subheader("What it may be used for", anchor=False)
         show.bullets(card.uses)

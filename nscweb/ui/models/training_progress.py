@@ -75,6 +75,7 @@ def _ended(app: App, item: Training) -> None:
         if item.model is not None:
             show.facts(cards.headline(item.model.card))
             st.caption("Measured on: " + label(item.model.card.performance.data, 600), help=cards.METRIC_HELP)
+            cards.draw_baseline(item.model.card)
         elif item.live.history:
             show.facts(_numbers(item, None, None))
         _curves(item)

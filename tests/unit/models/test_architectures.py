@@ -23,6 +23,7 @@ _SMALL = 6_000_000
 _EXPORTED = (
     "compact",
     "accurate",
+    "features",
     "zhu2021",
     "zhu2021-mlp",
     "zhu2021-vgg",
@@ -54,6 +55,7 @@ def filled(line: Architecture, channels: int = 1, classes: int = 4) -> CellNetwo
 _SMALL_ONES = (
     "compact",
     "accurate",
+    "features",
     "zhu2021",
     "zhu2021-smaller",
     "zhu2021-larger",

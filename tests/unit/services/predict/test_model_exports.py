@@ -166,12 +166,16 @@ def test_predictions_name_their_backend_and_fast_mode_is_its_own_run(opened, tmp
         predict_study(opened, study.name, str(entry.folder), device="cpu", mode="fast")
 
 
-def test_a_network_without_places_says_that_it_has_no_maps(opened, tmp_path):
+def test_a_network_without_places_says_that_it_has_no_maps_and_offers_occlusion(opened, tmp_path):
     study = simulated_study(opened)
     recipe = InputRecipe(field_px=(40, 40), resize=(45, 30))
     entry = write_random_model(tmp_path / "mlp", architecture="zhu2021-mlp", recipe=recipe)
     run = predict_study(opened, study.name, str(entry.folder), device="cpu")
     cells = prediction_table(opened, run)["cell_id"].head(2).tolist()
     with pytest.raises(WrongUse, match="no class maps") as caught:
-        explain(opened, run, cells)
+        explain(opened, run, cells, method="grad-cam")
     assert caught.value.code == "E-NO-CLASS-MAPS"
+    assert "occlusion" in caught.value.todo
+    found = explain(opened, run, cells)
+    assert [item.method for item in found] == ["occlusion"] * 2
+    assert all(item.map.shape == item.cell.image.shape and 0 <= item.map.min() <= item.map.max() <= 1 for item in found)
