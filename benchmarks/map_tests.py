@@ -127,6 +127,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=SETS, default=SETS)
     parser.add_argument("--models", type=Path, help="folder that keeps the trained network")
     parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--ways", nargs="*", choices=tuple(ways()), default=tuple(ways()))
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -144,7 +145,7 @@ def main() -> None:
                 temperature=card.temperature,
                 seed=_SEED,
                 again=given.again,
-                methods={key: timed(draw, seconds, key) for key, draw in ways().items()},
+                methods={key: timed(draw, seconds, key) for key, draw in ways().items() if key in given.ways},
             )
             written[name] = {**found, "cells": len(inputs), "seconds": seconds}
             print(f"\n{name}, {len(inputs)} cells; the cell covers {100 * found['area']:.0f} % of the field\n")

@@ -12,7 +12,6 @@ from nscweb.core.card import ModelCard
 from nscweb.core.columns import label
 from nscweb.ui import show
 from nscweb.words.map_words import RIVALS, map_sentences, method_word
-from nscweb.words.numbers import sentence_start
 
 MAPS_HELP = (
     "Taken away (deletion): the pixels that the map marks most are set to the background first; the smaller the area "
@@ -58,7 +57,7 @@ def map_table(tests: Mapping[str, Any]) -> pd.DataFrame:
 def _order(row: Mapping[str, Any]) -> str:
     if row["kind"] == "map":
         return f"map: {method_word(row['order'])}"
-    return f"plain: {sentence_start(RIVALS[row['order']])}"
+    return f"plain: {RIVALS[row['order']].removeprefix('the ')}"
 
 
 def _with_interval(figure: Mapping[str, float] | None, digits: int) -> str:
