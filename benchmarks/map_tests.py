@@ -56,6 +56,7 @@ def ways() -> dict[str, Draw]:
         "integrated gradients, no blur": tried.integrated(steps=8),
         "integrated gradients, blur 1.5 px": tried.integrated(1.5, steps=8),
         "occlusion 6 px every 3": tried.occluded(6, 3, odds=False),
+        "occlusion 12 px every 6": tried.occluded(12, 6, odds=False),
     }
     return {**{name: partial(draw_maps, name) for name in MAP_METHODS}, **{k: shown(v) for k, v in others.items()}}
 

@@ -26,7 +26,7 @@ MAP_METHODS: tuple[MapMethod, ...] = get_args(MapMethod)
 _STEPS = 8
 _BLUR_PX = 1.0
 # Steps of occlusion along the shorter side; a patch is two steps wide, so that every pixel is covered four times.
-_PATCH_STEPS = 8
+_PATCH_STEPS = 12
 _BATCH = 64
 
 

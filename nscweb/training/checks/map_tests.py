@@ -77,7 +77,7 @@ def with_map_tests(
             data.inputs(rows),
             temperature=card.temperature,
             seed=seed,
-            # Occlusion asks the model about eighty times for a map.
+            # Occlusion asks the model more than a hundred times for a map.
             again=MOST_AGAIN if methods_for(card.architecture) != ("occlusion",) else MOST_AGAIN // 4,
             progress=progress,
             cancel=cancel,
