@@ -5,7 +5,7 @@ import streamlit as st
 from nscweb.services.predict import light_samples
 from nscweb.services.predict.runs import class_scheme
 from nscweb.ui import cached, filters, picker, show
-from nscweb.ui.cells import cell_view, maps_view
+from nscweb.ui.cells import cell_view, drawn_by
 from nscweb.ui.frame import open_page
 
 with open_page("cells") as app:
@@ -25,7 +25,7 @@ with open_page("cells") as app:
         explained, way = "predicted", ""
         if with_maps:
             with right:
-                way = maps_view.choose_way(app, run)
+                way = drawn_by.choose_way(app, run)
             with middle:
                 explained = filters.class_to_explain(class_scheme(run), "cells")
         total, offset = cell_view.paging(app, run, chosen, per_page=24, key="cells_page")

@@ -19,7 +19,7 @@ from nscweb.services.context import App
 from nscweb.services.predict.runs import class_scheme
 from nscweb.services.report import export
 from nscweb.ui import cached, show
-from nscweb.ui.cells import gallery, maps_view
+from nscweb.ui.cells import drawn_by, gallery
 from nscweb.ui.text import percent
 from nscweb.words.numbers import count
 
@@ -63,16 +63,16 @@ def draw(app: App, run: Run, page: GalleryPage, explained: str, way: str = "") -
     """The cells of a page; with the map for `explained` beside each raw image, or without maps when it is "".
 
     Args:
-        way: how maps are drawn, see `maps_view.choose_way`.
+        way: how maps are drawn, see `drawn_by.choose_way`.
     """
     classes = class_scheme(run)
     colours = dict(zip(classes.names, classes.colours, strict=True))
     overlays = {}
     if explained:
-        progress, spot = maps_view.bar()
+        progress, spot = drawn_by.bar()
         made = cached.maps(app, run, tuple(cell.cell_id for cell in page.cells), explained, way, progress)
         spot.empty()
-        maps_view.worth_line(app, run, way)
+        drawn_by.worth_line(app, run, way)
         overlays = {item.cell.cell_id: item for item in made}
         gallery.ramp("little weight", "much weight for the class", COLOUR_STOPS)
     placed = fields_seen.has_fields(app, run.study_id)

@@ -12,7 +12,7 @@ from nscweb.core.columns import label as label_of
 from nscweb.core.timepoint import TimePoint
 from nscweb.ui import show
 from nscweb.ui.models.audit_view import draw_checks
-from nscweb.ui.models.maps_view import draw_map_tests
+from nscweb.ui.models.map_worth_view import draw_map_tests
 from nscweb.ui.text import duration, html, label, when
 from nscweb.words.card_words import input_rows, metric_word
 from nscweb.words.numbers import count
