@@ -5,8 +5,8 @@
 600 labelled Jurkat cells each of G1, S and G2, in a split of our own: of each class 240 cells train, 40 calibrate (and
 decide when to stop), 120 are held out and correct, and from the 200 kept back mixtures of 50 to 300 cells are drawn
 without laying any cell back, with ratios even over all possible ones. Two classifiers: a logistic regression on plain
-features (`plain_features.py`), and the compact network by the program's own training, for few epochs. Corrections and
-intervals are the program's own. `--write` writes the whole page.
+features (those of the architecture ``features``), and the compact network by the program's own training, for few
+epochs. Corrections and intervals are the program's own. `--write` writes the whole page.
 """
 
 from __future__ import annotations
@@ -34,17 +34,16 @@ from nscweb.evaluation.scores.reliability import reliability
 from nscweb.training.config import TrainConfig
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.inputs import predict_rows
+from nscweb.training.feature_fit import measured
 from nscweb.training.loop import fit
 from nscweb.training.splits.plan import Split
 from nscweb.training.temperature import fit_temperature
 
 try:
     from benchmarks.accuracy_real import TILES, jurkat
-    from benchmarks.plain_features import COUNT, plain_features
     from benchmarks.ratios import spread
 except ImportError:  # started as a file
     from accuracy_real import TILES, jurkat
-    from plain_features import COUNT, plain_features
     from ratios import spread
 
 CLASSES = ("G1", "S_phase", "G2")
@@ -235,8 +234,6 @@ def three_classes() -> tuple[TrainingData, NDArray[Any]]:
     """The cells of the three large classes, prepared for the compact network, and their plain features."""
     every = jurkat(48)
     rows = np.flatnonzero(every.labels < len(CLASSES))
-    with np.load(TILES, allow_pickle=False) as arrays:
-        pixels = arrays["x"][rows]
     data = replace(
         every,
         fields=every.fields[rows],
@@ -246,7 +243,7 @@ def three_classes() -> tuple[TrainingData, NDArray[Any]]:
         nuisance=None,
         raw=None,
     )
-    return data, plain_features(pixels)
+    return data, measured(data, np.arange(len(data)))
 
 
 def page(tally: Tally, splits: int, trained: int, epochs: int) -> str:
@@ -311,7 +308,7 @@ def main() -> None:
     for seed in range(given.splits):
         parts = parts_of(data.labels, seed)
         logits = regression(features, data.labels, parts)
-        tally.add(f"logistic regression on {COUNT} plain features", logits, data.labels, parts, seed)
+        tally.add("logistic regression on plain features", logits, data.labels, parts, seed)
     for seed in range(given.trained):
         parts = parts_of(data.labels, seed)
         logits = network(data, parts, seed, given.epochs)

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
 from nscweb.evaluation.audit.plain_classifier import FeatureOptions, fit_classifier
-from nscweb.models.architectures.feature_measures import measures
-from nscweb.models.architectures.features import FURTHEST, Features
+from nscweb.models.architectures.feature_measures import FURTHEST, Features, measures
 from nscweb.training.data.dataset import TrainingData
 
 Floats = NDArray[np.float32]
@@ -25,7 +24,7 @@ Labels = NDArray[np.int64]
 # Key of ARCHITECTURES.
 FEATURES = "features"
 _BATCH = 128
-_LEAST_SPREAD = 1e-4
+_LEAST_SPREAD = 3e-3
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,15 @@ class FittedFeatures:
     options: dict[str, Any]
     chosen: str
     inner: dict[str, float]
+
+
+def options_for(balance: float) -> FeatureOptions:
+    """How features are classified in a training with this `TrainConfig.balance`: 1 balances, less does nothing.
+
+    The part balance that networks have by default made features of real cells no better for rare classes (macro F1
+    0.640 against 0.662 over five folds of seven phases) and not more often right (0.737 against 0.738).
+    """
+    return FeatureOptions(balance=1.0 if balance >= 1 else 0.0)
 
 
 def measured(
@@ -92,8 +100,8 @@ def fit_features(
     scale = channel_scale(data, rows)
     raw = measured(data, rows, scale, progress, cancel).astype(np.float64)
     middle, spread = raw.mean(axis=0), raw.std(axis=0)
-    # A feature that hardly changes would be made of rounding.
-    spread = np.where(spread > _LEAST_SPREAD * np.maximum(1.0, np.abs(middle)), spread, 1.0)
+    # What hardly changes from cell to cell is partly rounding, which must not be made large.
+    spread = np.maximum(spread, _LEAST_SPREAD * np.maximum(1.0, np.abs(middle)))
     features = np.clip((raw - middle) / spread, -FURTHEST, FURTHEST)
     classes, channels = len(data.classes), len(data.recipe.channels)
     found = fit_classifier(

@@ -23,7 +23,6 @@ from torch.nn import functional
 
 from nscweb.core.errors import ModelError, WrongUse
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
-from nscweb.evaluation.audit.plain_classifier import FeatureOptions
 from nscweb.inference.device import choose_device, describe_device
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.training.checkpoint import Progressed, copy_of, load_checkpoint, save_checkpoint
@@ -32,7 +31,7 @@ from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.inputs import Batch, BatchMaker, ahead, predict_rows
 from nscweb.training.data.sampling import batches, epoch_order, mixed_seed, steps_per_epoch
 from nscweb.training.distributed import ALONE, Team
-from nscweb.training.feature_fit import FEATURES, fit_features
+from nscweb.training.feature_fit import FEATURES, fit_features, options_for
 from nscweb.training.learner import Learner, start_learner
 from nscweb.training.rates import class_weight, learning_rate
 from nscweb.training.splits.plan import Split
@@ -179,7 +178,7 @@ def _fit_plain_features(
     """Features are fitted at once: a history of one row, and nothing to go on from after a kill."""
     choose_device("cpu", config.threads)
     began = clock()
-    options = FeatureOptions(balance=config.balance)
+    options = options_for(config.balance)
     fitted = fit_features(data, split.train, options=options, seed=config.seed, progress=progress, cancel=cancel)
     row = {"epoch": 1.0, "learning_rate": 0.0}
     for name, rows in (("train", split.train), ("validation", split.validation)):

@@ -11,7 +11,7 @@ from nscweb.models.architectures import (
     cgrecnet2026_others,
     compact,
     efficientnet_lite0,
-    features,
+    feature_measures,
     kim2023,
     parthasarathy2024,
     zamani2023,
@@ -176,7 +176,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         Architecture(
             name="features",
             title="Plain features with a support vector machine (fitted in seconds)",
-            build=features.build,
+            build=feature_measures.build,
             default_input=(48, 48),
             class_maps="none",
             source="Shape, brightness, rings, edges, grains, spectrum and neighbourhoods, as in feature_measures.py",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,10 @@ from numpy.typing import NDArray
 
 from nscweb.core.card import ModelCard
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress
-from nscweb.evaluation.audit.plain_classifier import FeatureOptions
 from nscweb.evaluation.scores.held_out import HeldOut
-from nscweb.evaluation.scores.model_pairs import Paired, differences
 from nscweb.training.data.dataset import TrainingData
 from nscweb.training.data.inputs import predict_rows
-from nscweb.training.feature_fit import FEATURES, fit_features
+from nscweb.training.feature_fit import FEATURES, fit_features, options_for
 from nscweb.training.splits.plan import Split
 
 KEY = "baseline"
@@ -42,23 +41,30 @@ def with_baseline(
 ) -> ModelCard:
     """The card with ``audit["baseline"]``; as it is for a model that is plain features itself.
 
+    It also stays as it is on a compute node without scikit-learn and pandas.
+
     Args:
         scored: what the network said of all held-out cells, in the order of `split.held_out`.
-        balance: see `FeatureOptions`.
+        balance: of the settings of the network, see `options_for`.
 
     Raises:
         JobCancelled: somebody asked to stop.
     """
-    if card.architecture == FEATURES:
+    if card.architecture == FEATURES or not _can_compare():
         return card
     train = split.train[_some(len(split.train), _MOST_TRAIN, seed)]
     some = _some(len(split.held_out), _MOST_HELD_OUT, seed)
-    options = FeatureOptions(balance=balance)
+    options = options_for(balance)
     fitted = fit_features(data, train, options=options, seed=seed, progress=progress, cancel=cancel)
     logits = predict_rows(fitted.network, data, split.held_out[some], torch.device("cpu"))
     scores = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
     found = beside_features(scored.take(some), scores, fitted.chosen, seed=seed)
     return replace(card, audit={**card.audit, KEY: {**found, "train_cells": len(train)}})
+
+
+def _can_compare() -> bool:
+    """Whether the packages are there that training alone does without."""
+    return all(find_spec(name) is not None for name in ("sklearn", "pandas"))
 
 
 def _some(count: int, most: int, seed: int) -> NDArray[np.int64]:
@@ -76,6 +82,8 @@ def beside_features(network: HeldOut, scores: NDArray[np.float32], chosen: str, 
         scores: (N, K) of plain features for the same cells, which they were not fitted on either.
         chosen: the classifier of the features in words.
     """
+    from nscweb.evaluation.scores.model_pairs import Paired, differences
+
     named = network.scores.argmax(axis=1).astype(np.int64)
     plain = np.asarray(scores).argmax(axis=1).astype(np.int64)
     pairs = Paired(network.labels, plain, named, network.samples, network.times, network.classes)

@@ -10,8 +10,7 @@ from nscweb.core.errors import WrongUse
 from nscweb.inference.onnx_export import EMBEDDINGS, PROBABILITIES, onnx_bytes
 from nscweb.inference.onnx_session import open_session, run_session
 from nscweb.models.architectures import ARCHITECTURES
-from nscweb.models.architectures.feature_measures import measure_names, measures
-from nscweb.models.architectures.features import Features
+from nscweb.models.architectures.feature_measures import Features, measure_names, measures
 
 
 def cells(count: int, channels: int = 1, size: tuple[int, int] = (48, 48), seed: int = 0) -> torch.Tensor:
@@ -34,7 +33,7 @@ def fitted(channels: int, x: torch.Tensor, vectors: int = 0) -> Features:
     network = Features(channels, 4, vectors=vectors)
     raw = measures(x)
     network.middle.copy_(raw.mean(dim=0))
-    network.spread.copy_(raw.std(dim=0).clamp(min=1e-3))
+    network.spread.copy_(raw.std(dim=0).maximum(3e-3 * raw.mean(dim=0).abs().clamp(min=1)))
     if vectors:
         network.vectors.normal_()
         network.weights.normal_()
@@ -93,8 +92,8 @@ def test_mixed_precision_is_kept_out():
     assert torch.equal(found, measures(x))
 
 
-@pytest.mark.parametrize(("channels", "size"), [(1, (48, 48)), (1, (32, 32)), (2, (45, 30)), (3, (96, 96))])
-@pytest.mark.parametrize("vectors", [0, 9])
+# Few, because writing and opening a file takes seconds.
+@pytest.mark.parametrize(("channels", "size", "vectors"), [(1, (48, 48), 9), (2, (45, 30), 0), (1, (96, 96), 9)])
 def test_onnx_gives_the_same_scores_by_operators_of_the_standard(channels, size, vectors):
     import onnx
 
@@ -105,10 +104,11 @@ def test_onnx_gives_the_same_scores_by_operators_of_the_standard(channels, size,
     with torch.inference_mode():
         features = network.forward_features(x)
         expected = torch.softmax(network.forward_head(features), dim=1).numpy()
+    session = open_session(data)
     for rows in (slice(None), slice(0, 1)):
-        found = run_session(open_session(data), x.numpy()[rows], [PROBABILITIES, EMBEDDINGS])
+        found = run_session(session, x.numpy()[rows], [PROBABILITIES, EMBEDDINGS])
         assert np.abs(found[PROBABILITIES] - expected[rows]).max() < 1e-4
-        assert np.abs(found[EMBEDDINGS] - features[:, :, 0, 0].numpy()[rows]).max() < 2e-3
+        assert np.abs(found[EMBEDDINGS] - features[:, :, 0, 0].numpy()[rows]).max() < 1e-3
 
 
 def test_it_keeps_no_places_and_offers_occlusion():

@@ -39,9 +39,7 @@ def brightness(image: Tensor, places: Places) -> Named:
     middle = _mean(values, mask)
     centred = values - middle[:, None]
     spread = (_mean(centred**2, mask) + 1e-4).sqrt()
-    ordered, order = values.sort(dim=1)
-    weight = mask.gather(1, order)
-    rank = (weight.cumsum(dim=1) - weight / 2) / places.area
+    quantiles = _quantiles(values, places)
     found = [
         ("mean", middle),
         ("standard deviation", spread),
@@ -50,12 +48,26 @@ def brightness(image: Tensor, places: Places) -> Named:
         ("mean outside", _mean(values, 1 - mask)),
         ("log energy outside", _log(_mean(values**2, 1 - mask))),
     ]
-    for share in _QUANTILES:
-        near = weight * (1 - (rank - share).abs() / _QUANTILE_WIDTH).clamp(min=0)
-        found.append((f"quantile {share:g}", (near * ordered).sum(dim=1) / (near.sum(dim=1) + 1e-3)))
+    found += [(f"quantile {share:g}", quantiles[:, index]) for index, share in enumerate(_QUANTILES)]
     for name, part in (("bright parts", values.clamp(min=0)), ("dark parts", (-values).clamp(min=0))):
         found += places.spread(mask * part, name)
     return found
+
+
+def _quantiles(values: Tensor, places: Places) -> Tensor:
+    """(B, Q) means around each quantile of values (B, P) inside the mask.
+
+    Every pixel counts by the part of a triangle that its place in the order covers. Of pixels of one value only the
+    ends of their stretch count, so the order among them, which every runtime chooses for itself, plays no part.
+    """
+    ordered, order = values.sort(dim=1)
+    upto = places.mask.gather(1, order).cumsum(dim=1) / places.area
+    edges = torch.cat([torch.zeros_like(upto[:, :1]), upto], dim=1)[:, None]
+    shares = torch.tensor(_QUANTILES, dtype=torch.float32, device=values.device)[None, :, None]
+    at = ((edges - shares) / _QUANTILE_WIDTH).clamp(-1, 1)
+    covered = at - at * at.abs() / 2
+    near = covered[:, :, 1:] - covered[:, :, :-1]
+    return (near * ordered[:, None]).sum(dim=2) / (near.sum(dim=2) + 1e-6)
 
 
 def rings(image: Tensor, places: Places) -> Named:
