@@ -13,7 +13,7 @@ Worth = Literal["better", "partly", "no better", "worse"]
 
 # Key in a card -> words within a sentence.
 METHODS = {"grad-cam": "Grad-CAM", "integrated-gradients": "integrated gradients", "occlusion": "occlusion"}
-_MEANINGS = {
+_SHOWN = {
     "grad-cam": "Class maps (Grad-CAM): how much each part of a cell speaks for the class.",
     "integrated-gradients": (
         "Integrated gradients: what each pixel adds to the score of the class on the way from an empty field to the "
@@ -38,7 +38,7 @@ def method_word(name: str) -> str:
 
 def map_meaning(method: str) -> str:
     """What a map drawn in one way shows."""
-    return _MEANINGS[method]
+    return _SHOWN[method]
 
 
 def worth(against: Mapping[str, Mapping[str, float]]) -> Worth:

@@ -74,6 +74,7 @@ CARD = {
     "exports": {"onnx": {"file": "model.onnx"}},
     "mark": "published",
     "held_out": {"file": "held_out.npz", "sha256": "0" * 64, "cells": 10, "samples": 3},
+    "map_tests": {"cells": 120, "area": 0.1, "orders": []},
 }
 
 
