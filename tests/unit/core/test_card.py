@@ -139,7 +139,7 @@ def test_something_else_than_an_object_is_refused(data):
 
 
 def test_every_missing_field_is_refused():
-    optional = {"options", "citation", "calibration", "audit", "robustness", "exports", "mark", "held_out"}
+    optional = {"options", "citation", "calibration", "audit", "robustness", "exports", "mark", "held_out", "map_tests"}
     for key in CARD.keys() - optional:
         with pytest.raises(CardInvalid):
             card_from_dict({name: value for name, value in CARD.items() if name != key})
