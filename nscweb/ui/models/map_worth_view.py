@@ -18,7 +18,7 @@ MAPS_HELP = (
     "under the score of the class, the more they counted. Given back (insertion): an empty field gets them back first; "
     "the larger, the better. The plain orders below know nothing of the model: a map that does not beat them says no "
     "more than where the middle, or the cell, is. Weights drawn anew (Adebayo et al. 2018): likeness, 1 for the same "
-    "and 0 for nothing in common, to the map of an untrained network; near 1 the map shows the image, not the model. "
+    "and 0 for nothing in common, to the map of an untrained network, mean of three draws; near 1 the map shows the image, not the model. "
     "Moved: likeness to the map of the cell moved by a pixel or two. Brackets are 95 % intervals over cells."
 )
 
