@@ -289,7 +289,8 @@ def explain(
         model: name of a model or path of its folder; "" takes the default model.
         cells: how many, the surest of each predicted class in turn.
         class_name: class to explain, or ``predicted`` for that of each cell.
-        method: ``auto``, ``closed-form``, ``grad-cam`` or ``occlusion``.
+        method: ``auto`` (Grad-CAM where the model has it, else occlusion), ``closed-form``, ``grad-cam``,
+            ``integrated-gradients`` or ``occlusion``; what each is worth stands in the card.
         data_dir, progress: see `import_study`.
 
     Returns:
@@ -315,7 +316,8 @@ def explain(
         raise WrongUse("At least one cell must be explained.")
     with _opened(data_dir) as app:
         run = run_for(app, study, model or default_model(app).card.name, progress=progress)
-        maps = explained(app, run, representative_cells(app, run, cells), class_name=class_name, method=checked)
+        chosen = representative_cells(app, run, cells)
+        maps = explained(app, run, chosen, class_name=class_name, method=checked, progress=progress)
     rows = [
         {
             "cell_id": item.cell.cell_id,

@@ -5,7 +5,7 @@ import streamlit as st
 from nscweb.services.predict import light_samples
 from nscweb.services.predict.runs import class_scheme
 from nscweb.ui import cached, filters, picker, show
-from nscweb.ui.cells import cell_view
+from nscweb.ui.cells import cell_view, drawn_by
 from nscweb.ui.frame import open_page
 
 with open_page("cells") as app:
@@ -20,11 +20,13 @@ with open_page("cells") as app:
         chosen = filters.cell_filters(study, run, f"cells_{run.run_id}", flagged)
         with above:
             show.warnings(light_samples.run_warnings(run, [chosen.sample] if chosen.sample else None))
-        left, right = st.columns([1, 1], vertical_alignment="bottom")
+        left, middle, right = st.columns([1, 1, 1], vertical_alignment="bottom")
         with_maps = left.toggle("Show where the model looked", value=True, key="cells_maps")
-        explained = "predicted"
+        explained, way = "predicted", ""
         if with_maps:
             with right:
+                way = drawn_by.choose_way(app, run)
+            with middle:
                 explained = filters.class_to_explain(class_scheme(run), "cells")
         total, offset = cell_view.paging(app, run, chosen, per_page=24, key="cells_page")
         if not total:
@@ -32,5 +34,5 @@ with open_page("cells") as app:
         else:
             page = cached.gallery_page(app, run, chosen, 24, offset)
             st.caption(cell_view.shown_words(page))
-            cell_view.draw(app, run, page, explained if with_maps else "")
+            cell_view.draw(app, run, page, explained if with_maps else "", way)
             cell_view.downloads(app, run, page, chosen)

@@ -25,7 +25,14 @@ def explain(
     class_name: Annotated[
         str, typer.Option("--class", help="Class to explain, or predicted for that of each cell.")
     ] = "predicted",
-    method: Annotated[str, typer.Option("--method", help="auto, closed-form, grad-cam or occlusion.")] = "auto",
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            help="How maps are drawn: auto (Grad-CAM where the model has it), closed-form, grad-cam, "
+            "integrated-gradients or occlusion.",
+        ),
+    ] = "auto",
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -41,7 +48,7 @@ def explain(
         wanted = model or default_model(opened).card.name
         run = run_for(opened, study, wanted, progress=console.progress)
         chosen = representative_cells(opened, run, cells)
-        maps = explained(opened, run, chosen, class_name=class_name, method=checked)
+        maps = explained(opened, run, chosen, class_name=class_name, method=checked, progress=console.progress)
         paths = save_overlays(opened, run, maps, out)
         result = {
             "study": run.provenance.study,

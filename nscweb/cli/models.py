@@ -162,17 +162,23 @@ def audit(
             help="Only what trust lights test samples for: the changes that harm the model, and its pixel size.",
         ),
     ] = False,
+    maps_only: Annotated[
+        bool,
+        typer.Option(
+            "--maps-only", help="Only what its class maps (Grad-CAM and others) are worth, on some held-out cells."
+        ),
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Measure a model again: its figures, what shortcuts could explain, how robust it is; all goes into its card.
+    """Measure a model again: figures, shortcuts, robustness, what its class maps are worth; all goes into its card.
 
     It is measured on the cells that were held out when the model was trained; the weights stay as they are.
     """
     with running(as_json) as console:
         from nscweb.services.models import model_by_name
         from nscweb.services.predict.light_changes import change_names_of, sentence_of_tests
-        from nscweb.services.train.model_audit import audit_model, figures_again, light_tests_again
+        from nscweb.services.train.model_audit import audit_model, figures_again, light_tests_again, map_tests_again
 
         opened = console.open(data_dir)
         entry = model_by_name(opened, name)
@@ -189,6 +195,12 @@ def audit(
             card = light_tests_again(opened, entry, tuple(studies or ()), progress=console.progress).card
             names = change_names_of(card)
             console.result({"model": name, "tests": names}, sentence_of_tests(name, names))
+            return
+        if maps_only:
+            from nscweb.words.map_words import map_sentences
+
+            card = map_tests_again(opened, entry, tuple(studies or ()), device=device, progress=console.progress).card
+            console.result({"model": name, "map_tests": card.map_tests}, "\n".join(map_sentences(card)))
             return
         card = audit_model(opened, entry, tuple(studies or ()), device=device, progress=console.progress).card
         passed = bool(card.audit.get("passed"))

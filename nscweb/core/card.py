@@ -222,6 +222,8 @@ class ModelCard:
             excluded"; empty for most.
         held_out: the file beside the card with the scores of its held-out cells (``file``, ``sha256``, ``cells``,
             ``samples``), from which corrected ratios are made; empty for models that came without one.
+        map_tests: what class maps of the network are worth, from `nscweb.training.checks.map_tests`; empty when it was
+            not measured.
     """
 
     name: str
@@ -244,6 +246,7 @@ class ModelCard:
     exports: dict[str, dict[str, Any]] = field(default_factory=dict)
     mark: str = ""
     held_out: dict[str, Any] = field(default_factory=dict)
+    map_tests: dict[str, Any] = field(default_factory=dict)
 
     @property
     def temperature(self) -> float:

@@ -69,6 +69,9 @@ POWER = 0.80
 # in part a trait of the cells: flat cells have less of it. So swaps of these cost sound networks something, too.
 SWAP_COST = 0.05
 SWAP_COSTS = {"noise": 0.10, "contrast": 0.10, "light": 0.10}
+# Class maps: likeness (rank correlation, 0 to 1) from which maps of a network with weights drawn anew are called alike,
+# and below which maps of a cell that moved by a pixel are called unsteady.
+MAP_SAME, MAP_STEADY = 0.5, 0.8
 # A change of the recording that costs a model more than this share of its right answers harms it: every sample is
 # tested for such changes before it is called fitting.
 HARMFUL = 0.05

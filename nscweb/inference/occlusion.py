@@ -1,67 +1,73 @@
-"""Occlusion maps: how much the score of a class falls when a patch of the cell is covered (Zeiler and Fergus 2014).
+"""Occlusion maps: cover a patch of the cell with background, and see what that costs the class.
 
-They ask a model as it is, network or not, in any of its forms, so they work where class maps do not: for plain features
-and networks that keep no places. They cost a prediction per patch, about eighty for a cell.
+Zeiler and Fergus 2014, section 4.2. It needs no gradients and no layers, only a function that scores inputs, so it
+serves networks in torch and ONNX and models that are no networks at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.inference.cam import finish_maps
-from nscweb.preprocess.pixel_steps import border_levels
-
-if TYPE_CHECKING:
-    from nscweb.inference.classifier import Classifier
+from nscweb.core.progress import Progress, no_progress
 
 Floats = NDArray[np.float32]
-# Steps along the shorter side; a patch is two steps wide, so that every pixel is covered four times.
-_STEPS = 8
+# Prepared inputs (M, C, H, W) to scores (M, K).
+Score = Callable[[Floats], Floats]
 
-
-def patches(height: int, width: int) -> list[tuple[slice, slice]]:
-    """Where the patches lie: squares that overlap by half and reach over the border, so that all pixels count alike."""
-    step = max(1, round(min(height, width) / _STEPS))
-
-    def along(length: int) -> list[slice]:
-        # Centred, so that a mirrored cell gets the mirrored map.
-        count = -(-length // step) + 1
-        first = (length - (count + 1) * step) // 2
-        return [slice(max(0, first + i * step), max(0, first + (i + 2) * step)) for i in range(count)]
-
-    return [(rows, columns) for rows in along(height) for columns in along(width)]
+_AT_ONCE = 256
 
 
 def occlusion_maps(
-    classifier: Classifier,
-    images: Sequence[NDArray[Any]],
-    classes: NDArray[np.int64],
-    pixel_size_um: float | None = None,
+    score: Score,
+    inputs: Floats,
+    classes: NDArray[Any],
+    patch: int,
+    step: int,
+    *,
+    background: NDArray[Any] | None = None,
+    progress: Progress = no_progress,
 ) -> Floats:
-    """Maps (N, H, W) in 0..1 in the geometry of the model's input; 0 where covering does not lower the score.
+    """(N, H, W) mean loss of score of the patches that cover a pixel; negative where covering helps the class.
 
     Args:
-        classifier: a loaded model.
-        images: cells (C, h, w) at native depth.
-        classes: (N,) class to explain of each cell.
-        pixel_size_um: micrometres per pixel of the images, when known.
+        score: the model.
+        inputs: (N, C, H, W) prepared.
+        classes: (N,) index of the class that each map speaks for.
+        patch: side of the square patch in pixels of the input. Patches reach beyond the border, so that every pixel
+            is covered equally often.
+        step: pixels between patches, at most `patch`.
+        background: (N, C) what is put in place; 0 when None.
+        progress: counts passes of the model over all cells.
     """
-    inputs = classifier.prepare(images, pixel_size_um)
-    places = patches(*inputs.shape[2:])
-    fallen = np.zeros((len(inputs), *inputs.shape[2:]), np.float32)
-    levels = border_levels(list(inputs)).astype(np.float32)
-    for target, cell, level, wanted in zip(fallen, inputs, levels, classes, strict=True):
-        covered = np.repeat(cell[None], len(places) + 1, axis=0)
-        for one, (rows, columns) in zip(covered[1:], places, strict=True):
-            one[:, rows, columns] = level[:, None, None]
-        scores = classifier.predict_prepared(covered)[:, wanted]
-        times = np.zeros(target.shape, np.float32)
-        for score, (rows, columns) in zip(scores[1:], places, strict=True):
-            target[rows, columns] += scores[0] - score
-            times[rows, columns] += 1
-        target /= np.maximum(times, 1)
-    return finish_maps(fallen, (int(inputs.shape[2]), int(inputs.shape[3])))
+    cells, _, height, width = inputs.shape
+    level = np.zeros(inputs.shape[:2], np.float32) if background is None else np.asarray(background, np.float32)
+    losses, covered = np.zeros((cells, height, width)), np.zeros((height, width))
+    if not cells:
+        return losses.astype(np.float32)
+    rows = np.arange(cells)
+    whole = score(inputs)[rows, classes]
+    boxes = [(slice(*y), slice(*x)) for y in _spans(height, patch, step) for x in _spans(width, patch, step)]
+    each = max(1, _AT_ONCE // cells)
+    for start in range(0, len(boxes), each):
+        progress(start * cells, len(boxes) * cells, "Covering parts of the cells")
+        some = boxes[start : start + each]
+        hidden = np.repeat(inputs[None], len(some), axis=0)
+        for place, (y, x) in enumerate(some):
+            hidden[place][:, :, y, x] = level[:, :, None, None]
+        scored = score(hidden.reshape(-1, *inputs.shape[1:])).reshape(len(some), cells, -1)
+        for place, (y, x) in enumerate(some):
+            losses[:, y, x] += (whole - scored[place, rows, classes])[:, None, None]
+            covered[y, x] += 1
+    return (losses / np.maximum(covered, 1)).astype(np.float32)
+
+
+def _spans(length: int, patch: int, step: int) -> list[tuple[int, int]]:
+    """From and to of patches along one side, the first and last reaching over the border by the same."""
+    starts = range(step - patch, length, step)
+    # Centred, so that a mirrored cell gets the mirrored map.
+    shift = (length - starts[-1] - patch - starts[0]) // 2
+    return [(max(0, start + shift), min(length, start + shift + patch)) for start in starts]

@@ -32,6 +32,7 @@ from nscweb.training.checks.features_baseline import with_baseline
 from nscweb.training.checks.harmful_changes import with_harmful_changes
 from nscweb.training.checks.held_out_scores import write_held_out
 from nscweb.training.checks.known_samples import described_inputs, with_known_samples
+from nscweb.training.checks.map_tests import with_map_tests
 from nscweb.training.config import TrainConfig
 from nscweb.training.cross_fitting import CrossFitted
 from nscweb.training.data.dataset import TrainingData, with_pixel_size
@@ -95,8 +96,8 @@ def write_model_folder(
         jury: the network and who judges its cells, with data and split.
         trained: how it was trained; its network is ``jury.kept``.
         fitted: what cross-fitting knows beside; None where a part was held out.
-        checks: False leaves out the shortcut audit, the robustness table and the comparison with plain features, for
-            quick trials.
+        checks: False leaves out the shortcut audit, the robustness table, the tests of class maps and the comparison
+            with plain features, for quick trials.
         progress, cancel: of the checks.
 
     Raises:
@@ -141,18 +142,12 @@ def write_model_folder(
         held_out=write_held_out(out, scored, data, split),
     )
     if checks:
+        device = choose_device(config.device, config.threads)
         card = with_checks(
-            card,
-            run_checks(
-                jury,
-                scored,
-                seed=config.seed,
-                device=choose_device(config.device, config.threads),
-                progress=progress,
-                cancel=cancel,
-            ),
+            card, run_checks(jury, scored, seed=config.seed, device=device, progress=progress, cancel=cancel)
         )
         card = with_harmful_changes(card, jury, progress=progress, cancel=cancel)
+        card = with_map_tests(card, jury, device=device, progress=progress, cancel=cancel)
         card = with_baseline(
             card,
             jury,

@@ -52,7 +52,7 @@ def train(
         checkpoint_folder: where an unfinished run is kept, `out` when None. The same call after a kill goes on
             from there.
         pretrained_folder: where ImageNet weights lie that were downloaded before, for `config.pretrained`.
-        checks: False leaves out the shortcut audit and the robustness table.
+        checks: False leaves out the shortcut audit, the robustness table and the tests of class maps.
         progress, cancel: see `nscweb.core.progress`.
         after_epoch: see `fit`.
         team: the processes that train together; this is the call of the first, `help_train` that of the others.

@@ -76,7 +76,9 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         metavar="GIB",
         help="prepared cells beyond this go to a file in the folder of the model",
     )
-    made.add_argument("--no-checks", action="store_true", help="no shortcut audit and no robustness table")
+    made.add_argument(
+        "--no-checks", action="store_true", help="no shortcut audit, no robustness table, no tests of class maps"
+    )
     made.add_argument("--licence", default="not stated; follows the images that it was trained on")
     return made
 

@@ -8,6 +8,7 @@ from typing import cast
 
 import streamlit as st
 
+from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
@@ -51,10 +52,17 @@ def filter_options(app: App, run: Run) -> FilterOptions:
     return dashboard.options_of.announced(spinner("Counting …"), app, run)
 
 
-def maps(app: App, run: Run, cell_ids: tuple[str, ...], class_name: str) -> list[explain.Explained]:
-    """Class maps of the cells on one page of a gallery."""
+def maps(
+    app: App, run: Run, cell_ids: tuple[str, ...], class_name: str, way: str, progress: Progress = no_progress
+) -> list[explain.Explained]:
+    """Class maps of the cells on one page of a gallery.
+
+    Args:
+        way: of `explain.METHODS`; for Grad-CAM the quicker form is taken where there is one.
+    """
     sign = spinner("Asking the model where it looked …")
-    return explain.explain.announced(sign, app, run, cell_ids, class_name=class_name)
+    method = explain.check_method(way) if way and way != "grad-cam" else "auto"
+    return explain.explain.announced(sign, app, run, cell_ids, class_name=class_name, method=method, progress=progress)
 
 
 def gallery_page(app: App, run: Run, chosen: cells.CellFilter, limit: int, offset: int) -> cells.GalleryPage:

@@ -148,3 +148,18 @@ def test_quick_look_scores_an_image_without_a_study(walk: Walk, data_folder: Pat
     assert is_healthy(test), texts(test)
     assert "my cell.png" in texts(test) and "map for" in texts(test)
     assert len(app.catalogue.studies()) == 2
+
+
+def test_how_maps_are_drawn_can_be_chosen_and_what_they_are_worth_is_said(
+    walk: Walk, data_folder: Path, app: App
+) -> None:
+    test = opened(walk, app, "cells")
+    said = texts(test)
+    assert "how much each part of a cell speaks for the class" in said
+    # This model came without tests of its maps.
+    assert "are worth was not measured" in said
+    way = test.selectbox(key=f"cells_way_{run_of(app).run_id}")
+    assert way.options == ["Grad-CAM", "Integrated gradients"]
+    way.set_value("integrated-gradients").run()
+    assert not test.exception
+    assert "on the way from an empty field to the cell" in texts(test)

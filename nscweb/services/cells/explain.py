@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from nscweb.core.errors import WrongUse
+from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.services.cells.cells import CellFilter, GalleryCell, gallery_cells, matching_rows, page_key
 from nscweb.services.kept import kept
@@ -129,7 +130,8 @@ def save(cells: Sequence[Explained], out_dir: Path, note: str = "") -> list[Path
 
 __all__ = ["COLOUR_STOPS", "PREDICTED", "Explained", "explain", "representative_cells", "save_overlays"]
 
-Method = Literal["auto", "closed-form", "grad-cam", "occlusion"]
+Method = Literal["auto", "closed-form", "grad-cam", "integrated-gradients", "occlusion"]
+METHODS: tuple[Method, ...] = get_args(Method)
 PREDICTED = "predicted"
 
 
@@ -142,7 +144,7 @@ class Explained:
         explained: class that the map speaks for.
         map: (h, w) float32 in 0..1 on the raw frame, 0 outside the field that the network saw.
         overlay: (h, w, 3) uint8, the map over the raw image.
-        method: ``closed-form``, ``grad-cam`` or ``occlusion``.
+        method: ``closed-form`` (Grad-CAM without gradients), ``grad-cam``, ``integrated-gradients`` or ``occlusion``.
         pixel_size_um: micrometres per pixel of the frame, None when not known.
     """
 
@@ -163,6 +165,7 @@ def _key(
     method: Method = "auto",
     alpha: float = 0.55,
     classifier: Classifier | None = None,
+    progress: Progress = no_progress,
 ) -> Hashable:
     """None with a loaded model: whoever brings one goes through many cells, each once."""
     return None if classifier else page_key(app, run, tuple(cell_ids), class_name, method, alpha)
@@ -178,18 +181,20 @@ def explain(
     method: Method = "auto",
     alpha: float = 0.55,
     classifier: Classifier | None = None,
+    progress: Progress = no_progress,
 ) -> list[Explained]:
     """Class maps of some cells of a run, in the order of `cell_ids`.
 
     Args:
         class_name: class to explain, or ``predicted`` for the predicted class of each cell.
-        method: ``auto`` takes the closed form where the architecture allows it, and occlusion where the model keeps no
-            places; both ways of Grad-CAM are then refused (E-NO-CLASS-MAPS).
+        method: ``auto`` takes Grad-CAM, in closed form where the architecture allows it, and occlusion where the
+            network keeps no places.
         alpha: strength of the map over the image, 0..1.
         classifier: a loaded model of this run, to save loading it again.
+        progress: called while maps are drawn that ask the model many times.
 
     Raises:
-        WrongUse: the class or a cell does not exist, or the model has no class maps of that kind.
+        WrongUse: the class or a cell does not exist, or the network cannot be asked so (E-NO-CLASS-MAPS).
         ModelNotFound: the model of the run is not installed any more.
     """
     found = get_run(app, run)
@@ -200,7 +205,7 @@ def explain(
     study = study_of(app, found)
     pixel_size = study.pixel_size_um if study else None
     images = images_of(app, found, cell_ids, run_channels(found))
-    maps, name = maps_on_frames(used, images, explained, method, pixel_size)
+    maps, name = maps_on_frames(used, images, explained, method, pixel_size, progress)
     cells = gallery_cells(app, found, rows)
     return [
         Explained(cell, wanted, on_frame, overlay(cell.image, on_frame, alpha), name, pixel_size)
@@ -214,14 +219,15 @@ def maps_on_frames(
     explained: Sequence[str],
     method: Method,
     pixel_size_um: float | None,
+    progress: Progress = no_progress,
 ) -> tuple[list[NDArray[np.float32]], str]:
     """(h, w) maps on the raw frames of (C, h, w) images, one class per image; and the method used."""
     from nscweb.inference.cam import map_on_frame
     from nscweb.inference.class_maps import chosen_method, class_maps
 
     check_has_maps(classifier.card, method)
-    chosen = chosen_method(classifier, method)
-    if chosen == "closed-form" and not classifier.closed_form_cam:
+    method = chosen_method(classifier, method)
+    if method == "closed-form" and not classifier.closed_form_cam:
         raise WrongUse(
             f"The architecture {classifier.card.architecture} has no closed form of its class maps.",
             "Use the method auto or grad-cam.",
@@ -230,24 +236,22 @@ def maps_on_frames(
     for name in sorted(set(explained)):
         members = [index for index, wanted in enumerate(explained) if wanted == name]
         maps = class_maps(
-            classifier, [images[index] for index in members], classifier.card.classes.index(name), chosen, pixel_size_um
+            classifier,
+            [images[index] for index in members],
+            classifier.card.classes.index(name),
+            method,
+            pixel_size_um,
+            progress,
         )
         for index, found in zip(members, maps, strict=True):
             height, width = images[index].shape[1:]
             frames[index] = map_on_frame(found, classifier.card.recipe, (height, width), pixel_size_um, images[index])
-    return frames, chosen
+    return frames, method
 
 
-def has_places(card: ModelCard) -> bool:
-    """Whether the network of a model keeps places, so that class maps (Grad-CAM) can be drawn from it."""
-    from nscweb.models.architectures import ARCHITECTURES
-
-    return ARCHITECTURES[card.architecture].class_maps != "none"
-
-
-def check_has_maps(card: ModelCard, method: Method = "closed-form") -> None:
-    """Raise `WrongUse` for Grad-CAM of a model that keeps no places: a map of it would be an invention."""
-    if method in ("closed-form", "grad-cam") and not has_places(card):
+def check_has_maps(card: ModelCard, method: Method) -> None:
+    """Raise `WrongUse` for a network that keeps no places, asked for a map of its layers: it would be an invention."""
+    if method in ("closed-form", "grad-cam", "integrated-gradients") and not has_places(card):
         raise WrongUse(
             f"The model {card.name} mixes all pixels in its first step, so it cannot show which part of a cell "
             "decided; there are no class maps (Grad-CAM) of it.",
@@ -257,14 +261,24 @@ def check_has_maps(card: ModelCard, method: Method = "closed-form") -> None:
         )
 
 
+def has_places(card: ModelCard) -> bool:
+    """Whether Grad-CAM and integrated gradients can be drawn of a model; occlusion can of each."""
+    from nscweb.models.architectures import ARCHITECTURES
+
+    return ARCHITECTURES[card.architecture].class_maps != "none"
+
+
+def ways_of(card: ModelCard) -> tuple[Method, ...]:
+    """How pages offer to draw maps of a model, the usual way first; all of them are tested for its card."""
+    return ("grad-cam", "integrated-gradients") if has_places(card) else ("occlusion",)
+
+
 def check_method(method: str) -> Method:
     """The method of that name; WrongUse when there is none."""
-    for known in ("auto", "closed-form", "grad-cam", "occlusion"):
+    for known in METHODS:
         if method == known:
             return known
-    raise WrongUse(
-        f"There is no way of drawing maps called {method!r}.", "Known are: auto, closed-form, grad-cam, occlusion."
-    )
+    raise WrongUse(f"There is no way of drawing maps called {method!r}.", f"Known are: {', '.join(METHODS)}.")
 
 
 def representative_cells(app: App, run: Run | str, count: int) -> list[str]:

@@ -62,6 +62,7 @@ def audit_model(
     from nscweb.training.checks.harmful_changes import with_harmful_changes
     from nscweb.training.checks.held_out_scores import write_held_out
     from nscweb.training.checks.known_samples import with_known_samples
+    from nscweb.training.checks.map_tests import with_map_tests
     from nscweb.training.data.dataset import with_pixel_size
 
     card = entry.card
@@ -83,6 +84,7 @@ def audit_model(
         performance=with_figures(card.performance, scored),
     )
     checked = with_harmful_changes(checked, jury, progress=progress, cancel=cancel)
+    checked = with_map_tests(checked, jury, device=chosen, progress=progress, cancel=cancel)
     balance = card.origin.settings.get("balance", 0.0)
     checked = with_baseline(
         checked, jury, scored, seed=card.origin.seed, balance=balance, progress=progress, cancel=cancel
@@ -105,14 +107,33 @@ def light_tests_again(
     Raises:
         As `audit_model`.
     """
-    from nscweb.inference.device import choose_device
     from nscweb.training.checks.harmful_changes import with_harmful_changes
     from nscweb.training.data.dataset import with_pixel_size
 
-    card, jury = entry.card, _jury_of(app, entry, studies, progress, cancel)
-    _check_same(card, jury.scored(card.temperature, choose_device("cpu", app.settings.threads)))
-    tested = with_harmful_changes(card, jury, progress=progress, cancel=cancel)
-    return _written(entry, replace(tested, recipe=with_pixel_size(card.recipe, jury.data.pixel_size_um)))
+    jury, _ = _known_again(app, entry, studies, "cpu", progress, cancel)
+    tested = with_harmful_changes(entry.card, jury, progress=progress, cancel=cancel)
+    return _written(entry, replace(tested, recipe=with_pixel_size(entry.card.recipe, jury.data.pixel_size_um)))
+
+
+def map_tests_again(
+    app: App,
+    entry: CardEntry,
+    studies: Sequence[str] = (),
+    *,
+    device: str = "auto",
+    progress: Progress = no_progress,
+    cancel: CancelAsked = never_cancelled,
+) -> CardEntry:
+    """Give a card the tests of its class maps; nothing else changes.
+
+    Raises:
+        As `audit_model`.
+    """
+    from nscweb.training.checks.map_tests import with_map_tests
+
+    jury, chosen = _known_again(app, entry, studies, device, progress, cancel)
+    tested = with_map_tests(entry.card, jury, device=chosen, progress=progress, cancel=cancel)
+    return _written(entry, tested)
 
 
 def figures_again(entry: CardEntry) -> CardEntry:
@@ -149,6 +170,20 @@ def _repeated(audit: dict[str, Any], performance: Performance) -> dict[str, Any]
         network = row["network"] if found is None else {"value": found.value, "low": found.low, "high": found.high}
         rows.append({**row, "network": network})
     return {**audit, "alone": {**audit["alone"], "figures": rows}} if rows else audit
+
+
+def _known_again(
+    app: App, entry: CardEntry, studies: Sequence[str], device: str, progress: Progress, cancel: CancelAsked
+) -> tuple[Jury, Any]:
+    """The network and who judges its cells, checked to be those of the card, and the torch device."""
+    from nscweb.inference.device import choose_device
+
+    jury = _jury_of(app, entry, studies, progress, cancel)
+    chosen = choose_device(device, app.settings.threads)
+    progress(0, 0, "Measuring on held-out cells")
+    _check_same(entry.card, jury.scored(entry.card.temperature, chosen))
+    jury.to_cpu()
+    return jury, chosen
 
 
 def _written(entry: CardEntry, card: ModelCard) -> CardEntry:

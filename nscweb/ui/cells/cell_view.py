@@ -19,7 +19,7 @@ from nscweb.services.context import App
 from nscweb.services.predict.runs import class_scheme
 from nscweb.services.report import export
 from nscweb.ui import cached, show
-from nscweb.ui.cells import gallery
+from nscweb.ui.cells import drawn_by, gallery
 from nscweb.ui.text import percent
 from nscweb.words.numbers import count
 
@@ -59,15 +59,21 @@ def left_out_words(total: int, left_out: int) -> str:
     )
 
 
-def draw(app: App, run: Run, page: GalleryPage, explained: str) -> None:
-    """The cells of a page; with the map for `explained` beside each raw image, or without maps when it is ""."""
+def draw(app: App, run: Run, page: GalleryPage, explained: str, way: str = "") -> None:
+    """The cells of a page; with the map for `explained` beside each raw image, or without maps when it is "".
+
+    Args:
+        way: how maps are drawn, see `drawn_by.choose_way`.
+    """
     classes = class_scheme(run)
     colours = dict(zip(classes.names, classes.colours, strict=True))
     overlays = {}
     if explained:
-        made = cached.maps(app, run, tuple(cell.cell_id for cell in page.cells), explained)
+        progress, spot = drawn_by.bar()
+        made = cached.maps(app, run, tuple(cell.cell_id for cell in page.cells), explained, way, progress)
+        spot.empty()
+        drawn_by.worth_line(app, run, way)
         overlays = {item.cell.cell_id: item for item in made}
-        st.caption(maps_words({item.method for item in made}))
         gallery.ramp("little weight", "much weight for the class", COLOUR_STOPS)
     placed = fields_seen.has_fields(app, run.study_id)
     tiles = []
@@ -90,16 +96,6 @@ def draw(app: App, run: Run, page: GalleryPage, explained: str) -> None:
     gallery.grid(tiles, width=236 if explained else 150, pixel_size_um=page.pixel_size_um)
     if page.pixel_size_um is None:
         st.caption("No scale bar: the pixel size of this study is not known. It can be set on the page Study.")
-
-
-def maps_words(methods: set[str]) -> str:
-    """What the maps beside the cells are."""
-    if "occlusion" in methods:
-        return (
-            "This model keeps no places, so there is no Grad-CAM of it. Shown instead is occlusion: how much the score "
-            "falls when a patch of the cell is covered with background."
-        )
-    return "Class maps (Grad-CAM): how much each part of a cell speaks for the class."
 
 
 def place(app: App, run: Run) -> None:

@@ -12,6 +12,7 @@ from nscweb.core.columns import label as label_of
 from nscweb.core.timepoint import TimePoint
 from nscweb.ui import show
 from nscweb.ui.models.audit_view import draw_checks
+from nscweb.ui.models.map_worth_view import draw_map_tests
 from nscweb.ui.text import duration, html, label, when
 from nscweb.words.card_words import input_rows, metric_word
 from nscweb.words.numbers import count
@@ -86,6 +87,7 @@ def draw_details(card: ModelCard) -> None:
         st.subheader("Figures by class and time", anchor=False)
         st.dataframe(table, hide_index=True, height=min(420, 36 * (len(table) + 1)))
     draw_checks(card)
+    draw_map_tests(card)
     st.subheader("What it sees", anchor=False)
     show.key_values(input_rows(card))
     st.subheader("Where it comes from", anchor=False)

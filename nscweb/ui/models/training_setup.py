@@ -26,8 +26,8 @@ NOT_YET = " (not possible yet)"
 _QUICK_MFLOP = 200.0
 _SPLIT_HELP = (
     "The model card says how well cells are named by a network that was never shown them. What is kept together "
-    "decides what that figure means. Cells of one sample share illumination, focus and dish, so a split by single cells "
-    "makes any network look too good."
+    "decides what that figure means. Cells of one sample share illumination, focus and dish, so a split by single "
+    "cells makes any network look too good."
 )
 _EPOCHS_HELP = (
     "An epoch shows every training cell to the network once. Empty: chosen by the number of cells. Where a part is "

@@ -74,6 +74,7 @@ CARD = {
     "exports": {"onnx": {"file": "model.onnx"}},
     "mark": "published",
     "held_out": {"file": "held_out.npz", "sha256": "0" * 64, "cells": 10, "samples": 3},
+    "map_tests": {"cells": 120, "area": 0.1, "orders": []},
 }
 
 
@@ -138,7 +139,7 @@ def test_something_else_than_an_object_is_refused(data):
 
 
 def test_every_missing_field_is_refused():
-    optional = {"options", "citation", "calibration", "audit", "robustness", "exports", "mark", "held_out"}
+    optional = {"options", "citation", "calibration", "audit", "robustness", "exports", "mark", "held_out", "map_tests"}
     for key in CARD.keys() - optional:
         with pytest.raises(CardInvalid):
             card_from_dict({name: value for name, value in CARD.items() if name != key})

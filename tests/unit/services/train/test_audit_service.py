@@ -20,7 +20,7 @@ from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.familiarity import CHANGES_KEY
 from nscweb.inference.held_out_file import held_out_names, read_held_out
 from nscweb.services.predict.runs import prediction_table
-from nscweb.services.train.model_audit import audit_model, figures_again, light_tests_again
+from nscweb.services.train.model_audit import audit_model, figures_again, light_tests_again, map_tests_again
 from nscweb.training.augment import AugmentSettings
 from nscweb.training.card_figures import with_figures
 from nscweb.training.card_writer import CardText
@@ -83,6 +83,15 @@ def test_a_model_of_simulated_cells_is_asked_again_from_its_command(tmp_path):
     assert read_held_out(audit_model(app, older)) is not None
     assert entry.weights_path.read_bytes() == weights
     assert any("Robustness" in step for step in steps)
+
+
+def test_maps_alone_are_tested_again_and_nothing_else_changes(tmp_path):
+    app = fresh_app(tmp_path)
+    entry = simulated_model(tmp_path / "models" / "small", "nscweb train --simulated 900 --seed 5")
+    assert entry.card.map_tests == {}
+    again = map_tests_again(app, entry).card
+    assert [row["order"] for row in again.map_tests["orders"]][:2] == ["grad-cam", "integrated-gradients"]
+    assert replace(again, map_tests={}) == entry.card
 
 
 def test_other_cells_than_those_of_the_card_are_refused(tmp_path):
