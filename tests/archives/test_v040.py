@@ -14,7 +14,8 @@ from archives.v040 import MODEL, RUN, STUDY, opened_data, unpacked
 from asked import predict_study, report_data, write_report
 
 from nscweb.core.card import read_card
-from nscweb.services.compare.compare import CompareRequest, compare_groups
+from nscweb.services.compare.compare import compare_groups
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import answer_of
 from nscweb.services.context import App
 from nscweb.services.models import list_models

@@ -14,6 +14,7 @@ from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
 from nscweb.evaluation.ratios.estimates import METHODS
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.compare import known_part, statistics
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
 from nscweb.services.predict import runs
@@ -147,7 +148,7 @@ def ask(
         persist_state="session",
         width=172,
     )
-    found = cached.comparison(app, run, filters, method, control, adjust, variance)
+    found = cached.comparison(app, run, CompareRequest(filters, method, control, adjust, variance))
     for said in (known_part.more_cells_line(found), refused):
         if said:
             left.caption(plain(said, _SENTENCES))
