@@ -15,12 +15,15 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, DIFFERENCE, MARGIN
 from nscweb.core.run_record import Run
 from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
+from nscweb.evaluation.groups.replicate_rows import OWN_ENDS, ROW_COLUMNS
 from nscweb.services.kept import kept, table_mark
 from nscweb.services.predict.runs import get_run, study_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
+# Columns of replicate rows that statistics are made from.
+ROWS = [*ROW_COLUMNS, *OWN_ENDS]
 POWER_COLUMNS: tuple[str, ...] = (
     "time_h",
     "class",
