@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
@@ -73,7 +72,7 @@ def test_replicates_that_would_be_needed_stand_beside_what_is_not_proven(found: 
         assert ("four times in five" in text) <= (said.verdict == "open")
     assert any("four times in five" in " ".join(said.details) for said in told)
     assert still_needed(3, 3, 1, 0.1) == "" and "11 replicates" in still_needed(11, 4, 3, 0.1)
-    assert "more than 1,000 replicates" in still_needed(np.nan, 3, 3, 0.1)
+    assert "more than 1,000 replicates" in still_needed(None, 3, 3, 0.1)
 
 
 @pytest.mark.parametrize("variance", ["moderated", "own"])
@@ -89,5 +88,6 @@ def test_the_sentence_and_the_table_of_replicates_needed_plan_with_one_spread(
     made = statistics_of(app, run, found.replicate_rows, asked, found.errors, found.hidden_rows)
     row = made.power.iloc[0]
     assert said.startswith(f"{row['needed_adjusted']} replicates") and row["needed_adjusted"] >= row["needed"]
+    assert row["shared_sd"] > 0 and "only more labelled cells" in still_needed(4, 3, 3, 0.1, reach=False)
     assert row["sd_upper"] > row["sd"] and row["degrees"] >= 5 * 2
     assert found.errors.test == ("moderated t test" if variance == "moderated" else "Welch t test")
