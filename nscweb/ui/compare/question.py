@@ -141,7 +141,9 @@ def ask(
         persist_state="session",
         width=172,
     )
-    variance = st.segmented_control(
+    # The box of the group comes first and is filled when the comparison is known.
+    of_whom = top.container(width=170) if below is not None else None
+    variance = top.segmented_control(
         "Spread of replicates from",
         list(_VARIANCE),
         format_func=_VARIANCE.__getitem__,
@@ -169,8 +171,8 @@ def ask(
         persist_state="session",
     )
     about = None
-    if below is not None:
-        about = top.selectbox(
+    if of_whom is not None:
+        about = of_whom.selectbox(
             "About",
             [None, *groups],
             format_func=lambda name: "the highest" if name is None else plain(name) or "(no group given)",
