@@ -79,7 +79,7 @@ def _replicates(rows: pd.DataFrame, found: Statistics) -> str:
     )
     return (
         f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates that "
-        "was seen in all groups of the run, hidden ones among them. Two-sided t test, power "
+        "was seen in all groups of the run, also in hidden ones. Two-sided t test, power "
         f"{per_cent(POWER)}. Time points with one group are left out.{shared}"
     )
 
