@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import CardInvalid
 from nscweb.core.plain import from_plain, to_plain
-from nscweb.core.rules import HARMFUL
+from nscweb.core.rules import FAR, HARMFUL
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,8 +45,9 @@ _LEAST_LIMIT = 2.5
 # Drawn samples per half and size, and how often known cells are parted into halves: by one parting alone, limits would
 # be those of the halves that chance made.
 _DRAWS, _PARTINGS = 100, 4
-# A test counts as made when it would see the change itself in 19 of 20 samples: so many deviations beyond its limit.
-_POWER = 1.645
+# A test counts as made when it would see the change itself in 19 of 20 samples: so many deviations beyond its limit. Of
+# a change that costs less than what makes a ratio wrong (`rules.FAR`), four of five are enough.
+_SURE, _LIKELY = 1.645, 0.842
 # Standardised numbers beyond this are only "very far", so that one odd cell does not make a sample.
 _FARTHEST = 4.0
 # Beyond that many deviations of samples the number itself means nothing.
@@ -189,8 +190,9 @@ class ChangeTests:
             value = float(mean @ np.asarray(test.weights)) - test.offset
             centre, spread = self._at(test.centre, len(numbers)), self._at(test.spread, len(numbers))
             beyond = centre + limit * spread
+            enough = _SURE if test.harm.cost >= FAR else _LIKELY
             away = float(np.clip((value - centre) / spread, -_FARTHEST_SAMPLE, _FARTHEST_SAMPLE))
-            found.append(Amount(test.harm, value, beyond, away, value > beyond, beyond + _POWER * spread < 1.0))
+            found.append(Amount(test.harm, value, beyond, away, value > beyond, beyond + enough * spread < 1.0))
         return found
 
     def as_dict(self) -> dict[str, Any]:
