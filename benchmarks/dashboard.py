@@ -32,6 +32,7 @@ from nscweb.core.run_record import Run  # noqa: E402
 from nscweb.evaluation.ratios.cell_filters import Filters  # noqa: E402
 from nscweb.services.compare import comparison as comparisons  # noqa: E402
 from nscweb.services.compare import dashboard, ratios  # noqa: E402
+from nscweb.services.compare.compare_request import CompareRequest  # noqa: E402
 from nscweb.services.context import App, open_app  # noqa: E402
 from nscweb.services.predict import run_cells  # noqa: E402
 from nscweb.settings import Settings  # noqa: E402
@@ -108,8 +109,10 @@ def main() -> int:
         print(f"{run.cells:,} cells, {len(found.data.samples)} samples; the first look takes {cold:.2f} s")
         print(found.sentences[0])
         counts = measured(lambda n: dashboard.dashboard_data(app, run, clicks_of(groups, n)), asked.clicks)
-        service = measured(lambda n: comparisons.comparison(app, run, clicks_of(groups, n)), asked.clicks)
-        again = measured(lambda n: comparisons.comparison(app, run, clicks_of(groups, n)), asked.clicks)
+        service = measured(
+            lambda n: comparisons.comparison(app, run, CompareRequest(clicks_of(groups, n))), asked.clicks
+        )
+        again = measured(lambda n: comparisons.comparison(app, run, CompareRequest(clicks_of(groups, n))), asked.clicks)
         first = measured(lambda n: naive(table, clicks_of(groups, n)), asked.clicks)
         page = measured(page_click(app, run), asked.clicks)
     rows = {

@@ -178,7 +178,8 @@ def ratios(
         WrongUse: it has no prediction yet, or an unknown level, method, control, class or time point.
     """
     from nscweb.core.errors import WrongUse
-    from nscweb.services.compare.compare import CompareRequest, compare_groups
+    from nscweb.services.compare.compare import compare_groups
+    from nscweb.services.compare.compare_request import CompareRequest
     from nscweb.services.predict.runs import run_of
     from nscweb.services.report.export import compared_frames
 

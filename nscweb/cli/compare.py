@@ -34,17 +34,18 @@ def compare(
     The numbers are those of the page Compare with the filters that it opens with.
     """
     with running(as_json) as console:
-        from nscweb.services.compare.compare import CompareRequest, compare_groups
+        from nscweb.services.compare.compare import compare_groups
+        from nscweb.services.compare.compare_request import CompareRequest
         from nscweb.services.compare.comparison import answer_of
         from nscweb.services.compare.known_part import more_cells_dict, more_cells_line
         from nscweb.services.predict.runs import run_of
         from nscweb.services.report.export import write_comparison
 
-        opened = console.open(data_dir)
-        chosen = run_of(opened, study, run)
         request = CompareRequest(
             method=method, control=control, adjust=adjust, variance=variance, fate=fate, time_h=hours_of(time_h)
         )
+        opened = console.open(data_dir)
+        chosen = run_of(opened, study, run)
         compared = compare_groups(opened, chosen, request)
         found, wanted, hours = compared.found, compared.fate, compared.time_h
         said = answer_of(found, wanted, hours)

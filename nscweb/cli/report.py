@@ -74,16 +74,6 @@ def report(
         from nscweb.services.report.report import ENDINGS, write_report
         from nscweb.services.report.scope import ReportRequest
 
-        opened = console.open(data_dir)
-        if run[:1] == "r" and run[1:].isdigit():
-            found = get_run(opened, run)
-        else:
-            newest = latest_run(opened, run)
-            if newest is None:
-                raise StudyError(f"The study {run} was not predicted yet.", "Give: nscweb predict STUDY.", "E-NO-RUN")
-            found = newest
-        name = f"{found.run_id}{ENDINGS.get(form, '')}"
-        path = Path(name) if out is None else out / name if out.is_dir() else out
         request = ReportRequest(
             filters=Filters(
                 tuple(only_group or ()), tuple(point_of(text) for text in only_time or ()), tuple(only_replicate or ())
@@ -99,6 +89,16 @@ def report(
             difference=difference,
             cells=not no_cells,
         )
+        opened = console.open(data_dir)
+        if run[:1] == "r" and run[1:].isdigit():
+            found = get_run(opened, run)
+        else:
+            newest = latest_run(opened, run)
+            if newest is None:
+                raise StudyError(f"The study {run} was not predicted yet.", "Give: nscweb predict STUDY.", "E-NO-RUN")
+            found = newest
+        name = f"{found.run_id}{ENDINGS.get(form, '')}"
+        path = Path(name) if out is None else out / name if out.is_dir() else out
         write_report(opened, found, request, path, progress=console.progress)
         size = path.stat().st_size
         data = {"run": found.run_id, "format": form, "file": str(path), "bytes": size}

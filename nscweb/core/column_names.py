@@ -145,7 +145,12 @@ INSIDE: dict[str, Inside] = {
             "needed_adjusted": "replicates_needed_adjusted",
             "needed_upper": "replicates_needed_larger_sd",
         },
-        {"sd_upper": "sd_upper_points", "difference": "difference_to_show_points", "detectable": "detectable_points"},
+        {
+            "sd_upper": "sd_upper_points",
+            "shared_sd": "shared_error_points",
+            "difference": "difference_to_show_points",
+            "detectable": "detectable_points",
+        },
     ),
     "Counted cells": Inside(
         {"counted_n": "hand_counted", "unit": "hand_unit"},

@@ -21,6 +21,8 @@ NscwebError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class NscwebError(Exception):
     """Something that stopped the task, told so that a biologist can act on it.
@@ -105,3 +107,17 @@ class JobNotFound(JobError):
 
 class JobCancelled(JobError):
     default_code = "E-JOB-CANCELLED"
+
+
+def check_choice(value: str, known: Iterable[str], what: str) -> None:
+    """Refuse a value that is not among the known ones, in the same words wherever it is chosen.
+
+    Args:
+        what: in words, such as ``way to adjust p values``.
+
+    Raises:
+        WrongUse: it is not; what is known is named.
+    """
+    names = tuple(known)
+    if value not in names:
+        raise WrongUse(f"There is no {what} called {value!r}.", f"Use one of {', '.join(names)}.")

@@ -11,10 +11,11 @@ import streamlit as st
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
-from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
+from nscweb.evaluation.ratios.cell_filters import FilterOptions
 from nscweb.services.cells import cells, explain, quick_look
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.compare import dashboard
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App, open_app
 from nscweb.services.evaluate import evaluate
@@ -37,9 +38,9 @@ def app() -> App:
     return cast(App, _open(tuple(sorted(ours.items())), str(Path.cwd())))
 
 
-def comparison(app: App, run: Run, filters: Filters, *asked: str) -> Comparison:
-    """Groups of a run compared under filters; `asked` as for `comparisons.comparison`."""
-    return comparisons.comparison.announced(spinner("Counting …"), app, run, filters, *asked)
+def comparison(app: App, run: Run, request: CompareRequest) -> Comparison:
+    """Groups of a run compared as asked."""
+    return comparisons.comparison.announced(spinner("Counting …"), app, run, request)
 
 
 def evaluation(app: App, run: Run) -> evaluate.Evaluation:

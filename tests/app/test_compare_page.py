@@ -19,6 +19,7 @@ from nscweb.evaluation.ratios.estimates import METHODS
 from nscweb.figures.group_data import difference_data
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.compare import ratios
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.context import App
 from nscweb.services.report import export
 from nscweb.services.report.content import figure_tables
@@ -50,6 +51,24 @@ def test_both_pages_say_the_same_sentence(walk: Walk, data_folder: Path, app: Ap
         said = texts(test)
         assert "NGF: " in said and "% neurons at day 3" in said and "Simulated cells." in said
         assert "Does the model fit? 17 of 18 samples ● fits, 1 ■ do not trust" in said
+
+
+@pytest.mark.parametrize("page", ["predict", "compare", "report"])
+def test_welchs_test_is_one_click_away(walk: Walk, data_folder: Path, app: App, run: Run, page: str) -> None:
+    """Outside every fold, on each page with intervals."""
+    test = opened(walk, run, page)
+    box = next(item for item in test.segmented_control if item.label == "Spread of replicates from")
+    assert box.value == "moderated" and box.options == ["all groups", "each group alone (Welch)"]
+    folded = [item for fold in test.expander for item in fold.get("segmented_control")]
+    assert box.key not in [item.key for item in folded]
+    borrowed, alone = (comparisons.comparison(app, run, CompareRequest(variance=way)) for way in ("moderated", "own"))
+    intervals = [re.findall(r"\[[^]]+\]", comparisons.answer_of(found).headline)[0] for found in (borrowed, alone)]
+    assert intervals[0] != intervals[1]
+    before = texts(test)
+    after = box.set_value("own").run()
+    assert is_healthy(after), texts(after)
+    if page != "report":
+        assert intervals[0] in before and intervals[1] in texts(after)
 
 
 def test_the_table_of_the_page_is_the_file(walk: Walk, data_folder: Path, app: App, run: Run) -> None:

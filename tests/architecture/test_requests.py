@@ -16,7 +16,7 @@ from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.samples import Sample
 from nscweb.jobs.tasks import import_task, predict_task
 from nscweb.papers.reproduce import ReproduceRequest
-from nscweb.services.compare.compare import CompareRequest
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.report.scope import ReportRequest
 from nscweb.services.study.import_request import ImportRequest

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.errors import CardInvalid
 from nscweb.core.plain import from_plain, to_plain
-from nscweb.core.rules import HARMFUL
+from nscweb.core.rules import FAR, HARMFUL
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,9 +42,12 @@ SIZES = (20, 50, 100, 200, 400)
 _RIGHT = 0.97
 # ...and the least limit, in standard deviations of drawn samples: their tails are known from some hundreds only.
 _LEAST_LIMIT = 2.5
-_DRAWS = 400
-# A test counts as made when it would see the change itself in 19 of 20 samples: so many deviations beyond its limit.
-_POWER = 1.645
+# Drawn samples per half and size, and how often known cells are parted into halves: by one parting alone, limits would
+# be those of the halves that chance made.
+_DRAWS, _PARTINGS = 100, 4
+# A test counts as made when it would see the change itself in 19 of 20 samples: so many deviations beyond its limit. Of
+# a change that costs less than what makes a ratio wrong (`rules.FAR`), four of five are enough.
+_SURE, _LIKELY = 1.645, 0.842
 # Standardised numbers beyond this are only "very far", so that one odd cell does not make a sample.
 _FARTHEST = 4.0
 # Beyond that many deviations of samples the number itself means nothing.
@@ -187,8 +190,9 @@ class ChangeTests:
             value = float(mean @ np.asarray(test.weights)) - test.offset
             centre, spread = self._at(test.centre, len(numbers)), self._at(test.spread, len(numbers))
             beyond = centre + limit * spread
+            enough = _SURE if test.harm.cost >= FAR else _LIKELY
             away = float(np.clip((value - centre) / spread, -_FARTHEST_SAMPLE, _FARTHEST_SAMPLE))
-            found.append(Amount(test.harm, value, beyond, away, value > beyond, beyond + _POWER * spread < 1.0))
+            found.append(Amount(test.harm, value, beyond, away, value > beyond, beyond + enough * spread < 1.0))
         return found
 
     def as_dict(self) -> dict[str, Any]:
@@ -297,13 +301,16 @@ def _cross_checked(
     rng: np.random.Generator,
 ) -> tuple[list[Floats], list[Floats]]:
     """Per size amounts (draws, C) and lengths of the rest (draws,) of samples drawn from cells that made no measure."""
-    halves = _halves(known, by_sample, rng)
     drawn: list[list[Floats]] = [[] for _ in SIZES]
     lengths: list[list[Floats]] = [[] for _ in SIZES]
-    for own, other in (halves, halves[::-1]):
+    parted = [_halves(known, by_sample, rng) for _ in range(_PARTINGS)]
+    for own, other in [turn for halves in parted for turn in (halves, halves[::-1])]:
         made = _Measures.of(cells[own], known.labels[own], known.samples[own], ways, harmless)
         for place, size in enumerate(SIZES):
             means = _drawn(cells[other], known.labels[other], known.samples[other], size, by_sample, rng)
+            if not by_sample:
+                # What samples differ by at least: it is in the measures, so it belongs into what they are judged by.
+                means = means + rng.normal(0.0, _LEAST_BETWEEN, means.shape) * made.within
             drawn[place].append(means @ made.weights.T - made.offsets)
             lengths[place].append(_lengths(means, made.project, made.centre))
     return [np.concatenate(parts) for parts in drawn], [np.concatenate(parts) for parts in lengths]
@@ -311,12 +318,15 @@ def _cross_checked(
 
 @dataclass(frozen=True)
 class _Measures:
-    """(C, d) weights and (C,) offsets of the amounts of changes, (d, d) P and (d,) middle of the classes."""
+    """(C, d) weights and (C,) offsets of the amounts of changes, (d, d) P, (d,) middle of the classes, (d,) spread of
+    cells within them.
+    """
 
     weights: Floats
     offsets: Floats
     project: Floats
     centre: Floats
+    within: Floats
 
     @classmethod
     def of(
@@ -332,7 +342,8 @@ class _Measures:
         # Classes that differ in nothing leave nothing to take out.
         project = inverse - taken @ np.linalg.pinv(classes.T @ taken) @ taken.T
         weights = np.stack([project @ way / max(float(way @ project @ way), 1e-9) for way in ways])
-        return cls(weights, weights @ means.mean(axis=0), project, np.asarray(means.mean(axis=0)))
+        centre, within = np.asarray(means.mean(axis=0)), (cells - means[labels]).std(axis=0)
+        return cls(weights, weights @ centre, project, centre, within)
 
 
 def _lengths(means: Floats, project: Floats, centre: Floats) -> Floats:

@@ -6,14 +6,14 @@ across groups (`borrowed`). And the error of the correction, which all samples h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.errors import WrongUse
+from nscweb.core.errors import check_choice
 from nscweb.core.rules import DEFAULT_VARIANCE, FEWEST_BORROWING, FEWEST_REPLICATES
 from nscweb.evaluation.groups.borrowed import BorrowedSpread, Outlying, borrowed_spread, key_of
 from nscweb.evaluation.groups.power import Spread, pooled_spread, spread_of
@@ -101,6 +101,14 @@ class GroupErrors:
         own = sum(max(0, len(values) - 1) for values in groups.values())
         return spread_of(float(variances.mean()), max(own, int(free.max())))
 
+    def planned_common(self, time_h: float, name: str, pairs: Iterable[tuple[str, str]]) -> float:
+        """What a planned difference keeps of the error that samples share: the mean of its variance in these pairs.
+
+        The same error as in the intervals of the differences; more replicates do not lessen it.
+        """
+        found = [self.of_difference(time_h, name, *pair) for pair in pairs]
+        return float(np.mean(found)) if found else 0.0
+
     def testable(self, one: Float64, other: Float64) -> NDArray[np.bool_]:
         """True where the spreads of two groups allow a test of their difference, elementwise.
 
@@ -148,8 +156,7 @@ def group_errors(
     Raises:
         WrongUse: another `variance`.
     """
-    if variance not in VARIANCES:
-        raise WrongUse(f"There is no spread of replicates called {variance!r}.", f"Use one of {', '.join(VARIANCES)}.")
+    check_choice(variance, VARIANCES, "spread of replicates")
     return GroupErrors(shared, borrowed_spread(rows) if variance == "moderated" else None)
 
 

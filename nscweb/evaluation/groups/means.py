@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 
 from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
 from nscweb.evaluation.groups.replicate_join import JoinedReplicates, joined_replicates
-from nscweb.evaluation.groups.replicate_rows import SAME, checked_rows
+from nscweb.evaluation.groups.replicate_rows import OWN_ENDS, SAME, checked_rows
 from nscweb.evaluation.groups.shared_error import half_width
 from nscweb.evaluation.ratios.estimates import GROUP_ESTIMATE_COLUMNS, Estimates
 
 Float64 = NDArray[np.float64]
 
 MEAN_COLUMNS: tuple[str, ...] = ("group", "time_h", "class", "n", "mean", "sd", "sem", "low", "high")
-REPLICATE_COLUMNS: tuple[str, ...] = ("group", "time_h", "replicate", "class", "ratio", "naive", "cells", "recovered")
+REPLICATE_COLUMNS: tuple[str, ...] = (
+    *("group", "time_h", "replicate", "class", "ratio", *OWN_ENDS),
+    *("naive", "cells", "recovered"),
+)
 
 
 def mean_interval(
@@ -73,10 +76,10 @@ def mean_interval(
 
 
 def group_means(rows: pd.DataFrame, errors: GroupErrors = ALONE) -> pd.DataFrame:
-    """The same of replicate rows, which know nothing of the intervals of single replicates.
+    """The same of replicate rows.
 
     Args:
-        rows: columns `replicate_rows.ROW_COLUMNS`.
+        rows: columns `replicate_rows.ROW_COLUMNS`; with `replicate_rows.OWN_ENDS` a single replicate has an interval.
         errors: what is known of the error of group means besides; `group_errors.group_errors` of the whole study.
 
     Returns:
@@ -85,10 +88,11 @@ def group_means(rows: pd.DataFrame, errors: GroupErrors = ALONE) -> pd.DataFrame
     lines = []
     for key, part in checked_rows(rows).groupby(["group", "class", "time_h"], sort=True, dropna=False):
         group, name, hours = cast("tuple[str, str, float]", key)
-        values = part["ratio"].to_numpy(np.float64)
-        values = values[np.isfinite(values)]
+        known = part[np.isfinite(part["ratio"].to_numpy(np.float64))]
+        values = known["ratio"].to_numpy(np.float64)
+        own = tuple(known[[name]].to_numpy(np.float64) for name in OWN_ENDS)
         common, spread = errors.of_mean(hours, name, group), np.array([errors.spread(hours, name, group, values)])
-        found = mean_interval(values[:, None], common, spread=spread)[0]
+        found = mean_interval(values[:, None], common, (own[0], own[1]), spread)[0]
         lines.append((group, hours, name, len(values), *found.tolist()))
     return pd.DataFrame(lines, columns=list(MEAN_COLUMNS))
 
@@ -107,6 +111,7 @@ def replicate_rows(estimates: Estimates) -> pd.DataFrame:
     result = joined.about.loc[joined.about.index.repeat(size)].reset_index(drop=True)
     result["class"] = np.tile(np.asarray(joined.classes, object), len(joined.about))
     result["ratio"] = joined.ratio.ravel()
+    result["low"], result["high"] = joined.low.ravel(), joined.high.ravel()
     result["naive"] = joined.naive.ravel()
     result["recovered"] = np.isfinite(joined.ratio).ravel()
     return result[list(REPLICATE_COLUMNS)]

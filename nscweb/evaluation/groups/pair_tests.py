@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from nscweb.core.errors import WrongUse
+from nscweb.core.errors import WrongUse, check_choice
 from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, TAILS, spelled
 from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
 from nscweb.evaluation.groups.p_values import ADJUSTMENTS
-from nscweb.evaluation.groups.power import Spread, needed_replicates
+from nscweb.evaluation.groups.power import LIMITED, Spread, needed_replicates, out_of_reach
 from nscweb.evaluation.groups.replicate_rows import (
     all_the_same,
     checked_rows,
@@ -140,8 +140,7 @@ def group_tests(
     Raises:
         WrongUse: another `adjust`, or a control that no row has.
     """
-    if adjust not in ADJUSTMENTS:
-        raise WrongUse(f"{adjust!r} is not a way to adjust p values.", f"There are: {', '.join(ADJUSTMENTS)}.")
+    check_choice(adjust, ADJUSTMENTS, "way to adjust p values")
     table = checked_rows(rows)
     if control is not None and control not in set(table["group"]):
         raise WrongUse(f"The control group {control!r} has no cells here.", "Choose another control group.")
@@ -289,8 +288,10 @@ def _note(line: dict[str, Any], first: Float64, second: Float64, asked: _Asked, 
     if short:
         when, few = time_words(line["time_h"]), " and ".join(short)
         why = f"No p value {when}: it needs {spelled(fewest)} replicates in each group, {few}."
-        planned = asked.errors.planned(line["time_h"], line["class"], dict(pairs))
-        return f"{why} {needed_sentence(planned, asked)}"
+        where = (line["time_h"], line["class"])
+        planned = asked.errors.planned(*where, dict(pairs))
+        common = asked.errors.planned_common(*where, [(line["group"], line["control"])])
+        return f"{why} {needed_sentence(planned, asked, common)}"
     flat = [same_words(group_words(name), values) for name, values in pairs if all_the_same(values)]
     if not asked.errors.testable(*np.array(spreads)):
         return f"No p value, because the spread between replicates is not known. {' '.join(flat)}"
@@ -306,22 +307,29 @@ def _standing_out(line: dict[str, Any], errors: GroupErrors) -> Iterator[str]:
             yield f"{group_words(name)}: {found.words}."
 
 
-def needed_sentence(spread: Spread, asked: _Asked) -> str:
-    """How many replicates would be needed for a difference, from the spread of these groups."""
+def needed_sentence(spread: Spread, asked: _Asked, common: float = 0.0) -> str:
+    """How many replicates would be needed for a difference, from the spread of these groups.
+
+    Args:
+        common: variance of their difference from the error that samples share, 0..1 squared.
+    """
     points, lent = f"{100 * asked.difference:g} points", asked.errors.lent
+    if out_of_reach(asked.difference, common):
+        return f"No number of replicates would show a difference of {points}: {LIMITED}."
     if not np.isfinite(spread.sd) or spread.sd == 0:
-        assumed = needed_replicates(0.05, asked.difference, borrowed=lent)
+        assumed = _number(needed_replicates(0.05, asked.difference, borrowed=lent, common=common))
         return (
             f"How replicates differ is not known yet; if by 5 points (standard deviation), {assumed} in each group "
             f"would show a difference of {points} four times in five."
         )
-    alone = needed_replicates(spread.sd, asked.difference, borrowed=lent)
+    alone = needed_replicates(spread.sd, asked.difference, borrowed=lent, common=common)
     sentence = (
         f"Replicates differed by {100 * spread.sd:.1f} points (standard deviation); "
         f"{_number(alone)} in each group would show a difference of {points} four times in five"
     )
     if asked.comparisons > 1:
-        strict = needed_replicates(spread.sd, asked.difference, alpha=ALPHA / asked.comparisons, borrowed=lent)
+        level = ALPHA / asked.comparisons
+        strict = needed_replicates(spread.sd, asked.difference, alpha=level, borrowed=lent, common=common)
         sentence += f", {_number(strict)} when adjusted for {asked.comparisons} comparisons"
     return sentence + "."
 

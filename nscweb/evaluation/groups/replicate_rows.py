@@ -23,6 +23,8 @@ from nscweb.core.timepoint import TimePoint
 Float64 = NDArray[np.float64]
 
 ROW_COLUMNS: tuple[str, ...] = ("group", "time_h", "replicate", "class", "ratio", "cells")
+# Ends of the interval of a replicate itself, where they are known; they speak where replicates have no spread.
+OWN_ENDS: tuple[str, ...] = ("low", "high")
 # Ratios that differ by less are the same number: corrected ratios are solved to about 1e-9.
 SAME = 1e-8
 
@@ -33,7 +35,11 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     Repeats of one replicate (two runs of the same culture) are averaged by their cells: they are not independent.
 
     Args:
-        rows: columns `ROW_COLUMNS`; ``ratio`` 0..1, NaN where it could not be recovered; ``cells`` counted.
+        rows: columns `ROW_COLUMNS`; ``ratio`` 0..1, NaN where it could not be recovered; ``cells`` counted. `OWN_ENDS`
+            may be there.
+
+    Returns:
+        Columns `ROW_COLUMNS` and `OWN_ENDS`, which are NaN where they were not given, or rows were joined.
 
     Raises:
         WrongUse: a column is missing.
@@ -49,6 +55,7 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
             "class": rows["class"].astype(str).to_numpy(object),
             "ratio": pd.to_numeric(rows["ratio"]).to_numpy(np.float64),
             "cells": pd.to_numeric(rows["cells"]).fillna(0).to_numpy(np.float64),
+            **{name: pd.to_numeric(rows[name]).to_numpy(np.float64) if name in rows else np.nan for name in OWN_ENDS},
         }
     )
     keys = ["group", "time_h", "replicate", "class"]
@@ -61,7 +68,7 @@ def checked_rows(rows: pd.DataFrame) -> pd.DataFrame:
     joined = table.groupby(keys, dropna=False, sort=False)[["weight", "weighted", "cells"]].sum().reset_index()
     weight = joined["weight"].to_numpy()
     joined["ratio"] = np.where(weight > 0, joined["weighted"] / np.where(weight > 0, weight, 1.0), np.nan)
-    return joined[list(ROW_COLUMNS)]
+    return joined[list(ROW_COLUMNS)].assign(**dict.fromkeys(OWN_ENDS, np.nan))
 
 
 def values_of(table: pd.DataFrame) -> Float64:

@@ -73,9 +73,9 @@ def summary_table(rows: pd.DataFrame, errors: GroupErrors = ALONE) -> pd.DataFra
 
     Returns:
         Columns `SUMMARY_COLUMNS`. ``n`` replicates with a ratio, ``lost`` without one; ``cells`` counted in all
-        of them, ``fewest_cells`` in the smallest. The interval is clipped to 0..1, and NaN with one replicate
-        or where no spread is known. ``shapiro_p`` is the p value of Shapiro and Wilk's test of
-        normality (n of 3 or more).
+        of them, ``fewest_cells`` in the smallest. The interval is clipped to 0..1; with one replicate, or
+        where all agree, it is that of their cells, and NaN where that is not known. ``shapiro_p`` is the p value of
+        Shapiro and Wilk's test of normality (n of 3 or more).
     """
     table = checked_rows(rows)
     lines = []

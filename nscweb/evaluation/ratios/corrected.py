@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nscweb.core.errors import WrongUse
+from nscweb.core.errors import check_choice
 from nscweb.core.rules import DEFAULT_METHOD, EM_MOST_OFF, FEWEST_KNOWN, FEWEST_KNOWN_OF_ALL, TAILS, per_cent
 from nscweb.evaluation.ratios.calibrated import Honesty
 from nscweb.evaluation.ratios.cell_scores import CellScores
@@ -158,8 +158,7 @@ def estimate(
     Raises:
         WrongUse: `method` is not one of `METHODS`.
     """
-    if method not in METHODS:
-        raise WrongUse(f"There is no way to count ratios called {method!r}.", f"Use one of {', '.join(METHODS)}.")
+    check_choice(method, METHODS, "way to count ratios")
     sums = sample_sums(cells, bins=method == "em") if isinstance(cells, CellScores) else cells
     sums = _filled(sums)
     known = None if held_out is None or method == "naive" else matched(held_out, sums.classes)

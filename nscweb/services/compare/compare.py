@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.rules import DEFAULT_ADJUST, DEFAULT_METHOD, DEFAULT_VARIANCE
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
-from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import comparison, default_fate, default_time, sentences
 from nscweb.services.compare.result import Comparison
 from nscweb.services.predict.runs import get_run
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
-
-
-@dataclass(frozen=True)
-class CompareRequest:
-    """How groups are counted and tested, and what the answer is about.
-
-    Attributes:
-        filters: what the comparison is narrowed to.
-        method: key of `nscweb.evaluation.ratios.estimates.METHODS`.
-        control: group that the others are tested against; "" tests every pair, None takes the group that the sample
-            sheet marks as control, as the pages do.
-        adjust: ``holm`` or ``fdr_bh``.
-        variance: key of `nscweb.evaluation.groups.group_errors.VARIANCES`: ``moderated`` borrows the spread of
-            replicates across groups, ``own`` takes that of each group by itself.
-        fate: class that the answer is about; "" as the pages open.
-        time_h: hours that the answer is about; None as the pages open.
-    """
-
-    filters: Filters = field(default_factory=Filters)
-    method: str = DEFAULT_METHOD
-    control: str | None = None
-    adjust: str = DEFAULT_ADJUST
-    variance: str = DEFAULT_VARIANCE
-    fate: str = ""
-    time_h: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +32,9 @@ def compare_groups(app: App, run: Run | str, request: CompareRequest) -> Compare
 
     Raises:
         StoreError: there is no such run or its table is damaged.
-        WrongUse: an unknown method, way to adjust, spread, class, control or time point.
+        WrongUse: an unknown class, control or time point.
     """
-    asked = (request.filters, request.method, request.control, request.adjust, request.variance)
-    found = comparison(app, get_run(app, run), *asked)
+    found = comparison(app, get_run(app, run), request)
     if request.control and found.control != request.control:
         raise WrongUse(f"No counted cell is of the group {request.control!r}.", "Name a group of the sample sheet.")
     names = found.classes.names

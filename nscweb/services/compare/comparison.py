@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nscweb.core.classes import ClassScheme
-from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, DEFAULT_METHOD, DEFAULT_VARIANCE, DIFFERENCE, FEWEST_CELLS
+from nscweb.core.rules import ALPHA, DIFFERENCE, FEWEST_CELLS
 from nscweb.core.run_record import Run
-from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import dashboard
+from nscweb.services.compare.compare_request import AS_OPENED, CompareRequest
 from nscweb.services.compare.group_lights import with_lights
 from nscweb.services.compare.headline_tests import group_comparisons
 from nscweb.services.compare.ratios import estimates_of, known_version
 from nscweb.services.compare.result import Comparison
-from nscweb.services.compare.statistics import default_control
+from nscweb.services.compare.statistics import default_control, every_row, planned_pairs
 from nscweb.services.kept import kept
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.run_cells import cells_key
@@ -28,18 +28,12 @@ if TYPE_CHECKING:
     from nscweb.words.headline import Answer
 
 
-def _key(
-    app: App,
-    run: Run | str,
-    filters: Filters | None = None,
-    method: str = DEFAULT_METHOD,
-    control: str | None = None,
-    adjust: str = DEFAULT_ADJUST,
-    variance: str = DEFAULT_VARIANCE,
-) -> Hashable:
+def _key(app: App, run: Run | str, request: CompareRequest = AS_OPENED) -> Hashable:
     with one_look():
         found = get_run(app, run)
-        asked = (filters or Filters(), method, _against(app, found, control), adjust, variance)
+        against = _against(app, found, request.control)
+        # What the answer is about moves no number.
+        asked = (request.filters, request.method, against, request.adjust, request.variance)
         return (cells_key(app, found), known_version(app, found), tuple(lights_of(found).items()), asked)
 
 
@@ -49,62 +43,50 @@ def _against(app: App, run: Run, control: str | None) -> str:
 
 
 @kept(24, _key)
-def comparison(
-    app: App,
-    run: Run | str,
-    filters: Filters | None = None,
-    method: str = DEFAULT_METHOD,
-    control: str | None = None,
-    adjust: str = DEFAULT_ADJUST,
-    variance: str = DEFAULT_VARIANCE,
-) -> Comparison:
+def comparison(app: App, run: Run | str, request: CompareRequest = AS_OPENED) -> Comparison:
     """Groups of a run compared; kept in memory, so that the same question is answered at once.
 
     Args:
-        method: key of evaluation.ratios.estimates.METHODS.
-        control: group that the others are tested against; "" tests every pair, None takes the group that the sample
-            sheet marks as control (`statistics.default_control`), and every pair where it marks none or several.
-        adjust: ``holm`` or ``fdr_bh``.
-        variance: key of evaluation.groups.group_errors.VARIANCES: whether the spread of replicates is borrowed.
+        request: how. Its fate and time point are for whoever asks for an answer (`answer_of`).
 
     Raises:
         StoreError: there is no such run or its table is damaged.
-        WrongUse: an unknown method, way to adjust or spread.
+        WrongUse: the control samples cannot be used.
     """
     with one_look():
         found = get_run(app, run)
-        against = _against(app, found, control)
-        return _compare(app, found, filters or Filters(), method, against, adjust, variance)
+        return _compare(app, found, replace(request, control=_against(app, found, request.control)))
 
 
-def _compare(app: App, run: Run, filters: Filters, method: str, control: str, adjust: str, variance: str) -> Comparison:
+def _compare(app: App, run: Run, request: CompareRequest) -> Comparison:
     from nscweb.evaluation.groups.group_errors import group_errors
     from nscweb.evaluation.groups.means import group_estimates, replicate_rows
     from nscweb.evaluation.groups.replicate_join import replicate_names
     from nscweb.evaluation.groups.shared_error import shared_error
 
+    filters, method = request.filters, request.method
     data = dashboard.dashboard_data(app, run, filters)
     estimates = estimates_of(app, run, filters, method)
     lights = lights_of(run)
     rows = replicate_rows(estimates)
-    against = control if control in set(rows["group"]) else ""
+    against = request.control if request.control and request.control in set(rows["group"]) else ""
     named = estimates.table.assign(replicate=replicate_names(estimates.table))
     rows = with_lights(rows, named, lights, ["group", "time_h", "replicate"])
     every = estimates_of(app, run, replace(filters, groups=()), method) if filters.groups else estimates
     # The spread of replicates comes from all groups and times: what is looked at must not move a number.
     whole = estimates_of(app, run, replace(filters, groups=(), times_h=()), method) if filters.times_h else every
-    errors = group_errors(replicate_rows(whole), shared_error(whole), variance)
+    errors = group_errors(replicate_rows(whole), shared_error(whole), request.variance)
     groups = with_lights(group_estimates(estimates, errors), estimates.table, lights, ["group", "time_h"])
     hidden = replicate_rows(every) if filters.groups else rows
     hidden = hidden[~hidden["group"].isin(set(rows["group"])).to_numpy(bool)].assign(light="")
-    tests = group_comparisons(rows, against, adjust, errors, hidden)
+    tests = group_comparisons(rows, against, request.adjust, errors, hidden)
     result = Comparison(
         run,
         data.classes,
         filters,
         method,
         against,
-        adjust,
+        request.adjust,
         data,
         estimates,
         rows.drop(columns=["lights", "why"]),
@@ -113,7 +95,7 @@ def _compare(app: App, run: Run, filters: Filters, method: str, control: str, ad
         lights,
         (),
         errors,
-        variance,
+        request.variance,
         hidden,
     )
     object.__setattr__(result, "sentences", sentences(result))
@@ -209,7 +191,7 @@ def _answer(found: Comparison, chosen: str, hours: float) -> Answer:
 
 def _still_needed(found: Comparison, fate: str, hours: float, said: Answer) -> str:
     """How many replicates would show a difference, where the leader was tested and nothing is proven."""
-    from nscweb.evaluation.groups.power import needed_replicates
+    from nscweb.evaluation.groups.power import needed_replicates, out_of_reach
     from nscweb.services.compare.statistics_words import still_needed
     from nscweb.words.rows import tests_of
 
@@ -217,15 +199,17 @@ def _still_needed(found: Comparison, fate: str, hours: float, said: Answer) -> s
     made = [row for other, row in tests.items() if np.isfinite(row["p"]) and other in {found.control or other}]
     if said.verdict != "open" or not made:
         return ""
-    rows = found.replicate_rows
+    rows = every_row(found.replicate_rows, found.hidden_rows)
     rows = rows[(rows["class"] == fate).to_numpy(bool) & np.isclose(rows["time_h"], hours, equal_nan=True)]
     groups = {str(name): part["ratio"].dropna().to_numpy(np.float64) for name, part in rows.groupby("group")}
     comparisons = int(made[0]["comparisons"])
-    # The spread of the table of replicates needed, so that both plan with the same.
+    # As the table of replicates needed, so that both plan with the same.
     sd = found.errors.planned(hours, fate, groups).sd
-    number = needed_replicates(sd, DIFFERENCE, alpha=ALPHA / comparisons, borrowed=found.errors.lent)
-    now = int(min(min(row["n_group"], row["n_other"]) for row in made))
-    return still_needed(float("nan") if number is None else number, now, comparisons, DIFFERENCE)
+    common = found.errors.planned_common(hours, fate, planned_pairs(groups, found.control or None))
+    level, now = ALPHA / comparisons, int(min(min(row["n_group"], row["n_other"]) for row in made))
+    number = needed_replicates(sd, DIFFERENCE, alpha=level, borrowed=found.errors.lent, common=common)
+    reach = not out_of_reach(DIFFERENCE, common, alpha=level)
+    return still_needed(number, now, comparisons, DIFFERENCE, reach)
 
 
 def sentences(found: Comparison, fate: str = "", time_h: float | None = None) -> tuple[str, ...]:

@@ -72,11 +72,15 @@ def _no_worse(rows: pd.DataFrame, found: Statistics) -> str:
 
 
 def _replicates(rows: pd.DataFrame, found: Statistics) -> str:
-    shared = " More replicates do not lessen what the held-out cells leave uncertain." if found.errors.shared else ""
+    shared = (
+        " What the held-out cells leave uncertain is in it, as in the intervals; more replicates do not lessen that."
+        if found.errors.shared
+        else ""
+    )
     return (
         f"For a true difference of {100 * found.settings.difference:g} points, from the spread between replicates that "
-        f"was seen here. Two-sided t test, power {per_cent(POWER)}. Time points with one group are left out."
-        f"{shared}"
+        "was seen in all groups of the run, also in hidden ones. Two-sided t test, power "
+        f"{per_cent(POWER)}. Time points with one group are left out.{shared}"
     )
 
 
@@ -172,7 +176,7 @@ GROUP_TABLES: tuple[GroupTable, ...] = (
         _PLACE,
         lambda rows, found: found.power,
         (
-            *("time", "class", "sd_points", "replicates_needed", "replicates_needed_adjusted"),
+            *("time", "class", "sd_points", "shared_error_points", "replicates_needed", "replicates_needed_adjusted"),
             *("replicates_needed_larger_sd", "detectable_points"),
         ),
         title="How many replicates would be needed?",

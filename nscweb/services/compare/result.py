@@ -30,7 +30,7 @@ class Comparison:
         adjust: ``holm`` or ``fdr_bh``.
         data: counts, naive ratios, filter options and warnings.
         estimates: corrected ratios, one row per sample and class.
-        replicate_rows: group, time_h, replicate, class, ratio, naive, cells, recovered, light.
+        replicate_rows: columns of evaluation.groups.means.REPLICATE_COLUMNS, then ``light``.
         groups: columns of evaluation.ratios.estimates.GROUP_ESTIMATE_COLUMNS, then ``light`` (the worst of the
             samples), ``lights`` (how many samples have which, in words) and ``why`` (where nothing was recovered).
         tests: columns of services.compare.headline_tests.COMPARED_COLUMNS.

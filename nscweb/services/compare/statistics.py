@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.rules import ALPHA, DEFAULT_ADJUST, DIFFERENCE, MARGIN
 from nscweb.core.run_record import Run
 from nscweb.evaluation.groups.group_errors import ALONE, GroupErrors
+from nscweb.evaluation.groups.replicate_rows import OWN_ENDS, ROW_COLUMNS
 from nscweb.services.kept import kept, table_mark
 from nscweb.services.predict.runs import get_run, study_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
 
+# Columns of replicate rows that statistics are made from.
+ROWS = [*ROW_COLUMNS, *OWN_ENDS]
 POWER_COLUMNS: tuple[str, ...] = (
     "time_h",
     "class",
     "sd",
     "sd_upper",
     "degrees",
+    "shared_sd",
     "difference",
     "needed",
     "needed_adjusted",
@@ -70,8 +76,9 @@ class Statistics:
         summary: columns of `evaluation.groups.spread.SUMMARY_COLUMNS`.
         tests: columns of `evaluation.groups.pair_tests.TEST_COLUMNS`.
         anova: columns of `evaluation.groups.spread.ANOVA_COLUMNS`.
-        power: time_h, class, sd, sd_upper, degrees, difference, needed, needed_adjusted, needed_upper,
-            detectable: what experiments of this spread can show; time points with two groups or more.
+        power: columns `POWER_COLUMNS`: what experiments of this spread can show; time points with two groups or more,
+            those that a filter hides among them. ``shared_sd`` is the standard error of a difference that comes from
+            the error that samples share.
         sentences: how it was tested and what to mind, for the page and the methods paragraph.
         errors: what is in the intervals besides the replicates themselves.
         hidden: replicate rows of groups that a filter hides: adjusted for as well, but in no table.
@@ -136,6 +143,8 @@ def statistics_of(
     control = _control(app, run, shown, settings)
     family = _family(rows, settings, hidden)
     tests = group_tests(family, control, adjust=settings.adjust, difference=settings.difference, errors=errors)
+    # Counted over all groups: what is looked at must not move how many replicates are needed.
+    power = _power(family, control, settings, int(tests["comparisons"].max()) if len(tests) else 0, errors)
     tests = _of_shown(tests, shown)
     return Statistics(
         settings=settings,
@@ -143,7 +152,7 @@ def statistics_of(
         summary=summary_table(shown, errors),
         tests=tests,
         anova=anova_table(shown, settings.adjust, errors),
-        power=_power(shown, settings, int(tests["comparisons"].max()) if len(tests) else 0, errors),
+        power=power,
         sentences=tuple(tested_sentences(family, set(shown["group"]), tests, control, settings.adjust, errors)),
         errors=errors,
         hidden=hidden,
@@ -221,6 +230,21 @@ def sizes_differ(rows: pd.DataFrame) -> bool:
     return bool(len(cells) and cells.max() > 3 * cells.min())
 
 
+def every_row(rows: pd.DataFrame, hidden: pd.DataFrame | None) -> pd.DataFrame:
+    """Replicate rows of the groups that are shown and of those that a filter hides."""
+    if hidden is None or hidden.empty:
+        return rows
+    return pd.concat([rows, hidden[list(rows.columns)]], ignore_index=True)
+
+
+def planned_pairs(groups: Mapping[str, NDArray[np.float64]], control: str | None) -> list[tuple[str, str]]:
+    """Pairs of groups with a ratio that are compared: all of them, or with the control where it is among them."""
+    names = sorted(name for name, values in groups.items() if len(values))
+    if control in names:
+        return [(name, str(control)) for name in names if name != control]
+    return list(combinations(names, 2))
+
+
 def _narrowed(rows: pd.DataFrame, settings: TestSettings) -> pd.DataFrame:
     keep = np.ones(len(rows), bool)
     if settings.classes:
@@ -232,9 +256,7 @@ def _narrowed(rows: pd.DataFrame, settings: TestSettings) -> pd.DataFrame:
 
 def _family(rows: pd.DataFrame, settings: TestSettings, hidden: pd.DataFrame | None) -> pd.DataFrame:
     """The rows that p values are adjusted over: what is shown, and the groups that a filter hides."""
-    if hidden is None or hidden.empty:
-        return _narrowed(rows, settings)
-    return _narrowed(pd.concat([rows, hidden[list(rows.columns)]], ignore_index=True), settings)
+    return _narrowed(every_row(rows, hidden), settings)
 
 
 def _of_shown(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -258,7 +280,9 @@ def _control(app: App, run: Run | str, rows: pd.DataFrame, settings: TestSetting
     return found if found in groups else None
 
 
-def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int, errors: GroupErrors) -> pd.DataFrame:
+def _power(
+    rows: pd.DataFrame, control: str | None, settings: TestSettings, comparisons: int, errors: GroupErrors
+) -> pd.DataFrame:
     from nscweb.evaluation.groups.power import detectable_difference, needed_replicates
     from nscweb.evaluation.groups.replicate_rows import checked_rows, panels
 
@@ -269,6 +293,7 @@ def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int, errors:
         if sum(len(values) > 0 for values in groups.values()) < 2:
             continue
         spread = errors.planned(hours, name, groups)
+        common = errors.planned_common(hours, name, planned_pairs(groups, control))
         sizes = sorted(len(values) for values in groups.values())
         few = sizes[:2] if len(sizes) >= 2 else [0, 0]
         lines.append(
@@ -278,11 +303,12 @@ def _power(rows: pd.DataFrame, settings: TestSettings, comparisons: int, errors:
                 spread.sd,
                 spread.upper,
                 spread.degrees,
+                float(np.sqrt(common)),
                 settings.difference,
-                needed_replicates(spread.sd, settings.difference, borrowed=lent),
-                needed_replicates(spread.sd, settings.difference, alpha=level, borrowed=lent),
-                needed_replicates(spread.upper, settings.difference, borrowed=lent),
-                detectable_difference(spread.sd, few[0], few[1], borrowed=lent),
+                needed_replicates(spread.sd, settings.difference, borrowed=lent, common=common),
+                needed_replicates(spread.sd, settings.difference, alpha=level, borrowed=lent, common=common),
+                needed_replicates(spread.upper, settings.difference, borrowed=lent, common=common),
+                detectable_difference(spread.sd, few[0], few[1], borrowed=lent, common=common),
             )
         )
     table = pd.DataFrame(lines, columns=list(POWER_COLUMNS))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from nscweb.core.rules import ALPHA, per_cent, spelled
 from nscweb.evaluation.groups.group_errors import GroupErrors
+from nscweb.evaluation.groups.power import LIMITED, out_of_reach
 
 
 def tested_sentences(
@@ -98,6 +99,9 @@ def needed_sentence(power: pd.DataFrame, fate: str, time_h: float, difference: f
     asked = f"To show a difference of {100 * difference:g} points in {plural(fate)}{moment}"
     if not np.isfinite(row["sd"]):
         return f"{asked}, it is not known how many replicates you would need: no group has two replicates."
+    common = float(row["shared_sd"]) ** 2
+    if out_of_reach(difference, common):
+        return f"{asked}, no number of replicates would do: {LIMITED}."
     first = f"{asked} you would need {_replicates(row['needed'])} in each group, if that were the only question"
     if comparisons > 1:
         first += f", and {_replicates(row['needed_adjusted'])} as one of the {comparisons} comparisons tested here"
@@ -108,19 +112,22 @@ def needed_sentence(power: pd.DataFrame, fate: str, time_h: float, difference: f
     )
 
 
-def still_needed(needed: float, now: int, comparisons: int, difference: float) -> str:
+def still_needed(needed: int | None, now: int, comparisons: int, difference: float, reach: bool = True) -> str:
     """How many replicates would show a difference, beside an answer that is not proven; "" where there are enough.
 
     Args:
-        needed: replicates in each group, NaN for more than 1,000.
+        needed: replicates in each group, None for more than 1,000.
         now: replicates of the smaller group.
         comparisons: that p values are adjusted for.
         difference: 0..1.
+        reach: whether any number would do (`evaluation.groups.power.out_of_reach`).
     """
-    if needed <= now:
-        return ""
-    number = f"{needed:.0f}" if np.isfinite(needed) else "more than 1,000"
     among = f" (one of {comparisons} comparisons)" if comparisons > 1 else ""
+    if not reach:
+        return f"No number of replicates would show a true difference of {100 * difference:g} points{among}: {LIMITED}."
+    if needed is not None and needed <= now:
+        return ""
+    number = "more than 1,000" if needed is None else f"{needed}"
     return (
         f"{number} replicates in each group would show a true difference of {100 * difference:g} points four times in "
         f"five{among}; here are {now}."

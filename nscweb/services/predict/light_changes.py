@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nscweb.core.card import ModelCard
 from nscweb.core.rules import FAR, FEWEST_CELLS, FEWEST_KNOWN, HARMFUL
@@ -33,9 +33,11 @@ _SHADOW = 0.8
 # Names of the grounds of a light, which `light_words` has advice for.
 UNTESTED = "untested"
 REST = "rest"
-_REST = (
-    "The images differ from the training images in a way that no ratio of the classes explains. How much good samples "
-    "differ is not known, because this model learnt from too few."
+_REST = "The images differ from the training images in a way that no ratio of the classes explains."
+# Added to what speaks against a sample where whole known samples were too few to compare with.
+FEW_SAMPLES = (
+    "How much good samples differ is not known, because this model learnt from too few (four recordings of each class "
+    "would tell)."
 )
 # The numbers of a judgement that are amounts of changes begin with it.
 CHANGE_START = "as by "
@@ -67,6 +69,8 @@ def change_grounds(
     found = [_seen_ground(item, likest) for item in seen]
     if rest is not None and rest.seen and not found:
         found.append(Ground(YELLOW, REST, _REST))
+    if rest is not None:
+        found = [replace(ground, sentence=f"{ground.sentence} {FEW_SAMPLES}") for ground in found]
     names = {ground.name for ground in found}
     open_ = [item for item in amounts if item.harm.counts and SHOWN_BY[item.harm.kind] not in names]
     missing = untested_words(card, open_, cells)

@@ -26,7 +26,7 @@ from nscweb.services.predict.light_words import advice_for, decided_words, few_c
 from nscweb.services.predict.lights import GREEN, LIGHTS, RED, YELLOW
 
 # A new version makes predictions whose scores are taken over from an older run judge their samples again.
-RULES_VERSION = 3
+RULES_VERSION = 4
 # Chance that a further sample of known cells lies as far out (two-sided). Yellow: with three numbers that decide, about
 # three of a thousand good samples; the numbers hang together, so fewer in truth.
 YELLOW_P = 0.002

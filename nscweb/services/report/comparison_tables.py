@@ -16,7 +16,7 @@ from nscweb.evaluation.groups.direction import directed
 from nscweb.services.compare import courses, honest_scores, honest_scores_words, mixtures, staining_counts, statistics
 from nscweb.services.compare.group_tables import GROUP_TABLES
 from nscweb.services.compare.result import Comparison
-from nscweb.services.compare.statistics import TestSettings, for_file
+from nscweb.services.compare.statistics import ROWS, TestSettings, for_file
 from nscweb.services.kept import kept as remembered
 from nscweb.services.predict.light_tables import fitness_table
 from nscweb.services.predict.runs import study_of
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 
 NOT_JUDGED = "It was not judged whether the model fits; predict again for a trust light per sample."
-ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
 # Made here as well, and missing where no cell is left.
 _FURTHER = ("Counted cells", "Time course", "Earliest day", "First against last", "Agreement", "Doses", "Dose curves")
 

@@ -26,6 +26,7 @@ from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.files.outgoing import MadeBy, columns_table, outgoing
 from nscweb.files.plain_tables import csv_bytes
 from nscweb.files.zips import entry
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.honest_scores import set_words
 from nscweb.services.compare.result import Comparison
@@ -61,7 +62,7 @@ def export_run(
 
 def tables(app: App, run: Run | str, filters: Filters | None = None, method: str = DEFAULT_METHOD) -> dict[str, bytes]:
     """The files of `export_run` as bytes."""
-    found = comparison(app, run, filters, method)
+    found = comparison(app, run, CompareRequest(filters or Filters(), method))
     cells = cells_frame(app, found.run, found.filters)
     return {"cells.csv": csv_bytes(cells), **compared_files(app, found, {"cells.csv": list(cells.columns)})}
 

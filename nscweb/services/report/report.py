@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING
 import pandas as pd
 
 from nscweb.core.card import card_to_dict
-from nscweb.core.errors import WrongUse
 from nscweb.core.progress import Progress, no_progress
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
@@ -27,7 +26,7 @@ from nscweb.services.report.export import DICTIONARY, add_dictionary, cells_fram
 from nscweb.services.report.figure_data import DRAWN_FROM, FIGURES
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.parts import BY_NAME, PARTS
-from nscweb.services.report.scope import FORMS, ReportRequest, analysed, check_filters, counted_words
+from nscweb.services.report.scope import ReportRequest, analysed, check_filters, counted_words
 from nscweb.services.report.workbook_sheets import choices
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def write_report(
         out: path of the file; its folder is made.
 
     Raises:
-        WrongUse: there is no such form, method or adjustment, or a filter names what the study does not have.
+        WrongUse: a filter names what the study does not have.
         StoreError: there is no such run or its table is damaged.
     """
     from nscweb.services.report.fcs_files import FCS_COLUMNS, INDEX, add_fcs, write_fcs_file
@@ -64,8 +63,6 @@ def write_report(
     from nscweb.store.files import atomic_write
 
     form, filters = request.form, request.filters
-    if form not in FORMS:
-        raise WrongUse(f"There is no report in the form {form!r}.", f"There are: {', '.join(FORMS)}.")
     found = get_run(app, run)
     check_filters(options_of(app, found), filters)
     cell_zips = {"fcs": (INDEX, FCS_COLUMNS, add_fcs), "pop": (LISTS, POPULATION_COLUMNS, add_populations)}

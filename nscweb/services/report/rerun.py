@@ -19,10 +19,9 @@ from nscweb.core.samples import Study
 from nscweb.services.models import list_models
 from nscweb.services.predict.fast_here import require_fast
 from nscweb.services.report.content import report_data
-from nscweb.services.report.origin import FORMAT_040
 from nscweb.services.report.parts import ALSO_COMPARED, COMPARED
-from nscweb.services.report.rerun_compare import EXACT, TableCheck, compare_tables
-from nscweb.services.report.rerun_folder import CHANGED_SINCE_040, Statement, read_report, same_inputs
+from nscweb.services.report.rerun_compare import EXACT, TableCheck, compare_tables, new_columns, other_rules
+from nscweb.services.report.rerun_folder import Statement, read_report, same_inputs
 from nscweb.services.report.scope import ReportRequest
 
 if TYPE_CHECKING:
@@ -124,12 +123,12 @@ def rerun(
         data = report_data(beside, run, request, parts=bool(more), progress=progress)
         now = data.leaving()
         checks = tuple(
-            compare_tables(name, stated.tables[name], now.get(name, stated.tables[name].iloc[:0]))
+            compare_tables(name, stated.tables[name], now.get(name, stated.tables[name].iloc[:0]), new_columns(name))
             for name in (*COMPARED, *more)
         )
         if out is not None:
             write_report(beside, run, request, out)
-    reasons = (*not_fast, *_reasons(stated, run, study), *_other_rules(stated, checks))
+    reasons = (*not_fast, *_reasons(stated, run, study), *other_rules(made, checks))
     return RerunResult(
         made["study"], f"{run.model} {run.provenance.model_version}", made["run"], checks, reasons, run.cells
     )
@@ -199,11 +198,3 @@ def _reasons(stated: Statement, run: Run, study: Study) -> tuple[str, ...]:
     if versions:
         found.append(f"Other versions: {'; '.join(versions)}.")
     return tuple(found)
-
-
-def _other_rules(stated: Statement, checks: tuple[TableCheck, ...]) -> tuple[str, ...]:
-    """Why tables of an earlier version differ although nothing else does."""
-    if stated.provenance["format"] != FORMAT_040:
-        return ()
-    differ = [check.name for check in checks if not check.same and check.name in CHANGED_SINCE_040]
-    return tuple(f"Another rule for {name}: {CHANGED_SINCE_040[name]}" for name in differ)

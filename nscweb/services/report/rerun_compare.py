@@ -1,10 +1,11 @@
-"""Two tables of a report compared, number by number."""
+"""Two tables of a report compared, number by number, and which rules changed since the report was made."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +20,45 @@ ROUNDING = 1e-4
 MADE = ("model", "run", "simulated")
 _SHOWN = 8
 Value = str | float | None
+# Table -> version since which another rule holds, and what is different.
+TABLES: dict[str, tuple[str, str]] = {
+    "Time course": (
+        "0.5.0",
+        "an interval over time is the one of the table Groups (Student's t over replicates); before, it was drawn by "
+        "chance.",
+    ),
+    "Earliest day": (
+        "0.5.0",
+        "a day comes from the tests of the sentence on top, adjusted within a fate and time point; before, by tests of "
+        "its own, adjusted over all time points.",
+    ),
+    "Replicates needed": (
+        "0.6.0",
+        "the error of the correction that all samples share is in it, as in the intervals, and it is counted over all "
+        "groups of the run; before, by the spread of replicates in the groups shown alone.",
+    ),
+    "Means and spread": (
+        "0.6.0",
+        "a single replicate, and replicates that agree, have the interval of their cells, as in the table Groups; "
+        "before, they had none.",
+    ),
+}
+# Way of counting -> the same.
+METHODS: dict[str, tuple[str, str]] = {
+    "em": (
+        "0.6.0",
+        "maximum likelihood asks known mixtures of held-out cells first whether the scores of the model are honest; "
+        "where they are not, they are calibrated, or ratios are counted by another way; before, scores were taken as "
+        "they are.",
+    )
+}
+# Columns of a table that a version brought; an older report cannot have them.
+COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "Replicates": ("0.6.0", ("low_percent", "high_percent")),
+    "Replicates needed": ("0.6.0", ("shared_error_points",)),
+}
+# Tables whose numbers are not of the ratios of the samples.
+_OF_RATIOS = ("Samples", "Groups", "Tests")
 
 
 @dataclass(frozen=True)
@@ -44,25 +84,27 @@ class TableCheck:
         return not self.different
 
 
-def compare_tables(name: str, was: pd.DataFrame, now: pd.DataFrame) -> TableCheck:
+def compare_tables(name: str, was: pd.DataFrame, now: pd.DataFrame, new: Sequence[str] = ()) -> TableCheck:
     """Compare by the columns that name a row; columns that only the file has, and what made it, are passed over.
 
     Args:
         was: as read from the report.
         now: as made again.
+        new: columns that the report may lack (`new_columns`).
     """
     keys = BY_NAME[name].keys
-    now = now.drop(columns=[column for column in MADE if column in now])
+    absent = [column for column in new if column not in was.columns]
+    now = now.drop(columns=[column for column in (*MADE, *absent) if column in now])
     lost = [column for column in now.columns if column not in was.columns]
     if any(key in lost for key in keys):
         return TableCheck(name, 0, 0, 0.0, (f"{name}: the report has no column {', '.join(lost)}.",))
     said = [f"{name}: the report has no column {column}." for column in lost]
-    old, new = _by_key(was, keys), _by_key(now, keys)
-    said += [f"{name}: {_named(keys, key)} is in the report alone." for key in old if key not in new]
-    said += [f"{name}: {_named(keys, key)} is not in the report." for key in new if key not in old]
+    old, again = _by_key(was, keys), _by_key(now, keys)
+    said += [f"{name}: {_named(keys, key)} is in the report alone." for key in old if key not in again]
+    said += [f"{name}: {_named(keys, key)} is not in the report." for key in again if key not in old]
     columns = [str(column) for column in now.columns if column not in keys and column not in lost]
     numbers, largest = 0, 0.0
-    for key, row in new.items():
+    for key, row in again.items():
         if key not in old:
             continue
         for column in columns:
@@ -74,7 +116,7 @@ def compare_tables(name: str, was: pd.DataFrame, now: pd.DataFrame) -> TableChec
             elif math.isfinite(apart):
                 largest = max(largest, apart)
     more = [f"{name}: … and {len(said) - _SHOWN} more differences."] if len(said) > _SHOWN else []
-    return TableCheck(name, len(new), numbers, largest, (*said[:_SHOWN], *more))
+    return TableCheck(name, len(again), numbers, largest, (*said[:_SHOWN], *more))
 
 
 def _by_key(table: pd.DataFrame, keys: Sequence[str]) -> dict[tuple[Value, ...], dict[str, Value]]:
@@ -129,3 +171,36 @@ def _shown(value: Value) -> str:
     if value is None:
         return "empty"
     return f"{value:.6g}" if isinstance(value, float) else repr(value)
+
+
+def new_columns(name: str) -> tuple[str, ...]:
+    """Columns of a table that a report may lack, because the version that made it had none of them."""
+    return COLUMNS[name][1] if name in COLUMNS else ()
+
+
+def other_rules(made: dict[str, Any], checks: Sequence[TableCheck]) -> tuple[str, ...]:
+    """Sentences about rules that changed since a report was made, for what differs in it.
+
+    Args:
+        made: provenance of the report.
+    """
+    version = str(made.get("versions", {}).get("nscweb", ""))
+    differ = [check.name for check in checks if not check.same]
+    said = [
+        f"Another rule for {name}: since {since} {words}"
+        for name, (since, words) in TABLES.items()
+        if name in differ and _older(version, since)
+    ]
+    since, words = METHODS.get(str(made.get("counting", {}).get("asked", "")), ("", ""))
+    if since and _older(version, since) and any(name in differ for name in _OF_RATIOS):
+        said.append(f"Another rule for all ratios: since {since} {words}")
+    return tuple(said)
+
+
+def _older(version: str, since: str) -> bool:
+    """Whether a version is before another one; one that cannot be read is."""
+    try:
+        numbers = [tuple(int(part) for part in text.split(".")[:3]) for text in (version, since)]
+    except ValueError:
+        return True
+    return numbers[0] < numbers[1]

@@ -45,13 +45,6 @@ MOST_BYTES = 1_000_000_000
 _CSV = {name: BY_NAME[name].file for name in (*COMPARED, *ALSO_COMPARED)}
 # Said in every line then; in provenance.json now.
 _SAID_ELSEWHERE = ("cells_are", "model_trained_on", "weights_sha256", "gates", "filters")
-# Tables that follow another rule since then -> what is different.
-CHANGED_SINCE_040 = {
-    "Time course": "since 0.5.0 an interval over time is the one of the table Groups (Student's t over replicates); "
-    "before, it was drawn by chance.",
-    "Earliest day": "since 0.5.0 a day comes from the tests of the sentence on top, adjusted within a fate and time "
-    "point; before, by tests of its own, adjusted over all time points.",
-}
 
 
 @contextmanager

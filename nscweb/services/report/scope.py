@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from nscweb.core.errors import WrongUse
+from nscweb.core.errors import WrongUse, check_choice
 from nscweb.core.rules import DIFFERENCE, MARGIN
 from nscweb.core.timepoint import TimePoint
 from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
-from nscweb.services.compare.compare import CompareRequest
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.facts import cells_counted
 from nscweb.words.numbers import listed
 
@@ -34,12 +34,19 @@ class ReportRequest(CompareRequest):
         margin: 0..1, largest difference that would not matter, of the tests of equivalence.
         difference: 0..1, what should be found, of the replicates needed.
         cells: the workbook gets one row per cell.
+
+    Raises:
+        WrongUse: an unknown form, or as `CompareRequest`.
     """
 
     form: str = "html"
     margin: float = MARGIN
     difference: float = DIFFERENCE
     cells: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice(self.form, FORMS, "form of a report")
 
 
 def check_filters(there: FilterOptions, chosen: Filters) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from nscweb.core.rules import ALPHA, per_cent
+from nscweb.core.rules import ALPHA, DEFAULT_VARIANCE, per_cent
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import FilterOptions, Filters
 from nscweb.evaluation.ratios.estimates import METHODS
 from nscweb.services.compare import comparison as comparisons
 from nscweb.services.compare import known_part, statistics
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.result import Comparison
 from nscweb.services.context import App
 from nscweb.services.predict import runs
@@ -28,9 +29,10 @@ _ADJUST = {
     "holm": f"Holm: at most {per_cent(ALPHA)} chance of even one false difference",
     "fdr_bh": f"Benjamini-Hochberg: at most {per_cent(ALPHA)} of the differences are false",
 }
-_VARIANCE = {"moderated": "borrowed across groups (moderated)", "own": "of each group by itself (Welch)"}
+_VARIANCE = {"moderated": "all groups", "own": "each group alone (Welch)"}
 VARIANCE_HELP = (
-    "Three replicates hardly tell how much replicates vary, so intervals from each group by itself are very wide. "
+    "What intervals and p values take the spread of replicates from. Three replicates hardly tell how much replicates "
+    "vary, so intervals from each group alone are very wide. "
     "Replicates of all groups are made in the same way: borrowed, the spread of a group is drawn to that of others, "
     "and a group that truly varies more keeps most of its own. With few groups and replicates, each stands alone."
 )
@@ -111,14 +113,6 @@ def ask(
             help="Whoever compares many groups finds some difference by chance; the adjustment accounts for it.",
             persist_state="session",
         )
-        variance = right.selectbox(
-            "Spread of replicates",
-            list(_VARIANCE),
-            format_func=_VARIANCE.__getitem__,
-            key=f"{key}_variance",
-            help=VARIANCE_HELP,
-            persist_state="session",
-        )
         naive = beside and left.toggle(
             "Show counted labels as well",
             key=f"{key}_naive",
@@ -147,10 +141,24 @@ def ask(
         persist_state="session",
         width=172,
     )
-    found = cached.comparison(app, run, filters, method, control, adjust, variance)
+    # The box of the group comes first and is filled when the comparison is known.
+    of_whom = top.container(width=170) if below is not None else None
+    variance = top.segmented_control(
+        "Spread of replicates from",
+        list(_VARIANCE),
+        format_func=_VARIANCE.__getitem__,
+        default=DEFAULT_VARIANCE,
+        required=True,
+        key=f"{key}_variance",
+        help=VARIANCE_HELP,
+        persist_state="session",
+    )
+    found = cached.comparison(app, run, CompareRequest(filters, method, control, adjust, variance))
     for said in (known_part.more_cells_line(found), refused):
         if said:
             left.caption(plain(said, _SENTENCES))
+    if found.variance == "moderated" and found.errors.borrowed is None and not found.groups.empty:
+        st.caption("Too few groups and replicates to borrow from: each stands alone here (Welch).")
     times = [-1.0 if math.isnan(hours) else hours for hours in comparisons.times_of(found)]
     start = comparisons.default_time(found)
     hours = when.selectbox(
@@ -163,8 +171,8 @@ def ask(
         persist_state="session",
     )
     about = None
-    if below is not None:
-        about = top.selectbox(
+    if of_whom is not None:
+        about = of_whom.selectbox(
             "About",
             [None, *groups],
             format_func=lambda name: "the highest" if name is None else plain(name) or "(no group given)",

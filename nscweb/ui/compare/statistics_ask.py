@@ -23,7 +23,6 @@ FAMILY_HELP = (
     "choose them before looking at the numbers."
 )
 MARGIN_HELP = 'The largest difference that would not matter to you, for "no worse than the control".'
-ROWS = ["group", "time_h", "replicate", "class", "ratio", "cells"]
 DIFFERENCE_HELP = "The difference that your experiment should be able to show, for the number of replicates needed."
 
 
@@ -32,7 +31,7 @@ class HasReplicates(Protocol):
 
     @property
     def replicate_rows(self) -> pd.DataFrame:
-        """group, time_h, replicate, class, ratio, cells."""
+        """Columns `statistics.ROWS`, at least."""
 
     @property
     def classes(self) -> ClassScheme:
@@ -60,7 +59,7 @@ def control_of(app: App, run: Run, data: HasReplicates, asked: str | None) -> st
 def hidden_of(data: HasReplicates) -> pd.DataFrame | None:
     """Replicate rows of groups that the filter hides: no table shows them, p values count them."""
     hidden: pd.DataFrame | None = getattr(data, "hidden_rows", None)
-    return None if hidden is None or hidden.empty else hidden[ROWS]
+    return None if hidden is None or hidden.empty else hidden[statistics.ROWS]
 
 
 def adjust_of(data: HasReplicates) -> str:

@@ -18,7 +18,7 @@ from nscweb.services.context import App
 from nscweb.ui import cached, figures, show
 from nscweb.ui.compare import counts_view
 from nscweb.ui.compare import statistics_tables as tables
-from nscweb.ui.compare.statistics_ask import PAIRS, ROWS, HasReplicates, ask, hidden_of
+from nscweb.ui.compare.statistics_ask import PAIRS, HasReplicates, ask, hidden_of
 from nscweb.ui.compare.statistics_tables import Origin
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain
@@ -45,7 +45,7 @@ def show_statistics(
     if rows.empty:
         show.empty("Nothing to compare", "The filters leave out every cell. Widen them above.")
         return
-    rows = rows[ROWS]
+    rows = rows[statistics.ROWS]
     settings, origin = ask(app, run, data, control), tables.origin_of(run, data)
     found = compared(app, run, rows, settings, getattr(data, "errors", None) or ALONE, hidden_of(data))
     show.warnings(tables.minded(data.replicate_rows))

@@ -13,14 +13,14 @@ from nscweb.core.run_record import Run
 from nscweb.evaluation.groups.group_errors import ALONE
 from nscweb.figures import differences as drawn
 from nscweb.figures import fate_over_time
-from nscweb.services.compare import courses
+from nscweb.services.compare import courses, statistics
 from nscweb.services.compare.comparison import default_fate
 from nscweb.services.compare.courses import Courses
 from nscweb.services.context import App
 from nscweb.ui import cached, figures, show
 from nscweb.ui.compare import first_day_view
 from nscweb.ui.compare import statistics_tables as tables
-from nscweb.ui.compare.statistics_ask import ROWS, HasReplicates, HasTests, control_of
+from nscweb.ui.compare.statistics_ask import HasReplicates, HasTests, control_of
 from nscweb.ui.compare.statistics_tables import Origin
 from nscweb.ui.filters import time_word
 from nscweb.ui.text import plain
@@ -58,7 +58,7 @@ def show_time_course(
     if rows.empty:
         show.empty("Nothing to show", "The filters leave out every cell. Widen them above.")
         return
-    rows, origin = rows[ROWS], tables.origin_of(run, data)
+    rows, origin = rows[statistics.ROWS], tables.origin_of(run, data)
     place = {name: number for number, name in enumerate(order)}
     groups = sorted({str(name) for name in rows["group"]}, key=lambda name: (place.get(name, len(place)), name))
     names = list(data.classes.names)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from nscweb.cli.main import app as command
 from nscweb.core.rules import MORE_CELLS
 from nscweb.services.compare import ratios
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.compare.known_part import more_cells_line
 from nscweb.services.context import open_app
@@ -29,7 +30,7 @@ def test_the_answer_and_the_tables_are_those_of_the_page(tmp_path: Path) -> None
     result = CliRunner().invoke(command, [*asked, "--data-dir", str(tmp_path)])
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
-    found = comparison(app, run, control="NT3")
+    found = comparison(app, run, CompareRequest(control="NT3"))
     assert said["answer"] == answer_of(found, "neuron", 24.0).headline and said["control"] == "NT3"
     # This model came without held-out cells.
     assert said["held_out"] is None and "counted labels" in said["method_instead_of_asked"]
@@ -67,3 +68,18 @@ def test_wrong_words_are_refused_in_plain_sentences(tmp_path: Path) -> None:
     ):
         result = CliRunner().invoke(command, ["compare", "Compared", *extra, "--data-dir", str(tmp_path)])
         assert result.exit_code == 2 and words in result.output
+
+
+@pytest.mark.parametrize(
+    ("task", "option"),
+    [
+        *((task, option) for task in ("compare", "report") for option in ("--variance", "--method", "--adjust")),
+        ("report", "--format"),
+    ],
+)
+def test_a_bad_choice_is_refused_before_the_study_is_looked_for(task: str, option: str, tmp_path: Path) -> None:
+    folder = tmp_path / "not there yet"
+    found = CliRunner().invoke(command, [task, "no such study", option, "wrong", "--data-dir", str(folder)])
+    assert found.exit_code == 2
+    assert "called 'wrong'" in found.stderr and "Use one of" in found.stderr
+    assert "no such study" not in found.stderr and not folder.exists()

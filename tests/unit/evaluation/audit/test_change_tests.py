@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,31 @@ def test_false_alarms_of_fresh_samples_stay_below_five_in_a_hundred(tests):
     assert rest <= 20
 
 
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_recordings_that_differ_by_a_twentieth_of_their_cells_are_no_false_alarm(seed):
+    """The least difference of samples is allowed for in the limits, not only in the measures."""
+    tests, rng = made(1200, seed=seed), np.random.default_rng(seed)
+    alarms = rest = 0
+    for _ in range(200):
+        away = 0.05 * rng.normal(size=NUMBERS)
+        numbers, _ = drawn(rng, rng.multinomial(400, rng.dirichlet(np.ones(CLASSES))), away)
+        alarms += any(item.seen for item in tests.amounts(numbers) if item.harm.counts)
+        rest += tests.unexplained(numbers).seen
+    assert alarms <= 12 and rest <= 12
+
+
+def test_limits_do_not_hang_on_how_known_cells_were_parted_into_halves():
+    rng = np.random.default_rng(0)
+    limits = []
+    numbers, labels = drawn(rng, (60, 60, 60))
+    known = KnownCells(numbers, tuple("abcdefgh"), labels, labels)
+    rows = np.arange(0, len(labels), 2)
+    harms = [(Harm("scale", "scale", "× 1.2", 0.3), numbers[rows] + LARGER, rows)]
+    for seed in range(8):
+        limits.append(make_tests(known, harms, [], np.random.default_rng(seed)).rest.limits[3])
+    assert np.ptp(limits) < 0.25 * np.mean(limits)
+
+
 def test_what_no_ratio_explains_is_seen_though_no_change_looks_like_it(tests):
     other = np.array([0, 0, 0, 0, 0, 0, 0, 2.0])
     numbers, _ = drawn(np.random.default_rng(8), (80, 80, 40), other)
@@ -102,6 +128,15 @@ def test_a_change_that_would_not_stand_out_is_said_to_be_untested():
     found = wild.amounts(numbers)
     assert not all(item.tested for item in found)
     assert not any(item.seen for item in found if item.harm.counts)
+
+
+@pytest.mark.parametrize(("cost", "spread", "tested"), [(0.3, 0.217, False), (0.1, 0.217, True), (0.1, 0.25, False)])
+def test_what_costs_little_may_be_missed_once_in_five_what_costs_much_once_in_twenty(tests, cost, spread, tested):
+    """A model whose card has one weak change that stands out in 94 of 100 samples would never be green otherwise."""
+    weak = replace(tests.tests[0], harm=Harm("scale", "scale", "× 0.9", cost), centre=(0.0,) * 5, spread=(spread,) * 5)
+    only = replace(tests, tests=(weak,), limits=(3.2,) * 5)
+    numbers, _ = drawn(np.random.default_rng(10), (80, 80, 80))
+    assert only.amounts(numbers)[0].tested == tested
 
 
 def test_too_few_cells_of_a_class_and_nothing_harmful_make_no_tests():

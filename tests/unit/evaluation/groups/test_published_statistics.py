@@ -11,7 +11,14 @@ from test_group_tests import frame
 from nscweb.evaluation.groups.equivalence import equivalence_table
 from nscweb.evaluation.groups.mixed_model import intraclass_correlation
 from nscweb.evaluation.groups.pair_tests import group_tests, hedges_g
-from nscweb.evaluation.groups.power import detectable_difference, needed_replicates, pooled_spread, power_of_t
+from nscweb.evaluation.groups.power import (
+    detectable_difference,
+    needed_replicates,
+    out_of_reach,
+    pooled_spread,
+    power_of_t,
+)
+from nscweb.evaluation.groups.shared_error import tail
 from nscweb.evaluation.groups.spread import adjusted, anova_table
 
 # R's data sets sleep and PlantGrowth.
@@ -168,3 +175,26 @@ def test_a_power_that_scipy_does_not_know_is_not_taken_for_enough() -> None:
     # A spread of 2.2 points against 10: four replicates find it with probability 0.72 when 36 pairs are compared.
     assert power_of_t(0.1 / 0.022, 4, 4, 0.05 / 36) == pytest.approx(0.72, abs=0.01)
     assert needed_replicates(0.022, 0.1, alpha=0.05 / 36) == 5
+
+
+@pytest.mark.parametrize(("n", "spread", "shared"), [(4, 0.05, 0.02), (3, 0.03, 0.03), (8, 0.06, 0.01)])
+def test_power_with_an_error_that_samples_share_is_that_of_drawn_studies(n: int, spread: float, shared: float) -> None:
+    rng, studies = np.random.default_rng(3), 40_000
+    first = rng.normal(0.1, spread, (studies, n)) + rng.normal(0, shared, (studies, 1))
+    second = rng.normal(0, spread, (studies, n))
+    own = (first.var(axis=1, ddof=1) + second.var(axis=1, ddof=1)) / n
+    p = 2 * tail(np.abs(first.mean(axis=1) - second.mean(axis=1)), own, 2 * n - 2, shared**2)
+    expected = power_of_t(0.1 / spread, n, n, 0.05, common=(shared / spread) ** 2)
+    assert (p < 0.05).mean() == pytest.approx(expected, abs=0.015)
+
+
+def test_replicates_do_not_lessen_the_error_that_samples_share() -> None:
+    assert needed_replicates(0.05, 0.1) == 6
+    assert needed_replicates(0.05, 0.1, common=0.02**2) == 7
+    assert needed_replicates(0.05, 0.1, common=0.04**2) is None
+    # Replicates that agree but for rounding still have it.
+    assert needed_replicates(1e-12, 0.1, common=0.02**2) == 3
+    assert needed_replicates(1e-12, 0.1, common=0.05**2) is None
+    assert detectable_difference(0.05, 4, 4, common=0.02**2) > detectable_difference(0.05, 4, 4)
+    # 1.96 + 0.84 standard errors.
+    assert out_of_reach(0.1, 0.0358**2) and not out_of_reach(0.1, 0.0356**2) and not out_of_reach(0.1, 0.0)

@@ -11,7 +11,7 @@ from simulated_rates import Simulations, chance_band
 from nscweb.evaluation.groups.group_errors import GroupErrors
 from nscweb.evaluation.groups.means import REPLICATE_COLUMNS, group_estimates, mean_interval, replicate_rows
 from nscweb.evaluation.groups.shared_error import SharedError
-from nscweb.evaluation.groups.spread import anova_table
+from nscweb.evaluation.groups.spread import anova_table, summary_table
 from nscweb.evaluation.ratios.corrected import estimate
 from nscweb.evaluation.ratios.estimates import ESTIMATE_COLUMNS, GROUP_ESTIMATE_COLUMNS, Estimates
 
@@ -166,3 +166,17 @@ def test_the_anova_knows_the_error_that_groups_share(simulations: Simulations) -
     assert anova_table(rows, errors=GroupErrors(SharedError(("x",), nothing))).iloc[0]["p"] == pytest.approx(
         without["p"]
     )
+
+
+@pytest.mark.parametrize("ratios", [[0.3], [0.4, 0.4, 0.4], [0.2, 0.3, float("nan")], [0.5, float("nan")], [0.1, 0.3]])
+def test_means_and_spread_have_the_interval_of_the_groups(ratios: list[float]) -> None:
+    estimates = made(ratios, [str(number) for number in range(len(ratios))], [100] * len(ratios))
+    groups = group_estimates(estimates).set_index("class")
+    spread = summary_table(replicate_rows(estimates)).set_index("class").loc[groups.index]
+    assert groups["low"].notna().all()
+    np.testing.assert_allclose(spread[["mean", "low", "high"]], groups[["mean", "low", "high"]])
+
+
+def test_rows_without_intervals_of_their_own_have_none_with_one_replicate() -> None:
+    rows = replicate_rows(made([0.3], ["1"], [100])).drop(columns=["low", "high"])
+    assert summary_table(rows)["low"].isna().all()

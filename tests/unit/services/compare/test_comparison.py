@@ -13,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 from nscweb.evaluation.groups.p_values import adjusted
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.services.compare import ratios
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import answer_of, comparison, default_fate, default_time, times_of, usual_fate
 from nscweb.services.compare.facts import cells_counted, cells_left_out
 from nscweb.services.compare.statistics import TestSettings, equivalence_of, family_words, statistics_of
@@ -55,7 +56,7 @@ def test_the_default_time_is_the_last_at_which_two_groups_can_be_compared(app: A
     assert default_time(found) == 72.0
     text = " ".join(found.sentences)
     assert "day 3, the last with at least two groups to compare" in text and "day 5 (1 group)" in text
-    assert default_time(comparison(app, found.run, control="SHH")) == 24.0
+    assert default_time(comparison(app, found.run, CompareRequest(control="SHH"))) == 24.0
 
 
 def test_two_replicates_give_no_p(app: App) -> None:
@@ -91,12 +92,12 @@ def test_one_tiny_sample_is_not_oversold(app: App) -> None:
 
 def test_a_control_narrows_the_tests_and_filters_narrow_the_groups(app: App) -> None:
     run = drawn_run(app, "Grid", grid(4, (24, 72), 3), cells=200)
-    against = comparison(app, run, control="NT3")
+    against = comparison(app, run, CompareRequest(control="NT3"))
     assert set(against.tests["other"]) == {"NT3"} and set(against.tests["comparisons"]) == {3}
     assert set(comparison(app, run).tests["comparisons"]) == {6}
-    two = comparison(app, run, Filters(groups=("NT3", "NT4")), control="RA+SHH")
+    two = comparison(app, run, CompareRequest(Filters(groups=("NT3", "NT4")), control="RA+SHH"))
     assert two.control == "" and set(two.groups["group"]) == {"NT3", "NT4"}
-    nothing = comparison(app, run, Filters(groups=("nobody",)))
+    nothing = comparison(app, run, CompareRequest(Filters(groups=("nobody",))))
     assert nothing.sentences == ("No cell is left to count.",) and nothing.groups.empty
 
 
@@ -109,9 +110,9 @@ def test_a_filter_by_group_makes_no_p_smaller(
     monkeypatch.setattr(ratios, "known_cells", lambda app, run: known)
     run = drawn_run(app, "Nine", grid(9, (24.0, 72.0), 3), cells=150)
     keys = ["class", "time_h", "group", "other"]
-    every = comparison(app, run, None, "pacc", control, adjust)
+    every = comparison(app, run, CompareRequest(method="pacc", control=control, adjust=adjust))
     for names in (("NGF", "NT4"), ("NT4", "RA+SHH", "MT")):
-        some = comparison(app, run, Filters(groups=names), "pacc", control, adjust)
+        some = comparison(app, run, CompareRequest(Filters(groups=names), "pacc", control, adjust))
         assert set(some.tests["group"]) | set(some.tests["other"]) == set(names)
         own = every.tests[every.tests["group"].isin(names) & every.tests["other"].isin(names)]
         pd.testing.assert_frame_equal(
@@ -136,11 +137,11 @@ def test_cells_counted_are_those_behind_the_ratios(app: App, method: str, monkey
     known = drawn_held_out([24.0, 72.0])
     monkeypatch.setattr(ratios, "known_cells", lambda app, run: known)
     run = drawn_run(app, "Unsure", far_apart(), cells=100)
-    found = comparison(app, run, Filters(min_confidence=0.8), method)
+    found = comparison(app, run, CompareRequest(Filters(min_confidence=0.8), method))
     assert found.estimates.method == method and found.data.kept < run.cells
     # Corrected ratios rest on all cells, whatever their confidence; counted labels follow the filter.
     counted, left = cells_counted(found), cells_left_out(found)
-    everything = comparison(app, run, None, method).data
+    everything = comparison(app, run, CompareRequest(method=method)).data
     assert counted == (everything.kept if method == "pacc" else found.data.kept)
     assert counted == found.groups[found.groups["class"] == "neuron"]["cells"].sum()
     assert counted + sum(left.values()) == run.cells

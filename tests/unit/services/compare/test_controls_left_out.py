@@ -11,6 +11,7 @@ from asked import run_zip
 from predicted import predicted_app
 
 from nscweb.evaluation.ratios.cell_filters import NO_RESULT, Filters
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.courses import courses_of
 from nscweb.services.compare.dashboard import dashboard_data
@@ -31,7 +32,7 @@ def made(tmp_path_factory):
     """A predicted study of 12 samples, six of which are the controls."""
     app, study, run = predicted_app(tmp_path_factory.mktemp("data"), cells=480)
     names = tuple(item.name for item in controls.control_choice(app, study.name).samples if item.replicate == "1")
-    before = comparison(app, run, method="naive")
+    before = comparison(app, run, CompareRequest(method="naive"))
     controls.use_controls(app, study.study_id, names)
     return app, study, run, names, before
 
@@ -44,7 +45,7 @@ def test_controls_are_in_no_count_ratio_test_or_course(made):
     assert set(found.estimates.table["sample_id"]) == others
     assert set(found.data.samples.query("cells > 0")["sample_id"]) == others
     # Random weights recover no ratio; counted labels show how many replicates are behind a number.
-    found = comparison(app, run, method="naive")
+    found = comparison(app, run, CompareRequest(method="naive"))
     assert set(found.estimates.table["sample_id"]) == others
     assert (found.groups["replicates"] == before.groups["replicates"] - 1).all()
     assert set(found.tests["n_group"]) == {1}
@@ -114,7 +115,7 @@ def test_controls_that_cannot_be_used_are_counted_like_any_sample(made):
 
 def test_filters_come_after_the_controls(made):
     app, _, run, names, _ = made
-    found = comparison(app, run, Filters(replicates=("1",)))
+    found = comparison(app, run, CompareRequest(Filters(replicates=("1",))))
     assert found.groups.empty and found.data.kept == 0
     assert set(found.data.samples["sample_id"]) == set(names)
     assert samples_frame(found)["why"].str.contains(SAID).all()

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from nscweb.cli.main import app as command
 from nscweb.core.run_record import Run
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.context import App, open_app
 from nscweb.services.report.content import report_data
@@ -63,6 +64,6 @@ def test_the_sheet_decides_alike(tmp_path: Path, marked: tuple[str, ...], contro
 
 def test_every_pair_can_be_asked_for_all_the_same(tmp_path: Path) -> None:
     app, run = _marked(tmp_path, "NT3")
-    assert comparison(app, run, control="").control == ""
+    assert comparison(app, run, CompareRequest(control="")).control == ""
     asked = ["compare", "Compared", "--control", "", "--json", "--data-dir", str(tmp_path)]
     assert json.loads(CliRunner().invoke(command, asked).stdout)["control"] == ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from drawn_runs import drawn_held_out, drawn_run, grid
 
 from nscweb.services.compare import ratios
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.compare.early_table import early_table
 from nscweb.services.compare.result import Comparison
@@ -24,7 +24,7 @@ TIMES = (24.0, 72.0)
 def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
     monkeypatch.setattr(ratios, "known_cells", lambda app, run: drawn_held_out(list(TIMES)))
     app = open_app(Settings.from_environment({}, tmp_path))
-    return comparison(app, drawn_run(app, "Early", grid(5, TIMES, 3), cells=150), control="NGF")
+    return comparison(app, drawn_run(app, "Early", grid(5, TIMES, 3), cells=150), CompareRequest(control="NGF"))
 
 
 def test_every_group_and_time_has_the_numbers_of_the_groups_table(found: Comparison) -> None:
@@ -72,7 +72,7 @@ def test_replicates_that_would_be_needed_stand_beside_what_is_not_proven(found: 
         assert ("four times in five" in text) <= (said.verdict == "open")
     assert any("four times in five" in " ".join(said.details) for said in told)
     assert still_needed(3, 3, 1, 0.1) == "" and "11 replicates" in still_needed(11, 4, 3, 0.1)
-    assert "more than 1,000 replicates" in still_needed(np.nan, 3, 3, 0.1)
+    assert "more than 1,000 replicates" in still_needed(None, 3, 3, 0.1)
 
 
 @pytest.mark.parametrize("variance", ["moderated", "own"])
@@ -82,11 +82,12 @@ def test_the_sentence_and_the_table_of_replicates_needed_plan_with_one_spread(
     monkeypatch.setattr(ratios, "known_cells", lambda app, run: drawn_held_out(list(TIMES)))
     app = open_app(Settings.from_environment({}, tmp_path))
     run = drawn_run(app, "Alike", grid(5, (72.0,), 3, spread=0.6), cells=150)
-    found = comparison(app, run, control="", variance=variance)
+    found = comparison(app, run, CompareRequest(control="", variance=variance))
     said = next(text for text in answer_of(found, "neuron", 72.0).details if "would show a true difference" in text)
     asked = TestSettings(pairs=True, classes=("neuron",), times_h=(72.0,))
     made = statistics_of(app, run, found.replicate_rows, asked, found.errors, found.hidden_rows)
     row = made.power.iloc[0]
     assert said.startswith(f"{row['needed_adjusted']} replicates") and row["needed_adjusted"] >= row["needed"]
+    assert row["shared_sd"] > 0 and "only more labelled cells" in still_needed(4, 3, 3, 0.1, reach=False)
     assert row["sd_upper"] > row["sd"] and row["degrees"] >= 5 * 2
     assert found.errors.test == ("moderated t test" if variance == "moderated" else "Welch t test")

@@ -13,9 +13,11 @@ from predicted import fresh_app
 
 from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.compare.courses import courses_of, earliest_of
 from nscweb.services.compare.result import Comparison
+from nscweb.services.compare.statistics import ROWS, TestSettings, statistics_of
 from nscweb.services.context import App
 from nscweb.services.report.comparison_tables import add_statistics, settings_of
 from nscweb.services.report.export import groups_frame
@@ -59,10 +61,10 @@ def tables_of(app: App, found: Comparison) -> dict[str, pd.DataFrame]:
 
 def test_sentence_table_and_file_agree_on_how_early(made: tuple[App, Run]) -> None:
     app, run = made
-    groups = sorted(set(comparison(app, run, control="").groups["group"]))
+    groups = sorted(set(comparison(app, run, CompareRequest(control="")).groups["group"]))
     days = []
     for control in groups:
-        found = comparison(app, run, control=control)
+        found = comparison(app, run, CompareRequest(control=control))
         table = earliest_of(found.groups, found.tests, control, FATES).set_index(["group", "class"])
         assert len(table) == (len(groups) - 1) * len(FATES)
         for (group, fate), row in table.iterrows():
@@ -86,7 +88,7 @@ def test_sentence_table_and_file_agree_on_how_early(made: tuple[App, Run]) -> No
 
 def test_the_file_is_that_table(made: tuple[App, Run]) -> None:
     app, run = made
-    found = comparison(app, run, control="NT3")
+    found = comparison(app, run, CompareRequest(control="NT3"))
     table = earliest_of(found.groups, found.tests, "NT3", FATES)
     pd.testing.assert_frame_equal(tables_of(app, found)["Earliest day"], table)
     assert set(table["direction"]) >= {"more", "less"}
@@ -95,7 +97,7 @@ def test_the_file_is_that_table(made: tuple[App, Run]) -> None:
 def test_whom_a_group_beat_is_only_who_was_tested(made: tuple[App, Run]) -> None:
     app, run = made
     # Two replicates are too few for each group by itself.
-    found = comparison(app, run, control="", variance="own")
+    found = comparison(app, run, CompareRequest(control="", variance="own"))
     tests = rows.tests_of(found.tests, "RA+SHH", "neuron", 120.0)
     here = rows.sides(rows.at(found.groups, "neuron", 120.0), tests, "RA+SHH")
     assert here.untested == ("NGF",) and set(here.higher) == {"NT3", "NT4", "CNTF"}
@@ -107,34 +109,40 @@ def test_whom_a_group_beat_is_only_who_was_tested(made: tuple[App, Run]) -> None
 @pytest.mark.parametrize("control", ["", "NT3"])
 def test_one_mean_has_one_interval_in_every_file(made: tuple[App, Run], control: str) -> None:
     app, run = made
-    tables = tables_of(app, comparison(app, run, control=control))
+    tables = tables_of(app, comparison(app, run, CompareRequest(control=control)))
     groups = tables["Groups"].set_index(KEYS)
     course = tables["Time course"].set_index(KEYS).loc[groups.index]
     assert len(course) == len(groups) == 5 * 3 * 3
     for column in ("mean", "low", "high"):
         np.testing.assert_allclose(course[column], groups[column], rtol=1e-9, atol=1e-12)
     spread = tables["Means and spread"].set_index(KEYS).loc[groups.index]
-    several = spread["low"].notna()
-    assert several.sum() == 5 * 3 * 3 - 3
-    np.testing.assert_allclose(spread.loc[several, ["low", "high"]], groups.loc[several, ["low", "high"]], rtol=1e-9)
+    # Also where a group has one replicate: the interval is that of its cells.
+    assert (groups["replicates"] == 1).sum() == 3 and spread["low"].notna().all()
+    np.testing.assert_allclose(spread[["low", "high"]], groups[["low", "high"]], rtol=1e-9)
 
 
 @pytest.mark.parametrize("control", ["", "NT3"])
 def test_hiding_a_group_moves_no_number_of_another(made: tuple[App, Run], control: str) -> None:
     app, run = made
-    full = comparison(app, run, control=control)
+    full = comparison(app, run, CompareRequest(control=control))
     names = sorted(set(full.groups["group"]))
     course = courses_of(full.replicate_rows, full.groups, full.errors).course
+
+    def needed(found: Comparison) -> pd.DataFrame:
+        asked = TestSettings(found.control or None, pairs=not found.control)
+        return statistics_of(app, run, found.replicate_rows[ROWS], asked, found.errors, found.hidden_rows).power
+
     for hidden in names:
         if hidden == control:
             continue
         shown = tuple(name for name in names if name != hidden)
-        part = comparison(app, run, Filters(groups=shown), control=control)
+        part = comparison(app, run, CompareRequest(Filters(groups=shown), control=control))
         pairs = [
             (full.groups, part.groups, KEYS),
             (full.estimates.table, part.estimates.table, ["sample_id", "class"]),
             (full.tests, part.tests, [*KEYS, "other"]),
             (course, courses_of(part.replicate_rows, part.groups, part.errors).course, KEYS),
+            (needed(full), needed(part), ["time_h", "class"]),
             (
                 earliest_of(full.groups, full.tests, control, FATES),
                 earliest_of(part.groups, part.tests, control, FATES),
@@ -142,7 +150,8 @@ def test_hiding_a_group_moves_no_number_of_another(made: tuple[App, Run], contro
             ),
         ]
         for before, after, keys in pairs:
-            kept = before[~before[["group", *(["other"] if "other" in keys else [])]].isin([hidden]).any(axis=1)]
+            named = [name for name in ("group", "other") if name in before and name in (*keys, "group")]
+            kept = before[~before[named].isin([hidden]).any(axis=1)]
             pd.testing.assert_frame_equal(
                 kept.sort_values(keys).reset_index(drop=True)[list(after.columns)],
                 after.sort_values(keys).reset_index(drop=True),
@@ -160,7 +169,7 @@ def test_a_group_without_a_name_leads_like_any_other_and_is_no_control(tmp_path:
         for hours in TIMES
         for replicate in (1, 2, 3)
     }
-    found = comparison(app, drawn_run(app, "Unnamed", shares, cells=300), method="naive")
+    found = comparison(app, drawn_run(app, "Unnamed", shares, cells=300), CompareRequest(method="naive"))
     said = answer_of(found, "neuron")
     assert said.verdict == "clear" and said.leader == "" and "group without a name" in said.headline
     assert any(text.startswith("the group without a name is higher than every other group") for text in said.details)

@@ -14,6 +14,7 @@ from nscweb.core.run_record import Run
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.figures.group_data import difference_data, group_data, point_data
 from nscweb.services.compare import ratios
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import TestSettings, statistics_of
@@ -37,8 +38,10 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, Run]]
 
 @pytest.fixture(scope="module", params=["pacc", "acc", "em", "naive", "filtered"])
 def found(request: pytest.FixtureRequest, drawn: tuple[App, Run]) -> Comparison:
-    filters = Filters(groups=("NT3", "NT4", "LDH-NT3"), min_confidence=0.6) if request.param == "filtered" else None
-    return comparison(*drawn, filters, "pacc" if request.param == "filtered" else request.param)
+    filters = (
+        Filters(groups=("NT3", "NT4", "LDH-NT3"), min_confidence=0.6) if request.param == "filtered" else Filters()
+    )
+    return comparison(*drawn, CompareRequest(filters, "pacc" if request.param == "filtered" else request.param))
 
 
 def read(data: bytes) -> pd.DataFrame:

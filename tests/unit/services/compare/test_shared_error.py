@@ -13,6 +13,7 @@ from nscweb.evaluation.groups.means import group_estimates, replicate_rows
 from nscweb.evaluation.groups.shared_error import shared_error
 from nscweb.evaluation.groups.time_course import time_course
 from nscweb.services.compare import ratios
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.staining_counts import Count, compare_with_counts
 from nscweb.services.compare.statistics import TestSettings, equivalence_of, odds_of, statistics_of
@@ -30,7 +31,7 @@ def found(tmp_path_factory):
         held = drawn_held_out([24.0], cells=600, sharpness=1.0)
         patch.setattr("nscweb.services.compare.ratios.held_out_of", lambda *_: held)
         run = drawn_run(app, "Shared", shares, cells=800, sharpness=1.0)
-        made = comparison(app, run, control="NT4")
+        made = comparison(app, run, CompareRequest(control="NT4"))
         assert ratios.estimates_of(app, run).method == made.estimates.method == "pacc"
     return app, made
 
@@ -86,7 +87,7 @@ def test_a_count_is_not_found_different_for_an_error_of_the_correction(found):
 
 def test_counted_labels_share_no_error(found):
     app, made = found
-    naive = comparison(app, made.run, method="naive")
+    naive = comparison(app, made.run, CompareRequest(method="naive"))
     assert naive.errors.shared is None
     estimates = made.estimates
     assert shared_error(estimates) is not None

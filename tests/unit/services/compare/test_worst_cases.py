@@ -18,6 +18,7 @@ from nscweb.core.rules import DEFAULT_VARIANCE
 from nscweb.evaluation.ratios.cell_filters import Filters
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.services.compare import courses, honest_scores, ratios
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import answer_of, comparison
 from nscweb.services.context import App, open_app
 from nscweb.settings import Settings
@@ -65,7 +66,11 @@ def ask(app: App, monkeypatch: pytest.MonkeyPatch) -> Ask:
     ) -> Answer:
         monkeypatch.setattr(ratios, "known_cells", lambda app, run: known)
         run = drawn_run(app, f"Worst {next(number)}", shares, **about)
-        return answer_of(comparison(app, run, filters, method, control, variance=variance), "neuron", time_h)
+        return answer_of(
+            comparison(app, run, CompareRequest(filters or Filters(), method, control, variance=variance)),
+            "neuron",
+            time_h,
+        )
 
     return asked
 

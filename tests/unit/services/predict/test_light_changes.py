@@ -10,6 +10,7 @@ from random_models import write_random_model
 from nscweb.evaluation.audit.change_tests import Amount, Harm, Unexplained
 from nscweb.inference.familiarity import CHANGES_KEY
 from nscweb.services.predict.light_changes import (
+    FEW_SAMPLES,
     SHOWN_BY,
     change_grounds,
     change_names_of,
@@ -126,6 +127,21 @@ def test_what_no_ratio_explains_is_told_where_nothing_else_is(card):
     assert change_grounds(card, QUIET, 200, Unexplained(3.0, 5.0, False)) == []
     both = change_grounds(card, [amount(LARGER, 0.8), *QUIET[1:]], 200, Unexplained(9.0, 5.0, True))
     assert [ground.name for ground in both] == ["size"]
+
+
+@pytest.mark.parametrize(
+    "seen", [[], [amount(LARGER, 0.6)], [amount(BLURRED, 0.6), amount(NOISY, 0.9, deviations=9.0)]]
+)
+def test_from_too_few_known_samples_every_reason_says_so(card, seen):
+    there = {item.harm for item in seen}
+    amounts = [*seen, *[item for item in QUIET if item.harm not in there]]
+    alone = change_grounds(card, amounts, 200, Unexplained(5.0, 3.0, True))
+    assert len(alone) == max(1, len(seen))
+    assert all(ground.light == "yellow" and ground.sentence.endswith(FEW_SAMPLES) for ground in alone)
+    # Whole samples were known: nothing of the kind is said.
+    assert not any(FEW_SAMPLES in ground.sentence for ground in change_grounds(card, amounts, 200))
+    # Green needs no excuse.
+    assert change_grounds(card, QUIET, 200, Unexplained(1.0, 3.0, False)) == []
 
 
 def test_the_light_keeps_the_numbers_and_says_what_to_do(card):

@@ -17,6 +17,7 @@ from nscweb.evaluation.ratios.cell_filters import Filters, kept_cells
 from nscweb.evaluation.ratios.corrected import estimate
 from nscweb.evaluation.ratios.sample_sums import SampleSums, counted_samples, sample_sums
 from nscweb.services.compare import ratios
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.score_spread import score_bins
 from nscweb.services.context import App, open_app
@@ -93,13 +94,13 @@ def test_a_comparison_reads_no_cells_and_a_filter_by_confidence_does(made: tuple
     with mock.patch.object(ratios, "held_out_of", return_value=drawn_held_out(TIMES, cells=600)), no_cells() as cells:
         for filters in CHOSEN:
             for method in ("pacc", "em", "naive"):
-                found = comparison(app, run, filters, method)
+                found = comparison(app, run, CompareRequest(filters, method))
                 assert found.data.cells == run.cells
         assert score_bins(app, run)["cells"].sum() == 3 * comparison(app, run).data.kept
         assert not cells.called
         with pytest.raises(AssertionError, match="cells were read"):
-            comparison(app, run, Filters(min_confidence=0.6))
-    assert comparison(app, run, Filters(min_confidence=0.6)).data.kept < comparison(app, run).data.kept
+            comparison(app, run, CompareRequest(Filters(min_confidence=0.6)))
+    assert comparison(app, run, CompareRequest(Filters(min_confidence=0.6))).data.kept < comparison(app, run).data.kept
 
 
 def test_other_exclusions_are_counted_from_the_cells(made: tuple[App, Run]) -> None:

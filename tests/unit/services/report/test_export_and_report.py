@@ -16,6 +16,7 @@ from small_studies import add_study, simulated_study
 from nscweb.core.flags import LEFT_OUT
 from nscweb.core.samples import Sample
 from nscweb.evaluation.ratios.cell_filters import Filters
+from nscweb.services.compare.compare_request import CompareRequest
 from nscweb.services.compare.comparison import comparison
 from nscweb.services.compare.dashboard import dashboard_data
 from nscweb.services.evaluate.evaluate import evaluate_run
@@ -94,7 +95,7 @@ def test_text_of_users_is_neutralised_and_numbers_are_not(tmp_path):
     images = [np.random.default_rng(0).integers(0, 255, (1, 45, 60)).astype(np.uint8)] * 3
     evil = Sample("=HYPERLINK(1)", group="+1", time_h=24.0, replicate="-2", donor="@x")
     run = predict_study(app, add_study(app, "evil", [(evil, images)], simulated=False).name, "random")
-    text = (cells_csv(app, run) + samples_csv(comparison(app, run, Filters(exclude_flags=())))).decode()
+    text = (cells_csv(app, run) + samples_csv(comparison(app, run, CompareRequest(Filters(exclude_flags=()))))).decode()
     for part in text.replace("\n", ",").split(","):
         assert not part.startswith(("=", "+", "@"))
     assert "'=HYPERLINK(1)" in text
@@ -126,7 +127,7 @@ def test_a_sample_that_loses_all_its_cells_stays_listed(tmp_path):
     assert rows.loc["blank", ["cells_in", "cells"]].tolist() == [4, 0]
     assert np.isnan(rows.loc["blank", "ratio_neuron"])
     assert rows.loc["good", ["cells_in", "cells"]].tolist() == [4, 4]
-    table = _read(samples_csv(comparison(app, data.run, Filters(exclude_flags=("constant",)))))
+    table = _read(samples_csv(comparison(app, data.run, CompareRequest(Filters(exclude_flags=("constant",))))))
     assert table.set_index("sample").loc["blank", "why_no_ratio"] == "No cell of this sample is counted."
 
 
@@ -142,7 +143,9 @@ def test_samples_without_time_and_replicate_are_still_counted(tmp_path):
     study = simulated_study(app, cells=36)
     plain = [s.with_changes(group="", time_h=None, replicate="") for s in study.samples]
     app.catalogue.update_samples(study.study_id, plain)
-    found = comparison(app, predict_study(app, study.name, "random"), Filters(exclude_flags=()), "naive")
+    found = comparison(
+        app, predict_study(app, study.name, "random"), CompareRequest(Filters(exclude_flags=()), "naive")
+    )
     assert found.data.samples["cells"].sum() == 36
     neurons = found.groups[found.groups["class"] == "neuron"]
     assert neurons["cells"].tolist() == [36]

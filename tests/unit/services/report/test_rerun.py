@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from nscweb.core.errors import InputRefused, StudyNotFound
 from nscweb.services.compare.staining_counts import Count, set_counts
 from nscweb.services.report.parts import BY_NAME, COMPARED
 from nscweb.services.report.rerun import rerun
-from nscweb.services.report.rerun_compare import compare_tables
+from nscweb.services.report.rerun_compare import TableCheck, compare_tables, new_columns, other_rules
 from nscweb.services.report.rerun_folder import read_report, table_of_040
 from nscweb.services.study.quality import get_gates, set_gates
 
@@ -100,6 +101,27 @@ def test_rounding_is_told_from_another_number():
     )
     missing = compare_tables("Samples", was.iloc[:1], was)
     assert missing.different == ("Samples: sample 'b' is not in the report.",)
+
+
+@pytest.mark.parametrize("version", ["0.4.0", "0.5.0", "0.6.0", "unknown"])
+def test_a_rule_that_changed_since_is_told_where_numbers_differ(version):
+    made = {"versions": {"nscweb": version}, "counting": {"asked": "em"}}
+    checks = [TableCheck(name, 1, 1, 0.1, ("other",)) for name in ("Samples", "Time course", "Replicates needed")]
+    text = " ".join(other_rules(made, checks))
+    assert ("Another rule for Time course: since 0.5.0" in text) == (version in ("0.4.0", "unknown"))
+    assert ("Another rule for Replicates needed: since 0.6.0" in text) == (version != "0.6.0")
+    assert ("since 0.6.0 maximum likelihood asks" in text) == (version != "0.6.0")
+    # Not of what is the same, and not of a way of counting that was not used.
+    assert other_rules(made, [replace(check, different=()) for check in checks]) == ()
+    assert "maximum" not in " ".join(other_rules({**made, "counting": {"asked": "pacc"}}, checks))
+
+
+def test_columns_that_came_later_are_no_difference():
+    now = pd.DataFrame({"group": ["a"], "time_h": [1.0], "replicate": ["1"], "class": ["n"], "percent": [5.0]})
+    later = now.assign(low_percent=1.0, high_percent=9.0)
+    assert compare_tables("Replicates", now, later, new_columns("Replicates")).same
+    assert not compare_tables("Replicates", now, later).same
+    assert not compare_tables("Replicates", later, later.assign(low_percent=2.0), new_columns("Replicates")).same
 
 
 # Heads of the files of version 0.4.0, as it wrote them.

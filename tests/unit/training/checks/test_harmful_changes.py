@@ -14,9 +14,10 @@ from random_models import write_random_model
 from nscweb.core.card import CardEntry, ModelCard, card_from_dict, card_to_dict
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import JobCancelled
-from nscweb.inference.change_figures import change_figures, change_names, change_tests_of, grey_step
+from nscweb.inference.change_figures import change_figures, change_names, change_tests_of, grain, grey_step
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.familiarity import CHANGES_KEY, input_statistics, values_of
+from nscweb.inference.sample_figures import stored_figures
 from nscweb.models.loading import load_model
 from nscweb.services.predict.light_samples import judge_sample
 from nscweb.simulation.labelled_cells import iter_labelled_cells
@@ -174,3 +175,38 @@ def test_numbers_have_names_and_empty_images_are_missing_not_infinite():
     found = change_figures(images, statistics, np.zeros((2, 3)))
     assert found.shape == (2, len(change_names(1, 3)))
     assert not np.isinf(found).any()
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.4, 0.8])
+def test_noise_hardly_depends_on_where_the_light_lies_between_two_grey_values(sigma: float) -> None:
+    rng = np.random.default_rng(2)
+    found = {}
+    for part in (0.0, 0.25, 0.5):
+        frames = [np.rint(100 + part + sigma * rng.standard_normal((60, 60))).astype(np.uint8) for _ in range(40)]
+        found[part] = float(np.mean([grain(frame) for frame in frames]))
+    assert max(found.values()) < 1.6 * min(found.values())
+    # Steps of whole grey values add their own part.
+    assert np.mean(list(found.values())) == pytest.approx(np.hypot(sigma, 12**-0.5), rel=0.12)
+
+
+def test_noise_leaves_out_a_cell_at_the_border_and_a_slope() -> None:
+    rng = np.random.default_rng(3)
+    frame = 100 + 2.0 * rng.standard_normal((60, 60))
+    sloped = frame + np.linspace(-10, 10, 60)[None, :]
+    touched = frame.copy()
+    touched[:12, 20:40] += 60
+    for seen in (frame, sloped, touched, frame * 16):
+        assert grain(seen) / (16 if seen is not frame and seen.max() > 1000 else 1) == pytest.approx(2.0, rel=0.25)
+    assert grain(np.full((8, 8), 7, np.uint8)) == 0.0 and grain(np.zeros((1, 1))) == 0.0
+
+
+def test_a_card_of_before_is_asked_by_the_noise_that_it_was_made_with() -> None:
+    images = [_made()[2][0]] * 2
+    statistics = input_statistics(np.zeros((2, 1, 48, 48), np.float32))
+    names = change_names(1, 0)
+    old = tuple("noise" if name == "grain" else name for name in names)
+    place = names.index("grain")
+    found, before = (change_figures(images, statistics, names=wanted) for wanted in (names, old))
+    assert found[0, place] != before[0, place]
+    np.testing.assert_array_equal(np.delete(found, place, axis=1), np.delete(before, place, axis=1))
+    assert before[0, place] == pytest.approx(np.log(stored_figures(images)["noise"][0]))
