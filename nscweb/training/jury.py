@@ -7,7 +7,6 @@ asks "what does the network say of cells that it does not know" asks here, and n
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +22,7 @@ from nscweb.core.card import CardEntry
 from nscweb.core.errors import ModelError, WrongUse
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.embeddings import QUANTILES, FeatureReference, fit_reference
+from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.architectures.contract import CellNetwork
 from nscweb.training.checkpoint import write_atomically
 from nscweb.training.data.dataset import TrainingData
@@ -157,12 +157,8 @@ def write_judges(folder: Path, jury: Jury) -> dict[str, Any]:
     return {"judges_sha256": hashlib.sha256(content).hexdigest()}
 
 
-def read_judges(entry: CardEntry, like: CellNetwork) -> tuple[CellNetwork, ...]:
+def read_judges(entry: CardEntry) -> tuple[CellNetwork, ...]:
     """The networks that `write_judges` kept, in the order of the folds.
-
-    Args:
-        entry: the model.
-        like: its network, of which each is a copy with other numbers.
 
     Raises:
         WrongUse: none were kept.
@@ -178,16 +174,23 @@ def read_judges(entry: CardEntry, like: CellNetwork) -> tuple[CellNetwork, ...]:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != entry.card.origin.settings.get("judges_sha256"):
         raise ModelError(f"The file {JUDGES} of {entry.card.name} is not the one that its card names.", "Train again.")
+    card, architecture = entry.card, ARCHITECTURES[entry.card.architecture]
     tensors = safetensors.torch.load(content)
     count = 1 + max(int(name.split(".", 1)[0]) for name in tensors)
     found = []
     for index in range(count):
-        judge = copy.deepcopy(like)
         head = f"{index}."
         own = {name.removeprefix(head): tensor for name, tensor in tensors.items() if name.startswith(head)}
+        judge = architecture.make(len(card.recipe.channels), len(card.classes), _options(card.options, own))
         judge.load_state_dict(own)
         found.append(judge.eval())
     return tuple(found)
+
+
+def _options(options: dict[str, Any], tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    """Options of a judge: those of the card, with as many support vectors as its own plain features have."""
+    vectors = [tensor.shape[0] for name, tensor in tensors.items() if name.rpartition(".")[2] == "vectors"]
+    return {**options, "vectors": vectors[0]} if vectors else {k: v for k, v in options.items() if k != "vectors"}
 
 
 def embeddings(network: CellNetwork, data: TrainingData, rows: Rows) -> Floats:

@@ -209,7 +209,7 @@ def _jury_of(app: App, entry: CardEntry, studies: Sequence[str], progress: Progr
     data = _data_of(app, entry.card, studies, progress, cancel)
     split = _split_of(entry.card, data)
     model = load_model(entry)
-    return Jury(model, read_judges(entry, model) if split.folds else (model,), data, split)
+    return Jury(model, read_judges(entry) if split.folds else (model,), data, split)
 
 
 def _data_of(

@@ -79,7 +79,7 @@ def test_the_card_says_how_its_figures_came_and_every_score_is_out_of_fold(data,
     assert sum(row["cells"] for row in folds["rows"]) == len(data)
     assert np.asarray(card.performance.confusion).sum() == len(data)
     assert card.performance.curves["best_epoch"] == SHORT.epochs == len(card.performance.curves["history"])
-    judges = read_judges(entry, load_model(entry))
+    judges = read_judges(entry)
     split = split_for(data, CROSSED, SHORT.seed)
     again = Jury(load_model(entry), judges, data, split).scored(card.temperature)
     assert np.allclose(again.scores, found.scores, atol=2e-3)
@@ -192,15 +192,14 @@ def test_curves_are_means_over_folds_and_times_add_up():
 
 
 def test_judges_that_were_not_kept_or_are_others_are_named(entry, tmp_path):
-    model = load_model(entry)
     path = entry.folder / JUDGES
     kept = path.read_bytes()
     try:
         path.unlink()
         with pytest.raises(WrongUse, match="not kept"):
-            read_judges(entry, model)
+            read_judges(entry)
         path.write_bytes(b"x")
         with pytest.raises(Exception, match="not the one"):
-            read_judges(entry, model)
+            read_judges(entry)
     finally:
         path.write_bytes(kept)
