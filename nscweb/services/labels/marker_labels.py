@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from nscweb.services.labels.labels import Labelled, add_labels, labels_of
 from nscweb.services.labels.marker_table import marker_table
 from nscweb.services.labels.markers import MarkerSettings, Threshold, set_markers, thresholds
 from nscweb.services.predict.runs import get_run, prediction_table
+from nscweb.services.study.pixels import split_id
+from nscweb.store.cell_files import CellFile
 from nscweb.words.numbers import count, listed
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 WHO = "markers"
 """The labeller of labels from markers."""
+# White of the pictures, in thresholds: a nucleus is brighter than the mean of its cell.
+_WHITE = 4.0
 LEFT_OUT: dict[str, str] = {
     "double": "positive in two",
     "none": "positive in none",
@@ -181,10 +186,8 @@ def agreement_sentence(table: pd.DataFrame) -> str:
     )
 
 
-def examples(
-    app: App, study: str, limit: Threshold, count_of_each: int = 6
-) -> tuple[list[str], list[str], NDArray[np.float64]]:
-    """Cells just below and just above a threshold: (ids below, ids above, all intensities of cells that gates keep).
+def examples(app: App, study: str, limit: Threshold, count_of_each: int = 6) -> tuple[list[str], list[str]]:
+    """Ids of cells just below and just above a threshold, of those that gates keep; nearest first.
 
     Raises:
         StudyNotFound: no such study.
@@ -194,7 +197,46 @@ def examples(
     values = table[f"{limit.marker.channel}_intensity"]
     below = table.loc[values[values <= limit.value].nlargest(count_of_each).index, "cell_id"]
     above = table.loc[values[values > limit.value].nsmallest(count_of_each).index, "cell_id"]
-    return list(below), list(above), values.dropna().to_numpy(np.float64)
+    return list(below), list(above)
+
+
+def marker_pictures(app: App, study: str, cells: Sequence[str], limit: Threshold) -> list[NDArray[np.uint8]]:
+    """(h, w) pictures of cells in a marker channel, all on one scale: black is the background of the cell, white four
+    times the threshold above it.
+
+    Raises:
+        StudyNotFound: no such study.
+    """
+    found = app.catalogue.study(study)
+    table = marker_table(app, found.study_id).set_index("cell_id")
+    channel, pictures = limit.marker.channel, []
+    for cell in cells:
+        key, row = split_id(cell)
+        with CellFile(app.folder.cells_path(found.study_id, key)) as file:
+            (pixels,) = file.take([row], channel)
+        background = float(table[f"{channel}_background"][cell])
+        light = np.zeros((8, 8)) if pixels is None else pixels[0].astype(np.float64) - background
+        grey = np.clip(light / max(_WHITE * limit.value, 1e-9), 0.0, 1.0)
+        pictures.append(np.asarray(np.rint(255 * grey), np.uint8))
+    return pictures
+
+
+def light_by_kind(
+    app: App, study: str, settings: MarkerSettings, channel: str
+) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
+    """Intensities of the cells that gates keep, and of each whether it is stained, a control, or stained for it alone.
+
+    Raises:
+        StudyNotFound: no such study.
+    """
+    from nscweb.figures.marker_histogram import CONTROLS, SINGLE, STAINED
+
+    table = marker_table(app, app.catalogue.study(study).study_id)
+    table = table[table["kept"]]
+    own = set(settings.single.get(channel, ()))
+    kinds = {name: SINGLE if name in own else CONTROLS for name in settings.controls}
+    values = table[f"{channel}_intensity"].to_numpy(np.float64)
+    return values, table["sample"].map(lambda name: kinds.get(name, STAINED)).to_numpy(object)
 
 
 def _sentence(table: pd.DataFrame) -> str:

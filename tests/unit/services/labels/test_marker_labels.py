@@ -14,14 +14,17 @@ from predicted import fresh_app
 from small_studies import simulated_study
 
 from nscweb.core.errors import WrongUse
+from nscweb.figures.marker_histogram import marker_histogram, marker_histogram_data
 from nscweb.services.labels.agreed import agreed_labels
 from nscweb.services.labels.labels import add_labels, history_of, labels_of, undo_labels
 from nscweb.services.labels.marker_labels import (
     agreement_sentence,
     examples,
     label_by_markers,
+    light_by_kind,
     marker_against_medium,
     marker_against_prediction,
+    marker_pictures,
     marker_verdicts,
 )
 from nscweb.services.labels.marker_table import are_measured, marker_table, markers_csv, measure_markers
@@ -170,9 +173,22 @@ def test_a_person_who_sees_something_else_leaves_the_cell_out(own):
 def test_examples_lie_on_both_sides_of_the_threshold(stained):
     app, study = stained
     limit = thresholds(app, study.name, marker_settings(app, study.name))[GFAP]
-    below, above, values = examples(app, study.name, limit)
+    below, above = examples(app, study.name, limit)
     light = marker_table(app, study.study_id).set_index("cell_id")[f"{GFAP}_intensity"]
-    assert len(below) == len(above) == 6 and len(values) == study.cells
+    assert len(below) == len(above) == 6
+    dark, bright = (np.mean(marker_pictures(app, study.name, cells, limit)) for cells in (below, above))
+    assert dark < bright
+    values, kinds = light_by_kind(app, study.name, marker_settings(app, study.name), GFAP)
+    assert len(values) == study.cells and dict(zip(*np.unique(kinds.astype(str), return_counts=True), strict=True)) == {
+        "stained": 240,
+        "controls without it": 120,
+        "stained for it alone": 60,
+    }
+    data = marker_histogram_data(values, kinds, limit.noise, limit.value)
+    assert int(data["cells"].sum()) == study.cells
+    over = data.loc[data["from"] > limit.value - 1e-6, "cells"].sum()
+    assert int(over) == int((values > limit.value).sum())
+    assert len(marker_histogram(data, limit.noise, limit.value, title="GFAP").data) == 3
     assert light[below].max() <= limit.value < light[above].min()
 
 
