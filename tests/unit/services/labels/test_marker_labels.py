@@ -29,6 +29,9 @@ from nscweb.services.labels.marker_labels import (
 )
 from nscweb.services.labels.marker_table import are_measured, marker_table, markers_csv, measure_markers
 from nscweb.services.labels.markers import Marker, MarkerSettings, marker_settings, set_markers, spill_over, thresholds
+from nscweb.services.report.content import report_data
+from nscweb.services.report.html_report import html_report
+from nscweb.services.report.scope import ReportRequest
 
 GFAP, NEUN = CHANNELS[1:]
 
@@ -204,3 +207,21 @@ def test_what_makes_no_sense_is_refused(stained, tmp_path):
     bare = simulated_study(other, cells=12)
     with pytest.raises(WrongUse, match="not measured yet"):
         thresholds(other, bare.name, MarkerSettings((Marker("Ch2"),)))
+
+
+def test_a_report_says_how_markers_medium_and_prediction_agree(own):
+    app, study = own
+    label_by_markers(app, study.name, exact(app, study))
+    run = predict_study(app, study.name, "random")
+    data = report_data(app, run, ReportRequest(), parts=True)
+    assert list(data.tables["Markers and medium"]["medium"]) == ["astrocyte", "neuron"]
+    leaving = data.leaving()
+    for name in ("Markers and medium", "Markers and prediction"):
+        assert not unknown(leaving[name].columns, ["astrocyte", "neuron"]), name
+    assert set(leaving["Markers and medium"]["agree_percent"]) == {89.66}
+    text = html_report(data)
+    assert "Markers, medium and prediction" in text and "say the same of 90 % of 232 cells" in text
+    undo_labels(app, study.name, "markers")
+    without = report_data(app, run, ReportRequest(), parts=True)
+    assert "labelled by markers" in without.missing["Markers and prediction"]
+    assert "Markers, medium and prediction" not in html_report(without)
