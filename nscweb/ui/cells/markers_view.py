@@ -99,7 +99,17 @@ def compared(app: App, study: Study, run: Run | None) -> None:
     if against.empty:
         return
     st.subheader("Predicted ratios against markers", help="Over the same cells: those with a label from markers.")
-    show_frame(against, "Markers and prediction")
+    shown = (
+        "sample",
+        "group",
+        "time",
+        "class",
+        "cells",
+        "by_markers_percent",
+        "predicted_percent",
+        "difference_points",
+    )
+    show_frame(against, "Markers and prediction", shown)
 
 
 def _settings(app: App, study: Study) -> MarkerSettings:
