@@ -253,7 +253,7 @@ def _by_groups(marker: Marker, values: Float64, noise: float) -> Threshold:
         value, method = float(np.sinh(otsu_threshold(shown)) * noise), "otsu"
         said = f"Otsu's threshold of {len(values):,} cells."
     if not clean:
-        said += " Two groups are not seen clearly, so many cells near the threshold are on the wrong side: look at the examples."
+        said += " Two groups are not seen clearly, so many cells near it are on the wrong side: look at the examples."
     return Threshold(marker, value, noise, "mixture" if method == "mixture" else "otsu", said, clean)
 
 
