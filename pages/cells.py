@@ -3,17 +3,17 @@
 import streamlit as st
 
 from nscweb.ui import picker
-from nscweb.ui.cells import gallery_view, labels_view
+from nscweb.ui.cells import cell_labels_view, gallery_view
 from nscweb.ui.frame import open_page
 
 with open_page("cells") as app:
     study = picker.pick_study(app)
     run = picker.pick_run(app, study) if study else None
     if study:
-        tabs = ["Gallery", labels_view.TAB]
+        tabs = ["Gallery", cell_labels_view.TAB]
         pictures, labels = st.tabs(
             tabs,
-            default=labels_view.TAB if labels_view.wanted() else tabs[0],
+            default=cell_labels_view.TAB if cell_labels_view.wanted() else tabs[0],
             key=f"cells_tabs_{study.study_id}",
             on_change="rerun",
         )
@@ -22,4 +22,4 @@ with open_page("cells") as app:
                 gallery_view.section(app, study, run)
         if labels.open:
             with labels:
-                labels_view.section(app, study, run)
+                cell_labels_view.section(app, study, run)

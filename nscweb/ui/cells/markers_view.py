@@ -12,7 +12,7 @@ from nscweb.core.samples import Study
 from nscweb.services.context import App
 from nscweb.services.labels import marker_labels, marker_table
 from nscweb.services.labels.labels import class_choices
-from nscweb.services.labels.markers import (
+from nscweb.services.labels.marker_thresholds import (
     METHODS,
     Marker,
     MarkerSettings,
