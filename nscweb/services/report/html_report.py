@@ -11,6 +11,7 @@ from nscweb.core.findings import Finding, FindingLog
 from nscweb.files.html_document import Table, render
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.compare.known_part import more_cells_line
+from nscweb.services.labels.marker_report import markers_shown
 from nscweb.services.report.content import COMPARED, ReportData
 from nscweb.services.report.html_answer import answer, ratios
 from nscweb.services.report.html_details import fit, funnel, samples, tests
@@ -42,6 +43,7 @@ def html_report(data: ReportData) -> str:
         tests=tests(data),
         fit=fit(data),
         samples=samples(data),
+        markers=markers_shown(data.tables),
         left_out=cells_left_out(data.found),
         funnel=funnel(data),
         performance=_performance(data.card),

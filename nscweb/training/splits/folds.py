@@ -8,7 +8,8 @@ import numpy as np
 
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.training.splits.grouping import CHOICES, PLURAL, By, Labelled, deal, group_samples, refuse_few, swallowed
-from nscweb.training.splits.plan import Split, SplitPlan, held_out_split, inner_validation, make_split
+from nscweb.training.splits.picked import judging
+from nscweb.training.splits.plan import Split, SplitPlan, held_out_split, inner_validation, make_split, with_picked
 
 LEAVE_ONE_OUT = 0
 _LEAST_FOLDS = 2
@@ -19,7 +20,7 @@ _SAID = re.compile(r"Cross-fitted, (\d+) folds [^:]*?(, one at a time)?:")
 
 
 def folds(data: Labelled, by: By, k: int, seed: int, *, validation: float = 0.1) -> list[Split]:
-    """Splits in which each cell is held out exactly once.
+    """Splits in which each cell is held out exactly once, but for those that may not judge.
 
     Args:
         data: labelled cells.
@@ -35,6 +36,9 @@ def folds(data: Labelled, by: By, k: int, seed: int, *, validation: float = 0.1)
     """
     if k != LEAVE_ONE_OUT and k < _LEAST_FOLDS:
         raise WrongUse("Cross-validation needs at least two folds.", "Ask for 5, or for 0: one group at a time.")
+    if data.judges is not None:
+        chosen = judging(data, data.judges)
+        return [with_picked(data, chosen, split) for split in folds(chosen, by, k, seed, validation=validation)]
     if by == "cell":
         return _by_cell(data, k, seed, validation)
     groups = group_samples(data, by)
@@ -83,6 +87,8 @@ def folds_for(data: Labelled, by: By) -> int:
     """
     if len(data.labels) >= CROSS_FIT_BELOW:
         return 1
+    if data.judges is not None:
+        return folds_for(judging(data, data.judges), by)
     if by == "cell":
         rarest = np.bincount(data.labels, minlength=len(data.classes))
     else:

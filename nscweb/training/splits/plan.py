@@ -8,7 +8,7 @@ The plainest question a split can answer is: how good is the network on the next
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from nscweb.training.splits.grouping import (
     listed,
     refuse_few,
 )
+from nscweb.training.splits.picked import Judging, aside, judging
 
 _LEAST_SAMPLES = 3
 _SAMPLE: By = "sample"
@@ -46,6 +47,7 @@ class Split:
         groups: names of the groups that were held out; empty for a split by cell.
         folds: for cross-fitting, (train, held out) rows of each fold: then every cell trains the network that is
             kept, `train` is all cells, and each cell of `held_out` is judged by the network of its fold.
+        aside: cells that neither train nor judge, see `nscweb.training.splits.picked`.
     """
 
     train: Rows
@@ -56,6 +58,7 @@ class Split:
     by: By = "sample"
     groups: tuple[str, ...] = ()
     folds: tuple[tuple[Rows, Rows], ...] = ()
+    aside: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def judged(self) -> tuple[tuple[Rows, Rows], ...]:
@@ -115,8 +118,12 @@ def make_split(data: Labelled, plan: SplitPlan, seed: int) -> Split:
     enough are left, else whole samples of the training groups; the sentence says which.
 
     Raises:
-        InputRefused: the sheet does not say the group of some samples, or a class is in too few groups.
+        InputRefused: the sheet does not say the group of some samples, a class is in too few groups, or none of its
+            cells may judge.
     """
+    if data.judges is not None:
+        chosen = judging(data, data.judges)
+        return with_picked(data, chosen, make_split(chosen, plan, seed))
     if plan.by == "cell":
         return _by_cell(data, plan, seed)
     groups = group_samples(data, plan.by)
@@ -133,6 +140,23 @@ def make_split(data: Labelled, plan: SplitPlan, seed: int) -> Split:
         replace(groups, counts=groups.counts[part_of == 0]), data.classes, 1, "none of them is left to train on."
     )
     return held_out_split(data, groups, np.flatnonzero(part_of == 1), plan.validation / shares[0], seed)
+
+
+def with_picked(data: Labelled, chosen: Judging, split: Split) -> Split:
+    """A split of the cells that may judge as one of all: picked ones train, those of held-out groups are aside."""
+    train, validation, held_out = (chosen.rows[rows] for rows in (split.train, split.validation, split.held_out))
+    picked = np.setdiff1d(np.arange(len(data.labels)), chosen.rows)
+    away = aside(data, picked, split.by, held_out)
+    said = f" Besides, {int((~away).sum()):,} cells that were picked and not drawn at random trained"
+    said += f", and {int(away.sum()):,} of what was held out were left aside" if away.any() else ""
+    return replace(
+        split,
+        train=np.union1d(train, picked[~away]),
+        validation=validation,
+        held_out=held_out,
+        aside=picked[away],
+        sentence=f"{split.sentence}{said}; such cells never judge.",
+    )
 
 
 def split_by_sample(data: Labelled, seed: int, validation: float = 0.1, held_out: float = 0.2) -> Split:
