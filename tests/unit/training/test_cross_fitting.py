@@ -92,7 +92,7 @@ def test_distances_of_its_own_cells_are_widened_by_what_the_folds_show(data, ent
     assert reference is not None
     split = split_for(data, CROSSED, SHORT.seed)
     kept = load_model(entry)
-    judges = read_judges(entry, kept)
+    judges = read_judges(entry)
     widened = Jury(kept, judges, data, split).reference()
     plain = Jury(kept, (kept,) * len(judges), data, split).reference()
     assert widened is not None and plain is not None
