@@ -22,7 +22,7 @@ from nscweb.services.study.axes import axes_of, study_values
 from nscweb.services.study.populations import populations_of_cells
 from nscweb.services.study.quality import flags_of, get_gates
 from nscweb.store.cell_files import CellFile
-from nscweb.words.marks import light_of
+from nscweb.words.marks import mark
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -164,7 +164,7 @@ def colours(app: App, points: Points, key: str) -> NDArray[Any]:
     }
     if points.run is not None and key == "light":
         lights = lights_of(points.run)
-        by_sample["light"] = [light_of(lights.get(item.name, "")) or "not judged" for item in samples]
+        by_sample["light"] = [mark(lights.get(item.name, "")) for item in samples]
     if key == "true_class" and points.run is None:
         by_sample["true_class"] = [item.true_class or UNKNOWN for item in samples]
     if key in by_sample:

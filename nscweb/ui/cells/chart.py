@@ -1,0 +1,178 @@
+"""A chart of cells as points: drawn once, chosen on by box, lasso or click, whatever it is coloured by afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from nscweb.core.regions import Region
+from nscweb.core.run_record import Run
+from nscweb.core.streams import stream
+from nscweb.figures.cell_map import cell_points, drawn_points
+from nscweb.figures.look import SERIES, figure_config, plain
+from nscweb.services.context import App
+from nscweb.services.kept import kept
+from nscweb.services.maps.points import Colouring, Points, chosen_in, colourings, colours, order_of
+from nscweb.services.predict.runs import class_scheme
+from nscweb.ui import figures
+from nscweb.words.marks import light_of, mark_colour
+from nscweb.words.numbers import count
+
+Places = NDArray[np.int64]
+
+
+def colour_box(app: App, points: Points, key: str) -> Colouring:
+    """What the points are coloured by."""
+    known = {item.key: item for item in colourings(app, points)}
+    chosen = st.selectbox(
+        "Colour",
+        list(known),
+        format_func=lambda name: _title(known[name]),
+        key=f"{key}_colour",
+        persist_state="session",
+    )
+    return known[chosen]
+
+
+def draw(
+    app: App,
+    points: Points,
+    xy: NDArray[np.floating[Any]],
+    colouring: Colouring,
+    key: str,
+    *,
+    axes: tuple[str, str] | None = None,
+    regions: Sequence[Region] = (),
+    rings: tuple[int, ...] = (),
+    name: str = "map",
+) -> Places:
+    """Draw the points and return the positions of the chosen cells; a choice stays when the colour changes.
+
+    Args:
+        xy: (N, 2) of all cells.
+        key: of the chart: another one has a choice of its own.
+        name: of the file that the camera button saves.
+    """
+    figure, drawn, known = _figure(app, points, xy, colouring, axes, tuple(regions), rings, key)
+    if drawn < known:
+        st.caption(
+            f"{drawn:,} of {count(known, 'cell')} are drawn, by chance from all samples; what you choose holds all."
+        )
+    said = repr((colouring.key, rings, regions, points.run and points.run.run_id))
+    chart = f"{key}_{crc32(said.encode()):08x}"
+    event = st.plotly_chart(
+        figure,
+        theme=None,
+        width="stretch",
+        key=chart,
+        on_select="rerun",
+        selection_mode=("points", "box", "lasso"),
+        config=figure_config(name, figures.picture_format(), choose=True),
+        alt=f"{known} cells as points, coloured by {colouring.title}",
+    )
+    return _chosen(xy, event["selection"], key, chart)
+
+
+def forget_choice(key: str) -> None:
+    """No cell of this chart is chosen any more."""
+    for name in (_slot(key), f"{_slot(key)}_chart"):
+        st.session_state.pop(name, None)
+
+
+def _slot(key: str) -> str:
+    return f"nsc_chosen_cells_{key}"
+
+
+def _chosen(xy: NDArray[np.floating[Any]], selection: Any, key: str, chart: str) -> Places:
+    """What is chosen now; an empty selection of a chart that was just drawn anew means nothing."""
+    slot = _slot(key)
+    found = chosen_in(np.asarray(xy), selection)
+    same = st.session_state.get(f"{slot}_chart") == chart
+    st.session_state[f"{slot}_chart"] = chart
+    if len(found) or same:
+        st.session_state[slot] = found
+    before = st.session_state.get(slot)
+    if isinstance(before, np.ndarray) and (not len(before) or int(before.max()) < len(xy)):
+        return before
+    return np.zeros(0, np.int64)
+
+
+def _title(item: Colouring) -> str:
+    return f"{item.title} ({item.unit})" if item.unit else item.title
+
+
+def _key(
+    app: App,
+    points: Points,
+    xy: NDArray[np.floating[Any]],
+    colouring: Colouring,
+    axes: tuple[str, str] | None,
+    regions: tuple[Region, ...],
+    rings: tuple[int, ...],
+    key: str,
+) -> Any:
+    from nscweb.services.maps.points import points_key
+    from nscweb.services.study.populations import made_populations
+
+    made = repr(made_populations(app, points.map.study.study_id)) if colouring.key.startswith("population") else ""
+    return (points_key(app, points.map, points.run), colouring, axes, regions, rings, key, made)
+
+
+@kept(6, _key)
+def _figure(
+    app: App,
+    points: Points,
+    xy: NDArray[np.floating[Any]],
+    colouring: Colouring,
+    axes: tuple[str, str] | None,
+    regions: tuple[Region, ...],
+    rings: tuple[int, ...],
+    key: str,
+) -> tuple[Any, int, int]:
+    """(figure, points drawn, points that have a place)."""
+    known = np.isfinite(np.asarray(xy)).all(axis=1)
+    turn = stream(0, "points drawn", points.map.study.study_id).random(len(known))
+    drawn = drawn_points(known, turn)
+    values = colours(app, points, colouring.key)
+    names = [] if colouring.numbers else order_of(points, colouring.key, values[drawn])
+    figure = cell_points(
+        xy,
+        drawn,
+        values,
+        title=_title(colouring),
+        names=names,
+        colours=_colours(points.run, colouring.key, names),
+        axes=axes,
+        regions=regions,
+        rings=rings,
+        words=_words(points, drawn, values, colouring),
+        simulated=points.map.study.simulated,
+    )
+    return figure, len(drawn), int(known.sum())
+
+
+def _colours(run: Run | None, key: str, names: Sequence[str]) -> dict[str, str]:
+    if run is not None and key in ("predicted", "true_class"):
+        classes = class_scheme(run)
+        return dict(zip(classes.names, classes.colours, strict=False))
+    if key == "light":
+        return {name: mark_colour(light_of(name)) for name in names}
+    if key.startswith("population "):
+        return {"not in it": "#b4bcc6", next(iter(names), ""): SERIES[0]} if names[0] != "not in it" else {}
+    return {}
+
+
+def _words(points: Points, drawn: Places, values: NDArray[Any], colouring: Colouring) -> list[str]:
+    samples = [plain(item.name, 40) for item in points.map.study.samples]
+    owners = points.map.sample[drawn].tolist()
+    numbers = points.object_number[drawn].tolist()
+    if colouring.numbers:
+        said = [f"{value:.4g}" if np.isfinite(value) else "not known" for value in values[drawn].tolist()]
+    else:
+        said = [plain(value, 40) for value in values[drawn].tolist()]
+    return [f"{samples[o]} · object {n}<br>{s}" for o, n, s in zip(owners, numbers, said, strict=True)]
