@@ -10,7 +10,10 @@ with open_page("cells") as app:
     study = picker.pick_study(app)
     run = picker.pick_run(app, study) if study else None
     if study:
-        pictures, cell_map = st.tabs(["Gallery", "Map"], key=f"cells_tabs_{study.study_id}", on_change="rerun")
+        tabs = ["Gallery", map_view.MAP_TAB]
+        pictures, cell_map = st.tabs(
+            tabs, default=map_view.first_tab(tabs), key=f"cells_tabs_{study.study_id}", on_change="rerun"
+        )
         if pictures.open:
             with pictures:
                 gallery_view.section(app, study, run)

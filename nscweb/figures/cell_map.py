@@ -15,7 +15,7 @@ from nscweb.figures.look import INK, SERIES, SYMBOLS, finish, nothing_to_draw, p
 # More points than this are neither told apart by eye nor quick on a laptop; the rest is chosen with them all the same.
 MOST_DRAWN = 30_000
 _GREY = "#b4bcc6"
-# Cividis without its palest end (Nuñez, Anderton and Renslow 2018): the same to readers with and without colour blindness.
+# Cividis without its palest end (Nuñez, Anderton and Renslow 2018): the same to readers who see few colours.
 _SCALE = [[0.0, "#00224e"], [0.25, "#414d6b"], [0.5, "#7d7c78"], [0.75, "#bcae6c"], [1.0, "#e3c94f"]]
 # Ends of a colour scale, so that single far values do not make all others look alike.
 _ENDS = (0.01, 0.99)
@@ -119,7 +119,7 @@ def _names(
     size: float,
 ) -> list[str]:
     shown = values[drawn]
-    legend = []
+    legend: list[str] = []
     for place, name in enumerate(names):
         here = np.flatnonzero(shown == name)
         if not len(here):

@@ -190,7 +190,7 @@ def read_map(app: App, study: str, source: Source) -> StudyMap | None:
         row=np.concatenate([np.arange(count, dtype=np.int64) for count in counts]),
         vectors=vectors,
         widest=widest(vectors).astype(np.float32),
-        shares=(*shares, 0.0, 0.0)[:2],
+        shares=(shares[0] if shares else 0.0, shares[1] if len(shares) > 1 else 0.0),
         places=places,
         laid_out=0 if layout is None else int(layout.laid_out.sum()),
         made_utc="" if layout is None else str(layout.info.get("made_utc", "")),

@@ -113,4 +113,4 @@ def _column(quality: tuple[object, int], columns: tuple[object, int], cells: int
     if not stamp or inside not in pq.read_schema(path).names:
         return np.full(cells, np.nan)
     values = pd.to_numeric(pq.read_table(path, columns=[inside])[inside].to_pandas(), errors="coerce")
-    return values.to_numpy(np.float64, na_value=np.nan)
+    return np.asarray(values.to_numpy(np.float64, na_value=np.nan), np.float64)

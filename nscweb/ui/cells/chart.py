@@ -135,7 +135,7 @@ def _figure(
     key: str,
 ) -> tuple[Any, int, int]:
     """(figure, points drawn, points that have a place)."""
-    known = np.isfinite(np.asarray(xy)).all(axis=1)
+    known = np.asarray(np.isfinite(np.asarray(xy)).all(axis=1), bool)
     turn = stream(0, "points drawn", points.map.study.study_id).random(len(known))
     drawn = drawn_points(known, turn)
     values = colours(app, points, colouring.key)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
-from nscweb.core.errors import ModelError
+from nscweb.core.errors import JobNotFound, ModelError
 from nscweb.core.plain import to_plain
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
+from nscweb.jobs import queue
 from nscweb.services.context import App
 from nscweb.services.maps.map import MapRequest, StudyMap, read_map
 from nscweb.services.maps.points import WAYS, Points, Way, points_of
 from nscweb.services.maps.vectors import Kind, Source, source_of
-from nscweb.ui import cached, jobs, show
+from nscweb.ui import cached, jobs, session, show
 from nscweb.ui.cells import chart, chosen_view, likeness_view
 from nscweb.ui.text import label, plain, when
 from nscweb.words.numbers import count
 
+MAP_TAB = "Map"
+_TAB = "nsc_cells_tab"
 _KINDS: dict[Kind, str] = {
     "model": "what the model sees",
     "imagenet": "a network for everyday pictures (EfficientNet-Lite0)",
@@ -30,6 +37,15 @@ _HELP = (
 _HOW_TO = (
     "Draw round cells with the lasso or a box (buttons above the chart), or click one. A double click lets go of them."
 )
+
+
+def first_tab(tabs: Sequence[str]) -> str:
+    """The tab of the page to open first: the map where its job is in the address, also after it has ended."""
+    with suppress(JobNotFound):
+        job_id = session.chosen("job")
+        if job_id and queue.view(cached.app(), job_id).kind == "map":
+            st.session_state[_TAB] = MAP_TAB
+    return str(st.session_state.get(_TAB, tabs[0]))
 
 
 def section(app: App, study: Study, run: Run | None) -> None:
@@ -114,7 +130,8 @@ def _drawn(app: App, found: StudyMap, run: Run | None) -> None:
 def _facts(found: StudyMap, way: Way) -> str:
     if way == "widest":
         shares = " and ".join(f"{100 * share:.0f} %" for share in found.shares)
-        return f"The two widest directions of {label(found.source.sentence, 200)} hold {shares} of all differences. {_HOW_TO}"
+        what = label(found.source.sentence, 200)
+        return f"The two widest directions of {what} hold {shares} of all differences. {_HOW_TO}"
     late = len(found.row) - found.laid_out
     placed = f"; {late:,} were placed on it afterwards" if late else ""
     return (
@@ -123,7 +140,7 @@ def _facts(found: StudyMap, way: Way) -> str:
     )
 
 
-def _chosen(app: App, points: Points, chosen: np.ndarray, key: str) -> None:
+def _chosen(app: App, points: Points, chosen: NDArray[np.int64], key: str) -> None:
     if not len(chosen):
         likeness_view.forget(key)
         return
