@@ -9,10 +9,14 @@ from dataclasses import dataclass, fields, replace
 from math import isfinite
 from typing import Any
 
+from nscweb.core.columns import label
 from nscweb.core.errors import WrongUse
+from nscweb.core.regions import Region
 
 # Every gate sets the flag of its name (core.flags), in the order of the funnel. "constant" has no limit to set.
-GATE_NAMES: tuple[str, ...] = ("empty", "several", "border", "blurred", "saturated", "size", "shape", "population")
+GATE_NAMES: tuple[str, ...] = (
+    *("empty", "several", "border", "blurred", "saturated", "size", "shape", "population", "drawn"),
+)
 _CONSTANT = "constant"
 _PLAIN = {
     "empty": "empty",
@@ -66,6 +70,7 @@ class Gates:
         aspect_low, aspect_high: limits of the aspect ratio (minor / major axis), 0..1.
         populations: only cells in one of these hand-made populations are kept; empty keeps all.
         off: names of gates (`GATE_NAMES`) that are switched off.
+        regions: gates that were drawn over two numbers, each with its name and what becomes of its cells.
         pixel_size_um: with this size the areas were entered in square micrometres; only a note for sentences.
     """
 
@@ -81,6 +86,7 @@ class Gates:
     aspect_high: float | None = None
     populations: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
+    regions: tuple[Region, ...] = ()
     pixel_size_um: float | None = None
 
     def __post_init__(self) -> None:
@@ -93,6 +99,10 @@ class Gates:
                     _check_number(name, value)
             if bottom is not None and top is not None and bottom > top:
                 raise WrongUse(f"{item.low} ({bottom:g}) is above {item.high} ({top:g}), so no cell could be kept.")
+        names = [region.name for region in self.regions]
+        for name in names:
+            if names.count(name) > 1:
+                raise WrongUse(f"There are two drawn gates called {name}.", "Give each a name of its own.")
         for name in self.off:
             if name not in GATE_NAMES:
                 raise WrongUse(f"There is no gate {name!r}.", f"There are: {', '.join(GATE_NAMES)}.")
@@ -107,7 +117,14 @@ class Gates:
             return False
         if gate in RANGES:
             return self.limits_of(RANGES[gate]) != (None, None)
+        if gate == "drawn":
+            return bool(self.regions_in_force)
         return gate != "population" or bool(self.populations)
+
+    @property
+    def regions_in_force(self) -> tuple[Region, ...]:
+        """Drawn gates that leave cells out; the others only name theirs."""
+        return tuple(region for region in self.regions if region.use != "name")
 
     def changed(self, **values: Any) -> Gates:
         """A copy with other limits. WrongUse for a limit that does not exist or makes no sense."""
@@ -151,6 +168,10 @@ class Gates:
             "saturated": f"saturated <= {_percent(self.saturated)}",
             **{name: f"{item.word} {_between(*self.limits_of(item))}{item.unit}" for name, item in RANGES.items()},
             "population": f"in {', '.join(self.populations)}",
+            "drawn": ", ".join(
+                f"{'in' if region.use == 'inside' else 'not in'} {region.name} ({region.x} against {region.y})"
+                for region in self.regions_in_force
+            ),
         }
         return "; ".join(said[name] for name in GATE_NAMES if self.on(name) and name in asked) or "none"
 
@@ -163,6 +184,11 @@ class Gates:
             "saturated": [float(self.saturated)],
             **{name: [_float(limit) for limit in self.limits_of(item)] for name, item in RANGES.items()},
             "population": sorted(set(self.populations)),
+            # What a region is called leaves out no cell.
+            "drawn": sorted(
+                [region.x, region.y, [list(map(float, corner)) for corner in region.corners], region.use]
+                for region in self.regions_in_force
+            ),
         }
 
     def _said(self, gate: str) -> str:
@@ -183,6 +209,12 @@ class Gates:
             item = RANGES[gate]
             low, high = (self._area(limit) if item.area else _number(limit) for limit in self.limits_of(item))
             return f"{item.word} {_outside(low, high)}"
+        if gate == "drawn":
+            return ", ".join(
+                f"{'outside' if region.use == 'inside' else 'inside'} the drawn gate {region.name} "
+                f"({_axis(region.x)} against {_axis(region.y)})"
+                for region in self.regions_in_force
+            )
         return f"in none of the populations {', '.join(self.populations)}"
 
     def _area(self, area: float | None) -> str:
@@ -191,6 +223,10 @@ class Gates:
         if self.pixel_size_um is None:
             return f"{area:g} pixels"
         return f"{area * self.pixel_size_um**2:.4g} µm² ({area:.4g} pixels)"
+
+
+def _axis(name: str) -> str:
+    return label(name).lower() if label(name) != name else name
 
 
 def _number(limit: float | None) -> str:

@@ -160,7 +160,14 @@ def made_populations(app: App, study: str) -> dict[str, dict[str, Any]]:
 
 
 def keep_population(
-    app: App, study: str, name: str, cells: Mapping[str, Iterable[int]], how: str, *, again: bool = False
+    app: App,
+    study: str,
+    name: str,
+    cells: Mapping[str, Iterable[int]],
+    how: str,
+    *,
+    again: bool = False,
+    drawn: bool = False,
 ) -> int:
     """Keep cells as a population of the study, usable in gates, as true class and in exports.
 
@@ -169,6 +176,7 @@ def keep_population(
         cells: sample -> rows of its cells.
         how: what made it, in words.
         again: take the place of one of this name that was made here.
+        drawn: it is that of a drawn gate (`drawn_gates`), which makes and deletes it.
 
     Returns:
         Cells in it.
@@ -195,7 +203,7 @@ def keep_population(
         if not total and not again:
             raise WrongUse("A population needs a cell at least.", "Choose some cells first.", "E-POPULATION-EMPTY")
         _tag(app, found.study_id, wanted, rows)
-        said = {"how": how, "cells": total, "made_utc": app.clock()}
+        said = {"how": how, "cells": total, "made_utc": app.clock(), "drawn": drawn}
         app.catalogue.change_info(found.study_id, **{_MADE_KEY: {**made, wanted: said}})
     return total
 

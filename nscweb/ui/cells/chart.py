@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from nscweb.core.regions import Region
+from nscweb.core.regions import Corner, Region, box
 from nscweb.core.run_record import Run
 from nscweb.core.streams import stream
 from nscweb.figures.cell_map import cell_points, drawn_points
@@ -78,10 +78,10 @@ def draw(
     return _chosen(xy, event["selection"], key, chart)
 
 
-def forget_choice(key: str) -> None:
-    """No cell of this chart is chosen any more."""
-    for name in (_slot(key), f"{_slot(key)}_chart"):
-        st.session_state.pop(name, None)
+def drawn_corners(key: str) -> tuple[Corner, ...]:
+    """Corners of the box or lasso that cells of a chart were chosen with, in its units; () where there is none."""
+    found = st.session_state.get(f"{_slot(key)}_corners", ())
+    return tuple(found)
 
 
 def _slot(key: str) -> str:
@@ -96,10 +96,22 @@ def _chosen(xy: NDArray[np.floating[Any]], selection: Any, key: str, chart: str)
     st.session_state[f"{slot}_chart"] = chart
     if len(found) or same:
         st.session_state[slot] = found
+        st.session_state[f"{slot}_corners"] = _corners(selection)
     before = st.session_state.get(slot)
     if isinstance(before, np.ndarray) and (not len(before) or int(before.max()) < len(xy)):
         return before
     return np.zeros(0, np.int64)
+
+
+def _corners(selection: Any) -> tuple[Corner, ...]:
+    """Of the last shape; several of them are one choice, and no polygon."""
+    shapes = [*selection.get("lasso", ()), *selection.get("box", ())]
+    if len(shapes) != 1:
+        return ()
+    shape = shapes[0]
+    if selection.get("box"):
+        return box(tuple(shape["x"][:2]), tuple(shape["y"][:2]))
+    return tuple(zip(map(float, shape["x"]), map(float, shape["y"]), strict=True))
 
 
 def _title(item: Colouring) -> str:

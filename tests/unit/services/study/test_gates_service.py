@@ -17,7 +17,7 @@ from nscweb.services.study import quality as gate_store
 from nscweb.services.study.study import change_study, quality_table
 from nscweb.store.further_columns import FurtherColumns, write_columns
 
-NAMES = ("empty", "constant", "several", "border", "blurred", "saturated", "size", "shape", "population")
+NAMES = ("empty", "constant", "several", "border", "blurred", "saturated", "size", "shape", "population", "drawn")
 
 
 def all_flags(app, study):
