@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.field_settings import SegmentationSettings
 from nscweb.io.outlines.polygons import Outline, draw_outlines
-from nscweb.preprocess.labels import inner_points
+from nscweb.preprocess.numbered_objects import inner_points
 from nscweb.services.context import open_app
 from nscweb.services.study.field_network import labels_of_field, network_of
 from nscweb.settings import Settings

@@ -81,6 +81,14 @@ Architecture = Annotated[
 Channels = Annotated[
     str, typer.Option("--channels", help="Channels to learn from, with commas; brightfield otherwise.")
 ]
+LabelWays = Annotated[
+    str,
+    typer.Option(
+        "--labels",
+        help="Learn from labels of single cells, not from the classes of samples: all, or with commas hand, blind, "
+        "marker, population, gate, sheet, csv, map.",
+    ),
+]
 ClassFrom = Annotated[
     str, typer.Option("--class-from", help="Folders in folders: outer or inner names the class; auto looks.")
 ]

@@ -18,6 +18,7 @@ from nscweb.cli.console import (
     DataDir,
     Device,
     LabelledStudies,
+    LabelWays,
     Recipe,
     running,
 )
@@ -34,6 +35,7 @@ def train(
     studies: LabelledStudies = None,
     architecture: Architecture = "compact",
     channels: Channels = "",
+    labels: LabelWays = "",
     split_by: Annotated[
         str,
         typer.Option(
@@ -91,6 +93,7 @@ def train(
             architecture=architecture,
             out=out,
             channels=listed(channels),
+            labels=listed(labels),
             epochs=epochs,
             settings=assignments(settings or (), settings_file),
             recipe=assignments(recipe or ()),

@@ -16,6 +16,7 @@ from nscweb.cli.console import (
     DataDir,
     Device,
     LabelledStudies,
+    LabelWays,
     Recipe,
     running,
 )
@@ -50,6 +51,7 @@ def tune(
     ] = None,
     recipe: Recipe = None,
     channels: Channels = "",
+    labels: LabelWays = "",
     class_level: ClassFrom = "auto",
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same search.")] = 0,
     device: Device = "auto",
@@ -80,6 +82,7 @@ def tune(
             trials=trials,
             sampler="tpe" if sampler == "tpe" else "gp",
             channels=listed(channels),
+            labels=listed(labels),
             epochs=epochs,
             settings=assignments(settings or ()),
             recipe=assignments(recipe or ()),

@@ -106,6 +106,17 @@ INSIDE: dict[str, Inside] = {
             "naive_": "{}_counted_percent",
         },
     ),
+    "Cell labels": Inside(
+        {
+            "who": "labeller",
+            "when_utc": "labelled_at",
+            "how": "labelled_how",
+            "drawn": "drawn_by",
+            "act": "label_act",
+            "note": "label_note",
+            "state": "label_state",
+        }
+    ),
     "Tests": Inside({"p": "p_adjusted", "method": "test"}, _DIFFERENCE),
     "All comparisons": Inside({"control": "compared_with", "method": "test"}, {**_DIFFERENCE, **_ALL}),
     "Means and spread": Inside({"shapiro_p": "p_shapiro"}),

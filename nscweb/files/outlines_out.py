@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nscweb.files.zips import entry
 from nscweb.io.outlines.polygons import Corners, ring_area
-from nscweb.preprocess.labels import Labels
+from nscweb.preprocess.numbered_objects import Labels
 
 if TYPE_CHECKING:
     from roifile import ImagejRoi

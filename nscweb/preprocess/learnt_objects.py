@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
 from nscweb.core.field_settings import SegmentationSettings
-from nscweb.preprocess.labels import Labels, in_reading_order, nobody_counts
+from nscweb.preprocess.numbered_objects import Labels, in_reading_order, nobody_counts
 
 # Diameter, in pixels of the network, of the cells that it outlines best.
 NETWORK_CELL_PX = 28

@@ -24,7 +24,7 @@ from skimage.segmentation import watershed
 
 from nscweb.core.field_settings import SegmentationSettings
 from nscweb.preprocess.field_background import background_of
-from nscweb.preprocess.labels import Labels, nobody_counts
+from nscweb.preprocess.numbered_objects import Labels, nobody_counts
 from nscweb.preprocess.pixel_steps import Array, Float32
 
 Mask = NDArray[np.uint8]

@@ -45,6 +45,10 @@ class DataFolder:
         """Files of outlines that lay beside images which came in as single cells."""
         return self.study_dir(study_id) / "outlines"
 
+    def labels_path(self, study_id: str) -> Path:
+        """Labels of single cells."""
+        return self.study_dir(study_id) / "labels.sqlite"
+
     def run_dir(self, run_id: str) -> Path:
         return self.root / "runs" / _checked(run_id)
 

@@ -21,6 +21,7 @@ class Cells:
     sample_of: np.ndarray
     samples: tuple[SampleLabel, ...]
     classes: ClassScheme
+    judges: np.ndarray | None = None
 
 
 @st.composite

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nscweb.core.errors import InputRefused
 from nscweb.core.findings import FindingLog
 from nscweb.io.outlines.polygons import connected
-from nscweb.preprocess.labels import Labels, in_reading_order
+from nscweb.preprocess.numbered_objects import Labels, in_reading_order
 
 MOST_OBJECTS = 100_000
 # Neighbours along a row are the same object in nearly all pixels; grain of a camera makes them differ.

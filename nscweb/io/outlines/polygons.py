@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.preprocess.labels import Labels, in_reading_order
+from nscweb.preprocess.numbered_objects import Labels, in_reading_order
 
 Corners = NDArray[np.float64]
 

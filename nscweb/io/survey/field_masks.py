@@ -23,7 +23,7 @@ from nscweb.io.outlines.outline_files import read_outlines
 from nscweb.io.outlines.polygons import draw_outlines
 from nscweb.io.pixels.image_pages import Pixels
 from nscweb.io.survey.name_sets import NameSets, Unnamed
-from nscweb.preprocess.labels import Labels
+from nscweb.preprocess.numbered_objects import Labels
 
 # Files that are looked into, of those in one folder that may be masks by their names.
 _LOOKS = 3

@@ -91,12 +91,17 @@ def trained_fingerprints(
         StoreError: a cell file changed since.
     """
     parts = []
+    # The sources of one file, for its classes, come one after the other.
+    of: Path | None = None
     for source in sources:
-        with CellFile(source.path) as cells:
-            found, whole = fingerprints(cells, source.channels, cancel)
-        parts.append(found[whole])
+        if source.path != of:
+            with CellFile(source.path) as cells:
+                found, whole = fingerprints(cells, source.channels, cancel)
+            of = source.path
+        chosen = slice(None) if source.rows is None else list(source.rows)
+        parts.append(found[chosen][whole[chosen]])
     known = np.concatenate(parts) if parts else np.zeros((0, 1), np.uint64)
-    size = len(split.train) + len(split.validation) + len(split.held_out)
+    size = sum(len(rows) for rows in (split.train, split.validation, split.held_out, split.aside))
     if len(known) != size:
         raise StoreError(
             f"{size:,} cells were trained on or held out, and the cell files now hold {len(known):,}.",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.field_settings import SegmentationSettings
-from nscweb.preprocess.labels import nobody_counts
+from nscweb.preprocess.numbered_objects import nobody_counts
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

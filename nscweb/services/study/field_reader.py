@@ -125,7 +125,7 @@ class FieldReader(CellReader):
             self._count()
 
     def _cells(self, field: CellImage) -> Iterator[CellImage]:
-        from nscweb.preprocess.labels import mend
+        from nscweb.preprocess.numbered_objects import mend
         from nscweb.preprocess.segmentation import cells_of_field
 
         settings, size = self._cut.settings, self._cut.pixel_size_um

@@ -204,7 +204,7 @@ def preview_field(app: App, field: Field, settings: SegmentationSettings, *, num
     Args:
         numbered: write its number into each outline, so that a person can say which ones to mend.
     """
-    from nscweb.preprocess.labels import inner_points, mend
+    from nscweb.preprocess.numbered_objects import inner_points, mend
     from nscweb.preprocess.segmentation import cells_of_field
 
     if field.pixels.ndim != 2:
@@ -239,7 +239,7 @@ def rim_view(field: Field, seen: FieldPreview, number: int) -> RimView:
     """
     import cv2
 
-    from nscweb.preprocess.labels import rim_points
+    from nscweb.preprocess.numbered_objects import rim_points
 
     mask = seen.labels == number
     if number < 1 or not mask.any():

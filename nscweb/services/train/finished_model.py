@@ -82,6 +82,8 @@ def _completed_card(entry: CardEntry, collected: Collected, split: Split, duplic
     names = [collected.data.samples[index].name for index in seen]
     digests = sorted({collected.digests[name] for name in names if name in collected.digests})
     settings = {**entry.card.origin.settings, "training_cells_sha256": digests}
+    if collected.labels:
+        settings["labels"] = list(collected.labels)
     card = replace(
         entry.card,
         origin=replace(entry.card.origin, settings=settings),

@@ -177,7 +177,8 @@ def _data_of(
         if data.classes.names != card.classes.names:
             raise WrongUse(f"The model {card.name} has other classes than simulated cells have.")
         return data
-    from nscweb.services.train.training_data import one_pixel_size, sources_of
+    from nscweb.services.train.known_cells import sources_of
+    from nscweb.services.train.training_data import one_pixel_size
     from nscweb.training.data.dataset import collect, read_cell_files
 
     found = [app.catalogue.study(name) for name in studies] or _studies_of(app, card)
@@ -185,7 +186,7 @@ def _data_of(
     sources = [
         source
         for study in found
-        for source in sources_of(app, study, channels)
+        for source in sources_of(app, study, channels, _labels(card))
         if source.true_class in card.classes.names
     ]
     return collect(
@@ -202,15 +203,20 @@ def _data_of(
     )
 
 
+def _labels(card: ModelCard) -> tuple[str, ...]:
+    """What the model learned from, as its request said it."""
+    return tuple(card.origin.settings.get("labels", ()))
+
+
 def _studies_of(app: App, card: ModelCard) -> list[Study]:
     """The studies that hold the cells which the card remembers, in the order in which its sentence names them."""
-    from nscweb.services.train.training_data import sources_of
+    from nscweb.services.train.known_cells import sources_of
     from nscweb.store.cell_files import CellFile
 
     known = set(card.origin.settings.get("training_cells_sha256", ()))
     found = []
     for study in app.catalogue.studies() if known else ():
-        for source in sources_of(app, study):
+        for source in sources_of(app, study, labels=_labels(card)):
             with CellFile(source.path) as cells:
                 if cells.sha256() in known:
                     found.append(study)

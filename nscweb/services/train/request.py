@@ -17,6 +17,8 @@ class LearnRequest:
     Attributes:
         studies: names or ids, or folders with one folder of images per class; every sample with a true class is
             used.
+        labels: learn from the labels of single cells instead (`services.labels`): the ways in which they were given,
+            such as ``("hand", "blind")``, or ``("all",)``; () for the true classes of samples.
         architecture: key of ARCHITECTURES.
         out: folder of the result. Its last part becomes the name of a new model; a search goes on there.
         channels: channels to learn from, such as Ch2, Ch3, Ch11; () takes the brightfield channel of each study.
@@ -36,6 +38,7 @@ class LearnRequest:
     architecture: str
     out: Path
     channels: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     epochs: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused
-from nscweb.services.train.training_data import sources_of
+from nscweb.services.train.known_cells import cells_in, sources_of
 
 if TYPE_CHECKING:
-    from nscweb.core.samples import Study
     from nscweb.services.context import App
     from nscweb.training.data.dataset import SampleLabel
     from nscweb.training.splits.grouping import By
@@ -32,6 +31,7 @@ class LabelledCells:
     sample_of: NDArray[np.int64]
     samples: tuple[SampleLabel, ...]
     classes: ClassScheme
+    judges: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,11 @@ class SplitPreview:
     cells: int
 
 
-def labelled_cells(app: App, studies: Sequence[str]) -> LabelledCells:
-    """Every cell with a true class of some studies (names or ids), as training would read them.
+def labelled_cells(app: App, studies: Sequence[str], labels: Sequence[str] = ()) -> LabelledCells:
+    """Every cell of known class of some studies (names or ids), as training would read them.
+
+    Args:
+        labels: see `LearnRequest`.
 
     Raises:
         StudyNotFound: no such study.
@@ -99,20 +102,25 @@ def labelled_cells(app: App, studies: Sequence[str]) -> LabelledCells:
     from nscweb.training.data.dataset import classes_of
 
     found = [app.catalogue.study(name) for name in studies]
-    made = [pair for study in found for pair in zip(sources_of(app, study), _cells(study), strict=True)]
-    classes = classes_of([source for source, _ in made])
-    counts = [count for _, count in made]
-    index = [classes.index(source.true_class) for source, _ in made]
+    made = [(study, sources_of(app, study, labels=labels)) for study in found]
+    sources = [source for _, own in made for source in own]
+    classes = classes_of(sources)
+    counts = [number for study, own in made for number in cells_in(study, own)]
+    samples = {sample: place for place, sample in enumerate(dict.fromkeys(source.sample for source in sources))}
+    judges = np.repeat([source.judges for source in sources], counts)
     return LabelledCells(
-        labels=np.repeat(np.asarray(index, np.int64), counts),
-        sample_of=np.repeat(np.arange(len(made)), counts),
-        samples=tuple(source.sample for source, _ in made),
+        labels=np.repeat([classes.index(source.true_class) for source in sources], counts),
+        sample_of=np.repeat([samples[source.sample] for source in sources], counts),
+        samples=tuple(samples),
         classes=classes,
+        judges=None if judges.all() else judges,
     )
 
 
-def preview_split(app: App, studies: Sequence[str], plan: SplitPlan, seed: int = 0) -> SplitPreview:
-    """The parts that training with this plan and seed would have.
+def preview_split(
+    app: App, studies: Sequence[str], plan: SplitPlan, seed: int = 0, labels: Sequence[str] = ()
+) -> SplitPreview:
+    """The parts that training with this plan and seed would have; `labels`: see `LearnRequest`.
 
     Raises:
         StudyNotFound, WrongUse: see `labelled_cells`.
@@ -120,7 +128,7 @@ def preview_split(app: App, studies: Sequence[str], plan: SplitPlan, seed: int =
     """
     from nscweb.training.splits.plan import make_split
 
-    data = labelled_cells(app, studies)
+    data = labelled_cells(app, studies, labels)
     split = make_split(data, plan, seed)
     rows = tuple(
         _row(data, plan, name, part)
@@ -129,8 +137,8 @@ def preview_split(app: App, studies: Sequence[str], plan: SplitPlan, seed: int =
     return SplitPreview(plan, rows, split.sentence, _warnings(data, plan, split), len(data.labels))
 
 
-def split_choices(app: App, studies: Sequence[str], seed: int = 0) -> tuple[Choice, ...]:
-    """Every way to split, whether these studies allow it, and why not.
+def split_choices(app: App, studies: Sequence[str], seed: int = 0, labels: Sequence[str] = ()) -> tuple[Choice, ...]:
+    """Every way to split, whether these studies allow it, and why not; `labels`: see `LearnRequest`.
 
     Raises:
         StudyNotFound, WrongUse: see `labelled_cells`.
@@ -138,7 +146,7 @@ def split_choices(app: App, studies: Sequence[str], seed: int = 0) -> tuple[Choi
     from nscweb.training.splits.grouping import CHOICES, value_of
     from nscweb.training.splits.plan import SplitPlan, make_split
 
-    data = labelled_cells(app, studies)
+    data = labelled_cells(app, studies, labels)
     choices = []
     for by in CHOICES:
         values = {value_of(sample, by) for sample in data.samples} - {""}
@@ -150,11 +158,6 @@ def split_choices(app: App, studies: Sequence[str], seed: int = 0) -> tuple[Choi
             continue
         choices.append(Choice(by, True, _expect(by, len(split.groups)), groups))
     return tuple(choices)
-
-
-def _cells(study: Study) -> list[int]:
-    """Cells of the samples that `sources_of` takes, in its order."""
-    return [sample.cells for sample in study.samples if sample.true_class and sample.cells]
 
 
 def _row(data: LabelledCells, plan: SplitPlan, name: str, rows: NDArray[np.int64]) -> PartRow:

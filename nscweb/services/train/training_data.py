@@ -11,7 +11,9 @@ from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import WrongUse
 from nscweb.core.progress import CancelAsked, Progress
 from nscweb.core.recipe import InputRecipe
-from nscweb.core.samples import Sample, Study
+from nscweb.core.samples import Study
+from nscweb.services.labels.labels import HOW_WORDS, labels_of
+from nscweb.services.train.known_cells import chosen_labels, sources_of
 from nscweb.services.train.labelled_folders import labelled_study
 from nscweb.store.cell_files import CellFile
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 # Samples of each class that a split by sample needs: one to train, one to watch, one never seen.
 _LEAST_SAMPLES = 3
 _FIELD_LIMITS = (24, 128)
-_DAY_COLUMNS = ("acquisition day", "acquisition date", "date", "recorded", "recording day", "run", "batch")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Collected:
         can_split_by_sample: every class has enough samples.
         remarks: sentences for the limits in the card.
         sources: the cell files in the order in which they were read; empty for simulated cells made on the fly.
+        labels: of the request.
     """
 
     data: TrainingData
@@ -44,6 +46,7 @@ class Collected:
     can_split_by_sample: bool
     remarks: tuple[str, ...]
     sources: tuple[CellFileSource, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 def collect_data(app: App, request: LearnRequest, progress: Progress, cancel: CancelAsked) -> Collected:
@@ -62,16 +65,18 @@ def collect_data(app: App, request: LearnRequest, progress: Progress, cancel: Ca
         for name in request.studies
     ]
     studies = [study for study, _ in made]
-    sources = [source for study in studies for source in sources_of(app, study, request.channels)]
+    sources = [source for study in studies for source in sources_of(app, study, request.channels, request.labels)]
     classes = classes_of(sources)
     recipe = changed_recipe(recipe_for(request.architecture, sources, request.channels), request.recipe)
-    total = sum(study.cells for study in studies)
+    total = sum(len(source.rows) for source in sources if source.rows is not None) or sum(
+        study.cells for study in studies
+    )
     data = collect(
         read_cell_files(sources, classes),
         classes,
         recipe,
         simulated=any(study.simulated for study in studies),
-        description=_description(studies, classes),
+        description=_description(app, studies, classes, request.labels),
         licence=request.licence,
         total=total,
         pixel_size_um=one_pixel_size(studies),
@@ -79,55 +84,12 @@ def collect_data(app: App, request: LearnRequest, progress: Progress, cancel: Ca
         cancel=cancel,
     )
     digests = {}
-    for source in sources:
-        with CellFile(source.path) as cells:
-            digests[source.sample.name] = cells.sha256()
-    samples = [sum(source.true_class == name for source in sources) for name in classes.names]
-    return Collected(data, digests, min(samples) >= _LEAST_SAMPLES, _remarks(studies), tuple(sources))
-
-
-def sources_of(app: App, study: Study, channels: tuple[str, ...] = ()) -> list[CellFileSource]:
-    """Cell files of the samples of a study that have a true class.
-
-    Raises:
-        WrongUse: the study has not kept one of `channels`.
-    """
-    from nscweb.training.data.dataset import CellFileSource, SampleLabel
-
-    missing = [name for name in channels if name not in study.channels]
-    if missing:
-        raise WrongUse(
-            f"The study {study.name} has no channel {', '.join(missing)}.",
-            f"It has {', '.join(study.channels)}; import it again with the channel.",
-            "E-CHANNEL",
-        )
-    keys = app.catalogue.sample_keys(study.study_id)
-    return [
-        CellFileSource(
-            app.folder.cells_path(study.study_id, keys[sample.name]),
-            channels or (study.channel,),
-            SampleLabel(
-                f"{study.name}: {sample.name}",
-                sample.group,
-                sample.time_h,
-                sample.replicate,
-                sample.donor,
-                _day_of(sample),
-                sample.instrument,
-            ),
-            sample.true_class,
-        )
-        for sample in study.samples
-        if sample.true_class and sample.cells
-    ]
-
-
-def _day_of(sample: Sample) -> str:
-    """Day of the acquisition, from a further column of the sheet with such a name."""
-    for name, value in sample.extra:
-        if name.strip().casefold().replace("_", " ") in _DAY_COLUMNS:
-            return value
-    return ""
+    for name, path in {source.sample.name: source.path for source in sources}.items():
+        with CellFile(path) as cells:
+            digests[name] = cells.sha256()
+    samples = [len({source.sample for source in sources if source.true_class == name}) for name in classes.names]
+    by_sample = min(samples) >= _LEAST_SAMPLES
+    return Collected(data, digests, by_sample, _remarks(studies), tuple(sources), request.labels)
 
 
 def recipe_for(architecture: str, sources: list[CellFileSource], channels: tuple[str, ...] = ()) -> InputRecipe:
@@ -141,7 +103,8 @@ def recipe_for(architecture: str, sources: list[CellFileSource], channels: tuple
     sides = []
     for source in sources:
         with CellFile(source.path) as cells:
-            sides.append(np.asarray(cells.frames).max(axis=1))
+            frames = np.asarray(cells.frames)
+        sides.append((frames if source.rows is None else frames[list(source.rows)]).max(axis=1))
     side = int(np.ceil(np.percentile(np.concatenate(sides), 90) / 2) * 2) if sides else _FIELD_LIMITS[0]
     side = min(max(side, _FIELD_LIMITS[0]), _FIELD_LIMITS[1])
     field = field_for(architecture, side)
@@ -204,11 +167,25 @@ def card_text(app: App, request: TrainRequest, collected: Collected) -> CardText
     )
 
 
-def _description(studies: list[Study], classes: ClassScheme) -> str:
+def _description(app: App, studies: list[Study], classes: ClassScheme, labels: tuple[str, ...]) -> str:
     names = ", ".join(study.name for study in studies)
-    cells = sum(s.cells for study in studies for s in study.samples if s.true_class in classes.names)
-    kind = "simulated cells" if any(study.simulated for study in studies) else "cells"
-    return f"{cells:,} {kind} of the {'study' if len(studies) == 1 else 'studies'} {names}."
+    simulated = any(study.simulated for study in studies)
+    which = f"of the {'study' if len(studies) == 1 else 'studies'} {names}"
+    if not labels:
+        cells = sum(s.cells for study in studies for s in study.samples if s.true_class in classes.names)
+        return f"{cells:,} {'simulated cells' if simulated else 'cells'} {which}."
+    agreed = [chosen_labels(app, study.study_id, labels) for study in studies]
+    left_out = sum(len(item.disputed) for item in agreed)
+    said = f"{sum(len(item.table) for item in agreed):,} {'simulated ' if simulated else ''}cells labelled one by one"
+    ways = sorted({how for study in studies for how in _ways(app, study, labels)})
+    disputed = f" {left_out:,} on which the labels disagree were left out." if left_out else ""
+    return f"{said} ({', '.join(ways)}) {which}.{disputed}"
+
+
+def _ways(app: App, study: Study, labels: tuple[str, ...]) -> set[str]:
+    """In which ways the labels were given, in words."""
+    there = set(labels_of(app, study.study_id)["how"])
+    return {words for how, words in HOW_WORDS.items() if how in there and ("all" in labels or how in labels)}
 
 
 def one_pixel_size(studies: list[Study]) -> float | None:

@@ -18,7 +18,9 @@ from nscweb.core.columns import label
 from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
 from nscweb.services.kept import kept
+from nscweb.services.labels.labels import labels_mark
 from nscweb.services.train.job_folders import read_facts
+from nscweb.services.train.known_cells import chosen_labels
 from nscweb.services.train.split_preview import PartRow, preview_split, split_choices
 from nscweb.store.files import atomic_write
 
@@ -250,10 +252,17 @@ class TrainingPlan:
     seconds: float | None
 
 
-def labelled_studies(app: App) -> list[LabelledStudy]:
-    """Studies that have at least one sample with cells and a true class, newest first."""
+def labelled_studies(app: App, labels: Sequence[str] = ()) -> list[LabelledStudy]:
+    """Studies that have at least one cell of known class, newest first; `labels`: see `LearnRequest`."""
     found = []
     for study in reversed(app.catalogue.studies()):
+        if labels:
+            if labels_mark(app, study.study_id):
+                agreed = chosen_labels(app, study.study_id, labels)
+                if agreed.classes:
+                    samples = agreed.table["sample"].nunique()
+                    found.append(LabelledStudy(study, samples, len(agreed.table), tuple(agreed.classes)))
+            continue
         known = [sample for sample in study.samples if sample.true_class and sample.cells]
         if known:
             classes = tuple(sorted({sample.true_class for sample in known}))
@@ -333,7 +342,7 @@ def plan_training(app: App, request: LearnRequest) -> TrainingPlan:
     from nscweb.training.splits.plan import SplitPlan
 
     plan = SplitPlan(cast("By", request.split_by or "sample"))
-    preview = preview_split(app, request.studies, plan, request.seed)
+    preview = preview_split(app, request.studies, plan, request.seed, request.labels)
     train = preview.rows[0].cells
     config = config_of(request, app.settings.threads).for_cells(train)
     speed = known_speed(app, request.architecture)
@@ -349,10 +358,11 @@ def plan_training(app: App, request: LearnRequest) -> TrainingPlan:
     )
 
 
-def impossible_splits(app: App, studies: Sequence[str]) -> dict[str, str]:
+def impossible_splits(app: App, studies: Sequence[str], labels: Sequence[str] = ()) -> dict[str, str]:
     """Ways to split that these studies do not allow, and why; everything when they have fewer than two classes."""
     try:
-        return {choice.by: choice.reason for choice in split_choices(app, studies) if not choice.possible}
+        choices = split_choices(app, studies, labels=labels)
+        return {choice.by: choice.reason for choice in choices if not choice.possible}
     except WrongUse as error:
         return dict.fromkeys(SPLITS, str(error))
 

@@ -77,6 +77,7 @@ def without_held_out(data: TrainingData, split: Split) -> tuple[TrainingData, Sp
         sample_of=data.sample_of[kept],
         nuisance=None,
         raw=None,
+        judges=None if data.judges is None else data.judges[kept],
     )
     places = replace(
         split,

@@ -25,6 +25,8 @@ def write_cell_list(path: Path, sources: Sequence[CellFileSource], *, simulated:
             "file": _relative(source.path, path.parent),
             "channels": list(source.channels),
             "class": source.true_class,
+            **({} if source.rows is None else {"rows": list(source.rows)}),
+            **({} if source.judges else {"judges": False}),
             **to_plain(source.sample),
         }
         for source in sources
@@ -49,6 +51,8 @@ def read_cell_list(path: Path) -> tuple[list[CellFileSource], bool, str]:
                 tuple(str(name) for name in row["channels"]),
                 from_plain(SampleLabel, row, f"The list {path.name} of training cells", InputRefused),
                 str(row["class"]),
+                tuple(int(place) for place in row["rows"]) if "rows" in row else None,
+                bool(row.get("judges", True)),
             )
             for row in content["samples"]
         ]

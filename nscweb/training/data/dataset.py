@@ -48,28 +48,33 @@ class SampleLabel:
 
 @dataclass(frozen=True)
 class LabelledCell:
-    """A cell with its true class: pixels (C, h, w) at native depth."""
+    """A cell with its true class: pixels (C, h, w) at native depth; `judges`: see `TrainingData`."""
 
     sample: SampleLabel
     class_index: int
     pixels: NDArray[Any]
+    judges: bool = True
 
 
 @dataclass(frozen=True)
 class CellFileSource:
-    """A cell file of `nscweb.store.cell_files` whose cells all have one true class.
+    """A cell file of `nscweb.store.cell_files`, or some of its cells, that all have one true class.
 
     Attributes:
         path: the Arrow file.
         channels: channels to read, in the order of the recipe.
         sample: what the cells belong to.
         true_class: class name.
+        rows: which of its cells, ascending; None for all.
+        judges: these cells may judge a model, see `TrainingData`.
     """
 
     path: Path
     channels: tuple[str, ...]
     sample: SampleLabel
     true_class: str
+    rows: tuple[int, ...] | None = None
+    judges: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ class TrainingData:
         pixel_size_um: micrometres per pixel when known.
         nuisance: (N, F) numbers of the recording, from `recording_features.nuisance_batch`; None when not measured.
         raw: some of the cells as they were stored, for the shortcut audit; None when not kept.
+        judges: (N,) whether a cell may say how good a network is; one that a person or a model picked may not, because
+            it is harder or easier than the others. It trains like the others. None when all may.
     """
 
     fields: NDArray[Any]
@@ -105,6 +112,7 @@ class TrainingData:
     pixel_size_um: float | None = None
     nuisance: NDArray[np.float32] | None = None
     raw: RawCells | None = None
+    judges: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -138,6 +146,7 @@ class TrainingData:
         digest.update(str((self.fields.shape, self.fields.dtype)).encode())
         digest.update(self.labels.tobytes())
         digest.update(self.sample_of.tobytes())
+        digest.update(b"" if self.judges is None else self.judges.tobytes())
         digest.update(np.ascontiguousarray(self.fields[:: max(1, len(self) // 512)]).tobytes())
         return digest.hexdigest()
 
@@ -179,6 +188,7 @@ def collect(
     store = FieldStore(folder, memory_limit)
     labels: list[int] = []
     sample_of: list[int] = []
+    judges: list[bool] = []
     nuisance: list[NDArray[Any]] = []
     keeper = RawKeeper()
     stream = iter(cells)
@@ -189,6 +199,7 @@ def collect(
         store.add(fields.astype(np.float16) if small else fields)
         labels.extend(cell.class_index for cell in piece)
         sample_of.extend(samples.setdefault(cell.sample, len(samples)) for cell in piece)
+        judges.extend(cell.judges for cell in piece)
         images = [cell.pixels for cell in piece]
         nuisance.append(nuisance_batch(images))
         keeper.add(images, sample_of[-len(piece) :], labels[-len(piece) :])
@@ -209,6 +220,7 @@ def collect(
         pixel_size_um=pixel_size_um,
         nuisance=joined(nuisance),
         raw=keeper.kept(),
+        judges=None if all(judges) else np.asarray(judges, bool),
     )
 
 
@@ -228,12 +240,12 @@ def read_cell_files(sources: Sequence[CellFileSource], classes: ClassScheme) -> 
             )
         label = classes.index(source.true_class)
         cell_file = CellFile(source.path)
-        for start in range(0, len(cell_file), _CHUNK):
-            stop = min(start + _CHUNK, len(cell_file))
-            for pixels in cell_file.images(source.channels, start, stop):
+        rows = range(len(cell_file)) if source.rows is None else source.rows
+        for start in range(0, len(rows), _CHUNK):
+            for pixels in cell_file.take(rows[start : start + _CHUNK], source.channels):
                 # A cell whose brightfield image was skipped at import has nothing to learn from.
                 if pixels is not None:
-                    yield LabelledCell(source.sample, label, pixels)
+                    yield LabelledCell(source.sample, label, pixels, source.judges)
 
 
 def classes_of(sources: Sequence[CellFileSource], kind: str = "fate") -> ClassScheme:
@@ -245,7 +257,7 @@ def classes_of(sources: Sequence[CellFileSource], kind: str = "fate") -> ClassSc
     names = tuple(sorted({source.true_class for source in sources if source.true_class}))
     if len(names) < 2:
         raise WrongUse(
-            "Training needs samples of at least two true classes.",
-            "Enter the true class of more samples in the sample sheet.",
+            "Training needs cells of at least two classes.",
+            "Enter the true class of more samples in the sample sheet, or label cells of another class.",
         )
     return ClassScheme(names, kind=kind)

@@ -6,14 +6,14 @@ import numpy as np
 
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.training.splits.grouping import CHOICES, PLURAL, By, Labelled, deal, group_samples, refuse_few, swallowed
-from nscweb.training.splits.plan import Split, held_out_split, inner_validation
+from nscweb.training.splits.plan import Split, held_out_split, inner_validation, judged_fairly
 
 LEAVE_ONE_OUT = 0
 _LEAST_FOLDS = 2
 
 
 def folds(data: Labelled, by: By, k: int, seed: int, *, validation: float = 0.1) -> list[Split]:
-    """Splits in which each cell is held out exactly once.
+    """Splits in which each cell is held out exactly once, but for those that may not judge.
 
     Args:
         data: labelled cells.
@@ -54,7 +54,7 @@ def folds(data: Labelled, by: By, k: int, seed: int, *, validation: float = 0.1)
                 "E-FOLDS",
             )
     return [
-        held_out_split(data, groups, np.flatnonzero(fold_of == fold), validation, seed + fold)
+        judged_fairly(data, held_out_split(data, groups, np.flatnonzero(fold_of == fold), validation, seed + fold))
         for fold in range(int(fold_of.max()) + 1)
     ]
 
@@ -85,5 +85,5 @@ def _by_cell(data: Labelled, k: int, seed: int, validation: float) -> list[Split
             f"By cell within each class, fold {fold + 1} of {k}: {len(train):,} cells trained, {len(watch):,} "
             f"decided when to stop, {len(held):,} were held out. Figures from such a split are too good."
         )
-        made.append(Split(train, watch, held, sentence, False, "cell"))
+        made.append(judged_fairly(data, Split(train, watch, held, sentence, False, "cell")))
     return made

@@ -60,6 +60,9 @@ class Labelled(Protocol):
     @property
     def classes(self) -> ClassScheme: ...
 
+    @property
+    def judges(self) -> NDArray[np.bool_] | None: ...
+
 
 @dataclass(frozen=True)
 class Groups:

@@ -8,12 +8,12 @@ The plainest question a split can answer is: how good is the network on the next
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.core.errors import WrongUse
+from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.training.splits.grouping import (
     CHOICES,
     PLURAL,
@@ -44,6 +44,7 @@ class Split:
         by_sample: False only for a split by cell, where one sample is on all sides.
         by: what was kept together: ``sample``, ``donor``... or ``cell``.
         groups: names of the groups that were held out; empty for a split by cell.
+        aside: cells of held-out groups that may not judge; they neither train nor judge.
     """
 
     train: Rows
@@ -53,6 +54,7 @@ class Split:
     by_sample: bool = True
     by: By = "sample"
     groups: tuple[str, ...] = ()
+    aside: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,46 @@ def make_split(data: Labelled, plan: SplitPlan, seed: int) -> Split:
     The held-out part is made of whole groups. The cells that decide when to stop are whole groups too where
     enough are left, else whole samples of the training groups; the sentence says which.
 
+    Cells that may not judge (`TrainingData.judges`) are never held out.
+
     Raises:
-        InputRefused: the sheet does not say the group of some samples, or a class is in too few groups.
+        InputRefused: the sheet does not say the group of some samples, a class is in too few groups, or none of its
+            cells may judge.
     """
+    _refuse_without_judges(data)
+    return judged_fairly(data, _made_split(data, plan, seed))
+
+
+def judged_fairly(data: Labelled, split: Split) -> Split:
+    """The split without those held-out cells that may not judge; the sentence counts them."""
+    if data.judges is None:
+        return split
+    judging = data.judges[split.held_out]
+    away = split.held_out[~judging]
+    if not len(away):
+        return split
+    sentence = (
+        f"{split.sentence} Of the cells held out {len(away):,} were picked and not drawn at random, so they judge "
+        f"nothing; {int(judging.sum()):,} judge."
+    )
+    return replace(split, held_out=split.held_out[judging], aside=away, sentence=sentence)
+
+
+def _refuse_without_judges(data: Labelled) -> None:
+    if data.judges is None:
+        return
+    found = np.bincount(data.labels[data.judges], minlength=len(data.classes))
+    lacking_judges = [name for name, count in zip(data.classes.names, found, strict=True) if not count]
+    if lacking_judges:
+        raise InputRefused(
+            f"Nobody could say how good the model is on {listed(lacking_judges)}: every labelled cell of it was "
+            "picked, none was drawn at random.",
+            "Label some cells that are asked blindly or drawn at random, or take labels from markers or a file.",
+            "E-LABEL-JUDGES",
+        )
+
+
+def _made_split(data: Labelled, plan: SplitPlan, seed: int) -> Split:
     if plan.by == "cell":
         return _by_cell(data, plan, seed)
     groups = group_samples(data, plan.by)
@@ -207,8 +246,14 @@ def _by_cell(data: Labelled, plan: SplitPlan, seed: int) -> Split:
     for label in range(len(data.classes)):
         rows = generator.permutation(np.flatnonzero(data.labels == label))
         stop = round(len(rows) * plan.validation)
+        if data.judges is not None:
+            # Cells that may not judge come first and last, so that as many as possible of those held out may.
+            rows = rows[np.argsort(data.judges[rows], kind="stable")]
+            rows = np.concatenate((rows[:stop], rows[stop:][::-1]))
         part_of[rows[:stop]] = 1
         part_of[rows[stop : stop + round(len(rows) * plan.held_out)]] = 2
+        if data.judges is not None:
+            part_of[rows[(part_of[rows] == 2) & ~data.judges[rows]]] = 0
     counts = np.bincount(part_of, minlength=3)
     sentence = (
         "By cell within each class, because the data do not say which cells belong together: "

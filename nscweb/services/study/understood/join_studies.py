@@ -34,6 +34,7 @@ from nscweb.services.study.study_import import import_study, report_of
 from nscweb.services.study.understood.doubled import DOUBLED, find_doubled
 from nscweb.store.files import atomic_write
 from nscweb.store.kept_outlines import OUTLINES, joined_outlines
+from nscweb.store.label_acts import take_over
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -175,6 +176,8 @@ def _copy_files(app: App, target: Study, source: Study, start: int, progress: Pr
     for folder in (app.folder.fields_dir, app.folder.outlines_dir):
         if folder(source.study_id).exists():
             shutil.copytree(folder(source.study_id), folder(target.study_id), dirs_exist_ok=True)
+    here = {keys[sample.name]: f"c{place:06d}" for place, sample in enumerate(source.samples, start=start + 1)}
+    take_over(app.folder.labels_path(target.study_id), app.folder.labels_path(source.study_id), here)
 
 
 def _join_facts(app: App, target: Study, source: Study, start: int) -> None:

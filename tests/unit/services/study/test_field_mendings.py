@@ -14,7 +14,7 @@ from simulated_field import simulated_field, write_field
 from nscweb.core.errors import WrongUse
 from nscweb.core.field_settings import Mending, SegmentationSettings
 from nscweb.core.plain import from_plain, to_plain
-from nscweb.preprocess.labels import inner_points, mend
+from nscweb.preprocess.numbered_objects import inner_points, mend
 from nscweb.services.context import App
 from nscweb.services.study import fields
 from nscweb.services.study.study import get_study

@@ -66,7 +66,7 @@ def test_a_plan_that_does_not_fit_is_refused_and_a_study_without_classes_too(ope
     with pytest.raises(InputRefused, match="the donor of every sample"):
         preview_split(opened, ["Donors"], SplitPlan("donor"))
     study(opened, "Bare", true_class="")
-    with pytest.raises(WrongUse, match="two true classes"):
+    with pytest.raises(WrongUse, match="two classes"):
         split_choices(opened, ["Bare"])
 
 

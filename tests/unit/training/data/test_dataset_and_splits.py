@@ -118,7 +118,7 @@ def test_cell_files_of_a_study_give_the_same_data_and_skip_cells_without_the_cha
     assert read.digest() == toy_data(3, 3).digest()
     with pytest.raises(WrongUse, match="true class"):
         list(read_cell_files([replace(sources[0], true_class="flat")], CLASSES))
-    with pytest.raises(WrongUse, match="two true classes"):
+    with pytest.raises(WrongUse, match="two classes"):
         classes_of(sources[:1])
 
 

@@ -23,6 +23,7 @@ class Cells:
     sample_of: np.ndarray
     samples: tuple[SampleLabel, ...]
     classes: ClassScheme
+    judges: np.ndarray | None = None
 
 
 def study(donors: int = 6, per_donor: int = 4, cells: int = 30, mixed: bool = False, seed: int = 0) -> Cells:

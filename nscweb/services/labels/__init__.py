@@ -1,0 +1,1 @@
+"""Labels of single cells: who said what of which cell, and how."""
