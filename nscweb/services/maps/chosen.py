@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nscweb.core.flags import unpack
 from nscweb.files.zips import entry
 from nscweb.services.cells.cells import GalleryCell, gallery_cells
+from nscweb.services.labels.labels import add_labels
 from nscweb.services.maps.map import StudyMap
 from nscweb.services.maps.points import Points
 from nscweb.services.predict.runs import prediction_table
@@ -81,6 +82,20 @@ def keep_chosen(app: App, points: Points, chosen: Places, name: str, how: str) -
         for place in np.unique(found.sample[chosen]).tolist()
     }
     return keep_population(app, found.study.study_id, name, cells, how)
+
+
+def label_chosen(app: App, points: Points, chosen: Places, class_name: str, who: str, how: str) -> str:
+    """Label chosen cells; returns what was done, in words. `services.labels.labels.undo_labels` takes it back.
+
+    Args:
+        class_name: "" takes the labels of this labeller away.
+        how: what they were chosen on, in words.
+
+    Raises:
+        WrongUse: no cell, or no name of the labeller.
+    """
+    found = points.map
+    return add_labels(app, found.study.study_id, found.ids(chosen), class_name, "map", who, note=how).sentence
 
 
 def chosen_table(points: Points, chosen: Places) -> pd.DataFrame:

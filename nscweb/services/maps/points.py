@@ -15,10 +15,13 @@ from nscweb.core.regions import box, inside
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.kept import kept
+from nscweb.services.labels.agreed import agreed_labels
+from nscweb.services.labels.labels import labels_mark
 from nscweb.services.maps.map import StudyMap
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.runs import class_scheme, prediction_table, table_version
 from nscweb.services.study.axes import axes_of, study_values
+from nscweb.services.study.pixels import split_id
 from nscweb.services.study.populations import populations_of_cells
 from nscweb.services.study.quality import flags_of, get_gates
 from nscweb.store.cell_files import CellFile
@@ -31,6 +34,7 @@ Way = Literal["tsne", "widest"]
 WAYS: dict[Way, str] = {"tsne": "neighbours (t-SNE)", "widest": "widest directions (PCA)"}
 UNKNOWN = "not known"
 KEPT = "kept"
+UNLABELLED = "no label"
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,8 @@ def colourings(app: App, points: Points) -> tuple[Colouring, ...]:
             found.append(Colouring(key, title))
     if points.run is not None and lights_of(points.run):
         found.append(Colouring("light", "Does the model fit?"))
+    if labels_mark(app, points.map.study.study_id):
+        found.append(Colouring("label", "Label"))
     found.append(Colouring("gate", "Gates: why left out"))
     found += [
         Colouring(f"population {name}", f"Population {name}")
@@ -156,6 +162,8 @@ def colours(app: App, points: Points, key: str) -> NDArray[Any]:
         return np.where(hit, f"in {name}", "not in it")
     if key == "gate":
         return _first_reasons(points.flags)
+    if key == "label":
+        return _labels(app, found)
     by_sample: dict[str, list[str]] = {
         "sample": [item.name for item in samples],
         "group": [item.group or UNKNOWN for item in samples],
@@ -185,6 +193,8 @@ def order_of(points: Points, key: str, values: NDArray[Any]) -> list[str]:
     elif key in ("sample", "group", "replicate"):
         column = "name" if key == "sample" else key
         known = list(dict.fromkeys(str(getattr(item, column)) for item in samples))
+    elif key == "label" and points.run is not None:
+        known = list(class_scheme(points.run).names)
     elif key == "gate":
         known = [KEPT, *(flag(name).label for name in LEFT_OUT)]
     elif key.startswith("population "):
@@ -227,6 +237,18 @@ def _of_run(app: App, points: Points, key: str) -> NDArray[Any]:
     names = np.full(len(there), UNKNOWN, object)
     names[there] = column.astype(str).to_numpy(object)[points.table_row[there]]
     names[names == ""] = UNKNOWN
+    return names
+
+
+def _labels(app: App, found: StudyMap) -> NDArray[Any]:
+    """(N,) the class that everybody who labelled a cell gives it; those without one, or with two, have no label."""
+    table = agreed_labels(app, found.study.study_id).table
+    names = np.full(len(found.row), UNLABELLED, object)
+    starts = {found.keys[place]: int(np.searchsorted(found.sample, place)) for place in np.unique(found.sample)}
+    for cell, name in zip(table["cell_id"].tolist(), table["class"].tolist(), strict=True):
+        key, row = split_id(cell)
+        if key in starts:
+            names[starts[key] + row] = str(name)
     return names
 
 

@@ -17,8 +17,19 @@ from nscweb.figures.cell_map import cell_points, drawn_points
 from nscweb.figures.look import SERIES, figure_config, plain
 from nscweb.services.context import App
 from nscweb.services.kept import kept
-from nscweb.services.maps.points import Colouring, Points, chosen_in, colourings, colours, order_of
+from nscweb.services.labels.labels import labels_mark
+from nscweb.services.maps.points import (
+    UNLABELLED,
+    Colouring,
+    Points,
+    chosen_in,
+    colourings,
+    colours,
+    order_of,
+    points_key,
+)
 from nscweb.services.predict.runs import class_scheme
+from nscweb.services.study.populations import made_populations
 from nscweb.ui import figures
 from nscweb.words.marks import light_of, mark_colour
 from nscweb.words.numbers import count
@@ -63,7 +74,8 @@ def draw(
         st.caption(
             f"{drawn:,} of {count(known, 'cell')} are drawn, by chance from all samples; what you choose holds all."
         )
-    said = repr((colouring.key, rings, regions, points.run and points.run.run_id))
+    said = repr(_key(app, points, xy, colouring, axes, tuple(regions), rings, key))
+    # Whatever changes the figure makes a new chart of it, in which nothing is chosen yet.
     chart = f"{key}_{crc32(said.encode()):08x}"
     event = st.plotly_chart(
         figure,
@@ -128,10 +140,9 @@ def _key(
     rings: tuple[int, ...],
     key: str,
 ) -> Any:
-    from nscweb.services.maps.points import points_key
-    from nscweb.services.study.populations import made_populations
-
-    made = repr(made_populations(app, points.map.study.study_id)) if colouring.key.startswith("population") else ""
+    study = points.map.study.study_id
+    made = repr(made_populations(app, study)) if colouring.key.startswith("population") else ""
+    made += labels_mark(app, study) if colouring.key == "label" else ""
     return (points_key(app, points.map, points.run), colouring, axes, regions, rings, key, made)
 
 
@@ -169,9 +180,9 @@ def _figure(
 
 
 def _colours(run: Run | None, key: str, names: Sequence[str]) -> dict[str, str]:
-    if run is not None and key in ("predicted", "true_class"):
+    if run is not None and key in ("predicted", "true_class", "label"):
         classes = class_scheme(run)
-        return dict(zip(classes.names, classes.colours, strict=False))
+        return {UNLABELLED: "#b4bcc6", **dict(zip(classes.names, classes.colours, strict=False))}
     if key == "light":
         return {name: mark_colour(light_of(name)) for name in names}
     if key.startswith("population "):

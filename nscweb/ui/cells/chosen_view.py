@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from nscweb.services.cells.cells import GalleryCell, GalleryPage
 from nscweb.services.context import App
+from nscweb.services.labels.agreed import agreed_labels
+from nscweb.services.labels.labels import labellers, undo_labels
 from nscweb.services.maps import chosen as services
 from nscweb.services.maps.points import Points
+from nscweb.services.study.populations import known_classes
 from nscweb.ui import show
 from nscweb.ui.cells import cell_view, gallery
 from nscweb.ui.text import plain
@@ -74,7 +77,46 @@ def actions(app: App, points: Points, chosen: Places, key: str, how: str) -> Non
             on_click="ignore",
             help="Lists of object numbers, one per sample, which IDEAS opens as populations.",
         )
+    _labels(app, points, chosen, key, how)
     if keep:
         with show.caught(key):
             kept = services.keep_chosen(app, points, chosen, name, how)
             st.toast(f"{count(kept, 'cell')} kept as population {plain(name.strip())}.", icon=":material/check:")
+
+
+def _labels(app: App, points: Points, chosen: Places, key: str, how: str) -> None:
+    study = points.map.study
+    names = list(points.run.class_names) if points.run else []
+    names += sorted({*known_classes(app, study.study_id), *agreed_labels(app, study.study_id).classes} - set(names))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "Label them as",
+            names,
+            index=None,
+            placeholder="class",
+            accept_new_options=True,
+            format_func=plain,
+            key=f"{key}_class",
+            width=240,
+        )
+        who = st.text_input("Your name", key="labels_who", persist_state="session", width=180)
+        give = st.button(
+            f"Label {count(len(chosen), 'cell')}",
+            key=f"{key}_label",
+            icon=":material/label:",
+            disabled=not name or not who.strip(),
+            help="Labels say who gave them. These cells were picked, so they train a model and never judge one.",
+        )
+        back = st.button(
+            "Take back",
+            key=f"{key}_label_back",
+            icon=":material/undo:",
+            disabled=who.strip() not in labellers(app, study.study_id),
+            help="Takes back the last labels that you gave.",
+        )
+    with show.caught(key):
+        if give and name:
+            st.toast(plain(services.label_chosen(app, points, chosen, name, who, how), 200), icon=":material/check:")
+        if back:
+            undone = undo_labels(app, study.study_id, who)
+            st.toast(plain(undone.sentence if undone else "There is nothing to take back.", 200))
