@@ -199,7 +199,9 @@ def order_of(points: Points, key: str, values: NDArray[Any]) -> list[str]:
         known = [KEPT, *(flag(name).label for name in LEFT_OUT)]
     elif key.startswith("population "):
         known = [f"in {key.removeprefix('population ')}"]
-    return [*(name for name in known if name in there), *sorted(there - set(known))]
+    # "cluster 10" after "cluster 9".
+    rest = sorted(there - set(known), key=lambda name: (len(name), name) if name.startswith("cluster ") else (0, name))
+    return [*(name for name in known if name in there), *rest]
 
 
 def chosen_in(places: NDArray[np.float32], selection: Mapping[str, Any]) -> NDArray[np.int64]:

@@ -18,16 +18,8 @@ from nscweb.figures.look import SERIES, figure_config, plain
 from nscweb.services.context import App
 from nscweb.services.kept import kept
 from nscweb.services.labels.labels import labels_mark
-from nscweb.services.maps.points import (
-    UNLABELLED,
-    Colouring,
-    Points,
-    chosen_in,
-    colourings,
-    colours,
-    order_of,
-    points_key,
-)
+from nscweb.services.maps.clusters import values_of
+from nscweb.services.maps.points import UNLABELLED, Colouring, Points, chosen_in, colourings, order_of, points_key
 from nscweb.services.predict.runs import class_scheme
 from nscweb.services.study.populations import made_populations
 from nscweb.ui import figures
@@ -37,9 +29,9 @@ from nscweb.words.numbers import count
 Places = NDArray[np.int64]
 
 
-def colour_box(app: App, points: Points, key: str) -> Colouring:
-    """What the points are coloured by."""
-    known = {item.key: item for item in colourings(app, points)}
+def colour_box(app: App, points: Points, key: str, further: Sequence[Colouring] = ()) -> Colouring:
+    """What the points are coloured by; `further` stands before what every chart has."""
+    known = {item.key: item for item in (*further, *colourings(app, points))}
     chosen = st.selectbox(
         "Colour",
         list(known),
@@ -90,6 +82,12 @@ def draw(
     return _chosen(xy, event["selection"], key, chart)
 
 
+def choose(key: str, chosen: Places) -> None:
+    """Choose cells of a chart by their positions, without drawing."""
+    st.session_state[_slot(key)] = chosen
+    st.session_state[f"{_slot(key)}_corners"] = ()
+
+
 def drawn_corners(key: str) -> tuple[Corner, ...]:
     """Corners of the box or lasso that cells of a chart were chosen with, in its units; () where there is none."""
     found = st.session_state.get(f"{_slot(key)}_corners", ())
@@ -104,9 +102,9 @@ def _chosen(xy: NDArray[np.floating[Any]], selection: Any, key: str, chart: str)
     """What is chosen now; an empty selection of a chart that was just drawn anew means nothing."""
     slot = _slot(key)
     found = chosen_in(np.asarray(xy), selection)
-    same = st.session_state.get(f"{slot}_chart") == chart
-    st.session_state[f"{slot}_chart"] = chart
-    if len(found) or same:
+    last, had = st.session_state.get(f"{slot}_chart", ("", False))
+    st.session_state[f"{slot}_chart"] = (chart, bool(len(found)))
+    if len(found) or (last == chart and had):
         st.session_state[slot] = found
         st.session_state[f"{slot}_corners"] = _corners(selection)
     before = st.session_state.get(slot)
@@ -161,7 +159,7 @@ def _figure(
     known = np.asarray(np.isfinite(np.asarray(xy)).all(axis=1), bool)
     turn = stream(0, "points drawn", points.map.study.study_id).random(len(known))
     drawn = drawn_points(known, turn)
-    values = colours(app, points, colouring.key)
+    values = values_of(app, points, colouring.key)
     names = [] if colouring.numbers else order_of(points, colouring.key, values[drawn])
     figure = cell_points(
         xy,

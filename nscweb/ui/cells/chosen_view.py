@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from nscweb.core.streams import stream
 from nscweb.services.cells.cells import GalleryCell, GalleryPage
 from nscweb.services.context import App
 from nscweb.services.labels.agreed import agreed_labels
@@ -24,11 +25,13 @@ Places = NDArray[np.int64]
 _PER_PAGE = 24
 
 
-def pictures(app: App, points: Points, chosen: Places, key: str) -> list[GalleryCell]:
-    """A page of the chosen cells; returns the cells shown."""
+def pictures(app: App, points: Points, chosen: Places, key: str, *, mixed: bool = True) -> list[GalleryCell]:
+    """A page of the chosen cells, of all samples mixed or in their order; returns the cells shown."""
     pages = max(1, math.ceil(len(chosen) / _PER_PAGE))
     page = int(st.pagination(pages, key=f"{key}_page_{len(chosen)}")) if pages > 1 else 1
     start = (page - 1) * _PER_PAGE
+    if mixed:
+        chosen = stream(0, "chosen cells").permutation(chosen)
     cells = services.shown_cells(app, points, chosen[start : start + _PER_PAGE].tolist())
     study = points.map.study
     if points.run is not None and cells and cells[0].scores:

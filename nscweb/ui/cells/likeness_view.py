@@ -29,13 +29,18 @@ def forget(key: str) -> None:
 def like_one_of(app: App, points: Points, cells: Sequence[GalleryCell], key: str) -> None:
     """Choose one of the cells shown, and see those of all samples that are most like it."""
     names = {cell.cell_id: f"object {cell.object_number} · {plain(cell.sample, 40)}" for cell in cells}
-    asked = st.selectbox(
-        "Cells like this one",
-        ["", *names],
-        format_func=lambda cell: names.get(cell, "choose one of the cells shown"),
-        key=f"{key}_like",
-        width=420,
-    )
+    if len(names) == 1:
+        # One cell was clicked: it is the one that is meant.
+        (asked,) = names
+        st.markdown("**Cells like this one**")
+    else:
+        asked = st.selectbox(
+            "Cells like this one",
+            ["", *names],
+            format_func=lambda cell: names.get(cell, "choose one of the cells shown"),
+            key=f"{key}_like",
+            width=420,
+        )
     if not asked:
         forget(key)
         return
@@ -45,7 +50,7 @@ def like_one_of(app: App, points: Points, cells: Sequence[GalleryCell], key: str
     if tuple(found.tolist()) != before:
         st.rerun(scope="fragment")
     st.caption("The most alike first, from all samples; rings on the map show where they lie.")
-    chosen_view.pictures(app, points, found, f"{key}_alike")
+    chosen_view.pictures(app, points, found, f"{key}_alike", mixed=False)
 
 
 def _slot(key: str) -> str:

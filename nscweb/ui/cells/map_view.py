@@ -15,12 +15,14 @@ from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.jobs import queue
 from nscweb.services.context import App
+from nscweb.services.maps.clusters import colouring_of
 from nscweb.services.maps.map import MapRequest, StudyMap, read_map
 from nscweb.services.maps.points import WAYS, Points, Way, points_of
 from nscweb.services.maps.vectors import Kind, Source, source_of
 from nscweb.ui import cached, jobs, session, show
-from nscweb.ui.cells import chart, chosen_view, likeness_view
+from nscweb.ui.cells import chart, chosen_view, clusters_view, likeness_view
 from nscweb.ui.text import label, plain, when
+from nscweb.words.map_words import chosen_words
 from nscweb.words.numbers import count
 
 MAP_TAB = "Map"
@@ -114,17 +116,30 @@ def _drawn(app: App, found: StudyMap, run: Run | None) -> None:
     way = left.segmented_control(
         "Layout", ways, default=ways[0], format_func=WAYS.__getitem__, key=f"{key}_way_{len(ways)}", required=True
     )
+    wanted = clusters_view.wanted(key)
     with right:
-        colouring = chart.colour_box(app, points, key)
+        colouring = chart.colour_box(app, points, key, [] if wanted is None else [colouring_of(wanted)])
     if found.unplaced:
         st.caption(f"{count(found.unplaced, 'cell')} came after the map was made and have no place on it yet.")
         _make_button(app, study, found.source, "Place them")
     rings = likeness_view.rings(key)
+    place = f"{key}_{way}"
     chosen = chart.draw(
-        app, points, points.places(way or "tsne"), colouring, f"{key}_{way}", rings=rings, name=f"{study.study_id}_map"
+        app, points, points.places(way or "tsne"), colouring, place, rings=rings, name=f"{study.study_id}_map"
     )
     st.caption(_facts(found, way or "tsne"))
+    clusters_view.apart(points)
     _chosen(app, points, chosen, key)
+    clusters_view.clusters(app, points, key, place)
+    _anew(app, found)
+
+
+def _anew(app: App, found: StudyMap) -> None:
+    if found.places is None:
+        return
+    with st.expander("Make the map anew", icon=":material/refresh:"):
+        st.caption("All cells are laid out again. Without need the map stays as it is, so that you find your way.")
+        _make_button(app, found.study, found.source, "Make the map anew", anew=True)
 
 
 def _facts(found: StudyMap, way: Way) -> str:
@@ -144,8 +159,7 @@ def _chosen(app: App, points: Points, chosen: NDArray[np.int64], key: str) -> No
     if not len(chosen):
         likeness_view.forget(key)
         return
-    share = 100 * len(chosen) / max(1, len(points.map.row))
-    st.subheader(f"{count(len(chosen), 'cell')} chosen ({share:.1f} %)", anchor=False)
+    st.subheader(chosen_words(len(chosen), len(points.map.row)), anchor=False)
     chosen_view.actions(app, points, chosen, key, f"chosen on the map ({points.map.source.sentence})")
     cells = chosen_view.pictures(app, points, chosen, key)
     likeness_view.like_one_of(app, points, cells, key)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from nscweb.core.regions import USES, Corner, Region, Use
 from nscweb.core.run_record import Run
@@ -21,7 +22,7 @@ from nscweb.services.study.populations import made_populations
 from nscweb.ui import cached, show
 from nscweb.ui.cells import chart, chosen_view
 from nscweb.ui.text import plain
-from nscweb.words.numbers import count
+from nscweb.words.map_words import chosen_words
 
 SCATTER_TAB = "Scatter"
 _FIRST, _SECOND = "area_px", "aspect_ratio"
@@ -98,10 +99,9 @@ def _shown(region: Region, x: Axis, y: Axis) -> Region | None:
 
 
 def _chosen(
-    app: App, points: Points, chosen: np.ndarray, axes: tuple[Axis, Axis], key: str, corners: tuple[Corner, ...]
+    app: App, points: Points, chosen: NDArray[np.int64], axes: tuple[Axis, Axis], key: str, corners: tuple[Corner, ...]
 ) -> None:
-    share = 100 * len(chosen) / max(1, len(points.map.row))
-    st.subheader(f"{count(len(chosen), 'cell')} chosen ({share:.1f} %)", anchor=False)
+    st.subheader(chosen_words(len(chosen), len(points.map.row)), anchor=False)
     if corners:
         _save(app, points.map.study, axes, key, corners)
     how = f"chosen on the scatter of {axes[0].label} and {axes[1].label}"
