@@ -31,7 +31,8 @@ def inside(x: ArrayLike, y: ArrayLike, corners: Sequence[Corner]) -> NDArray[np.
         x, y: (N,) coordinates.
         corners: of the polygon in order, three at least; the last is joined to the first.
     """
-    across, up = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    known = np.isfinite(np.asarray(x, np.float64)) & np.isfinite(np.asarray(y, np.float64))
+    across, up = np.where(known, x, np.nan), np.where(known, y, np.nan)
     hit = np.zeros(len(across), bool)
     px, py = corners[-1]
     for qx, qy in corners:
@@ -39,7 +40,7 @@ def inside(x: ArrayLike, y: ArrayLike, corners: Sequence[Corner]) -> NDArray[np.
             crosses = (qy > up) != (py > up)
             hit ^= crosses & (across < (px - qx) * (up - qy) / (py - qy) + qx)
         px, py = qx, qy
-    return hit & np.isfinite(across) & np.isfinite(up)
+    return hit & known
 
 
 def box(x: tuple[float, float], y: tuple[float, float]) -> tuple[Corner, ...]:

@@ -63,7 +63,7 @@ def cluster_name(place: int) -> str:
     return f"cluster {place + 1}"
 
 
-def _key(app: App, points: Points, wanted: int) -> Hashable:
+def _key(app: App, points: Points, wanted: int = 0) -> Hashable:
     return (points_key(app, points.map, points.run), wanted)
 
 

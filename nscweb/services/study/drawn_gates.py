@@ -17,7 +17,13 @@ from nscweb.core.gates import Gates
 from nscweb.core.regions import Region
 from nscweb.core.samples import Study
 from nscweb.services.study.axes import axes_of, axis_of, axis_values
-from nscweb.services.study.populations import forget_population, keep_population, made_populations, population_table
+from nscweb.services.study.populations import (
+    classes_of_populations,
+    forget_population,
+    keep_population,
+    made_populations,
+    population_table,
+)
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -46,25 +52,38 @@ def drawn_out(app: App, study_id: str, key: str, cells: int, gates: Gates) -> ND
     return out
 
 
-def check_regions(app: App, study: Study, regions: Iterable[Region]) -> None:
-    """Refuse regions over numbers that a study does not have, or with the name of a population of its files.
+def check_regions(app: App, study: Study, gates: Gates, before: Iterable[Region]) -> None:
+    """Refuse drawn gates over numbers that a study does not have, with a name that is taken, or that are still needed.
+
+    Args:
+        gates: as they are to be.
+        before: the drawn gates that the study has now.
 
     Raises:
         WrongUse: says which.
     """
-    wanted = tuple(regions)
-    if not wanted:
+    names = {region.name for region in gates.regions}
+    for name in sorted({region.name for region in before} - names):
+        if name in gates.populations:
+            raise WrongUse(
+                f"The gates of the study keep only cells of {', '.join(gates.populations)}.",
+                f"Take {name} out of them on the page Study, Gates, first.",
+                "E-POPULATION-IN-USE",
+            )
+        if name in classes_of_populations(app, study.study_id):
+            raise WrongUse(
+                f"The population {name} stands for a true class.", "Say on the page Study that it stands for none."
+            )
+    if not gates.regions:
         return
     axes = {item.name for item in axes_of(app, study.study_id)}
-    made = made_populations(app, study.study_id)
-    taken = set(population_table(app, study.study_id)["population"]) - {
-        name for name, said in made.items() if said.get("drawn")
-    }
-    for region in wanted:
-        for name in (region.x, region.y):
-            if name not in axes:
+    drawn = {name for name, said in made_populations(app, study.study_id).items() if said.get("drawn")}
+    taken = set(population_table(app, study.study_id)["population"]) - drawn
+    for region in gates.regions:
+        for axis in (region.x, region.y):
+            if axis not in axes:
                 raise WrongUse(
-                    f"The drawn gate {region.name} looks at {name!r}, which the cells of {study.name} do not have.",
+                    f"The drawn gate {region.name} looks at {axis!r}, which the cells of {study.name} do not have.",
                     f"They have: {', '.join(sorted(axes))}.",
                 )
         if region.name in taken:
@@ -80,9 +99,6 @@ def tag_regions(app: App, study: Study, regions: Iterable[Region], before: Itera
 
     Args:
         before: the regions that the study had until now.
-
-    Raises:
-        WrongUse: a region that is gone stands for a true class.
     """
     wanted = {region.name: region for region in regions}
     made = made_populations(app, study.study_id)

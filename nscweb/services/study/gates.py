@@ -114,7 +114,6 @@ def drop_region(app: App, study: str, name: str, progress: Progress = no_progres
     now = get_gates(app, study)
     if all(item.name != name for item in now.regions):
         raise WrongUse(f"There is no drawn gate {name!r}.", f"There are: {', '.join(r.name for r in now.regions)}.")
-    _not_in_use(now, name)
     wanted = now.changed(regions=tuple(item for item in now.regions if item.name != name))
     set_gates(app, study, wanted, progress)
     return wanted
@@ -128,19 +127,15 @@ def delete_population(app: App, study: str, name: str) -> None:
         WrongUse: it came with the files, or a gate or a true class rests on it.
     """
     now = get_gates(app, study)
-    _not_in_use(now, name)
-    if any(item.name == name for item in now.regions):
-        raise WrongUse(f"The population {name} belongs to a drawn gate.", "Delete the gate on the page Cells.")
-    forget_population(app, study, name)
-
-
-def _not_in_use(gates: Gates, name: str) -> None:
-    if name in gates.populations:
+    if name in now.populations:
         raise WrongUse(
-            f"The gates of the study keep only cells of {', '.join(gates.populations)}.",
+            f"The gates of the study keep only cells of {', '.join(now.populations)}.",
             f"Take {name} out of them on the page Study, Gates, first.",
             "E-POPULATION-IN-USE",
         )
+    if any(item.name == name for item in now.regions):
+        raise WrongUse(f"The population {name} belongs to a drawn gate.", "Delete the gate on the page Cells.")
+    forget_population(app, study, name)
 
 
 def gates_of_run(run: Run) -> Gates:

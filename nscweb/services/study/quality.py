@@ -60,11 +60,12 @@ def set_gates(app: App, study: str, gates: Gates, progress: Progress = no_progre
     """
     found = app.catalogue.study(study)
     _check_populations(app, found, gates)
-    check_regions(app, found, gates.regions)
+    before = get_gates(app, found.study_id).regions
+    check_regions(app, found, gates, before)
     lock = app.folder.study_dir(found.study_id) / "gates.lock"
     with file_lock(lock, while_waiting=lambda: None):
-        before = get_gates(app, found.study_id).regions
-        app.catalogue.change_info(found.study_id, **{_GATES: to_plain(gates)})
+        # Not in force until all cells are flagged and named: a kill in between is noticed by `put_in_force`.
+        app.catalogue.change_info(found.study_id, **{_GATES: to_plain(gates), _IN_FORCE: ""})
         tag_regions(app, found, gates.regions, before)
         _flag_anew(app, found, gates, progress)
 

@@ -9,6 +9,7 @@ from zlib import crc32
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.errors import StreamlitInvalidLayoutContextError
 
 from nscweb.core.regions import Corner, Region, box
 from nscweb.core.run_record import Run
@@ -86,6 +87,14 @@ def choose(key: str, chosen: Places) -> None:
     """Choose cells of a chart by their positions, without drawing."""
     st.session_state[_slot(key)] = chosen
     st.session_state[f"{_slot(key)}_corners"] = ()
+
+
+def again() -> None:
+    """Draw the section once more; the whole page where it is the page that is being drawn."""
+    try:
+        st.rerun(scope="fragment")
+    except StreamlitInvalidLayoutContextError:
+        st.rerun()
 
 
 def drawn_corners(key: str) -> tuple[Corner, ...]:

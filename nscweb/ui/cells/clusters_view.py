@@ -14,7 +14,7 @@ from nscweb.services.maps.chosen import shown_cells
 from nscweb.services.maps.clusters import Clusters
 from nscweb.services.maps.points import Points
 from nscweb.services.report.export import study_csv
-from nscweb.ui import cached, dataframes, filters
+from nscweb.ui import cached, dataframes, filters, show
 from nscweb.ui.cells import chart, gallery
 from nscweb.ui.text import label, plain
 from nscweb.words.map_words import CLUSTERS_NOTE, cluster_words
@@ -55,6 +55,9 @@ def clusters(app: App, points: Points, key: str, place: str) -> None:
     found = services.clusters_of.announced(cached.spinner("Looking for clusters …"), app, points, int(number))
     st.caption(CLUSTERS_NOTE)
     study = points.map.study
+    if not found.counted.any():
+        show.note("No cell passes the gates of the study, so that no share can be counted. See the page Study, Gates.")
+        return
     time_h, control = _question(study, found, key)
     tests = services.cluster_tests(found, time_h, control)
     counted = max(1, int(found.counted.sum()))
@@ -65,7 +68,7 @@ def clusters(app: App, points: Points, key: str, place: str) -> None:
         left.markdown(f"**{label(said, 400)}**")
         if right.button("Choose its cells", key=f"{key}_cluster_{order}_{number}", type="tertiary"):
             chart.choose(place, (found.number == order).nonzero()[0])
-            st.rerun(scope="fragment")
+            chart.again()
         typical = shown_cells(app, points, services.typical_cells(points, found, order, _TYPICAL).tolist())
         tiles = [gallery.Tile([("raw image", cell.image)], "", "", [plain(cell.sample, 40)]) for cell in typical]
         gallery.grid(tiles, width=92, pixel_size_um=study.pixel_size_um)

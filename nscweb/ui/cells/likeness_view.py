@@ -10,7 +10,7 @@ from nscweb.services.cells.cells import GalleryCell
 from nscweb.services.context import App
 from nscweb.services.maps.likeness import cells_like
 from nscweb.services.maps.points import Points
-from nscweb.ui.cells import chosen_view
+from nscweb.ui.cells import chart, chosen_view
 from nscweb.ui.text import plain
 
 _SHOWN = 12
@@ -48,7 +48,7 @@ def like_one_of(app: App, points: Points, cells: Sequence[GalleryCell], key: str
     before = rings(key)
     st.session_state[_slot(key)] = tuple(found.tolist())
     if tuple(found.tolist()) != before:
-        st.rerun(scope="fragment")
+        chart.again()
     st.caption("The most alike first, from all samples; rings on the map show where they lie.")
     chosen_view.pictures(app, points, found, f"{key}_alike", mixed=False)
 

@@ -122,7 +122,7 @@ def _save(app: App, study: Study, axes: tuple[Axis, Axis], key: str, corners: tu
             raw = tuple((a / x.factor, b / y.factor) for a, b in corners)
             services.save_region(app, study.study_id, Region(name.strip(), x.name, y.name, raw, use))
             st.toast(_SAVED if use != "name" else "Gate saved as a population.", icon=":material/check:")
-            st.rerun(scope="fragment")
+            chart.again()
 
 
 def _use_word(use: Use) -> str:
@@ -177,4 +177,4 @@ def _table(app: App, study: Study, key: str) -> None:
                 services.drop_region(app, study.study_id, name)
             else:
                 services.delete_population(app, study.study_id, name)
-            st.rerun(scope="fragment")
+            chart.again()
