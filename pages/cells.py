@@ -1,18 +1,21 @@
-"""Cells: look at single cells, their scores, where the model looked, and where they lie among all others."""
+"""Cells: look at single cells, where the model looked and where they lie among all others, and label them."""
 
 import streamlit as st
 
 from nscweb.ui import picker
-from nscweb.ui.cells import gallery_view, map_view, scatter_view
+from nscweb.ui.cells import gallery_view, labels_view, map_view, scatter_view
 from nscweb.ui.frame import open_page
 
 with open_page("cells") as app:
     study = picker.pick_study(app)
     run = picker.pick_run(app, study) if study else None
     if study:
-        tabs = ["Gallery", map_view.MAP_TAB, scatter_view.SCATTER_TAB]
-        pictures, cell_map, scatter = st.tabs(
-            tabs, default=map_view.first_tab(tabs), key=f"cells_tabs_{study.study_id}", on_change="rerun"
+        tabs = ["Gallery", map_view.MAP_TAB, scatter_view.SCATTER_TAB, labels_view.TAB]
+        pictures, cell_map, scatter, labels = st.tabs(
+            tabs,
+            default=labels_view.TAB if labels_view.wanted() else map_view.first_tab(tabs),
+            key=f"cells_tabs_{study.study_id}",
+            on_change="rerun",
         )
         if pictures.open:
             with pictures:
@@ -23,3 +26,6 @@ with open_page("cells") as app:
         if scatter.open:
             with scatter:
                 scatter_view.section(app, study, run)
+        if labels.open:
+            with labels:
+                labels_view.section(app, study, run)

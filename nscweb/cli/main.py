@@ -19,6 +19,7 @@ COMMANDS: tuple[str, ...] = (
     "evaluate",
     "explain",
     "map",
+    "labels",
     "report",
     "train",
     "tune",

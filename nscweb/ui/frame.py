@@ -6,7 +6,7 @@ Streamlit's own navigation is switched off (`client.showSidebarNavigation`), bec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +113,12 @@ def page_link(key: str, label: str, icon: str | None = None) -> None:
     """A link to another page that keeps the chosen study and run."""
     row = _BY_KEY[key]
     st.page_link(row.path, label=label, icon=icon or row.symbol, query_params=session.url() or None)
+
+
+def link_with(key: str, label: str, parameters: Mapping[str, str], icon: str | None = None) -> None:
+    """The same with further parameters in the address, which the page understands."""
+    row = _BY_KEY[key]
+    st.page_link(row.path, label=label, icon=icon or row.symbol, query_params={**session.url(), **parameters})
 
 
 def switch_to(key: str) -> None:

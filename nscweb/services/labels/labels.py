@@ -17,6 +17,7 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
 from nscweb.services.kept import kept
 from nscweb.services.study.pixels import split_id
+from nscweb.services.study.populations import known_classes
 from nscweb.store.cell_files import CellFile
 from nscweb.store.label_acts import LabelAct, add_act, label_rows, labels_version, undo_act
 from nscweb.words.numbers import count, listed
@@ -163,6 +164,16 @@ def labels_mark(app: App, study_id: str) -> str:
 def labellers(app: App, study: str) -> list[str]:
     """Who labelled cells of a study, by name."""
     return sorted(set(labels_of(app, study)["who"].astype(str)))
+
+
+def class_choices(app: App, study: str, more: Sequence[str] = ()) -> list[str]:
+    """Classes that a cell of a study may be given: `more`, such as those of a model, of the sheet and of its labels.
+
+    Raises:
+        StudyNotFound: no such study.
+    """
+    labelled = labels_of(app, study)["class"].astype(str)
+    return list(dict.fromkeys([*more, *sorted({*known_classes(app, study), *labelled})]))
 
 
 def may_judge(how: str, drawn: str) -> bool:

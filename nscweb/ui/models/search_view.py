@@ -103,6 +103,7 @@ def _form(app: App) -> None:
         data.ids,
         data.architecture,
         training_setup.planned(app),
+        labels=data.labels,
         epochs=int(epochs) if epochs else None,
         split_by=data.split_by,
         trials=int(trials or 2),

@@ -16,6 +16,7 @@ from nscweb.services.train import training_plan as training_live
 from nscweb.services.train.request import LearnRequest, TrainRequest
 from nscweb.services.train.training_plan import ArchitectureFacts, LabelledStudy, TrainingPlan
 from nscweb.ui import frame, session, show
+from nscweb.ui.models import learn_from
 from nscweb.ui.models.name_field import name_field
 from nscweb.ui.text import duration, label, plain
 from nscweb.words.numbers import count
@@ -43,6 +44,7 @@ class Data:
     studies: list[LabelledStudy]
     architecture: str
     split_by: str
+    labels: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -57,29 +59,33 @@ class Data:
 
 def choose_data(app: App, prefix: str) -> Data | None:
     """Labelled studies, network and split; an empty state when there is no labelled study."""
-    known = {item.study.study_id: item for item in training_plan.labelled_studies(app)}
+    labels = learn_from.choose_labels(app, prefix)
+    known = {item.study.study_id: item for item in training_plan.labelled_studies(app, labels)}
     if not known:
         show.empty(
             "No study has cells of known class yet",
             "Training learns from examples. Enter the true class of samples in the sample sheet on the page Study, or "
             "import a folder that has one folder of images per class and tick “The innermost folder names the true "
-            "class”.",
+            "class”. Single cells are labelled on the page Cells.",
         )
         frame.page_link("study", "Study: bring in cells or fill in the sheet")
         return None
     # The study in use, else the newest with measured cells: the simulated demo is there to try things out.
     measured = [key for key, item in known.items() if not item.study.simulated]
     first = session.chosen("study") if session.chosen("study") in known else next(iter([*measured, *known]))
+    # Other labels, other studies: what was chosen before may not be among them.
     chosen = st.multiselect(
         "Labelled studies",
         list(known),
         default=[first],
         format_func=lambda key: _study_words(known[key]) if key in known else key,
-        key=f"{prefix}_studies",
+        key=f"{prefix}_studies" + ("_labels" if labels else ""),
         placeholder="choose",
-        help="Every sample with a true class is used. Several studies make a model that knows more kinds of "
+        help="Every cell of known class is used. Several studies make a model that knows more kinds of "
         "illumination, donors and days.",
     )
+    if labels:
+        learn_from.say_labels(app, tuple(key for key in chosen if key in known), labels)
     left, right = st.columns(2)
     # The first look loads the networks, which takes some seconds.
     with st.spinner("Loading the list of networks …"):
@@ -93,7 +99,7 @@ def choose_data(app: App, prefix: str) -> Data | None:
         help="The compact network is the usual choice for a computer without a GPU; the accurate one takes longer and "
         "can learn more from many cells. The others repeat what papers used.",
     )
-    impossible = training_plan.impossible_splits(app, chosen) if chosen else {}
+    impossible = training_plan.impossible_splits(app, chosen, labels) if chosen else {}
     ways = list(training_plan.SPLITS)
     split_by = right.selectbox(
         "Keep together",
@@ -108,7 +114,7 @@ def choose_data(app: App, prefix: str) -> Data | None:
     if not studies:
         show.note("Choose at least one study.")
         return None
-    return Data(studies, architecture, split_by)
+    return Data(studies, architecture, split_by, labels)
 
 
 def new_training(app: App) -> training_jobs.TrainingOrder | None:
@@ -218,6 +224,7 @@ def _request(app: App, data: Data) -> TrainRequest:
         data.architecture,
         planned(app),
         channels=channels,
+        labels=data.labels,
         epochs=int(epochs) if epochs else None,
         settings={**settings, "pretrained": "imagenet"} if imagenet else settings,
         split_by=data.split_by,

@@ -11,7 +11,7 @@ from nscweb.jobs import queue
 from nscweb.services.context import App
 from nscweb.services.train import training_jobs
 from nscweb.ui import figures, session, show
-from nscweb.ui.models import training_progress, training_setup
+from nscweb.ui.models import learn_from, training_progress, training_setup
 
 _ROUND = "nsc_trainings_started"
 _TAB = "nsc_models_tab"
@@ -20,12 +20,14 @@ _TAB_OF = {"train": TABS[1], "tune": TABS[2], "install": TABS[3], "fetch": TABS[
 
 
 def first_tab(app: App) -> str:
-    """The tab to open first: that of the job in the address, else the one of the last such job.
+    """The tab to open first: that of what the address asks for, else the one of the last such job.
 
     It stays when the job has ended, because tabs with another first tab would jump under the user's hands.
     """
     job_id = session.chosen("job")
-    if job_id:
+    if learn_from.wanted():
+        st.session_state[_TAB] = TABS[1]
+    elif job_id:
         with suppress(JobNotFound):
             tab = _TAB_OF.get(queue.view(app, job_id).kind)
             if tab is not None:
@@ -39,7 +41,9 @@ def train_a_model(app: App) -> None:
         figures.choose_picture_format()
     there = training_progress.draw_all(app)
     fold = f"new_training_{there == 0}_{st.session_state.get(_ROUND, 0)}"
-    box = st.expander("Train a new model", expanded=there == 0, icon=":material/model_training:", key=fold)
+    box = st.expander(
+        "Train a new model", expanded=there == 0 or learn_from.wanted(), icon=":material/model_training:", key=fold
+    )
     with box, show.caught("training"):
         order = training_setup.new_training(app)
         if order is not None:
