@@ -17,7 +17,7 @@ from nscweb.services.maps import chosen as services
 from nscweb.services.maps.points import Points
 from nscweb.services.study.populations import known_classes
 from nscweb.ui import show
-from nscweb.ui.cells import cell_view, gallery
+from nscweb.ui.cells import by_hand_view, cell_view, gallery
 from nscweb.ui.text import plain
 from nscweb.words.numbers import count
 
@@ -102,19 +102,19 @@ def _labels(app: App, points: Points, chosen: Places, key: str, how: str) -> Non
             key=f"{key}_class",
             width=240,
         )
-        who = st.text_input("Your name", key="labels_who", persist_state="session", width=180)
+        who = by_hand_view.labeller()
         give = st.button(
             f"Label {count(len(chosen), 'cell')}",
             key=f"{key}_label",
             icon=":material/label:",
-            disabled=not name or not who.strip(),
+            disabled=not name or not who,
             help="Labels say who gave them. These cells were picked, so they train a model and never judge one.",
         )
         back = st.button(
             "Take back",
             key=f"{key}_label_back",
             icon=":material/undo:",
-            disabled=who.strip() not in labellers(app, study.study_id),
+            disabled=who not in labellers(app, study.study_id),
             help="Takes back the last labels that you gave.",
         )
     with show.caught(key):
