@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from nscweb.core.gates import Gates
 
+# A note of the page, and gates that are drawn there.
+_NOT_SET = ("pixel_size_um", "regions")
 _LISTS = ("populations", "off")
 
 
@@ -113,7 +115,7 @@ def changed(gates: Gates, said: list[str]) -> Gates:
     """Gates with the limits that ``--set LIMIT=VALUE`` said. WrongUse for what cannot be understood."""
     from nscweb.core.gates import Gates
 
-    kinds = {item.name: item.type for item in fields(Gates) if item.name != "pixel_size_um"}
+    kinds = {item.name: item.type for item in fields(Gates) if item.name not in _NOT_SET}
     values: dict[str, Any] = {}
     for text in said:
         name, equals, value = text.partition("=")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from plotly import graph_objects as go
 
-from nscweb.core.regions import Region
+from nscweb.core.gates import Region
 from nscweb.figures.look import INK, SERIES, SYMBOLS, finish, nothing_to_draw, plain
 
 # More points than this are neither told apart by eye nor quick on a laptop; the rest is chosen with them all the same.

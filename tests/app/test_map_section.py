@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts, work
 
-from nscweb.core.regions import Region, box
+from nscweb.core.gates import Region, box
 from nscweb.services.context import App
 from nscweb.services.study import gates
 

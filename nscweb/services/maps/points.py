@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nscweb.core.flags import LEFT_OUT, flag
-from nscweb.core.regions import box, inside
+from nscweb.core.gates import box, inside
 from nscweb.core.run_record import Run
 from nscweb.core.timepoint import TimePoint
 from nscweb.services.kept import kept
@@ -20,7 +20,7 @@ from nscweb.services.labels.labels import labels_mark
 from nscweb.services.maps.map import StudyMap
 from nscweb.services.predict.lights import lights_of
 from nscweb.services.predict.runs import class_scheme, prediction_table, table_version
-from nscweb.services.study.axes import axes_of, study_values
+from nscweb.services.study.drawn.axes import axes_of, study_values
 from nscweb.services.study.pixels import split_id
 from nscweb.services.study.populations import populations_of_cells
 from nscweb.services.study.quality import flags_of, get_gates
@@ -145,7 +145,7 @@ def colours(app: App, points: Points, key: str) -> NDArray[Any]:
     found = points.map
     samples = found.study.samples
     if key.startswith("axis "):
-        from nscweb.services.study.axes import axis_of
+        from nscweb.services.study.drawn.axes import axis_of
 
         name = key.removeprefix("axis ")
         return study_values(app, found.study, [name])[:, 0] * axis_of(name).factor

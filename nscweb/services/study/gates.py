@@ -8,12 +8,11 @@ import pandas as pd
 
 from nscweb.core.errors import StoreError, StudyNotFound, WrongUse
 from nscweb.core.flags import LEFT_OUT, QualityFlag, count_flags, flag
-from nscweb.core.gates import DEFAULT_GATES, Gates
+from nscweb.core.gates import DEFAULT_GATES, Gates, Region
 from nscweb.core.plain import from_plain
 from nscweb.core.progress import Progress, no_progress
-from nscweb.core.regions import Region
 from nscweb.core.run_record import Run
-from nscweb.services.study.drawn_gates import drawn_out
+from nscweb.services.study.drawn.drawn_gates import drawn_out
 from nscweb.services.study.gate_infos import GateInfo, gate_list
 from nscweb.services.study.gate_preview import ExampleCell, GatePreview, preview
 from nscweb.services.study.populations import forget_population

@@ -176,7 +176,7 @@ def keep_population(
         cells: sample -> rows of its cells.
         how: what made it, in words.
         again: take the place of one of this name that was made here.
-        drawn: it is that of a drawn gate (`drawn_gates`), which makes and deletes it.
+        drawn: it is that of a drawn gate (`drawn.drawn_gates`), which makes and deletes it.
 
     Returns:
         Cells in it.

@@ -22,7 +22,7 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
 from nscweb.preprocess.whole_fields import LEAST_SIDE, looks_like_field
 from nscweb.services.file_lock import file_lock
-from nscweb.services.study.drawn_gates import check_regions, drawn_out, tag_regions
+from nscweb.services.study.drawn.drawn_gates import check_regions, drawn_out, tag_regions
 from nscweb.store.cell_files import CellFile
 from nscweb.store.files import atomic_write
 from nscweb.store.further_columns import POPULATIONS
@@ -300,7 +300,7 @@ def flags_by(
     """(N,) flag masks of a quality table by these gates; cells without a brightfield image have none.
 
     Args:
-        members: (N,) as of `members_of`. left_out: (N,) as of `drawn_gates.drawn_out`.
+        members: (N,) as of `members_of`. left_out: (N,) as of `drawn.drawn_gates.drawn_out`.
     """
     from nscweb.preprocess.gating import quality_flags
 

@@ -11,7 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.errors import StreamlitInvalidLayoutContextError
 
-from nscweb.core.regions import Corner, Region, box
+from nscweb.core.gates import Corner, Region, box
 from nscweb.core.run_record import Run
 from nscweb.core.streams import stream
 from nscweb.figures.cell_map import cell_points, drawn_points

@@ -20,7 +20,7 @@ from nscweb.services.maps.map import MapRequest, StudyMap, read_map
 from nscweb.services.maps.points import WAYS, Points, Way, points_of
 from nscweb.services.maps.vectors import Kind, Source, source_of
 from nscweb.ui import cached, jobs, session, show
-from nscweb.ui.cells import chart, chosen_view, clusters_view, likeness_view
+from nscweb.ui.cells import alike_view, chart, chosen_view, clusters_view
 from nscweb.ui.text import label, plain, when
 from nscweb.words.map_words import chosen_words
 from nscweb.words.numbers import count
@@ -122,7 +122,7 @@ def _drawn(app: App, found: StudyMap, run: Run | None) -> None:
     if found.unplaced:
         st.caption(f"{count(found.unplaced, 'cell')} came after the map was made and have no place on it yet.")
         _make_button(app, study, found.source, "Place them")
-    rings = likeness_view.rings(key)
+    rings = alike_view.rings(key)
     place = f"{key}_{way}"
     chosen = chart.draw(
         app, points, points.places(way or "tsne"), colouring, place, rings=rings, name=f"{study.study_id}_map"
@@ -157,9 +157,9 @@ def _facts(found: StudyMap, way: Way) -> str:
 
 def _chosen(app: App, points: Points, chosen: NDArray[np.int64], key: str) -> None:
     if not len(chosen):
-        likeness_view.forget(key)
+        alike_view.forget(key)
         return
     st.subheader(chosen_words(len(chosen), len(points.map.row)), anchor=False)
     chosen_view.actions(app, points, chosen, key, f"chosen on the map ({points.map.source.sentence})")
     cells = chosen_view.pictures(app, points, chosen, key)
-    likeness_view.like_one_of(app, points, cells, key)
+    alike_view.like_one_of(app, points, cells, key)

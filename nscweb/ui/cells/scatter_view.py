@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from nscweb.core.regions import USES, Corner, Region, Use
+from nscweb.core.gates import USES, Corner, Region, Use
 from nscweb.core.run_record import Run
 from nscweb.core.samples import Study
 from nscweb.services.context import App
@@ -17,7 +17,7 @@ from nscweb.services.maps.map import read_map
 from nscweb.services.maps.points import Points, points_of
 from nscweb.services.maps.vectors import source_of
 from nscweb.services.study import gates as services
-from nscweb.services.study.axes import Axis, axes_of, study_values
+from nscweb.services.study.drawn.axes import Axis, axes_of, study_values
 from nscweb.services.study.populations import made_populations
 from nscweb.ui import cached, show
 from nscweb.ui.cells import chart, chosen_view

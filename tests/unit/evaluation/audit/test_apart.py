@@ -20,7 +20,7 @@ def centres(seed: int) -> np.ndarray:
 
 
 def test_few_studies_of_like_samples_have_one_that_lies_apart(simulations):
-    trials = simulations.trials(400)
+    trials = simulations.of(400)
     hits = [bool(np.nanmax(deviations(centres(seed), CELLS, KINDS)) > APART) for seed in range(trials)]
     assert np.mean(hits) <= chance_band(trials, 0.0, 0.12)[1]
 

@@ -12,8 +12,8 @@ from nscweb.core.errors import JobCancelled, StoreError, WrongUse
 from nscweb.core.plain import from_plain, to_plain
 from nscweb.services.maps import map as cell_map
 from nscweb.services.maps import map_files, vectors
+from nscweb.services.maps.alike import cells_like
 from nscweb.services.maps.layout import place
-from nscweb.services.maps.likeness import cells_like
 from nscweb.services.maps.map import MapRequest, make_map, read_map
 
 CELLS = 120

@@ -10,10 +10,10 @@ from small_studies import simulated_study
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.flags import flag
-from nscweb.core.regions import Region, box
+from nscweb.core.gates import Region, box
 from nscweb.services.report.features import feature_table
 from nscweb.services.study import gates, quality
-from nscweb.services.study.axes import axes_of, axis_values, study_values
+from nscweb.services.study.drawn.axes import axes_of, axis_values, study_values
 from nscweb.services.study.populations import made_populations, population_table, set_classes_of_populations
 from nscweb.store.further_columns import FurtherColumns, write_columns
 

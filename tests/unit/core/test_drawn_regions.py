@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.gates import DEFAULT_GATES, Gates
+from nscweb.core.gates import DEFAULT_GATES, Gates, Region, box, inside
 from nscweb.core.plain import from_plain, to_plain
-from nscweb.core.regions import Region, box, inside
 
 SQUARE = ((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0))
 

@@ -1,6 +1,6 @@
 """Gates in two dimensions: drawn over two numbers of a cell, kept with the gates of a study, named as populations.
 
-A drawn gate is a `core.regions.Region` in `core.gates.Gates`. Whatever it does to the statistics, the cells inside it
+A drawn gate is a `core.gates.Region` in `core.gates.Gates`. Whatever it does to the statistics, the cells inside it
 are a population of its name, so that all that populations can do holds for it: colour, gate, true class, export.
 """
 
@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nscweb.core.errors import WrongUse
-from nscweb.core.gates import Gates
-from nscweb.core.regions import Region
+from nscweb.core.gates import Gates, Region
 from nscweb.core.samples import Study
-from nscweb.services.study.axes import axes_of, axis_of, axis_values
+from nscweb.services.study.drawn.axes import axes_of, axis_of, axis_values
 from nscweb.services.study.populations import (
     classes_of_populations,
     forget_population,

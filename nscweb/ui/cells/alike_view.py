@@ -8,7 +8,7 @@ import streamlit as st
 
 from nscweb.services.cells.cells import GalleryCell
 from nscweb.services.context import App
-from nscweb.services.maps.likeness import cells_like
+from nscweb.services.maps.alike import cells_like
 from nscweb.services.maps.points import Points
 from nscweb.ui.cells import chart, chosen_view
 from nscweb.ui.text import plain
