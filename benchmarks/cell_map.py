@@ -61,7 +61,7 @@ def main() -> int:
     watch = Stopwatch()
     with tempfile.TemporaryDirectory(prefix="nscweb-map-") as folder:
         app = open_app(Settings.from_environment({"NSCWEB_THREADS": str(threads)}, Path(folder) / "data"))
-        simulate(Path(folder) / "cells.zip", cells=cells, channels=("Ch1",))
+        simulate(Path(folder) / "cells.zip", cells=cells, seed=0, channels=("Ch1",))
         import_study(app, ImportRequest((Path(folder) / "cells.zip",), "map"))
         study = app.catalogue.study("map")
         source = source_of(app, study, asked.vectors)
