@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nscweb.cli import label_sources
 from nscweb.cli.console import AsJson, DataDir, Name, running
 
 Who = Annotated[str, typer.Option("--who", help="The labeller: a name that is kept with every label.")]
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     group.command("export")(export)
     group.command("import")(import_)
     group.command("undo")(undo)
+    label_sources.register(group)
     app.add_typer(group, name="labels")
 
 

@@ -117,6 +117,16 @@ INSIDE: dict[str, Inside] = {
             "state": "label_state",
         }
     ),
+    "Markers": Inside({"kept": "counted"}),
+    "Markers and medium": Inside(fractions={"agree": "agree_percent"}, stems={"n_": "{}_cells"}),
+    "Markers and prediction": Inside(
+        fractions={
+            "marker": "by_markers_percent",
+            "predicted": "predicted_percent",
+            "difference": "difference_points",
+            "same": "same_class_percent",
+        }
+    ),
     "Tests": Inside({"p": "p_adjusted", "method": "test"}, _DIFFERENCE),
     "All comparisons": Inside({"control": "compared_with", "method": "test"}, {**_DIFFERENCE, **_ALL}),
     "Means and spread": Inside({"shapiro_p": "p_shapiro"}),

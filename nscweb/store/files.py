@@ -49,6 +49,10 @@ class DataFolder:
         """Labels of single cells."""
         return self.study_dir(study_id) / "labels.sqlite"
 
+    def markers_path(self, study_id: str, sample_key: str) -> Path:
+        """Measured light of the marker channels, made again when it is missing."""
+        return self.study_dir(study_id) / "markers" / f"{_checked(sample_key)}.parquet"
+
     def run_dir(self, run_id: str) -> Path:
         return self.root / "runs" / _checked(run_id)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from app_walk import LABELLED, PLAIN, Walk, is_healthy, texts
+from asked import predict_study
+from marker_studies import marker_study
 from streamlit.testing.v1 import AppTest
 
 from nscweb.services.context import App
@@ -81,3 +83,36 @@ def test_labels_lead_to_the_form_of_a_training_that_learns_from_them(
     next(item for item in test.button if item.label == "Start training").click().run()
     (item,) = training_jobs.trainings(app)
     assert item.order.request.labels == ("all",) and item.order.planned_cells < 108
+
+
+def test_markers_are_measured_looked_at_and_become_labels(walk: Walk, data_folder: Path, app: App) -> None:
+    study = marker_study(app)
+    run = predict_study(app, study.study_id, "random-compact")
+    test = walk("pages/cells.py", study=study.study_id, run=run.run_id, section="labels")
+    test = test.segmented_control(key="labels_way").set_value("From markers").run()
+    assert is_healthy(test) and "measured once" in texts(test)
+    test = test.button(key="markers_measure").click().run()
+    assert is_healthy(test), texts(test)
+    said = unescaped(test)
+    assert "control cells without GFAP" in said and "180 of control samples" in said
+    assert len(test.get("plotly_chart")) == 2
+    test = test.button(key="markers_label").click().run()
+    assert is_healthy(test) and "Markers against medium" in texts(test)
+    assert "Predicted ratios against markers" in texts(test)
+    assert set(labels_of(app, study.name)["who"]) == {"markers"}
+    test = test.selectbox(key=f"marker_method_{study.study_id}_0").set_value("by hand").run()
+    test = test.number_input(key=f"marker_by_hand_{study.study_id}_0").set_value(9_999.0).run()
+    test = test.button(key="markers_label").click().run()
+    assert is_healthy(test) and set(labels_of(app, study.name)["class"]) == {"neuron"}
+
+
+def test_a_study_without_markers_says_what_to_do_and_the_sheet_labels_all(
+    walk: Walk, data_folder: Path, app: App
+) -> None:
+    test = opened(walk, app)
+    test = test.segmented_control(key="labels_way").set_value("From markers").run()
+    assert is_healthy(test) and "has no marker channel" in texts(test)
+    test = test.segmented_control(key="labels_way").set_value("From populations and sheet").run()
+    test = test.button(key="labels_sheet").click().run()
+    assert is_healthy(test) and "sample sheet labelled 120 cells" in texts(test)
+    assert set(labels_of(app, LABELLED)["how"]) == {"sheet"}

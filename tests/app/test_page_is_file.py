@@ -200,7 +200,7 @@ def says_what_made_it(run: Run, files: dict[str, bytes]) -> None:
     """Every file of the zip, with the light of what it is about."""
     lacking = [part.file for part in PARTS if part.file not in files]
     # The model of drawn scores is not installed, and nothing was imported.
-    assert lacking == ["known_mixtures.csv"]
+    assert lacking == ["known_mixtures.csv", "markers_and_medium.csv", "markers_and_prediction.csv"]
     assert "Known mixtures: The model of this run" in files["README.txt"].decode("utf-8")
     assert {f"figures/{name}.csv" for name in FIGURES} - set(files) == {"figures/published_counts.csv"}
     for name, content in files.items():

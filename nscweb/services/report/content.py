@@ -28,11 +28,13 @@ from nscweb.services.compare.group_lights import with_light
 from nscweb.services.compare.ratios import known_version
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import TestSettings, default_control
+from nscweb.services.labels.labels import labels_mark
 from nscweb.services.predict.controls import control_names
 from nscweb.services.predict.runs import study_of, table_version
 from nscweb.services.report.comparison_tables import add_statistics, settings_of
 from nscweb.services.report.export import made_by
 from nscweb.services.report.figure_data import FIGURES, figure_tables
+from nscweb.services.report.marker_parts import MEDIUM, NOTHING, PREDICTION, marker_tables
 from nscweb.services.report.origin import entered_counts, notices, provenance_dict
 from nscweb.services.report.parts import COMPARED, PARTS, Gathered
 from nscweb.services.report.sample_tables import fit_frame, groups_frame, replicates_frame, samples_frame, tests_frame
@@ -47,7 +49,7 @@ __all__ = ["COMPARED", "ReportData", "figure_tables", "file_place", "report_data
 # The sheet can be imported again, so it gets no columns; its SHA-256 stands in provenance.json, as those of all do.
 NOT_STATED = ("Sample sheet",)
 # Tables that say nothing of the samples of the run: of the model, or of the files.
-_NO_LIGHT = ("Findings", "Known mixtures", "Reliability", "Sample sheet", "published_counts")
+_NO_LIGHT = ("Findings", "Known mixtures", "Markers and medium", "Reliability", "Sample sheet", "published_counts")
 
 # Fields of the request that the provenance has in its parts "filters" and "counting", or that change no number.
 _SAID_ELSEWHERE = ("filters", "method", "control", "adjust", "variance", "form", "cells")
@@ -133,12 +135,14 @@ def report_data(
         "Replicates": replicates_frame(found),
         "Fit": _fit(found),
         **_of_the_study(app, found, study),
+        **(marker_tables(app, found.run, set(counted_samples(found))) if study is not None else {}),
     }
     drawn = figure_tables(app, found, chosen, hours)
     said: tuple[str, ...] = ()
     about = to_plain(replace(request, fate=chosen, time_h=_or_none(hours)))
     asked = {name: value for name, value in about.items() if name not in _SAID_ELSEWHERE}
     if parts:
+        kept.missing |= {name: NOTHING for name in (MEDIUM, PREDICTION) if name not in kept.tables}
         order = answer_of(found, chosen, hours).order
         asked_of = settings_of(found, request.margin, request.difference)
         said = _add_parts(app, found, entry, kept, drawn, asked_of, order, progress)
@@ -231,5 +235,6 @@ def file_place(app: App, run: Run, request: ReportRequest) -> Path:
     name.
     """
     known = f"{control_names(app, run)} {entered_counts(app, run)} {known_version(app, run)}"
+    known += f" {labels_mark(app, run.study_id)}"
     text = f"{table_version(app, run)} {request} {known} {__version__}"
     return app.folder.run_dir(run.run_id) / f"{request.form}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

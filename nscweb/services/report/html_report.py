@@ -14,6 +14,7 @@ from nscweb.services.compare.known_part import more_cells_line
 from nscweb.services.report.content import COMPARED, ReportData
 from nscweb.services.report.html_answer import answer, ratios
 from nscweb.services.report.html_details import fit, funnel, samples, tests
+from nscweb.services.report.marker_parts import markers_shown
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.scope import counted_words
 from nscweb.services.report.workbook_sheets import about_facts
@@ -42,6 +43,7 @@ def html_report(data: ReportData) -> str:
         tests=tests(data),
         fit=fit(data),
         samples=samples(data),
+        markers=markers_shown(data.tables),
         left_out=cells_left_out(data.found),
         funnel=funnel(data),
         performance=_performance(data.card),

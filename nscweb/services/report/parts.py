@@ -103,6 +103,16 @@ PARTS: tuple[Part, ...] = (
         "held-out cells mixed at known ratios: recovered against true",
         ("mixture", "class"),
     ),
+    Part(
+        "Markers and medium",
+        "markers_and_medium.csv",
+        "cells labelled by markers, by the class of their sample: how far the medium says what a cell is",
+    ),
+    Part(
+        "Markers and prediction",
+        "markers_and_prediction.csv",
+        "predicted ratios against those by markers, per sample and class, over the same cells",
+    ),
     Part("Funnel", "quality.csv", "cells imported, left out by each gate and kept, by sample"),
     Part("Findings", "findings.csv", "what was noticed at import, every skipped file with its reason"),
     Part("Sample sheet", "sample_sheet.csv", "what was said about the samples"),

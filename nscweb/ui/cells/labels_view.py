@@ -12,14 +12,14 @@ from nscweb.services.labels import labels_csv
 from nscweb.services.labels.agreed import agreed_labels
 from nscweb.services.labels.labels import HOW_WORDS, labels_of
 from nscweb.ui import show
-from nscweb.ui.cells import by_hand_view
+from nscweb.ui.cells import by_hand_view, known_view, markers_view
 from nscweb.ui.text import label, plain
 from nscweb.words.numbers import count
 
 TAB = "Labels"
 # In the address: the page begins with this section.
 SECTION = "section"
-_WAYS = ["By hand", "From a file"]
+_WAYS = ["By hand", "From markers", "From populations and sheet", "From a file"]
 _HELP = (
     "A label says what one cell is, who said it, when and how. Several people may label the same cell; where they "
     "disagree it trains nothing. Labels of single cells train models on the page Models."
@@ -38,9 +38,17 @@ def section(app: App, study: Study, run: Run | None) -> None:
     with show.caught("labels"):
         if way == "By hand":
             by_hand_view.section(app, study, run)
+            return
+        said = st.session_state.pop("labels_said", "")
+        if said:
+            show.note(said)
+        if way == "From markers":
+            markers_view.section(app, study, run)
+        elif way == "From a file":
+            known_view.files(app, study)
         else:
-            _file(app, study)
-            by_hand_view.train_again(app, study)
+            known_view.populations_and_sheet(app, study)
+        by_hand_view.train_again(app, study)
 
 
 def so_far(app: App, study: Study) -> None:
@@ -83,21 +91,3 @@ def _text(table: pd.DataFrame) -> pd.DataFrame:
     """What people typed, safe to show."""
     texts = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
     return table.assign(**{name: table[name].map(plain) for name in texts})
-
-
-def _file(app: App, study: Study) -> None:
-    st.caption(
-        "A CSV with the columns sample, object_number and class, or cell_id and class; a column labeller may say who. "
-        "A file with cells that this study does not have is refused as a whole, and they are named."
-    )
-    who = by_hand_view.labeller()
-    dropped = st.file_uploader("CSV with labels", type=["csv", "tsv", "txt"], key=f"labels_file_{study.study_id}")
-    if st.button("Take these labels in", disabled=dropped is None, icon=":material/label:", key="labels_file_take"):
-        if dropped is None:
-            return
-        acts = labels_csv.read_labels(app, study.study_id, dropped.getvalue(), dropped.name, who or "file")
-        st.session_state["labels_said"] = " ".join(act.sentence for act in acts)
-        st.rerun()
-    said = st.session_state.pop("labels_said", "")
-    if said:
-        show.note(said)
