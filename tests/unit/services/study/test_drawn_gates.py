@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from small_studies import simulated_study
 
@@ -13,7 +14,7 @@ from nscweb.core.flags import flag
 from nscweb.core.gates import Region, box
 from nscweb.services.report.features import feature_table
 from nscweb.services.study import gates, quality
-from nscweb.services.study.drawn.axes import axes_of, axis_values, study_values
+from nscweb.services.study.drawn.axes import LIGHT, axes_of, axis_values, study_values
 from nscweb.services.study.populations import made_populations, population_table, set_classes_of_populations
 from nscweb.store.further_columns import FurtherColumns, write_columns
 
@@ -116,3 +117,18 @@ def test_names_and_numbers_that_a_study_does_not_have_are_refused(opened):
     with pytest.raises(WrongUse, match="population live already"):
         gates.save_region(opened, study.name, Region("live", "focus", "area_px", EVERYTHING))
     assert gates.get_gates(opened, study.name).regions == ()
+
+
+def test_light_of_markers_is_an_axis_once_it_was_measured(opened):
+    study = simulated_study(opened, cells=60)
+    assert not [item for item in axes_of(opened, study.name) if item.name.startswith(LIGHT)]
+    sample = study.samples[0]
+    key = opened.catalogue.sample_keys(study.study_id)[sample.name]
+    path = opened.folder.markers_path(study.study_id, key)
+    path.parent.mkdir(parents=True)
+    pd.DataFrame({"Ch1_intensity": np.arange(sample.cells, dtype=float)}).to_parquet(path)
+    (axis,) = [item for item in axes_of(opened, study.name) if item.name.startswith(LIGHT)]
+    assert axis.heading == "Light in Ch1 (grey values)"
+    values = study_values(opened, study, (axis.name,))[:, 0]
+    assert values[: sample.cells].tolist() == list(range(sample.cells))
+    assert np.isnan(values[sample.cells :]).all()
