@@ -40,20 +40,21 @@ def gates(
             "off=border. May be given several times.",
         ),
     ] = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Back to the defaults first.")] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Back to the defaults first; drawn gates then only name their cells.")
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Show or set which cells of a study are left out of its numbers. Predict again afterwards; it takes seconds."""
     with running(as_json) as console:
-        from nscweb.core.gates import DEFAULT_GATES
         from nscweb.services.study import gates as services
         from nscweb.services.study.study import get_study
 
         opened = console.open(data_dir)
         study = get_study(opened, name)
         now = services.get_gates(opened, study.study_id)
-        wanted = changed(DEFAULT_GATES if reset else now, set_ or [])
+        wanted = changed(now.reset() if reset else now, set_ or [])
         if set_ or reset:
             services.set_gates(opened, study.study_id, wanted, console.progress)
         table = services.funnel(opened, study.study_id)

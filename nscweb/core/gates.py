@@ -208,6 +208,10 @@ class Gates:
         off = tuple(name for name in GATE_NAMES if (name in self.off and name != gate) or (name == gate and not on))
         return replace(self, off=off)
 
+    def reset(self) -> Gates:
+        """The default limits; drawn gates stay, but only name their cells."""
+        return Gates(regions=tuple(replace(region, use="name") for region in self.regions))
+
     def digest(self) -> str:
         """Short digest; the same for gates that leave out the same cells."""
         said: dict[str, Any] = {name: limits for name, limits in self._limits().items() if self.on(name)}

@@ -62,6 +62,7 @@ class StudyMap:
         shares: of the whole spread along these two.
         places: (N, 2) by t-SNE, NaN for cells that have no place yet; None where no layout was made.
         laid_out: cells that made the layout; the others were placed on it.
+        unmeasured: cells of samples that came after the vectors were computed.
         made_utc: when the layout was made, "" without one.
         mark: changes with everything that the map was read from: for keys of caches.
     """
@@ -76,16 +77,17 @@ class StudyMap:
     shares: tuple[float, float]
     places: Floats | None = field(repr=False)
     laid_out: int = 0
+    unmeasured: int = 0
     made_utc: str = ""
     mark: Hashable = field(default=None, repr=False)
 
     @property
     def unplaced(self) -> int:
-        """Cells with an image that the layout has no place for, because they came later."""
+        """Cells that the layout has no place for, because they came later; cells without an image have none ever."""
         if self.places is None:
             return 0
         seen = np.isfinite(self.widest[:, 0])
-        return int(np.count_nonzero(seen & np.isnan(self.places[:, 0])))
+        return int(np.count_nonzero(seen & np.isnan(self.places[:, 0]))) + self.unmeasured
 
     def ids(self, chosen: NDArray[np.int64]) -> list[str]:
         """Ids of the cells at these positions."""
@@ -157,6 +159,8 @@ def _map_key(app: App, study: str, source: Source) -> Hashable:
 def read_map(app: App, study: str, source: Source) -> StudyMap | None:
     """The map of a study from this source; None where its vectors were not computed yet.
 
+    Samples that came after a layout was made have no vectors and no places until `make_map` is asked again.
+
     Maps of measured features need no job: their two widest directions are there at once.
 
     Raises:
@@ -168,16 +172,19 @@ def read_map(app: App, study: str, source: Source) -> StudyMap | None:
     samples = [item for item in found.samples if item.cells]
     keys = app.catalogue.sample_keys(found.study_id)
     have = [map_files.has_vectors(app, found.study_id, source.key, keys[item.name]) for item in samples]
-    if not samples or (source.kind != "features" and not all(have)):
+    layout = map_files.read_layout(app, found.study_id, source.key)
+    complete = all(have) or (layout is not None and any(have))
+    if not samples or (source.kind != "features" and not complete):
         return None
-    if all(have):
+    late = 0
+    if complete:
         basis = map_files.read_basis(app, found.study_id, source.key)
+        late = sum(item.cells for item, there in zip(samples, have, strict=True) if not there)
         _, counts, vectors = _all_vectors(app, found, source)
         shares = () if basis is None else tuple(float(share) for share in basis.share[:2])
     else:
         vectors, shares = _vectors_of_features(app, found)
         counts = tuple(item.cells for item in samples)
-    layout = map_files.read_layout(app, found.study_id, source.key)
     places = None
     if layout is not None:
         places = _aligned(layout, tuple(keys[item.name] for item in samples), counts)[0].astype(np.float32)
@@ -193,6 +200,7 @@ def read_map(app: App, study: str, source: Source) -> StudyMap | None:
         shares=(shares[0] if shares else 0.0, shares[1] if len(shares) > 1 else 0.0),
         places=places,
         laid_out=0 if layout is None else int(layout.laid_out.sum()),
+        unmeasured=late,
         made_utc="" if layout is None else str(layout.info.get("made_utc", "")),
         mark=_map_key(app, study, source),
     )
@@ -216,9 +224,14 @@ def _vectors_of_features(app: App, study: Study) -> tuple[Floats, tuple[float, .
 
 
 def _all_vectors(app: App, study: Study, source: Source) -> tuple[tuple[str, ...], tuple[int, ...], Floats]:
+    """Keys of the samples, cells of each, and the vectors of all; NaN for samples that have none yet."""
     by_name = app.catalogue.sample_keys(study.study_id)
-    keys = tuple(by_name[item.name] for item in study.samples if item.cells)
-    parts = [map_files.read_vectors(app, study.study_id, source.key, key) for key in keys]
+    sizes = {by_name[item.name]: item.cells for item in study.samples if item.cells}
+    keys = tuple(sizes)
+    there = [key for key in keys if map_files.has_vectors(app, study.study_id, source.key, key)]
+    read = {key: map_files.read_vectors(app, study.study_id, source.key, key) for key in there}
+    wide = next(iter(read.values())).shape[1] if read else 0
+    parts = [read[key] if key in read else np.full((sizes[key], wide), np.nan, np.float32) for key in keys]
     return keys, tuple(len(part) for part in parts), np.concatenate(parts)
 
 

@@ -59,5 +59,6 @@ def test_a_region_is_part_of_the_gates_only_where_it_leaves_cells_out():
     assert "outside the drawn gate round (area against focus)" in used.sentence()
     assert "in round (area_px against focus)" in used.brief()
     assert from_plain(Gates, to_plain(used), "gates", WrongUse) == used
+    assert used.changed(focus=0.9).reset() == named
     with pytest.raises(WrongUse, match="two drawn gates"):
         DEFAULT_GATES.changed(regions=used.regions * 2)

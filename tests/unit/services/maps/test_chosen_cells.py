@@ -11,6 +11,7 @@ import pytest
 from predicted import predicted_app
 
 from nscweb.core.errors import WrongUse
+from nscweb.services.cells.cells import CellFilter, gallery
 from nscweb.services.labels.labels import labels_of
 from nscweb.services.maps import chosen as services
 from nscweb.services.maps.map import read_map
@@ -65,6 +66,8 @@ def test_a_kept_population_holds_these_cells_and_its_name_is_taken_once(points):
     assert services.keep_chosen(app, found, chosen, " bright ", "chosen on the map") == 3
     assert int(population_table(app, study).query("population == 'bright'")["cells"].sum()) == 3
     assert np.flatnonzero(colours(app, found, "population bright") == "in bright").tolist() == chosen.tolist()
+    shown = gallery(app, found.run, CellFilter(population="bright", sort="object"))
+    assert [cell.cell_id for cell in shown.cells] == found.map.ids(chosen)
     with pytest.raises(WrongUse, match="already"):
         services.keep_chosen(app, found, chosen, "bright", "again")
     with pytest.raises(WrongUse):

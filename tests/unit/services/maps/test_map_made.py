@@ -95,6 +95,29 @@ def test_cells_that_have_a_place_keep_it_and_new_ones_come_among_their_like(tmp_
     np.testing.assert_array_equal(placed.places[:-gone], whole.places[:-gone])
 
 
+def test_samples_that_came_later_are_told_and_placed(tmp_path):
+    app, study, run = predicted_app(tmp_path, CELLS)
+    request = MapRequest(study.study_id, "model", run.model)
+    whole = make_map(app, request)
+    folder = map_files.map_folder(app, study.study_id, whole.source.key)
+    layout = map_files.read_layout(app, study.study_id, whole.source.key)
+    assert layout is not None
+    gone = layout.counts[-1]
+    kept = map_files.Layout(
+        layout.keys[:-1], layout.counts[:-1], layout.xy[:-gone], layout.laid_out[:-gone], layout.info
+    )
+    map_files.write_layout(app, study.study_id, whole.source.key, kept)
+    (folder / "vectors" / f"{layout.keys[-1]}.npy").unlink()
+    short = read_map(app, study.study_id, whole.source)
+    assert short is not None
+    assert short.places is not None
+    assert short.unplaced == gone
+    np.testing.assert_array_equal(short.places[:-gone], whole.places[:-gone])
+    again = make_map(app, request)
+    assert again.unplaced == 0
+    np.testing.assert_allclose(again.vectors, whole.vectors, atol=1e-4)
+
+
 def test_beyond_the_limit_a_draw_makes_the_map_and_the_rest_is_placed(tmp_path, monkeypatch):
     monkeypatch.setattr(cell_map, "MOST_LAID_OUT", 80)
     app, study, _ = predicted_app(tmp_path, CELLS)
