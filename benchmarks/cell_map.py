@@ -1,6 +1,6 @@
 """The map of 20,000 cells: vectors, layout, and the answer to a lasso.
 
-    python benchmarks/cell_map.py [--quick] [--cells 20000] [--vectors model]
+    python benchmarks/cell_map.py [--quick] [--cells 20000] [--vectors model] [--threads 2]
 
 A simulated study is imported into a data folder of its own. Wall time and processor time stand side by side, because
 other work on the machine slows the first; the processor time of a job divided by the cores that it keeps busy is what
@@ -54,10 +54,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=20_000)
     parser.add_argument("--vectors", default="model")
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--quick", action="store_true", help="2,000 cells")
     asked = parser.parse_args()
     cells = 2_000 if asked.quick else asked.cells
-    threads = min(2, os.cpu_count() or 1)
+    threads = asked.threads
     watch = Stopwatch()
     with tempfile.TemporaryDirectory(prefix="nscweb-map-") as folder:
         app = open_app(Settings.from_environment({"NSCWEB_THREADS": str(threads)}, Path(folder) / "data"))
@@ -87,7 +88,7 @@ def main() -> int:
         chosen = watch.time("lasso of 200 corners and 24 cells", answer)
     said = {name: (wall, used) for name, wall, used in watch.rows}
     processor = said["vectors"][1] + said["job after the vectors"][1]
-    print(f"\n{cells:,} cells, {chosen:,} in the lasso; job: {processor:.1f} s of processor, {threads} threads")
+    print(f"\n{cells:,} cells, {chosen:,} in the lasso; job: {processor:.1f} s of processor, threads: {threads}")
     broken = processor / threads > JOB_SECONDS or said["lasso of 200 corners and 24 cells"][1] > LASSO_SECONDS
     return int(broken)
 

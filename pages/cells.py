@@ -3,17 +3,17 @@
 import streamlit as st
 
 from nscweb.ui import picker
-from nscweb.ui.cells import gallery_view, labels_view, map_view, scatter_view
+from nscweb.ui.cells import cell_labels_view, gallery_view, map_view, scatter_view
 from nscweb.ui.frame import open_page
 
 with open_page("cells") as app:
     study = picker.pick_study(app)
     run = picker.pick_run(app, study) if study else None
     if study:
-        tabs = ["Gallery", map_view.MAP_TAB, scatter_view.SCATTER_TAB, labels_view.TAB]
+        tabs = ["Gallery", map_view.MAP_TAB, scatter_view.SCATTER_TAB, cell_labels_view.TAB]
         pictures, cell_map, scatter, labels = st.tabs(
             tabs,
-            default=labels_view.TAB if labels_view.wanted() else map_view.first_tab(tabs),
+            default=cell_labels_view.TAB if cell_labels_view.wanted() else map_view.first_tab(tabs),
             key=f"cells_tabs_{study.study_id}",
             on_change="rerun",
         )
@@ -28,4 +28,4 @@ with open_page("cells") as app:
                 scatter_view.section(app, study, run)
         if labels.open:
             with labels:
-                labels_view.section(app, study, run)
+                cell_cell_labels_view.section(app, study, run)

@@ -53,7 +53,7 @@ def markers(
     """Label cells by their markers: one above its threshold names the class, two or none leave the cell out."""
     with running(as_json) as console:
         from nscweb.services.labels import marker_labels, marker_table
-        from nscweb.services.labels.markers import Marker, marker_settings, spill_over, with_controls
+        from nscweb.services.labels.marker_thresholds import Marker, marker_settings, spill_over, with_controls
         from nscweb.store.files import atomic_write
 
         opened = console.open(data_dir)
@@ -160,7 +160,7 @@ def _pair(text: str, option: str, form: str) -> tuple[str, str]:
 
 
 def _by(marker: Any, channel: str, said: str) -> Any:
-    from nscweb.services.labels.markers import METHODS
+    from nscweb.services.labels.marker_thresholds import METHODS
 
     if marker.channel != channel:
         return marker

@@ -23,23 +23,13 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS acts (
     act INTEGER PRIMARY KEY AUTOINCREMENT,
     who TEXT NOT NULL, how TEXT NOT NULL, drawn TEXT NOT NULL, note TEXT NOT NULL,
-    when_utc TEXT NOT NULL, undone_utc TEXT NOT NULL DEFAULT '', origin TEXT NOT NULL DEFAULT '');
+    when_utc TEXT NOT NULL, undone_utc TEXT NOT NULL DEFAULT '', origin TEXT NOT NULL DEFAULT '',
+    cells INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS labels (
     act INTEGER NOT NULL REFERENCES acts(act), sample_key TEXT NOT NULL, row INTEGER NOT NULL, class TEXT NOT NULL,
     PRIMARY KEY (act, sample_key, row)) WITHOUT ROWID;
 """
-COLUMNS: tuple[str, ...] = (
-    "act",
-    "sample_key",
-    "row",
-    "class",
-    "who",
-    "how",
-    "drawn",
-    "note",
-    "when_utc",
-    "undone_utc",
-)
+ACT_COLUMNS: tuple[str, ...] = ("act", "who", "how", "drawn", "note", "when_utc", "undone_utc", "cells")
 
 
 @dataclass(frozen=True)
@@ -73,7 +63,7 @@ def add_act(path: Path, act: LabelAct, rows: Iterable[tuple[str, int, str]]) -> 
     """
     with _written(path) as base:
         number = _insert(base, act, "")
-        base.executemany("INSERT INTO labels VALUES (?, ?, ?, ?)", ((number, *row) for row in rows))
+        _insert_labels(base, number, [(number, *row) for row in rows])
     return number
 
 
@@ -88,12 +78,25 @@ def undo_act(path: Path, who: str, when_utc: str) -> int | None:
     return None if found is None else int(found)
 
 
-def label_rows(path: Path) -> pd.DataFrame:
-    """Every label of every act, in the order of the acts: the columns `COLUMNS`; empty where there is no file."""
+def acts_of(path: Path) -> pd.DataFrame:
+    """Every act in order: the columns `ACT_COLUMNS`, ``cells`` labels in it; empty where there is no file."""
     if not path.exists():
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in COLUMNS})
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in ACT_COLUMNS})
     with _opened(path) as base:
-        return pd.read_sql_query(f"SELECT {', '.join(COLUMNS)} FROM labels JOIN acts USING (act) ORDER BY act", base)
+        return pd.read_sql_query(f"SELECT {', '.join(ACT_COLUMNS)} FROM acts ORDER BY act", base)
+
+
+def labels_in(path: Path, *, act: int = 0, fewer_than: int = 0) -> pd.DataFrame:
+    """Labels as ``act``, ``sample_key``, ``row``, ``class``, in the order of the acts.
+
+    Args:
+        act: those of this act, which never change.
+        fewer_than: those of all acts that have fewer labels than this, where no act is given.
+    """
+    which = "act = ?" if act else "act IN (SELECT act FROM acts WHERE cells < ?)"
+    with _opened(path) as base:
+        query = f"SELECT act, sample_key, row, class FROM labels WHERE {which} ORDER BY act"
+        return pd.read_sql_query(query, base, params=(act or fewer_than,))
 
 
 def labels_version(path: Path) -> str:
@@ -125,7 +128,12 @@ def take_over(path: Path, source: Path, keys: Mapping[str, str]) -> None:
             base.execute("UPDATE acts SET undone_utc = ? WHERE act = ?", (undone, number))
             found = there.execute("SELECT sample_key, row, class FROM labels WHERE act = ?", (act,))
             rows = [(number, keys[key], row, name) for key, row, name in found if key in keys]
-            base.executemany("INSERT INTO labels VALUES (?, ?, ?, ?)", rows)
+            _insert_labels(base, number, rows)
+
+
+def _insert_labels(base: sqlite3.Connection, number: int, rows: list[tuple[int, str, int, str]]) -> None:
+    base.executemany("INSERT INTO labels VALUES (?, ?, ?, ?)", rows)
+    base.execute("UPDATE acts SET cells = ? WHERE act = ?", (len(rows), number))
 
 
 def _insert(base: sqlite3.Connection, act: LabelAct, origin: str) -> int:

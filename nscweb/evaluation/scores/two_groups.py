@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Float64 = NDArray[np.float64]
 CLEAN = 2.0
 """Ashman's D from which two groups are cleanly apart (Ashman et al. 1994, Astron. J. 108, 2348)."""
+CLEAR = 10.0
+"""Difference of the Bayesian information criterion that is called very strong (Kass and Raftery 1995)."""
 _BINS = 256
 _ROUNDS = 300
 
@@ -22,6 +24,7 @@ class TwoNormals:
         weights, means, spreads: of the lower and the upper one.
         threshold: between the means, where a value belongs to both alike.
         separation: Ashman's D, distance of the means over the root of the mean variance.
+        evidence: by how much the Bayesian information criterion prefers two groups to one; above 10 clearly.
     """
 
     weights: tuple[float, float]
@@ -29,6 +32,12 @@ class TwoNormals:
     spreads: tuple[float, float]
     threshold: float
     separation: float
+    evidence: float
+
+    @property
+    def clean(self) -> bool:
+        """There are two groups, and they are cleanly apart."""
+        return self.separation >= CLEAN and self.evidence >= CLEAR
 
 
 def otsu_threshold(values: Float64) -> float:
@@ -80,14 +89,18 @@ def two_normals(values: Float64) -> TwoNormals | None:
     log = _logs(between, weights, means, spreads)
     crossing = between[int(np.abs(log[0] - log[1]).argmin())]
     separation = float((means[1] - means[0]) / np.sqrt((spreads**2).mean()))
-    low, high = (tuple(float(value) for value in pair) for pair in (weights, means))
-    return TwoNormals(
-        (low[0], low[1]), (high[0], high[1]), (float(spreads[0]), float(spreads[1])), float(crossing), separation
-    )
+    both = float(np.logaddexp(*_logs(values, weights, means, spreads)).sum())
+    one = float(_logs(values, np.ones(1), values.mean(keepdims=True), values.std(keepdims=True)).sum())
+    evidence = 2 * (both - one) - 3 * np.log(len(values))
+    return TwoNormals(_pair(weights), _pair(means), _pair(spreads), float(crossing), separation, float(evidence))
+
+
+def _pair(values: Float64) -> tuple[float, float]:
+    return float(values[0]), float(values[1])
 
 
 def _logs(values: Float64, weights: Float64, means: Float64, spreads: Float64) -> Float64:
-    """(2, N) log densities but for a constant."""
+    """(K, N) log densities of K weighted groups, but for a constant that all share."""
     return np.asarray(
         np.log(weights / spreads)[:, None] - 0.5 * ((values - means[:, None]) / spreads[:, None]) ** 2, np.float64
     )

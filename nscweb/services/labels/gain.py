@@ -76,6 +76,12 @@ def expected_gain(app: App, study: str) -> ExpectedGain | str:
             steps.append((round(share * len(table)), float(np.mean(known))))
     if len(steps) < 2:
         return "What more labels would bring cannot be told from these labels yet."
+    most = float(table["class"].value_counts(normalize=True).max())
+    if steps[-1][1] <= most:
+        return (
+            "A plain classifier of measured numbers does not tell these classes apart better than one that always "
+            f"names the most frequent one ({100 * most:.0f} %), so what more labels would bring cannot be told from it."
+        )
     points = _points(steps)
     return ExpectedGain(tuple(steps), points, _sentence(steps, points))
 

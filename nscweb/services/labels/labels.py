@@ -19,7 +19,7 @@ from nscweb.services.kept import kept
 from nscweb.services.study.pixels import split_id
 from nscweb.services.study.populations import known_classes
 from nscweb.store.cell_files import CellFile
-from nscweb.store.label_acts import LabelAct, add_act, label_rows, labels_version, undo_act
+from nscweb.store.label_acts import LabelAct, acts_of, add_act, labels_in, labels_version, undo_act
 from nscweb.words.numbers import count, listed
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ HOW_WORDS: dict[How, str] = {
 """What a page says of each way to label."""
 # A person picked these cells, or a model did; such a choice says nothing of the cells that nobody picked.
 _PICKED = ("hand", "map")
+# An act of so many labels never changes and is read once.
+_LARGE = 2_000
 _LONGEST = {"class": 200, "labeller": 80}
 COLUMNS: tuple[str, ...] = ("cell_id", "sample", "object_number", "class", "who", "when_utc", "how", "drawn", "judges")
 
@@ -201,7 +203,24 @@ def _standing(app: App, study_id: str) -> pd.DataFrame:
 
 @kept(4, lambda app, study_id: (app.settings.data_dir, study_id, labels_mark(app, study_id)))
 def _history(app: App, study_id: str) -> pd.DataFrame:
-    return label_rows(app.folder.labels_path(study_id))
+    """Every label with its act, in the order of the acts; a click reads the small acts again and no large one."""
+    path = app.folder.labels_path(study_id)
+    acts = acts_of(path)
+    if not len(acts):
+        return acts.assign(sample_key="", row=0, **{"class": ""})
+    large = acts.loc[acts["cells"] >= _LARGE, "act"]
+    parts = [labels_in(path, fewer_than=_LARGE), *(_large_act(app, study_id, int(act)) for act in large)]
+    labels = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    return labels.sort_values("act", kind="stable", ignore_index=True).merge(acts, on="act", how="left")
+
+
+def _file_of(app: App, study_id: str, act: int = 0) -> Hashable:
+    return (app.settings.data_dir, study_id, app.folder.labels_path(study_id).stat().st_ino, act)
+
+
+@kept(16, _file_of)
+def _large_act(app: App, study_id: str, act: int) -> pd.DataFrame:
+    return labels_in(app.folder.labels_path(study_id), act=act)
 
 
 def _last_of_each(rows: pd.DataFrame) -> pd.DataFrame:
@@ -225,15 +244,20 @@ def _with_cells(app: App, study: Study, rows: pd.DataFrame) -> pd.DataFrame:
         chosen = (rows["sample_key"] == key).to_numpy()
         numbers[chosen] = object_numbers(app, study.study_id, str(key))[rows["row"].to_numpy(np.int64)[chosen]]
     rows["object_number"] = numbers
-    judges = {pair: may_judge(*pair) for pair in set(zip(rows["how"], rows["drawn"], strict=True))}
-    rows["judges"] = np.array([judges[pair] for pair in zip(rows["how"], rows["drawn"], strict=True)], bool)
+    ways = rows.groupby(["how", "drawn"], sort=False).ngroup().to_numpy(np.int64)
+    firsts = rows.iloc[np.unique(ways, return_index=True)[1]]
+    known = [may_judge(str(how), str(drawn)) for how, drawn in zip(firsts["how"], firsts["drawn"], strict=True)]
+    rows["judges"] = np.array(known, bool)[ways] if len(rows) else np.zeros(0, bool)
     return rows.reset_index(drop=True)
 
 
+@kept(1_000, lambda app, study_id, key: (app.settings.data_dir, study_id, key))
 def object_numbers(app: App, study_id: str, key: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """(N,) object number of each row of a sample."""
     with CellFile(app.folder.cells_path(study_id, key)) as cells:
-        return np.array(cells.object_numbers, np.int64)
+        numbers = np.array(cells.object_numbers, np.int64)
+    numbers.setflags(write=False)
+    return numbers
 
 
 def _places(app: App, study: Study, cells: Sequence[str]) -> list[tuple[str, int]]:

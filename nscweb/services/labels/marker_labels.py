@@ -14,7 +14,7 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.run_record import Run
 from nscweb.services.labels.labels import Labelled, add_labels, labels_of
 from nscweb.services.labels.marker_table import marker_table
-from nscweb.services.labels.markers import MarkerSettings, Threshold, set_markers, thresholds
+from nscweb.services.labels.marker_thresholds import MarkerSettings, Threshold, set_markers, thresholds
 from nscweb.services.predict.runs import get_run, prediction_table
 from nscweb.services.study.pixels import split_id
 from nscweb.store.cell_files import CellFile

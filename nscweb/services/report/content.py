@@ -29,12 +29,12 @@ from nscweb.services.compare.ratios import known_version
 from nscweb.services.compare.result import Comparison
 from nscweb.services.compare.statistics import TestSettings, default_control
 from nscweb.services.labels.labels import labels_mark
+from nscweb.services.labels.marker_report import MEDIUM, NOTHING, PREDICTION, marker_tables
 from nscweb.services.predict.controls import control_names
 from nscweb.services.predict.runs import study_of, table_version
 from nscweb.services.report.comparison_tables import add_statistics, settings_of
 from nscweb.services.report.export import made_by
 from nscweb.services.report.figure_data import FIGURES, figure_tables
-from nscweb.services.report.marker_parts import MEDIUM, NOTHING, PREDICTION, marker_tables
 from nscweb.services.report.origin import entered_counts, notices, provenance_dict
 from nscweb.services.report.parts import COMPARED, PARTS, Gathered
 from nscweb.services.report.sample_tables import fit_frame, groups_frame, replicates_frame, samples_frame, tests_frame

@@ -11,10 +11,10 @@ from nscweb.core.findings import Finding, FindingLog
 from nscweb.files.html_document import Table, render
 from nscweb.services.compare.facts import cells_left_out
 from nscweb.services.compare.known_part import more_cells_line
+from nscweb.services.labels.marker_report import markers_shown
 from nscweb.services.report.content import COMPARED, ReportData
 from nscweb.services.report.html_answer import answer, ratios
 from nscweb.services.report.html_details import fit, funnel, samples, tests
-from nscweb.services.report.marker_parts import markers_shown
 from nscweb.services.report.methods import methods_parts
 from nscweb.services.report.scope import counted_words
 from nscweb.services.report.workbook_sheets import about_facts

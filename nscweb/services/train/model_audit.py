@@ -177,7 +177,7 @@ def _data_of(
         if data.classes.names != card.classes.names:
             raise WrongUse(f"The model {card.name} has other classes than simulated cells have.")
         return data
-    from nscweb.services.train.known_cells import sources_of
+    from nscweb.services.train.class_sources import sources_of
     from nscweb.services.train.training_data import one_pixel_size
     from nscweb.training.data.dataset import collect, read_cell_files
 
@@ -210,7 +210,7 @@ def _labels(card: ModelCard) -> tuple[str, ...]:
 
 def _studies_of(app: App, card: ModelCard) -> list[Study]:
     """The studies that hold the cells which the card remembers, in the order in which its sentence names them."""
-    from nscweb.services.train.known_cells import sources_of
+    from nscweb.services.train.class_sources import sources_of
     from nscweb.store.cell_files import CellFile
 
     known = set(card.origin.settings.get("training_cells_sha256", ()))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nscweb.core.classes import ClassScheme
 from nscweb.core.errors import InputRefused
-from nscweb.services.train.known_cells import cells_in, sources_of
+from nscweb.services.train.class_sources import cells_in, sources_of
 
 if TYPE_CHECKING:
     from nscweb.services.context import App

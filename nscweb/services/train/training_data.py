@@ -13,7 +13,7 @@ from nscweb.core.progress import CancelAsked, Progress
 from nscweb.core.recipe import InputRecipe
 from nscweb.core.samples import Study
 from nscweb.services.labels.labels import HOW_WORDS, labels_of
-from nscweb.services.train.known_cells import chosen_labels, sources_of
+from nscweb.services.train.class_sources import chosen_labels, sources_of
 from nscweb.services.train.labelled_folders import labelled_study
 from nscweb.store.cell_files import CellFile
 

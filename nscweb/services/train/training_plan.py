@@ -19,8 +19,8 @@ from nscweb.core.errors import WrongUse
 from nscweb.core.samples import Study
 from nscweb.services.kept import kept
 from nscweb.services.labels.labels import labels_mark
+from nscweb.services.train.class_sources import chosen_labels
 from nscweb.services.train.job_folders import read_facts
-from nscweb.services.train.known_cells import chosen_labels
 from nscweb.services.train.split_preview import PartRow, preview_split, split_choices
 from nscweb.store.files import atomic_write
 

@@ -12,7 +12,7 @@ from nscweb.core.samples import Study
 from nscweb.services.context import App
 from nscweb.services.labels import marker_labels, marker_table
 from nscweb.services.labels.labels import class_choices
-from nscweb.services.labels.markers import (
+from nscweb.services.labels.marker_thresholds import (
     METHODS,
     Marker,
     MarkerSettings,
@@ -99,7 +99,17 @@ def compared(app: App, study: Study, run: Run | None) -> None:
     if against.empty:
         return
     st.subheader("Predicted ratios against markers", help="Over the same cells: those with a label from markers.")
-    show_frame(against, "Markers and prediction")
+    shown = (
+        "sample",
+        "group",
+        "time",
+        "class",
+        "cells",
+        "by_markers_percent",
+        "predicted_percent",
+        "difference_points",
+    )
+    show_frame(against, "Markers and prediction", shown)
 
 
 def _settings(app: App, study: Study) -> MarkerSettings:

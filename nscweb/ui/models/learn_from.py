@@ -6,7 +6,7 @@ import streamlit as st
 
 from nscweb.services.context import App
 from nscweb.services.labels.labels import HOW_WORDS, HOWS, labels_of
-from nscweb.services.train.known_cells import ALL_LABELS, chosen_labels
+from nscweb.services.train.class_sources import ALL_LABELS, chosen_labels
 from nscweb.services.train.training_plan import labelled_studies
 from nscweb.ui import show
 from nscweb.ui.text import label

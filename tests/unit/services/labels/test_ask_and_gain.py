@@ -125,3 +125,13 @@ def test_the_gain_of_further_labels_is_told_from_those_that_are_there(tmp_path):
     assert [size for size, _ in found.steps] == [60, 120, 240] and found.points >= 0
     assert "of 240 labels that it did not see; with 120 of them" in found.sentence
     assert expected_gain(app, study.name) is found
+
+
+def test_where_numbers_tell_nothing_no_gain_is_promised(tmp_path):
+    app = fresh_app(tmp_path)
+    study = simulated_study(app, cells=240, only=("neuron_1d_rep1", "neuron_1d_rep2"))
+    keys = app.catalogue.sample_keys(study.study_id)
+    cells = [f"{keys[sample.name]}:{row}" for sample in study.samples for row in range(sample.cells)]
+    names = np.where(np.random.default_rng(0).random(len(cells)) < 0.4, "left", "right")
+    add_labels(app, study.name, cells, names.tolist(), "hand", "Anna")
+    assert "always names the most frequent one" in expected_gain(app, study.name)

@@ -17,7 +17,7 @@ from nscweb.services.labels.labels import labels_of, object_numbers
 from nscweb.services.predict.runs import prediction_table
 from nscweb.services.report.fcs_files import write_fcs_file
 from nscweb.services.study.populations import set_classes_of_populations
-from nscweb.services.train.known_cells import sources_of
+from nscweb.services.train.class_sources import sources_of
 from nscweb.store.further_columns import FurtherColumns, write_columns
 
 

@@ -15,7 +15,7 @@ from nscweb.services.labels.agreed import agreed_labels
 from nscweb.services.labels.labels import add_labels, history_of, labellers, labels_mark, labels_of, undo_labels
 from nscweb.services.labels.labels_csv import labels_csv, read_labels
 from nscweb.services.study.understood.join_studies import merge_studies
-from nscweb.store.label_acts import label_rows
+from nscweb.store.label_acts import acts_of
 
 
 @pytest.fixture
@@ -182,7 +182,21 @@ def test_many_write_at_once_and_nothing_is_lost(study):
         thread.join()
     assert len(labels_of(app, study.name)) == 6 * len(cells)
     path = app.folder.labels_path(study.study_id)
-    assert label_rows(path)["act"].nunique() == 6 * len(cells)
+    assert len(acts_of(path)) == 6 * len(cells)
+
+
+def test_large_acts_are_read_once_and_stand_in_their_order(study, monkeypatch):
+    app, study = study
+    monkeypatch.setattr("nscweb.services.labels.labels._LARGE", 2)
+    first, second, third = cells_of(app, study)[:3]
+    add_labels(app, study.name, [first], "small", "hand", "Anna")
+    add_labels(app, study.name, [first, second], "large", "hand", "Anna")
+    assert said(app, study) == {(first, "Anna"): "large", (second, "Anna"): "large"}
+    add_labels(app, study.name, [second], "later", "hand", "Anna")
+    add_labels(app, study.name, [third, second], "last", "hand", "Anna")
+    undo_labels(app, study.name, "Anna")
+    assert said(app, study) == {(first, "Anna"): "large", (second, "Anna"): "later"}
+    assert list(history_of(app, study.name)["act"].sort_values()) == [1, 2, 2, 3, 4, 4]
 
 
 def test_labels_go_along_when_studies_are_joined(study):

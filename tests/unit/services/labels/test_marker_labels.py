@@ -28,7 +28,14 @@ from nscweb.services.labels.marker_labels import (
     marker_verdicts,
 )
 from nscweb.services.labels.marker_table import are_measured, marker_table, markers_csv, measure_markers
-from nscweb.services.labels.markers import Marker, MarkerSettings, marker_settings, set_markers, spill_over, thresholds
+from nscweb.services.labels.marker_thresholds import (
+    Marker,
+    MarkerSettings,
+    marker_settings,
+    set_markers,
+    spill_over,
+    thresholds,
+)
 from nscweb.services.report.content import report_data
 from nscweb.services.report.html_report import html_report
 from nscweb.services.report.scope import ReportRequest

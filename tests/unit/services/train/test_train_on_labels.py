@@ -9,7 +9,7 @@ from small_studies import simulated_study
 
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.services.labels.labels import add_labels
-from nscweb.services.train.known_cells import sources_of
+from nscweb.services.train.class_sources import sources_of
 from nscweb.services.train.model_audit import figures_again
 from nscweb.services.train.request import TrainRequest
 from nscweb.services.train.split_preview import labelled_cells, preview_split, split_choices

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nscweb.core.errors import StoreError, WrongUse
 from nscweb.core.plain import from_plain, to_plain
 from nscweb.core.samples import Sample, Study
-from nscweb.evaluation.scores.two_groups import CLEAN, otsu_threshold, two_normals
+from nscweb.evaluation.scores.two_groups import otsu_threshold, two_normals
 from nscweb.services.labels.marker_table import marker_channels, marker_table
 from nscweb.words.numbers import count, listed
 
@@ -33,6 +33,8 @@ _INFO_KEY = "markers"
 # So many cells without the stain may lie above a threshold from controls.
 FALSE_POSITIVE = 0.01
 _LEAST_CONTROLS = 50
+# Mean light of a positive group, in standard deviations of the background of a pixel.
+_LEAST_LIGHT = 0.5
 _LEAST_CELLS = 20
 # Rank correlation and share of the light from which spill-over is named.
 _SPILL_CORRELATION, _SPILL_SHARE = 0.4, 0.02
@@ -239,7 +241,8 @@ def _by_controls(
 def _by_groups(marker: Marker, values: Float64, noise: float) -> Threshold:
     shown = scaled(values, noise)
     fitted = two_normals(shown)
-    clean = fitted is not None and fitted.separation >= CLEAN
+    # Groups that differ by less than the noise of a pixel are no stain.
+    clean = fitted is not None and fitted.clean and fitted.means[1] >= scaled(np.array([_LEAST_LIGHT]), 1.0)[0]
     if marker.method in ("auto", "mixture") and fitted is not None and (clean or marker.method == "mixture"):
         value, method = float(np.sinh(fitted.threshold) * noise), "mixture"
         said = (
@@ -250,7 +253,7 @@ def _by_groups(marker: Marker, values: Float64, noise: float) -> Threshold:
         value, method = float(np.sinh(otsu_threshold(shown)) * noise), "otsu"
         said = f"Otsu's threshold of {len(values):,} cells."
     if not clean:
-        said += " The two groups overlap, so many cells near the threshold are on the wrong side: look at the examples."
+        said += " Two groups are not seen clearly, so many cells near it are on the wrong side: look at the examples."
     return Threshold(marker, value, noise, "mixture" if method == "mixture" else "otsu", said, clean)
 
 
