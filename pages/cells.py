@@ -28,4 +28,4 @@ with open_page("cells") as app:
                 scatter_view.section(app, study, run)
         if labels.open:
             with labels:
-                cell_cell_labels_view.section(app, study, run)
+                cell_labels_view.section(app, study, run)
