@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Columns of files are told apart from measured ones of the same name, as in the table of features.
 BROUGHT = "file: "
-# Mean light of a marker channel above its background; there once markers were measured (`services.labels.marker_table`).
+# Mean light of a marker channel above its background, once it was measured (`services.labels.marker_table`).
 LIGHT = "light: "
 _INTENSITY = "_intensity"
 # The frame is the same for all cells of an instrument.
