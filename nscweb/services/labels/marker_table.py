@@ -9,7 +9,7 @@ import pandas as pd
 
 from nscweb.core.flags import LEFT_OUT, pack
 from nscweb.core.progress import CancelAsked, Progress, never_cancelled, no_progress, stop_if_asked
-from nscweb.core.samples import Study
+from nscweb.core.samples import Sample, Study
 from nscweb.preprocess.marker_light import MarkerLight
 from nscweb.services.kept import kept
 from nscweb.services.study.gates import get_gates
@@ -94,8 +94,8 @@ def marker_table(app: App, study_id: str) -> pd.DataFrame:
     parts = []
     for sample in found.samples:
         key = keys[sample.name]
-        stored = _stored(app.folder.markers_path(found.study_id, key), found) if sample.cells else None
-        if stored is None:
+        light = markers_of_sample(app, found, sample) if sample.cells else None
+        if light is None:
             continue
         with CellFile(app.folder.cells_path(found.study_id, key)) as cells:
             numbers = np.array(cells.object_numbers)
@@ -108,9 +108,16 @@ def marker_table(app: App, study_id: str) -> pd.DataFrame:
                 "kept": (flags & pack(LEFT_OUT)) == 0,
             }
         )
-        parts.append(pd.concat([first, stored.drop(columns=_MASKED_BY)], axis=1))
+        parts.append(pd.concat([first, light], axis=1))
     columns = ["cell_id", "sample", "object_number", "kept", *_names(found)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def markers_of_sample(app: App, study: Study, sample: Sample) -> pd.DataFrame | None:
+    """The columns of light of `marker_table` for one sample, a row per cell; None where it is not measured."""
+    key = app.catalogue.sample_keys(study.study_id)[sample.name]
+    stored = _stored(app.folder.markers_path(study.study_id, key), study)
+    return None if stored is None else stored.drop(columns=_MASKED_BY)
 
 
 def markers_csv(app: App, study: str) -> bytes:

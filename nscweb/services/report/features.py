@@ -9,6 +9,7 @@ import pandas as pd
 
 from nscweb.core.flags import unpack
 from nscweb.core.samples import Sample, Study
+from nscweb.services.labels.marker_table import markers_of_sample
 from nscweb.services.study.quality import quality_table
 from nscweb.store.cell_files import CellFile
 from nscweb.store.further_columns import POPULATIONS, read_columns
@@ -21,8 +22,9 @@ def feature_table(app: App, study: str, sample: str | None = None) -> pd.DataFra
     """One row per cell of a study, or of one sample of it.
 
     Columns: ``sample``, ``object_number``, the features of `preprocess.cell_quality` (lengths and areas in pixels, and
-    in micrometres where the pixel size of the study is known), ``flags`` in words, ``populations`` in words, then
-    the columns that came with the files, called ``file: <name>``.
+    in micrometres where the pixel size of the study is known), ``flags`` in words, ``populations`` in words, the
+    light of the markers where it was measured (`services.labels.marker_table`), then the columns that came with the
+    files, called ``file: <name>``.
 
     Raises:
         StudyNotFound: no such study.
@@ -56,4 +58,6 @@ def _of_sample(app: App, study: Study, sample: Sample, key: str) -> pd.DataFrame
     measured["flags"] = flags.map(words)
     brought = read_columns(app.folder.columns_path(study.study_id, key), len(measured))
     measured["populations"] = ["; ".join(names) for names in brought.pop(POPULATIONS)]
-    return pd.concat([measured, brought.add_prefix("file: ")], axis=1)
+    light = markers_of_sample(app, study, sample)
+    parts = [measured, *([] if light is None else [light]), brought.add_prefix("file: ")]
+    return pd.concat(parts, axis=1)

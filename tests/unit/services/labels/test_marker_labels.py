@@ -37,6 +37,7 @@ from nscweb.services.labels.marker_thresholds import (
     thresholds,
 )
 from nscweb.services.report.content import report_data
+from nscweb.services.report.features import feature_table
 from nscweb.services.report.html_report import html_report
 from nscweb.services.report.scope import ReportRequest
 
@@ -69,6 +70,8 @@ def test_light_is_measured_inside_the_cell_and_is_a_table(stained):
     positive = table[table["sample"] == "control_b"].iloc[::2][f"{GFAP}_intensity"]
     assert BRIGHT * 0.5 < positive.median() < BRIGHT * 1.5
     assert abs(table[table["sample"] == "control_a"][f"{NEUN}_intensity"].median()) < 20
+    features = feature_table(app, study.name)
+    assert np.array_equal(features[f"{GFAP}_intensity"], table[f"{GFAP}_intensity"])
     columns = heads(markers_csv(app, study.name))
     assert not unknown(columns, CHANNELS) and f"{GFAP}_intensity" in columns
 
