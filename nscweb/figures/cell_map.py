@@ -20,6 +20,7 @@ _SCALE = [[0.0, "#00224e"], [0.25, "#414d6b"], [0.5, "#7d7c78"], [0.75, "#bcae6c
 # Ends of a colour scale, so that single far values do not make all others look alike.
 _ENDS = (0.01, 0.99)
 _MOST_NAMES = 24
+_ROUNDS = 4
 
 
 def drawn_points(
@@ -119,26 +120,29 @@ def _names(
     size: float,
 ) -> list[str]:
     shown = values[drawn]
-    legend: list[str] = []
-    for place, name in enumerate(names):
-        here = np.flatnonzero(shown == name)
-        if not len(here):
-            continue
-        own = colours.get(name) or SERIES[place % len(SERIES)]
-        label = plain(name, 32)
-        figure.add_scattergl(
-            x=xy[drawn[here], 0],
-            y=xy[drawn[here], 1],
-            mode="markers",
-            name=label,
-            # A second round of colours gets another shape.
-            marker={"color": own, "size": size, "opacity": 0.7, "symbol": SYMBOLS[place // len(SERIES) % len(SYMBOLS)]},
-            customdata=drawn[here],
-            showlegend=len(legend) < _MOST_NAMES,
-            **_hover(texts, here),
-        )
-        legend.append(label)
-    return legend[:_MOST_NAMES]
+    there = [(place, name, np.flatnonzero(shown == name)) for place, name in enumerate(names)]
+    there = [item for item in there if len(item[2])]
+    # What is drawn last lies on top: a few rounds, so that no name hides all others.
+    rounds = _ROUNDS if len(there) <= len(SERIES) else 1
+    legend = [plain(name, 32) for _, name, _ in there[:_MOST_NAMES]]
+    for number in range(rounds):
+        for order, (place, name, cells) in enumerate(there):
+            here = cells[number::rounds]
+            own = colours.get(name) or SERIES[place % len(SERIES)]
+            # A second turn of colours gets another shape.
+            symbol = SYMBOLS[place // len(SERIES) % len(SYMBOLS)]
+            figure.add_scattergl(
+                x=xy[drawn[here], 0],
+                y=xy[drawn[here], 1],
+                mode="markers",
+                name=plain(name, 32),
+                legendgroup=str(place),
+                marker={"color": own, "size": size, "opacity": 0.7, "symbol": symbol},
+                customdata=drawn[here],
+                showlegend=number == 0 and order < _MOST_NAMES,
+                **_hover(texts, here),
+            )
+    return legend
 
 
 def _numbers(
