@@ -190,7 +190,8 @@ def _warnings(data: LabelledCells, plan: SplitPlan, split: Split) -> tuple[str, 
     few = [name for name, count in zip(data.classes.names, held, strict=True) if count < 30]
     if few:
         found.append(f"Fewer than 30 held-out cells of: {', '.join(few)}. Their figures will be uncertain.")
-    share = len(split.held_out) / max(1, len(data.labels))
+    able = len(data.labels) if data.judges is None else int(data.judges.sum())
+    share = len(split.held_out) / max(1, able)
     if abs(share - plan.held_out) > 0.1:
         found.append(
             f"{100 * share:.0f} % of the cells are held out, not {100 * plan.held_out:.0f} %, because a "

@@ -87,7 +87,9 @@ def collect_data(app: App, request: LearnRequest, progress: Progress, cancel: Ca
     for name, path in {source.sample.name: source.path for source in sources}.items():
         with CellFile(path) as cells:
             digests[name] = cells.sha256()
-    samples = [len({source.sample for source in sources if source.true_class == name}) for name in classes.names]
+    # What is held out is dealt from the cells that may judge.
+    able = [source for source in sources if source.judges]
+    samples = [len({source.sample for source in able if source.true_class == name}) for name in classes.names]
     by_sample = min(samples) >= _LEAST_SAMPLES
     return Collected(data, digests, by_sample, _remarks(studies), tuple(sources), request.labels)
 

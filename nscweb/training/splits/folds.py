@@ -6,7 +6,8 @@ import numpy as np
 
 from nscweb.core.errors import InputRefused, WrongUse
 from nscweb.training.splits.grouping import CHOICES, PLURAL, By, Labelled, deal, group_samples, refuse_few, swallowed
-from nscweb.training.splits.plan import Split, held_out_split, inner_validation, judged_fairly
+from nscweb.training.splits.picked import judging
+from nscweb.training.splits.plan import Split, held_out_split, inner_validation, with_picked
 
 LEAVE_ONE_OUT = 0
 _LEAST_FOLDS = 2
@@ -29,6 +30,9 @@ def folds(data: Labelled, by: By, k: int, seed: int, *, validation: float = 0.1)
     """
     if k != LEAVE_ONE_OUT and k < _LEAST_FOLDS:
         raise WrongUse("Cross-validation needs at least two folds.", "Ask for 5, or for 0: one group at a time.")
+    if data.judges is not None:
+        chosen = judging(data, data.judges)
+        return [with_picked(data, chosen, split) for split in folds(chosen, by, k, seed, validation=validation)]
     if by == "cell":
         return _by_cell(data, k, seed, validation)
     groups = group_samples(data, by)
@@ -54,7 +58,7 @@ def folds(data: Labelled, by: By, k: int, seed: int, *, validation: float = 0.1)
                 "E-FOLDS",
             )
     return [
-        judged_fairly(data, held_out_split(data, groups, np.flatnonzero(fold_of == fold), validation, seed + fold))
+        held_out_split(data, groups, np.flatnonzero(fold_of == fold), validation, seed + fold)
         for fold in range(int(fold_of.max()) + 1)
     ]
 
@@ -85,5 +89,5 @@ def _by_cell(data: Labelled, k: int, seed: int, validation: float) -> list[Split
             f"By cell within each class, fold {fold + 1} of {k}: {len(train):,} cells trained, {len(watch):,} "
             f"decided when to stop, {len(held):,} were held out. Figures from such a split are too good."
         )
-        made.append(judged_fairly(data, Split(train, watch, held, sentence, False, "cell")))
+        made.append(Split(train, watch, held, sentence, False, "cell"))
     return made

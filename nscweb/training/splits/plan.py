@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nscweb.core.errors import InputRefused, WrongUse
+from nscweb.core.errors import WrongUse
 from nscweb.training.splits.grouping import (
     CHOICES,
     PLURAL,
@@ -27,6 +27,7 @@ from nscweb.training.splits.grouping import (
     listed,
     refuse_few,
 )
+from nscweb.training.splits.picked import Judging, aside, judging
 
 _LEAST_SAMPLES = 3
 _SAMPLE: By = "sample"
@@ -44,7 +45,7 @@ class Split:
         by_sample: False only for a split by cell, where one sample is on all sides.
         by: what was kept together: ``sample``, ``donor``... or ``cell``.
         groups: names of the groups that were held out; empty for a split by cell.
-        aside: cells of held-out groups that may not judge; they neither train nor judge.
+        aside: cells that neither train nor judge, see `nscweb.training.splits.picked`.
     """
 
     train: Rows
@@ -87,46 +88,13 @@ def make_split(data: Labelled, plan: SplitPlan, seed: int) -> Split:
     The held-out part is made of whole groups. The cells that decide when to stop are whole groups too where
     enough are left, else whole samples of the training groups; the sentence says which.
 
-    Cells that may not judge (`TrainingData.judges`) are never held out.
-
     Raises:
         InputRefused: the sheet does not say the group of some samples, a class is in too few groups, or none of its
             cells may judge.
     """
-    _refuse_without_judges(data)
-    return judged_fairly(data, _made_split(data, plan, seed))
-
-
-def judged_fairly(data: Labelled, split: Split) -> Split:
-    """The split without those held-out cells that may not judge; the sentence counts them."""
-    if data.judges is None:
-        return split
-    judging = data.judges[split.held_out]
-    away = split.held_out[~judging]
-    if not len(away):
-        return split
-    sentence = (
-        f"{split.sentence} Of the cells held out {len(away):,} were picked and not drawn at random, so they judge "
-        f"nothing; {int(judging.sum()):,} judge."
-    )
-    return replace(split, held_out=split.held_out[judging], aside=away, sentence=sentence)
-
-
-def _refuse_without_judges(data: Labelled) -> None:
-    if data.judges is None:
-        return
-    found = np.bincount(data.labels[data.judges], minlength=len(data.classes))
-    lacking_judges = [name for name, count in zip(data.classes.names, found, strict=True) if not count]
-    if lacking_judges:
-        raise InputRefused(
-            f"Nobody could say how good the model is on {listed(lacking_judges)}: every labelled cell of it was "
-            "picked, none was drawn at random.",
-            "Label some cells that are asked blindly or drawn at random, or take labels from markers or a file.",
-            "E-LABEL-JUDGES",
-        )
-
-
-def _made_split(data: Labelled, plan: SplitPlan, seed: int) -> Split:
+    if data.judges is not None:
+        chosen = judging(data, data.judges)
+        return with_picked(data, chosen, make_split(chosen, plan, seed))
     if plan.by == "cell":
         return _by_cell(data, plan, seed)
     groups = group_samples(data, plan.by)
@@ -143,6 +111,23 @@ def _made_split(data: Labelled, plan: SplitPlan, seed: int) -> Split:
         replace(groups, counts=groups.counts[part_of == 0]), data.classes, 1, "none of them is left to train on."
     )
     return held_out_split(data, groups, np.flatnonzero(part_of == 1), plan.validation / shares[0], seed)
+
+
+def with_picked(data: Labelled, chosen: Judging, split: Split) -> Split:
+    """A split of the cells that may judge as one of all: picked ones train, those of held-out groups are aside."""
+    train, validation, held_out = (chosen.rows[rows] for rows in (split.train, split.validation, split.held_out))
+    picked = np.setdiff1d(np.arange(len(data.labels)), chosen.rows)
+    away = aside(data, picked, split.by, held_out)
+    said = f" Besides, {int((~away).sum()):,} cells that were picked and not drawn at random trained"
+    said += f", and {int(away.sum()):,} of what was held out were left aside" if away.any() else ""
+    return replace(
+        split,
+        train=np.union1d(train, picked[~away]),
+        validation=validation,
+        held_out=held_out,
+        aside=picked[away],
+        sentence=f"{split.sentence}{said}; such cells never judge.",
+    )
 
 
 def split_by_sample(data: Labelled, seed: int, validation: float = 0.1, held_out: float = 0.2) -> Split:
@@ -246,14 +231,8 @@ def _by_cell(data: Labelled, plan: SplitPlan, seed: int) -> Split:
     for label in range(len(data.classes)):
         rows = generator.permutation(np.flatnonzero(data.labels == label))
         stop = round(len(rows) * plan.validation)
-        if data.judges is not None:
-            # Cells that may not judge come first and last, so that as many as possible of those held out may.
-            rows = rows[np.argsort(data.judges[rows], kind="stable")]
-            rows = np.concatenate((rows[:stop], rows[stop:][::-1]))
         part_of[rows[:stop]] = 1
         part_of[rows[stop : stop + round(len(rows) * plan.held_out)]] = 2
-        if data.judges is not None:
-            part_of[rows[(part_of[rows] == 2) & ~data.judges[rows]]] = 0
     counts = np.bincount(part_of, minlength=3)
     sentence = (
         "By cell within each class, because the data do not say which cells belong together: "

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from marker_studies import marker_study
 from small_studies import simulated_study
 from typer.testing import CliRunner, Result
 
@@ -55,3 +56,23 @@ def test_a_file_with_unknown_cells_is_refused_and_names_them(opened: App, tmp_pa
     file.write_text("sample,object_number,class\nnowhere,1,neuron\n", "utf-8")
     result = nscweb(opened, "import", "small", str(file))
     assert result.exit_code == 1 and "sample nowhere (row 2)" in result.output
+
+
+def test_labels_come_from_markers_the_sheet_and_fcs_by_command(opened: App, tmp_path: Path) -> None:
+    study = marker_study(opened)
+    table = tmp_path / "light.csv"
+    dry = answer(nscweb(opened, "markers", study.name, "--dry-run", "--csv", str(table), "--json"))
+    assert set(dry["methods"].values()) == {"controls"} and dry["left_out"]["controls"] == 180 and "act" not in dry
+    assert "Ch2 GFAP_intensity" in table.read_text("utf-8").splitlines()[0]
+    rules = ("--marker", "Ch2 GFAP=GFAP:glia", "--marker", "Ch11 NeuN=NeuN:neuron", "--threshold", "Ch2 GFAP=150")
+    made = answer(nscweb(opened, "markers", study.name, *rules, "--json"))
+    assert made["thresholds"]["Ch2 GFAP"] == 150 and made["act"] == 1
+    assert {row["medium"] for row in made["medium"]} == {"astrocyte", "neuron"}
+    assert set(answer(nscweb(opened, "show", study.name, "--json"))["classes"]) == {"glia", "neuron"}
+    assert answer(nscweb(opened, "sheet", study.name, "--json"))["cells"] == 240
+    refused = nscweb(opened, "markers", study.name, "--threshold", "Ch2 GFAP=high")
+    assert refused.exit_code == 2 and "not 'high'" in refused.output
+    assert nscweb(opened, "populations", study.name, "--class", "CD3=T cell").exit_code == 2
+    broken = tmp_path / "gate.fcs"
+    broken.write_bytes(b"no FCS")
+    assert nscweb(opened, "fcs", study.name, str(broken), "--class", "glia").exit_code == 1

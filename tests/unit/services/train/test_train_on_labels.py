@@ -70,9 +70,25 @@ def test_what_was_picked_is_never_held_out(labelled, by):
     if by == "cell":
         assert not len(split.aside)
     else:
-        assert not data.judges[split.aside].any() and "judge nothing" in split.sentence
+        assert not data.judges[split.aside].any() and "were left aside; such cells never judge" in split.sentence
+        # Held out is a fifth of what may judge, whatever was picked.
+        assert 0.1 < len(split.held_out) / len(blind) < 0.4
     judged = np.concatenate([part.held_out for part in folds(data, by, 3, 0)])
     assert np.array_equal(np.sort(judged), np.flatnonzero(data.judges))
+
+
+def test_samples_with_picked_cells_alone_are_no_held_out_samples(tmp_path):
+    app = fresh_app(tmp_path)
+    study = simulated_study(app, "training", cells=360, seed=3, replicates=6)
+    keys = app.catalogue.sample_keys(study.study_id)
+    for sample in study.samples:
+        cells = [f"{keys[sample.name]}:{row}" for row in range(sample.cells)]
+        picked = sample.replicate in "123"
+        how, drawn, number = ("hand", "far", 2) if picked else ("marker", "", len(cells))
+        add_labels(app, study.name, cells[:number], sample.true_class, how, "Anna", drawn=drawn)
+    split = make_split(labelled_cells(app, [study.name], ("all",)), SplitPlan("sample"), 0)
+    assert not any("rep1" in name or "rep2" in name or "rep3" in name for name in split.groups)
+    assert len(split.held_out) > 20 and not len(split.aside)
 
 
 def test_preview_and_plan_count_labelled_cells(labelled):
@@ -94,7 +110,7 @@ def test_a_model_from_labels_says_so_and_is_judged_by_blind_cells_alone(labelled
     assert "by hand, asked blindly" in card.origin.data
     assert card.origin.settings["labels"] == ["all"]
     judged = int(np.asarray(card.performance.confusion).sum())
-    assert 0 < judged <= len(blind) and f"; {judged} judge." in card.origin.split
+    assert 0 < judged <= len(blind) and "such cells never judge." in card.origin.split
 
 
 def test_labels_that_disagree_train_nothing_and_the_card_counts_them(tmp_path):
