@@ -28,7 +28,7 @@ from nscweb.words.numbers import count
 MAP_TAB = "Map"
 _TAB = "nsc_cells_tab"
 _KINDS: dict[Kind, str] = {
-    "model": "what the model sees",
+    "model": "what the model sees in a cell",
     "imagenet": "a network for everyday pictures (EfficientNet-Lite0)",
     "features": "measured features (size, outline, contrast, focus)",
 }
