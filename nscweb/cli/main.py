@@ -18,6 +18,7 @@ COMMANDS: tuple[str, ...] = (
     "compare",
     "evaluate",
     "explain",
+    "map",
     "labels",
     "report",
     "train",

@@ -197,7 +197,7 @@ def audit(
             console.result({"model": name, "tests": names}, sentence_of_tests(name, names))
             return
         if maps_only:
-            from nscweb.words.map_words import map_sentences
+            from nscweb.words.class_map_words import map_sentences
 
             card = map_tests_again(opened, entry, tuple(studies or ()), device=device, progress=console.progress).card
             console.result({"model": name, "map_tests": card.map_tests}, "\n".join(map_sentences(card)))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from nscweb.core.gates import Gates
 
+# A note of the page, and gates that are drawn there.
+_NOT_SET = ("pixel_size_um", "regions")
 _LISTS = ("populations", "off")
 
 
@@ -38,20 +40,21 @@ def gates(
             "off=border. May be given several times.",
         ),
     ] = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Back to the defaults first.")] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Back to the defaults first; drawn gates then only name their cells.")
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Show or set which cells of a study are left out of its numbers. Predict again afterwards; it takes seconds."""
     with running(as_json) as console:
-        from nscweb.core.gates import DEFAULT_GATES
         from nscweb.services.study import gates as services
         from nscweb.services.study.study import get_study
 
         opened = console.open(data_dir)
         study = get_study(opened, name)
         now = services.get_gates(opened, study.study_id)
-        wanted = changed(DEFAULT_GATES if reset else now, set_ or [])
+        wanted = changed(now.reset() if reset else now, set_ or [])
         if set_ or reset:
             services.set_gates(opened, study.study_id, wanted, console.progress)
         table = services.funnel(opened, study.study_id)
@@ -113,7 +116,7 @@ def changed(gates: Gates, said: list[str]) -> Gates:
     """Gates with the limits that ``--set LIMIT=VALUE`` said. WrongUse for what cannot be understood."""
     from nscweb.core.gates import Gates
 
-    kinds = {item.name: item.type for item in fields(Gates) if item.name != "pixel_size_um"}
+    kinds = {item.name: item.type for item in fields(Gates) if item.name not in _NOT_SET}
     values: dict[str, Any] = {}
     for text in said:
         name, equals, value = text.partition("=")

@@ -45,6 +45,12 @@ FLAGS: tuple[QualityFlag, ...] = (
         "other population",
         "The cell is in none of the hand-made populations that the study was limited to.",
     ),
+    QualityFlag(
+        "drawn",
+        512,
+        "outside a drawn gate",
+        "The cell lies outside a gate that was drawn over two of its numbers, or inside one that leaves cells out.",
+    ),
 )
 FLAG_NAMES: tuple[str, ...] = tuple(flag.name for flag in FLAGS)
 _BY_NAME = {flag.name: flag for flag in FLAGS}
@@ -80,6 +86,7 @@ LEFT_OUT: tuple[str, ...] = (
     "size",
     "shape",
     "population",
+    "drawn",
 )
 
 

@@ -10,7 +10,7 @@ from nscweb.figures.look import INK, finish, nothing_to_draw
 
 KEPT, ALL = "kept", "all cells"
 # Gates that are off unless somebody sets them; a row of zeros would only ask what they are.
-_OFTEN_OFF = ("size", "shape", "population")
+_OFTEN_OFF = ("size", "shape", "population", "drawn")
 _FIRST, _OTHERS = "#D55E00", "#f3c9a8"
 
 

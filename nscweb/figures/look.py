@@ -300,8 +300,13 @@ def nothing_to_draw(text: str = NOTHING) -> go.Figure:
     return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
 
-def figure_config(filename: str, form: Literal["svg", "png"] = "svg") -> dict[str, Any]:
-    """Plotly options of a figure on a page: a camera button that saves `form` under `filename`, no wheel zoom."""
+def figure_config(filename: str, form: Literal["svg", "png"] = "svg", *, choose: bool = False) -> dict[str, Any]:
+    """Plotly options of a figure on a page: a camera button that saves `form` under `filename`, no wheel zoom.
+
+    Args:
+        choose: points can be chosen by box and lasso.
+    """
+    removed = ["autoScale2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"]
     return {
         "displaylogo": False,
         "displayModeBar": True,
@@ -310,6 +315,6 @@ def figure_config(filename: str, form: Literal["svg", "png"] = "svg") -> dict[st
         "plotlyServerURL": "",
         "responsive": True,
         "scrollZoom": False,
-        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"],
+        "modeBarButtonsToRemove": removed if choose else ["select2d", "lasso2d", *removed],
         "toImageButtonOptions": {"format": form, "filename": filename, "scale": 1 if form == "svg" else 2},
     }

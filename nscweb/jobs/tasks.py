@@ -131,6 +131,14 @@ def label_audit_task(app: App, payload: Payload, progress: Progress, cancel: Can
     return {"run_id": found.run.run_id, "study_id": found.run.study_id, "contradicted": found.contradicted}
 
 
+def map_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
+    """Make the map of a study, or place its new cells on it. Payload: a `MapRequest`."""
+    from nscweb.services.maps.map import MapRequest, make_map
+
+    made = make_map(app, _request(MapRequest, payload), progress=progress, cancel=cancel)
+    return {"study_id": made.study.study_id, "cells": len(made.row), "laid_out": made.laid_out}
+
+
 def install_task(app: App, payload: Payload, progress: Progress, cancel: CancelAsked) -> dict[str, Any]:
     """Install a published model or ImageNet weights. Payload: name, file."""
     from nscweb.services.fetch import published_models
@@ -179,6 +187,7 @@ KINDS: dict[str, JobKind] = {
     "train": JobKind(train_task, "Training", "models"),
     "tune": JobKind(tune_task, "Search for settings", "models"),
     "label_audit": JobKind(label_audit_task, "Check of the labels", "evaluate"),
+    "map": JobKind(map_task, "Map of cells", "cells"),
     "install": JobKind(install_task, "Installation of a model", "models"),
     "fetch": JobKind(fetch_task, "Download of public data", "models"),
 }

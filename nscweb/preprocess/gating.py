@@ -22,7 +22,10 @@ GATED = (
 
 
 def quality_flags(
-    features: pd.DataFrame, gates: Gates = DEFAULT_GATES, members: NDArray[np.bool_] | None = None
+    features: pd.DataFrame,
+    gates: Gates = DEFAULT_GATES,
+    members: NDArray[np.bool_] | None = None,
+    drawn_out: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int64]:
     """Flags of `core.flags` as a bit mask per cell, for the feature table of one whole sample.
 
@@ -34,6 +37,7 @@ def quality_flags(
         features: one row per cell with the columns `FEATURE_NAMES`.
         gates: limits.
         members: (N,) whether a cell is in one of the populations of the gates; None: no cell is in any.
+        drawn_out: (N,) whether a drawn gate leaves a cell out; None: none does.
     """
     table = {name: features[name].to_numpy(dtype=np.float64) for name in GATED if name in features}
     constant, empty = _constant_and_empty(table, gates)
@@ -51,6 +55,7 @@ def quality_flags(
             for name, item in RANGES.items()
         ),
         ("population", np.ones(len(mask), bool) if members is None else ~members),
+        ("drawn", np.zeros(len(mask), bool) if drawn_out is None else seen & drawn_out),
     ):
         if gates.on(name):
             mask[hit] |= flag(name).bit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import streamlit as st
@@ -80,11 +80,14 @@ def dashboard_filters(options: FilterOptions, key: str) -> Filters:
     return Filters(tuple(groups), tuple(times), tuple(replicates), float(confidence), tuple(flags))
 
 
-def cell_filters(study: Study, run: Run, key: str, flag_counts: Mapping[str, int]) -> CellFilter:
+def cell_filters(
+    study: Study, run: Run, key: str, flag_counts: Mapping[str, int], populations: Collection[str] = ()
+) -> CellFilter:
     """Sample, class, confidence, truth, flags and order of a gallery.
 
     Args:
         flag_counts: quality flag -> cells of the whole run that have it.
+        populations: names of the populations and drawn gates of the study.
     """
     first, second, third = st.columns(3)
     sample = first.selectbox(
@@ -119,6 +122,14 @@ def cell_filters(study: Study, run: Run, key: str, flag_counts: Mapping[str, int
                 key=f"{key}_truth",
                 help="Compared with the true class in the sample sheet.",
             )
+        population = ""
+        if populations:
+            population = left.selectbox(
+                "Population or drawn gate",
+                ["", *populations],
+                format_func=lambda name: plain(name) if name else "all cells",
+                key=f"{key}_population",
+            )
         score_class = right.selectbox(
             "Class whose score orders", list(run.class_names), key=f"{key}_score", disabled=sort != "score"
         )
@@ -129,6 +140,7 @@ def cell_filters(study: Study, run: Run, key: str, flag_counts: Mapping[str, int
         min_confidence=low,
         max_confidence=high,
         only_flags=tuple(flags),
+        population=population,
         sort=sort,
         score_class=score_class if sort == "score" else "",
     )

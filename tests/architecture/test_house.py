@@ -37,7 +37,7 @@ def test_no_folder_holds_more_than_25_files(project: Path) -> None:
 # A word of a task stands for its page, its service and its command.
 SHARED_NAMES = {
     "__init__", "__main__", "cells", "compare", "demo", "evaluate", "explain", "figures", "gates", "jobs", "labels",
-    "models", "predict", "report", "reproduce", "run", "simulate", "study", "train", "tune", "worker",
+    "map", "models", "predict", "report", "reproduce", "run", "simulate", "study", "train", "tune", "worker",
 }  # fmt: skip
 
 

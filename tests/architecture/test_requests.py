@@ -17,6 +17,7 @@ from nscweb.core.samples import Sample
 from nscweb.jobs.tasks import import_task, predict_task
 from nscweb.papers.reproduce import ReproduceRequest
 from nscweb.services.compare.compare_request import CompareRequest
+from nscweb.services.maps.map import MapRequest
 from nscweb.services.predict.predict_request import PredictRequest
 from nscweb.services.report.scope import ReportRequest
 from nscweb.services.study.import_request import ImportRequest
@@ -40,6 +41,7 @@ OTHER_OPTIONS = {
         "field_border": "fields",  # the opposite of drop_border, so that it can be a switch
     },
     "predict": {"fast": "mode", "out": ""},  # a switch; the tables of the finished run
+    "map": {"out": ""},  # the places
     "compare": {"study": "", "run": "", "out": ""},  # the run is handed over as it is open; the tables
     "report": {
         "run": "",  # handed over as it is open
@@ -57,6 +59,7 @@ OTHER_OPTIONS = {
 NOT_ASKED = {
     "study import": {"describe", "simulated"},  # known to programs that made the images
     "predict": {"run_key"},  # of a job
+    "map": set(),
     "compare": {"filters"},  # its numbers are those that the page opens with
     "report": set(),
     "train": {"checks", "command"},  # trials in code; what was typed
@@ -66,6 +69,7 @@ NOT_ASKED = {
 REQUESTS = {
     "study import": ImportRequest,
     "predict": PredictRequest,
+    "map": MapRequest,
     "compare": CompareRequest,
     "report": ReportRequest,
     "train": TrainRequest,

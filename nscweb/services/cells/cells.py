@@ -16,6 +16,7 @@ from nscweb.core.run_record import Run
 from nscweb.services.kept import kept
 from nscweb.services.predict.run_cells import run_key
 from nscweb.services.predict.runs import get_run, prediction_table, study_of
+from nscweb.services.study.populations import made_populations, populations_of_cells
 
 if TYPE_CHECKING:
     from nscweb.services.context import App
@@ -36,6 +37,7 @@ class CellFilter:
         min_confidence, max_confidence: range of the highest score.
         only_flags: cells that have one of these quality flags; empty for all.
         exclude_flags: cells with one of these are left out.
+        population: only cells in this population or drawn gate, "" for all.
         sort: ``confidence`` surest first, ``uncertainty`` least sure first, ``score`` of `score_class`
             highest first, ``object`` in order of sample and object number, ``mixed`` a fixed shuffle.
         score_class: class whose score sorts, "" for the predicted one.
@@ -49,6 +51,7 @@ class CellFilter:
     max_confidence: float = 1.0
     only_flags: tuple[str, ...] = ()
     exclude_flags: tuple[str, ...] = ()
+    population: str = ""
     sort: Sort = "confidence"
     score_class: str = ""
 
@@ -99,7 +102,8 @@ class GalleryPage:
 def page_key(app: App, run: Run | str, *asked: Hashable, **named: Hashable) -> Hashable:
     """Key of what shows cells of a run: with the size of their pixels, which the scale bar needs."""
     study = study_of(app, get_run(app, run))
-    return (run_key(app, run, *asked, **named), study and study.pixel_size_um)
+    made = repr(made_populations(app, study.study_id)) if study else ""
+    return (run_key(app, run, *asked, **named), study and study.pixel_size_um, made)
 
 
 @kept(24, page_key)
@@ -146,12 +150,21 @@ def matching_rows(app: App, run: Run | str, chosen: CellFilter) -> pd.DataFrame:
     if chosen.only_flags:
         keep &= (flags & pack(chosen.only_flags)) > 0
     keep &= (flags & pack(chosen.exclude_flags)) == 0
+    if chosen.population:
+        keep &= _in_population(app, found, table, chosen.population)
     if chosen.truth != "all":
         truth = table["true_class"].astype(str).to_numpy()
         known = np.isin(truth, found.class_names)
         right = truth == table["predicted"].astype(str).to_numpy()
         keep &= {"right": known & right, "wrong": known & ~right, "unknown": ~known}[chosen.truth]
     return _sorted(table[keep], found, chosen)
+
+
+def _in_population(app: App, run: Run, table: pd.DataFrame, population: str) -> NDArray[np.bool_]:
+    keys = app.catalogue.sample_keys(run.study_id)
+    members = populations_of_cells(app, run.study_id).get(population, {})
+    ids = {f"{keys[sample]}:{row}" for sample, rows in members.items() for row in rows.tolist()}
+    return np.asarray(table["cell_id"].astype(str).isin(ids).to_numpy(bool), bool)
 
 
 def _sorted(rows: pd.DataFrame, run: Run, chosen: CellFilter) -> pd.DataFrame:

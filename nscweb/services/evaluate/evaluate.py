@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # Only images that cannot carry a prediction are left out, and what somebody gated out on purpose. Blurred cells
 # and doublets count here, because leaving hard cells out makes figures too good, and because in some classes
 # (dividing cells) every cell looks like several.
-EVALUATION_EXCLUDED: tuple[str, ...] = ("empty", "saturated", "constant", "size", "shape", "population")
+EVALUATION_EXCLUDED: tuple[str, ...] = ("empty", "saturated", "constant", "size", "shape", "population", "drawn")
 
 
 @dataclass(frozen=True)

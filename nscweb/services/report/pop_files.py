@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -36,6 +37,11 @@ POPULATION_COLUMNS = (
 )
 
 
+def pop_text(numbers: Iterable[int]) -> str:
+    """The content of a ``.pop`` file: object numbers, each once, in order."""
+    return "".join(f"{value}\r\n" for value in sorted(set(numbers)))
+
+
 def add_populations(
     app: App,
     run: Run,
@@ -64,7 +70,7 @@ def add_populations(
         for position, (name, cells) in enumerate([*parts, (LEFT_OUT, part[~part["counted"]])], start=1):
             path = f"{place}/{LEFT_OUT if name == LEFT_OUT else file_name(position, name)}.pop"
             numbers = sorted(set(cells["object_number"].tolist()))
-            archive.writestr(entry(path), "".join(f"{value}\r\n" for value in numbers))
+            archive.writestr(entry(path), pop_text(numbers))
             lists += 1
             lines.append(
                 {

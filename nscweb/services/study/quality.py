@@ -22,6 +22,7 @@ from nscweb.core.progress import Progress, no_progress
 from nscweb.core.samples import Study
 from nscweb.preprocess.whole_fields import LEAST_SIDE, looks_like_field
 from nscweb.services.file_lock import file_lock
+from nscweb.services.study.drawn.drawn_gates import check_regions, drawn_out, tag_regions
 from nscweb.store.cell_files import CellFile
 from nscweb.store.files import atomic_write
 from nscweb.store.further_columns import POPULATIONS
@@ -59,9 +60,13 @@ def set_gates(app: App, study: str, gates: Gates, progress: Progress = no_progre
     """
     found = app.catalogue.study(study)
     _check_populations(app, found, gates)
+    before = get_gates(app, found.study_id).regions
+    check_regions(app, found, gates, before)
     lock = app.folder.study_dir(found.study_id) / "gates.lock"
     with file_lock(lock, while_waiting=lambda: None):
-        app.catalogue.change_info(found.study_id, **{_GATES: to_plain(gates)})
+        # Not in force until all cells are flagged and named: a kill in between is noticed by `put_in_force`.
+        app.catalogue.change_info(found.study_id, **{_GATES: to_plain(gates), _IN_FORCE: ""})
+        tag_regions(app, found, gates.regions, before)
         _flag_anew(app, found, gates, progress)
 
 
@@ -117,7 +122,7 @@ def _flag_anew(app: App, study: Study, gates: Gates, progress: Progress) -> None
                 measure_sample(app, study, key, study.channel, progress, (done, sample.name))
             else:
                 members = members_of(app, study.study_id, key, len(table), gates)
-                flags = flags_by(table, gates, members)
+                flags = flags_by(table, gates, members, drawn_out(app, study.study_id, key, len(table), gates))
                 if not np.array_equal(flags, table["flags"].to_numpy()):
                     table["flags"] = flags
                     write_quality(path, table)
@@ -222,8 +227,13 @@ def measure_sample(app: App, study: Study, key: str, channel: str, progress: Pro
             )
             progress(place[0] + start, study.cells, f"Measuring {place[1]}")
         members = members_of(app, study.study_id, key, len(cells), gates)
+    path = app.folder.quality_path(study.study_id, key)
     table = judged(quality.features(), gates, members)
-    write_quality(app.folder.quality_path(study.study_id, key), table)
+    write_quality(path, table)
+    if gates.on("drawn"):
+        # Drawn gates look at the numbers that were just written.
+        table["flags"] = flags_by(table, gates, members, drawn_out(app, study.study_id, key, len(table), gates))
+        write_quality(path, table)
 
 
 class Quality:
@@ -281,15 +291,25 @@ def judged(
     return table
 
 
-def flags_by(table: pd.DataFrame, gates: Gates, members: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
-    """(N,) flag masks of a quality table by these gates; cells without a brightfield image have none."""
+def flags_by(
+    table: pd.DataFrame,
+    gates: Gates,
+    members: NDArray[np.bool_] | None = None,
+    left_out: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
+    """(N,) flag masks of a quality table by these gates; cells without a brightfield image have none.
+
+    Args:
+        members: (N,) as of `members_of`. left_out: (N,) as of `drawn.drawn_gates.drawn_out`.
+    """
     from nscweb.preprocess.gating import quality_flags
 
     there = np.isfinite(table["width"].to_numpy(np.float64))
     flags = np.zeros(len(table), np.int64)
     if there.any():
         own = members[there] if members is not None else None
-        flags[there] = quality_flags(table[there], gates, own)
+        drawn = left_out[there] if left_out is not None else None
+        flags[there] = quality_flags(table[there], gates, own, drawn)
     return flags
 
 

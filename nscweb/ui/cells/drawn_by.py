@@ -12,7 +12,7 @@ from nscweb.services.context import App
 from nscweb.services.predict.runs import model_of_run
 from nscweb.ui.models.map_worth_view import MAPS_HELP
 from nscweb.ui.text import label
-from nscweb.words.map_words import map_meaning, map_sentence, method_word
+from nscweb.words.class_map_words import map_meaning, map_sentence, method_word
 from nscweb.words.numbers import sentence_start
 
 HOW_HELP = (

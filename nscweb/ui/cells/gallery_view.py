@@ -9,6 +9,7 @@ from nscweb.core.samples import Study
 from nscweb.services.context import App
 from nscweb.services.predict import light_samples
 from nscweb.services.predict.runs import class_scheme
+from nscweb.services.study.gates import populations_of
 from nscweb.ui import cached, filters, picker, show
 from nscweb.ui.cells import cell_view, drawn_by
 
@@ -21,7 +22,7 @@ def section(app: App, study: Study, run: Run | None) -> None:
     cell_view.place(app, run)
     above = st.container()
     flagged = cached.filter_options(app, run).flag_counts
-    chosen = filters.cell_filters(study, run, f"cells_{run.run_id}", flagged)
+    chosen = filters.cell_filters(study, run, f"cells_{run.run_id}", flagged, populations_of(app, study.study_id))
     with above:
         show.warnings(light_samples.run_warnings(run, [chosen.sample] if chosen.sample else None))
     left, middle, right = st.columns([1, 1, 1], vertical_alignment="bottom")

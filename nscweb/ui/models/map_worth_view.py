@@ -11,7 +11,7 @@ import streamlit as st
 from nscweb.core.card import ModelCard
 from nscweb.core.columns import label
 from nscweb.ui import show
-from nscweb.words.map_words import RIVALS, map_sentences, method_word
+from nscweb.words.class_map_words import RIVALS, map_sentences, method_word
 
 MAPS_HELP = (
     "Taken away (deletion): the pixels that the map marks most are set to the background first; the smaller the area "

@@ -65,7 +65,8 @@ def _draft_key(study: Study) -> str:
 
 def _draft(study: Study, stored: Gates) -> Gates:
     kept = st.session_state.get(_draft_key(study))
-    return kept if isinstance(kept, Gates) else stored
+    # Gates are drawn on the page Cells; a draft of limits takes none of them back.
+    return kept.changed(regions=stored.regions) if isinstance(kept, Gates) else stored
 
 
 def _keep(study: Study, draft: Gates) -> None:
@@ -210,12 +211,13 @@ def _number(value: float, unit: str) -> str:
 
 def _buttons(app: App, study: Study, stored: Gates, draft: Gates) -> None:
     changed = draft.digest() != stored.digest()
+    defaults = DEFAULT_GATES.changed(regions=stored.regions)
     with st.container(horizontal=True):
         save = st.button("Save gates", type="primary", disabled=not changed, icon=":material/save:", key="gates_save")
         undo = st.button("Undo", disabled=not changed, icon=":material/undo:", key="gates_undo")
         default = st.button(
             "Back to the defaults",
-            disabled=draft.digest() == DEFAULT_GATES.digest(),
+            disabled=draft.digest() == defaults.digest(),
             icon=":material/restart_alt:",
             key="gates_default",
         )
@@ -228,7 +230,7 @@ def _buttons(app: App, study: Study, stored: Gates, draft: Gates) -> None:
     if undo or default:
         _forget(study)
         if default:
-            _keep(study, DEFAULT_GATES)
+            _keep(study, defaults)
         st.rerun()
     if changed:
         st.caption("Not saved yet: the figures above and below show what these gates would do.")

@@ -105,8 +105,10 @@ def merge_studies(app: App, into: str, other: str, *, progress: Progress = no_pr
         _copy_files(app, target, source, start, progress)
         app.catalogue.add_samples(target.study_id, _free_names(target, source))
     _join_facts(app, target, source, start)
-    if get_gates(app, target.study_id).digest() != DEFAULT_GATES.digest():
-        set_gates(app, target.study_id, get_gates(app, target.study_id))
+    gates = get_gates(app, target.study_id)
+    # Drawn gates that only name their cells name those of the new samples too.
+    if gates.digest() != DEFAULT_GATES.digest() or gates.regions:
+        set_gates(app, target.study_id, gates)
     delete_study(app, source.study_id)
     app.catalogue.change_info(target.study_id, **{_JOINING: {}})
     return app.catalogue.study(target.study_id)

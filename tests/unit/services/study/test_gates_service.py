@@ -17,7 +17,7 @@ from nscweb.services.study import quality as gate_store
 from nscweb.services.study.study import change_study, quality_table
 from nscweb.store.further_columns import FurtherColumns, write_columns
 
-NAMES = ("empty", "constant", "several", "border", "blurred", "saturated", "size", "shape", "population")
+NAMES = ("empty", "constant", "several", "border", "blurred", "saturated", "size", "shape", "population", "drawn")
 
 
 def all_flags(app, study):
@@ -118,7 +118,7 @@ def test_the_funnel_adds_up_and_tries_gates_without_storing_them(opened):
     assert gates.funnel(opened, study.name)["kept"].tolist() == tried["kept"].tolist()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("constant", "population")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("constant", "population", "drawn")])
 def test_a_preview_counts_what_setting_the_gate_would_do(opened, name):
     study = simulated_study(opened, cells=90)
     limits = {"area_low": 150.0, "aspect_low": 0.7, "focus": 0.9, "signal": 5.0}

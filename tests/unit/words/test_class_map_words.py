@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nscweb.words.map_words import map_sentence, map_sentences, worth
+from nscweb.words.class_map_words import map_sentence, map_sentences, worth
 
 BETTER, WORSE, OPEN = (0.1, 0.3), (-0.3, -0.1), (-0.1, 0.1)
 

@@ -1,0 +1,1 @@
+"""The map of cells: vectors, layout, selections, neighbours, clusters and samples that lie apart."""

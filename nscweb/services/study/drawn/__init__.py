@@ -1,0 +1,1 @@
+"""Gates in two dimensions, and the numbers that they are drawn over."""
