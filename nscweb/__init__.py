@@ -1,3 +1,3 @@
 """nscweb: predicted fates of neural stem cells from brightfield imaging flow cytometry."""
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"

@@ -33,12 +33,12 @@ TABLES: dict[str, tuple[str, str]] = {
         "its own, adjusted over all time points.",
     ),
     "Replicates needed": (
-        "0.6.0",
+        "0.7.0",
         "the error of the correction that all samples share is in it, as in the intervals, and it is counted over all "
         "groups of the run; before, by the spread of replicates in the groups shown alone.",
     ),
     "Means and spread": (
-        "0.6.0",
+        "0.7.0",
         "a single replicate, and replicates that agree, have the interval of their cells, as in the table Groups; "
         "before, they had none.",
     ),
@@ -54,8 +54,8 @@ METHODS: dict[str, tuple[str, str]] = {
 }
 # Columns of a table that a version brought; an older report cannot have them.
 COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "Replicates": ("0.6.0", ("low_percent", "high_percent")),
-    "Replicates needed": ("0.6.0", ("shared_error_points",)),
+    "Replicates": ("0.7.0", ("low_percent", "high_percent")),
+    "Replicates needed": ("0.7.0", ("shared_error_points",)),
 }
 # Tables whose numbers are not of the ratios of the samples.
 _OF_RATIOS = ("Samples", "Groups", "Tests")
