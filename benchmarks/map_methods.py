@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nscweb.inference.occlusion import occlusion_maps
+from nscweb.evaluation.audit.occlusion import occlusion_maps
 from nscweb.models.architectures.contract import CellNetwork
 
 Floats = NDArray[np.float32]

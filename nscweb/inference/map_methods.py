@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from nscweb.core.progress import Progress, no_progress
+from nscweb.evaluation.audit.occlusion import Score, occlusion_maps
 from nscweb.inference.cam import finish_maps
-from nscweb.inference.occlusion import Score, occlusion_maps
 from nscweb.models.architectures import ARCHITECTURES
 from nscweb.models.architectures.contract import CellNetwork
 

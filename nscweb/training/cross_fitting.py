@@ -51,7 +51,7 @@ class CrossFitted:
     Attributes:
         trained: the kept network; its history is the mean over the folds, its seconds those of all trainings.
         jury: it, and the networks of the folds.
-        folds: for ``performance.curves["cross_validation"]`` of a card: ``by``, ``rows``, ``summary``, ``confusion``.
+        folds: what a card keeps under its curves as ``cross_validation``: ``by``, ``rows``, ``summary``, ``confusion``.
         plain: what plain features say of each cell out of fold; None for a model that is plain features itself.
         shares: how network and features answer together, None where the network answers alone.
     """

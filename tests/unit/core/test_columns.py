@@ -127,6 +127,8 @@ def test_tables_leave_by_the_one_exit(project: Path) -> None:
         "services/cells/outlines.py",
         "services/evaluate/metrics_files.py",
         "services/evaluate/two_runs.py",
+        "services/labels/labels_csv.py",
+        "services/labels/marker_table.py",
         "services/report/export.py",
         "services/report/report.py",
         "ui/evaluate/two_runs_view.py",

@@ -11,11 +11,11 @@ from torch import nn
 
 from nscweb.core.errors import WrongUse
 from nscweb.core.recipe import InputRecipe
+from nscweb.evaluation.audit.occlusion import occlusion_maps
 from nscweb.inference.cam import finish_maps, gradient_maps
 from nscweb.inference.class_maps import class_maps
 from nscweb.inference.classifier import Classifier
 from nscweb.inference.map_methods import draw_maps, grad_cam, integrated_gradients, methods_for, randomised
-from nscweb.inference.occlusion import occlusion_maps
 from nscweb.models.architectures.contract import CellNetwork
 
 SIDE = 24

@@ -5,7 +5,7 @@ show. Each part is therefore taken from the work that the paper cites for it, an
 is said here:
 
 - Equation 1, linear angular attention: the first-order form of angular attention (You et al. 2023, Castling-ViT,
-  equation 5): similarity of unit vectors q, k is 1/2 + q.k / pi. Because multiplication is associative, k and v
+  equation 5): similarity of unit vectors q, k is 1/2 + <q, k> / pi. Because multiplication is associative, k and v
   are multiplied first, so the work grows linearly with the number of places. LayerNorm steadies the result, and a
   depthwise convolution of the values keeps fine texture, both as in that work. 1/pi is the "angular scaling
   factor" of the paper.
