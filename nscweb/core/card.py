@@ -24,6 +24,8 @@ CARD_FORMAT = 1
 MOST_CARD_BYTES = 32_000_000
 # Beside a card, where a model was trained here: fingerprints of its training cells, so that scoring them is noticed.
 SEEN_FILE = "seen.npz"
+# Beside a card of a cross-fitted model: the networks that judged, so that its checks can be repeated.
+JUDGES_FILE = "judges.safetensors"
 
 
 def card_to_dict(card: ModelCard) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
-from nscweb.core.card import CardEntry
+from nscweb.core.card import JUDGES_FILE, CardEntry
 from nscweb.core.errors import ModelError, WrongUse
 from nscweb.evaluation.scores.held_out import HeldOut
 from nscweb.inference.embeddings import QUANTILES, FeatureReference, fit_reference
@@ -36,7 +36,6 @@ Floats = NDArray[np.float32]
 # Cells from which a description of embeddings is made.
 REFERENCE_CELLS, LEAST_REFERENCE_CELLS = 6000, 300
 _PIECE = 512
-JUDGES = "judges.safetensors"
 MOST_JUDGES_BYTES = 64 * 2**20
 
 
@@ -153,7 +152,7 @@ def write_judges(folder: Path, jury: Jury) -> dict[str, Any]:
     if sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) > MOST_JUDGES_BYTES:
         return {}
     content = safetensors.torch.save(tensors)
-    write_atomically(folder / JUDGES, content)
+    write_atomically(folder / JUDGES_FILE, content)
     return {"judges_sha256": hashlib.sha256(content).hexdigest()}
 
 
@@ -164,16 +163,18 @@ def read_judges(entry: CardEntry) -> tuple[CellNetwork, ...]:
         WrongUse: none were kept.
         ModelError: the file is damaged or another one.
     """
-    path = entry.folder / JUDGES
+    path = entry.folder / JUDGES_FILE
     if not path.is_file():
         raise WrongUse(
             f"The networks that judged the cells of {entry.card.name} were not kept, so its checks cannot be repeated.",
             "Train again for a card with new checks.",
-            "E-AUDIT-JUDGES",
+            "E-AUDIT-JUDGES_FILE",
         )
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != entry.card.origin.settings.get("judges_sha256"):
-        raise ModelError(f"The file {JUDGES} of {entry.card.name} is not the one that its card names.", "Train again.")
+        raise ModelError(
+            f"The file {JUDGES_FILE} of {entry.card.name} is not the one that its card names.", "Train again."
+        )
     card, architecture = entry.card, ARCHITECTURES[entry.card.architecture]
     tensors = safetensors.torch.load(content)
     count = 1 + max(int(name.split(".", 1)[0]) for name in tensors)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nscweb import __version__
-from nscweb.core.card import SEEN_FILE, CardEntry, ModelCard
+from nscweb.core.card import JUDGES_FILE, SEEN_FILE, CardEntry, ModelCard
 from nscweb.core.errors import WeightsInvalid, WrongUse
 from nscweb.core.plain import REFUSE_UNKNOWN, Whole, to_plain
 from nscweb.core.progress import Progress, no_progress
@@ -143,7 +143,8 @@ def model_files(card: ModelCard) -> tuple[str, ...]:
 
     held_out = [str(card.held_out["file"])] if card.held_out.get("file") else []
     exports = [str(item["file"]) for item in card.exports.values() if item.get("file")]
-    names = [CARD, card.weights.file, card.weights.example, *exports, *held_out, CURVES, HISTORY, CHECK_FILE, SEEN_FILE]
+    beside = [CURVES, HISTORY, CHECK_FILE, SEEN_FILE, JUDGES_FILE]
+    names = [CARD, card.weights.file, card.weights.example, *exports, *held_out, *beside]
     return tuple(dict.fromkeys(names))
 
 

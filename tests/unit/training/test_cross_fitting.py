@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from tiny_cells import QUICK, toy_data
 
+from nscweb.core.card import JUDGES_FILE
 from nscweb.core.errors import InputRefused, JobCancelled, WrongUse
 from nscweb.inference.embeddings import QUANTILES, feature_reference
 from nscweb.inference.held_out_file import read_held_out
@@ -19,7 +20,7 @@ from nscweb.models.loading import load_model, replay_example
 from nscweb.training.blending import BLEND, shares_of
 from nscweb.training.card_writer import CardText
 from nscweb.training.cross_fitting import cross_fit, mean_history
-from nscweb.training.jury import JUDGES, Jury, read_judges
+from nscweb.training.jury import Jury, read_judges
 from nscweb.training.make_model import train
 from nscweb.training.splits.duplicates import duplicates_summary
 from nscweb.training.splits.folds import CROSS_FIT_BELOW, FOLDS, cross_split, folds_for, folds_said, split_for
@@ -192,7 +193,7 @@ def test_curves_are_means_over_folds_and_times_add_up():
 
 
 def test_judges_that_were_not_kept_or_are_others_are_named(entry, tmp_path):
-    path = entry.folder / JUDGES
+    path = entry.folder / JUDGES_FILE
     kept = path.read_bytes()
     try:
         path.unlink()
