@@ -192,7 +192,8 @@ class _Room:
         networks, trained, seconds = [], None, 0.0
         for member in range(self.members):
             one = self._trained(index, member, place)
-            networks.append(one.model)
+            # As it comes out of a file: another layout in memory rounds otherwise.
+            networks.append(one.model.to(memory_format=torch.contiguous_format))
             seconds += one.seconds
             trained = trained or one
         assert trained is not None

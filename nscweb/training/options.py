@@ -33,6 +33,8 @@ _SETTINGS: tuple[tuple[str, type, tuple[str, ...] | None, str], ...] = (
     ("label_smoothing", float, None, ""),
     ("mixup", float, None, "parameter of the Beta distribution; 0: off"),
     ("average", float, None, "decay of the averaged weights; 0: off"),
+    ("members", int, None, "networks side by side in cross-fitting; 0: chosen"),
+    ("plain_features", str, ("auto", "never"), "whether plain features may answer beside them in cross-fitting"),
     ("patience", int, None, "epochs without a gain before it stops; 0: chosen"),
     ("least_gain", float, None, "of the validation loss that counts as one"),
     ("seed", int, None, ""),

@@ -42,6 +42,7 @@ for group, start, number in {groups!r}:
                 rows.append((group, hours, str(replicate), name, share, int(rng.integers(200, 9000))))
 columns = ["group", "time_h", "replicate", "class", "ratio", "cells"]
 table = pd.DataFrame(rows, columns=columns)
+table["low"], table["high"] = table["ratio"] - 0.05, table["ratio"] + 0.05
 table["light"] = np.where((table["group"] == "NGF") & (table["time_h"] == 24), "red", "green")
 groups = group_means(table).rename(columns={{"n": "replicates"}}).assign(cells=9000, recovered=True, light="green")
 against = "RA" if len(set(table["group"])) > 1 else ""

@@ -36,7 +36,7 @@ def walker(server: Server, chromium: object) -> Iterator[Walker]:
 def test_a_training_is_started_and_its_curves_appear(walker: Walker) -> None:
     walker.open("models")
     walker.tab("Train a model")
-    walker.sees("held out and never seen")
+    walker.sees("was judged by a network")
     walker.page.get_by_text("Options").first.click()
     epochs = walker.page.get_by_role("spinbutton", name="Epochs at most")
     epochs.fill(str(EPOCHS))

@@ -15,7 +15,22 @@ from nscweb.core.card import read_card
 from nscweb.models.loading import load_model, replay_example
 from nscweb.training.__main__ import main
 
-WORDS = ["--simulated", "240", "--epochs", "1", "--seed", "3", "--threads", "1", "--device", "cpu", "--batch", "32"]
+WORDS = [
+    "--folds",
+    "1",
+    "--simulated",
+    "240",
+    "--epochs",
+    "1",
+    "--seed",
+    "3",
+    "--threads",
+    "1",
+    "--device",
+    "cpu",
+    "--batch",
+    "32",
+]
 FURTHER = ["--precision", "float32", "--no-checks", "--average", "0.5"]
 
 

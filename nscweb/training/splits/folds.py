@@ -126,6 +126,9 @@ def cross_split(data: Labelled, by: By, k: int, seed: int) -> Split:
     )
     if by == "cell":
         sentence += " Figures from such a split are too good."
+    if len(judged) < len(every):
+        picked = len(every) - len(judged)
+        sentence += f" {picked:,} cells that were picked and not drawn at random trained only; such cells never judge."
     names = tuple(dict.fromkeys(name for split in made for name in split.groups))
     parts = tuple((split.train, split.held_out) for split in made)
     return Split(every, every[:0], judged, sentence, by != "cell", by, names, parts)

@@ -194,10 +194,17 @@ def test_a_gain_that_is_too_small_does_not_keep_a_run_going(data, tmp_path):
     assert trained.best_epoch == int(np.argmin([row["validation_loss"] for row in trained.history])) + 1
 
 
-def test_a_split_without_cells_to_watch_is_refused(data, tmp_path):
+def test_without_cells_that_decide_the_last_epoch_is_kept_and_held_out_cells_are_only_looked_at(data, tmp_path):
     split = replace(split_by_sample(data, 4), validation=np.zeros(0, np.int64))
-    with pytest.raises(WrongUse, match="decide when to stop"):
-        fit(QUICK, data, split, tmp_path)
+    trained = fit(replace(QUICK, patience=1), data, split, tmp_path / "a")
+    assert trained.best_epoch == len(trained.history) == QUICK.epochs
+    assert all("validation_loss" in row for row in trained.history)
+    other = replace(split, held_out=split.held_out[::3])
+    again = fit(replace(QUICK, patience=1), data, other, tmp_path / "b")
+    ours, theirs = trained.model.state_dict(), again.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    with pytest.raises(WrongUse, match="learn from"):
+        fit(QUICK, data, replace(split, train=split.train[:0]), tmp_path / "c")
 
 
 def test_the_card_holds_the_numbers_that_were_chosen(tmp_path):
@@ -212,7 +219,7 @@ def test_every_option_of_the_bare_command_reaches_the_settings():
         "--learning-rate 0.1 --weight-decay 0.3 --clip-gradient 0 --schedule step --warmup-steps 4 --step-every 3 "
         "--step-factor 0.5 --sampling balanced --balance 0.25 --label-smoothing 0.2 --mixup 0.4 --average 0.9 "
         "--patience 7 --least-gain 0.01 --seed 8 --device cpu --threads 2 --precision float32 --compile "
-        "--quarter-turns --crop 0.5"
+        "--quarter-turns --crop 0.5 --members 3 --plain-features never"
     )
     config = config_of(parser("").parse_args(words.split()))
     untouched = {"options", "pretrained", "augment"}
@@ -256,6 +263,7 @@ def test_the_bare_entry_point_needs_nothing_of_the_app(tmp_path):
     )
     out = tmp_path / "sim"
     words = ["--simulated", "720", "--out", str(out), "--epochs", "1", "--seed", "3", "--threads", "1", "--no-checks"]
+    words += ["--folds", "1"]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     card = read_card(out).card

@@ -79,7 +79,7 @@ def test_networks_have_facts_in_words() -> None:
     assert architecture_names()[0] == "compact"
     compact, accurate = architecture_facts("compact"), architecture_facts("accurate")
     assert compact.relative == 1.0 and accurate.relative > 1 and "where it looked" in accurate.maps
-    assert "cannot" in architecture_facts("zhu2021-mlp").maps
+    assert "no Grad-CAM" in architecture_facts("zhu2021-mlp").maps
     with pytest.raises(WrongUse):
         architecture_facts("nothing")
 
