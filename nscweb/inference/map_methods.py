@@ -31,9 +31,14 @@ _BATCH = 64
 
 
 def methods_for(architecture: str) -> tuple[MapMethod, ...]:
-    """What can be drawn of a network: occlusion alone where it keeps no places, else all but the slow occlusion."""
+    """What can be drawn of a network: occlusion alone where it keeps no places, else all but the slow occlusion.
+
+    Gradients through plain features would take minutes, and are no part of the network's own maps.
+    """
     if ARCHITECTURES[architecture].class_maps == "none":
         return ("occlusion",)
+    if ARCHITECTURES[architecture].made_of:
+        return ("grad-cam",)
     return ("grad-cam", "integrated-gradients")
 
 

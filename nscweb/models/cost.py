@@ -48,4 +48,6 @@ def count_cost(model: nn.Module, input_shape: tuple[int, int, int]) -> Cost:
         torch.backends.mha.set_fastpath_enabled(fused_attention)
         model.train(training)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Cost(parameters, counter.get_total_flops() // 2)
+    # What a part does beside matrix products, which no counter sees, it says itself.
+    beside = sum(int(getattr(part, "macs_beside", 0)) for part in model.modules())
+    return Cost(parameters, counter.get_total_flops() // 2 + beside)

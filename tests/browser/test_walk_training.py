@@ -20,7 +20,7 @@ from nscweb.settings import Settings
 
 NAME = "walked"
 # Enough epochs that Stop comes before the end on a quick computer, few enough that a slow one gets there.
-EPOCHS = 40
+EPOCHS = 12
 
 
 @pytest.fixture(scope="module")

@@ -15,23 +15,8 @@ from nscweb.core.card import read_card
 from nscweb.models.loading import load_model, replay_example
 from nscweb.training.__main__ import main
 
-WORDS = [
-    "--folds",
-    "1",
-    "--simulated",
-    "240",
-    "--epochs",
-    "1",
-    "--seed",
-    "3",
-    "--threads",
-    "1",
-    "--device",
-    "cpu",
-    "--batch",
-    "32",
-]
-FURTHER = ["--precision", "float32", "--no-checks", "--average", "0.5"]
+WORDS = ["--simulated", "240", "--epochs", "1", "--seed", "3", "--threads", "1", "--device", "cpu", "--batch", "32"]
+FURTHER = ["--folds", "1", "--precision", "float32", "--no-checks", "--average", "0.5"]
 
 
 @pytest.mark.skipif(

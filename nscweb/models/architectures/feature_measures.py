@@ -115,6 +115,8 @@ class Features(CellNetwork):
         vectors: support vectors V; 0 for a logistic regression.
     """
 
+    # Measuring a cell takes a processor as long as the convolutions of three compact networks.
+    macs_beside = 48_000_000
     scale: Tensor
     middle: Tensor
     spread: Tensor
