@@ -64,7 +64,7 @@ def test_the_form_shows_split_and_cost_and_start_queues_one_job(walk: Walk, data
     test = opened(walk, TABS[1])
     assert is_healthy(test), texts(test)
     said = texts(test)
-    assert "Cross-fitted" in said and "was judged by a network" in said and "cells/s" in said and "up to" in said
+    assert "was judged by a network" in said and "cells/s" in said and "up to" in said
     assert "the network that others are compared with" in said.replace("\\", "")
     test = test.number_input(key="train_epochs").set_value(1).run()
     test = button(test, "Start training").click().run()

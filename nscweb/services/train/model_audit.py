@@ -215,12 +215,16 @@ def _jury_of(app: App, entry: CardEntry, studies: Sequence[str], progress: Progr
 def _data_of(
     app: App, card: ModelCard, studies: Sequence[str], progress: Progress, cancel: CancelAsked
 ) -> TrainingData:
-    """The training cells again, prepared by the recipe of the card."""
+    """The training cells again, prepared as they were for training: before the recipe knew their pixel size.
+
+    A changed cell whose pixels count "as they come" must not be brought back to the old size.
+    """
+    recipe = replace(card.recipe, pixel_size_um=None)
     drawn = _SIMULATED.search(card.origin.command)
     if drawn and not studies:
         from nscweb.training.data.simulated import simulated_data
 
-        data = simulated_data(int(drawn[1]), card.origin.seed, card.recipe, progress=progress, cancel=cancel)
+        data = simulated_data(int(drawn[1]), card.origin.seed, recipe, progress=progress, cancel=cancel)
         if data.classes.names != card.classes.names:
             raise WrongUse(f"The model {card.name} has other classes than simulated cells have.")
         return data
@@ -239,7 +243,7 @@ def _data_of(
     return collect(
         read_cell_files(sources, card.classes),
         card.classes,
-        card.recipe,
+        recipe,
         simulated=card.origin.simulated,
         description=card.origin.data,
         licence=card.origin.licence,
