@@ -193,7 +193,8 @@ class _Room:
         for member in range(self.members):
             one = self._trained(index, member, place)
             # As it comes out of a file: another layout in memory rounds otherwise.
-            networks.append(one.model.to(memory_format=torch.contiguous_format))
+            one.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # missing in torch
+            networks.append(one.model)
             seconds += one.seconds
             trained = trained or one
         assert trained is not None
