@@ -21,6 +21,7 @@ from nscweb.services.labels.marker_thresholds import (
     spill_over,
     thresholds,
 )
+from nscweb.services.report import export
 from nscweb.ui import figures, show
 from nscweb.ui.cells import gallery
 from nscweb.ui.dataframes import show_frame
@@ -207,7 +208,7 @@ def _marker(app: App, study: Study, settings: MarkerSettings, limit: Threshold, 
         figures.show_figure(
             marker_histogram(data, limit.noise, limit.value, title=title, simulated=study.simulated),
             f"{study.study_id}_marker_{place}",
-            data.to_csv(index=False),
+            export.study_csv(data.round(2), "Marker histogram", study),
             key=f"marker_figure_{place}",
             alt=f"Histogram of {title} with its threshold",
         )
