@@ -60,7 +60,7 @@ def train(
             "--folds",
             min=0,
             help="Every cell trains, and each is judged by one of so many networks that never saw its group; 0: one "
-            "group at a time; 1: a part is held out and never trains. Chosen by the number of cells.",
+            "group at a time; 1: a part is held out and never trains. Chosen by the number of cells; --settings: 1.",
         ),
     ] = None,
     compare_splits: Annotated[
@@ -101,7 +101,8 @@ def train(
             settings=assignments(settings or (), settings_file),
             recipe=assignments(recipe or ()),
             split_by=split_by,
-            folds=folds,
+            # Settings of a search were chosen by all cells but the held-out part, which alone can judge them.
+            folds=1 if folds is None and settings_file is not None else folds,
             compare_splits=compare_splits,
             class_level=level_of(class_level),
             seed=seed,

@@ -266,6 +266,8 @@ class _Room:
             "vectors": None if made.plain is None else int(made.plain.supported and len(made.plain.vectors)),
             "chosen": made.chosen,
         }
+        # Features are fitted at once and leave no checkpoint, so that there may be no folder yet.
+        place.mkdir(parents=True, exist_ok=True)
         write_atomically(place / NETWORKS, safetensors.torch.save(tensors))
         # Written last: a fold with this file is finished.
         write_atomically(place / FACTS, json.dumps(facts).encode())

@@ -238,6 +238,9 @@ def _request(app: App, data: Data) -> TrainRequest:
         channels = _channels(data)
         imagenet = _start_from_imagenet(app, data.architecture)
     settings = dict(found[choice].settings) if choice in found else {}
+    if settings and folds is None:
+        # A search saw all cells but the held-out part, which alone can judge what it chose.
+        folds = 1
     return TrainRequest(
         data.ids,
         data.architecture,

@@ -139,6 +139,16 @@ def test_a_network_that_cannot_be_blended_is_cross_fitted_alone(tmp_path):
         Jury(found.jury.kept, found.jury.judges, data, split_by_sample(data, 0)).logits(split_by_sample(data, 0).train)
 
 
+def test_plain_features_alone_are_cross_fitted_like_a_network(tmp_path):
+    data = toy_data(10)
+    config = replace(QUICK, architecture="features", options={}, epochs=0)
+    entry = train(config, data, tmp_path / "plain", TEXT, plan=SplitPlan("sample", folds=3), checks=False)
+    assert entry.card.architecture == "features" and entry.card.origin.split.startswith("Cross-fitted, 3 folds")
+    found = read_held_out(entry)
+    assert found is not None and len(found) == len(data)
+    assert len(read_judges(entry)) == 3 and replay_example(entry).largest_difference < 1e-4
+
+
 def test_what_a_training_comes_to_cannot_be_asked_for(data, tmp_path):
     with pytest.raises(WrongUse, match="compact"):
         train(replace(QUICK, architecture=BLEND), data, tmp_path / "toys", TEXT)
